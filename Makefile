@@ -1,0 +1,46 @@
+# `make` or `make help` lists the targets.
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+TOOLKIT := $(CURDIR)/.vendor/toolkit
+CHECK := $(CURDIR)/.vendor/check
+# More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
+TEST_ARGS ?=
+
+.PHONY: help demo test toolkit check-tools lint doc clean
+
+help:
+	@echo 'make demo     compile the demonstration checkpoint for the SA8295P, into out/demo'
+	@echo 'make test     run all tests'
+	@echo 'make lint     formatting, clippy, documentation warnings'
+	@echo 'make doc      build the API documentation'
+	@echo 'make toolkit  install the NPU toolkit into .vendor (the others do so where they need it)'
+	@echo 'make clean    remove what was built, and out; .vendor stays'
+
+toolkit:
+	@tools/install_toolkit.sh
+
+# Only the tests need these.
+check-tools:
+	@tools/install_toolkit.sh --check-tools
+
+demo: toolkit
+	cargo build --release --locked
+	'$(TARGET_DIR)/release/autoneural' compile graphs/autoneural-tiny.toml \
+		--weights tests/fixtures/autoneural-tiny --calibration calibration/demo.toml \
+		--target sa8295p --out out/demo --force --require-npu
+
+test: toolkit check-tools
+	AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' \
+		cargo test --release --locked $(TEST_ARGS)
+
+lint:
+	cargo fmt --check
+	cargo clippy --release --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps
+
+doc:
+	cargo doc --release --locked --no-deps
+
+clean:
+	cargo clean
+	rm -rf out
