@@ -1,0 +1,251 @@
+//! `manifest.json`: what made the bundle, every file, and the contract of every partition.
+
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, IoContext, Result};
+use crate::ir::ElementType;
+use crate::partition::{Partition, Port, Role};
+use crate::quantize::{Encoding, Table};
+
+/// The manifest of a bundle.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this format.
+    pub schema: u32,
+    /// What made the bundle: name and version.
+    pub tool: Tool,
+    /// Versions of the vendor toolkit that made the context binaries.
+    pub toolkit: Option<ToolkitRecord>,
+    /// Name of the model.
+    pub model: String,
+    /// Name of the target.
+    pub target: String,
+    /// Stages that have run, in order, with the time they took.
+    pub stages: Vec<StageRecord>,
+    /// The partitions with their contracts.
+    pub partitions: Vec<PartitionRecord>,
+    /// Every file but the manifest.
+    pub files: Vec<FileRecord>,
+}
+
+/// A program and its version.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tool {
+    /// Name of the program.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Versions of the vendor toolkit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ToolkitRecord {
+    /// ONNX Runtime.
+    pub onnxruntime: Option<String>,
+    /// QNN provider.
+    pub onnxruntime_qnn: Option<String>,
+}
+
+/// A stage that has run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// Name of the stage.
+    pub name: String,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// A partition and its contract.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PartitionRecord {
+    /// Name of the partition.
+    pub name: String,
+    /// Bits, such as W8A16.
+    pub weights: String,
+    /// Inputs in order.
+    pub inputs: Vec<PortRecord>,
+    /// Outputs in order.
+    pub outputs: Vec<PortRecord>,
+}
+
+/// An input or output with its encoding.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PortRecord {
+    /// Name of the tensor.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Ports with the same key have the same encoding.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub encoding_key: String,
+    /// Element type at the border.
+    pub dtype: String,
+    /// Sizes of the axes.
+    pub shape: Vec<usize>,
+    /// `real = (integer - zero_point) * scale`; none for positions.
+    pub scale: Option<f32>,
+    /// The integer that stands for 0.0.
+    pub zero_point: Option<i64>,
+}
+
+/// A file of the bundle.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Path in the bundle.
+    pub path: String,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        let tool = Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() };
+        Manifest {
+            schema: 1,
+            tool,
+            toolkit: None,
+            model: String::new(),
+            target: String::new(),
+            stages: vec![],
+            partitions: vec![],
+            files: vec![],
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    pub fn read(path: &Path) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            schema: u32,
+        }
+        let text = crate::text::read(path)?;
+        let fail = |error: serde_json::Error| Error::input(format!("{}:{}", path.display(), error.line()), error);
+        let versioned: Versioned = serde_json::from_str(&text).map_err(fail)?;
+        if versioned.schema != 1 {
+            let message = format!("is of schema {}; this version reads schema 1", versioned.schema);
+            return Err(Error::input(path.display(), message).help("compile the bundle again with this version"));
+        }
+        let made: Manifest = serde_json::from_str(&text).map_err(fail)?;
+        let escapes = |file: &&FileRecord| Path::new(&file.path).components().any(|c| !matches!(c, Component::Normal(_)));
+        match made.files.iter().find(escapes) {
+            Some(file) => Err(Error::input(path.display(), format!("lists `{}`, which is not in the bundle", file.path))),
+            None => Ok(made),
+        }
+    }
+
+    /// Whether a stage has run.
+    pub fn has(&self, stage: &str) -> bool {
+        self.stages.iter().any(|record| record.name == stage)
+    }
+
+    /// Takes out a stage and its files.
+    pub fn forget(&mut self, stage: &str, owns: &str) {
+        self.stages.retain(|record| record.name != stage);
+        self.files.retain(|file| file.path != owns && !file.path.starts_with(&format!("{owns}/")));
+    }
+
+    /// States the contract of every partition.
+    pub fn describe(&mut self, partitions: &[Partition], tables: &[Table], schemes: impl Fn(&Partition) -> String) {
+        let describe = |(partition, table): (&Partition, &Table)| {
+            let port = |(port, &id): (&Port, &crate::ir::ValueId)| {
+                let value = partition.graph.value(id);
+                port_record(port, &value.shape, value.element, table.activations.get(&port.name))
+            };
+            PartitionRecord {
+                name: partition.name.clone(),
+                weights: schemes(partition),
+                inputs: partition.inputs.iter().zip(partition.graph.inputs()).map(port).collect(),
+                outputs: partition.outputs.iter().zip(partition.graph.outputs()).map(port).collect(),
+            }
+        };
+        self.partitions = partitions.iter().zip(tables).map(describe).collect();
+    }
+
+    /// Lists the files that are not listed yet, with sizes and hashes.
+    pub fn list_files(&mut self, root: &Path) -> Result<()> {
+        let mut found = Vec::new();
+        collect(root, root, &mut found)?;
+        found.sort();
+        let mut files = Vec::new();
+        for path in found {
+            let on_disk = root.join(&path);
+            let bytes = std::fs::metadata(&on_disk).at(&on_disk)?.len();
+            // Files of stages that did not run again keep their record; their hash is known.
+            let known = self.files.iter().find(|file| file.path == path && file.bytes == bytes);
+            let sha256 = match known {
+                Some(known) => known.sha256.clone(),
+                None => hash(&on_disk)?,
+            };
+            files.push(FileRecord { path, bytes, sha256 });
+        }
+        self.files = files;
+        Ok(())
+    }
+
+    /// Writes the manifest, whole or not at all.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_json(self, path)
+    }
+}
+
+/// Writes a value as JSON under another name first, so that the file is whole or not there.
+pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
+    text.push('\n');
+    let partial = path.with_extension("json.partial");
+    std::fs::write(&partial, text).at(&partial)?;
+    std::fs::rename(&partial, path).at(path)
+}
+
+fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Option<&Encoding>) -> PortRecord {
+    let dtype = match (element, encoding) {
+        (ElementType::I32, _) => "int32",
+        (_, Some(encoding)) => encoding.integer.name(),
+        (_, None) => "float32",
+    };
+    PortRecord {
+        name: port.name.clone(),
+        role: port.role,
+        encoding_key: port.encoding_key.clone(),
+        dtype: dtype.into(),
+        shape: shape.to_vec(),
+        scale: encoding.map(|encoding| encoding.scale[0]),
+        zero_point: encoding.map(|encoding| encoding.zero_point[0]),
+    }
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).at(folder)? {
+        let path = entry.at(folder)?.path();
+        if path.is_dir() {
+            collect(root, &path, found)?;
+        } else if let Ok(relative) = path.strip_prefix(root) {
+            let name = relative.to_string_lossy().into_owned();
+            if name != super::MANIFEST {
+                found.push(name);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn hash(path: &Path) -> Result<String> {
+    let mut file = std::fs::File::open(path).at(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0u8; 1 << 20];
+    loop {
+        let read = std::io::Read::read(&mut file, &mut buffer).at(path)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

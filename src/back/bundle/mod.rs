@@ -1,0 +1,261 @@
+//! Bundles: the folder that everything is written to and read from. Each stage owns one folder (or file) in it.
+//!
+//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file.
+
+mod manifest;
+mod partition_json;
+
+pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord};
+
+use std::path::{Path, PathBuf};
+
+use crate::calibrate::StatisticsTable;
+use crate::error::{Error, IoContext, Result};
+use crate::front::Definition;
+use crate::partition::{Component, Partition};
+use crate::quantize::Table;
+use crate::target::Target;
+
+const MANIFEST: &str = "manifest.json";
+/// The report's file name.
+pub const REPORT: &str = "report.json";
+
+/// The stages in order, with the folder or file each one owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Graphs, float models, what the host needs.
+    Export,
+    /// Statistics.
+    Calibrate,
+    /// Encodings.
+    Quantize,
+    /// Quantized models.
+    Emit,
+    /// Context binaries.
+    Build,
+    /// The report.
+    Verify,
+}
+
+impl Stage {
+    const ALL: [Stage; 6] = [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit, Stage::Build, Stage::Verify];
+
+    /// Name, as the command of the stage.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Export => "export",
+            Stage::Calibrate => "calibrate",
+            Stage::Quantize => "quantize",
+            Stage::Emit => "emit",
+            Stage::Build => "build",
+            Stage::Verify => "verify",
+        }
+    }
+
+    /// The folder or file that the stage owns.
+    fn owns(self) -> &'static str {
+        match self {
+            Stage::Export => "model",
+            Stage::Calibrate => "calibration",
+            Stage::Quantize => "encodings",
+            Stage::Emit => "qdq",
+            Stage::Build => "context",
+            Stage::Verify => REPORT,
+        }
+    }
+}
+
+/// A bundle on disk.
+pub struct Bundle {
+    root: PathBuf,
+    /// What the manifest says.
+    pub manifest: Manifest,
+    /// Where the bundle goes when it is whole; `None` when it is there already.
+    destination: Option<PathBuf>,
+}
+
+impl Bundle {
+    /// Begins a new bundle beside `out`; [`Bundle::commit`] moves it there. Until then, and if that never comes, nothing
+    /// of the name `out` changes.
+    ///
+    /// # Errors
+    /// `out` exists and `replace` is not set, or it is not a bundle.
+    pub fn create(out: &Path, replace: bool) -> Result<Self> {
+        if out.symlink_metadata().is_ok() {
+            if !replace {
+                return Err(Error::input(out.display(), "exists already")
+                    .help("choose another folder with --out, or replace this bundle with --force"));
+            }
+            if !out.join(MANIFEST).is_file() {
+                return Err(Error::input(out.display(), "exists and is no bundle (it has no manifest.json)")
+                    .help("--force replaces bundles only; choose another folder with --out"));
+            }
+        }
+        let Some(name) = out.file_name() else {
+            return Err(Error::input(out.display(), "is no name for a bundle"));
+        };
+        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent).at(parent)?;
+        let root = parent.join(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
+        std::fs::create_dir(&root).at(&root)?;
+        Ok(Bundle { root, manifest: Manifest::default(), destination: Some(out.to_path_buf()) })
+    }
+
+    /// Opens a whole bundle.
+    ///
+    /// # Errors
+    /// No manifest, one of another schema, or a file that is missing or has another size than the manifest says.
+    pub fn open(path: &Path) -> Result<Self> {
+        let place = path.join(MANIFEST);
+        if !place.is_file() {
+            return Err(Error::input(path.display(), "is no bundle (it has no manifest.json)")
+                .help("`autoneural compile` or `autoneural export` makes one"));
+        }
+        let manifest = Manifest::read(&place)?;
+        for file in &manifest.files {
+            let on_disk = path.join(&file.path);
+            let length = std::fs::metadata(&on_disk).map(|meta| meta.len()).ok();
+            if length != Some(file.bytes) {
+                let message = match length {
+                    Some(length) => format!("has {length} bytes, the manifest says {}", file.bytes),
+                    None => "is missing, the manifest lists it".to_string(),
+                };
+                return Err(Error::input(on_disk.display(), message).help("the bundle is damaged; make it again"));
+            }
+        }
+        Ok(Bundle { root: path.to_path_buf(), manifest, destination: None })
+    }
+
+    /// Path of a file in the bundle.
+    pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Runs a stage: `work` fills a new folder (or writes a new file, for the report), which then takes the place of the
+    /// stage's old one. What later stages made of the old one is removed.
+    pub fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&Bundle, &Path) -> Result<T>) -> Result<T> {
+        if let Some(before) = Stage::ALL.iter().rev().find(|other| **other < stage && **other != Stage::Build)
+            && !self.manifest.has(before.name())
+        {
+            let message = format!("`{}` has not run", before.name());
+            return Err(Error::input(self.root.display(), message).help(format!("run `autoneural {}` first", before.name())));
+        }
+        let begun = std::time::Instant::now();
+        let partial = self.root.join(format!(".{}.partial", stage.owns()));
+        remove(&partial)?;
+        if stage != Stage::Verify {
+            std::fs::create_dir(&partial).at(&partial)?;
+        }
+        let made = work(self, &partial).inspect_err(|_| drop(remove(&partial)))?;
+        for later in Stage::ALL.iter().filter(|later| **later >= stage) {
+            remove(&self.root.join(later.owns()))?;
+            self.manifest.forget(later.name(), later.owns());
+        }
+        let place = self.root.join(stage.owns());
+        std::fs::rename(&partial, &place).at(&place)?;
+        self.manifest.stages.push(StageRecord { name: stage.name().into(), seconds: round(begun.elapsed().as_secs_f64()) });
+        Ok(made)
+    }
+
+    /// Lists all files and writes the manifest; a new bundle then takes its name.
+    pub fn commit(mut self) -> Result<PathBuf> {
+        self.manifest.list_files(&self.root)?;
+        self.manifest.write(&self.root.join(MANIFEST))?;
+        let Some(destination) = self.destination.take() else { return Ok(self.root.clone()) };
+        if destination.symlink_metadata().is_ok() {
+            let old = self.root.with_extension("replaced");
+            std::fs::rename(&destination, &old).at(&destination)?;
+            std::fs::rename(&self.root, &destination).at(&destination)?;
+            remove(&old)?;
+        } else {
+            std::fs::rename(&self.root, &destination).at(&destination)?;
+        }
+        Ok(destination)
+    }
+
+    /// The model definition.
+    pub fn definition(&self) -> Result<Definition> {
+        Definition::read(&self.path("model/definition.toml"))
+    }
+
+    /// The target.
+    pub fn target(&self) -> Result<Target> {
+        let path = self.path("model/target.toml");
+        Target::parse(&crate::text::read(&path)?, &path)
+    }
+
+    /// Folder of what the host needs in float: tokenizer and embeddings.
+    pub fn host_folder(&self) -> PathBuf {
+        self.path("model")
+    }
+
+    /// Path of a partition's float model.
+    pub fn float_model(&self, partition: &Partition) -> PathBuf {
+        self.path(format!("model/{}.onnx", partition.name))
+    }
+
+    /// Path of a partition's quantized model.
+    pub fn quantized_model(&self, partition: &Partition) -> PathBuf {
+        self.path(format!("qdq/{}.onnx", partition.name))
+    }
+
+    /// Path of a partition's context model.
+    pub fn context_model(&self, partition: &Partition) -> PathBuf {
+        self.path(format!("context/{}.onnx", partition.name))
+    }
+
+    /// All partitions, their constants mapped from the float models' data.
+    pub fn partitions(&self) -> Result<Vec<Partition>> {
+        partition_json::NAMES.iter().map(|name| partition_json::read(&self.path("model"), name)).collect()
+    }
+
+    /// The statistics.
+    pub fn statistics(&self) -> Result<StatisticsTable> {
+        let path = self.path("calibration/statistics.json");
+        let bytes = std::fs::read(&path).at(&path)?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
+    }
+
+    /// The encodings of every partition.
+    pub fn tables(&self, partitions: &[Partition]) -> Result<Vec<Table>> {
+        let read = |p: &Partition| super::encodings::read(&self.path(format!("encodings/{}.json", p.name)), &p.graph);
+        partitions.iter().map(read).collect()
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        if self.destination.is_some() {
+            let _ = std::fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+/// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
+pub fn write_partition(
+    partition: &Partition,
+    places: &std::collections::BTreeMap<String, u64>,
+    folder: &Path,
+) -> Result<()> {
+    partition_json::write(partition, places, folder)
+}
+
+/// Name of the data file of a component's models.
+pub fn data_file(component: Component) -> String {
+    format!("{}.data", component.name())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    let result = match path.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(_) => Ok(()),
+    };
+    result.at(path)
+}
+
+/// Seconds to the millisecond.
+pub fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}

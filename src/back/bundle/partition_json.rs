@@ -1,0 +1,129 @@
+//! Partitions as JSON: nodes by name, constants as places in the data file of the float models.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use serde::{Deserialize, Serialize};
+
+use super::data_file;
+use crate::error::{Error, IoContext, Result};
+use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
+use crate::partition::{Component, Partition, Port};
+
+/// The partitions of a bundle, in order.
+pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    schema: u32,
+    name: String,
+    component: Component,
+    inputs: Vec<StoredInput>,
+    constants: Vec<StoredConstant>,
+    nodes: Vec<StoredNode>,
+    outputs: Vec<Port>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredInput {
+    #[serde(flatten)]
+    port: Port,
+    shape: Shape,
+    element: ElementType,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredConstant {
+    name: String,
+    shape: Shape,
+    offset: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredNode {
+    name: String,
+    #[serde(flatten)]
+    op: Op,
+    inputs: Vec<String>,
+}
+
+/// Writes `folder/<name>.json`.
+pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
+    let graph = &partition.graph;
+    let name = |id: &ValueId| graph.value(*id).name.clone();
+    let inputs = partition.inputs.iter().zip(graph.inputs()).map(|(port, &id)| StoredInput {
+        port: port.clone(),
+        shape: graph.value(id).shape.clone(),
+        element: graph.value(id).element,
+    });
+    let constants = graph.values().filter(|(_, value)| value.constant().is_some()).map(|(_, value)| StoredConstant {
+        name: value.name.clone(),
+        shape: value.shape.clone(),
+        offset: places[&value.name],
+    });
+    let nodes = graph.nodes().iter().map(|node| StoredNode {
+        name: node.name.clone(),
+        op: node.op.clone(),
+        inputs: node.inputs.iter().map(name).collect(),
+    });
+    let stored = Stored {
+        schema: 1,
+        name: partition.name.clone(),
+        component: partition.component,
+        inputs: inputs.collect(),
+        constants: constants.collect(),
+        nodes: nodes.collect(),
+        outputs: partition.outputs.clone(),
+    };
+    super::manifest::write_json(&stored, &folder.join(format!("{}.json", partition.name)))
+}
+
+/// Reads `folder/<name>.json` and maps the constants.
+pub fn read(folder: &Path, name: &str) -> Result<Partition> {
+    let path = folder.join(format!("{name}.json"));
+    let bytes = std::fs::read(&path).at(&path)?;
+    let stored: Stored = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+    let fail = |what: &str, message: String| {
+        Error::input(format!("{}: `{what}`", path.display()), message).help("the bundle is damaged; make it again")
+    };
+    if stored.schema != 1 || stored.name != name {
+        return Err(fail(name, "is not described by this file".into()));
+    }
+    let data_path = folder.join(data_file(stored.component));
+    let file = File::open(&data_path).at(&data_path)?;
+    // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
+    let map = Arc::new(unsafe { Mmap::map(&file) }.at(&data_path)?);
+    let mut b = Builder::new(stored.name.clone());
+    let mut known: BTreeMap<String, ValueId> = BTreeMap::new();
+    let mut inputs = Vec::new();
+    for input in stored.inputs {
+        let id = b.input(input.port.name.clone(), input.shape, input.element)?;
+        known.insert(input.port.name.clone(), id);
+        inputs.push(input.port);
+    }
+    for constant in stored.constants {
+        let elements = constant.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        let view = elements
+            .zip(usize::try_from(constant.offset).ok())
+            .and_then(|(elements, offset)| View::new(Arc::clone(&map), offset, elements, StoredType::F32))
+            .ok_or_else(|| fail(&constant.name, format!("reaches beyond the end of {}", data_path.display())))?;
+        let id = b.constant(constant.name.clone(), Constant::from_view(view, constant.shape))?;
+        known.insert(constant.name, id);
+    }
+    for node in stored.nodes {
+        let find = |name: &String| known.get(name).copied().ok_or_else(|| fail(name, "is read before it is made".into()));
+        let inputs = node.inputs.iter().map(find).collect::<Result<Vec<_>>>()?;
+        for id in b.node_outputs(node.name, node.op, &inputs)? {
+            known.insert(b.graph().value(id).name.clone(), id);
+        }
+    }
+    let find = |port: &Port| known.get(&port.name).copied().ok_or_else(|| fail(&port.name, "is never made".into()));
+    let outputs = stored.outputs.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let graph = b.finish(outputs);
+    validate(&graph)?;
+    Ok(Partition { name: stored.name, component: stored.component, graph, inputs, outputs: stored.outputs })
+}

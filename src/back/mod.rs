@@ -1,0 +1,6 @@
+//! Back ends: what is written for others to read.
+
+pub mod bundle;
+pub mod encodings;
+pub mod onnx;
+pub mod qnn;

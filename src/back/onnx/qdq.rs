@@ -1,0 +1,166 @@
+//! The quantized model: the same nodes between QuantizeLinear and DequantizeLinear, integers at the border.
+
+use std::path::Path;
+
+use tract_onnx::pb::{GraphProto, NodeProto};
+
+use super::proto::{DataType, axis, model, node, tensor, value_info, write};
+use super::{DataWriter, nodes};
+use crate::error::Result;
+use crate::ir::{ElementType, Graph, Op, ValueId};
+use crate::partition::Partition;
+use crate::quantize::{Encoding, IntegerType, Table};
+
+/// Writes `path` and appends its weights to `data`.
+///
+/// Names: the integers of a port have the port's name; inside, a value `v` is `v` as the float that a node makes, `v/q`
+/// as integers and `v/dq` as the float that nodes read.
+///
+/// # Errors
+/// A value without an encoding: the table belongs to another graph.
+pub fn emit_qdq(partition: &Partition, table: &Table, path: &Path, data: &mut DataWriter) -> Result<()> {
+    let graph = &partition.graph;
+    let mut emitter = Emitter { graph, table, data, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
+    for &id in graph.inputs() {
+        let info = emitter.border(id)?;
+        emitter.made.input.push(info);
+        if graph.value(id).element == ElementType::F32 {
+            let name = graph.value(id).name.clone();
+            let encoding = table.activation(&name)?;
+            emitter.parameters(&name, encoding)?;
+            emitter.dequantize(&name, &name, None);
+        }
+    }
+    for (_, value) in graph.values() {
+        if let Some(constant) = value.constant() {
+            let encoding = table.param(&value.name)?;
+            let codes = encoding.quantize(&constant.to_f32(), &value.shape);
+            emitter.parameters(&value.name, encoding)?;
+            let (kind, bytes) = (DataType::of(encoding.integer), pack(encoding.integer, &codes));
+            let stored = format!("{}/q", value.name);
+            let tensor = tensor(&stored, kind, &value.shape, bytes, emitter.data)?;
+            emitter.made.initializer.push(tensor);
+            let channels = encoding.axis.map(|axis| (axis, value.shape.len()));
+            emitter.dequantize(&value.name, &stored, channels);
+        }
+    }
+    for ir in graph.nodes() {
+        emitter.node(ir)?;
+    }
+    for &id in graph.outputs() {
+        let info = emitter.border(id)?;
+        emitter.made.output.push(info);
+    }
+    write(&model(emitter.made), path)
+}
+
+struct Emitter<'a> {
+    graph: &'a Graph,
+    table: &'a Table,
+    data: &'a mut DataWriter,
+    made: GraphProto,
+}
+
+impl Emitter<'_> {
+    fn border(&self, id: ValueId) -> Result<tract_onnx::pb::ValueInfoProto> {
+        let value = self.graph.value(id);
+        let kind = match value.element {
+            ElementType::F32 => DataType::of(self.table.activation(&value.name)?.integer),
+            ElementType::I32 => DataType::INT32,
+        };
+        Ok(value_info(&value.name, kind, &value.shape))
+    }
+
+    /// The scale and zero point tensors of a value.
+    fn parameters(&mut self, name: &str, encoding: &Encoding) -> Result<()> {
+        let shape: &[usize] = if encoding.axis.is_some() { &[encoding.scale.len()] } else { &[] };
+        let scale = encoding.scale.iter().flat_map(|s| s.to_le_bytes()).collect();
+        let zero_point: Vec<i32> = encoding.zero_point.iter().map(|&z| z as i32).collect();
+        let scale = tensor(&format!("{name}/scale"), DataType::FLOAT, shape, scale, self.data)?;
+        let kind = DataType::of(encoding.integer);
+        let zero_point = tensor(&format!("{name}/zero_point"), kind, shape, pack(encoding.integer, &zero_point), self.data)?;
+        self.made.initializer.extend([scale, zero_point]);
+        Ok(())
+    }
+
+    fn convert(&mut self, op: &str, value: &str, from: String, to: String, channels: Option<(usize, usize)>) {
+        let inputs = vec![from, format!("{value}/scale"), format!("{value}/zero_point")];
+        let attributes = channels.map(|(at, rank)| axis(at, rank)).into_iter().collect();
+        self.made.node.push(node(op, &format!("{to}/node"), inputs, vec![to], attributes));
+    }
+
+    /// `channels`: the axis along which scales differ, and the number of axes.
+    fn dequantize(&mut self, value: &str, from: &str, channels: Option<(usize, usize)>) {
+        self.convert("DequantizeLinear", value, from.to_string(), format!("{value}/dq"), channels);
+    }
+
+    /// Integers of a computed value, and the float that others read of them.
+    fn quantize(&mut self, id: ValueId, from: String) -> Result<()> {
+        let name = self.graph.value(id).name.clone();
+        let encoding = self.table.activation(&name)?;
+        self.parameters(&name, encoding)?;
+        let is_output = self.graph.outputs().contains(&id);
+        let integers = if is_output { name.clone() } else { format!("{name}/q") };
+        self.convert("QuantizeLinear", &name, from, integers.clone(), None);
+        let is_read = self.graph.nodes().iter().any(|node| node.inputs.contains(&id));
+        if is_read {
+            self.dequantize(&name, &integers, None);
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, ir: &crate::ir::Node) -> Result<()> {
+        let graph = self.graph;
+        let inputs: Vec<String> = ir.inputs.iter().map(|&id| self.read_name(id)).collect();
+        if ir.op == Op::Requantize {
+            // A change of encoding is the next QuantizeLinear reading the last DequantizeLinear.
+            return self.quantize(ir.outputs[0], inputs[0].clone());
+        }
+        let shapes: Vec<&[usize]> = ir.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
+        let outputs: Vec<String> = ir.outputs.iter().map(|&id| self.float_name(id)).collect();
+        let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone(), self.data)?;
+        self.made.node.push(node);
+        self.made.initializer.extend(extra);
+        for (&id, from) in ir.outputs.iter().zip(outputs) {
+            self.quantize(id, from)?;
+        }
+        Ok(())
+    }
+
+    fn read_name(&self, id: ValueId) -> String {
+        let value = self.graph.value(id);
+        match value.element {
+            ElementType::F32 => format!("{}/dq", value.name),
+            ElementType::I32 => value.name.clone(),
+        }
+    }
+
+    fn float_name(&self, id: ValueId) -> String {
+        let name = &self.graph.value(id).name;
+        if self.graph.outputs().contains(&id) { format!("{name}/float") } else { name.clone() }
+    }
+}
+
+/// Little-endian bytes of integers; 4-bit ones two to a byte, the first in the low half (ONNX `TensorProto.raw_data`).
+fn pack(integer: IntegerType, codes: &[i32]) -> Vec<u8> {
+    match integer {
+        IntegerType::Int4 => codes
+            .chunks(2)
+            .map(|pair| (pair[0] & 0xf) as u8 | (pair.get(1).map_or(0, |high| (high & 0xf) as u8) << 4))
+            .collect(),
+        IntegerType::Int8 | IntegerType::Uint8 => codes.iter().map(|&code| code as u8).collect(),
+        IntegerType::Int16 | IntegerType::Uint16 => codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect(),
+        IntegerType::Int32 => codes.iter().flat_map(|code| code.to_le_bytes()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_bit_integers_pack_low_half_first() {
+        assert_eq!(pack(IntegerType::Int4, &[1, -1, 7]), [0xf1, 0x07]);
+        assert_eq!(pack(IntegerType::Uint16, &[65535, 1]), [0xff, 0xff, 1, 0]);
+    }
+}

@@ -1,0 +1,7 @@
+//! The only place that knows the vendor's engine: ONNX Runtime with the QNN plugin provider, loaded at run time.
+
+mod session;
+mod toolkit;
+
+pub use session::Runtime;
+pub use toolkit::{ONNXRUNTIME, ONNXRUNTIME_QNN, Toolkit};

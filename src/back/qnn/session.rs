@@ -1,0 +1,173 @@
+//! Sessions: the quantized model on the CPU, a new context binary, a context binary on the NPU.
+
+use std::path::Path;
+
+use ort::environment::Environment;
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+
+use super::Toolkit;
+use crate::back::onnx::decode;
+use crate::engine::OrtSession;
+use crate::error::{Error, Result};
+use crate::partition::Partition;
+use crate::target::Target;
+
+/// Name under which the plugin provider registers.
+const PROVIDER: &str = "QNNExecutionProvider";
+/// Name of ONNX Runtime's own provider.
+const CPU: &str = "CPUExecutionProvider";
+/// Operator of a node that stands for a whole context binary.
+const CONTEXT_NODE: &str = "EPContext";
+
+/// ONNX Runtime, loaded; with the QNN provider if the toolkit has it. One per process.
+pub struct Runtime {
+    environment: Environment,
+    backend: Option<String>,
+}
+
+impl Runtime {
+    /// Loads the libraries.
+    ///
+    /// # Errors
+    /// The toolkit has no ONNX Runtime, or a library does not load.
+    pub fn load(toolkit: &Toolkit) -> Result<Self> {
+        let Some(library) = &toolkit.runtime else {
+            return Err(Error::toolkit("toolkit", "ONNX Runtime is missing").help(Toolkit::how_to_get()));
+        };
+        let fail = |path: &Path, error: &dyn std::fmt::Display| {
+            Error::toolkit(path.display(), format!("does not load: {error}"))
+                .help("the toolkit needs x86-64 Linux with glibc 2.35 or newer; `autoneural doctor` says more")
+        };
+        let builder = ort::init_from(library).map_err(|error| fail(library, &error))?;
+        let environment = builder.with_name("autoneural").build().map_err(|error| fail(library, &error))?;
+        environment.set_log_level(ort::logging::LogLevel::Fatal);
+        let mut backend = None;
+        if let (Some(provider), Some(path)) = (&toolkit.provider, &toolkit.backend) {
+            environment.register_ep_library(PROVIDER, provider).map_err(|error| fail(provider, &error))?;
+            backend = Some(path.to_string_lossy().into_owned());
+        }
+        Ok(Runtime { environment, backend })
+    }
+
+    /// Whether context binaries can be made and run.
+    pub fn has_npu(&self) -> bool {
+        self.backend.is_some()
+    }
+
+    /// The quantized model on the CPU, every node as it is written: no optimization that changes arithmetic.
+    pub fn simulate(&self, partition: &Partition, model: &Path) -> Result<OrtSession> {
+        let open = || -> ort::Result<Session> {
+            Session::builder(&self.environment)?
+                .with_devices(self.devices(CPU), None)?
+                .with_optimization_level(GraphOptimizationLevel::Disable)?
+                .with_log_level(ort::logging::LogLevel::Fatal)?
+                .commit_from_file(model)
+        };
+        let session = open().map_err(|error| {
+            Error::toolkit(&partition.name, format!("ONNX Runtime does not load {}: {error}", model.display()))
+        })?;
+        Ok(OrtSession::new(partition, "simulated", session))
+    }
+
+    fn devices(&self, provider: &'static str) -> impl Iterator<Item = ort::device::Device<'_>> {
+        self.environment.devices().filter(move |device| device.ep().is_ok_and(|name| name == provider))
+    }
+
+    fn npu_builder(&self, target: &Target) -> ort::Result<SessionBuilder> {
+        let option = |name: &str, value: String| (format!("{PROVIDER}.{name}"), value);
+        let options = [
+            option("backend_path", self.backend.clone().unwrap_or_default()),
+            option("soc_model", target.soc.soc_model.to_string()),
+            option("htp_arch", target.soc.htp_arch.to_string()),
+            option("vtcm_mb", target.soc.vtcm_mb.to_string()),
+            // Borders are integers; the provider must not put conversions of its own around them.
+            option("offload_graph_io_quantization", "0".into()),
+        ];
+        Ok(Session::builder(&self.environment)?
+            .with_log_level(ort::logging::LogLevel::Fatal)?
+            .with_devices(self.devices(PROVIDER), Some(&options))?)
+    }
+
+    /// Compiles a quantized model into a context binary. Writes `context`, an ONNX file with one node, and the binary
+    /// beside it. No node may be left to the CPU.
+    ///
+    /// # Errors
+    /// The engine refuses the model; the nodes that it would have left to the CPU are named.
+    pub fn compile(&self, partition: &Partition, model: &Path, target: &Target, context: &Path) -> Result<()> {
+        match self.compile_with(model, target, context, false) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let left = self.nodes_left_to_cpu(model, target, context);
+                let message = match left.as_slice() {
+                    [] => format!("the NPU compiler refuses the graph: {error}"),
+                    names => format!("the NPU compiler leaves {} nodes to the CPU: {}", names.len(), names.join(", ")),
+                };
+                Err(Error::toolkit(&partition.name, message)
+                    .help(format!("the target file says what {} takes; an entry may be wrong", target.name)))
+            }
+        }
+    }
+
+    fn compile_with(&self, model: &Path, target: &Target, context: &Path, fallback: bool) -> ort::Result<()> {
+        let mut builder = self
+            .npu_builder(target)?
+            .with_config_entry("ep.context_enable", "1")?
+            .with_config_entry("ep.context_embed_mode", "0")?
+            .with_config_entry("ep.context_file_path", context.to_string_lossy())?;
+        if !fallback {
+            builder = builder.with_config_entry("session.disable_cpu_ep_fallback", "1")?;
+        }
+        builder.commit_from_file(model).map(drop)
+    }
+
+    /// Compiles again with fallback allowed and reads which nodes stayed outside.
+    fn nodes_left_to_cpu(&self, model: &Path, target: &Target, context: &Path) -> Vec<String> {
+        let probe = context.with_extension("probe.onnx");
+        let compiled = self.compile_with(model, target, &probe, true);
+        let mut names = Vec::new();
+        if compiled.is_ok()
+            && let Ok(made) = decode(&probe)
+        {
+            for node in made.graph.iter().flat_map(|graph| &graph.node) {
+                if node.op_type != CONTEXT_NODE && !node.op_type.ends_with("quantizeLinear") && node.op_type != "QuantizeLinear" {
+                    names.push(format!("{} ({})", node.name, node.op_type));
+                }
+            }
+        }
+        names
+    }
+
+    /// A context binary on the NPU, or on its emulator where there is none.
+    pub fn open_context(&self, partition: &Partition, context: &Path, target: &Target) -> Result<OrtSession> {
+        let open = || -> ort::Result<Session> {
+            self.npu_builder(target)?.with_config_entry("session.disable_cpu_ep_fallback", "1")?.commit_from_file(context)
+        };
+        let session = open().map_err(|error| {
+            Error::toolkit(&partition.name, format!("the NPU does not load {}: {error}", context.display()))
+        })?;
+        Ok(OrtSession::new(partition, "npu", session))
+    }
+
+    /// Number of nodes of a context model that are not in the binary.
+    pub fn nodes_outside(context: &Path) -> Result<usize> {
+        let model = decode(context)?;
+        Ok(model.graph.iter().flat_map(|graph| &graph.node).filter(|node| node.op_type != CONTEXT_NODE).count())
+    }
+
+    /// Path of the binary that a context model refers to; it is beside the model.
+    ///
+    /// # Errors
+    /// The model refers to no binary, or to one in another folder.
+    pub fn binary_of(context: &Path) -> Result<std::path::PathBuf> {
+        let model = decode(context)?;
+        let nodes = model.graph.iter().flat_map(|graph| &graph.node).filter(|node| node.op_type == CONTEXT_NODE);
+        let attribute = nodes.flat_map(|node| &node.attribute).find(|attribute| attribute.name == "ep_cache_context");
+        let name = attribute.map(|attribute| String::from_utf8_lossy(&attribute.s).into_owned()).unwrap_or_default();
+        let plain = Path::new(&name).file_name().is_some_and(|file| file.to_string_lossy() == name);
+        if !plain {
+            return Err(Error::input(context.display(), format!("refers to the binary `{name}`; a file beside it is wanted")));
+        }
+        Ok(context.with_file_name(name))
+    }
+}

@@ -1,0 +1,110 @@
+//! Finding the toolkit on this machine, without loading it.
+
+use std::path::{Path, PathBuf};
+
+/// The version of ONNX Runtime this program is tested with.
+pub const ONNXRUNTIME: &str = "1.31.1";
+/// The version of the QNN provider this program is tested with.
+pub const ONNXRUNTIME_QNN: &str = "2.7.0";
+
+/// Environment variable that names the toolkit's folder.
+const VARIABLE: &str = "AUTONEURAL_TOOLKIT";
+/// Where `make toolkit` puts it, below the project's folder.
+const USUAL: &str = ".vendor/toolkit";
+
+/// Where the parts of the toolkit are.
+#[derive(Debug, Clone, Default)]
+pub struct Toolkit {
+    /// The folder that was looked at.
+    pub folder: Option<PathBuf>,
+    /// ONNX Runtime's library.
+    pub runtime: Option<PathBuf>,
+    /// Version of ONNX Runtime, from the package's metadata.
+    pub runtime_version: Option<String>,
+    /// The QNN plugin provider.
+    pub provider: Option<PathBuf>,
+    /// Offline compiler and emulator.
+    pub backend: Option<PathBuf>,
+    /// Version of the QNN package, from its metadata.
+    pub provider_version: Option<String>,
+}
+
+impl Toolkit {
+    /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in `.vendor/toolkit` of this folder, of the
+    /// program's own folder and of their parents. A folder of Python packages (`site-packages`) will do.
+    pub fn find(given: Option<&Path>) -> Self {
+        if let Some(folder) = given {
+            return Self::in_folder(folder);
+        }
+        if let Some(folder) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
+            return Self::in_folder(Path::new(&folder));
+        }
+        let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
+        for start in starts.into_iter().flatten() {
+            for folder in start.ancestors() {
+                let folder = folder.join(USUAL);
+                if folder.is_dir() {
+                    return Self::in_folder(&folder);
+                }
+            }
+        }
+        Self::default()
+    }
+
+    fn in_folder(folder: &Path) -> Self {
+        let qnn = folder.join("onnxruntime_qnn");
+        let existing = |path: PathBuf| path.is_file().then_some(path);
+        Toolkit {
+            folder: Some(folder.to_path_buf()),
+            runtime: library_starting_with(&folder.join("onnxruntime/capi"), "libonnxruntime.so."),
+            runtime_version: version_of(folder, "onnxruntime-"),
+            provider: existing(qnn.join("libonnxruntime_providers_qnn.so")),
+            backend: existing(qnn.join("libQnnHtp.so")),
+            provider_version: version_of(folder, "onnxruntime_qnn-"),
+        }
+    }
+
+    /// Whether models can be run on the CPU.
+    pub fn can_simulate(&self) -> bool {
+        self.runtime.is_some()
+    }
+
+    /// Whether context binaries can be made and run.
+    pub fn can_compile(&self) -> bool {
+        self.runtime.is_some() && self.provider.is_some() && self.backend.is_some()
+    }
+
+    /// What is missing and how to get it; `None` when all is there.
+    pub fn missing(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.runtime.is_none() {
+            parts.push(format!("onnxruntime {ONNXRUNTIME}"));
+        }
+        if self.provider.is_none() || self.backend.is_none() {
+            parts.push(format!("onnxruntime-qnn {ONNXRUNTIME_QNN}"));
+        }
+        (!parts.is_empty()).then(|| parts.join(" and "))
+    }
+
+    /// How to get what is missing.
+    pub fn how_to_get() -> String {
+        format!("`make toolkit` installs it into {USUAL}; --toolkit or {VARIABLE} names another folder that holds it")
+    }
+}
+
+fn library_starting_with(folder: &Path, start: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(start)))
+        .collect();
+    found.sort();
+    found.pop()
+}
+
+fn version_of(folder: &Path, start: &str) -> Option<String> {
+    std::fs::read_dir(folder).ok()?.filter_map(|entry| entry.ok()).find_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        Some(name.strip_prefix(start)?.strip_suffix(".dist-info")?.to_string())
+    })
+}

@@ -1,0 +1,148 @@
+//! Recipes: the TOML files in `calibration/` that name samples and say what is quantized how.
+
+use std::path::{Component as PathPart, Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::ObserverKind;
+use crate::error::{Error, Result};
+use crate::partition::Component;
+use crate::quantize::IntegerType;
+
+/// Most tokens decoded after a prompt while calibrating or verifying.
+const MOST_DECODE_STEPS: usize = 4096;
+
+/// A recipe with its samples.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    schema: u32,
+    /// Name of the recipe.
+    pub name: String,
+    /// Tokens decoded greedily after each prompt.
+    pub decode_steps: usize,
+    #[serde(rename = "recipe")]
+    parts: Parts,
+    /// Samples whose statistics give the ranges.
+    pub calibration: Vec<Sample>,
+    /// Samples on which the results are compared.
+    pub verification: Vec<Sample>,
+    #[serde(skip)]
+    folder: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Parts {
+    vision: PartRecipe,
+    projector: PartRecipe,
+    language: PartRecipe,
+}
+
+/// How one component is quantized.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartRecipe {
+    /// Integers of weights; one symmetric scale per output channel.
+    pub weights: IntegerType,
+    /// Integers of everything computed.
+    pub activations: IntegerType,
+    /// How ranges are observed.
+    pub observer: ObserverKind,
+    /// Integers of keys and values of the language model; the activations' type if not given.
+    pub kv_cache: Option<IntegerType>,
+    /// Integers of the language model's head; the weights' type if not given.
+    pub head: Option<IntegerType>,
+    /// Integers of depthwise convolutions; int8 if not given: they have few weights and lose most by 4 bits.
+    pub depthwise: Option<IntegerType>,
+}
+
+/// One sample: a prompt, with or without an image.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// Image file, relative to the recipe.
+    pub image: Option<PathBuf>,
+    /// Text of the prompt.
+    pub prompt: String,
+}
+
+impl Recipe {
+    /// Reads and checks a recipe.
+    ///
+    /// # Errors
+    /// A missing file, malformed TOML, an impossible type, an image path that leaves the recipe's folder.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = crate::text::read(path)?;
+        let mut made: Recipe = toml::from_str(&text).map_err(|error| crate::text::toml_error(path, &text, &error))?;
+        made.folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
+        Ok(made)
+    }
+
+    fn check(&self) -> Result<(), (String, String)> {
+        if self.schema != 1 {
+            let message = format!("schema {} is not known to this version, which reads schema 1", self.schema);
+            return Err(("schema".into(), message));
+        }
+        if self.decode_steps > MOST_DECODE_STEPS {
+            return Err(("decode_steps".into(), format!("{} is more than {MOST_DECODE_STEPS}", self.decode_steps)));
+        }
+        for component in [Component::Vision, Component::Projector, Component::Language] {
+            let part = self.part(component);
+            let key = |what: &str| format!("recipe.{}.{what}", component.name());
+            let weights = [Some(("weights", part.weights)), part.head.map(|t| ("head", t)), part.depthwise.map(|t| ("depthwise", t))];
+            for (what, integer) in weights.into_iter().flatten() {
+                if !integer.is_signed() || integer == IntegerType::Int32 {
+                    return Err((key(what), format!("{} is no type of weights; int4, int8 and int16 are", integer.name())));
+                }
+            }
+            let values = [Some(("activations", part.activations)), part.kv_cache.map(|t| ("kv_cache", t))];
+            for (what, integer) in values.into_iter().flatten() {
+                if integer.is_signed() {
+                    let message = format!("{} is no type of activations; uint8 and uint16 are", integer.name());
+                    return Err((key(what), message));
+                }
+            }
+        }
+        for (list, samples) in [("calibration", &self.calibration), ("verification", &self.verification)] {
+            if !samples.iter().any(|sample| sample.image.is_some()) {
+                return Err((list.into(), "at least one sample with an image is wanted".into()));
+            }
+            for (index, sample) in samples.iter().enumerate() {
+                let place = format!("{list}[{index}]");
+                if sample.prompt.is_empty() {
+                    return Err((place, "the prompt is empty".into()));
+                }
+                if let Some(image) = &sample.image
+                    && image.components().any(|part| !matches!(part, PathPart::Normal(_) | PathPart::CurDir))
+                {
+                    let message = format!("image `{}` leaves the folder of the recipe", image.display());
+                    return Err((place, message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How a component is quantized.
+    pub fn part(&self, component: Component) -> &PartRecipe {
+        match component {
+            Component::Vision => &self.parts.vision,
+            Component::Projector => &self.parts.projector,
+            Component::Language => &self.parts.language,
+        }
+    }
+
+    /// Path of a sample's image.
+    pub fn image_path(&self, sample: &Sample) -> Option<PathBuf> {
+        sample.image.as_ref().map(|image| self.folder.join(image))
+    }
+}
+
+impl PartRecipe {
+    /// The scheme in the field's short form, such as `W4A16`.
+    pub fn scheme(&self) -> String {
+        format!("W{}A{}", self.weights.bits(), self.activations.bits())
+    }
+}

@@ -1,0 +1,148 @@
+//! How progress and errors look.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use autoneural::Error;
+use autoneural::progress::{Progress, Silent};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A progress display that can be taken away when an error comes.
+pub trait Display {
+    /// The same as what the library sees.
+    fn as_progress(&self) -> &dyn Progress;
+    /// Removes a bar that is not finished.
+    fn abandon(&self);
+}
+
+/// A bar on a terminal, lines elsewhere, nothing when quiet.
+pub fn progress(quiet: bool, verbose: bool) -> Box<dyn Display> {
+    match (quiet, verbose || !std::io::stderr().is_terminal()) {
+        (true, _) => Box::new(Silent),
+        (false, true) => Box::new(Lines { verbose, running: Mutex::new(None) }),
+        (false, false) => Box::new(Bar(Mutex::new(None))),
+    }
+}
+
+/// Prints a line to standard output; a closed pipe is the reader's choice and no error.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints an error to standard error.
+pub fn error(error: &Error, json: bool) {
+    if json {
+        let kind = format!("{:?}", error.kind).to_lowercase();
+        let value = serde_json::json!({ "error": {
+            "kind": kind, "place": error.place, "message": error.message, "help": error.help,
+            "exit_status": error.kind.exit_status(),
+        }});
+        eprintln!("{value}");
+    } else {
+        eprintln!("error: {error}");
+    }
+}
+
+impl Display for Silent {
+    fn as_progress(&self) -> &dyn Progress {
+        self
+    }
+
+    fn abandon(&self) {}
+}
+
+struct Bar(Mutex<Option<(String, ProgressBar, Instant)>>);
+
+impl Bar {
+    fn with(&self, work: impl FnOnce(&ProgressBar)) {
+        if let Ok(guard) = self.0.lock()
+            && let Some((_, bar, _)) = guard.as_ref()
+        {
+            work(bar);
+        }
+    }
+
+    fn take(&self) -> Option<(String, ProgressBar, Instant)> {
+        self.0.lock().ok()?.take()
+    }
+}
+
+impl Display for Bar {
+    fn as_progress(&self) -> &dyn Progress {
+        self
+    }
+
+    fn abandon(&self) {
+        if let Some((_, bar, _)) = self.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Bar {
+    fn start(&self, stage: &str, steps: u64) {
+        let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}");
+        let bar = ProgressBar::new(steps).with_prefix(stage.to_string());
+        if let Ok(style) = style {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        if let Ok(mut guard) = self.0.lock() {
+            *guard = Some((stage.to_string(), bar, Instant::now()));
+        }
+    }
+
+    fn begin(&self, what: &str) {
+        self.with(|bar| bar.set_message(what.to_string()));
+    }
+
+    fn tick(&self, _: &str) {
+        self.with(|bar| bar.inc(1));
+    }
+
+    fn finish(&self) {
+        if let Some((stage, bar, begun)) = self.take() {
+            bar.finish_and_clear();
+            eprintln!("{stage:>12} {:.1} s", begun.elapsed().as_secs_f64());
+        }
+    }
+}
+
+struct Lines {
+    verbose: bool,
+    running: Mutex<Option<(String, Instant)>>,
+}
+
+impl Display for Lines {
+    fn as_progress(&self) -> &dyn Progress {
+        self
+    }
+
+    fn abandon(&self) {}
+}
+
+impl Progress for Lines {
+    fn start(&self, stage: &str, steps: u64) {
+        eprintln!("{stage}: {steps} steps");
+        if let Ok(mut guard) = self.running.lock() {
+            *guard = Some((stage.to_string(), Instant::now()));
+        }
+    }
+
+    fn begin(&self, _: &str) {}
+
+    fn tick(&self, what: &str) {
+        if self.verbose {
+            eprintln!("  {what}");
+        }
+    }
+
+    fn finish(&self) {
+        if let Ok(mut guard) = self.running.lock()
+            && let Some((stage, begun)) = guard.take()
+        {
+            eprintln!("{stage}: done in {:.1} s", begun.elapsed().as_secs_f64());
+        }
+    }
+}

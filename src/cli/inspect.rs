@@ -1,0 +1,149 @@
+//! `autoneural inspect`: what a file or folder holds.
+
+use std::path::{Path, PathBuf};
+
+use autoneural::back::bundle::Bundle;
+use autoneural::back::onnx;
+use autoneural::back::qnn::Runtime;
+use autoneural::error::IoContext;
+use autoneural::front::Checkpoint;
+use autoneural::{Error, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Session;
+
+/// Arguments of `inspect`.
+#[derive(Args)]
+pub struct Inspect {
+    /// A checkpoint (folder or .safetensors file), an ONNX model, a bundle, or a context model (.onnx or its .bin).
+    file: PathBuf,
+    /// For a bundle: print the graph of this partition, one node a line.
+    #[arg(long, value_name = "PARTITION")]
+    graph: Option<String>,
+}
+
+impl Inspect {
+    /// Runs the command.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        let path = &self.file;
+        let meta = std::fs::metadata(path).at(path)?;
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
+        if let Some(name) = &self.graph {
+            let bundle = Bundle::open(path)?;
+            let partitions = bundle.partitions()?;
+            let Some(partition) = partitions.iter().find(|partition| partition.name == *name) else {
+                let names: Vec<&str> = partitions.iter().map(|partition| partition.name.as_str()).collect();
+                return Err(Error::input(path.display(), format!("has no partition `{name}`; it has {}", names.join(", "))));
+            };
+            let text = partition.graph.to_string();
+            return session.print(&json!({ "partition": name, "graph": text }), &text);
+        }
+        let (value, text) = match extension.as_str() {
+            _ if meta.is_dir() && path.join("manifest.json").is_file() => bundle(path)?,
+            _ if meta.is_dir() => checkpoint(path)?,
+            "safetensors" => checkpoint(path)?,
+            "onnx" => model(path)?,
+            "bin" => model(&context_of(path)?)?,
+            _ => {
+                return Err(Error::input(path.display(), "is no kind of file that is known")
+                    .help("a checkpoint, an ONNX model (.onnx), a bundle or a context binary (.bin) can be inspected"));
+            }
+        };
+        session.print(&value, &text)
+    }
+}
+
+fn checkpoint(path: &Path) -> Result<(Value, String)> {
+    let checkpoint = Checkpoint::open(path)?;
+    let mut parameters = 0u64;
+    let mut text = String::new();
+    let mut tensors = Vec::new();
+    for (name, info) in checkpoint.tensors() {
+        parameters += info.shape.iter().map(|&size| size as u64).product::<u64>();
+        text.push_str(&format!("{:<5} {:<20} {name}\n", info.dtype, format!("{:?}", info.shape)));
+        tensors.push(json!({ "name": name, "dtype": info.dtype, "shape": info.shape, "file": info.file }));
+    }
+    let count = tensors.len();
+    text.push_str(&format!("checkpoint of {count} tensors, {parameters} parameters\n"));
+    Ok((json!({ "kind": "checkpoint", "parameters": parameters, "tensors": tensors }), text))
+}
+
+fn model(path: &Path) -> Result<(Value, String)> {
+    let model = onnx::decode(path)?;
+    let counts = onnx::op_counts(&model);
+    let is_context = counts.contains_key("EPContext");
+    let kind = if is_context { "context" } else { "onnx" };
+    let opset = model.opset_import.iter().find(|import| import.domain.is_empty()).map_or(0, |import| import.version);
+    let mut text = format!("{kind} model, opset {opset}, made by {} {}\n", model.producer_name, model.producer_version);
+    let mut value = json!({ "kind": kind, "opset": opset, "nodes": counts });
+    let graph = model.graph.unwrap_or_default();
+    for (title, infos) in [("inputs", &graph.input), ("outputs", &graph.output)] {
+        text.push_str(&format!("{title}:\n"));
+        let mut list = Vec::new();
+        for info in infos {
+            let (name, dtype, shape) = onnx::summary(info);
+            text.push_str(&format!("  {dtype:<8} {:<20} {name}\n", format!("{shape:?}")));
+            list.push(json!({ "name": name, "dtype": dtype, "shape": shape }));
+        }
+        value[title] = json!(list);
+    }
+    text.push_str("nodes:\n");
+    for (op, count) in &counts {
+        text.push_str(&format!("  {count:>6} {op}\n"));
+    }
+    value["initializers"] = json!(graph.initializer.len());
+    text.push_str(&format!("{} initializers\n", graph.initializer.len()));
+    if is_context {
+        let binary = Runtime::binary_of(path)?;
+        let bytes = std::fs::metadata(&binary).at(&binary)?.len();
+        text.push_str(&format!("context binary: {} ({bytes} bytes)\n", binary.display()));
+        value["binary"] = json!({ "file": binary, "bytes": bytes });
+    }
+    Ok((value, text))
+}
+
+/// The context model that a binary belongs to: the one beside it that refers to it.
+fn context_of(binary: &Path) -> Result<PathBuf> {
+    let folder = binary.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    for entry in std::fs::read_dir(folder).at(folder)? {
+        let path = entry.at(folder)?.path();
+        if path.extension().is_some_and(|extension| extension == "onnx")
+            && Runtime::binary_of(&path).is_ok_and(|found| found.file_name() == binary.file_name())
+        {
+            return Ok(path);
+        }
+    }
+    Err(Error::input(binary.display(), "no context model beside it refers to this file"))
+}
+
+fn bundle(path: &Path) -> Result<(Value, String)> {
+    let bundle = Bundle::open(path)?;
+    let manifest = &bundle.manifest;
+    let mut text = format!(
+        "bundle of {} for {}, made by {} {}\n",
+        manifest.model, manifest.target, manifest.tool.name, manifest.tool.version
+    );
+    let stages: Vec<String> = manifest.stages.iter().map(|stage| format!("{} {:.1} s", stage.name, stage.seconds)).collect();
+    text.push_str(&format!("stages: {}\n", stages.join(", ")));
+    for partition in &manifest.partitions {
+        text.push_str(&format!("{} ({})\n", partition.name, partition.weights));
+        for (direction, ports) in [("in", &partition.inputs), ("out", &partition.outputs)] {
+            for port in ports {
+                let encoding = match (port.scale, port.zero_point) {
+                    (Some(scale), Some(zero_point)) => format!("  scale {scale:e} zero point {zero_point}"),
+                    _ => String::new(),
+                };
+                let shape = format!("{:?}", port.shape);
+                text.push_str(&format!("  {direction:<3} {:<7} {shape:<20} {}{encoding}\n", port.dtype, port.name));
+            }
+        }
+    }
+    text.push_str("files:\n");
+    for file in &manifest.files {
+        text.push_str(&format!("  {:>12} {}\n", file.bytes, file.path));
+    }
+    let mut value = serde_json::to_value(manifest).map_err(|error| Error::internal("manifest", error))?;
+    value["kind"] = json!("bundle");
+    Ok((value, text))
+}

@@ -1,0 +1,142 @@
+//! The command line: arguments, what is printed, exit statuses. All work is done by the library.
+
+mod compile;
+mod display;
+mod doctor;
+mod inspect;
+mod stage;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use autoneural::back::qnn::{Runtime, Toolkit};
+use autoneural::progress::Progress;
+use autoneural::{Error, Result};
+use clap::{Args, Parser, Subcommand};
+
+const AFTER_HELP: &str = "\
+Exit status: 0 done; 2 wrong usage; 3 a file you gave is wrong; 4 the operating system refused; 5 the vendor toolkit is \
+missing or refuses the model; 6 the result is not good enough; 70 a defect of this program.
+
+Example:
+  autoneural compile graphs/autoneural-tiny.toml --weights tests/fixtures/autoneural-tiny \\
+      --calibration calibration/demo.toml --target sa8295p --out out/demo";
+
+/// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for a car NPU, and proves how far
+/// they are from the float model.
+#[derive(Parser)]
+#[command(name = "autoneural", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    general: General,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args)]
+struct General {
+    /// Print results as JSON on standard output (and an error as JSON on standard error).
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print errors only.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print every step, also without a terminal.
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// Folder of the vendor toolkit: the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or
+    /// .vendor/toolkit here, beside the program, or in a folder above].
+    #[arg(long, global = true, value_name = "DIR")]
+    toolkit: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run all stages: a checkpoint becomes a bundle with models, context binaries and a report.
+    Compile(compile::Compile),
+    /// Stage 1: build the graphs, lower them for the target, write float models.
+    Export(stage::Export),
+    /// Stage 2: run samples through the float reference and keep statistics.
+    Calibrate(stage::Calibrate),
+    /// Stage 3: turn statistics and weights into encodings.
+    Quantize(stage::OnBundle),
+    /// Stage 4: write quantized models.
+    Emit(stage::OnBundle),
+    /// Stage 5: compile context binaries (needs the vendor toolkit).
+    Build(stage::OnBundle),
+    /// Stage 6: compare float, simulation and NPU, and write the report.
+    Verify(stage::Verify),
+    /// Say what is installed, which versions, and what is missing for what.
+    Doctor,
+    /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
+    Inspect(inspect::Inspect),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let session = Session { progress: display::progress(cli.general.quiet, cli.general.verbose), general: cli.general };
+    let result = match &cli.command {
+        Command::Compile(args) => args.run(&session),
+        Command::Export(args) => args.run(&session),
+        Command::Calibrate(args) => args.run(&session),
+        Command::Quantize(args) => args.quantize(&session),
+        Command::Emit(args) => args.emit(&session),
+        Command::Build(args) => args.build(&session),
+        Command::Verify(args) => args.run(&session),
+        Command::Doctor => doctor::run(&session),
+        Command::Inspect(args) => args.run(&session),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            session.progress.abandon();
+            display::error(&error, session.general.json);
+            ExitCode::from(error.kind.exit_status())
+        }
+    }
+}
+
+/// What every command has at hand.
+pub struct Session {
+    general: General,
+    progress: Box<dyn display::Display>,
+}
+
+impl Session {
+    fn progress(&self) -> &dyn Progress {
+        self.progress.as_progress()
+    }
+
+    fn toolkit(&self) -> Toolkit {
+        Toolkit::find(self.general.toolkit.as_deref())
+    }
+
+    /// Loads as much of the toolkit as there is; all of it or an error if `required`.
+    fn runtime(&self, required: bool) -> Result<Option<Runtime>> {
+        let toolkit = self.toolkit();
+        if let (true, Some(missing)) = (required, toolkit.missing()) {
+            return Err(Error::toolkit("toolkit", format!("{missing} is missing")).help(Toolkit::how_to_get()));
+        }
+        toolkit.can_simulate().then(|| Runtime::load(&toolkit)).transpose()
+    }
+
+    /// Prints a result: `value` with --json, else `text` unless -q.
+    fn print(&self, value: &impl serde::Serialize, text: &str) -> Result<()> {
+        if self.general.json {
+            let json = serde_json::to_string_pretty(value).map_err(|error| Error::internal("output", error))?;
+            display::line(&json);
+        } else if !self.general.quiet {
+            display::line(text.trim_end());
+        }
+        Ok(())
+    }
+
+    /// A line for people, on standard error.
+    fn note(&self, line: &str) {
+        if !self.general.quiet {
+            eprintln!("{line}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The float reference: the emitted float model in tract. It can watch every value while it runs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::internal::{
+    EvalContext, EvalOp, Op, StaticName, TypedModelPatch, TypedOp, as_op, op_as_typed_op, op_out_of_plan,
+};
+
+use super::{Data, Engine, Tensor};
+use crate::calibrate::{Observer, ObserverKind, Statistics, observer};
+use crate::error::{Error, Result};
+use crate::ir::ElementType;
+use crate::partition::Partition;
+
+type Runnable = Arc<TypedRunnableModel>;
+
+/// What observers saw while a reference ran; shared between the model and whoever asks.
+#[derive(Clone, Default)]
+pub struct Observations {
+    slots: Arc<Mutex<BTreeMap<String, Box<dyn Observer>>>>,
+}
+
+impl std::fmt::Debug for Observations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observations")
+    }
+}
+
+impl Observations {
+    fn add(&self, name: &str, kind: ObserverKind) {
+        if let Ok(mut slots) = self.slots.lock() {
+            slots.insert(name.to_string(), observer(kind));
+        }
+    }
+
+    fn observe(&self, name: &str, values: &[f32]) {
+        if let Ok(mut slots) = self.slots.lock()
+            && let Some(slot) = slots.get_mut(name)
+        {
+            slot.observe(values);
+        }
+    }
+
+    /// Statistics by value name.
+    pub fn statistics(&self) -> BTreeMap<String, Statistics> {
+        let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
+        slots.iter().filter_map(|(name, slot)| Some((name.clone(), slot.statistics()?))).collect()
+    }
+}
+
+/// The identity, with a look at what passes. Optimization does not see through it, so the value it watches is made.
+#[derive(Debug, Clone)]
+struct Watch {
+    name: String,
+    observations: Observations,
+}
+
+impl PartialEq for Watch {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Watch {}
+
+impl Op for Watch {
+    fn name(&self) -> StaticName {
+        "Watch".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for Watch {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        let plain = inputs[0].to_plain_array_view::<f32>()?;
+        match plain.as_slice() {
+            Some(values) => self.observations.observe(&self.name, values),
+            None => self.observations.observe(&self.name, &plain.iter().copied().collect::<Vec<_>>()),
+        }
+        Ok(inputs)
+    }
+}
+
+impl TypedOp for Watch {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(tvec!(inputs[0].without_value()))
+    }
+
+    as_op!();
+}
+
+/// A partition's float model, loaded into tract.
+pub struct Reference {
+    name: String,
+    model: Runnable,
+}
+
+impl Reference {
+    /// Loads the float model of a partition.
+    pub fn load(partition: &Partition, path: &Path) -> Result<Self> {
+        Self::build(partition, path, None)
+    }
+
+    /// Loads the float model with an observer on every value that is neither constant nor a position.
+    pub fn load_observed(partition: &Partition, path: &Path, kind: ObserverKind) -> Result<(Self, Observations)> {
+        let observations = Observations::default();
+        for (_, value) in partition.graph.values() {
+            if value.constant().is_none() && value.element == ElementType::F32 {
+                observations.add(&value.name, kind);
+            }
+        }
+        Ok((Self::build(partition, path, Some(&observations))?, observations))
+    }
+
+    fn build(partition: &Partition, path: &Path, observations: Option<&Observations>) -> Result<Self> {
+        let model = Self::tract_model(path, observations).map_err(|error| {
+            Error::internal(&partition.name, format!("tract does not load {}: {error:#}", path.display()))
+        })?;
+        Ok(Reference { name: partition.name.clone(), model })
+    }
+
+    fn tract_model(path: &Path, observations: Option<&Observations>) -> TractResult<Runnable> {
+        let mut model = tract_onnx::onnx().model_for_path(path)?.into_typed()?;
+        if let Some(observations) = observations {
+            let names: Vec<String> = match observations.slots.lock() {
+                Ok(slots) => slots.keys().cloned().collect(),
+                Err(_) => vec![],
+            };
+            let inputs = model.input_outlets()?.to_vec();
+            for name in names {
+                let input = inputs.iter().copied().find(|outlet| model.node(outlet.node).name == name);
+                let outlet = input.or_else(|| model.find_outlet_label(&name));
+                let outlet = outlet.ok_or_else(|| TractError::msg(format!("value `{name}` is not in the model")))?;
+                let fact = model.outlet_fact(outlet)?.without_value();
+                let watch = Watch { name: name.clone(), observations: observations.clone() };
+                TypedModelPatch::intercept(&model, outlet, format!("{name}.watch"), watch, fact)?.apply(&mut model)?;
+            }
+        }
+        model.into_optimized()?.into_runnable()
+    }
+
+    fn run_tract(&self, inputs: &[Tensor]) -> TractResult<Vec<Tensor>> {
+        let values = inputs
+            .iter()
+            .map(|input| {
+                let tensor = match &input.data {
+                    Data::F32(values) => tract_onnx::prelude::Tensor::from_shape(&input.shape, values)?,
+                    Data::U8(values) => tract_onnx::prelude::Tensor::from_shape(&input.shape, values)?,
+                    Data::U16(values) => tract_onnx::prelude::Tensor::from_shape(&input.shape, values)?,
+                    Data::I32(values) => tract_onnx::prelude::Tensor::from_shape(&input.shape, values)?,
+                };
+                Ok(tensor.into_tvalue())
+            })
+            .collect::<TractResult<TVec<_>>>()?;
+        self.model
+            .run(values)?
+            .iter()
+            .map(|output| {
+                let view = output.to_plain_array_view::<f32>()?;
+                Ok(Tensor::f32(output.shape().to_vec(), view.iter().copied().collect()))
+            })
+            .collect()
+    }
+}
+
+impl Engine for Reference {
+    fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.run_tract(inputs).map_err(|error| Error::internal(&self.name, format!("tract failed: {error:#}")))
+    }
+}

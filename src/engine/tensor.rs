@@ -1,0 +1,107 @@
+//! Tensors as they cross the border of a partition.
+
+use crate::error::{Error, Result};
+use crate::ir::Shape;
+use crate::quantize::{Encoding, IntegerType};
+
+/// Elements in row-major order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// Real numbers.
+    F32(Vec<f32>),
+    /// 8-bit codes.
+    U8(Vec<u8>),
+    /// 16-bit codes.
+    U16(Vec<u16>),
+    /// Positions.
+    I32(Vec<i32>),
+}
+
+/// A tensor with its shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Sizes of the axes.
+    pub shape: Shape,
+    /// The elements.
+    pub data: Data,
+}
+
+impl Tensor {
+    /// A float tensor.
+    pub fn f32(shape: Shape, values: Vec<f32>) -> Self {
+        Tensor { shape, data: Data::F32(values) }
+    }
+
+    /// A tensor of positions.
+    pub fn i32(shape: Shape, values: Vec<i32>) -> Self {
+        Tensor { shape, data: Data::I32(values) }
+    }
+
+    /// The values, if they are float.
+    ///
+    /// # Errors
+    /// They are codes or positions.
+    pub fn as_f32(&self) -> Result<&[f32]> {
+        match &self.data {
+            Data::F32(values) => Ok(values),
+            other => Err(Error::internal("tensor", format!("float values are wanted, these are {}", other.kind()))),
+        }
+    }
+
+    /// The integers that an encoding gives for the values; positions stay as they are.
+    pub fn encode(&self, encoding: Option<&Encoding>) -> Result<Tensor> {
+        let (Some(encoding), Data::F32(values)) = (encoding, &self.data) else { return Ok(self.clone()) };
+        let codes = encoding.quantize(values, &self.shape);
+        let data = match encoding.integer {
+            IntegerType::Uint8 => Data::U8(codes.into_iter().map(|code| code as u8).collect()),
+            IntegerType::Uint16 => Data::U16(codes.into_iter().map(|code| code as u16).collect()),
+            other => return Err(Error::internal("tensor", format!("{} does not cross a border", other.name()))),
+        };
+        Ok(Tensor { shape: self.shape.clone(), data })
+    }
+
+    /// The values that the codes stand for.
+    pub fn decode(&self, encoding: Option<&Encoding>) -> Tensor {
+        let codes: Vec<i32> = match (&self.data, encoding) {
+            (Data::U8(codes), Some(_)) => codes.iter().map(|&code| i32::from(code)).collect(),
+            (Data::U16(codes), Some(_)) => codes.iter().map(|&code| i32::from(code)).collect(),
+            _ => return self.clone(),
+        };
+        let values = encoding.map(|encoding| encoding.dequantize(&codes, &self.shape)).unwrap_or_default();
+        Tensor::f32(self.shape.clone(), values)
+    }
+}
+
+impl Data {
+    /// Name of the element type.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Data::F32(_) => "float32",
+            Data::U8(_) => "uint8",
+            Data::U16(_) => "uint16",
+            Data::I32(_) => "int32",
+        }
+    }
+
+    /// As many elements of the same type, all zero or, for codes, all the one that stands for 0.0.
+    pub fn zeros(count: usize, encoding: Option<&Encoding>) -> Data {
+        let code = encoding.map_or(0, |encoding| encoding.zero_point[0]);
+        match encoding.map(|encoding| encoding.integer) {
+            Some(IntegerType::Uint8) => Data::U8(vec![code as u8; count]),
+            Some(_) => Data::U16(vec![code as u16; count]),
+            None => Data::F32(vec![0.0; count]),
+        }
+    }
+
+    /// Copies the run `from` of this data over the place `to` of `target`, which has the same type.
+    pub fn copy_run(&self, from: std::ops::Range<usize>, target: &mut Data, to: usize) {
+        let length = from.len();
+        match (self, target) {
+            (Data::F32(a), Data::F32(b)) => b[to..to + length].copy_from_slice(&a[from]),
+            (Data::U8(a), Data::U8(b)) => b[to..to + length].copy_from_slice(&a[from]),
+            (Data::U16(a), Data::U16(b)) => b[to..to + length].copy_from_slice(&a[from]),
+            (Data::I32(a), Data::I32(b)) => b[to..to + length].copy_from_slice(&a[from]),
+            _ => unreachable!("both sides have the encoding of the same key"),
+        }
+    }
+}

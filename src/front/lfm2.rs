@@ -1,0 +1,188 @@
+//! The LFM2 hybrid language model: gated short convolutions and grouped-query attention, in the names of transformers.
+//!
+//! Prefill and decode are the same layers with another number of tokens. The state of a sequence goes in and out: keys
+//! (stored transposed) and values of the attention layers, the last columns of `B * x` of the convolution layers.
+
+use super::{Language, LayerKind, Weights};
+use crate::error::Result;
+use crate::ir::{Builder, Constant, ElementType, Graph, Op, ValueId};
+
+/// Tensor whose presence shows the prefix.
+pub const FIRST_TENSOR: &str = "embed_tokens.weight";
+
+/// Added to the scores that a token must not see; far below any score, well inside what 16 bits resolve.
+pub const MASKED: f32 = -256.0;
+
+/// Which of the two language graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// A fixed number of tokens at once; only the first `last + 1` of them count.
+    Prefill,
+    /// One token.
+    Decode,
+}
+
+/// The embedding table `[vocabulary, hidden]`.
+pub fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> {
+    weights.get(FIRST_TENSOR, &[definition.vocabulary, definition.hidden])
+}
+
+/// Builds one of the two graphs. With `S` tokens, context `C`, head size `D`:
+///
+/// inputs `embeds [1,S,hidden]`, `cos` and `sin [1,1,S,D]`, `mask [1,1,S,C]` (0 or [`MASKED`]; the last `S` columns are the
+/// new tokens), per attention layer `layers.i.k_cache [1,G,D,C-S]` and `layers.i.v_cache [1,G,C-S,D]`, per convolution
+/// layer `layers.i.conv_state [1,hidden,1,kernel-1]`; in prefill also `last [1]` (index of the last token that counts)
+/// and `state_columns [kernel-1]` (the columns of state and new tokens that are the next state: `last+1 ..`).
+///
+/// outputs `logits [1,1,vocabulary]` of the last token that counts, `layers.i.k_new [1,G,D,S]`,
+/// `layers.i.v_new [1,G,S,D]`, `layers.i.conv_state_new`.
+pub fn build(definition: &Language, weights: &Weights, phase: Phase) -> Result<Graph> {
+    let (name, tokens) = match phase {
+        Phase::Prefill => ("language.prefill", definition.prefill),
+        Phase::Decode => ("language.decode", 1),
+    };
+    let l = definition;
+    let mut b = Builder::new(name);
+    let mut x = b.input("embeds", vec![1, tokens, l.hidden], ElementType::F32)?;
+    let table = vec![1, 1, tokens, l.head_dim];
+    let cos = b.input("cos", table.clone(), ElementType::F32)?;
+    let sin = b.input("sin", table, ElementType::F32)?;
+    let mask = b.input("mask", vec![1, 1, tokens, l.context], ElementType::F32)?;
+    let picks = match phase {
+        Phase::Prefill => Some((
+            b.input("last", vec![1], ElementType::I32)?,
+            b.input("state_columns", vec![l.conv_kernel - 1], ElementType::I32)?,
+        )),
+        Phase::Decode => None,
+    };
+    let mut layers = Layers { b, l, weights, tokens, cos, sin, mask, columns: picks.map(|p| p.1), states: vec![] };
+    for (index, kind) in l.layers.iter().enumerate() {
+        let path = format!("layers.{index}");
+        let h = layers.norm(&format!("{path}.operator_norm"), x, l.hidden)?;
+        let h = match kind {
+            LayerKind::Conv => layers.conv(&path, h)?,
+            LayerKind::Attention => layers.attention(&path, h)?,
+        };
+        x = layers.b.node(format!("{path}.mixed"), Op::Add, &[x, h])?;
+        let h = layers.norm(&format!("{path}.ffn_norm"), x, l.hidden)?;
+        let h = layers.feed_forward(&format!("{path}.feed_forward"), h)?;
+        x = layers.b.node(format!("{path}.out"), Op::Add, &[x, h])?;
+    }
+    if let Some((last, _)) = picks {
+        x = layers.b.node("last_token", Op::Gather { axis: 1 }, &[x, last])?;
+    }
+    let h = layers.norm("embedding_norm", x, l.hidden)?;
+    let (tensor, head) = match l.tied_embeddings {
+        true => ("lm_head.tied", weights.linear(FIRST_TENSOR, l.hidden, l.vocabulary)?),
+        false => ("lm_head.weight", weights.linear("lm_head.weight", l.hidden, l.vocabulary)?),
+    };
+    let head = layers.b.constant(tensor, head)?;
+    let logits = layers.b.node("logits", Op::MatMul, &[h, head])?;
+    let mut outputs = vec![logits];
+    outputs.append(&mut layers.states);
+    Ok(layers.b.finish(outputs))
+}
+
+struct Layers<'a> {
+    b: Builder,
+    l: &'a Language,
+    weights: &'a Weights<'a>,
+    tokens: usize,
+    cos: ValueId,
+    sin: ValueId,
+    mask: ValueId,
+    columns: Option<ValueId>,
+    states: Vec<ValueId>,
+}
+
+impl Layers<'_> {
+    fn norm(&mut self, name: &str, x: ValueId, size: usize) -> Result<ValueId> {
+        let tensor = format!("{name}.weight");
+        let gamma = self.b.constant(tensor.clone(), self.weights.get(&tensor, &[size])?)?;
+        let axis = self.b.shape(x).len() - 1;
+        self.b.node(name, Op::RmsNorm { axis, epsilon: self.l.norm_eps }, &[x, gamma])
+    }
+
+    fn linear(&mut self, name: &str, x: ValueId, output: usize) -> Result<ValueId> {
+        let input = self.b.shape(x)[2];
+        let tensor = format!("{name}.weight");
+        let weight = self.b.constant(tensor.clone(), self.weights.linear(&tensor, input, output)?)?;
+        self.b.node(name, Op::MatMul, &[x, weight])
+    }
+
+    fn reshape(&mut self, name: String, x: ValueId, shape: Vec<usize>) -> Result<ValueId> {
+        self.b.node(name, Op::Reshape { shape }, &[x])
+    }
+
+    fn transpose(&mut self, name: String, x: ValueId, perm: [usize; 4]) -> Result<ValueId> {
+        self.b.node(name, Op::Transpose { perm: perm.to_vec() }, &[x])
+    }
+
+    /// `out_proj(C * causal_depthwise_conv(B * x))` with `B, C, x = split(in_proj(h))`.
+    fn conv(&mut self, layer: &str, h: ValueId) -> Result<ValueId> {
+        let (hidden, tokens, kernel) = (self.l.hidden, self.tokens, self.l.conv_kernel);
+        let path = format!("{layer}.conv");
+        let joined = self.linear(&format!("{path}.in_proj"), h, 3 * hidden)?;
+        let parts = self.b.node_outputs(format!("{path}.bcx"), Op::Split { axis: 2, parts: 3 }, &[joined])?;
+        let bx = self.b.node(format!("{path}.bx"), Op::Mul, &[parts[0], parts[2]])?;
+        let bx = self.reshape(format!("{path}.bx.columns"), bx, vec![1, tokens, 1, hidden])?;
+        let bx = self.transpose(format!("{path}.bx.channels"), bx, [0, 3, 2, 1])?;
+        let state = self.b.input(format!("{layer}.conv_state"), vec![1, hidden, 1, kernel - 1], ElementType::F32)?;
+        let window = self.b.node(format!("{path}.window"), Op::Concat { axis: 3 }, &[state, bx])?;
+        let next = format!("{layer}.conv_state_new");
+        let next = match self.columns {
+            Some(columns) => self.b.node(next, Op::Gather { axis: 3 }, &[window, columns])?,
+            None => self.b.node(next, Op::Slice { axis: 3, start: tokens, end: tokens + kernel - 1 }, &[window])?,
+        };
+        self.states.push(next);
+        let tensor = format!("{path}.conv.weight");
+        let taps = self.weights.get(&tensor, &[hidden, 1, kernel])?.reshaped(vec![hidden, 1, 1, kernel]);
+        let taps = self.b.constant(tensor, taps)?;
+        let op = Op::Conv { strides: [1, 1], pads: [0; 4], groups: hidden };
+        let y = self.b.node(format!("{path}.conv"), op, &[window, taps])?;
+        let y = self.transpose(format!("{path}.conv.columns"), y, [0, 3, 2, 1])?;
+        let y = self.reshape(format!("{path}.conv.tokens"), y, vec![1, tokens, hidden])?;
+        let y = self.b.node(format!("{path}.gated"), Op::Mul, &[parts[1], y])?;
+        self.linear(&format!("{path}.out_proj"), y, hidden)
+    }
+
+    fn attention(&mut self, layer: &str, h: ValueId) -> Result<ValueId> {
+        let (l, tokens) = (self.l, self.tokens);
+        let path = format!("{layer}.self_attn");
+        let mut heads = |part: &str, count: usize, normalize: bool| -> Result<ValueId> {
+            let proj = self.linear(&format!("{path}.{part}_proj"), h, count * l.head_dim)?;
+            let mut x = self.reshape(format!("{path}.{part}.heads"), proj, vec![1, tokens, count, l.head_dim])?;
+            if normalize {
+                x = self.norm(&format!("{path}.{part}_layernorm"), x, l.head_dim)?;
+            }
+            let x = self.transpose(format!("{path}.{part}"), x, [0, 2, 1, 3])?;
+            if normalize { self.b.node(format!("{path}.{part}.rope"), Op::Rope, &[x, self.cos, self.sin]) } else { Ok(x) }
+        };
+        let q = heads("q", l.heads, true)?;
+        let k = heads("k", l.kv_heads, true)?;
+        let v = heads("v", l.kv_heads, false)?;
+        let k = self.transpose(format!("{path}.k.transposed"), k, [0, 1, 3, 2])?;
+        let past = l.context - tokens;
+        let k_cache = self.b.input(format!("{layer}.k_cache"), vec![1, l.kv_heads, l.head_dim, past], ElementType::F32)?;
+        let v_cache = self.b.input(format!("{layer}.v_cache"), vec![1, l.kv_heads, past, l.head_dim], ElementType::F32)?;
+        let k_new = self.b.node(format!("{layer}.k_new"), Op::Requantize, &[k])?;
+        let v_new = self.b.node(format!("{layer}.v_new"), Op::Requantize, &[v])?;
+        self.states.extend([k_new, v_new]);
+        let k = self.b.node(format!("{path}.k.all"), Op::Concat { axis: 3 }, &[k_cache, k_new])?;
+        let v = self.b.node(format!("{path}.v.all"), Op::Concat { axis: 2 }, &[v_cache, v_new])?;
+        let scale = (l.head_dim as f32).powf(-0.5);
+        let y = self.b.node(format!("{path}.attention"), Op::Attention { scale }, &[q, k, v, self.mask])?;
+        let y = self.transpose(format!("{path}.merge"), y, [0, 2, 1, 3])?;
+        let y = self.reshape(format!("{path}.merged"), y, vec![1, tokens, l.heads * l.head_dim])?;
+        self.linear(&format!("{path}.out_proj"), y, l.hidden)
+    }
+
+    /// `w2(silu(w1 x) * w3 x)`.
+    fn feed_forward(&mut self, path: &str, h: ValueId) -> Result<ValueId> {
+        let gate = self.linear(&format!("{path}.w1"), h, self.l.feed_forward)?;
+        let gate = self.b.node(format!("{path}.silu"), Op::Silu, &[gate])?;
+        let up = self.linear(&format!("{path}.w3"), h, self.l.feed_forward)?;
+        let gated = self.b.node(format!("{path}.gated"), Op::Mul, &[gate, up])?;
+        self.linear(&format!("{path}.w2"), gated, self.l.hidden)
+    }
+}

@@ -1,0 +1,49 @@
+//! The tensors of one component of a checkpoint, under the prefix that this checkpoint uses.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::Checkpoint;
+use crate::error::{Error, Result};
+use crate::ir::Constant;
+
+/// Gives a builder its tensors and remembers which were asked for.
+pub struct Weights<'a> {
+    checkpoint: &'a Checkpoint,
+    prefix: String,
+    used: RefCell<BTreeSet<String>>,
+}
+
+impl<'a> Weights<'a> {
+    /// Finds the first prefix under which `first` stands.
+    pub fn new(checkpoint: &'a Checkpoint, component: &str, prefixes: &[String], first: &str) -> Result<Self> {
+        let found = prefixes.iter().find(|prefix| checkpoint.tensors().contains_key(&format!("{prefix}{first}")));
+        let Some(prefix) = found else {
+            let tried: Vec<String> = prefixes.iter().map(|prefix| format!("`{prefix}{first}`")).collect();
+            let place = checkpoint.folder().display();
+            let message = format!("the {component} weights are missing: there is no tensor {}", tried.join(" or "));
+            return Err(Error::input(place, message).help(format!(
+                "`autoneural inspect` lists the tensors; other prefixes go to `{component}` under [weights] in the model definition"
+            )));
+        };
+        Ok(Weights { checkpoint, prefix: prefix.clone(), used: RefCell::default() })
+    }
+
+    /// The tensor `name` of this component, of exactly this shape.
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Constant> {
+        let full = format!("{}{name}", self.prefix);
+        let constant = self.checkpoint.tensor(&full, shape)?;
+        self.used.borrow_mut().insert(full);
+        Ok(constant)
+    }
+
+    /// The weights of a linear layer, stored `[out, in]`, as the `[in, out]` that a matrix product takes.
+    pub fn linear(&self, name: &str, input: usize, output: usize) -> Result<Constant> {
+        Ok(self.get(name, &[output, input])?.permuted(&[1, 0]))
+    }
+
+    /// Full names of the tensors asked for so far.
+    pub fn used(&self) -> Vec<String> {
+        self.used.borrow().iter().cloned().collect()
+    }
+}

@@ -1,0 +1,77 @@
+//! The embedding table, looked up on the host.
+
+use std::path::Path;
+
+use crate::error::{Error, IoContext, Result};
+use crate::front::{Checkpoint, Language};
+use crate::ir::Constant;
+
+/// Name of the table's tensor in its file.
+const TENSOR: &str = "embed_tokens";
+
+/// The table in float.
+pub struct Embeddings {
+    values: Vec<f32>,
+    hidden: usize,
+}
+
+impl Embeddings {
+    /// Name of the table's file.
+    pub const FILE: &str = "embeddings.safetensors";
+
+    /// Reads the table that [`Embeddings::write`] wrote.
+    pub fn read(path: &Path, language: &Language) -> Result<Self> {
+        let table = Checkpoint::open(path)?.tensor(TENSOR, &[language.vocabulary, language.hidden])?;
+        Ok(Embeddings { values: table.to_f32(), hidden: language.hidden })
+    }
+
+    /// Writes a table as f32.
+    pub fn write(path: &Path, table: &Constant) -> Result<()> {
+        let bytes: Vec<u8> = table.to_f32().iter().flat_map(|value| value.to_le_bytes()).collect();
+        write_tensor(path, safetensors::Dtype::F32, table.shape(), &bytes)
+    }
+
+    /// Writes the table as the integers of the language model's input, so that a lookup is a copy.
+    pub fn write_codes(&self, path: &Path, encoding: &crate::quantize::Encoding) -> Result<()> {
+        let shape = [self.values.len() / self.hidden, self.hidden];
+        let codes = encoding.quantize(&self.values, &shape);
+        let bytes: Vec<u8> = codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect();
+        write_tensor(path, safetensors::Dtype::U16, &shape, &bytes)
+    }
+
+    /// Smallest and largest number of the table.
+    pub fn range(&self) -> [f32; 2] {
+        self.values.iter().fold([0.0, 0.0], |[low, high], &value| [low.min(value), high.max(value)])
+    }
+
+    /// Embeddings `[tokens.len(), hidden]`; rows of the image token are taken from `visual` in order.
+    ///
+    /// # Errors
+    /// A token outside the vocabulary, or another number of image tokens than of visual rows.
+    pub fn look_up(&self, tokens: &[u32], image_token: u32, visual: &[f32]) -> Result<Vec<f32>> {
+        let mut rows = visual.chunks_exact(self.hidden);
+        let mut made = Vec::with_capacity(tokens.len() * self.hidden);
+        for &token in tokens {
+            let row = if token == image_token {
+                rows.next().ok_or_else(|| Error::input("prompt", "has more image tokens than the image has visual tokens"))?
+            } else {
+                let start = token as usize * self.hidden;
+                self.values
+                    .get(start..start + self.hidden)
+                    .ok_or_else(|| Error::input("prompt", format!("token {token} is outside the vocabulary")))?
+            };
+            made.extend_from_slice(row);
+        }
+        match rows.next() {
+            Some(_) => Err(Error::input("prompt", "has fewer image tokens than the image has visual tokens")),
+            None => Ok(made),
+        }
+    }
+}
+
+fn write_tensor(path: &Path, dtype: safetensors::Dtype, shape: &[usize], bytes: &[u8]) -> Result<()> {
+    let view = safetensors::tensor::TensorView::new(dtype, shape.to_vec(), bytes)
+        .map_err(|error| Error::internal(path.display(), error))?;
+    let made = safetensors::serialize([(TENSOR, view)], None).map_err(|error| Error::internal(path.display(), error))?;
+    std::fs::write(path, made).at(path)
+}

@@ -1,0 +1,61 @@
+//! Prompts as tokens.
+
+use std::path::Path;
+
+use crate::error::{Error, IoContext, Result};
+use crate::front::Definition;
+
+/// Name of the tokenizer's file in a checkpoint and in a bundle.
+pub const TOKENIZER: &str = "tokenizer.json";
+
+/// Longest prompt in bytes; far beyond any context.
+const LONGEST_PROMPT: usize = 4 << 20;
+
+/// A checkpoint's tokenizer together with the special tokens of the model definition.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    bos: u32,
+    image: u32,
+    visual_tokens: usize,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json` of a folder.
+    ///
+    /// # Errors
+    /// A missing or malformed file, or a vocabulary larger than the model's.
+    pub fn read(folder: &Path, definition: &Definition) -> Result<Self> {
+        let path = folder.join(TOKENIZER);
+        let bytes = std::fs::read(&path).at(&path)?;
+        let inner = tokenizers::Tokenizer::from_bytes(&bytes)
+            .map_err(|error| Error::input(path.display(), format!("is no tokenizer: {error}")))?;
+        let (size, wanted) = (inner.get_vocab_size(true), definition.language.vocabulary);
+        let largest = inner.get_vocab(true).into_values().max().unwrap_or(0) as usize;
+        if largest >= wanted {
+            let message = format!("has {size} tokens up to number {largest}; the model knows {wanted}");
+            return Err(Error::input(path.display(), message).help("the tokenizer belongs to another model"));
+        }
+        let tokens = &definition.language.tokens;
+        Ok(Tokenizer { inner, bos: tokens.bos, image: tokens.image, visual_tokens: definition.vision.tokens() })
+    }
+
+    /// Tokens of a prompt: the beginning token, one placeholder per visual token if there is an image, the text.
+    pub fn prompt(&self, text: &str, with_image: bool) -> Result<Vec<u32>> {
+        if text.len() > LONGEST_PROMPT {
+            return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_PROMPT} are read", text.len())));
+        }
+        let encoded = self
+            .inner
+            .encode(text, false)
+            .map_err(|error| Error::input("prompt", format!("cannot be tokenized: {error}")))?;
+        if encoded.get_ids().contains(&self.image) {
+            return Err(Error::input("prompt", "holds the image placeholder as text").help("name the image beside the prompt"));
+        }
+        let mut tokens = vec![self.bos];
+        if with_image {
+            tokens.extend(std::iter::repeat_n(self.image, self.visual_tokens));
+        }
+        tokens.extend(encoded.get_ids());
+        Ok(tokens)
+    }
+}

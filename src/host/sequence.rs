@@ -1,0 +1,198 @@
+//! One sequence on its way through prefill and decode: builds the inputs of a step, keeps the state it gives back.
+//!
+//! State is copied as it comes. With codes, what prefill gave is what decode reads, bit for bit.
+
+use std::collections::BTreeMap;
+
+use crate::engine::{Data, Tensor};
+use crate::error::{Error, Result};
+use crate::front::{Language, MASKED};
+use crate::partition::{Partition, Port, Role};
+use crate::quantize::{Encoding, Table};
+
+/// How numbers cross the border of a partition.
+#[derive(Clone, Copy)]
+pub enum Codec<'a> {
+    /// As they are.
+    Float,
+    /// As integers.
+    Codes(&'a Table),
+}
+
+impl<'a> Codec<'a> {
+    /// The encoding of a port, if numbers cross as integers.
+    pub fn encoding(&self, port: &Port) -> Result<Option<&'a Encoding>> {
+        match self {
+            Codec::Codes(table) if port.role != Role::Index => table.activation(&port.name).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Cosines and sines of the rotary embedding for positions `start..start + tokens`, each `[tokens, size]` row-major:
+/// frequency `theta^(-2i/size)`, both halves alike (Su et al., arXiv 2104.09864).
+pub fn rotary(start: usize, tokens: usize, size: usize, theta: f64) -> (Vec<f32>, Vec<f32>) {
+    let angle = |token: usize, i: usize| {
+        // The exponent and the frequency are rounded to f32 as the checkpoints' own implementation does.
+        let exponent = (2 * (i % (size / 2))) as f32 / size as f32;
+        let frequency = 1.0f32 / (theta as f32).powf(exponent);
+        (start + token) as f32 * frequency
+    };
+    let all = || (0..tokens).flat_map(|token| (0..size).map(move |i| angle(token, i)));
+    (all().map(f32::cos).collect(), all().map(f32::sin).collect())
+}
+
+/// The state of one sequence.
+pub struct Sequence<'a> {
+    language: &'a Language,
+    codec: Codec<'a>,
+    /// Whole buffers by encoding key: keys `[1,G,D,context]`, values `[1,G,context,D]`, convolution columns.
+    state: BTreeMap<String, Tensor>,
+    position: usize,
+}
+
+impl<'a> Sequence<'a> {
+    /// An empty sequence.
+    pub fn new(language: &'a Language, codec: Codec<'a>) -> Self {
+        Sequence { language, codec, state: BTreeMap::new(), position: 0 }
+    }
+
+    /// Tokens taken in so far.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The buffer of a state by encoding key, once a step has filled it.
+    pub fn state(&self, key: &str) -> Option<&Tensor> {
+        self.state.get(key)
+    }
+
+    /// Inputs of the next step of a partition: `embeds [n, hidden]` row-major with `n` up to the partition's tokens.
+    ///
+    /// # Errors
+    /// The context length is exceeded.
+    pub fn inputs(&mut self, partition: &Partition, embeds: &[f32]) -> Result<Vec<Tensor>> {
+        let l = self.language;
+        let (count, tokens) = (embeds.len() / l.hidden, step_tokens(partition));
+        let past = l.context - tokens;
+        if count == 0 || count > tokens {
+            return Err(Error::internal(&partition.name, format!("{count} tokens for a step of {tokens}")));
+        }
+        if self.position > past || self.position + count > l.context {
+            let message = format!("{} tokens and {count} more exceed the context of {}", self.position, l.context);
+            return Err(Error::input("prompt", message).help("shorten the prompt or decode fewer tokens"));
+        }
+        let mut made = Vec::with_capacity(partition.inputs.len());
+        for (port, &id) in partition.inputs.iter().zip(partition.graph.inputs()) {
+            let shape = partition.graph.value(id).shape.clone();
+            let encoding = self.codec.encoding(port)?;
+            let tensor = match port.role {
+                Role::Embeddings => {
+                    let mut values = embeds.to_vec();
+                    values.resize(tokens * l.hidden, 0.0);
+                    Tensor::f32(shape, values).encode(encoding)?
+                }
+                Role::Rotary => {
+                    let (cos, sin) = rotary(self.position, tokens, l.head_dim, l.rope_theta);
+                    Tensor::f32(shape, if port.name == "cos" { cos } else { sin }).encode(encoding)?
+                }
+                Role::Mask => Tensor::f32(shape, mask(self.position, tokens, past)).encode(encoding)?,
+                Role::Index if port.name == "last" => Tensor::i32(shape, vec![count as i32 - 1]),
+                Role::Index => {
+                    let columns = (count..count + l.conv_kernel - 1).map(|column| column as i32).collect();
+                    Tensor::i32(shape, columns)
+                }
+                Role::Keys | Role::Values | Role::ConvState => self.window(port, shape, encoding),
+                Role::Image | Role::Features | Role::Logits => {
+                    return Err(Error::internal(&partition.name, format!("`{}` is no input of a language step", port.name)));
+                }
+            };
+            made.push(tensor);
+        }
+        Ok(made)
+    }
+
+    /// The first columns of the state's buffer that the partition takes.
+    fn window(&mut self, port: &Port, shape: Vec<usize>, encoding: Option<&Encoding>) -> Tensor {
+        let context = self.language.context;
+        let mut whole = shape.clone();
+        match port.role {
+            Role::Keys => whole[3] = context,
+            Role::Values => whole[2] = context,
+            _ => {}
+        }
+        let buffer = self.state.entry(port.encoding_key.clone()).or_insert_with(|| {
+            let count = whole.iter().product();
+            Tensor { data: Data::zeros(count, encoding), shape: whole }
+        });
+        if buffer.shape == shape {
+            return buffer.clone();
+        }
+        let mut made = Data::zeros(shape.iter().product(), encoding);
+        let (rows, from, to) = rows(port.role, &buffer.shape, &shape);
+        for row in 0..rows {
+            buffer.data.copy_run(row * from..row * from + to, &mut made, row * to);
+        }
+        Tensor { shape, data: made }
+    }
+
+    /// Takes in the outputs of the step whose inputs were made last, of which `count` tokens count.
+    pub fn absorb(&mut self, partition: &Partition, outputs: &[Tensor], count: usize) {
+        for (port, output) in partition.outputs.iter().zip(outputs) {
+            let Some(buffer) = self.state.get_mut(&port.encoding_key) else { continue };
+            match port.role {
+                Role::Keys | Role::Values => {
+                    // Keys have one column per token, values one row of the head's size.
+                    let unit = if port.role == Role::Keys { 1 } else { output.shape[3] };
+                    let (rows, to, from) = rows(port.role, &buffer.shape, &output.shape);
+                    for row in 0..rows {
+                        let run = row * from..row * from + count * unit;
+                        output.data.copy_run(run, &mut buffer.data, row * to + self.position * unit);
+                    }
+                }
+                Role::ConvState => *buffer = output.clone(),
+                _ => {}
+            }
+        }
+        self.position += count;
+    }
+}
+
+/// Number of runs that are contiguous along the token axis, and their lengths in two tensors that differ in that axis.
+fn rows(role: Role, whole: &[usize], part: &[usize]) -> (usize, usize, usize) {
+    match role {
+        Role::Keys => (whole[1] * whole[2], whole[3], part[3]),
+        _ => (whole[1], whole[2] * whole[3], part[2] * part[3]),
+    }
+}
+
+/// Tokens that one step of a language partition takes.
+pub fn step_tokens(partition: &Partition) -> usize {
+    partition.input("embeds").map_or(1, |at| partition.graph.value(partition.graph.inputs()[at]).shape[1])
+}
+
+/// `[tokens, past + tokens]`: 0 where a new token may look, [`MASKED`] elsewhere.
+fn mask(position: usize, tokens: usize, past: usize) -> Vec<f32> {
+    let visible = |row: usize, column: usize| column < position || (column >= past && column - past <= row);
+    (0..tokens)
+        .flat_map(|row| (0..past + tokens).map(move |column| if visible(row, column) { 0.0 } else { MASKED }))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_sees_the_past_itself_and_what_came_before_it() {
+        let m = mask(2, 2, 3);
+        let visible: Vec<bool> = m.iter().map(|&v| v == 0.0).collect();
+        assert_eq!(visible, [true, true, false, true, false, true, true, false, true, true]);
+    }
+
+    #[test]
+    fn rotary_tables_start_with_no_rotation() {
+        let (cos, sin) = rotary(0, 1, 4, 10000.0);
+        assert_eq!((cos, sin), (vec![1.0; 4], vec![0.0; 4]));
+    }
+}

@@ -1,0 +1,117 @@
+//! A sample's way through all partitions in float: image, projector, prefill in chunks, greedy decode.
+
+use super::sequence::step_tokens;
+use super::{Codec, Embeddings, Sequence, Tokenizer, load_image};
+use crate::calibrate::{Recipe, Sample};
+use crate::engine::{Engine, Tensor};
+use crate::error::{Error, Result};
+use crate::front::Definition;
+use crate::partition::{Partition, Role};
+
+/// One run of one partition.
+pub struct Step<'a> {
+    /// Position of the partition.
+    pub partition: usize,
+    /// What went in, in float.
+    pub inputs: &'a [Tensor],
+    /// What came out, in float.
+    pub outputs: &'a [Tensor],
+    /// Tokens of the step that count; the rest is padding. 1 outside the language model.
+    pub tokens: usize,
+}
+
+/// Called after every run.
+pub type Visit<'v> = dyn FnMut(Step) -> Result<()> + 'v;
+
+/// The loaded float model with what the host needs around it.
+pub struct Walk<'a, E> {
+    definition: &'a Definition,
+    partitions: &'a [Partition],
+    tokenizer: Tokenizer,
+    embeddings: Embeddings,
+    engines: Vec<E>,
+}
+
+impl<'a, E: Engine> Walk<'a, E> {
+    /// One engine per partition, in order.
+    pub fn new(
+        definition: &'a Definition,
+        partitions: &'a [Partition],
+        tokenizer: Tokenizer,
+        embeddings: Embeddings,
+        engines: Vec<E>,
+    ) -> Self {
+        Walk { definition, partitions, tokenizer, embeddings, engines }
+    }
+
+    fn find(&self, name: &str) -> Result<usize> {
+        let found = self.partitions.iter().position(|partition| partition.name == name);
+        found.ok_or_else(|| Error::input(name, "this partition is missing"))
+    }
+
+    fn run(&mut self, partition: usize, inputs: &[Tensor], tokens: usize, visit: &mut Visit) -> Result<Vec<Tensor>> {
+        let outputs = self.engines[partition].run(inputs)?;
+        visit(Step { partition, inputs, outputs: &outputs, tokens })?;
+        Ok(outputs)
+    }
+
+    /// Runs one sample and as many decode steps as the recipe says.
+    pub fn sample(&mut self, recipe: &Recipe, sample: &Sample, visit: &mut Visit) -> Result<()> {
+        let mut visual = Vec::new();
+        if let Some(path) = recipe.image_path(sample) {
+            let image = load_image(&path, &self.definition.vision)?;
+            let features = self.run(self.find("vision")?, &[image], 1, visit)?;
+            let embeds = self.run(self.find("projector")?, &features, 1, visit)?;
+            visual = embeds[0].as_f32()?.to_vec();
+        }
+        let tokens = self.tokenizer.prompt(&sample.prompt, sample.image.is_some())?;
+        let image_token = self.definition.language.tokens.image;
+        let embeds = self.embeddings.look_up(&tokens, image_token, &visual)?;
+        self.generate(&embeds, recipe.decode_steps, visit)
+    }
+
+    fn generate(&mut self, embeds: &[f32], decode_steps: usize, visit: &mut Visit) -> Result<()> {
+        let language = &self.definition.language;
+        let mut sequence = Sequence::new(language, Codec::Float);
+        let mut logits = Vec::new();
+        let mut rest = embeds;
+        while !rest.is_empty() {
+            let left = rest.len() / language.hidden;
+            (logits, rest) = self.advance(&mut sequence, rest, left, visit)?;
+        }
+        for _ in 0..decode_steps {
+            let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(at, _)| at as u32);
+            // The model may name the image token; it has no text row of its own, so the sequence ends there.
+            if best == language.tokens.eos || best == language.tokens.image {
+                break;
+            }
+            let row = self.embeddings.look_up(&[best], language.tokens.image, &[])?;
+            (logits, _) = self.advance(&mut sequence, &row, 1, visit)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in as many of the `left` tokens as one step can; gives the logits and what is left.
+    fn advance<'e>(
+        &mut self,
+        sequence: &mut Sequence,
+        embeds: &'e [f32],
+        left: usize,
+        visit: &mut Visit,
+    ) -> Result<(Vec<f32>, &'e [f32])> {
+        let language = &self.definition.language;
+        let prefill = self.find("language.prefill")?;
+        let chunk = step_tokens(&self.partitions[prefill]);
+        // One token, or too close to the end of the context for a whole chunk: decode.
+        let fits = sequence.position() + chunk <= language.context;
+        let (at, count) = if left > 1 && fits { (prefill, left.min(chunk)) } else { (self.find("language.decode")?, 1) };
+        let (now, rest) = embeds.split_at(count * language.hidden);
+        let partition = &self.partitions[at];
+        let inputs = sequence.inputs(partition, now)?;
+        let outputs = self.run(at, &inputs, count, visit)?;
+        sequence.absorb(partition, &outputs, count);
+        let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
+        let logits = logits.ok_or_else(|| Error::internal(&partition.name, "has no logits"))?;
+        Ok((outputs[logits].as_f32()?.to_vec(), rest))
+    }
+}

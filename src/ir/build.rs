@@ -1,0 +1,83 @@
+//! Building graphs: every node added gets its output shapes inferred at once.
+
+use std::collections::HashMap;
+
+use super::{Constant, ElementType, Graph, Node, Op, Origin, Shape, Value, ValueId, infer};
+use crate::error::{Error, Result};
+
+/// Builds a graph node by node. Names are checked to be unique, shapes are inferred as nodes are added.
+pub struct Builder {
+    graph: Graph,
+    names: HashMap<String, ValueId>,
+}
+
+impl Builder {
+    /// An empty graph of this name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Builder { graph: Graph { name: name.into(), ..Graph::default() }, names: HashMap::new() }
+    }
+
+    fn add_value(&mut self, value: Value) -> Result<ValueId> {
+        let id = ValueId(self.graph.values.len() as u32);
+        if self.names.insert(value.name.clone(), id).is_some() {
+            return Err(Error::internal(&self.graph.name, format!("two values are named `{}`", value.name)));
+        }
+        self.graph.values.push(value);
+        Ok(id)
+    }
+
+    /// Adds a graph input.
+    pub fn input(&mut self, name: impl Into<String>, shape: Shape, element: ElementType) -> Result<ValueId> {
+        let id = self.add_value(Value { name: name.into(), shape, element, origin: Origin::Input })?;
+        self.graph.inputs.push(id);
+        Ok(id)
+    }
+
+    /// Adds a constant, or finds it when one of this name is there already.
+    pub fn constant(&mut self, name: impl Into<String>, constant: Constant) -> Result<ValueId> {
+        let name = name.into();
+        if let Some(&id) = self.names.get(&name) {
+            return match self.graph.value(id).constant() {
+                Some(known) if known.shape() == constant.shape() => Ok(id),
+                _ => Err(Error::internal(&self.graph.name, format!("`{name}` is named twice"))),
+            };
+        }
+        let shape = constant.shape().clone();
+        self.add_value(Value { name, shape, element: ElementType::F32, origin: Origin::Constant(constant) })
+    }
+
+    /// Adds a node with one output, which gets the node's name.
+    pub fn node(&mut self, name: impl Into<String>, op: Op, inputs: &[ValueId]) -> Result<ValueId> {
+        Ok(self.node_outputs(name, op, inputs)?[0])
+    }
+
+    /// Adds a node with any number of outputs: the first gets the node's name, the others `name.1`, `name.2`, ….
+    pub fn node_outputs(&mut self, name: impl Into<String>, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
+        let name = name.into();
+        let types: Vec<_> = inputs.iter().map(|&id| (&self.graph.value(id).shape, self.graph.value(id).element)).collect();
+        let made = infer(&op, &types).map_err(|message| Error::input(format!("{}: {name}", self.graph.name), message))?;
+        let mut outputs = Vec::with_capacity(made.len());
+        for (index, (shape, element)) in made.into_iter().enumerate() {
+            let name = if index == 0 { name.clone() } else { format!("{name}.{index}") };
+            outputs.push(self.add_value(Value { name, shape, element, origin: Origin::Node })?);
+        }
+        self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: outputs.clone() });
+        Ok(outputs)
+    }
+
+    /// Shape of a value built so far.
+    pub fn shape(&self, id: ValueId) -> &Shape {
+        &self.graph.value(id).shape
+    }
+
+    /// The graph built so far.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Ends the graph with these outputs.
+    pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
+        self.graph.outputs = outputs;
+        self.graph
+    }
+}

@@ -1,0 +1,210 @@
+//! Constants: views into memory-mapped files with a recipe of cheap transforms, turned to numbers only where asked.
+
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use memmap2::Mmap;
+
+use super::Shape;
+
+/// Element type of stored constant data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoredType {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// bfloat16.
+    Bf16,
+}
+
+impl StoredType {
+    /// Bytes of one element.
+    pub fn bytes(self) -> usize {
+        match self {
+            StoredType::F32 => 4,
+            StoredType::F16 | StoredType::Bf16 => 2,
+        }
+    }
+}
+
+/// A range of a memory-mapped file that holds little-endian elements in row-major order.
+#[derive(Clone)]
+pub struct View {
+    map: Arc<Mmap>,
+    start: usize,
+    elements: usize,
+    stored: StoredType,
+}
+
+impl View {
+    /// A view of `elements` elements at byte `start`; `None` when the file is too short for it.
+    pub fn new(map: Arc<Mmap>, start: usize, elements: usize, stored: StoredType) -> Option<Self> {
+        let end = start.checked_add(elements.checked_mul(stored.bytes())?)?;
+        (end <= map.len()).then_some(View { map, start, elements, stored })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.map[self.start..self.start + self.elements * self.stored.bytes()]
+    }
+
+    fn to_f32(&self) -> Vec<f32> {
+        let two = |b: &[u8]| [b[0], b[1]];
+        match self.stored {
+            StoredType::F32 => {
+                self.bytes().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+            }
+            StoredType::F16 => self.bytes().chunks_exact(2).map(|b| f16::from_le_bytes(two(b)).to_f32()).collect(),
+            StoredType::Bf16 => self.bytes().chunks_exact(2).map(|b| bf16::from_le_bytes(two(b)).to_f32()).collect(),
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Source {
+    View(View),
+    Values(Arc<[f32]>),
+}
+
+/// One step from the stored elements to the constant's value.
+#[derive(Clone)]
+enum Transform {
+    Permute(Vec<usize>),
+    /// Multiply along one axis (of the shape at that point) by one factor per index.
+    ScaleAxis { axis: usize, factors: Arc<[f32]> },
+}
+
+/// A constant tensor of f32 values. Cloning and transforming are cheap; [`Constant::to_f32`] does the work.
+#[derive(Clone)]
+pub struct Constant {
+    source: Source,
+    /// Shape before each transform; one longer than `transforms`, the last is the constant's shape.
+    shapes: Vec<Shape>,
+    transforms: Vec<Transform>,
+}
+
+impl std::fmt::Debug for Constant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Constant{:?}", self.shape())
+    }
+}
+
+impl Constant {
+    /// A constant read from a view; the view holds exactly the elements of `shape`.
+    pub fn from_view(view: View, shape: Shape) -> Self {
+        debug_assert_eq!(view.elements, shape.iter().product::<usize>());
+        Constant { source: Source::View(view), shapes: vec![shape], transforms: vec![] }
+    }
+
+    /// A constant of given values in row-major order.
+    pub fn from_values(values: Vec<f32>, shape: Shape) -> Self {
+        debug_assert_eq!(values.len(), shape.iter().product::<usize>());
+        Constant { source: Source::Values(values.into()), shapes: vec![shape], transforms: vec![] }
+    }
+
+    /// Shape of the constant.
+    pub fn shape(&self) -> &Shape {
+        &self.shapes[self.shapes.len() - 1]
+    }
+
+    /// The same constant with permuted axes: output axis `i` is input axis `perm[i]`.
+    pub fn permuted(&self, perm: &[usize]) -> Self {
+        let shape = perm.iter().map(|&axis| self.shape()[axis]).collect();
+        self.with(Transform::Permute(perm.to_vec()), shape)
+    }
+
+    /// The same elements in another shape of as many elements.
+    pub fn reshaped(&self, shape: Shape) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), self.shape().iter().product::<usize>());
+        let identity = Transform::Permute((0..shape.len()).collect());
+        self.with(identity, shape)
+    }
+
+    /// The constant multiplied along `axis` by one factor per index.
+    pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
+        debug_assert_eq!(factors.len(), self.shape()[axis]);
+        self.with(Transform::ScaleAxis { axis, factors }, self.shape().clone())
+    }
+
+    fn with(&self, transform: Transform, shape: Shape) -> Self {
+        let mut made = self.clone();
+        made.transforms.push(transform);
+        made.shapes.push(shape);
+        made
+    }
+
+    /// The values, row-major, as f32.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let mut values = match &self.source {
+            Source::View(view) => view.to_f32(),
+            Source::Values(values) => values.to_vec(),
+        };
+        for (index, transform) in self.transforms.iter().enumerate() {
+            match transform {
+                Transform::Permute(perm) => {
+                    // A reshape is stored as an identity permutation of the new shape.
+                    let identity = perm.iter().enumerate().all(|(i, &p)| i == p);
+                    if !identity {
+                        values = permute(&values, &self.shapes[index], perm);
+                    }
+                }
+                Transform::ScaleAxis { axis, factors } => {
+                    let inner: usize = self.shapes[index][axis + 1..].iter().product();
+                    for (position, value) in values.iter_mut().enumerate() {
+                        *value *= factors[position / inner % factors.len()];
+                    }
+                }
+            }
+        }
+        values
+    }
+}
+
+/// Row-major permutation of axes.
+pub fn permute<T: Copy>(values: &[T], shape: &[usize], perm: &[usize]) -> Vec<T> {
+    let mut strides = vec![1usize; shape.len()];
+    for axis in (0..shape.len().saturating_sub(1)).rev() {
+        strides[axis] = strides[axis + 1] * shape[axis + 1];
+    }
+    let out_shape: Vec<usize> = perm.iter().map(|&axis| shape[axis]).collect();
+    let out_strides: Vec<usize> = perm.iter().map(|&axis| strides[axis]).collect();
+    let mut index = vec![0usize; shape.len()];
+    let mut offset = 0usize;
+    let mut out = Vec::with_capacity(values.len());
+    for _ in 0..values.len() {
+        out.push(values[offset]);
+        for axis in (0..out_shape.len()).rev() {
+            index[axis] += 1;
+            offset += out_strides[axis];
+            if index[axis] < out_shape[axis] {
+                break;
+            }
+            offset -= out_strides[axis] * out_shape[axis];
+            index[axis] = 0;
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transposed_and_scaled_constant_gives_the_values_in_order() {
+        let constant = Constant::from_values((0..6).map(|v| v as f32).collect(), vec![2, 3]);
+        let transposed = constant.permuted(&[1, 0]);
+        assert_eq!(transposed.shape(), &vec![3, 2]);
+        assert_eq!(transposed.to_f32(), [0., 3., 1., 4., 2., 5.]);
+        let scaled = transposed.scaled(0, vec![1., 10., 100.].into());
+        assert_eq!(scaled.to_f32(), [0., 3., 10., 40., 200., 500.]);
+    }
+
+    #[test]
+    fn reshaping_after_a_permutation_keeps_the_permuted_order() {
+        let constant = Constant::from_values((0..6).map(|v| v as f32).collect(), vec![2, 3]);
+        let made = constant.permuted(&[1, 0]).reshaped(vec![6, 1]).scaled(0, vec![1.; 6].into());
+        assert_eq!(made.to_f32(), [0., 3., 1., 4., 2., 5.]);
+    }
+}

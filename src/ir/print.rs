@@ -1,0 +1,40 @@
+//! Printing: a graph as text, one node a line.
+
+use std::fmt;
+
+use super::{ElementType, Graph, Origin, ValueId};
+
+impl Graph {
+    fn typed(&self, id: ValueId) -> String {
+        let value = self.value(id);
+        let sizes: Vec<String> = value.shape.iter().map(usize::to_string).collect();
+        let element = match value.element {
+            ElementType::F32 => "f32",
+            ElementType::I32 => "i32",
+        };
+        format!("{}: {element}[{}]", value.name, sizes.join(","))
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "graph {} {{", self.name)?;
+        for &id in &self.inputs {
+            writeln!(f, "  input {}", self.typed(id))?;
+        }
+        for (id, value) in self.values() {
+            if matches!(value.origin, Origin::Constant(_)) {
+                writeln!(f, "  const {}", self.typed(id))?;
+            }
+        }
+        for node in &self.nodes {
+            let outputs: Vec<String> = node.outputs.iter().map(|&id| self.typed(id)).collect();
+            let inputs: Vec<&str> = node.inputs.iter().map(|&id| self.value(id).name.as_str()).collect();
+            writeln!(f, "  {} = {:?}({})", outputs.join(", "), node.op, inputs.join(", "))?;
+        }
+        for &id in &self.outputs {
+            writeln!(f, "  output {}", self.value(id).name)?;
+        }
+        writeln!(f, "}}")
+    }
+}

@@ -1,0 +1,24 @@
+//! `autoneural` turns a vision-language checkpoint into what a car NPU loads, and proves what it made.
+//!
+//! A model is a [`ir::Graph`] that never changes once [`passes::lower`] is done with it, and a [`quantize::Table`] of
+//! encodings beside it. The [`stages`] lead from one to the other through a [`back::bundle::Bundle`] on disk.
+#![warn(missing_docs)]
+
+pub mod back;
+pub mod calibrate;
+pub mod engine;
+pub mod error;
+pub mod front;
+pub mod host;
+pub mod ir;
+pub mod partition;
+pub mod passes;
+pub mod progress;
+pub mod quantize;
+pub mod report;
+pub mod stages;
+pub mod target;
+pub mod text;
+pub mod verify;
+
+pub use error::{Error, Result};

@@ -1,0 +1,157 @@
+//! Partitions: what one context binary holds, and what crosses its border.
+//!
+//! In come the lowered graphs of a model; out go partitions whose inputs and outputs have roles. Ports with the same
+//! encoding key share one encoding wherever they stand, so that a value handed from one partition to the next, or from
+//! one step to the next, is copied and never converted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::front::{Definition, MASKED, Model};
+use crate::ir::{Graph, ValueId};
+use crate::passes::lower;
+use crate::target::Target;
+
+/// Parts of a model that are calibrated together and share weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Component {
+    /// The vision encoder.
+    Vision,
+    /// The projector.
+    Projector,
+    /// The language model: prefill and decode.
+    Language,
+}
+
+impl Component {
+    /// Name as in recipes and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Component::Vision => "vision",
+            Component::Projector => "projector",
+            Component::Language => "language",
+        }
+    }
+}
+
+/// What a value that crosses the border is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Preprocessed pixels.
+    Image,
+    /// Visual features.
+    Features,
+    /// Token embeddings, of text or of an image.
+    Embeddings,
+    /// Cosines or sines of the rotary embedding.
+    Rotary,
+    /// Additive attention mask.
+    Mask,
+    /// Positions; plain int32 without encoding.
+    Index,
+    /// Keys, stored transposed: `[1, heads, head size, tokens]`.
+    Keys,
+    /// Values: `[1, heads, tokens, head size]`.
+    Values,
+    /// Last columns of a short convolution's input.
+    ConvState,
+    /// Scores over the vocabulary.
+    Logits,
+}
+
+/// A graph input or output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Port {
+    /// Name of the value.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Ports with the same key have the same encoding. Empty for indices.
+    pub encoding_key: String,
+    /// Range in float if it is known without calibration.
+    pub range: Option<[f32; 2]>,
+}
+
+/// One graph that becomes one context binary.
+#[derive(Debug, Clone)]
+pub struct Partition {
+    /// `vision`, `projector`, `language.prefill` or `language.decode`.
+    pub name: String,
+    /// The component it belongs to.
+    pub component: Component,
+    /// The lowered graph.
+    pub graph: Graph,
+    /// One port per graph input, in order.
+    pub inputs: Vec<Port>,
+    /// One port per graph output, in order.
+    pub outputs: Vec<Port>,
+}
+
+impl Partition {
+    /// Position of the input of this name.
+    pub fn input(&self, name: &str) -> Option<usize> {
+        self.inputs.iter().position(|port| port.name == name)
+    }
+
+    /// Number of nodes that compute or move something; [`crate::ir::Op::Requantize`] is a change of encoding, not a node
+    /// of the emitted models.
+    pub fn node_count(&self) -> usize {
+        self.graph.nodes().iter().filter(|node| node.op != crate::ir::Op::Requantize).count()
+    }
+}
+
+/// Lowers the graphs of a model for a target and states their contracts.
+///
+/// # Errors
+/// A node that the target does not take.
+pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Result<Vec<Partition>> {
+    let graphs = [
+        (Component::Vision, &model.vision),
+        (Component::Projector, &model.projector),
+        (Component::Language, &model.prefill),
+        (Component::Language, &model.decode),
+    ];
+    let mut partitions = Vec::new();
+    for (component, graph) in graphs {
+        let graph = lower(graph, target)?;
+        let ports = |ids: &[ValueId]| -> Result<Vec<Port>> {
+            ids.iter().map(|&id| port(component, &graph.value(id).name, definition)).collect()
+        };
+        let (inputs, outputs) = (ports(graph.inputs())?, ports(graph.outputs())?);
+        partitions.push(Partition { name: graph.name.clone(), component, graph, inputs, outputs });
+    }
+    Ok(partitions)
+}
+
+/// The contract of one value that crosses the border, by the name the front end gave it.
+fn port(component: Component, name: &str, definition: &Definition) -> Result<Port> {
+    let made = |role, encoding_key: &str, range| {
+        Ok(Port { name: name.to_string(), role, encoding_key: encoding_key.to_string(), range })
+    };
+    let pre = &definition.vision.preprocess;
+    let pixel_range = || {
+        let ends = pre.mean.iter().zip(&pre.std).map(|(mean, std)| ((0.0 - mean) / std, (1.0 - mean) / std));
+        ends.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], (a, b)| [low.min(a), high.max(b)])
+    };
+    match name {
+        "image" => return made(Role::Image, "image", Some(pixel_range())),
+        "features" => return made(Role::Features, "features", None),
+        "embeds" => return made(Role::Embeddings, "embeds", None),
+        "cos" | "sin" => return made(Role::Rotary, "rotary", Some([-1.0, 1.0])),
+        "mask" => return made(Role::Mask, "mask", Some([MASKED, 0.0])),
+        "last" | "state_columns" => return made(Role::Index, "", None),
+        "logits" => return made(Role::Logits, "logits", None),
+        _ => {}
+    }
+    if let Some((layer, what)) = name.rsplit_once('.') {
+        match what {
+            "k_cache" | "k_new" => return made(Role::Keys, &format!("{layer}.k"), None),
+            "v_cache" | "v_new" => return made(Role::Values, &format!("{layer}.v"), None),
+            "conv_state" | "conv_state_new" => return made(Role::ConvState, &format!("{layer}.conv_state"), None),
+            _ => {}
+        }
+    }
+    Err(Error::internal(format!("{}: {name}", component.name()), "crosses the border without a contract"))
+}

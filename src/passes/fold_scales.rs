@@ -1,0 +1,155 @@
+//! Moves multiplications by constants into the weights before them: LayerScale into the normalization or convolution it
+//! follows, the attention scale into whatever makes the query. Fewer nodes, and one rounding less on the NPU.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::rewrite::{Links, Rewrite};
+use crate::error::Result;
+use crate::ir::{Graph, Node, Op, ValueId};
+
+/// What happens to one node.
+enum Plan {
+    /// Its weights are multiplied by factors per output channel; its result gets this name.
+    Scale { factors: Arc<[f32]>, name: String },
+    /// It only multiplied; its input stands for its output.
+    Drop { input: ValueId },
+    /// An attention whose scale went into the query.
+    ScaleFolded,
+}
+
+/// The graph with constant factors folded into weights.
+pub fn fold_scales(graph: &Graph) -> Result<Graph> {
+    let links = Links::new(graph);
+    let mut plans: HashMap<usize, Plan> = HashMap::new();
+    for (position, node) in graph.nodes().iter().enumerate() {
+        match node.op {
+            Op::Mul => plan_product(graph, &links, position, node, &mut plans),
+            Op::Attention { scale } if scale != 1.0 => plan_attention(graph, &links, position, node, scale, &mut plans),
+            _ => {}
+        }
+    }
+    let mut rewrite = Rewrite::new(graph)?;
+    for (position, node) in graph.nodes().iter().enumerate() {
+        match plans.get(&position) {
+            None => rewrite.copy(node)?,
+            Some(Plan::Drop { input }) => {
+                let input = rewrite.get(*input)?;
+                rewrite.set(node.outputs[0], input);
+            }
+            Some(Plan::ScaleFolded) => {
+                let inputs = rewrite.inputs(node)?;
+                let made = rewrite.new.node(node.name.clone(), Op::Attention { scale: 1.0 }, &inputs)?;
+                rewrite.set(node.outputs[0], made);
+            }
+            Some(Plan::Scale { factors, name }) => {
+                let mut inputs = vec![rewrite.get(node.inputs[0])?];
+                for (index, &id) in node.inputs.iter().enumerate().skip(1) {
+                    let value = graph.value(id);
+                    let constant = value.constant().expect("planned only for constant weights");
+                    let axis = if index == 1 { scaled_axis(&node.op).expect("planned only for these") } else { 0 };
+                    let scaled = constant.scaled(axis, Arc::clone(factors));
+                    inputs.push(rewrite.new.constant(format!("{}.scaled", value.name), scaled)?);
+                }
+                let made = rewrite.new.node(name.clone(), node.op.clone(), &inputs)?;
+                rewrite.set(node.outputs[0], made);
+            }
+        }
+    }
+    rewrite.finish()
+}
+
+/// Axis of the weights (input 1) that is the output channel.
+fn scaled_axis(op: &Op) -> Option<usize> {
+    match op {
+        Op::RmsNorm { .. } | Op::Conv { .. } => Some(0),
+        Op::MatMul => Some(1),
+        _ => None,
+    }
+}
+
+/// Number of output channels if the node has constant weights that factors can go into.
+fn channels(graph: &Graph, node: &Node) -> Option<usize> {
+    let axis = scaled_axis(&node.op)?;
+    let constant = node.inputs[1..].iter().all(|&id| graph.value(id).constant().is_some());
+    let weights = &graph.value(node.inputs[1]).shape;
+    (constant && weights.len() > axis).then(|| weights[axis])
+}
+
+/// `Mul(x, c)` with `c` of shape `[1,C,1,1]` after a convolution or a normalization over channels.
+fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plans: &mut HashMap<usize, Plan>) {
+    let [x, c] = node.inputs[..] else { return };
+    let (Some(factors), Some(maker)) = (graph.value(c).constant(), links.maker[x.index()]) else { return };
+    let source = &graph.nodes()[maker];
+    let over_channels = matches!(source.op, Op::Conv { .. } | Op::RmsNorm { axis: 1, .. });
+    let shape = &graph.value(x).shape;
+    let per_channel = shape.len() == 4 && *factors.shape() == [1, shape[1], 1, 1];
+    if over_channels && per_channel && links.reads[x.index()] == 1 && channels(graph, source) == Some(shape[1]) {
+        let factors = factors.to_f32().into();
+        plans.insert(maker, Plan::Scale { factors, name: node.name.clone() });
+        plans.insert(position, Plan::Drop { input: x });
+    }
+}
+
+/// An attention whose query comes, by moves and rotation only, from weights that nothing else reads.
+fn plan_attention(
+    graph: &Graph,
+    links: &Links,
+    position: usize,
+    node: &Node,
+    scale: f32,
+    plans: &mut HashMap<usize, Plan>,
+) {
+    let mut query = node.inputs[0];
+    let (maker, source) = loop {
+        let Some(maker) = links.maker[query.index()] else { return };
+        if links.reads[query.index()] != 1 {
+            return;
+        }
+        let source = &graph.nodes()[maker];
+        match source.op {
+            Op::Rope | Op::Transpose { .. } | Op::Reshape { .. } => query = source.inputs[0],
+            _ => break (maker, source),
+        }
+    };
+    if let Some(channels) = channels(graph, source)
+        && !plans.contains_key(&maker)
+    {
+        let factors = vec![scale; channels].into();
+        plans.insert(maker, Plan::Scale { factors, name: source.name.clone() });
+        plans.insert(position, Plan::ScaleFolded);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Builder, Constant, ElementType};
+
+    #[test]
+    fn a_layer_scale_goes_into_the_normalization_before_it() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 2, 1, 1], ElementType::F32).unwrap();
+        let gamma = b.constant("gamma", Constant::from_values(vec![3., 5.], vec![2])).unwrap();
+        let factors = b.constant("factors", Constant::from_values(vec![2., 10.], vec![1, 2, 1, 1])).unwrap();
+        let n = b.node("norm", Op::RmsNorm { axis: 1, epsilon: 1e-6 }, &[x, gamma]).unwrap();
+        let y = b.node("y", Op::Mul, &[n, factors]).unwrap();
+        let folded = fold_scales(&b.finish(vec![y])).unwrap();
+        assert_eq!(folded.nodes().len(), 1);
+        let scaled = folded.value(folded.find("gamma.scaled").unwrap()).constant().unwrap();
+        assert_eq!(scaled.to_f32(), [6., 50.]);
+        assert_eq!(folded.value(folded.outputs()[0]).name, "y");
+    }
+
+    #[test]
+    fn a_value_that_is_read_elsewhere_keeps_its_scale() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 2, 1, 1], ElementType::F32).unwrap();
+        let gamma = b.constant("gamma", Constant::from_values(vec![3., 5.], vec![2])).unwrap();
+        let factors = b.constant("factors", Constant::from_values(vec![2., 10.], vec![1, 2, 1, 1])).unwrap();
+        let n = b.node("norm", Op::RmsNorm { axis: 1, epsilon: 1e-6 }, &[x, gamma]).unwrap();
+        let y = b.node("y", Op::Mul, &[n, factors]).unwrap();
+        let folded = fold_scales(&b.finish(vec![y, n])).unwrap();
+        assert_eq!(folded.nodes().len(), 2);
+    }
+}

@@ -1,0 +1,36 @@
+//! Passes: small functions from graph to graph. [`lower`] runs them in order; after it the graph never changes.
+
+mod fold_constants;
+mod fold_scales;
+mod legalize;
+mod merge_moves;
+mod prune;
+mod rewrite;
+
+pub use fold_constants::fold_constants;
+pub use fold_scales::fold_scales;
+pub use legalize::legalize;
+pub use merge_moves::merge_moves;
+pub use prune::prune;
+
+use crate::error::Result;
+use crate::ir::{Graph, validate};
+use crate::target::Target;
+
+/// Brings a graph of the front end into the form that the target takes. Validates after every pass.
+///
+/// # Errors
+/// A node that the target does not take in any form, by name.
+pub fn lower(graph: &Graph, target: &Target) -> Result<Graph> {
+    validate(graph)?;
+    let legalize_for_target = |graph: &Graph| legalize(graph, target);
+    let passes: [&dyn Fn(&Graph) -> Result<Graph>; 5] =
+        [&fold_constants, &fold_scales, &legalize_for_target, &merge_moves, &prune];
+    let mut graph = graph.clone();
+    for pass in passes {
+        graph = pass(&graph)?;
+        validate(&graph)?;
+    }
+    target.refuse_unknown_operators(&graph)?;
+    Ok(graph)
+}

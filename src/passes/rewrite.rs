@@ -1,0 +1,86 @@
+//! Rebuilding a graph node by node: what passes have in common.
+
+use crate::error::Result;
+use crate::ir::{Builder, Graph, Node, Origin, ValueId};
+
+/// A new graph in the making, with a map from the old graph's values.
+pub struct Rewrite<'a> {
+    old: &'a Graph,
+    /// The new graph.
+    pub new: Builder,
+    map: Vec<Option<ValueId>>,
+}
+
+impl<'a> Rewrite<'a> {
+    /// Starts with the inputs of `old`. Constants are copied when they are first read.
+    pub fn new(old: &'a Graph) -> Result<Self> {
+        let mut made = Rewrite { old, new: Builder::new(old.name.clone()), map: vec![None; old.values().count()] };
+        for &id in old.inputs() {
+            let value = old.value(id);
+            made.map[id.index()] = Some(made.new.input(value.name.clone(), value.shape.clone(), value.element)?);
+        }
+        Ok(made)
+    }
+
+    /// The new value for an old one.
+    pub fn get(&mut self, id: ValueId) -> Result<ValueId> {
+        if let Some(known) = self.map[id.index()] {
+            return Ok(known);
+        }
+        let value = self.old.value(id);
+        let Origin::Constant(constant) = &value.origin else {
+            unreachable!("nodes are visited in an order in which their inputs are made; `{}` was not", value.name)
+        };
+        let made = self.new.constant(value.name.clone(), constant.clone())?;
+        self.map[id.index()] = Some(made);
+        Ok(made)
+    }
+
+    /// The new values for a node's inputs.
+    pub fn inputs(&mut self, node: &Node) -> Result<Vec<ValueId>> {
+        node.inputs.iter().map(|&id| self.get(id)).collect()
+    }
+
+    /// Says which new value stands for an old one.
+    pub fn set(&mut self, old: ValueId, new: ValueId) {
+        self.map[old.index()] = Some(new);
+    }
+
+    /// Copies a node as it is.
+    pub fn copy(&mut self, node: &Node) -> Result<()> {
+        let inputs = self.inputs(node)?;
+        let outputs = self.new.node_outputs(node.name.clone(), node.op.clone(), &inputs)?;
+        for (&old, new) in node.outputs.iter().zip(outputs) {
+            self.set(old, new);
+        }
+        Ok(())
+    }
+
+    /// The new graph, with the old one's outputs.
+    pub fn finish(mut self) -> Result<Graph> {
+        let outputs = self.old.outputs().iter().map(|&id| self.get(id)).collect::<Result<_>>()?;
+        Ok(self.new.finish(outputs))
+    }
+}
+
+/// Who makes and who reads each value of a graph.
+pub struct Links {
+    /// Position of the node that makes the value.
+    pub maker: Vec<Option<usize>>,
+    /// Number of reads, graph outputs included.
+    pub reads: Vec<usize>,
+}
+
+impl Links {
+    /// Links of a graph.
+    pub fn new(graph: &Graph) -> Self {
+        let count = graph.values().count();
+        let mut links = Links { maker: vec![None; count], reads: vec![0; count] };
+        for (position, node) in graph.nodes().iter().enumerate() {
+            node.outputs.iter().for_each(|id| links.maker[id.index()] = Some(position));
+            node.inputs.iter().for_each(|id| links.reads[id.index()] += 1);
+        }
+        graph.outputs().iter().for_each(|id| links.reads[id.index()] += 1);
+        links
+    }
+}

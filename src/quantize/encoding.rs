@@ -1,0 +1,133 @@
+//! Encodings: how integers stand for real numbers. Affine quantization as in Jacob et al., arXiv 1712.05877, and as
+//! ONNX `QuantizeLinear` computes it: `q = clamp(round_half_even(x / scale) + zero_point)`, `x = (q - zero_point) * scale`.
+
+use serde::{Deserialize, Serialize};
+
+/// Integer types of encodings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IntegerType {
+    /// 4 bits, signed.
+    Int4,
+    /// 8 bits, signed.
+    Int8,
+    /// 8 bits, unsigned.
+    Uint8,
+    /// 16 bits, signed.
+    Int16,
+    /// 16 bits, unsigned.
+    Uint16,
+    /// 32 bits, signed.
+    Int32,
+}
+
+impl IntegerType {
+    /// Number of bits.
+    pub fn bits(self) -> u32 {
+        match self {
+            IntegerType::Int4 => 4,
+            IntegerType::Int8 | IntegerType::Uint8 => 8,
+            IntegerType::Int16 | IntegerType::Uint16 => 16,
+            IntegerType::Int32 => 32,
+        }
+    }
+
+    /// Whether negative integers exist.
+    pub fn is_signed(self) -> bool {
+        !matches!(self, IntegerType::Uint8 | IntegerType::Uint16)
+    }
+
+    /// Smallest and largest integer.
+    pub fn limits(self) -> (i64, i64) {
+        let bits = self.bits();
+        if self.is_signed() { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) }
+    }
+
+    /// Name as in recipes and manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            IntegerType::Int4 => "int4",
+            IntegerType::Int8 => "int8",
+            IntegerType::Uint8 => "uint8",
+            IntegerType::Int16 => "int16",
+            IntegerType::Uint16 => "uint16",
+            IntegerType::Int32 => "int32",
+        }
+    }
+}
+
+/// An encoding: one scale and zero point, or one pair per index of an axis.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Encoding {
+    /// The integers.
+    pub integer: IntegerType,
+    /// Real size of one integer step; one entry, or one per index of `axis`.
+    pub scale: Vec<f32>,
+    /// The integer that stands for 0.0, per entry of `scale`.
+    pub zero_point: Vec<i64>,
+    /// The axis along which scales differ.
+    pub axis: Option<usize>,
+}
+
+/// Smallest scale given out; below it f32 reciprocals overflow and the NPU's fixed-point multipliers degenerate.
+const SMALLEST_SCALE: f32 = 1e-12;
+
+impl Encoding {
+    /// The affine encoding that covers `low..=high`, widened to contain 0 so that 0.0 is exact.
+    pub fn of_range(integer: IntegerType, low: f32, high: f32) -> Self {
+        let (low, high) = (low.min(0.0), high.max(0.0));
+        let (least, most) = integer.limits();
+        let scale = ((high as f64 - low as f64) / (most - least) as f64).max(SMALLEST_SCALE as f64) as f32;
+        let zero_point = (least as f64 - low as f64 / scale as f64).round_ties_even() as i64;
+        Encoding { integer, scale: vec![scale], zero_point: vec![zero_point.clamp(least, most)], axis: None }
+    }
+
+    /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`.
+    pub fn symmetric(integer: IntegerType, magnitudes: &[f32], axis: Option<usize>) -> Self {
+        let most = integer.limits().1 as f32;
+        let scale = magnitudes.iter().map(|&magnitude| (magnitude / most).max(SMALLEST_SCALE)).collect();
+        Encoding { integer, scale, zero_point: vec![0; magnitudes.len()], axis }
+    }
+
+    /// The real numbers that the integers reach (of the first scale).
+    pub fn range(&self) -> [f32; 2] {
+        let (least, most) = self.integer.limits();
+        let real = |q: i64| ((q - self.zero_point[0]) as f64 * self.scale[0] as f64) as f32;
+        [real(least), real(most)]
+    }
+
+    /// Entry of `scale` that applies to element `position` of a tensor of this shape.
+    fn entries<'a>(&self, shape: &'a [usize]) -> impl Fn(usize) -> usize + use<'a> {
+        let axis = self.axis;
+        let inner: usize = axis.map_or(1, |axis| shape[axis + 1..].iter().product());
+        move |position| axis.map_or(0, |axis| position / inner % shape[axis])
+    }
+
+    /// Integers for real numbers; what lies outside the range saturates.
+    pub fn quantize(&self, values: &[f32], shape: &[usize]) -> Vec<i32> {
+        let (least, most) = self.integer.limits();
+        let entry = self.entries(shape);
+        values
+            .iter()
+            .enumerate()
+            .map(|(position, &value)| {
+                let entry = entry(position);
+                let steps = (value / self.scale[entry]).round_ties_even() as i64;
+                steps.saturating_add(self.zero_point[entry]).clamp(least, most) as i32
+            })
+            .collect()
+    }
+
+    /// Real numbers for integers.
+    pub fn dequantize(&self, codes: &[i32], shape: &[usize]) -> Vec<f32> {
+        let entry = self.entries(shape);
+        codes
+            .iter()
+            .enumerate()
+            .map(|(position, &code)| {
+                let entry = entry(position);
+                (i64::from(code) - self.zero_point[entry]) as f32 * self.scale[entry]
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,107 @@
+//! Ranges of activations: one per class of tied values, from what is known beforehand or from statistics.
+
+use std::collections::BTreeMap;
+
+use super::ties::Ties;
+use super::{Encoding, IntegerType};
+use crate::calibrate::{Recipe, StatisticsTable};
+use crate::error::{Error, Result};
+use crate::ir::{Op, ValueId};
+use crate::partition::{Component, Partition, Role};
+use crate::target::Target;
+
+/// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked tokens
+/// together weigh less than 2e-7.
+const MASK_MARGIN: f32 = 24.0;
+
+#[derive(Default)]
+struct Class {
+    /// Range known without calibration.
+    fixed: Option<[f32; 2]>,
+    /// Range that was seen.
+    seen: Option<[f32; 2]>,
+    /// Set by the recipe for one of its values; what the component says otherwise.
+    integer: Option<IntegerType>,
+    component: Option<Component>,
+    name: String,
+}
+
+fn widen(range: &mut Option<[f32; 2]>, [low, high]: [f32; 2]) {
+    *range = Some(range.map_or([low, high], |[l, h]| [l.min(low), h.max(high)]));
+}
+
+/// The encoding of every class of [`Ties`].
+pub fn encodings(
+    partitions: &[Partition],
+    ties: &Ties,
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    target: &Target,
+) -> Result<BTreeMap<usize, Encoding>> {
+    let mut classes: BTreeMap<usize, Class> = BTreeMap::new();
+    // Scores before the mask, by the class of the masked ones.
+    let mut masked: Vec<(usize, usize)> = Vec::new();
+    for partition in partitions {
+        let (graph, component) = (&partition.graph, partition.component);
+        let class_of = |id: ValueId| ties.class(component, &graph.value(id).name);
+        for (id, value) in graph.values() {
+            let Some(class) = class_of(id) else { continue };
+            let class = classes.entry(class).or_default();
+            class.name.clone_from(&value.name);
+            class.component.get_or_insert(component);
+            if let Some(seen) = statistics.get(component, &value.name) {
+                if seen.non_finite > 0 || seen.count == 0 {
+                    let place = format!("{}: {}", partition.name, value.name);
+                    let message = format!("took NaN or infinite values {} times during calibration", seen.non_finite);
+                    return Err(Error::input(place, message).help("check the weights and the samples"));
+                }
+                widen(&mut class.seen, [seen.min, seen.max]);
+            }
+        }
+        let ids = graph.inputs().iter().chain(graph.outputs());
+        for (&id, port) in ids.zip(partition.inputs.iter().chain(&partition.outputs)) {
+            let Some(class) = class_of(id).and_then(|class| classes.get_mut(&class)) else { continue };
+            if let Some(range) = port.range {
+                widen(&mut class.fixed, range);
+            }
+            if matches!(port.role, Role::Keys | Role::Values) {
+                class.integer = recipe.part(component).kv_cache.or(class.integer);
+            }
+        }
+        for node in graph.nodes() {
+            let Some(made) = class_of(node.outputs[0]) else { continue };
+            if let Some(range) = target.operator(node.op.name()).and_then(|operator| operator.output_range)
+                && let Some(class) = classes.get_mut(&made)
+            {
+                widen(&mut class.fixed, range);
+            }
+            let mask = |id: &ValueId| {
+                partition.input(&graph.value(*id).name).is_some_and(|at| partition.inputs[at].role == Role::Mask)
+            };
+            if node.op == Op::Add
+                && let Some(at) = node.inputs.iter().position(mask)
+                && let Some(scores) = class_of(node.inputs[1 - at])
+            {
+                masked.push((made, scores));
+            }
+        }
+    }
+    for (made, scores) in masked {
+        let range = classes.get(&scores).and_then(|class| class.seen);
+        if let (Some([low, high]), Some(class)) = (range, classes.get_mut(&made)) {
+            class.fixed = Some([low.min(0.0) - MASK_MARGIN, high]);
+        }
+    }
+    let mut made = BTreeMap::new();
+    for (number, class) in classes {
+        let component = class.component.expect("set with the first value");
+        let Some([low, high]) = class.fixed.or(class.seen) else {
+            let place = format!("{}: {}", component.name(), class.name);
+            return Err(Error::input(place, "was not seen during calibration")
+                .help("calibrate again; the statistics belong to another graph"));
+        };
+        let integer = class.integer.unwrap_or(recipe.part(component).activations);
+        made.insert(number, Encoding::of_range(integer, low, high));
+    }
+    Ok(made)
+}

@@ -1,0 +1,131 @@
+//! The table of encodings of a partition.
+
+use std::collections::BTreeMap;
+
+use super::ties::Ties;
+use super::weights::{Place, encode};
+use super::{Encoding, ranges};
+use crate::calibrate::{Recipe, StatisticsTable};
+use crate::error::{Error, Result};
+use crate::ir::ElementType;
+use crate::partition::Partition;
+use crate::progress::Progress;
+use crate::target::Target;
+
+/// Encodings of one partition by value name.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// Inputs, outputs and everything in between.
+    pub activations: BTreeMap<String, Encoding>,
+    /// Constants.
+    pub params: BTreeMap<String, Encoding>,
+}
+
+impl Table {
+    /// Encoding of a value that is not constant.
+    ///
+    /// # Errors
+    /// The table has no such entry: it belongs to another graph.
+    pub fn activation(&self, name: &str) -> Result<&Encoding> {
+        self.activations.get(name).ok_or_else(|| missing(name))
+    }
+
+    /// Encoding of a constant.
+    ///
+    /// # Errors
+    /// As for [`Table::activation`].
+    pub fn param(&self, name: &str) -> Result<&Encoding> {
+        self.params.get(name).ok_or_else(|| missing(name))
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::input(name, "has no encoding").help("the encodings belong to another graph; run `autoneural quantize` again")
+}
+
+/// Encodings of every value and constant of all partitions.
+///
+/// # Errors
+/// A value that was never observed or was not finite, a type that the target does not take.
+pub fn quantize(
+    partitions: &[Partition],
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    target: &Target,
+    progress: &dyn Progress,
+) -> Result<Vec<Table>> {
+    let ties = Ties::new(partitions);
+    let by_class = ranges::encodings(partitions, &ties, statistics, recipe, target)?;
+    progress.start("quantize", partitions.len() as u64);
+    let mut tables = Vec::new();
+    for partition in partitions {
+        progress.begin(&partition.name);
+        let mut table = Table::default();
+        let graph = &partition.graph;
+        for (_, value) in graph.values() {
+            if value.element == ElementType::F32
+                && let Some(class) = ties.class(partition.component, &value.name)
+            {
+                table.activations.insert(value.name.clone(), by_class[&class].clone());
+            }
+        }
+        encode_constants(partition, recipe, target, &mut table)?;
+        refuse_untaken(partition, target, &table)?;
+        tables.push(table);
+        progress.tick(&partition.name);
+    }
+    progress.finish();
+    Ok(tables)
+}
+
+fn encode_constants(partition: &Partition, recipe: &Recipe, target: &Target, table: &mut Table) -> Result<()> {
+    let graph = &partition.graph;
+    for node in graph.nodes() {
+        let Some(operator) = target.operator(node.op.name()) else {
+            return Err(Error::input(&node.name, format!("target {} does not take {}", target.name, node.op.name())));
+        };
+        for (input, &id) in node.inputs.iter().enumerate() {
+            let value = graph.value(id);
+            let Some(constant) = value.constant() else { continue };
+            let place = Place {
+                node,
+                input,
+                operator,
+                weight_shape: node.inputs.get(1).map_or(&[], |&id| graph.value(id).shape.as_slice()),
+                data: table.activations.get(&graph.value(node.inputs[0]).name),
+                bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
+            };
+            let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
+            let made = encode(constant, &place, recipe.part(partition.component), weights)
+                .map_err(|mut error| {
+                    error.place = format!("{}: {}", partition.name, error.place);
+                    error
+                })?;
+            if table.params.get(&value.name).is_some_and(|known| *known != made) {
+                let message = "is read by two nodes that want different encodings";
+                return Err(Error::input(format!("{}: {}", partition.name, value.name), message));
+            }
+            table.params.insert(value.name.clone(), made);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses activations in integers that the target does not take for the node.
+fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Result<()> {
+    let graph = &partition.graph;
+    for node in graph.nodes() {
+        let Some(operator) = target.operator(node.op.name()) else { continue };
+        for &id in node.inputs.iter().chain(&node.outputs) {
+            let value = graph.value(id);
+            let Some(encoding) = table.activations.get(&value.name) else { continue };
+            if !operator.activations.contains(&encoding.integer) {
+                let place = format!("{}: {}", partition.name, node.name);
+                let name = encoding.integer.name();
+                let message = format!("target {} does not take {name} for {} (`{}`)", target.name, operator.name, value.name);
+                return Err(Error::input(place, message).help("change the recipe"));
+            }
+        }
+    }
+    Ok(())
+}

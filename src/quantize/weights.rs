@@ -1,0 +1,98 @@
+//! Encodings of constants, by the place they have in their operator.
+
+use super::{Encoding, IntegerType};
+use crate::calibrate::PartRecipe;
+use crate::error::{Error, Result};
+use crate::ir::{Constant, Node, Op};
+use crate::target::Operator;
+
+/// What a constant is to its node.
+pub struct Place<'a> {
+    /// The node that reads it.
+    pub node: &'a Node,
+    /// Which input of the node it is.
+    pub input: usize,
+    /// What the target takes of the operator.
+    pub operator: &'a Operator,
+    /// Shape of the node's second input.
+    pub weight_shape: &'a [usize],
+    /// Encoding of the node's first input, if it is an activation.
+    pub data: Option<&'a Encoding>,
+    /// The node's bias, if it has one.
+    pub bias: Option<&'a Constant>,
+}
+
+/// The encoding of a constant.
+///
+/// # Errors
+/// A type that the recipe asks for and the target does not take.
+pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
+    let node = place.node;
+    match (&node.op, place.input) {
+        (Op::Conv { groups, .. }, 1) => {
+            let depthwise = *groups > 1 && *groups == place.weight_shape[0];
+            let integer = if depthwise { recipe.depthwise.unwrap_or(IntegerType::Int8) } else { recipe.weights };
+            accept(place, integer)?;
+            let mut magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, 0);
+            if let (Some(bias), Some(data)) = (place.bias, place.data) {
+                leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, integer);
+            }
+            Ok(Encoding::symmetric(integer, &magnitudes, Some(0)))
+        }
+        (Op::Conv { .. }, 2) => {
+            let (Some(data), Some(weights)) = (place.data, weights) else {
+                return Err(Error::internal(&node.name, "has a bias but no encoded input"));
+            };
+            let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
+            let zero_point = vec![0; scale.len()];
+            Ok(Encoding { integer: IntegerType::Int32, scale, zero_point, axis: Some(0) })
+        }
+        (Op::MatMul, 1) => {
+            let head = node.name == "logits";
+            let integer = if head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights };
+            accept(place, integer)?;
+            let axis = place.weight_shape.len() - 1;
+            let magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
+            Ok(Encoding::symmetric(integer, &magnitudes, Some(axis)))
+        }
+        (Op::RmsNorm { .. } | Op::Add | Op::Mul, _) => {
+            let integer = *place.operator.weights.first().ok_or_else(|| {
+                Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
+            })?;
+            let values = constant.to_f32();
+            let (low, high) = values.iter().fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
+            Ok(Encoding::of_range(integer, low, high))
+        }
+        (op, input) => Err(Error::internal(&node.name, format!("input {input} of {} is constant", op.name()))),
+    }
+}
+
+fn accept(place: &Place, integer: IntegerType) -> Result<()> {
+    if place.operator.weights.contains(&integer) {
+        return Ok(());
+    }
+    let taken: Vec<&str> = place.operator.weights.iter().map(|t| t.name()).collect();
+    let message = format!("the target takes {} weights of {}, not {}", taken.join(", "), place.operator.name, integer.name());
+    Err(Error::input(&place.node.name, message).help("change the recipe"))
+}
+
+/// Largest magnitude per index of an axis.
+fn magnitudes(values: &[f32], shape: &[usize], axis: usize) -> Vec<f32> {
+    let inner: usize = shape[axis + 1..].iter().product();
+    let mut made = vec![0f32; shape[axis]];
+    for (position, value) in values.iter().enumerate() {
+        let slot = &mut made[position / inner % shape[axis]];
+        *slot = slot.max(value.abs());
+    }
+    made
+}
+
+/// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not make
+/// that scale so small that the bias overflows.
+fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, integer: IntegerType) {
+    let most = integer.limits().1 as f64;
+    for (magnitude, bias) in magnitudes.iter_mut().zip(bias) {
+        let least = f64::from(bias.abs()) / f64::from(data.scale[0]) / f64::from(1u32 << 30) * most;
+        *magnitude = magnitude.max(least as f32);
+    }
+}

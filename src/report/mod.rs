@@ -1,0 +1,142 @@
+//! The report: one JSON file; every other form is a view of it.
+
+mod table;
+
+pub use table::table;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::back::bundle::{Bundle, StageRecord, round};
+use crate::back::qnn::Runtime;
+use crate::error::{Error, IoContext, Result};
+use crate::partition::Partition;
+use crate::verify::{OutputComparison, Sqnr};
+
+/// Version of the report's format.
+pub const SCHEMA: u32 = 1;
+
+/// What one run of verification found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this format.
+    pub schema: u32,
+    /// Name of the model.
+    pub model: String,
+    /// Name of the target.
+    pub target: String,
+    /// One entry per partition.
+    pub partitions: Vec<PartitionReport>,
+    /// Stages with the time they took.
+    pub stages: Vec<StageRecord>,
+}
+
+/// What was found of one partition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PartitionReport {
+    /// Name of the partition.
+    pub name: String,
+    /// Nodes of the graph that compute or move something.
+    pub nodes: usize,
+    /// How many of them are in the context binary; none without one.
+    pub npu_nodes: Option<usize>,
+    /// Bits, such as W8A16.
+    pub weights: String,
+    /// Size of the context binary.
+    pub binary_bytes: Option<u64>,
+    /// One entry per output.
+    pub outputs: Vec<OutputReport>,
+}
+
+/// What was found of one output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutputReport {
+    /// Name of the output.
+    pub name: String,
+    /// Signal to quantization noise ratio against the float reference, in dB.
+    pub sqnr_db: Columns,
+    /// The same as a share of the signal's root mean square.
+    pub rms_error_percent: Columns,
+    /// Signal to noise ratio of the NPU against the simulation, in dB.
+    pub npu_to_simulated_db: Option<f64>,
+}
+
+/// One figure per engine; none where the engine did not run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Columns {
+    /// The quantized model on the CPU.
+    pub simulated: Option<f64>,
+    /// The context binary.
+    pub npu: Option<f64>,
+}
+
+impl Report {
+    /// The report of a bundle's comparisons, one list per partition.
+    pub fn new(bundle: &Bundle, partitions: &[Partition], comparisons: &[Vec<OutputComparison>]) -> Result<Self> {
+        let mut made = Vec::new();
+        for (partition, outputs) in partitions.iter().zip(comparisons) {
+            let context = bundle.context_model(partition);
+            let (mut npu_nodes, mut binary_bytes) = (None, None);
+            if context.is_file() {
+                let nodes = partition.node_count();
+                npu_nodes = Some(nodes.saturating_sub(Runtime::nodes_outside(&context)?));
+                let binary = Runtime::binary_of(&context)?;
+                binary_bytes = Some(std::fs::metadata(&binary).at(&binary)?.len());
+            }
+            let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
+            made.push(PartitionReport {
+                name: partition.name.clone(),
+                nodes: partition.node_count(),
+                npu_nodes,
+                weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
+                binary_bytes,
+                outputs: outputs.iter().map(OutputReport::new).collect(),
+            });
+        }
+        Ok(Report {
+            schema: SCHEMA,
+            model: bundle.manifest.model.clone(),
+            target: bundle.manifest.target.clone(),
+            partitions: made,
+            stages: bundle.manifest.stages.clone(),
+        })
+    }
+
+    /// Writes the report.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(path.display(), error))?;
+        text.push('\n');
+        std::fs::write(path, text).at(path)
+    }
+
+    /// Outputs on which simulation and NPU differ by more than `most_db`, as "partition: output (simulated, npu)".
+    pub fn differences(&self, most_db: f64) -> Vec<String> {
+        let mut found = Vec::new();
+        for partition in &self.partitions {
+            for output in &partition.outputs {
+                if let (Some(simulated), Some(npu)) = (output.sqnr_db.simulated, output.sqnr_db.npu)
+                    && (simulated - npu).abs() > most_db
+                {
+                    found.push(format!("{}: {} (simulated {simulated:.1} dB, NPU {npu:.1} dB)", partition.name, output.name));
+                }
+            }
+        }
+        found
+    }
+}
+
+impl OutputReport {
+    fn new(comparison: &OutputComparison) -> Self {
+        let columns = |figure: &dyn Fn(&Sqnr) -> f64| Columns {
+            simulated: comparison.simulated.as_ref().map(|sqnr| round(figure(sqnr))),
+            npu: comparison.npu.as_ref().map(|sqnr| round(figure(sqnr))),
+        };
+        OutputReport {
+            name: comparison.name.clone(),
+            sqnr_db: columns(&Sqnr::db),
+            rms_error_percent: columns(&Sqnr::rms_error_percent),
+            npu_to_simulated_db: comparison.npu_to_simulated.as_ref().map(|sqnr| round(sqnr.db())),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Build: quantized models become context binaries.
+
+use super::Outcome;
+use crate::back::bundle::{Bundle, Stage};
+use crate::back::qnn::Runtime;
+use crate::error::Result;
+use crate::progress::Progress;
+
+/// Runs the stage; without the NPU compiler it is left out.
+pub fn build(bundle: &mut Bundle, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Outcome> {
+    let Some(runtime) = runtime.filter(|runtime| runtime.has_npu()) else {
+        return Ok(Outcome::LeftOut("context binaries".into()));
+    };
+    bundle.stage(Stage::Build, |bundle, folder| {
+        let (partitions, target) = (bundle.partitions()?, bundle.target()?);
+        progress.start("build", partitions.len() as u64);
+        for partition in &partitions {
+            progress.begin(&partition.name);
+            let context = folder.join(format!("{}.onnx", partition.name));
+            runtime.compile(partition, &bundle.quantized_model(partition), &target, &context)?;
+            progress.tick(&partition.name);
+        }
+        progress.finish();
+        Ok(())
+    })?;
+    Ok(Outcome::Done)
+}

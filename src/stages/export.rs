@@ -1,0 +1,59 @@
+//! Export: definition and checkpoint become lowered graphs, float models and what the host needs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::back::bundle::{Bundle, Stage, data_file, write_partition};
+use crate::back::onnx::{DataWriter, emit_float};
+use crate::error::{IoContext, Result};
+use crate::front::{Checkpoint, Definition, build};
+use crate::host::{Embeddings, TOKENIZER};
+use crate::partition::{Component, partition};
+use crate::progress::Progress;
+use crate::target::Target;
+
+/// Runs the stage.
+pub fn export(
+    bundle: &mut Bundle,
+    definition_path: &Path,
+    weights: &Path,
+    target: &Target,
+    target_text: &str,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let definition_text = crate::text::read(definition_path)?;
+    let definition = Definition::parse(&definition_text, definition_path)?;
+    let checkpoint = Checkpoint::open(weights)?;
+    bundle.stage(Stage::Export, |_, folder| {
+        let model = build(&definition, &checkpoint, progress)?;
+        let partitions = partition(&model, &definition, target)?;
+        progress.start("export", partitions.len() as u64);
+        let mut data: BTreeMap<Component, DataWriter> = BTreeMap::new();
+        for partition in &partitions {
+            progress.begin(&partition.name);
+            let writer = match data.entry(partition.component) {
+                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::btree_map::Entry::Vacant(free) => {
+                    free.insert(DataWriter::create(folder, &data_file(partition.component))?)
+                }
+            };
+            let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), writer)?;
+            write_partition(partition, &places, folder)?;
+            progress.tick(&partition.name);
+        }
+        for writer in data.into_values() {
+            writer.finish()?;
+        }
+        Embeddings::write(&folder.join(Embeddings::FILE), &model.embeddings)?;
+        let copy = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).at(&folder.join(name));
+        copy("definition.toml", definition_text.as_bytes())?;
+        copy("target.toml", target_text.as_bytes())?;
+        let tokenizer = checkpoint.folder().join(TOKENIZER);
+        copy(TOKENIZER, &std::fs::read(&tokenizer).at(&tokenizer)?)?;
+        progress.finish();
+        Ok(())
+    })?;
+    bundle.manifest.model = definition.name;
+    bundle.manifest.target = target.name.clone();
+    Ok(())
+}

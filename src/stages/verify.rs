@@ -1,0 +1,62 @@
+//! Verify: all engines run the verification samples; the report says how far they are apart.
+
+use std::path::Path;
+
+use super::Outcome;
+use crate::back::bundle::{Bundle, Stage};
+use crate::back::qnn::Runtime;
+use crate::calibrate::Recipe;
+use crate::engine::Reference;
+use crate::error::Result;
+use crate::host::{Embeddings, Tokenizer, Walk};
+use crate::progress::Progress;
+use crate::report::Report;
+use crate::verify::Engines;
+
+/// Runs the stage. Columns whose engine is missing stay empty.
+pub fn verify(
+    bundle: &mut Bundle,
+    recipe_path: &Path,
+    runtime: Option<&Runtime>,
+    progress: &dyn Progress,
+) -> Result<(Report, Outcome)> {
+    let recipe = Recipe::read(recipe_path)?;
+    let built = bundle.manifest.has(Stage::Build.name());
+    let mut left_out = Vec::new();
+    if runtime.is_none() {
+        left_out.push("the simulation");
+    }
+    if !built || !runtime.is_some_and(Runtime::has_npu) {
+        left_out.push("the NPU");
+    }
+    let mut report = bundle.stage(Stage::Verify, |bundle, path| {
+        let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
+        let tables = bundle.tables(&partitions)?;
+        let host = bundle.host_folder();
+        let tokenizer = Tokenizer::read(&host, &definition)?;
+        let embeddings = Embeddings::read(&host.join(Embeddings::FILE), &definition.language)?;
+        let mut references = Vec::new();
+        let mut engines = Vec::new();
+        for partition in &partitions {
+            references.push(Reference::load(partition, &bundle.float_model(partition))?);
+            let mut made = Engines::default();
+            if let Some(runtime) = runtime {
+                made.simulated = Some(runtime.simulate(partition, &bundle.quantized_model(partition))?);
+                if built && runtime.has_npu() {
+                    made.npu = Some(runtime.open_context(partition, &bundle.context_model(partition), &target)?);
+                }
+            }
+            engines.push(made);
+        }
+        let mut walk = Walk::new(&definition, &partitions, tokenizer, embeddings, references);
+        let comparisons = crate::verify::verify(&partitions, &tables, &mut walk, &mut engines, &recipe, progress)?;
+        let report = Report::new(bundle, &partitions, &comparisons)?;
+        report.write(path)?;
+        Ok(report)
+    })?;
+    // The report is written inside its own stage, so the time of that stage is added now.
+    report.stages.clone_from(&bundle.manifest.stages);
+    report.write(&bundle.path(crate::back::bundle::REPORT))?;
+    let outcome = if left_out.is_empty() { Outcome::Done } else { Outcome::LeftOut(left_out.join(" and ")) };
+    Ok((report, outcome))
+}

@@ -1,0 +1,77 @@
+//! Reading small text files that users write, with errors that name the line.
+
+use std::path::Path;
+
+use crate::error::{Error, IoContext, Result};
+
+/// Largest text file read whole; definitions and recipes are a thousandth of it.
+const LARGEST: u64 = 16 << 20;
+
+/// Reads a UTF-8 text file.
+///
+/// # Errors
+/// A missing or unreadable file, one over 16 MiB, or bytes that are no UTF-8.
+pub fn read(path: &Path) -> Result<String> {
+    let meta = std::fs::metadata(path).at(path)?;
+    if meta.is_dir() {
+        return Err(Error::input(path.display(), "is a folder, a file is wanted"));
+    }
+    if meta.len() > LARGEST {
+        return Err(Error::input(path.display(), format!("has {} bytes; at most {LARGEST} are read", meta.len())));
+    }
+    let bytes = std::fs::read(path).at(path)?;
+    String::from_utf8(bytes).map_err(|error| Error::input(path.display(), format!("is no UTF-8 text: {error}")))
+}
+
+/// An error about TOML text, with the line it is on.
+pub fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
+    let place = match error.span() {
+        Some(span) => {
+            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+            format!("{}:{line}", path.display())
+        }
+        None => path.display().to_string(),
+    };
+    Error::input(place, error.message())
+}
+
+/// True when `name` matches `pattern`, in which `*` stands for any run of characters.
+pub fn glob(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::glob;
+
+    #[test]
+    fn stars_match_any_run() {
+        for (pattern, name, wanted) in [
+            ("lm_head.weight", "lm_head.weight", true),
+            ("lm_head.weight", "lm_head.weights", false),
+            ("model.audio_tower.*", "model.audio_tower.a.b", true),
+            ("*.bias", "a.b.bias", true),
+            ("a*b*c", "a1b2b3c", true),
+            ("a*b*c", "a1c", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(glob(pattern, name), wanted, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Verification: the same inputs through the float reference, the simulation and the NPU, compared output by output.
+
+mod sqnr;
+
+pub use sqnr::Sqnr;
+
+use crate::engine::{Data, Engine, OrtSession, Reference, Tensor};
+use crate::error::Result;
+use crate::calibrate::Recipe;
+use crate::host::{Step, Walk};
+use crate::partition::{Partition, Role};
+use crate::progress::Progress;
+use crate::quantize::Table;
+
+/// What can be compared with the float reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The emitted QDQ model on ONNX Runtime's CPU provider.
+    Simulated,
+    /// The emitted context binary.
+    Npu,
+}
+
+/// A partition's quantized engines; a missing one leaves its column empty.
+#[derive(Default)]
+pub struct Engines {
+    /// The QDQ model on the CPU.
+    pub simulated: Option<OrtSession>,
+    /// The context binary.
+    pub npu: Option<OrtSession>,
+}
+
+/// Comparison of one output.
+#[derive(Debug, Clone, Default)]
+pub struct OutputComparison {
+    /// Name of the port.
+    pub name: String,
+    /// Simulation against float.
+    pub simulated: Option<Sqnr>,
+    /// NPU against float.
+    pub npu: Option<Sqnr>,
+    /// NPU against simulation.
+    pub npu_to_simulated: Option<Sqnr>,
+}
+
+/// Runs all verification samples and compares every output of every partition. Every run of an engine gets the float
+/// reference's own inputs, encoded as the contract says, so that an error stays with the partition that makes it.
+///
+/// # Errors
+/// A sample that cannot be read, an engine that fails.
+pub fn verify(
+    partitions: &[Partition],
+    tables: &[Table],
+    walk: &mut Walk<Reference>,
+    engines: &mut [Engines],
+    recipe: &Recipe,
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<OutputComparison>>> {
+    let mut comparisons: Vec<Vec<OutputComparison>> = partitions
+        .iter()
+        .map(|p| p.outputs.iter().map(|port| OutputComparison { name: port.name.clone(), ..Default::default() }).collect())
+        .collect();
+    progress.start("verify", recipe.verification.len() as u64);
+    for sample in &recipe.verification {
+        progress.begin(&sample.prompt);
+        walk.sample(recipe, sample, &mut |step| {
+            let at = step.partition;
+            compare(&partitions[at], &tables[at], &mut engines[at], &step, &mut comparisons[at])
+        })?;
+        progress.tick(&sample.prompt);
+    }
+    progress.finish();
+    Ok(comparisons)
+}
+
+fn compare(
+    partition: &Partition,
+    table: &Table,
+    engines: &mut Engines,
+    step: &Step,
+    comparisons: &mut [OutputComparison],
+) -> Result<()> {
+    let encoding = |port: &crate::partition::Port| table.activations.get(&port.name);
+    let inputs: Vec<Tensor> = partition
+        .inputs
+        .iter()
+        .zip(step.inputs)
+        .map(|(port, input)| input.encode(encoding(port)))
+        .collect::<Result<_>>()?;
+    let run = |engine: Option<&mut OrtSession>| -> Result<Option<Vec<Tensor>>> {
+        engine.map(|engine| engine.run(&inputs)).transpose()
+    };
+    let (simulated, npu) = (run(engines.simulated.as_mut())?, run(engines.npu.as_mut())?);
+    for (index, (port, comparison)) in partition.outputs.iter().zip(comparisons).enumerate() {
+        let counted = |tensors: &[Tensor]| -> Result<Vec<f32>> {
+            let tensor = tensors[index].decode(encoding(port));
+            Ok(without_padding(port.role, &tensor, step.tokens))
+        };
+        let reference = counted(step.outputs)?;
+        let simulated = simulated.as_deref().map(counted).transpose()?;
+        let npu = npu.as_deref().map(counted).transpose()?;
+        let mut add = |slot: fn(&mut OutputComparison) -> &mut Option<Sqnr>, a: &Option<Vec<f32>>, b: &Option<Vec<f32>>| {
+            if let (Some(a), Some(b)) = (a, b) {
+                slot(comparison).get_or_insert_default().add(a, b);
+            }
+        };
+        let reference = Some(reference);
+        add(|c| &mut c.simulated, &reference, &simulated);
+        add(|c| &mut c.npu, &reference, &npu);
+        add(|c| &mut c.npu_to_simulated, &simulated, &npu);
+    }
+    Ok(())
+}
+
+/// Keys and values of tokens that count.
+fn without_padding(role: Role, tensor: &Tensor, tokens: usize) -> Vec<f32> {
+    let Data::F32(values) = &tensor.data else { return vec![] };
+    let (run, kept) = match role {
+        Role::Keys => (tensor.shape[3], tokens),
+        Role::Values => (tensor.shape[2] * tensor.shape[3], tokens * tensor.shape[3]),
+        _ => return values.clone(),
+    };
+    values.chunks_exact(run).flat_map(|row| &row[..kept]).copied().collect()
+}

@@ -1,0 +1,75 @@
+//! Signal to quantization noise ratio.
+
+/// Sums over all elements of all samples, from which the ratio is taken at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sqnr {
+    signal: f64,
+    noise: f64,
+    non_finite: u64,
+}
+
+/// Ratios are cut off here: equal tensors have no noise, and JSON has no infinity.
+const HIGHEST_DB: f64 = 200.0;
+/// Ratios are cut off here when a result is not even finite.
+const LOWEST_DB: f64 = -200.0;
+
+impl Sqnr {
+    /// Adds one pair of tensors.
+    pub fn add(&mut self, reference: &[f32], test: &[f32]) {
+        debug_assert_eq!(reference.len(), test.len());
+        for (&reference, &test) in reference.iter().zip(test) {
+            let (r, t) = (f64::from(reference), f64::from(test));
+            if r.is_finite() && t.is_finite() {
+                self.signal += r * r;
+                self.noise += (r - t) * (r - t);
+            } else {
+                self.non_finite += 1;
+            }
+        }
+    }
+
+    /// `10 * log10(sum(ref^2) / sum((ref - test)^2))` in dB, within -200..=200; -200 if any element was not finite.
+    pub fn db(&self) -> f64 {
+        if self.non_finite > 0 {
+            return LOWEST_DB;
+        }
+        match (self.signal > 0.0, self.noise > 0.0) {
+            (_, false) => HIGHEST_DB,
+            (false, true) => LOWEST_DB,
+            _ => (10.0 * (self.signal / self.noise).log10()).clamp(LOWEST_DB, HIGHEST_DB),
+        }
+    }
+
+    /// The same as a share of the signal's root mean square, in percent: `100 * 10^(-SQNR/20)`.
+    pub fn rms_error_percent(&self) -> f64 {
+        100.0 * 10f64.powf(-self.db() / 20.0)
+    }
+
+    /// The ratio of one pair of tensors, in dB.
+    pub fn of(reference: &[f32], test: &[f32]) -> f64 {
+        let mut made = Sqnr::default();
+        made.add(reference, test);
+        made.db()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_the_signal_as_noise_is_twenty_db() {
+        assert!((Sqnr::of(&[10.0, -10.0], &[11.0, -11.0]) - 20.0).abs() < 1e-9);
+        let mut sum = Sqnr::default();
+        sum.add(&[10.0, -10.0], &[11.0, -11.0]);
+        assert!((sum.rms_error_percent() - 10.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn equal_dead_and_broken_results_have_finite_ratios() {
+        assert_eq!(Sqnr::of(&[1.0], &[1.0]), 200.0);
+        assert_eq!(Sqnr::of(&[0.0], &[1.0]), -200.0);
+        assert_eq!(Sqnr::of(&[1.0], &[f32::NAN]), -200.0);
+        assert!(Sqnr::of(&[1.0, 2.0], &[0.0, 0.0]).abs() < 1e-9);
+    }
+}
