@@ -87,7 +87,8 @@ fn to_encoding(entry: Entry, axis: Option<usize>) -> Result<Encoding, String> {
 
 /// Writes the table of a partition. Entries are sorted by name.
 pub fn write(table: &Table, path: &Path) -> Result<()> {
-    let entries = |map: &std::collections::BTreeMap<String, Encoding>| map.iter().map(|(n, e)| to_entry(n, e)).collect();
+    let entries =
+        |map: &std::collections::BTreeMap<String, Encoding>| map.iter().map(|(n, e)| to_entry(n, e)).collect();
     let file = File {
         version: VERSION.into(),
         activation_encodings: entries(&table.activations),

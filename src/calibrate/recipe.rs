@@ -91,10 +91,17 @@ impl Recipe {
         for component in [Component::Vision, Component::Projector, Component::Language] {
             let part = self.part(component);
             let key = |what: &str| format!("recipe.{}.{what}", component.name());
-            let weights = [Some(("weights", part.weights)), part.head.map(|t| ("head", t)), part.depthwise.map(|t| ("depthwise", t))];
+            let weights = [
+                Some(("weights", part.weights)),
+                part.head.map(|t| ("head", t)),
+                part.depthwise.map(|t| ("depthwise", t)),
+            ];
             for (what, integer) in weights.into_iter().flatten() {
                 if !integer.is_signed() || integer == IntegerType::Int32 {
-                    return Err((key(what), format!("{} is no type of weights; int4, int8 and int16 are", integer.name())));
+                    return Err((
+                        key(what),
+                        format!("{} is no type of weights; int4, int8 and int16 are", integer.name()),
+                    ));
                 }
             }
             let values = [Some(("activations", part.activations)), part.kv_cache.map(|t| ("kv_cache", t))];

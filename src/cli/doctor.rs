@@ -20,7 +20,9 @@ struct Check {
 /// Runs the command. Missing parts are reported, not errors: most commands work without them.
 pub fn run(session: &Session) -> Result<()> {
     let toolkit = session.toolkit();
-    let shown = |path: &Option<std::path::PathBuf>| path.as_deref().map_or("not found".into(), |p: &Path| p.display().to_string());
+    let shown = |path: &Option<std::path::PathBuf>| {
+        path.as_deref().map_or("not found".into(), |p: &Path| p.display().to_string())
+    };
     let mut checks = vec![Check {
         name: "autoneural",
         ok: true,
@@ -28,17 +30,18 @@ pub fn run(session: &Session) -> Result<()> {
         needed_for: "everything",
         help: None,
     }];
-    let mut package = |name, library: &Option<std::path::PathBuf>, version: &Option<String>, wanted: &str, needed_for| {
-        let matches = version.as_deref() == Some(wanted);
-        let found = format!("{} {}", version.as_deref().unwrap_or("version unknown"), shown(library));
-        let help = match (library.is_some(), matches) {
-            (false, _) => Some(Toolkit::how_to_get()),
-            (true, false) => Some(format!("this program is tested with {wanted}")),
-            (true, true) => None,
+    let mut package =
+        |name, library: &Option<std::path::PathBuf>, version: &Option<String>, wanted: &str, needed_for| {
+            let matches = version.as_deref() == Some(wanted);
+            let found = format!("{} {}", version.as_deref().unwrap_or("version unknown"), shown(library));
+            let help = match (library.is_some(), matches) {
+                (false, _) => Some(Toolkit::how_to_get()),
+                (true, false) => Some(format!("this program is tested with {wanted}")),
+                (true, true) => None,
+            };
+            let found = if library.is_some() { found } else { "not found".into() };
+            checks.push(Check { name, ok: library.is_some() && matches, found, needed_for, help });
         };
-        let found = if library.is_some() { found } else { "not found".into() };
-        checks.push(Check { name, ok: library.is_some() && matches, found, needed_for, help });
-    };
     package("onnxruntime", &toolkit.runtime, &toolkit.runtime_version, ONNXRUNTIME, "simulation, context binaries");
     package("onnxruntime-qnn", &toolkit.provider, &toolkit.provider_version, ONNXRUNTIME_QNN, "context binaries, NPU");
     let loads = if toolkit.can_simulate() {
@@ -77,7 +80,12 @@ pub fn run(session: &Session) -> Result<()> {
     checks.push(loads);
     let mut text = String::new();
     for check in &checks {
-        text.push_str(&format!("{} {:<16} {}\n", if check.ok { "ok     " } else { "MISSING" }, check.name, check.found));
+        text.push_str(&format!(
+            "{} {:<16} {}\n",
+            if check.ok { "ok     " } else { "MISSING" },
+            check.name,
+            check.found
+        ));
         if !check.ok {
             text.push_str(&format!("        needed for: {}\n", check.needed_for));
         }

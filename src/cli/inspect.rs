@@ -28,13 +28,17 @@ impl Inspect {
     pub fn run(&self, session: &Session) -> Result<()> {
         let path = &self.file;
         let meta = std::fs::metadata(path).at(path)?;
-        let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
+        let extension =
+            path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
         if let Some(name) = &self.graph {
             let bundle = Bundle::open(path)?;
             let partitions = bundle.partitions()?;
             let Some(partition) = partitions.iter().find(|partition| partition.name == *name) else {
                 let names: Vec<&str> = partitions.iter().map(|partition| partition.name.as_str()).collect();
-                return Err(Error::input(path.display(), format!("has no partition `{name}`; it has {}", names.join(", "))));
+                return Err(Error::input(
+                    path.display(),
+                    format!("has no partition `{name}`; it has {}", names.join(", ")),
+                ));
             };
             let text = partition.graph.to_string();
             return session.print(&json!({ "partition": name, "graph": text }), &text);
@@ -46,8 +50,9 @@ impl Inspect {
             "onnx" => model(path)?,
             "bin" => model(&context_of(path)?)?,
             _ => {
-                return Err(Error::input(path.display(), "is no kind of file that is known")
-                    .help("a checkpoint, an ONNX model (.onnx), a bundle or a context binary (.bin) can be inspected"));
+                return Err(Error::input(path.display(), "is no kind of file that is known").help(
+                    "a checkpoint, an ONNX model (.onnx), a bundle or a context binary (.bin) can be inspected",
+                ));
             }
         };
         session.print(&value, &text)
@@ -124,7 +129,8 @@ fn bundle(path: &Path) -> Result<(Value, String)> {
         "bundle of {} for {}, made by {} {}\n",
         manifest.model, manifest.target, manifest.tool.name, manifest.tool.version
     );
-    let stages: Vec<String> = manifest.stages.iter().map(|stage| format!("{} {:.1} s", stage.name, stage.seconds)).collect();
+    let stages: Vec<String> =
+        manifest.stages.iter().map(|stage| format!("{} {:.1} s", stage.name, stage.seconds)).collect();
     text.push_str(&format!("stages: {}\n", stages.join(", ")));
     for partition in &manifest.partitions {
         text.push_str(&format!("{} ({})\n", partition.name, partition.weights));

@@ -160,7 +160,11 @@ pub fn tell_left_out(session: &Session, outcomes: &[Outcome]) {
         .collect();
     if !parts.is_empty() {
         let missing = session.toolkit().missing().unwrap_or_else(|| "the stage `build`".into());
-        session.note(&format!("left out: {} (missing: {missing})\n  help: {}", parts.join(", "), Toolkit::how_to_get()));
+        session.note(&format!(
+            "left out: {} (missing: {missing})\n  help: {}",
+            parts.join(", "),
+            Toolkit::how_to_get()
+        ));
     }
 }
 

@@ -159,8 +159,13 @@ mod tests {
     #[test]
     fn notation_of_timm_is_read() {
         let (block, repeats) = parse_block("uir_r2_a3_k5_s2_e6_c256").unwrap();
-        let wanted =
-            Block::UniversalInvertedResidual { start_kernel: 3, mid_kernel: 5, stride: 2, expansion: 6.0, channels: 256 };
+        let wanted = Block::UniversalInvertedResidual {
+            start_kernel: 3,
+            mid_kernel: 5,
+            stride: 2,
+            expansion: 6.0,
+            channels: 256,
+        };
         assert_eq!((block, repeats), (wanted, 2));
         let (block, _) = parse_block("mqa_r1_k3_h12_v2_s1_d64_c640").unwrap();
         let wanted = Block::MultiQueryAttention { kernel: 3, heads: 12, head_dim: 64, kv_stride: 2, channels: 640 };

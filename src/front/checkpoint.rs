@@ -125,7 +125,9 @@ impl Checkpoint {
         let place = format!("{}: `{name}`", info.file.display());
         if info.shape != shape {
             let message = format!("has shape {:?}, {shape:?} is wanted", info.shape);
-            return Err(Error::input(place, message).help("check that the model definition is the one of this checkpoint"));
+            return Err(
+                Error::input(place, message).help("check that the model definition is the one of this checkpoint")
+            );
         }
         let view = self.view(info, &place)?;
         Ok(Constant::from_view(view, shape.to_vec()))
@@ -212,7 +214,8 @@ fn read_index(path: &Path) -> Result<BTreeMap<String, String>> {
         let mut parts = Path::new(file).components();
         let plain = matches!((parts.next(), parts.next()), (Some(std::path::Component::Normal(_)), None));
         if !plain {
-            let message = format!("`{tensor}` points to `{file}`; only plain file names of the same folder are followed");
+            let message =
+                format!("`{tensor}` points to `{file}`; only plain file names of the same folder are followed");
             return Err(Error::input(path.display(), message));
         }
     }

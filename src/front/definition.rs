@@ -240,7 +240,10 @@ impl Definition {
 
     fn check(&mut self) -> Result<(), (&'static str, String)> {
         if self.schema != 1 {
-            return Err(("schema", format!("schema {} is not known to this version, which reads schema 1", self.schema)));
+            return Err((
+                "schema",
+                format!("schema {} is not known to this version, which reads schema 1", self.schema),
+            ));
         }
         let v = &mut self.vision;
         let l = &self.language;
@@ -276,7 +279,9 @@ impl Definition {
         if !(m.expansion.is_finite() && m.expansion > 0.0 && m.expansion <= 64.0) {
             return Err(("vision.msfa.expansion", format!("{} is impossible", m.expansion)));
         }
-        if v.preprocess.std.iter().any(|s| !s.is_finite() || *s <= 0.0) || v.preprocess.mean.iter().any(|m| !m.is_finite()) {
+        if v.preprocess.std.iter().any(|s| !s.is_finite() || *s <= 0.0)
+            || v.preprocess.mean.iter().any(|m| !m.is_finite())
+        {
             return Err(("vision.preprocess", "mean must be finite and std positive".into()));
         }
         v.blocks = parse_stages(&v.stages).map_err(|message| ("vision.stages", message))?;

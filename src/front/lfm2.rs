@@ -156,15 +156,21 @@ impl Layers<'_> {
                 x = self.norm(&format!("{path}.{part}_layernorm"), x, l.head_dim)?;
             }
             let x = self.transpose(format!("{path}.{part}"), x, [0, 2, 1, 3])?;
-            if normalize { self.b.node(format!("{path}.{part}.rope"), Op::Rope, &[x, self.cos, self.sin]) } else { Ok(x) }
+            if normalize {
+                self.b.node(format!("{path}.{part}.rope"), Op::Rope, &[x, self.cos, self.sin])
+            } else {
+                Ok(x)
+            }
         };
         let q = heads("q", l.heads, true)?;
         let k = heads("k", l.kv_heads, true)?;
         let v = heads("v", l.kv_heads, false)?;
         let k = self.transpose(format!("{path}.k.transposed"), k, [0, 1, 3, 2])?;
         let past = l.context - tokens;
-        let k_cache = self.b.input(format!("{layer}.k_cache"), vec![1, l.kv_heads, l.head_dim, past], ElementType::F32)?;
-        let v_cache = self.b.input(format!("{layer}.v_cache"), vec![1, l.kv_heads, past, l.head_dim], ElementType::F32)?;
+        let k_cache =
+            self.b.input(format!("{layer}.k_cache"), vec![1, l.kv_heads, l.head_dim, past], ElementType::F32)?;
+        let v_cache =
+            self.b.input(format!("{layer}.v_cache"), vec![1, l.kv_heads, past, l.head_dim], ElementType::F32)?;
         let k_new = self.b.node(format!("{layer}.k_new"), Op::Requantize, &[k])?;
         let v_new = self.b.node(format!("{layer}.v_new"), Op::Requantize, &[v])?;
         self.states.extend([k_new, v_new]);

@@ -9,7 +9,9 @@ mod projector;
 mod weights;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
-pub use definition::{Activation, Definition, Language, LayerKind, Msfa, Preprocess, Projector, Resize, Tokens, Vision, WeightNames};
+pub use definition::{
+    Activation, Definition, Language, LayerKind, Msfa, Preprocess, Projector, Resize, Tokens, Vision, WeightNames,
+};
 pub use lfm2::MASKED;
 pub use weights::Weights;
 

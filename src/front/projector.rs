@@ -13,7 +13,8 @@ pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
     let mut b = Builder::new("projector");
     let mut x = b.input("features", vec![1, definition.vision.tokens(), channels], ElementType::F32)?;
     for (layer, input, output) in [("linear_1", channels, middle), ("linear_2", middle, definition.language.hidden)] {
-        let weight = b.constant(format!("{layer}.weight"), weights.linear(&format!("{layer}.weight"), input, output)?)?;
+        let weight =
+            b.constant(format!("{layer}.weight"), weights.linear(&format!("{layer}.weight"), input, output)?)?;
         let bias = b.constant(format!("{layer}.bias"), weights.get(&format!("{layer}.bias"), &[output])?)?;
         let product = b.node(format!("{layer}.product"), Op::MatMul, &[x, weight])?;
         let last = layer == "linear_2";

@@ -53,7 +53,8 @@ impl Embeddings {
         let mut made = Vec::with_capacity(tokens.len() * self.hidden);
         for &token in tokens {
             let row = if token == image_token {
-                rows.next().ok_or_else(|| Error::input("prompt", "has more image tokens than the image has visual tokens"))?
+                rows.next()
+                    .ok_or_else(|| Error::input("prompt", "has more image tokens than the image has visual tokens"))?
             } else {
                 let start = token as usize * self.hidden;
                 self.values
@@ -72,6 +73,7 @@ impl Embeddings {
 fn write_tensor(path: &Path, dtype: safetensors::Dtype, shape: &[usize], bytes: &[u8]) -> Result<()> {
     let view = safetensors::tensor::TensorView::new(dtype, shape.to_vec(), bytes)
         .map_err(|error| Error::internal(path.display(), error))?;
-    let made = safetensors::serialize([(TENSOR, view)], None).map_err(|error| Error::internal(path.display(), error))?;
+    let made =
+        safetensors::serialize([(TENSOR, view)], None).map_err(|error| Error::internal(path.display(), error))?;
     std::fs::write(path, made).at(path)
 }

@@ -49,7 +49,9 @@ impl Tokenizer {
             .encode(text, false)
             .map_err(|error| Error::input("prompt", format!("cannot be tokenized: {error}")))?;
         if encoded.get_ids().contains(&self.image) {
-            return Err(Error::input("prompt", "holds the image placeholder as text").help("name the image beside the prompt"));
+            return Err(
+                Error::input("prompt", "holds the image placeholder as text").help("name the image beside the prompt")
+            );
         }
         let mut tokens = vec![self.bos];
         if with_image {

@@ -104,7 +104,10 @@ impl<'a> Sequence<'a> {
                 }
                 Role::Keys | Role::Values | Role::ConvState => self.window(port, shape, encoding),
                 Role::Image | Role::Features | Role::Logits => {
-                    return Err(Error::internal(&partition.name, format!("`{}` is no input of a language step", port.name)));
+                    return Err(Error::internal(
+                        &partition.name,
+                        format!("`{}` is no input of a language step", port.name),
+                    ));
                 }
             };
             made.push(tensor);

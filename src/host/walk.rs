@@ -104,7 +104,8 @@ impl<'a, E: Engine> Walk<'a, E> {
         let chunk = step_tokens(&self.partitions[prefill]);
         // One token, or too close to the end of the context for a whole chunk: decode.
         let fits = sequence.position() + chunk <= language.context;
-        let (at, count) = if left > 1 && fits { (prefill, left.min(chunk)) } else { (self.find("language.decode")?, 1) };
+        let (at, count) =
+            if left > 1 && fits { (prefill, left.min(chunk)) } else { (self.find("language.decode")?, 1) };
         let (now, rest) = embeds.split_at(count * language.hidden);
         let partition = &self.partitions[at];
         let inputs = sequence.inputs(partition, now)?;

@@ -54,8 +54,10 @@ impl Builder {
     /// Adds a node with any number of outputs: the first gets the node's name, the others `name.1`, `name.2`, ….
     pub fn node_outputs(&mut self, name: impl Into<String>, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let name = name.into();
-        let types: Vec<_> = inputs.iter().map(|&id| (&self.graph.value(id).shape, self.graph.value(id).element)).collect();
-        let made = infer(&op, &types).map_err(|message| Error::input(format!("{}: {name}", self.graph.name), message))?;
+        let types: Vec<_> =
+            inputs.iter().map(|&id| (&self.graph.value(id).shape, self.graph.value(id).element)).collect();
+        let made =
+            infer(&op, &types).map_err(|message| Error::input(format!("{}: {name}", self.graph.name), message))?;
         let mut outputs = Vec::with_capacity(made.len());
         for (index, (shape, element)) in made.into_iter().enumerate() {
             let name = if index == 0 { name.clone() } else { format!("{name}.{index}") };

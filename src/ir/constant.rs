@@ -72,7 +72,10 @@ enum Source {
 enum Transform {
     Permute(Vec<usize>),
     /// Multiply along one axis (of the shape at that point) by one factor per index.
-    ScaleAxis { axis: usize, factors: Arc<[f32]> },
+    ScaleAxis {
+        axis: usize,
+        factors: Arc<[f32]>,
+    },
 }
 
 /// A constant tensor of f32 values. Cloning and transforming are cheap; [`Constant::to_f32`] does the work.

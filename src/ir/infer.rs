@@ -164,7 +164,12 @@ fn matmul(a: &[usize], b: &[usize]) -> Result<Shape, String> {
     Ok(shape)
 }
 
-fn conv(inputs: &[(&Shape, ElementType)], strides: [usize; 2], pads: [usize; 4], groups: usize) -> Result<Shape, String> {
+fn conv(
+    inputs: &[(&Shape, ElementType)],
+    strides: [usize; 2],
+    pads: [usize; 4],
+    groups: usize,
+) -> Result<Shape, String> {
     let (x, w) = (rank4(inputs[0].0)?, rank4(inputs[1].0)?);
     if groups == 0 || x[1] % groups != 0 || w[0] % groups != 0 || x[1] / groups != w[1] {
         return Err(format!("{} channels in {groups} groups do not fit weights of {w:?}", x[1]));

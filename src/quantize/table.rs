@@ -96,11 +96,10 @@ fn encode_constants(partition: &Partition, recipe: &Recipe, target: &Target, tab
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
-            let made = encode(constant, &place, recipe.part(partition.component), weights)
-                .map_err(|mut error| {
-                    error.place = format!("{}: {}", partition.name, error.place);
-                    error
-                })?;
+            let made = encode(constant, &place, recipe.part(partition.component), weights).map_err(|mut error| {
+                error.place = format!("{}: {}", partition.name, error.place);
+                error
+            })?;
             if table.params.get(&value.name).is_some_and(|known| *known != made) {
                 let message = "is read by two nodes that want different encodings";
                 return Err(Error::input(format!("{}: {}", partition.name, value.name), message));
@@ -122,7 +121,8 @@ fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Resu
             if !operator.activations.contains(&encoding.integer) {
                 let place = format!("{}: {}", partition.name, node.name);
                 let name = encoding.integer.name();
-                let message = format!("target {} does not take {name} for {} (`{}`)", target.name, operator.name, value.name);
+                let message =
+                    format!("target {} does not take {name} for {} (`{}`)", target.name, operator.name, value.name);
                 return Err(Error::input(place, message).help("change the recipe"));
             }
         }

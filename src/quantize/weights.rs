@@ -72,7 +72,8 @@ fn accept(place: &Place, integer: IntegerType) -> Result<()> {
         return Ok(());
     }
     let taken: Vec<&str> = place.operator.weights.iter().map(|t| t.name()).collect();
-    let message = format!("the target takes {} weights of {}, not {}", taken.join(", "), place.operator.name, integer.name());
+    let message =
+        format!("the target takes {} weights of {}, not {}", taken.join(", "), place.operator.name, integer.name());
     Err(Error::input(&place.node.name, message).help("change the recipe"))
 }
 

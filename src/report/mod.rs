@@ -118,7 +118,10 @@ impl Report {
                 if let (Some(simulated), Some(npu)) = (output.sqnr_db.simulated, output.sqnr_db.npu)
                     && (simulated - npu).abs() > most_db
                 {
-                    found.push(format!("{}: {} (simulated {simulated:.1} dB, NPU {npu:.1} dB)", partition.name, output.name));
+                    found.push(format!(
+                        "{}: {} (simulated {simulated:.1} dB, NPU {npu:.1} dB)",
+                        partition.name, output.name
+                    ));
                 }
             }
         }

@@ -4,7 +4,8 @@ use super::Report;
 
 /// One line per partition; the figures are those of its first output, which is what the partition is for.
 pub fn table(report: &Report) -> String {
-    let mut rows = vec![["partition", "nodes", "on NPU", "weights", "binary", "SQNR simulated", "SQNR NPU"].map(String::from)];
+    let mut rows =
+        vec![["partition", "nodes", "on NPU", "weights", "binary", "SQNR simulated", "SQNR NPU"].map(String::from)];
     let db = |figure: Option<f64>| figure.map_or("-".into(), |figure| format!("{figure:.1} dB"));
     for partition in &report.partitions {
         let first = partition.outputs.first().map(|output| output.sqnr_db);

@@ -17,7 +17,8 @@ pub fn calibrate(bundle: &mut Bundle, recipe_path: &Path, progress: &dyn Progres
         let statistics =
             crate::calibrate::calibrate(&definition, &partitions, &models, &bundle.host_folder(), &recipe, progress)?;
         let path = folder.join("statistics.json");
-        let mut text = serde_json::to_string_pretty(&statistics).map_err(|error| Error::internal(path.display(), error))?;
+        let mut text =
+            serde_json::to_string_pretty(&statistics).map_err(|error| Error::internal(path.display(), error))?;
         text.push('\n');
         std::fs::write(&path, text).at(&path)?;
         let path = folder.join("recipe.toml");

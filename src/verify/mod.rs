@@ -4,9 +4,9 @@ mod sqnr;
 
 pub use sqnr::Sqnr;
 
+use crate::calibrate::Recipe;
 use crate::engine::{Data, Engine, OrtSession, Reference, Tensor};
 use crate::error::Result;
-use crate::calibrate::Recipe;
 use crate::host::{Step, Walk};
 use crate::partition::{Partition, Role};
 use crate::progress::Progress;
@@ -58,7 +58,9 @@ pub fn verify(
 ) -> Result<Vec<Vec<OutputComparison>>> {
     let mut comparisons: Vec<Vec<OutputComparison>> = partitions
         .iter()
-        .map(|p| p.outputs.iter().map(|port| OutputComparison { name: port.name.clone(), ..Default::default() }).collect())
+        .map(|p| {
+            p.outputs.iter().map(|port| OutputComparison { name: port.name.clone(), ..Default::default() }).collect()
+        })
         .collect();
     progress.start("verify", recipe.verification.len() as u64);
     for sample in &recipe.verification {
@@ -99,11 +101,12 @@ fn compare(
         let reference = counted(step.outputs)?;
         let simulated = simulated.as_deref().map(counted).transpose()?;
         let npu = npu.as_deref().map(counted).transpose()?;
-        let mut add = |slot: fn(&mut OutputComparison) -> &mut Option<Sqnr>, a: &Option<Vec<f32>>, b: &Option<Vec<f32>>| {
-            if let (Some(a), Some(b)) = (a, b) {
-                slot(comparison).get_or_insert_default().add(a, b);
-            }
-        };
+        let mut add =
+            |slot: fn(&mut OutputComparison) -> &mut Option<Sqnr>, a: &Option<Vec<f32>>, b: &Option<Vec<f32>>| {
+                if let (Some(a), Some(b)) = (a, b) {
+                    slot(comparison).get_or_insert_default().add(a, b);
+                }
+            };
         let reference = Some(reference);
         add(|c| &mut c.simulated, &reference, &simulated);
         add(|c| &mut c.npu, &reference, &npu);

@@ -133,9 +133,12 @@ impl Manifest {
             return Err(Error::input(path.display(), message).help("compile the bundle again with this version"));
         }
         let made: Manifest = serde_json::from_str(&text).map_err(fail)?;
-        let escapes = |file: &&FileRecord| Path::new(&file.path).components().any(|c| !matches!(c, Component::Normal(_)));
+        let escapes =
+            |file: &&FileRecord| Path::new(&file.path).components().any(|c| !matches!(c, Component::Normal(_)));
         match made.files.iter().find(escapes) {
-            Some(file) => Err(Error::input(path.display(), format!("lists `{}`, which is not in the bundle", file.path))),
+            Some(file) => {
+                Err(Error::input(path.display(), format!("lists `{}`, which is not in the bundle", file.path)))
+            }
             None => Ok(made),
         }
     }

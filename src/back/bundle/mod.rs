@@ -38,7 +38,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Stage; 6] = [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit, Stage::Build, Stage::Verify];
+    const ALL: [Stage; 6] =
+        [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit, Stage::Build, Stage::Verify];
 
     /// Name, as the command of the stage.
     pub fn name(self) -> &'static str {
@@ -138,7 +139,9 @@ impl Bundle {
             && !self.manifest.has(before.name())
         {
             let message = format!("`{}` has not run", before.name());
-            return Err(Error::input(self.root.display(), message).help(format!("run `autoneural {}` first", before.name())));
+            return Err(
+                Error::input(self.root.display(), message).help(format!("run `autoneural {}` first", before.name()))
+            );
         }
         let begun = std::time::Instant::now();
         let partial = self.root.join(format!(".{}.partial", stage.owns()));
@@ -153,7 +156,9 @@ impl Bundle {
         }
         let place = self.root.join(stage.owns());
         std::fs::rename(&partial, &place).at(&place)?;
-        self.manifest.stages.push(StageRecord { name: stage.name().into(), seconds: round(begun.elapsed().as_secs_f64()) });
+        self.manifest
+            .stages
+            .push(StageRecord { name: stage.name().into(), seconds: round(begun.elapsed().as_secs_f64()) });
         Ok(made)
     }
 

@@ -115,7 +115,8 @@ pub fn read(folder: &Path, name: &str) -> Result<Partition> {
         known.insert(constant.name, id);
     }
     for node in stored.nodes {
-        let find = |name: &String| known.get(name).copied().ok_or_else(|| fail(name, "is read before it is made".into()));
+        let find =
+            |name: &String| known.get(name).copied().ok_or_else(|| fail(name, "is read before it is made".into()));
         let inputs = node.inputs.iter().map(find).collect::<Result<Vec<_>>>()?;
         for id in b.node_outputs(node.name, node.op, &inputs)? {
             known.insert(b.graph().value(id).name.clone(), id);

@@ -15,7 +15,11 @@ use crate::partition::Partition;
 pub type ConstantPlace = u64;
 
 /// Writes `path` and appends its weights to `data`; gives the place of every constant.
-pub fn emit_float(partition: &Partition, path: &Path, data: &mut DataWriter) -> Result<BTreeMap<String, ConstantPlace>> {
+pub fn emit_float(
+    partition: &Partition,
+    path: &Path,
+    data: &mut DataWriter,
+) -> Result<BTreeMap<String, ConstantPlace>> {
     let graph = &partition.graph;
     let info = |&id: &ValueId| {
         let value = graph.value(id);

@@ -44,7 +44,13 @@ impl DataType {
 const EXTERNAL_FROM: usize = 1024;
 
 /// A tensor; large ones go to `data`.
-pub fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>, data: &mut DataWriter) -> Result<TensorProto> {
+pub fn tensor(
+    name: &str,
+    kind: DataType,
+    shape: &[usize],
+    bytes: Vec<u8>,
+    data: &mut DataWriter,
+) -> Result<TensorProto> {
     let mut made = TensorProto {
         name: name.to_string(),
         data_type: kind.0,
@@ -81,14 +87,32 @@ pub fn value_info(name: &str, kind: DataType, shape: &[usize]) -> ValueInfoProto
 }
 
 /// A node of the standard operator set.
-pub fn node(op: &str, name: &str, inputs: Vec<String>, outputs: Vec<String>, attribute: Vec<AttributeProto>) -> NodeProto {
-    NodeProto { op_type: op.into(), name: name.into(), input: inputs, output: outputs, attribute, ..NodeProto::default() }
+pub fn node(
+    op: &str,
+    name: &str,
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+    attribute: Vec<AttributeProto>,
+) -> NodeProto {
+    NodeProto {
+        op_type: op.into(),
+        name: name.into(),
+        input: inputs,
+        output: outputs,
+        attribute,
+        ..NodeProto::default()
+    }
 }
 
 /// An integer attribute other than zero (see [`axis`]).
 pub fn int(name: &str, value: usize) -> AttributeProto {
     debug_assert_ne!(value, 0);
-    AttributeProto { name: name.into(), r#type: AttributeType::Int as i32, i: value as i64, ..AttributeProto::default() }
+    AttributeProto {
+        name: name.into(),
+        r#type: AttributeType::Int as i32,
+        i: value as i64,
+        ..AttributeProto::default()
+    }
 }
 
 /// The attribute `axis`, counted from the end. Counted from the front, axis 0 would be lost: these messages leave zeros out,

@@ -20,7 +20,8 @@ use crate::quantize::{Encoding, IntegerType, Table};
 /// A value without an encoding: the table belongs to another graph.
 pub fn emit_qdq(partition: &Partition, table: &Table, path: &Path, data: &mut DataWriter) -> Result<()> {
     let graph = &partition.graph;
-    let mut emitter = Emitter { graph, table, data, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
+    let mut emitter =
+        Emitter { graph, table, data, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
     for &id in graph.inputs() {
         let info = emitter.border(id)?;
         emitter.made.input.push(info);
@@ -78,7 +79,8 @@ impl Emitter<'_> {
         let zero_point: Vec<i32> = encoding.zero_point.iter().map(|&z| z as i32).collect();
         let scale = tensor(&format!("{name}/scale"), DataType::FLOAT, shape, scale, self.data)?;
         let kind = DataType::of(encoding.integer);
-        let zero_point = tensor(&format!("{name}/zero_point"), kind, shape, pack(encoding.integer, &zero_point), self.data)?;
+        let zero_point =
+            tensor(&format!("{name}/zero_point"), kind, shape, pack(encoding.integer, &zero_point), self.data)?;
         self.made.initializer.extend([scale, zero_point]);
         Ok(())
     }
@@ -149,7 +151,9 @@ fn pack(integer: IntegerType, codes: &[i32]) -> Vec<u8> {
             .map(|pair| (pair[0] & 0xf) as u8 | (pair.get(1).map_or(0, |high| (high & 0xf) as u8) << 4))
             .collect(),
         IntegerType::Int8 | IntegerType::Uint8 => codes.iter().map(|&code| code as u8).collect(),
-        IntegerType::Int16 | IntegerType::Uint16 => codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect(),
+        IntegerType::Int16 | IntegerType::Uint16 => {
+            codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect()
+        }
         IntegerType::Int32 => codes.iter().flat_map(|code| code.to_le_bytes()).collect(),
     }
 }

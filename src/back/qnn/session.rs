@@ -7,6 +7,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::Toolkit;
+use crate::back::bundle::data_file;
 use crate::back::onnx::decode;
 use crate::engine::OrtSession;
 use crate::error::{Error, Result};
@@ -95,10 +96,12 @@ impl Runtime {
     /// # Errors
     /// The engine refuses the model; the nodes that it would have left to the CPU are named.
     pub fn compile(&self, partition: &Partition, model: &Path, target: &Target, context: &Path) -> Result<()> {
-        match self.compile_with(model, target, context, false) {
+        let data = model.with_file_name(data_file(partition.component));
+        let data = Some(data.as_path()).filter(|data| data.is_file());
+        match self.compile_with(model, data, target, context, false) {
             Ok(()) => Ok(()),
             Err(error) => {
-                let left = self.nodes_left_to_cpu(model, target, context);
+                let left = self.nodes_left_to_cpu(model, data, target, context);
                 let message = match left.as_slice() {
                     [] => format!("the NPU compiler refuses the graph: {error}"),
                     names => format!("the NPU compiler leaves {} nodes to the CPU: {}", names.len(), names.join(", ")),
@@ -109,7 +112,14 @@ impl Runtime {
         }
     }
 
-    fn compile_with(&self, model: &Path, target: &Target, context: &Path, fallback: bool) -> ort::Result<()> {
+    fn compile_with(
+        &self,
+        model: &Path,
+        data: Option<&Path>,
+        target: &Target,
+        context: &Path,
+        fallback: bool,
+    ) -> ort::Result<()> {
         let mut builder = self
             .npu_builder(target)?
             .with_config_entry("ep.context_enable", "1")?
@@ -118,19 +128,30 @@ impl Runtime {
         if !fallback {
             builder = builder.with_config_entry("session.disable_cpu_ep_fallback", "1")?;
         }
-        builder.commit_from_file(model).map(drop)
+        // From memory, not from the file: the graph in the binary is named by a hash of the model's path if it has one, and
+        // of its contents otherwise. Only the latter makes two runs give the same bytes.
+        let read =
+            |path: &Path| std::fs::read(path).map_err(|error| ort::Error::new(format!("{}: {error}", path.display())));
+        if let Some(data) = data {
+            let name = data.file_name().unwrap_or_default();
+            builder = builder.with_external_initializer_file_in_memory(name, read(data)?.into())?;
+        }
+        builder.commit_from_memory(&read(model)?).map(drop)
     }
 
     /// Compiles again with fallback allowed and reads which nodes stayed outside.
-    fn nodes_left_to_cpu(&self, model: &Path, target: &Target, context: &Path) -> Vec<String> {
+    fn nodes_left_to_cpu(&self, model: &Path, data: Option<&Path>, target: &Target, context: &Path) -> Vec<String> {
         let probe = context.with_extension("probe.onnx");
-        let compiled = self.compile_with(model, target, &probe, true);
+        let compiled = self.compile_with(model, data, target, &probe, true);
         let mut names = Vec::new();
         if compiled.is_ok()
             && let Ok(made) = decode(&probe)
         {
             for node in made.graph.iter().flat_map(|graph| &graph.node) {
-                if node.op_type != CONTEXT_NODE && !node.op_type.ends_with("quantizeLinear") && node.op_type != "QuantizeLinear" {
+                if node.op_type != CONTEXT_NODE
+                    && !node.op_type.ends_with("quantizeLinear")
+                    && node.op_type != "QuantizeLinear"
+                {
                     names.push(format!("{} ({})", node.name, node.op_type));
                 }
             }
@@ -141,7 +162,9 @@ impl Runtime {
     /// A context binary on the NPU, or on its emulator where there is none.
     pub fn open_context(&self, partition: &Partition, context: &Path, target: &Target) -> Result<OrtSession> {
         let open = || -> ort::Result<Session> {
-            self.npu_builder(target)?.with_config_entry("session.disable_cpu_ep_fallback", "1")?.commit_from_file(context)
+            self.npu_builder(target)?
+                .with_config_entry("session.disable_cpu_ep_fallback", "1")?
+                .commit_from_file(context)
         };
         let session = open().map_err(|error| {
             Error::toolkit(&partition.name, format!("the NPU does not load {}: {error}", context.display()))
@@ -166,7 +189,10 @@ impl Runtime {
         let name = attribute.map(|attribute| String::from_utf8_lossy(&attribute.s).into_owned()).unwrap_or_default();
         let plain = Path::new(&name).file_name().is_some_and(|file| file.to_string_lossy() == name);
         if !plain {
-            return Err(Error::input(context.display(), format!("refers to the binary `{name}`; a file beside it is wanted")));
+            return Err(Error::input(
+                context.display(),
+                format!("refers to the binary `{name}`; a file beside it is wanted"),
+            ));
         }
         Ok(context.with_file_name(name))
     }
