@@ -107,7 +107,7 @@ fn parse_block(text: &str) -> Result<(Block, usize), String> {
         Ok(value as usize)
     };
     let odd = |kernel: usize, key: char| {
-        if kernel != 0 && kernel % 2 == 0 {
+        if kernel != 0 && kernel.is_multiple_of(2) {
             return Err(format!("`{key}{kernel}`: kernels are odd"));
         }
         Ok(kernel)

@@ -290,14 +290,14 @@ impl Definition {
             return Err(("vision.msfa.stages", format!("{:?} are not stages of {count}", m.stages)));
         }
         let stride = 2 * v.blocks.iter().flatten().map(|block| block.stride()).product::<usize>();
-        if v.image_size % stride != 0 {
+        if !v.image_size.is_multiple_of(stride) {
             let message = format!("{} is not divided by the strides, which multiply to {stride}", v.image_size);
             return Err(("vision.image_size", message));
         }
-        if l.heads % l.kv_heads != 0 {
+        if !l.heads.is_multiple_of(l.kv_heads) {
             return Err(("language.kv_heads", format!("{} does not divide heads = {}", l.kv_heads, l.heads)));
         }
-        if l.head_dim % 2 != 0 {
+        if !l.head_dim.is_multiple_of(2) {
             return Err(("language.head_dim", format!("{} is odd; rotary embedding needs an even size", l.head_dim)));
         }
         if l.conv_kernel < 2 || l.conv_kernel > 64 {

@@ -17,7 +17,7 @@ pub fn infer(op: &Op, inputs: &[(&Shape, ElementType)]) -> Result<Vec<(Shape, El
         if *element != wanted {
             return Err(format!("{} input {position} is {element:?}, {wanted:?} is wanted", op.name()));
         }
-        if shape.iter().any(|&size| size == 0) {
+        if shape.contains(&0) {
             return Err(format!("{} input {position} has an axis of size 0: {shape:?}", op.name()));
         }
     }

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn every_broken_promise_is_found() {
-        let breaks: [(&str, fn(&mut Graph)); 5] = [
+        type Damage = fn(&mut Graph);
+        let breaks: [(&str, Damage); 5] = [
             ("before it is made", |g| g.nodes.swap(0, 1)),
             ("it is [1, 4]", |g| g.values[1].shape = vec![4, 1]),
             ("is never made", |g| g.outputs.push(ValueId(77))),

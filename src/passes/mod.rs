@@ -23,11 +23,14 @@ use crate::target::Target;
 /// A node that the target does not take in any form, by name.
 pub fn lower(graph: &Graph, target: &Target) -> Result<Graph> {
     validate(graph)?;
-    let legalize_for_target = |graph: &Graph| legalize(graph, target);
-    let passes: [&dyn Fn(&Graph) -> Result<Graph>; 5] =
-        [&fold_constants, &fold_scales, &legalize_for_target, &merge_moves, &prune];
     let mut graph = graph.clone();
-    for pass in passes {
+    for pass in [fold_constants, fold_scales] {
+        graph = pass(&graph)?;
+        validate(&graph)?;
+    }
+    graph = legalize(&graph, target)?;
+    validate(&graph)?;
+    for pass in [merge_moves, prune] {
         graph = pass(&graph)?;
         validate(&graph)?;
     }
