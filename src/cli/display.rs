@@ -1,6 +1,8 @@
 //! How progress and errors look.
 
+use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -25,9 +27,32 @@ pub fn progress(quiet: bool, verbose: bool) -> Box<dyn Display> {
     }
 }
 
-/// Prints a line to standard output; a closed pipe is the reader's choice and no error.
-pub fn line(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+/// Where results go.
+pub struct Output(Option<File>);
+
+impl Output {
+    /// Takes standard output for results alone. The vendor's libraries print to it too; what they say goes to standard
+    /// error when `verbose`, and nowhere otherwise.
+    pub fn take(verbose: bool) -> Self {
+        let results = std::io::stdout().as_fd().try_clone_to_owned().map(File::from);
+        let elsewhere = if verbose {
+            std::io::stderr().as_fd().try_clone_to_owned()
+        } else {
+            OpenOptions::new().write(true).open("/dev/null").map(Into::into)
+        };
+        match (results, elsewhere) {
+            (Ok(results), Ok(elsewhere)) if rustix::stdio::dup2_stdout(&elsewhere).is_ok() => Output(Some(results)),
+            _ => Output(None),
+        }
+    }
+
+    /// Prints a line; a closed pipe is the reader's choice and no error.
+    pub fn line(&self, text: &str) {
+        let _ = match &self.0 {
+            Some(file) => writeln!(&mut &*file, "{text}"),
+            None => writeln!(std::io::stdout(), "{text}"),
+        };
+    }
 }
 
 /// Prints an error to standard error.

@@ -76,7 +76,11 @@ enum Command {
 /// Runs the program.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    let session = Session { progress: display::progress(cli.general.quiet, cli.general.verbose), general: cli.general };
+    let session = Session {
+        progress: display::progress(cli.general.quiet, cli.general.verbose),
+        output: display::Output::take(cli.general.verbose),
+        general: cli.general,
+    };
     let result = match &cli.command {
         Command::Compile(args) => args.run(&session),
         Command::Export(args) => args.run(&session),
@@ -102,6 +106,7 @@ pub fn run() -> ExitCode {
 pub struct Session {
     general: General,
     progress: Box<dyn display::Display>,
+    output: display::Output,
 }
 
 impl Session {
@@ -126,9 +131,9 @@ impl Session {
     fn print(&self, value: &impl serde::Serialize, text: &str) -> Result<()> {
         if self.general.json {
             let json = serde_json::to_string_pretty(value).map_err(|error| Error::internal("output", error))?;
-            display::line(&json);
+            self.output.line(&json);
         } else if !self.general.quiet {
-            display::line(text.trim_end());
+            self.output.line(text.trim_end());
         }
         Ok(())
     }

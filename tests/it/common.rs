@@ -1,0 +1,87 @@
+//! What tests share: paths, running the program, loading the fixtures.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use autoneural::front::Checkpoint;
+
+pub const GRAPH: &str = "graphs/autoneural-tiny.toml";
+pub const WEIGHTS: &str = "tests/fixtures/autoneural-tiny";
+pub const RECIPE: &str = "calibration/demo.toml";
+pub const GOLDEN: &str = "tests/fixtures/golden";
+
+/// Path of a file of the project.
+pub fn root(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+}
+
+/// The vendor toolkit. Tests that need it fail without it: a test that is skipped proves nothing.
+pub fn toolkit() -> PathBuf {
+    let given = std::env::var_os("AUTONEURAL_TOOLKIT").map(PathBuf::from);
+    let folder = given.unwrap_or_else(|| root(".vendor/toolkit"));
+    assert!(folder.is_dir(), "the vendor toolkit is missing; run the tests with `make test`");
+    folder
+}
+
+/// Runs the program in the project's folder.
+pub fn autoneural(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_autoneural"))
+        .args(args)
+        .current_dir(root("."))
+        .output()
+        .expect("the program starts")
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs the program and expects success; gives standard output.
+pub fn succeed(args: &[&str]) -> String {
+    let output = autoneural(args);
+    assert!(output.status.success(), "autoneural {args:?} failed:\n{}", stderr(&output));
+    stdout(&output)
+}
+
+/// Arguments of a compilation of the demo model.
+pub fn compile_args<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut args =
+        vec!["compile", GRAPH, "--weights", WEIGHTS, "--calibration", RECIPE, "--target", "sa8295p", "--out", out];
+    args.extend(more);
+    args
+}
+
+/// The demo model, compiled once for all tests that only read it.
+pub fn demo_bundle() -> &'static Path {
+    static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
+    BUNDLE.get_or_init(|| {
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
+        let toolkit = toolkit();
+        let toolkit = toolkit.to_str().expect("UTF-8");
+        let out_text = out.to_str().expect("UTF-8");
+        succeed(&compile_args(out_text, &["--require-npu", "--force", "--toolkit", toolkit, "-q"]));
+        out
+    })
+}
+
+/// The golden tensors.
+pub struct Golden(Checkpoint);
+
+impl Golden {
+    pub fn open() -> Self {
+        Golden(Checkpoint::open(&root(GOLDEN).join("golden.safetensors")).expect("the golden file opens"))
+    }
+
+    pub fn shape(&self, name: &str) -> Vec<usize> {
+        self.0.tensors().get(name).unwrap_or_else(|| panic!("golden `{name}`")).shape.clone()
+    }
+
+    pub fn get(&self, name: &str) -> Vec<f32> {
+        self.0.tensor(name, &self.shape(name)).unwrap_or_else(|error| panic!("{error}")).to_f32()
+    }
+}

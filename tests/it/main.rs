@@ -1,0 +1,12 @@
+//! What a user sees: commands on files, golden outputs of timm and transformers, the NPU's emulator on a small model.
+//!
+//! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit) and AUTONEURAL_CHECK_PYTHONPATH (the onnx package).
+
+mod bad_input;
+mod common;
+mod handover;
+mod models;
+mod numerics;
+mod parity;
+mod pipeline;
+mod snapshots;
