@@ -12,9 +12,9 @@ use clap::Args;
 
 use super::Session;
 
-/// Arguments of `export`.
+/// What a bundle is made from, and where.
 #[derive(Args)]
-pub struct Export {
+pub struct Source {
     /// Model definition.
     #[arg(value_name = "GRAPH.toml")]
     definition: PathBuf,
@@ -30,6 +30,24 @@ pub struct Export {
     /// Replace the bundle at --out if there is one.
     #[arg(long)]
     force: bool,
+}
+
+/// When a verification is good enough.
+#[derive(Args)]
+pub struct Demands {
+    /// Make a missing vendor toolkit an error.
+    #[arg(long)]
+    pub require_npu: bool,
+    /// Accept outputs on which simulation and NPU differ by at most this many dB.
+    #[arg(long, value_name = "DB", default_value_t = 3.0)]
+    pub max_difference: f64,
+}
+
+/// Arguments of `export`.
+#[derive(Args)]
+pub struct Export {
+    #[command(flatten)]
+    source: Source,
 }
 
 /// Arguments of `calibrate`.
@@ -57,38 +75,25 @@ pub struct Verify {
     /// Recipe with samples.
     #[arg(long, value_name = "FILE.toml")]
     calibration: PathBuf,
-    /// Make a missing vendor toolkit an error.
-    #[arg(long)]
-    require_npu: bool,
-    /// Accept outputs on which simulation and NPU differ by more than this many dB.
-    #[arg(long, value_name = "DB", default_value_t = 3.0)]
-    max_difference: f64,
+    #[command(flatten)]
+    demands: Demands,
 }
 
-/// A target with the text it was read from, which goes into the bundle.
-pub struct TargetFile {
-    /// The target.
-    pub target: Target,
-    /// Its file.
-    pub text: String,
-}
-
-impl TargetFile {
-    /// Finds a target by name or path.
-    pub fn find(name: &str) -> Result<Self> {
-        let (target, text) = Target::find(name)?;
-        Ok(TargetFile { target, text })
+impl Source {
+    /// A new bundle with the first stage done.
+    pub fn export(&self, session: &Session) -> Result<Bundle> {
+        let (target, target_text) = Target::find(&self.target)?;
+        let mut bundle = Bundle::create(&self.out, self.force)?;
+        let progress = session.progress();
+        stages::export(&mut bundle, &self.definition, &self.weights, &target, &target_text, progress)?;
+        Ok(bundle)
     }
 }
 
 impl Export {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let target = TargetFile::find(&self.target)?;
-        let mut bundle = Bundle::create(&self.out, self.force)?;
-        let progress = session.progress();
-        stages::export(&mut bundle, &self.definition, &self.weights, &target.target, &target.text, progress)?;
-        finish_stage(session, bundle, "export")
+        finish_stage(session, self.source.export(session)?, "export")
     }
 }
 
@@ -130,11 +135,11 @@ impl Verify {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let mut bundle = Bundle::open(&self.bundle)?;
-        let runtime = session.runtime(self.require_npu)?;
+        let runtime = session.runtime(self.demands.require_npu)?;
         let (report, outcome) = stages::verify(&mut bundle, &self.calibration, runtime.as_ref(), session.progress())?;
-        let place = bundle.commit()?;
+        let place = bundle.commit(session.progress())?;
         tell_left_out(session, &[outcome]);
-        finish_verification(session, &report, &place, self.max_difference)
+        finish_verification(session, &report, &place, self.demands.max_difference)
     }
 }
 
@@ -170,7 +175,7 @@ pub fn tell_left_out(session: &Session, outcomes: &[Outcome]) {
 
 fn finish_stage(session: &Session, bundle: Bundle, stage: &str) -> Result<()> {
     let seconds = bundle.manifest.stages.last().map_or(0.0, |record| record.seconds);
-    let place = bundle.commit()?;
+    let place = bundle.commit(session.progress())?;
     let value = serde_json::json!({ "bundle": place, "stage": stage, "seconds": seconds });
     session.print(&value, &format!("{stage}: {} ({seconds:.1} s)", place.display()))
 }

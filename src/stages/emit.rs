@@ -1,9 +1,7 @@
 //! Emit: graphs and encodings become quantized models.
 
-use std::collections::BTreeMap;
-
-use crate::back::bundle::{Bundle, Stage, data_file};
-use crate::back::onnx::{DataWriter, emit_qdq};
+use crate::back::bundle::{Bundle, Stage};
+use crate::back::onnx::{DataFiles, emit_qdq};
 use crate::error::Result;
 use crate::host::Embeddings;
 use crate::partition::Component;
@@ -15,21 +13,14 @@ pub fn emit(bundle: &mut Bundle, progress: &dyn Progress) -> Result<()> {
         let partitions = bundle.partitions()?;
         let tables = bundle.tables(&partitions)?;
         progress.start("emit", partitions.len() as u64);
-        let mut data: BTreeMap<Component, DataWriter> = BTreeMap::new();
+        let mut data = DataFiles::new(folder);
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
-            let writer = match data.entry(partition.component) {
-                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::btree_map::Entry::Vacant(free) => {
-                    free.insert(DataWriter::create(folder, &data_file(partition.component))?)
-                }
-            };
+            let writer = data.writer(partition.component)?;
             emit_qdq(partition, table, &folder.join(format!("{}.onnx", partition.name)), writer)?;
             progress.tick(&partition.name);
         }
-        for writer in data.into_values() {
-            writer.finish()?;
-        }
+        data.finish()?;
         let definition = bundle.definition()?;
         let embeddings = Embeddings::read(&bundle.host_folder().join(Embeddings::FILE), &definition.language)?;
         if let Some(table) = partitions.iter().zip(&tables).find(|(p, _)| p.component == Component::Language) {

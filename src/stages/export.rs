@@ -1,14 +1,13 @@
 //! Export: definition and checkpoint become lowered graphs, float models and what the host needs.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, Stage, data_file, write_partition};
-use crate::back::onnx::{DataWriter, emit_float};
+use crate::back::bundle::{Bundle, Stage, write_partition};
+use crate::back::onnx::{DataFiles, emit_float};
 use crate::error::{IoContext, Result};
 use crate::front::{Checkpoint, Definition, build};
 use crate::host::{Embeddings, TOKENIZER};
-use crate::partition::{Component, partition};
+use crate::partition::partition;
 use crate::progress::Progress;
 use crate::target::Target;
 
@@ -28,22 +27,15 @@ pub fn export(
         let model = build(&definition, &checkpoint, progress)?;
         let partitions = partition(&model, &definition, target)?;
         progress.start("export", partitions.len() as u64);
-        let mut data: BTreeMap<Component, DataWriter> = BTreeMap::new();
+        let mut data = DataFiles::new(folder);
         for partition in &partitions {
             progress.begin(&partition.name);
-            let writer = match data.entry(partition.component) {
-                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::btree_map::Entry::Vacant(free) => {
-                    free.insert(DataWriter::create(folder, &data_file(partition.component))?)
-                }
-            };
+            let writer = data.writer(partition.component)?;
             let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), writer)?;
             write_partition(partition, &places, folder)?;
             progress.tick(&partition.name);
         }
-        for writer in data.into_values() {
-            writer.finish()?;
-        }
+        data.finish()?;
         Embeddings::write(&folder.join(Embeddings::FILE), &model.embeddings)?;
         let copy = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).at(&folder.join(name));
         copy("definition.toml", definition_text.as_bytes())?;

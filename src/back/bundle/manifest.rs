@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
+use crate::progress::Progress;
 use crate::quantize::{Encoding, Table};
 
 /// The manifest of a bundle.
@@ -172,12 +173,14 @@ impl Manifest {
     }
 
     /// Lists the files that are not listed yet, with sizes and hashes.
-    pub fn list_files(&mut self, root: &Path) -> Result<()> {
+    pub fn list_files(&mut self, root: &Path, progress: &dyn Progress) -> Result<()> {
         let mut found = Vec::new();
         collect(root, root, &mut found)?;
         found.sort();
         let mut files = Vec::new();
+        progress.start("hash files", found.len() as u64);
         for path in found {
+            progress.begin(&path);
             let on_disk = root.join(&path);
             let bytes = std::fs::metadata(&on_disk).at(&on_disk)?.len();
             // Files of stages that did not run again keep their record; their hash is known.
@@ -186,8 +189,10 @@ impl Manifest {
                 Some(known) => known.sha256.clone(),
                 None => hash(&on_disk)?,
             };
+            progress.tick(&path);
             files.push(FileRecord { path, bytes, sha256 });
         }
+        progress.finish();
         self.files = files;
         Ok(())
     }

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use crate::calibrate::StatisticsTable;
 use crate::error::{Error, IoContext, Result};
 use crate::front::Definition;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::target::Target;
 
@@ -163,8 +164,8 @@ impl Bundle {
     }
 
     /// Lists all files and writes the manifest; a new bundle then takes its name.
-    pub fn commit(mut self) -> Result<PathBuf> {
-        self.manifest.list_files(&self.root)?;
+    pub fn commit(mut self, progress: &dyn Progress) -> Result<PathBuf> {
+        self.manifest.list_files(&self.root, progress)?;
         self.manifest.write(&self.root.join(MANIFEST))?;
         let Some(destination) = self.destination.take() else { return Ok(self.root.clone()) };
         if destination.symlink_metadata().is_ok() {
@@ -244,11 +245,6 @@ pub fn write_partition(
     folder: &Path,
 ) -> Result<()> {
     partition_json::write(partition, places, folder)
-}
-
-/// Name of the data file of a component's models.
-pub fn data_file(component: Component) -> String {
-    format!("{}.data", component.name())
 }
 
 fn remove(path: &Path) -> Result<()> {

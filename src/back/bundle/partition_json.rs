@@ -8,7 +8,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
-use super::data_file;
+use crate::back::onnx::DataFiles;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
 use crate::partition::{Component, Partition, Port};
@@ -93,7 +93,7 @@ pub fn read(folder: &Path, name: &str) -> Result<Partition> {
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
     }
-    let data_path = folder.join(data_file(stored.component));
+    let data_path = folder.join(DataFiles::name(stored.component));
     let file = File::open(&data_path).at(&data_path)?;
     // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
     let map = Arc::new(unsafe { Mmap::map(&file) }.at(&data_path)?);

@@ -1,4 +1,4 @@
-//! ONNX emission: one emitter walks the graph, a [`Dialect`] decides how values and constants appear.
+//! ONNX emission: one walk over the graph for float models, one for quantized ones, the nodes themselves in common.
 
 mod data;
 mod float;
@@ -6,7 +6,7 @@ mod nodes;
 mod proto;
 mod qdq;
 
-pub use data::DataWriter;
+pub use data::{DataFiles, DataWriter};
 pub use float::{ConstantPlace, emit_float};
 pub use proto::{decode, op_counts, summary};
 pub use qdq::emit_qdq;

@@ -7,8 +7,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::Toolkit;
-use crate::back::bundle::data_file;
-use crate::back::onnx::decode;
+use crate::back::onnx::{DataFiles, decode};
 use crate::engine::OrtSession;
 use crate::error::{Error, Result};
 use crate::partition::Partition;
@@ -96,7 +95,7 @@ impl Runtime {
     /// # Errors
     /// The engine refuses the model; the nodes that it would have left to the CPU are named.
     pub fn compile(&self, partition: &Partition, model: &Path, target: &Target, context: &Path) -> Result<()> {
-        let data = model.with_file_name(data_file(partition.component));
+        let data = model.with_file_name(DataFiles::name(partition.component));
         let data = Some(data.as_path()).filter(|data| data.is_file());
         match self.compile_with(model, data, target, context, false) {
             Ok(()) => Ok(()),
