@@ -8,12 +8,13 @@ pub use observer::{Observer, ObserverKind, Statistics, observer};
 pub use recipe::{PartRecipe, Recipe, Sample};
 pub use statistics::StatisticsTable;
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use crate::engine::{Observations, Reference};
 use crate::error::Result;
 use crate::front::Definition;
-use crate::host::{Embeddings, Tokenizer, Walk};
+use crate::host::Walk;
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
 
@@ -29,27 +30,19 @@ pub fn calibrate(
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<StatisticsTable> {
-    let tokenizer = Tokenizer::read(host_files, definition)?;
-    let embeddings = Embeddings::read(&host_files.join(Embeddings::FILE), &definition.language)?;
-    let mut observed: Vec<(Component, Observations)> = Vec::new();
-    let mut engines = Vec::new();
-    for partition in partitions {
+    let observed: RefCell<Vec<(Component, Observations)>> = RefCell::default();
+    let load = |partition: &Partition| {
         let kind = recipe.part(partition.component).observer;
         let (engine, observations) = Reference::load_observed(partition, &models(partition), kind)?;
-        engines.push(engine);
-        observed.push((partition.component, observations));
-    }
-    let range = embeddings.range();
-    let mut walk = Walk::new(definition, partitions, tokenizer, embeddings, engines);
-    progress.start("calibrate", recipe.calibration.len() as u64);
-    for sample in &recipe.calibration {
-        progress.begin(&sample.prompt);
-        walk.sample(recipe, sample, &mut |_| Ok(()))?;
-        progress.tick(&sample.prompt);
-    }
-    progress.finish();
+        observed.borrow_mut().push((partition.component, observations));
+        Ok(engine)
+    };
+    let mut walk = Walk::new(definition, partitions, host_files, Box::new(load))?;
+    walk.samples("calibrate", recipe, &recipe.calibration, progress, &mut |_| Ok(()))?;
+    let range = walk.embeddings().range();
+    drop(walk);
     let mut table = StatisticsTable::default();
-    for (component, observations) in observed {
+    for (component, observations) in observed.into_inner() {
         for (name, statistics) in observations.statistics() {
             table.add(component, &name, statistics);
         }

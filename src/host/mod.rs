@@ -11,4 +11,4 @@ pub use embeddings::Embeddings;
 pub use image::load_image;
 pub use prompt::{TOKENIZER, Tokenizer};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};
-pub use walk::{Step, Walk};
+pub use walk::{Load, Step, Visit, Walk};

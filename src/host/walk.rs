@@ -1,5 +1,7 @@
 //! A sample's way through all partitions in float: image, projector, prefill in chunks, greedy decode.
 
+use std::path::Path;
+
 use super::sequence::step_tokens;
 use super::{Codec, Embeddings, Sequence, Tokenizer, load_image};
 use crate::calibrate::{Recipe, Sample};
@@ -7,6 +9,7 @@ use crate::engine::{Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::Definition;
 use crate::partition::{Partition, Role};
+use crate::progress::Progress;
 
 /// One run of one partition.
 pub struct Step<'a> {
@@ -23,25 +26,79 @@ pub struct Step<'a> {
 /// Called after every run.
 pub type Visit<'v> = dyn FnMut(Step) -> Result<()> + 'v;
 
-/// The loaded float model with what the host needs around it.
+/// Loads the float engine of a partition.
+pub type Load<'a, E> = dyn FnMut(&Partition) -> Result<E> + 'a;
+
+/// The float model with what the host needs around it. Engines are loaded when they are first needed, those for images
+/// are dropped before those for text come: the two never take memory together.
 pub struct Walk<'a, E> {
     definition: &'a Definition,
     partitions: &'a [Partition],
     tokenizer: Tokenizer,
     embeddings: Embeddings,
-    engines: Vec<E>,
+    load: Box<Load<'a, E>>,
+    engines: Vec<Option<E>>,
 }
 
 impl<'a, E: Engine> Walk<'a, E> {
-    /// One engine per partition, in order.
+    /// A walk through these partitions with the tokenizer and the embeddings of `host_files`.
     pub fn new(
         definition: &'a Definition,
         partitions: &'a [Partition],
-        tokenizer: Tokenizer,
-        embeddings: Embeddings,
-        engines: Vec<E>,
-    ) -> Self {
-        Walk { definition, partitions, tokenizer, embeddings, engines }
+        host_files: &Path,
+        load: Box<Load<'a, E>>,
+    ) -> Result<Self> {
+        let tokenizer = Tokenizer::read(host_files, definition)?;
+        let embeddings = Embeddings::read(&host_files.join(Embeddings::FILE), &definition.language)?;
+        let engines = partitions.iter().map(|_| None).collect();
+        Ok(Walk { definition, partitions, tokenizer, embeddings, load, engines })
+    }
+
+    /// The embedding table.
+    pub fn embeddings(&self) -> &Embeddings {
+        &self.embeddings
+    }
+
+    /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says.
+    pub fn samples(
+        &mut self,
+        stage: &str,
+        recipe: &Recipe,
+        samples: &[Sample],
+        progress: &dyn Progress,
+        visit: &mut Visit,
+    ) -> Result<()> {
+        let images = samples.iter().filter(|sample| sample.image.is_some()).count();
+        progress.start(stage, (images + samples.len()) as u64);
+        let mut visual = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let Some(path) = recipe.image_path(sample) else {
+                visual.push(vec![]);
+                continue;
+            };
+            let name = path.display().to_string();
+            progress.begin(&name);
+            visual.push(self.image(&path, visit)?);
+            progress.tick(&name);
+        }
+        self.engines.iter_mut().for_each(|engine| *engine = None);
+        for (sample, visual) in samples.iter().zip(&visual) {
+            progress.begin(&sample.prompt);
+            let tokens = self.tokenizer.prompt(&sample.prompt, sample.image.is_some())?;
+            let embeds = self.embeddings.look_up(&tokens, self.definition.language.tokens.image, visual)?;
+            self.generate(&embeds, recipe.decode_steps, visit)?;
+            progress.tick(&sample.prompt);
+        }
+        progress.finish();
+        Ok(())
+    }
+
+    /// Embeddings of an image's visual tokens.
+    fn image(&mut self, path: &Path, visit: &mut Visit) -> Result<Vec<f32>> {
+        let image = load_image(path, &self.definition.vision)?;
+        let features = self.run(self.find("vision")?, &[image], 1, visit)?;
+        let embeds = self.run(self.find("projector")?, &features, 1, visit)?;
+        Ok(embeds[0].as_f32()?.to_vec())
     }
 
     fn find(&self, name: &str) -> Result<usize> {
@@ -50,24 +107,13 @@ impl<'a, E: Engine> Walk<'a, E> {
     }
 
     fn run(&mut self, partition: usize, inputs: &[Tensor], tokens: usize, visit: &mut Visit) -> Result<Vec<Tensor>> {
-        let outputs = self.engines[partition].run(inputs)?;
+        let engine = match &mut self.engines[partition] {
+            Some(engine) => engine,
+            empty => empty.insert((self.load)(&self.partitions[partition])?),
+        };
+        let outputs = engine.run(inputs)?;
         visit(Step { partition, inputs, outputs: &outputs, tokens })?;
         Ok(outputs)
-    }
-
-    /// Runs one sample and as many decode steps as the recipe says.
-    pub fn sample(&mut self, recipe: &Recipe, sample: &Sample, visit: &mut Visit) -> Result<()> {
-        let mut visual = Vec::new();
-        if let Some(path) = recipe.image_path(sample) {
-            let image = load_image(&path, &self.definition.vision)?;
-            let features = self.run(self.find("vision")?, &[image], 1, visit)?;
-            let embeds = self.run(self.find("projector")?, &features, 1, visit)?;
-            visual = embeds[0].as_f32()?.to_vec();
-        }
-        let tokens = self.tokenizer.prompt(&sample.prompt, sample.image.is_some())?;
-        let image_token = self.definition.language.tokens.image;
-        let embeds = self.embeddings.look_up(&tokens, image_token, &visual)?;
-        self.generate(&embeds, recipe.decode_steps, visit)
     }
 
     fn generate(&mut self, embeds: &[f32], decode_steps: usize, visit: &mut Visit) -> Result<()> {

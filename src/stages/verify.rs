@@ -8,7 +8,8 @@ use crate::back::qnn::Runtime;
 use crate::calibrate::Recipe;
 use crate::engine::Reference;
 use crate::error::Result;
-use crate::host::{Embeddings, Tokenizer, Walk};
+use crate::host::Walk;
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::report::Report;
 use crate::verify::Engines;
@@ -32,23 +33,15 @@ pub fn verify(
     let mut report = bundle.stage(Stage::Verify, |bundle, path| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = bundle.tables(&partitions)?;
-        let host = bundle.host_folder();
-        let tokenizer = Tokenizer::read(&host, &definition)?;
-        let embeddings = Embeddings::read(&host.join(Embeddings::FILE), &definition.language)?;
-        let mut references = Vec::new();
-        let mut engines = Vec::new();
-        for partition in &partitions {
-            references.push(Reference::load(partition, &bundle.float_model(partition))?);
-            let mut made = Engines::default();
-            if let Some(runtime) = runtime {
-                made.simulated = Some(runtime.simulate(partition, &bundle.quantized_model(partition))?);
-                if built && runtime.has_npu() {
-                    made.npu = Some(runtime.open_context(partition, &bundle.context_model(partition), &target)?);
-                }
-            }
-            engines.push(made);
-        }
-        let mut walk = Walk::new(&definition, &partitions, tokenizer, embeddings, references);
+        let reference = |partition: &Partition| Reference::load(partition, &bundle.float_model(partition));
+        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder(), Box::new(reference))?;
+        let mut engines = |partition: &Partition| -> Result<Engines> {
+            let Some(runtime) = runtime else { return Ok(Engines::default()) };
+            let simulated = Some(runtime.simulate(partition, &bundle.quantized_model(partition))?);
+            let has_npu = built && runtime.has_npu();
+            let context = || runtime.open_context(partition, &bundle.context_model(partition), &target);
+            Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
+        };
         let comparisons = crate::verify::verify(&partitions, &tables, &mut walk, &mut engines, &recipe, progress)?;
         let report = Report::new(bundle, &partitions, &comparisons)?;
         report.write(path)?;

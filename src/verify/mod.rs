@@ -4,11 +4,14 @@ mod sqnr;
 
 pub use sqnr::Sqnr;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use crate::calibrate::Recipe;
 use crate::engine::{Data, Engine, OrtSession, Reference, Tensor};
 use crate::error::Result;
 use crate::host::{Step, Walk};
-use crate::partition::{Partition, Role};
+use crate::partition::{Component, Partition, Role};
 use crate::progress::Progress;
 use crate::quantize::Table;
 
@@ -43,6 +46,9 @@ pub struct OutputComparison {
     pub npu_to_simulated: Option<Sqnr>,
 }
 
+/// Loads the quantized engines of a partition.
+pub type LoadEngines<'a> = dyn FnMut(&Partition) -> Result<Engines> + 'a;
+
 /// Runs all verification samples and compares every output of every partition. Every run of an engine gets the float
 /// reference's own inputs, encoded as the contract says, so that an error stays with the partition that makes it.
 ///
@@ -52,7 +58,7 @@ pub fn verify(
     partitions: &[Partition],
     tables: &[Table],
     walk: &mut Walk<Reference>,
-    engines: &mut [Engines],
+    load: &mut LoadEngines,
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<OutputComparison>>> {
@@ -62,16 +68,19 @@ pub fn verify(
             p.outputs.iter().map(|port| OutputComparison { name: port.name.clone(), ..Default::default() }).collect()
         })
         .collect();
-    progress.start("verify", recipe.verification.len() as u64);
-    for sample in &recipe.verification {
-        progress.begin(&sample.prompt);
-        walk.sample(recipe, sample, &mut |step| {
-            let at = step.partition;
-            compare(&partitions[at], &tables[at], &mut engines[at], &step, &mut comparisons[at])
-        })?;
-        progress.tick(&sample.prompt);
-    }
-    progress.finish();
+    let mut loaded: BTreeMap<usize, Engines> = BTreeMap::new();
+    walk.samples("verify", recipe, &recipe.verification, progress, &mut |step| {
+        let (at, partition) = (step.partition, &partitions[step.partition]);
+        if partition.component == Component::Language {
+            // All images are done; what ran them is not needed again.
+            loaded.retain(|&other, _| partitions[other].component == Component::Language);
+        }
+        let engines = match loaded.entry(at) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(load(partition)?),
+        };
+        compare(partition, &tables[at], engines, &step, &mut comparisons[at])
+    })?;
     Ok(comparisons)
 }
 
