@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::front::Checkpoint;
 
 pub const GRAPH: &str = "graphs/autoneural-tiny.toml";
@@ -67,6 +68,12 @@ pub fn demo_bundle() -> &'static Path {
         succeed(&compile_args(out_text, &["--require-npu", "--force", "--toolkit", toolkit, "-q"]));
         out
     })
+}
+
+/// The vendor toolkit, loaded; a process can do that once.
+pub fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::load(&Toolkit::find(Some(&toolkit()))).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// The golden tensors.

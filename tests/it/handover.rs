@@ -1,7 +1,6 @@
 //! State as codes: what prefill gives on the NPU is what decode reads, bit for bit, with nothing in between.
 
 use autoneural::back::bundle::Bundle;
-use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::engine::{Engine, OrtSession, Reference, Tensor};
 use autoneural::front::Language;
 use autoneural::host::{Codec, Sequence, step_tokens};
@@ -9,7 +8,7 @@ use autoneural::partition::Partition;
 use autoneural::quantize::Table;
 use autoneural::verify::Sqnr;
 
-use crate::common::{Golden, demo_bundle, toolkit};
+use crate::common::{Golden, demo_bundle, runtime};
 
 const PREFILL: usize = 2;
 const DECODE: usize = 3;
@@ -40,7 +39,7 @@ fn state_goes_from_prefill_to_decode_on_the_npu_untouched() {
     let (definition, target) = (bundle.definition().unwrap(), bundle.target().unwrap());
     let partitions = bundle.partitions().unwrap();
     let tables = bundle.tables(&partitions).unwrap();
-    let runtime = Runtime::load(&Toolkit::find(Some(&toolkit()))).unwrap();
+    let runtime = runtime();
     let language = &definition.language;
     let embeds = Golden::open().get("embeds");
     let (prompt, rest) = embeds.split_at(40 * language.hidden);
