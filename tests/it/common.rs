@@ -29,6 +29,8 @@ pub fn toolkit() -> PathBuf {
 pub fn autoneural(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_autoneural"))
         .args(args)
+        // Help texts are wrapped to this width where it is set.
+        .env_remove("COLUMNS")
         .current_dir(root("."))
         .output()
         .expect("the program starts")

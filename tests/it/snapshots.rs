@@ -35,7 +35,7 @@ fn quantized_models() {
     }
 }
 
-/// The whole encodings file of the smallest partition: names, bits, scales and offsets in AIMET's format.
+/// The encodings file of the smallest partition: what has which bits, in AIMET's format.
 #[test]
 fn encodings() {
     let text = std::fs::read_to_string(demo_bundle().join("encodings/projector.json")).unwrap();
@@ -44,17 +44,19 @@ fn encodings() {
     for list in ["activation_encodings", "param_encodings"] {
         short.push_str(&format!("{list}\n"));
         for entry in value[list].as_array().unwrap() {
-            let scales = entry["scale"].as_array().unwrap();
+            // Offsets of activations follow from what this machine's float arithmetic gave; those of weights do not.
+            let offsets = match entry["is_sym"].as_bool().unwrap() {
+                true => format!(", offset {}", entry["offset"][0]),
+                false => String::new(),
+            };
             short.push_str(&format!(
-                "  {} {} {} bw {} sym {}: {} scales, offsets {}..{}\n",
+                "  {} {} {} bw {} sym {}: {} scales{offsets}\n",
                 entry["name"].as_str().unwrap(),
                 entry["enc_type"].as_str().unwrap(),
                 entry["dtype"].as_str().unwrap(),
                 entry["bw"],
                 entry["is_sym"],
-                scales.len(),
-                entry["offset"].as_array().unwrap().first().unwrap(),
-                entry["offset"].as_array().unwrap().last().unwrap(),
+                entry["scale"].as_array().unwrap().len(),
             ));
         }
     }
