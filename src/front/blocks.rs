@@ -1,5 +1,8 @@
 //! timm's block notation (`uir_r1_a3_k5_s2_e6_c256`) as typed blocks.
 
+/// Most blocks of one encoder; the largest known has less than a tenth of them.
+const MOST_BLOCKS: usize = 4096;
+
 /// One block of the vision encoder.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Block {
@@ -57,10 +60,15 @@ pub fn parse_stages(stages: &[Vec<String>]) -> Result<Vec<Vec<Block>>, String> {
     if stages.is_empty() || stages.iter().any(Vec::is_empty) {
         return Err("every stage needs at least one block".into());
     }
+    let mut total = 0;
     let parse_stage = |stage: &Vec<String>| {
         let mut blocks = Vec::new();
         for text in stage {
             let (block, repeats) = parse_block(text).map_err(|message| format!("`{text}`: {message}"))?;
+            total += repeats;
+            if total > MOST_BLOCKS {
+                return Err(format!("`{text}`: with it there are {total} blocks; at most {MOST_BLOCKS} are built"));
+            }
             // timm gives the stride to the first repeat only.
             blocks.push(block.clone());
             blocks.extend(std::iter::repeat_n(with_stride_one(block), repeats - 1));
@@ -190,8 +198,9 @@ mod tests {
             ("uir_k3_k3_c8", "given twice"),
             ("er_c0", "at least 1"),
             ("er_r9999_c8", "at most 1024"),
+            ("er_r1000_c8", "5000 blocks"),
         ] {
-            let error = parse_stages(&[vec![text.to_string()]]).unwrap_err();
+            let error = parse_stages(&[vec![text.to_string(); 5]]).unwrap_err();
             assert!(error.contains(wanted), "{text}: {error}");
         }
     }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 
+use super::header;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::{Constant, Shape, StoredType, View};
 use crate::text;
@@ -30,6 +31,8 @@ pub struct TensorInfo {
 
 /// An opened checkpoint.
 pub struct Checkpoint {
+    /// What was opened: the folder or the file.
+    path: PathBuf,
     folder: PathBuf,
     maps: BTreeMap<PathBuf, Arc<Mmap>>,
     tensors: BTreeMap<String, TensorInfo>,
@@ -55,7 +58,7 @@ impl Checkpoint {
             let folder = path.parent().unwrap_or(Path::new(".")).to_path_buf();
             (folder, vec![path.to_path_buf()], None)
         };
-        let mut made = Checkpoint { folder, maps: BTreeMap::new(), tensors: BTreeMap::new() };
+        let mut made = Checkpoint { path: path.to_path_buf(), folder, maps: BTreeMap::new(), tensors: BTreeMap::new() };
         for file in files {
             made.add_file(&file)?;
         }
@@ -72,18 +75,16 @@ impl Checkpoint {
 
     fn add_file(&mut self, path: &Path) -> Result<()> {
         let file = File::open(path).at(path)?;
-        let length = file.metadata().at(path)?.len();
-        if length < 8 {
-            let message = format!("has {length} bytes; a safetensors file has at least 8");
-            return Err(Error::input(path.display(), message));
-        }
         // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
         let map = Arc::new(unsafe { Mmap::map(&file) }.at(path)?);
-        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| {
-            Error::input(path.display(), format!("is no sound safetensors file: {error}"))
-                .help("the header and the size of the file do not agree; copy or download the file again")
+        let entries = header::read(&map).map_err(|fault| {
+            let place = match fault.tensor {
+                Some(tensor) => format!("{}: `{tensor}`", path.display()),
+                None => path.display().to_string(),
+            };
+            Error::input(place, fault.message).help("the file is damaged; copy or download it again")
         })?;
-        for (name, info) in metadata.tensors() {
+        for header::Entry { name, info, start } in entries {
             let stored = match info.dtype {
                 Dtype::F32 => Some(StoredType::F32),
                 Dtype::F16 => Some(StoredType::F16),
@@ -93,9 +94,9 @@ impl Checkpoint {
             let made = TensorInfo {
                 file: path.to_path_buf(),
                 dtype: format!("{:?}", info.dtype).to_lowercase(),
-                shape: info.shape.clone(),
+                shape: info.shape,
                 stored,
-                start: header + 8 + info.data_offsets.0,
+                start,
             };
             if let Some(other) = self.tensors.insert(name.clone(), made) {
                 let message = format!("tensor `{name}` is also in {}", other.file.display());
@@ -104,6 +105,11 @@ impl Checkpoint {
         }
         self.maps.insert(path.to_path_buf(), map);
         Ok(())
+    }
+
+    /// What was opened: a folder or a file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The folder of the checkpoint.
@@ -135,7 +141,7 @@ impl Checkpoint {
 
     fn info(&self, name: &str) -> Result<&TensorInfo> {
         self.tensors.get(name).ok_or_else(|| {
-            Error::input(self.folder.display(), format!("tensor `{name}` is missing"))
+            Error::input(self.path.display(), format!("tensor `{name}` is missing"))
                 .help("`autoneural inspect` lists what the checkpoint holds")
         })
     }

@@ -281,15 +281,17 @@ impl Definition {
         }
         if v.preprocess.std.iter().any(|s| !s.is_finite() || *s <= 0.0)
             || v.preprocess.mean.iter().any(|m| !m.is_finite())
+            || v.preprocess.mean.iter().zip(&v.preprocess.std).any(|(m, s)| !((1.0 + m.abs()) / s).is_finite())
         {
-            return Err(("vision.preprocess", "mean must be finite and std positive".into()));
+            return Err(("vision.preprocess", "mean must be finite and std positive, and not too small".into()));
         }
         v.blocks = parse_stages(&v.stages).map_err(|message| ("vision.stages", message))?;
         let count = v.stages.len() as i64;
         if m.stages.is_empty() || m.stages.iter().any(|&s| s >= count || s < -count) {
             return Err(("vision.msfa.stages", format!("{:?} are not stages of {count}", m.stages)));
         }
-        let stride = 2 * v.blocks.iter().flatten().map(|block| block.stride()).product::<usize>();
+        let strides = v.blocks.iter().flatten().map(|block| block.stride());
+        let stride = strides.fold(2, |product: usize, stride| product.saturating_mul(stride));
         if !v.image_size.is_multiple_of(stride) {
             let message = format!("{} is not divided by the strides, which multiply to {stride}", v.image_size);
             return Err(("vision.image_size", message));

@@ -3,6 +3,7 @@
 mod blocks;
 mod checkpoint;
 mod definition;
+mod header;
 mod lfm2;
 mod mobilenetv5;
 mod projector;

@@ -20,7 +20,7 @@ impl<'a> Weights<'a> {
         let found = prefixes.iter().find(|prefix| checkpoint.tensors().contains_key(&format!("{prefix}{first}")));
         let Some(prefix) = found else {
             let tried: Vec<String> = prefixes.iter().map(|prefix| format!("`{prefix}{first}`")).collect();
-            let place = checkpoint.folder().display();
+            let place = checkpoint.path().display();
             let message = format!("the {component} weights are missing: there is no tensor {}", tried.join(" or "));
             return Err(Error::input(place, message).help(format!(
                 "`autoneural inspect` lists the tensors; other prefixes go to `{component}` under [weights] in the model definition"

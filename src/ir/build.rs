@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use super::{Constant, ElementType, Graph, Node, Op, Origin, Shape, Value, ValueId, infer};
 use crate::error::{Error, Result};
 
+/// Most elements of one value: 4 GiB as f32. Far beyond what fits an NPU; what comes after may multiply and allocate.
+const MOST_ELEMENTS: usize = 1 << 30;
+
 /// Builds a graph node by node. Names are checked to be unique, shapes are inferred as nodes are added.
 pub struct Builder {
     graph: Graph,
@@ -18,6 +21,12 @@ impl Builder {
     }
 
     fn add_value(&mut self, value: Value) -> Result<ValueId> {
+        let elements = value.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        if elements.is_none_or(|elements| elements == 0 || elements > MOST_ELEMENTS) {
+            let message = format!("would have the shape {:?}; a value has 1 to {MOST_ELEMENTS} elements", value.shape);
+            return Err(Error::input(format!("{}: {}", self.graph.name, value.name), message)
+                .help("a dimension in the model definition is impossible"));
+        }
         let id = ValueId(self.graph.values.len() as u32);
         if self.names.insert(value.name.clone(), id).is_some() {
             return Err(Error::internal(&self.graph.name, format!("two values are named `{}`", value.name)));

@@ -66,7 +66,8 @@ pub fn infer(op: &Op, inputs: &[(&Shape, ElementType)]) -> Result<Vec<(Shape, El
         }
         Op::Reshape { shape } => {
             arity(1..=1)?;
-            if shape.iter().product::<usize>() != inputs[0].0.iter().product::<usize>() {
+            let elements = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+            if elements != Some(inputs[0].0.iter().product()) {
                 return Err(format!("{:?} cannot be reshaped to {shape:?}", inputs[0].0));
             }
             shape.clone()
@@ -180,7 +181,7 @@ fn conv(
         return Err(format!("bias has shape {bias:?}, [{}] is wanted", w[0]));
     }
     let side = |size: usize, before: usize, after: usize, kernel: usize, stride: usize| {
-        let padded = size + before + after;
+        let padded = size.saturating_add(before).saturating_add(after);
         if stride == 0 || padded < kernel {
             return Err(format!("a kernel of {kernel} with stride {stride} does not fit into {padded}"));
         }
