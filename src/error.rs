@@ -73,7 +73,8 @@ impl Error {
     /// The operating system refused something about `path`.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
         let mut made = Self::new(Kind::Io, path.display(), error);
-        if error.kind() == std::io::ErrorKind::StorageFull {
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
             made.help = Some("free some space, or choose another output folder with --out".into());
         }
         made
@@ -93,6 +94,12 @@ impl Error {
     pub fn internal(place: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self::new(Kind::Internal, place, message)
             .help("this is a defect of autoneural; please report it with the command and the files")
+    }
+
+    /// Puts the place into a larger one, say a sample into its recipe.
+    pub fn within(mut self, outer: impl fmt::Display) -> Self {
+        self.place = if self.place.is_empty() { outer.to_string() } else { format!("{outer}: {}", self.place) };
+        self
     }
 
     /// Adds what to do about it.

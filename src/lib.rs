@@ -6,6 +6,7 @@
 
 pub mod back;
 pub mod calibrate;
+pub mod contain;
 pub mod engine;
 pub mod error;
 pub mod front;

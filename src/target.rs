@@ -88,6 +88,14 @@ impl Target {
             let message = format!("schema {} is not known to this version, which reads schema 1", made.schema);
             return Err(Error::input(path.display(), message));
         }
+        for Operator { name, output_range, .. } in &made.operators {
+            if let Some([low, high]) = output_range
+                && !(low.is_finite() && high.is_finite() && low <= high)
+            {
+                let message = format!("output_range from {low} to {high} is impossible");
+                return Err(Error::input(format!("{}: {name}", path.display()), message));
+            }
+        }
         Ok(made)
     }
 

@@ -1,5 +1,6 @@
 //! Reading small text files that users write, with errors that name the line.
 
+use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, IoContext, Result};
@@ -7,7 +8,7 @@ use crate::error::{Error, IoContext, Result};
 /// Largest text file read whole; definitions and recipes are a thousandth of it.
 const LARGEST: u64 = 16 << 20;
 
-/// Reads a UTF-8 text file.
+/// Reads a small UTF-8 text file.
 ///
 /// # Errors
 /// A missing or unreadable file, one over 16 MiB, or bytes that are no UTF-8.
@@ -16,11 +17,21 @@ pub fn read(path: &Path) -> Result<String> {
     if meta.is_dir() {
         return Err(Error::input(path.display(), "is a folder, a file is wanted"));
     }
-    if meta.len() > LARGEST {
-        return Err(Error::input(path.display(), format!("has {} bytes; at most {LARGEST} are read", meta.len())));
-    }
-    let bytes = std::fs::read(path).at(path)?;
+    let bytes = read_at_most(path, LARGEST)?;
     String::from_utf8(bytes).map_err(|error| Error::input(path.display(), format!("is no UTF-8 text: {error}")))
+}
+
+/// Reads a file whole if it is no larger than `most` bytes, whatever the file system says of its size.
+///
+/// # Errors
+/// A missing or unreadable file, or a larger one.
+pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).at(path)?;
+    if bytes.len() as u64 > most {
+        return Err(Error::input(path.display(), format!("is larger than {most} bytes, the most that is read")));
+    }
+    Ok(bytes)
 }
 
 /// An error about TOML text, with the line it is on.

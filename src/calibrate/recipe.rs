@@ -28,7 +28,7 @@ pub struct Recipe {
     /// Samples on which the results are compared.
     pub verification: Vec<Sample>,
     #[serde(skip)]
-    folder: PathBuf,
+    path: PathBuf,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -65,6 +65,9 @@ pub struct Sample {
     pub image: Option<PathBuf>,
     /// Text of the prompt.
     pub prompt: String,
+    /// Where the sample stands, for messages.
+    #[serde(skip)]
+    pub place: String,
 }
 
 impl Recipe {
@@ -75,7 +78,12 @@ impl Recipe {
     pub fn read(path: &Path) -> Result<Self> {
         let text = crate::text::read(path)?;
         let mut made: Recipe = toml::from_str(&text).map_err(|error| crate::text::toml_error(path, &text, &error))?;
-        made.folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        made.path = path.to_path_buf();
+        for (list, samples) in [("calibration", &mut made.calibration), ("verification", &mut made.verification)] {
+            for (index, sample) in samples.iter_mut().enumerate() {
+                sample.place = format!("{}: {list}[{index}]", path.display());
+            }
+        }
         made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
         Ok(made)
     }
@@ -143,7 +151,7 @@ impl Recipe {
 
     /// Path of a sample's image.
     pub fn image_path(&self, sample: &Sample) -> Option<PathBuf> {
-        sample.image.as_ref().map(|image| self.folder.join(image))
+        sample.image.as_ref().map(|image| self.path.with_file_name(image))
     }
 }
 

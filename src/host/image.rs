@@ -14,13 +14,15 @@ use crate::front::{Resize, Vision};
 const MOST_PIXELS: u32 = 16384;
 /// Most memory that decoding may take: a 16k x 8k RGB image.
 const MOST_BYTES: u64 = 512 << 20;
+/// Largest image file that is read.
+const LARGEST_FILE: u64 = 256 << 20;
 
 /// Reads a PNG or JPEG file as `[1,3,S,S]`: resized to the square input (aspect not kept), divided by 255, normalized.
 ///
 /// # Errors
 /// A file that is no image, one that is damaged, empty, or larger than 16384 pixels a side.
 pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
-    let bytes = std::fs::read(path).at(path)?;
+    let bytes = crate::text::read_at_most(path, LARGEST_FILE)?;
     if bytes.is_empty() {
         return Err(Error::input(path.display(), "is empty; a PNG or JPEG image is wanted"));
     }
@@ -34,7 +36,7 @@ pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
     limits.max_image_height = Some(MOST_PIXELS);
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
-    let pixels = reader.decode().map_err(fail)?.to_rgb8();
+    let pixels = reader.decode().map_err(fail)?.into_rgb8();
     if pixels.width() == 0 || pixels.height() == 0 {
         return Err(Error::input(path.display(), "has no pixels"));
     }

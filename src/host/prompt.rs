@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
-use crate::error::{Error, IoContext, Result};
+use crate::contain::contain;
+use crate::error::{Error, Result};
 use crate::front::Definition;
 
 /// Name of the tokenizer's file in a checkpoint and in a bundle.
 pub const TOKENIZER: &str = "tokenizer.json";
+
+/// Largest tokenizer file that is read.
+const LARGEST_FILE: u64 = 256 << 20;
 
 /// Longest prompt in bytes; far beyond any context.
 const LONGEST_PROMPT: usize = 4 << 20;
@@ -26,9 +30,14 @@ impl Tokenizer {
     /// A missing or malformed file, or a vocabulary larger than the model's.
     pub fn read(folder: &Path, definition: &Definition) -> Result<Self> {
         let path = folder.join(TOKENIZER);
-        let bytes = std::fs::read(&path).at(&path)?;
-        let inner = tokenizers::Tokenizer::from_bytes(&bytes)
-            .map_err(|error| Error::input(path.display(), format!("is no tokenizer: {error}")))?;
+        let bytes = crate::text::read_at_most(&path, LARGEST_FILE).map_err(|error| {
+            error.help("the checkpoint's tokenizer.json is wanted, in the format of Hugging Face tokenizers")
+        })?;
+        let fail = |error: &dyn std::fmt::Display| Error::input(path.display(), format!("is no tokenizer: {error}"));
+        // The library panics on some malformed parts.
+        let inner = contain(|| tokenizers::Tokenizer::from_bytes(&bytes))
+            .map_err(|panic| fail(&panic))?
+            .map_err(|error| fail(&error))?;
         let (size, wanted) = (inner.get_vocab_size(true), definition.language.vocabulary);
         let largest = inner.get_vocab(true).into_values().max().unwrap_or(0) as usize;
         if largest >= wanted {

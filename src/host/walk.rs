@@ -68,6 +68,8 @@ impl<'a, E: Engine> Walk<'a, E> {
         progress: &dyn Progress,
         visit: &mut Visit,
     ) -> Result<()> {
+        // What would stop the run late is looked at first.
+        let prompts = samples.iter().map(|sample| self.prompt(recipe, sample)).collect::<Result<Vec<_>>>()?;
         let images = samples.iter().filter(|sample| sample.image.is_some()).count();
         progress.start(stage, (images + samples.len()) as u64);
         let mut visual = Vec::with_capacity(samples.len());
@@ -78,19 +80,34 @@ impl<'a, E: Engine> Walk<'a, E> {
             };
             let name = path.display().to_string();
             progress.begin(&name);
-            visual.push(self.image(&path, visit)?);
+            visual.push(self.image(&path, visit).map_err(|error| error.within(&sample.place))?);
             progress.tick(&name);
         }
         self.engines.iter_mut().for_each(|engine| *engine = None);
-        for (sample, visual) in samples.iter().zip(&visual) {
+        for ((sample, tokens), visual) in samples.iter().zip(&prompts).zip(&visual) {
             progress.begin(&sample.prompt);
-            let tokens = self.tokenizer.prompt(&sample.prompt, sample.image.is_some())?;
-            let embeds = self.embeddings.look_up(&tokens, self.definition.language.tokens.image, visual)?;
-            self.generate(&embeds, recipe.decode_steps, visit)?;
+            let embeds = self.embeddings.look_up(tokens, self.definition.language.tokens.image, visual);
+            embeds
+                .and_then(|embeds| self.generate(&embeds, recipe.decode_steps, visit))
+                .map_err(|error| error.within(&sample.place))?;
             progress.tick(&sample.prompt);
         }
         progress.finish();
         Ok(())
+    }
+
+    /// Tokens of a sample's prompt, which fit into the context together with those that are decoded.
+    fn prompt(&self, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
+        let tokens = self.tokenizer.prompt(&sample.prompt, sample.image.is_some());
+        let tokens = tokens.map_err(|error| error.within(&sample.place))?;
+        let (count, steps, context) = (tokens.len(), recipe.decode_steps, self.definition.language.context);
+        if count + steps > context {
+            let message = format!("has {count} tokens; with {steps} decoded ones they exceed the context of {context}");
+            return Err(Error::input("prompt", message)
+                .within(&sample.place)
+                .help("shorten the prompt or decode fewer tokens"));
+        }
+        Ok(tokens)
     }
 
     /// Embeddings of an image's visual tokens.

@@ -6,7 +6,7 @@ use crate::back::bundle::{Bundle, Stage, write_partition};
 use crate::back::onnx::{DataFiles, emit_float};
 use crate::error::{IoContext, Result};
 use crate::front::{Checkpoint, Definition, build};
-use crate::host::{Embeddings, TOKENIZER};
+use crate::host::{Embeddings, TOKENIZER, Tokenizer};
 use crate::partition::partition;
 use crate::progress::Progress;
 use crate::target::Target;
@@ -23,6 +23,8 @@ pub fn export(
     let definition_text = crate::text::read(definition_path)?;
     let definition = Definition::parse(&definition_text, definition_path)?;
     let checkpoint = Checkpoint::open(weights)?;
+    // Only later stages need the tokenizer; a wrong one is better told now.
+    Tokenizer::read(checkpoint.folder(), &definition)?;
     bundle.stage(Stage::Export, |_, folder| {
         let model = build(&definition, &checkpoint, progress)?;
         let partitions = partition(&model, &definition, target)?;
