@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::front::{Definition, MASKED, Model};
-use crate::ir::{Graph, ValueId};
+use crate::ir::{ElementType, Graph, Shape, ValueId};
 use crate::passes::lower;
 use crate::target::Target;
 
@@ -154,4 +154,52 @@ fn port(component: Component, name: &str, definition: &Definition) -> Result<Por
         }
     }
     Err(Error::internal(format!("{}: {name}", component.name()), "crosses the border without a contract"))
+}
+
+/// Checks that a partition that was read from a file keeps the contracts of its definition, on which the host relies.
+///
+/// # Errors
+/// Names the port whose role, type or shape is another.
+pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()> {
+    let graph = &partition.graph;
+    let tokens = match partition.name.as_str() {
+        "language.prefill" => definition.language.prefill,
+        "language.decode" => 1,
+        _ => definition.vision.tokens(),
+    };
+    let inputs =
+        partition.inputs.iter().zip(graph.inputs()).map(|(port, id)| (port, id, definition.language.context - tokens));
+    let outputs = partition.outputs.iter().zip(graph.outputs()).map(|(port, id)| (port, id, tokens));
+    for (stated, &id, state_tokens) in inputs.chain(outputs) {
+        let value = graph.value(id);
+        let wanted = port(partition.component, &stated.name, definition)?;
+        let shape = port_shape(&wanted, definition, tokens, state_tokens);
+        let element = if wanted.role == Role::Index { ElementType::I32 } else { ElementType::F32 };
+        if *stated != wanted || value.element != element || value.shape != shape {
+            let message = format!(
+                "is stated as {:?} {:?}, the definition wants {:?} {shape:?}",
+                stated.role, value.shape, wanted.role
+            );
+            return Err(Error::input(format!("{}: `{}`", partition.name, stated.name), message));
+        }
+    }
+    Ok(())
+}
+
+/// Shape of a port of a partition of `tokens` tokens; `state_tokens` is how many tokens of keys and values cross there.
+fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens: usize) -> Shape {
+    let (v, l) = (&definition.vision, &definition.language);
+    match port.role {
+        Role::Image => vec![1, 3, v.image_size, v.image_size],
+        Role::Features => vec![1, tokens, v.msfa.channels],
+        Role::Embeddings => vec![1, tokens, l.hidden],
+        Role::Rotary => vec![1, 1, tokens, l.head_dim],
+        Role::Mask => vec![1, 1, tokens, l.context],
+        Role::Index if port.name == "last" => vec![1],
+        Role::Index => vec![l.conv_kernel - 1],
+        Role::Keys => vec![1, l.kv_heads, l.head_dim, state_tokens],
+        Role::Values => vec![1, l.kv_heads, state_tokens, l.head_dim],
+        Role::ConvState => vec![1, l.hidden, 1, l.conv_kernel - 1],
+        Role::Logits => vec![1, 1, l.vocabulary],
+    }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, IoContext, Result};
-use crate::ir::Graph;
+use crate::ir::{ElementType, Graph};
 use crate::quantize::{Encoding, IntegerType, Table};
 
 const VERSION: &str = "1.0.0";
@@ -103,7 +103,8 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
 /// Reads a table; the graph tells the axis of per-channel encodings.
 ///
 /// # Errors
-/// Malformed JSON, another version, an entry that is impossible or belongs to no value of the graph.
+/// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
+/// that has no entry.
 pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
     let bytes = std::fs::read(path).at(path)?;
     let file: File = serde_json::from_slice(&bytes)
@@ -134,11 +135,43 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
                 let message = format!("{} channels do not fit {:?}", encoding.scale.len(), value.shape);
                 return Err(Error::input(place, message));
             }
+            refuse_misplaced(&encoding, are_params, value.constant().is_some())
+                .map_err(|message| Error::input(&place, message))?;
             let map = if are_params { &mut table.params } else { &mut table.activations };
-            map.insert(name, encoding);
+            if map.insert(name, encoding).is_some() {
+                return Err(Error::input(place, "stands twice"));
+            }
+        }
+    }
+    for (_, value) in graph.values().filter(|(_, value)| value.element == ElementType::F32) {
+        let map = if value.constant().is_some() { &table.params } else { &table.activations };
+        if !map.contains_key(&value.name) {
+            return Err(Error::input(format!("{}: `{}`", path.display(), value.name), "has no encoding")
+                .help("run `autoneural quantize` again"));
         }
     }
     Ok(table)
+}
+
+/// Refuses an entry in the wrong list, and what activations cannot have.
+fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
+    match (as_param, is_constant) {
+        (true, false) => return Err("is no constant; it belongs to activation_encodings".into()),
+        (false, true) => return Err("is a constant; it belongs to param_encodings".into()),
+        _ => {}
+    }
+    if !as_param && (encoding.axis.is_some() || encoding.integer.is_signed()) {
+        return Err(format!(
+            "{} is no encoding of activations; unsigned integers with one scale are",
+            describe(encoding)
+        ));
+    }
+    Ok(())
+}
+
+fn describe(encoding: &Encoding) -> String {
+    let per = if encoding.axis.is_some() { " per channel" } else { "" };
+    format!("{}{per}", encoding.integer.name())
 }
 
 /// The output channel axis of a constant, from the node that reads it.

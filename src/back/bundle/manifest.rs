@@ -208,8 +208,8 @@ pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
     text.push('\n');
     let partial = path.with_extension("json.partial");
-    std::fs::write(&partial, text).at(&partial)?;
-    std::fs::rename(&partial, path).at(path)
+    let written = std::fs::write(&partial, text).at(&partial).and_then(|()| std::fs::rename(&partial, path).at(path));
+    written.inspect_err(|_| drop(std::fs::remove_file(&partial)))
 }
 
 fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Option<&Encoding>) -> PortRecord {
@@ -236,7 +236,8 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<()> {
             collect(root, &path, found)?;
         } else if let Ok(relative) = path.strip_prefix(root) {
             let name = relative.to_string_lossy().into_owned();
-            if name != super::MANIFEST {
+            // Hidden and partial files are what a killed run left.
+            if name != super::MANIFEST && !name.starts_with('.') && !name.ends_with(".partial") {
                 found.push(name);
             }
         }

@@ -7,6 +7,7 @@ mod partition_json;
 
 pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord};
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::calibrate::StatisticsTable;
@@ -14,7 +15,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::front::Definition;
 use crate::partition::Partition;
 use crate::progress::Progress;
-use crate::quantize::Table;
+use crate::quantize::{Encoding, Table};
 use crate::target::Target;
 
 const MANIFEST: &str = "manifest.json";
@@ -98,8 +99,7 @@ impl Bundle {
         };
         let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).at(parent)?;
-        let root = parent.join(format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()));
-        std::fs::create_dir(&root).at(&root)?;
+        let root = new_folder(parent, &format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()))?;
         Ok(Bundle { root, manifest: Manifest::default(), destination: Some(out.to_path_buf()) })
     }
 
@@ -167,14 +167,18 @@ impl Bundle {
     pub fn commit(mut self, progress: &dyn Progress) -> Result<PathBuf> {
         self.manifest.list_files(&self.root, progress)?;
         self.manifest.write(&self.root.join(MANIFEST))?;
-        let Some(destination) = self.destination.take() else { return Ok(self.root.clone()) };
+        let Some(destination) = self.destination.clone() else { return Ok(self.root.clone()) };
         if destination.symlink_metadata().is_ok() {
             let old = self.root.with_extension("replaced");
+            // What another run left when it was killed; the bundle at the destination is newer.
+            remove(&old)?;
             std::fs::rename(&destination, &old).at(&destination)?;
             std::fs::rename(&self.root, &destination).at(&destination)?;
+            self.destination = None;
             remove(&old)?;
         } else {
             std::fs::rename(&self.root, &destination).at(&destination)?;
+            self.destination = None;
         }
         Ok(destination)
     }
@@ -211,8 +215,13 @@ impl Bundle {
     }
 
     /// All partitions, their constants mapped from the float models' data.
+    ///
+    /// # Errors
+    /// A graph that is damaged, or not that of the bundle's model definition.
     pub fn partitions(&self) -> Result<Vec<Partition>> {
-        partition_json::NAMES.iter().map(|name| partition_json::read(&self.path("model"), name)).collect()
+        let definition = self.definition()?;
+        let read = |name: &&str| partition_json::read(&self.path("model"), name, &definition);
+        partition_json::NAMES.iter().map(read).collect()
     }
 
     /// The statistics.
@@ -224,9 +233,29 @@ impl Bundle {
     }
 
     /// The encodings of every partition.
+    ///
+    /// # Errors
+    /// A table that is damaged or not of these partitions, or two that disagree on a value handed from one to the other.
     pub fn tables(&self, partitions: &[Partition]) -> Result<Vec<Table>> {
-        let read = |p: &Partition| super::encodings::read(&self.path(format!("encodings/{}.json", p.name)), &p.graph);
-        partitions.iter().map(read).collect()
+        let mut known: BTreeMap<&str, (&str, Encoding)> = BTreeMap::new();
+        let mut tables = Vec::new();
+        for partition in partitions {
+            let path = self.path(format!("encodings/{}.json", partition.name));
+            let table = super::encodings::read(&path, &partition.graph)?;
+            let ports = partition.inputs.iter().chain(&partition.outputs).filter(|port| !port.encoding_key.is_empty());
+            for port in ports {
+                let encoding = table.activation(&port.name).map_err(|error| error.within(path.display()))?;
+                let (other, first) =
+                    known.entry(&port.encoding_key).or_insert_with(|| (&partition.name, encoding.clone()));
+                if first != encoding {
+                    let place = format!("{}: `{}`", path.display(), port.name);
+                    let message = format!("is encoded otherwise than in {other}, which hands it over or takes it");
+                    return Err(Error::input(place, message).help("give both the same encoding"));
+                }
+            }
+            tables.push(table);
+        }
+        Ok(tables)
     }
 }
 
@@ -239,12 +268,22 @@ impl Drop for Bundle {
 }
 
 /// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
-pub fn write_partition(
-    partition: &Partition,
-    places: &std::collections::BTreeMap<String, u64>,
-    folder: &Path,
-) -> Result<()> {
+pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     partition_json::write(partition, places, folder)
+}
+
+/// Creates a folder of this name, or, where a run that was killed left one, of this name and a number.
+fn new_folder(parent: &Path, name: &str) -> Result<PathBuf> {
+    let mut path = parent.join(name);
+    for number in 1u32.. {
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                path = parent.join(format!("{name}-{number}"));
+            }
+            result => return result.at(&path).map(|()| path),
+        }
+    }
+    Err(Error::internal(path.display(), "no free name is left"))
 }
 
 fn remove(path: &Path) -> Result<()> {

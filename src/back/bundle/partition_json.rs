@@ -9,9 +9,10 @@ use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
 use crate::back::onnx::DataFiles;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, IoContext, Kind, Result};
+use crate::front::Definition;
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
-use crate::partition::{Component, Partition, Port};
+use crate::partition::{Component, Partition, Port, refuse_unfit};
 
 /// The partitions of a bundle, in order.
 pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
@@ -82,14 +83,33 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
 }
 
 /// Reads `folder/<name>.json` and maps the constants.
-pub fn read(folder: &Path, name: &str) -> Result<Partition> {
+///
+/// # Errors
+/// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
+/// definition.
+pub fn read(folder: &Path, name: &str, definition: &Definition) -> Result<Partition> {
     let path = folder.join(format!("{name}.json"));
-    let bytes = std::fs::read(&path).at(&path)?;
+    let partition = read_graph(folder, &path, name).map_err(|error| damaged(&path, error))?;
+    refuse_unfit(&partition, definition).map_err(|error| damaged(&path, error))?;
+    Ok(partition)
+}
+
+/// A promise of the graph that this file breaks is no defect of the program.
+fn damaged(path: &Path, mut error: Error) -> Error {
+    if error.kind != Kind::Io && !error.place.starts_with(&*path.to_string_lossy()) {
+        error = error.within(path.display());
+    }
+    if error.kind == Kind::Internal {
+        error.kind = Kind::Input;
+    }
+    if error.kind == Kind::Input { error.help("the bundle is damaged; make it again") } else { error }
+}
+
+fn read_graph(folder: &Path, path: &Path, name: &str) -> Result<Partition> {
+    let bytes = std::fs::read(path).at(path)?;
     let stored: Stored = serde_json::from_slice(&bytes)
         .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
-    let fail = |what: &str, message: String| {
-        Error::input(format!("{}: `{what}`", path.display()), message).help("the bundle is damaged; make it again")
-    };
+    let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
     }
