@@ -3,11 +3,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use autoneural::Error;
 use autoneural::progress::{Progress, Silent};
+use autoneural::{Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A progress display that can be taken away when an error comes.
@@ -47,12 +48,26 @@ impl Output {
     }
 
     /// Prints a line; a closed pipe is the reader's choice and no error.
-    pub fn line(&self, text: &str) {
-        let _ = match &self.0 {
+    ///
+    /// # Errors
+    /// The output cannot be written, say for want of space.
+    pub fn line(&self, text: &str) -> Result<()> {
+        let written = match &self.0 {
             Some(file) => writeln!(&mut &*file, "{text}"),
             None => writeln!(std::io::stdout(), "{text}"),
         };
+        match written {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::io(Path::new("standard output"), &error))
+            }
+            _ => Ok(()),
+        }
     }
+}
+
+/// Prints a line to standard error; if nobody can read it, there is nobody to tell.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Prints an error to standard error.
@@ -63,9 +78,9 @@ pub fn error(error: &Error, json: bool) {
             "kind": kind, "place": error.place, "message": error.message, "help": error.help,
             "exit_status": error.kind.exit_status(),
         }});
-        eprintln!("{value}");
+        note(&value.to_string());
     } else {
-        eprintln!("error: {error}");
+        note(&format!("error: {error}"));
     }
 }
 
@@ -129,7 +144,7 @@ impl Progress for Bar {
     fn finish(&self) {
         if let Some((stage, bar, begun)) = self.take() {
             bar.finish_and_clear();
-            eprintln!("{stage:>12} {:.1} s", begun.elapsed().as_secs_f64());
+            note(&format!("{stage:>12} {:.1} s", begun.elapsed().as_secs_f64()));
         }
     }
 }
@@ -149,7 +164,7 @@ impl Display for Lines {
 
 impl Progress for Lines {
     fn start(&self, stage: &str, steps: u64) {
-        eprintln!("{stage}: {steps} steps");
+        note(&format!("{stage}: {steps} steps"));
         if let Ok(mut guard) = self.running.lock() {
             *guard = Some((stage.to_string(), Instant::now()));
         }
@@ -159,7 +174,7 @@ impl Progress for Lines {
 
     fn tick(&self, what: &str) {
         if self.verbose {
-            eprintln!("  {what}");
+            note(&format!("  {what}"));
         }
     }
 
@@ -167,7 +182,7 @@ impl Progress for Lines {
         if let Ok(mut guard) = self.running.lock()
             && let Some((stage, begun)) = guard.take()
         {
-            eprintln!("{stage}: done in {:.1} s", begun.elapsed().as_secs_f64());
+            note(&format!("{stage}: done in {:.1} s", begun.elapsed().as_secs_f64()));
         }
     }
 }

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use autoneural::back::qnn::{Runtime, Toolkit};
+use autoneural::error::Kind;
 use autoneural::progress::Progress;
-use autoneural::{Error, Result};
+use autoneural::{Error, Result, contain};
 use clap::{Args, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
@@ -76,6 +77,21 @@ enum Command {
 /// Runs the program.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    let json = cli.general.json;
+    std::panic::set_hook(Box::new(move |panic| {
+        if !contain::is_contained() {
+            let place =
+                panic.location().map_or("autoneural".into(), |place| format!("{}:{}", place.file(), place.line()));
+            let message = panic.payload_as_str().unwrap_or("no reason given");
+            display::error(&Error::internal(place, format!("the program panicked: {message}")), json);
+        }
+    }));
+    // What was begun is cleaned up on the way out of the panic.
+    let run = std::panic::AssertUnwindSafe(|| run_command(cli));
+    std::panic::catch_unwind(run).unwrap_or(ExitCode::from(Kind::Internal.exit_status()))
+}
+
+fn run_command(cli: Cli) -> ExitCode {
     let session = Session {
         progress: display::progress(cli.general.quiet, cli.general.verbose),
         output: display::Output::take(cli.general.verbose),
@@ -99,6 +115,14 @@ pub fn run() -> ExitCode {
             display::error(&error, session.general.json);
             ExitCode::from(error.kind.exit_status())
         }
+    }
+}
+
+/// A difference in dB; NaN would pass every comparison.
+fn decibels(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value >= 0.0 => Ok(value),
+        _ => Err("a number of at least 0 is wanted".into()),
     }
 }
 
@@ -131,9 +155,9 @@ impl Session {
     fn print(&self, value: &impl serde::Serialize, text: &str) -> Result<()> {
         if self.general.json {
             let json = serde_json::to_string_pretty(value).map_err(|error| Error::internal("output", error))?;
-            self.output.line(&json);
+            self.output.line(&json)?;
         } else if !self.general.quiet {
-            self.output.line(text.trim_end());
+            self.output.line(text.trim_end())?;
         }
         Ok(())
     }
@@ -141,7 +165,7 @@ impl Session {
     /// A line for people, on standard error.
     fn note(&self, line: &str) {
         if !self.general.quiet {
-            eprintln!("{line}");
+            display::note(line);
         }
     }
 }

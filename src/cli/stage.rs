@@ -39,7 +39,7 @@ pub struct Demands {
     #[arg(long)]
     pub require_npu: bool,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.
-    #[arg(long, value_name = "DB", default_value_t = 3.0)]
+    #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     pub max_difference: f64,
 }
 

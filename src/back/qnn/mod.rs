@@ -1,5 +1,6 @@
 //! The only place that knows the vendor's engine: ONNX Runtime with the QNN plugin provider, loaded at run time.
 
+mod elf;
 mod session;
 mod toolkit;
 

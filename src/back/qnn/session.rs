@@ -9,7 +9,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::Toolkit;
 use crate::back::onnx::{DataFiles, decode};
 use crate::engine::OrtSession;
-use crate::error::{Error, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::partition::Partition;
 use crate::target::Target;
 
@@ -39,6 +39,11 @@ impl Runtime {
             Error::toolkit(path.display(), format!("does not load: {error}"))
                 .help("the toolkit needs x86-64 Linux with glibc 2.35 or newer; `autoneural doctor` says more")
         };
+        for library in toolkit.libraries() {
+            if super::elf::is_truncated(&library).at(&library)? {
+                return Err(fail(&library, &"the file is cut off").help(Toolkit::how_to_get()));
+            }
+        }
         let builder = ort::init_from(library).map_err(|error| fail(library, &error))?;
         let environment = builder.with_name("autoneural").build().map_err(|error| fail(library, &error))?;
         environment.set_log_level(ort::logging::LogLevel::Fatal);

@@ -64,6 +64,15 @@ impl Toolkit {
         }
     }
 
+    /// Every library that loading the toolkit may touch.
+    pub fn libraries(&self) -> Vec<PathBuf> {
+        let beside = self.backend.as_deref().and_then(Path::parent);
+        let entries = beside.and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let libraries = paths.filter(|path| path.extension().is_some_and(|extension| extension == "so"));
+        self.runtime.iter().cloned().chain(libraries).collect()
+    }
+
     /// Whether models can be run on the CPU.
     pub fn can_simulate(&self) -> bool {
         self.runtime.is_some()
