@@ -1,0 +1,118 @@
+//! Recipes, images and prompts.
+
+use std::time::Instant;
+
+use super::{Bench, INPUT, OS};
+use crate::common::root;
+
+#[test]
+fn malformed_recipes_are_refused() {
+    let bench = Bench::new();
+    let sound = bench.read("recipe/recipe.toml");
+    for (case, from, to, words) in [
+        ("no TOML", "decode_steps = 1", "decode_steps = ", ["recipe.toml:3", ""]),
+        ("unknown key", "kv_cache", "kv_cash", ["recipe.toml:", "unknown field `kv_cash`"]),
+        ("missing key", "decode_steps = 1", "", ["recipe.toml:", "missing field `decode_steps`"]),
+        ("unknown observer", "\"min-max\"", "\"median\"", ["recipe.toml:8", "unknown variant `median`"]),
+        ("unknown type", "\"int4\"", "\"int5\"", ["recipe.toml:", "unknown variant `int5`"]),
+        (
+            "unsigned weights",
+            "weights = \"int4\"",
+            "weights = \"uint8\"",
+            ["recipe.language.weights", "uint8 is no type of weights"],
+        ),
+        (
+            "signed activations",
+            "activations = \"uint16\"",
+            "activations = \"int8\"",
+            ["recipe.vision.activations", "int8 is no type of activations"],
+        ),
+        (
+            "weights that the target does not take",
+            "weights = \"int8\"",
+            "weights = \"int16\"",
+            ["conv_stem", "not int16"],
+        ),
+        ("later schema", "schema = 1", "schema = 2", ["schema", "schema 2"]),
+        ("endless decoding", "decode_steps = 1", "decode_steps = 4294967296", ["decode_steps", "more than 4096"]),
+        ("no image at all", "image = \"photo.png\"", "", ["calibration", "at least one sample with an image"]),
+        ("image above the folder", "\"photo.png\"", "\"../recipe/photo.png\"", ["calibration[0]", "leaves the folder"]),
+        ("image somewhere else", "\"photo.png\"", "\"/etc/passwd\"", ["calibration[0]", "leaves the folder"]),
+        ("hidden way up", "\"photo.png\"", "\"a/../../x.png\"", ["calibration[0]", "leaves the folder"]),
+        ("empty prompt", "\"Who?\"", "\"\"", ["calibration[0]", "the prompt is empty"]),
+        (
+            "long prompt",
+            "\"Who?\"",
+            &format!("\"{}\"", "long ".repeat(400)),
+            ["recipe.toml: calibration[0]: prompt", "exceed the context of 256"],
+        ),
+        (
+            "long verification prompt",
+            "\"Where?\"",
+            &format!("\"{}\"", "long ".repeat(400)),
+            ["recipe.toml: verification[0]: prompt", "the context of 256"],
+        ),
+        (
+            "too many decode steps",
+            "decode_steps = 1",
+            "decode_steps = 255",
+            ["calibration[0]: prompt", "exceed the context of 256"],
+        ),
+    ] {
+        let text = sound.replacen(from, to, 1);
+        assert_ne!(text, sound, "{case}: `{from}` stands in the recipe");
+        bench.write("recipe/recipe.toml", text);
+        bench.expect(case, &bench.compile(), INPUT, &words);
+    }
+    std::fs::remove_file(bench.path("recipe/recipe.toml")).expect("the recipe");
+    bench.expect("no recipe", &bench.compile(), OS, &["recipe.toml", "No such file"]);
+}
+
+/// A PNG file that claims a size: signature, header with a true checksum, an empty end.
+fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut header = b"IHDR".to_vec();
+    header.extend(width.to_be_bytes());
+    header.extend(height.to_be_bytes());
+    header.extend([8, 2, 0, 0, 0]);
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    for chunk in [&header[..], b"IDAT", b"IEND"] {
+        file.extend((chunk.len() as u32 - 4).to_be_bytes());
+        file.extend(chunk);
+        file.extend(checksum(chunk).to_be_bytes());
+    }
+    file
+}
+
+/// CRC-32 as PNG has it (ISO 3309).
+fn checksum(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |sum, &byte| {
+        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
+    })
+}
+
+#[test]
+fn unreadable_images_are_refused() {
+    let bench = Bench::new();
+    let png = std::fs::read(bench.path("recipe/photo.png")).expect("the photo");
+    let jpeg = std::fs::read(root("calibration/photos/cat.jpg")).expect("the photo");
+    for (case, bytes, word) in [
+        ("zero bytes", vec![], "is empty"),
+        ("text", b"This is no picture.".to_vec(), "cannot be read as an image"),
+        ("another format", b"GIF89a\x01\x00\x01\x00\x00\x00\x00;".to_vec(), "cannot be read as an image"),
+        ("truncated PNG", png[..png.len() / 2].to_vec(), "cannot be read as an image"),
+        ("truncated JPEG", jpeg[..200].to_vec(), "cannot be read as an image"),
+        ("signature alone", png[..8].to_vec(), "cannot be read as an image"),
+        ("60000 x 60000 pixels", png_header(60000, 60000), "PNG and JPEG images of 1 to 16384 pixels"),
+        ("16000 x 16000 pixels", png_header(16000, 16000), "cannot be read as an image"),
+        ("no pixels", png_header(0, 10), "cannot be read as an image"),
+    ] {
+        bench.write("recipe/photo.png", bytes);
+        let begun = Instant::now();
+        bench.expect(case, &bench.compile(), INPUT, &["calibration[0]", "recipe/photo.png", word]);
+        assert!(begun.elapsed().as_secs() < 10, "{case}: it took too long");
+    }
+    std::fs::remove_file(bench.path("recipe/photo.png")).expect("the photo");
+    bench.expect("missing", &bench.compile(), OS, &["calibration[0]", "recipe/photo.png", "No such file"]);
+    std::fs::create_dir(bench.path("recipe/photo.png")).expect("a folder");
+    bench.expect("a folder", &bench.compile(), OS, &["recipe/photo.png", "Is a directory"]);
+}
