@@ -175,11 +175,13 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
         let wanted = port(partition.component, &stated.name, definition)?;
         let shape = port_shape(&wanted, definition, tokens, state_tokens);
         let element = if wanted.role == Role::Index { ElementType::I32 } else { ElementType::F32 };
-        if *stated != wanted || value.element != element || value.shape != shape {
-            let message = format!(
-                "is stated as {:?} {:?}, the definition wants {:?} {shape:?}",
-                stated.role, value.shape, wanted.role
-            );
+        if *stated != wanted {
+            let message = format!("is stated as {stated:?}, the definition wants {wanted:?}");
+            return Err(Error::input(format!("{}: `{}`", partition.name, stated.name), message));
+        }
+        if value.element != element || value.shape != shape {
+            let (found, shape_found) = (value.element, &value.shape);
+            let message = format!("is {found:?} {shape_found:?}, the definition wants {element:?} {shape:?}");
             return Err(Error::input(format!("{}: `{}`", partition.name, stated.name), message));
         }
     }

@@ -58,7 +58,8 @@ impl Output {
         };
         match written {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::io(Path::new("standard output"), &error))
+                Err(Error::io(Path::new("standard output"), &error)
+                    .help("free some space, or send the output elsewhere"))
             }
             _ => Ok(()),
         }

@@ -82,7 +82,8 @@ impl Checkpoint {
                 Some(tensor) => format!("{}: `{tensor}`", path.display()),
                 None => path.display().to_string(),
             };
-            Error::input(place, fault.message).help("the file is damaged; copy or download it again")
+            Error::input(place, fault.message)
+                .help("the file is damaged, or no safetensors file; copy or download it again")
         })?;
         for header::Entry { name, info, start } in entries {
             let stored = match info.dtype {

@@ -73,7 +73,7 @@ fn check(value: Value, data: usize) -> Result<TensorInfo, String> {
     let info: TensorInfo = serde_json::from_value(value).map_err(|e| format!("is described wrongly: {e}"))?;
     let (start, end) = info.data_offsets;
     if start > end || end > data {
-        return Err(format!("is said to be bytes {start} to {end} of {data}"));
+        return Err(format!("is said to be bytes {start} to {end} of the data, which has {data}"));
     }
     let bits = info.shape.iter().try_fold(info.dtype.bitsize(), |product, &size| product.checked_mul(size));
     match bits {

@@ -27,8 +27,10 @@ pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
         return Err(Error::input(path.display(), "is empty; a PNG or JPEG image is wanted"));
     }
     let fail = |error: image::ImageError| {
-        Error::input(path.display(), format!("cannot be read as an image: {error}"))
-            .help(format!("PNG and JPEG images of 1 to {MOST_PIXELS} pixels a side are read"))
+        Error::input(path.display(), format!("cannot be read as an image: {error}")).help(format!(
+            "PNG and JPEG images of 1 to {MOST_PIXELS} pixels a side and at most {} MiB of pixels are read",
+            MOST_BYTES >> 20
+        ))
     };
     let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().at(path)?;
     let mut limits = Limits::default();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::back::bundle::{Bundle, Stage, write_partition};
 use crate::back::onnx::{DataFiles, emit_float};
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::front::{Checkpoint, Definition, build};
 use crate::host::{Embeddings, TOKENIZER, Tokenizer};
 use crate::partition::partition;
@@ -26,8 +26,13 @@ pub fn export(
     // Only later stages need the tokenizer; a wrong one is better told now.
     Tokenizer::read(checkpoint.folder(), &definition)?;
     bundle.stage(Stage::Export, |_, folder| {
-        let model = build(&definition, &checkpoint, progress)?;
-        let partitions = partition(&model, &definition, target)?;
+        // Errors about the checkpoint name its files; the others are about graphs that the definition asks for.
+        let of_definition = |error: Error| match error.place.starts_with(&*weights.to_string_lossy()) {
+            true => error,
+            false => error.within(definition_path.display()),
+        };
+        let model = build(&definition, &checkpoint, progress).map_err(of_definition)?;
+        let partitions = partition(&model, &definition, target).map_err(of_definition)?;
         progress.start("export", partitions.len() as u64);
         let mut data = DataFiles::new(folder);
         for partition in &partitions {

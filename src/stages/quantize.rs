@@ -11,7 +11,8 @@ pub fn quantize(bundle: &mut Bundle, progress: &dyn Progress) -> Result<()> {
     let described = bundle.stage(Stage::Quantize, |bundle, folder| {
         let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
         let (partitions, statistics, target) = (bundle.partitions()?, bundle.statistics()?, bundle.target()?);
-        let tables = crate::quantize::quantize(&partitions, &statistics, &recipe, &target, progress)?;
+        let tables = crate::quantize::quantize(&partitions, &statistics, &recipe, &target, progress)
+            .map_err(|error| error.within(format!("recipe `{}`", recipe.name)))?;
         for (partition, table) in partitions.iter().zip(&tables) {
             encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
         }

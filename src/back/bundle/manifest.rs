@@ -245,7 +245,8 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn hash(path: &Path) -> Result<String> {
+/// SHA-256 of a file in hexadecimal.
+pub fn hash(path: &Path) -> Result<String> {
     let mut file = std::fs::File::open(path).at(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 20];

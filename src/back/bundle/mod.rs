@@ -106,7 +106,8 @@ impl Bundle {
     /// Opens a whole bundle.
     ///
     /// # Errors
-    /// No manifest, one of another schema, or a file that is missing or has another size than the manifest says.
+    /// No manifest, one of another schema, a file that is missing or has another size than the manifest says, a model that
+    /// is not the one that was written.
     pub fn open(path: &Path) -> Result<Self> {
         let place = path.join(MANIFEST);
         if !place.is_file() {
@@ -123,6 +124,14 @@ impl Bundle {
                     None => "is missing, the manifest lists it".to_string(),
                 };
                 return Err(Error::input(on_disk.display(), message).help("the bundle is damaged; make it again"));
+            }
+            // Models are small beside their data, and engines say little of what is wrong with one.
+            if file.path.ends_with(".onnx") && manifest::hash(&on_disk)? != file.sha256 {
+                return Err(Error::input(
+                    on_disk.display(),
+                    "is not the model that was written: its SHA-256 is another",
+                )
+                .help("the bundle is damaged; make it again"));
             }
         }
         Ok(Bundle { root: path.to_path_buf(), manifest, destination: None })
