@@ -106,6 +106,11 @@ fn damaged_bundles_are_not_taken_for_whole() {
         bench.expect(case, &bench.run(&EMIT), INPUT, &["manifest.json", word]);
         bench.expect(case, &bench.run(&["inspect", "{bundle}"]), INPUT, &["manifest.json", word]);
     }
+    bench.write("bundle/manifest.json", manifest.to_string());
+    let mut model = std::fs::read(bench.path("bundle/model/vision.onnx")).expect("the model");
+    model[1000] ^= 1;
+    bench.write("bundle/model/vision.onnx", model);
+    bench.expect("one bit", &bench.run(&VERIFY), INPUT, &["model/vision.onnx", "SHA-256", "make it again"]);
     bench.write("bundle/manifest.json", "{\n\"schema\": 1,\n");
     bench.expect("cut off", &bench.run(&EMIT), INPUT, &["manifest.json:3"]);
 }
@@ -136,8 +141,12 @@ fn edited_graphs_are_checked() {
         ("impossible shape", |g| input(g, "embeds")["shape"] = json!([1, 1, 7]), "language.decode"),
         ("huge shape", |g| input(g, "mask")["shape"] = json!([1u64 << 40, 1u64 << 40]), "elements"),
         ("other state", |g| input(g, "layers.1.k_cache")["shape"] = json!([1, 2, 32, 99]), "language.decode"),
-        ("other role", |g| input(g, "cos")["role"] = "keys".into(), "the definition wants Rotary"),
-        ("other key", |g| input(g, "layers.0.conv_state")["encoding_key"] = "mine".into(), "conv_state"),
+        (
+            "other role",
+            |g| input(g, "cos")["role"] = "keys".into(),
+            "the definition wants Port { name: \"cos\", role: Rotary",
+        ),
+        ("other key", |g| input(g, "layers.0.conv_state")["encoding_key"] = "mine".into(), "\"mine\""),
         ("other element type", |g| input(g, "embeds")["element"] = "i32".into(), "language.decode"),
         ("later schema", |g| g["schema"] = 2.into(), "language.decode.json"),
         ("no nodes", |g| drop(g.as_object_mut().expect("an object").remove("nodes")), "missing field `nodes`"),

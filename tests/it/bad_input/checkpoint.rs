@@ -129,7 +129,7 @@ fn truncated_and_lying_headers_are_refused() {
         (
             "beyond the end",
             raw(&one("\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]"), &[0; 4]),
-            "`a`: is said to be bytes 0 to 8 of 4",
+            "`a`: is said to be bytes 0 to 8 of the data, which has 4",
         ),
         (
             "backwards",

@@ -75,7 +75,7 @@ fn impossible_dimensions_are_refused_by_key() {
         ("image = 4", "image = 512", ["language.tokens.image", "512 is outside the vocabulary of 512"]),
         ("stages = [-2, -1]", "stages = [-9]", ["vision.msfa.stages", "[-9] are not stages of 4"]),
         ("expansion = 2.0", "expansion = inf", ["vision.msfa.expansion", "inf is impossible"]),
-        ("output_resolution = 4", "output_resolution = 1048576", ["vision", "elements"]),
+        ("output_resolution = 4", "output_resolution = 1048576", ["graph.toml: vision: msfa.pool", "elements"]),
         ("er_r1_k3_s2_e4_c24", "er_r999999_k3_s2_e4_c24", ["vision.stages", "`er_r999999_k3_s2_e4_c24`"]),
         ("er_r1_k3_s2_e4_c24", "er_r1_k3_s2_e4_c0", ["vision.stages", "at least 1"]),
         ("er_r1_k3_s2_e4_c24", "er_r1_k3_s2_e4_c9999999999", ["vision.stages", "out of range"]),
@@ -84,7 +84,7 @@ fn impossible_dimensions_are_refused_by_key() {
         ("hidden = 128", "hidden = 1048576", ["`multi_modal_projector.linear_2.weight`", "is wanted"]),
         ("vocabulary = 512", "vocabulary = 1048576", ["`model.embed_tokens.weight`", "[1048576, 128] is wanted"]),
         // The weights do not depend on the context, the state of a sequence does.
-        ("context = 256", "context = 1048576\n# ", ["language", "elements"]),
+        ("context = 256", "context = 1048576\n# ", ["graph.toml: language.prefill: mask", "elements"]),
     ] {
         let text = sound.replacen(from, to, 1);
         assert_ne!(text, sound, "`{from}` stands in the definition");
@@ -130,7 +130,12 @@ fn unknown_and_malformed_targets_are_refused() {
             "output_range = [nan, 1.0]",
             "Sigmoid: output_range from NaN",
         ),
-        ("lacks an operator", "name = \"Conv\"", "name = \"Convolution\"", "does not take Conv"),
+        (
+            "lacks an operator",
+            "name = \"Conv\"",
+            "name = \"Convolution\"",
+            "graph.toml: vision: conv_stem.conv: target sa8295p does not take Conv",
+        ),
     ] {
         bench.write("target.toml", sound.replacen(from, to, 1));
         bench.expect(case, &with("{target.toml}"), INPUT, &[word]);

@@ -31,7 +31,7 @@ fn malformed_recipes_are_refused() {
             "weights that the target does not take",
             "weights = \"int8\"",
             "weights = \"int16\"",
-            ["conv_stem", "not int16"],
+            ["recipe `bench`: vision: conv_stem.conv", "not int16"],
         ),
         ("later schema", "schema = 1", "schema = 2", ["schema", "schema 2"]),
         ("endless decoding", "decode_steps = 1", "decode_steps = 4294967296", ["decode_steps", "more than 4096"]),
