@@ -17,6 +17,8 @@ use crate::target::Target;
 const PROVIDER: &str = "QNNExecutionProvider";
 /// Name of ONNX Runtime's own provider.
 const CPU: &str = "CPUExecutionProvider";
+/// What the provider says when the file system does not take a context binary.
+const NOT_WRITTEN: &str = "Failed to write context";
 /// Operator of a node that stands for a whole context binary.
 const CONTEXT_NODE: &str = "EPContext";
 
@@ -104,6 +106,11 @@ impl Runtime {
         let data = Some(data.as_path()).filter(|data| data.is_file());
         match self.compile_with(model, data, target, context, false) {
             Ok(()) => Ok(()),
+            // The provider gives no code of the system for this.
+            Err(error) if error.to_string().contains(NOT_WRITTEN) => {
+                let refused = std::io::Error::new(std::io::ErrorKind::StorageFull, "the context binary is not written");
+                Err(Error::io(context, &refused))
+            }
             Err(error) => {
                 let left = self.nodes_left_to_cpu(model, data, target, context);
                 let message = match left.as_slice() {

@@ -55,6 +55,11 @@ impl Bench {
         self.folder.path().join(relative)
     }
 
+    /// The path as an argument.
+    pub fn text(&self, relative: &str) -> String {
+        self.path(relative).to_str().expect("UTF-8").to_string()
+    }
+
     pub fn read(&self, relative: &str) -> String {
         std::fs::read_to_string(self.path(relative)).unwrap_or_else(|error| panic!("{relative}: {error}"))
     }
