@@ -76,7 +76,10 @@ impl Target {
             let text = crate::text::read(path)?;
             return Ok((Self::parse(&text, path)?, text));
         }
-        let known: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).collect();
+        let describe = |(known, text): &(&str, &str)| {
+            Self::parse(text, Path::new(known)).map(|target| format!("{known} ({})", target.description))
+        };
+        let known = BUILT_IN.iter().map(describe).collect::<Result<Vec<_>>>()?;
         Err(Error::input(format!("target `{name}`"), "is not known")
             .help(format!("known targets: {}; or give the path of a target file (.toml)", known.join(", "))))
     }

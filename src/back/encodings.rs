@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::back::bundle::LARGEST_JSON;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::{ElementType, Graph};
 use crate::quantize::{Encoding, IntegerType, Table};
@@ -48,7 +49,7 @@ fn to_entry(name: &str, encoding: &Encoding) -> Entry {
         enc_type: if encoding.axis.is_some() { EntryKind::PerChannel } else { EntryKind::PerTensor },
         dtype: "INT".into(),
         bw: encoding.integer.bits(),
-        is_sym: encoding.integer.is_signed(),
+        is_sym: encoding.integer.is_signed() && encoding.zero_point.iter().all(|&zero_point| zero_point == 0),
         scale: encoding.scale.clone(),
         offset: encoding.zero_point.iter().map(|zero_point| least - zero_point).collect(),
     }
@@ -106,7 +107,7 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
 /// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
 /// that has no entry.
 pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
-    let bytes = std::fs::read(path).at(path)?;
+    let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
     let file: File = serde_json::from_slice(&bytes)
         .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
     if file.version != VERSION {

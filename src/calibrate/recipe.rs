@@ -93,8 +93,9 @@ impl Recipe {
             let message = format!("schema {} is not known to this version, which reads schema 1", self.schema);
             return Err(("schema".into(), message));
         }
-        if self.decode_steps > MOST_DECODE_STEPS {
-            return Err(("decode_steps".into(), format!("{} is more than {MOST_DECODE_STEPS}", self.decode_steps)));
+        if !(1..=MOST_DECODE_STEPS).contains(&self.decode_steps) {
+            let message = format!("{} is impossible; 1 to {MOST_DECODE_STEPS} are", self.decode_steps);
+            return Err(("decode_steps".into(), message));
         }
         for component in [Component::Vision, Component::Projector, Component::Language] {
             let part = self.part(component);

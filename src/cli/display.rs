@@ -23,7 +23,7 @@ pub trait Display {
 pub fn progress(quiet: bool, verbose: bool) -> Box<dyn Display> {
     match (quiet, verbose || !std::io::stderr().is_terminal()) {
         (true, _) => Box::new(Silent),
-        (false, true) => Box::new(Lines { verbose, running: Mutex::new(None) }),
+        (false, true) => Box::new(Lines { verbose, last: Mutex::new(Instant::now()), running: Mutex::new(None) }),
         (false, false) => Box::new(Bar(Mutex::new(None))),
     }
 }
@@ -150,8 +150,12 @@ impl Progress for Bar {
     }
 }
 
+/// Steps that take longer are printed one by one.
+const SLOW: Duration = Duration::from_secs(5);
+
 struct Lines {
     verbose: bool,
+    last: Mutex<Instant>,
     running: Mutex<Option<(String, Instant)>>,
 }
 
@@ -174,9 +178,12 @@ impl Progress for Lines {
     fn begin(&self, _: &str) {}
 
     fn tick(&self, what: &str) {
-        if self.verbose {
+        // Long work shows that it lives, also where nobody asked for every step.
+        let Ok(mut last) = self.last.lock() else { return };
+        if self.verbose || last.elapsed() > SLOW {
             note(&format!("  {what}"));
         }
+        *last = Instant::now();
     }
 
     fn finish(&self) {

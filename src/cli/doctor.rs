@@ -12,9 +12,21 @@ use super::Session;
 struct Check {
     name: &'static str,
     ok: bool,
+    /// Whether there is something, be it another version.
+    here: bool,
     found: String,
     needed_for: &'static str,
     help: Option<String>,
+}
+
+impl Check {
+    fn state(&self) -> &'static str {
+        match (self.ok, self.here) {
+            (true, _) => "ok     ",
+            (false, true) => "OTHER  ",
+            (false, false) => "MISSING",
+        }
+    }
 }
 
 /// Runs the command. Missing parts are reported, not errors: most commands work without them.
@@ -26,6 +38,7 @@ pub fn run(session: &Session) -> Result<()> {
     let mut checks = vec![Check {
         name: "autoneural",
         ok: true,
+        here: true,
         found: env!("CARGO_PKG_VERSION").into(),
         needed_for: "everything",
         help: None,
@@ -40,15 +53,18 @@ pub fn run(session: &Session) -> Result<()> {
                 (true, true) => None,
             };
             let found = if library.is_some() { found } else { "not found".into() };
-            checks.push(Check { name, ok: library.is_some() && matches, found, needed_for, help });
+            let here = library.is_some();
+            checks.push(Check { name, ok: here && matches, here, found, needed_for, help });
         };
     package("onnxruntime", &toolkit.runtime, &toolkit.runtime_version, ONNXRUNTIME, "simulation, context binaries");
-    package("onnxruntime-qnn", &toolkit.provider, &toolkit.provider_version, ONNXRUNTIME_QNN, "context binaries, NPU");
+    let provider = toolkit.provider.clone().filter(|_| toolkit.backend.is_some());
+    package("onnxruntime-qnn", &provider, &toolkit.provider_version, ONNXRUNTIME_QNN, "context binaries, NPU");
     let loads = if toolkit.can_simulate() {
         match Runtime::load(&toolkit) {
             Ok(runtime) if runtime.has_npu() => Check {
                 name: "loading",
                 ok: true,
+                here: true,
                 found: "the libraries load; the QNN provider registers".into(),
                 needed_for: "simulation, context binaries, NPU",
                 help: None,
@@ -56,6 +72,7 @@ pub fn run(session: &Session) -> Result<()> {
             Ok(_) => Check {
                 name: "loading",
                 ok: false,
+                here: false,
                 found: "ONNX Runtime loads; there is no QNN provider".into(),
                 needed_for: "context binaries, NPU",
                 help: Some(Toolkit::how_to_get()),
@@ -63,6 +80,7 @@ pub fn run(session: &Session) -> Result<()> {
             Err(error) => Check {
                 name: "loading",
                 ok: false,
+                here: false,
                 found: format!("{}: {}", error.place, error.message),
                 needed_for: "simulation, context binaries, NPU",
                 help: error.help,
@@ -72,6 +90,7 @@ pub fn run(session: &Session) -> Result<()> {
         Check {
             name: "loading",
             ok: false,
+            here: false,
             found: "nothing to load".into(),
             needed_for: "simulation, context binaries, NPU",
             help: Some(Toolkit::how_to_get()),
@@ -80,12 +99,7 @@ pub fn run(session: &Session) -> Result<()> {
     checks.push(loads);
     let mut text = String::new();
     for check in &checks {
-        text.push_str(&format!(
-            "{} {:<16} {}\n",
-            if check.ok { "ok     " } else { "MISSING" },
-            check.name,
-            check.found
-        ));
+        text.push_str(&format!("{} {:<16} {}\n", check.state(), check.name, check.found));
         if !check.ok {
             text.push_str(&format!("        needed for: {}\n", check.needed_for));
         }

@@ -31,7 +31,7 @@ impl Inspect {
         let extension =
             path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
         if let Some(name) = &self.graph {
-            let bundle = Bundle::open(path)?;
+            let bundle = Bundle::look(path)?;
             let partitions = bundle.partitions()?;
             let Some(partition) = partitions.iter().find(|partition| partition.name == *name) else {
                 let names: Vec<&str> = partitions.iter().map(|partition| partition.name.as_str()).collect();
@@ -123,7 +123,7 @@ fn context_of(binary: &Path) -> Result<PathBuf> {
 }
 
 fn bundle(path: &Path) -> Result<(Value, String)> {
-    let bundle = Bundle::open(path)?;
+    let bundle = Bundle::look(path)?;
     let manifest = &bundle.manifest;
     let mut text = format!(
         "bundle of {} for {}, made by {} {}\n",

@@ -93,7 +93,11 @@ pub fn run() -> ExitCode {
 
 fn run_command(cli: Cli) -> ExitCode {
     let session = Session {
-        progress: display::progress(cli.general.quiet, cli.general.verbose),
+        // With --json standard error is for an error alone, unless every step is asked for.
+        progress: display::progress(
+            cli.general.quiet || (cli.general.json && !cli.general.verbose),
+            cli.general.verbose,
+        ),
         output: display::Output::take(cli.general.verbose),
         general: cli.general,
     };
@@ -164,7 +168,7 @@ impl Session {
 
     /// A line for people, on standard error.
     fn note(&self, line: &str) {
-        if !self.general.quiet {
+        if !self.general.quiet && !self.general.json {
             display::note(line);
         }
     }

@@ -1,11 +1,11 @@
 //! The commands that run one stage, and what they share with `compile`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use autoneural::back::bundle::Bundle;
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::report::{Report, table};
-use autoneural::stages::{self, Outcome};
+use autoneural::stages;
 use autoneural::target::Target;
 use autoneural::{Error, Result};
 use clap::Args;
@@ -40,7 +40,17 @@ pub struct Demands {
     pub require_npu: bool,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
-    pub max_difference: f64,
+    max_difference: f64,
+    /// Demand that every output reaches this many dB against float, on the NPU where it runs.
+    #[arg(long, value_name = "DB", value_parser = super::decibels)]
+    min_sqnr: Option<f64>,
+}
+
+impl Demands {
+    /// As the report states them.
+    pub fn of_report(&self) -> autoneural::report::Demands {
+        autoneural::report::Demands { max_difference_db: self.max_difference, min_sqnr_db: self.min_sqnr }
+    }
 }
 
 /// Arguments of `export`.
@@ -80,6 +90,11 @@ pub struct Verify {
 }
 
 impl Source {
+    /// Refuses samples that cannot be used, before anything is made.
+    pub fn check_samples(&self, recipe: &std::path::Path) -> Result<()> {
+        stages::check_samples(&self.definition, &self.weights, recipe)
+    }
+
     /// A new bundle with the first stage done.
     pub fn export(&self, session: &Session) -> Result<Bundle> {
         let (target, target_text) = Target::find(&self.target)?;
@@ -100,7 +115,7 @@ impl Export {
 impl Calibrate {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle)?;
+        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
         stages::calibrate(&mut bundle, &self.calibration, session.progress())?;
         finish_stage(session, bundle, "calibrate")
     }
@@ -109,24 +124,26 @@ impl Calibrate {
 impl OnBundle {
     /// Runs `quantize`.
     pub fn quantize(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle)?;
+        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
         stages::quantize(&mut bundle, session.progress())?;
         finish_stage(session, bundle, "quantize")
     }
 
     /// Runs `emit`.
     pub fn emit(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle)?;
+        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
         stages::emit(&mut bundle, session.progress())?;
         finish_stage(session, bundle, "emit")
     }
 
     /// Runs `build`.
     pub fn build(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle)?;
+        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        stages::build(&mut bundle, runtime.as_ref(), session.progress())?;
+        if let Some(runtime) = &runtime {
+            stages::build(&mut bundle, runtime, session.progress())?;
+        }
         finish_stage(session, bundle, "build")
     }
 }
@@ -134,12 +151,11 @@ impl OnBundle {
 impl Verify {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle)?;
+        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
         let runtime = session.runtime(self.demands.require_npu)?;
-        let (report, outcome) = stages::verify(&mut bundle, &self.calibration, runtime.as_ref(), session.progress())?;
-        let place = bundle.commit(session.progress())?;
-        tell_left_out(session, &[outcome]);
-        finish_verification(session, &report, &place, self.demands.max_difference)
+        let (demands, progress) = (self.demands.of_report(), session.progress());
+        let report = stages::verify(&mut bundle, &self.calibration, runtime.as_ref(), demands, progress)?;
+        finish_verification(session, bundle, &report, self.demands.require_npu)
     }
 }
 
@@ -154,25 +170,6 @@ pub fn record_toolkit(bundle: &mut Bundle, session: &Session, runtime: Option<&R
     }
 }
 
-/// Says what was left out for want of the toolkit, and how to get it.
-pub fn tell_left_out(session: &Session, outcomes: &[Outcome]) {
-    let parts: Vec<&str> = outcomes
-        .iter()
-        .filter_map(|outcome| match outcome {
-            Outcome::LeftOut(what) => Some(what.as_str()),
-            Outcome::Done => None,
-        })
-        .collect();
-    if !parts.is_empty() {
-        let missing = session.toolkit().missing().unwrap_or_else(|| "the stage `build`".into());
-        session.note(&format!(
-            "left out: {} (missing: {missing})\n  help: {}",
-            parts.join(", "),
-            Toolkit::how_to_get()
-        ));
-    }
-}
-
 fn finish_stage(session: &Session, bundle: Bundle, stage: &str) -> Result<()> {
     let seconds = bundle.manifest.stages.last().map_or(0.0, |record| record.seconds);
     let place = bundle.commit(session.progress())?;
@@ -180,17 +177,24 @@ fn finish_stage(session: &Session, bundle: Bundle, stage: &str) -> Result<()> {
     session.print(&value, &format!("{stage}: {} ({seconds:.1} s)", place.display()))
 }
 
-/// Prints the report; fails where simulation and NPU are too far apart.
-pub fn finish_verification(session: &Session, report: &Report, place: &Path, most_db: f64) -> Result<()> {
-    let seconds: f64 = report.stages.iter().map(|stage| stage.seconds).sum();
-    let text = format!("{}\nbundle: {} ({seconds:.1} s)", table(report), place.display());
-    session.print(report, &text)?;
-    let differences = report.differences(most_db);
-    if differences.is_empty() {
+/// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
+pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, require_npu: bool) -> Result<()> {
+    let place = bundle.commit(session.progress())?;
+    session.print(report, &format!("{}\nbundle: {}", table(report), place.display()))?;
+    if !report.left_out.is_empty() {
+        let what = report.left_out.join(" and ");
+        let help = match session.toolkit().missing() {
+            Some(missing) => format!("{missing} is missing: {}", Toolkit::how_to_get()),
+            None => "there are no context binaries: run `autoneural build`".to_string(),
+        };
+        if require_npu {
+            return Err(Error::toolkit(place.display(), format!("not verified: {what}")).help(help));
+        }
+        session.note(&format!("left out: {what}\n  help: {help}"));
+    }
+    if report.failures.is_empty() {
         return Ok(());
     }
-    let message = format!("simulation and NPU differ by more than {most_db} dB: {}", differences.join("; "));
-    Err(Error::verification(place.display(), message).help(
-        "the bundle is complete; the NPU's figure is the one that counts. --max-difference accepts a larger difference",
-    ))
+    let help = "the bundle is complete; its figures are not good enough. --max-difference and --min-sqnr say what is";
+    Err(Error::verification(place.display(), report.failures.join("; ")).help(help))
 }

@@ -38,9 +38,16 @@ pub struct WeightNames {
     pub projector: Vec<String>,
     /// Prefixes of the language model's tensors, tried in order.
     pub language: Vec<String>,
+    /// Full names of the head's tensor, tried in order. With tied embeddings it may be missing, or equal to them.
+    #[serde(default = "head_names")]
+    pub head: Vec<String>,
     /// Glob patterns of tensors that may stand in the checkpoint without being used.
     #[serde(default)]
     pub ignore: Vec<String>,
+}
+
+fn head_names() -> Vec<String> {
+    ["lm_head.weight", "model.lm_head.weight", "language_model.lm_head.weight"].map(String::from).to_vec()
 }
 
 /// Activation functions a definition can name.

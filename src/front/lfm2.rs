@@ -4,7 +4,7 @@
 //! (stored transposed) and values of the attention layers, the last columns of `B * x` of the convolution layers.
 
 use super::{Language, LayerKind, Weights};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ir::{Builder, Constant, ElementType, Graph, Op, ValueId};
 
 /// Tensor whose presence shows the prefix.
@@ -27,6 +27,31 @@ pub fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> 
     weights.get(FIRST_TENSOR, &[definition.vocabulary, definition.hidden])
 }
 
+/// The head `[vocabulary, hidden]`: the embedding table where they are tied.
+///
+/// # Errors
+/// There is no head and embeddings are not tied, or there is one and it is not what the definition says.
+pub fn head(definition: &Language, weights: &Weights, names: &[String]) -> Result<Constant> {
+    let shape = [definition.vocabulary, definition.hidden];
+    let found = weights.get_first(names, &shape)?;
+    match (found, definition.tied_embeddings) {
+        (Some((_, head)), false) => Ok(head),
+        (None, false) => Err(weights.missing(names)),
+        (None, true) => embeddings(definition, weights),
+        (Some((name, head)), true) => {
+            let table = embeddings(definition, weights)?;
+            if head.to_f32() != table.to_f32() {
+                return Err(Error::input(
+                    format!("`{name}`"),
+                    "is not equal to the embeddings, which the definition ties it to",
+                )
+                .help("set tied_embeddings = false under [language] in the model definition"));
+            }
+            Ok(table)
+        }
+    }
+}
+
 /// Builds one of the two graphs. With `S` tokens, context `C`, head size `D`:
 ///
 /// inputs `embeds [1,S,hidden]`, `cos` and `sin [1,1,S,D]`, `mask [1,1,S,C]` (0 or [`MASKED`]; the last `S` columns are the
@@ -36,7 +61,7 @@ pub fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> 
 ///
 /// outputs `logits [1,1,vocabulary]` of the last token that counts, `layers.i.k_new [1,G,D,S]`,
 /// `layers.i.v_new [1,G,S,D]`, `layers.i.conv_state_new`.
-pub fn build(definition: &Language, weights: &Weights, phase: Phase) -> Result<Graph> {
+pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: Phase) -> Result<Graph> {
     let (name, tokens) = match phase {
         Phase::Prefill => ("language.prefill", definition.prefill),
         Phase::Decode => ("language.decode", 1),
@@ -72,11 +97,7 @@ pub fn build(definition: &Language, weights: &Weights, phase: Phase) -> Result<G
         x = layers.b.node("last_token", Op::Gather { axis: 1 }, &[x, last])?;
     }
     let h = layers.norm("embedding_norm", x, l.hidden)?;
-    let (tensor, head) = match l.tied_embeddings {
-        true => ("lm_head.tied", weights.linear(FIRST_TENSOR, l.hidden, l.vocabulary)?),
-        false => ("lm_head.weight", weights.linear("lm_head.weight", l.hidden, l.vocabulary)?),
-    };
-    let head = layers.b.constant(tensor, head)?;
+    let head = layers.b.constant("lm_head.weight", head.permuted(&[1, 0]))?;
     let logits = layers.b.node("logits", Op::MatMul, &[h, head])?;
     let mut outputs = vec![logits];
     outputs.append(&mut layers.states);

@@ -43,11 +43,12 @@ pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Pr
     let vision = weights("vision", &definition.weights.vision, mobilenetv5::FIRST_TENSOR)?;
     let projector = weights("projector", &definition.weights.projector, projector::FIRST_TENSOR)?;
     let language = weights("language", &definition.weights.language, lfm2::FIRST_TENSOR)?;
+    let head = lfm2::head(&definition.language, &language, &definition.weights.head)?;
     let model = Model {
         vision: mobilenetv5::build(&definition.vision, &vision)?,
         projector: projector::build(definition, &projector)?,
-        prefill: lfm2::build(&definition.language, &language, lfm2::Phase::Prefill)?,
-        decode: lfm2::build(&definition.language, &language, lfm2::Phase::Decode)?,
+        prefill: lfm2::build(&definition.language, &language, &head, lfm2::Phase::Prefill)?,
+        decode: lfm2::build(&definition.language, &language, &head, lfm2::Phase::Decode)?,
         embeddings: lfm2::embeddings(&definition.language, &language)?,
     };
     let used = [vision.used(), projector.used(), language.used()].concat();

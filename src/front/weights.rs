@@ -42,6 +42,22 @@ impl<'a> Weights<'a> {
         Ok(self.get(name, &[output, input])?.permuted(&[1, 0]))
     }
 
+    /// The first of these tensors, by full name, that the checkpoint holds.
+    pub fn get_first<'n>(&self, names: &'n [String], shape: &[usize]) -> Result<Option<(&'n str, Constant)>> {
+        let Some(name) = names.iter().find(|name| self.checkpoint.tensors().contains_key(*name)) else {
+            return Ok(None);
+        };
+        let constant = self.checkpoint.tensor(name, shape)?;
+        self.used.borrow_mut().insert(name.clone());
+        Ok(Some((name, constant)))
+    }
+
+    /// The error that none of these tensors, by full name, is there.
+    pub fn missing(&self, names: &[String]) -> Error {
+        let message = format!("there is no tensor `{}`", names.join("` or `"));
+        Error::input(self.checkpoint.path().display(), message).help("`autoneural inspect` lists the tensors")
+    }
+
     /// Full names of the tensors asked for so far.
     pub fn used(&self) -> Vec<String> {
         self.used.borrow().iter().cloned().collect()

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::calibrate::{Recipe, Sample};
 use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::front::Definition;
@@ -48,7 +49,8 @@ impl Tokenizer {
         Ok(Tokenizer { inner, bos: tokens.bos, image: tokens.image, visual_tokens: definition.vision.tokens() })
     }
 
-    /// Tokens of a prompt: the beginning token, one placeholder per visual token if there is an image, the text.
+    /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has the
+    /// image token (by its text, say `<image>`), or before the text where it has none.
     pub fn prompt(&self, text: &str, with_image: bool) -> Result<Vec<u32>> {
         if text.len() > LONGEST_PROMPT {
             return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_PROMPT} are read", text.len())));
@@ -57,16 +59,34 @@ impl Tokenizer {
             .inner
             .encode(text, false)
             .map_err(|error| Error::input("prompt", format!("cannot be tokenized: {error}")))?;
-        if encoded.get_ids().contains(&self.image) {
-            return Err(
-                Error::input("prompt", "holds the image placeholder as text").help("name the image beside the prompt")
-            );
-        }
+        let text = encoded.get_ids();
+        let markers = text.iter().filter(|&&token| token == self.image).count();
+        let visual = || std::iter::repeat_n(self.image, self.visual_tokens);
         let mut tokens = vec![self.bos];
-        if with_image {
-            tokens.extend(std::iter::repeat_n(self.image, self.visual_tokens));
+        match (with_image, markers) {
+            (false, 0) => {}
+            (true, 0) => tokens.extend(visual()),
+            (true, 1) => {}
+            (false, _) => return Err(Error::input("prompt", "holds the image placeholder, but there is no image")),
+            (true, _) => return Err(Error::input("prompt", format!("holds the image placeholder {markers} times"))),
         }
-        tokens.extend(encoded.get_ids());
+        for &token in text {
+            if token == self.image { tokens.extend(visual()) } else { tokens.push(token) }
+        }
+        Ok(tokens)
+    }
+
+    /// Tokens of a sample's prompt, which fit into the context together with those that are decoded.
+    pub fn sample(&self, definition: &Definition, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
+        let tokens = self.prompt(&sample.prompt, sample.image.is_some());
+        let tokens = tokens.map_err(|error| error.within(&sample.place))?;
+        let (count, steps, context) = (tokens.len(), recipe.decode_steps, definition.language.context);
+        if count + steps > context {
+            let message = format!("has {count} tokens; with {steps} decoded ones they exceed the context of {context}");
+            return Err(Error::input("prompt", message)
+                .within(&sample.place)
+                .help("shorten the prompt or decode fewer tokens"));
+        }
         Ok(tokens)
     }
 }

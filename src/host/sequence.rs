@@ -88,8 +88,10 @@ impl<'a> Sequence<'a> {
             let encoding = self.codec.encoding(port)?;
             let tensor = match port.role {
                 Role::Embeddings => {
+                    // Rows that do not count repeat the last that does, so that calibration sees nothing unlike a token.
                     let mut values = embeds.to_vec();
-                    values.resize(tokens * l.hidden, 0.0);
+                    let last = &embeds[embeds.len() - l.hidden..];
+                    (count..tokens).for_each(|_| values.extend_from_slice(last));
                     Tensor::f32(shape, values).encode(encoding)?
                 }
                 Role::Rotary => {

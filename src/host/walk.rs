@@ -69,7 +69,10 @@ impl<'a, E: Engine> Walk<'a, E> {
         visit: &mut Visit,
     ) -> Result<()> {
         // What would stop the run late is looked at first.
-        let prompts = samples.iter().map(|sample| self.prompt(recipe, sample)).collect::<Result<Vec<_>>>()?;
+        let prompts = samples
+            .iter()
+            .map(|sample| self.tokenizer.sample(self.definition, recipe, sample))
+            .collect::<Result<Vec<_>>>()?;
         let images = samples.iter().filter(|sample| sample.image.is_some()).count();
         progress.start(stage, (images + samples.len()) as u64);
         let mut visual = Vec::with_capacity(samples.len());
@@ -94,20 +97,6 @@ impl<'a, E: Engine> Walk<'a, E> {
         }
         progress.finish();
         Ok(())
-    }
-
-    /// Tokens of a sample's prompt, which fit into the context together with those that are decoded.
-    fn prompt(&self, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
-        let tokens = self.tokenizer.prompt(&sample.prompt, sample.image.is_some());
-        let tokens = tokens.map_err(|error| error.within(&sample.place))?;
-        let (count, steps, context) = (tokens.len(), recipe.decode_steps, self.definition.language.context);
-        if count + steps > context {
-            let message = format!("has {count} tokens; with {steps} decoded ones they exceed the context of {context}");
-            return Err(Error::input("prompt", message)
-                .within(&sample.place)
-                .help("shorten the prompt or decode fewer tokens"));
-        }
-        Ok(tokens)
     }
 
     /// Embeddings of an image's visual tokens.

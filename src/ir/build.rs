@@ -42,17 +42,11 @@ impl Builder {
         Ok(id)
     }
 
-    /// Adds a constant, or finds it when one of this name is there already.
+    /// Adds a constant.
     pub fn constant(&mut self, name: impl Into<String>, constant: Constant) -> Result<ValueId> {
-        let name = name.into();
-        if let Some(&id) = self.names.get(&name) {
-            return match self.graph.value(id).constant() {
-                Some(known) if known.shape() == constant.shape() => Ok(id),
-                _ => Err(Error::internal(&self.graph.name, format!("`{name}` is named twice"))),
-            };
-        }
         let shape = constant.shape().clone();
-        self.add_value(Value { name, shape, element: ElementType::F32, origin: Origin::Constant(constant) })
+        let origin = Origin::Constant(constant);
+        self.add_value(Value { name: name.into(), shape, element: ElementType::F32, origin })
     }
 
     /// Adds a node with one output, which gets the node's name.

@@ -2,6 +2,9 @@
 
 use super::{ElementType, Op, Shape};
 
+/// Most outputs of one node.
+const MOST_PARTS: usize = 1024;
+
 /// Shapes and element types of an operator's outputs, or what is wrong with its inputs.
 pub fn infer(op: &Op, inputs: &[(&Shape, ElementType)]) -> Result<Vec<(Shape, ElementType)>, String> {
     let arity = |wanted: std::ops::RangeInclusive<usize>| {
@@ -88,7 +91,7 @@ pub fn infer(op: &Op, inputs: &[(&Shape, ElementType)]) -> Result<Vec<(Shape, El
         Op::Split { axis, parts } => {
             arity(1..=1)?;
             let size = axis_size(inputs[0].0, *axis)?;
-            if *parts == 0 || size % parts != 0 {
+            if *parts == 0 || *parts > MOST_PARTS || size % parts != 0 {
                 return Err(format!("an axis of {size} cannot be split into {parts} equal parts"));
             }
             let mut shape = inputs[0].0.clone();

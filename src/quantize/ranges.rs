@@ -6,6 +6,7 @@ use super::ties::Ties;
 use super::{Encoding, IntegerType};
 use crate::calibrate::{Recipe, StatisticsTable};
 use crate::error::{Error, Result};
+use crate::front::MASKED;
 use crate::ir::{Op, ValueId};
 use crate::partition::{Component, Partition, Role};
 use crate::target::Target;
@@ -18,6 +19,8 @@ const MASK_MARGIN: f32 = 24.0;
 struct Class {
     /// Range known without calibration.
     fixed: Option<[f32; 2]>,
+    /// Range of masked scores: what was seen reaches down to the mask and would waste the integers on it.
+    masked: Option<[f32; 2]>,
     /// Range that was seen.
     seen: Option<[f32; 2]>,
     /// Set by the recipe for one of its values; what the component says otherwise.
@@ -89,13 +92,21 @@ pub fn encodings(
     for (made, scores) in masked {
         let range = classes.get(&scores).and_then(|class| class.seen);
         if let (Some([low, high]), Some(class)) = (range, classes.get_mut(&made)) {
-            class.fixed = Some([low.min(0.0) - MASK_MARGIN, high]);
+            if high - low + MASK_MARGIN > -MASKED {
+                let message = format!("the scores span {low}..{high}; a mask of {MASKED} does not hide tokens in it");
+                return Err(Error::input(format!("language: {}", class.name), message).help("check the weights"));
+            }
+            class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
         }
     }
     let mut made = BTreeMap::new();
     for (number, class) in classes {
         let component = class.component.expect("set with the first value");
-        let Some([low, high]) = class.fixed.or(class.seen) else {
+        let mut range = class.fixed;
+        if let Some(seen) = class.seen {
+            widen(&mut range, seen);
+        }
+        let Some([low, high]) = class.masked.or(range) else {
             let place = format!("{}: {}", component.name(), class.name);
             return Err(Error::input(place, "was not seen during calibration")
                 .help("calibrate again; the statistics belong to another graph"));

@@ -33,11 +33,12 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             let depthwise = *groups > 1 && *groups == place.weight_shape[0];
             let integer = if depthwise { recipe.depthwise.unwrap_or(IntegerType::Int8) } else { recipe.weights };
             accept(place, integer)?;
-            let mut magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, 0);
+            let axis = place.operator.per_channel.then_some(0);
+            let mut magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
             if let (Some(bias), Some(data)) = (place.bias, place.data) {
                 leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, integer);
             }
-            Ok(Encoding::symmetric(integer, &magnitudes, Some(0)))
+            Ok(Encoding::symmetric(integer, &magnitudes, axis))
         }
         (Op::Conv { .. }, 2) => {
             let (Some(data), Some(weights)) = (place.data, weights) else {
@@ -45,15 +46,18 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             };
             let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
             let zero_point = vec![0; scale.len()];
-            Ok(Encoding { integer: IntegerType::Int32, scale, zero_point, axis: Some(0) })
+            let Some(integer) = place.operator.bias else {
+                return Err(Error::input(&node.name, format!("the target takes no bias of {}", node.op.name())));
+            };
+            Ok(Encoding { integer, scale, zero_point, axis: weights.axis })
         }
         (Op::MatMul, 1) => {
             let head = node.name == "logits";
             let integer = if head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights };
             accept(place, integer)?;
-            let axis = place.weight_shape.len() - 1;
+            let axis = place.operator.per_channel.then_some(place.weight_shape.len() - 1);
             let magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
-            Ok(Encoding::symmetric(integer, &magnitudes, Some(axis)))
+            Ok(Encoding::symmetric(integer, &magnitudes, axis))
         }
         (Op::RmsNorm { .. } | Op::Add | Op::Mul, _) => {
             let integer = *place.operator.weights.first().ok_or_else(|| {
@@ -77,8 +81,9 @@ fn accept(place: &Place, integer: IntegerType) -> Result<()> {
     Err(Error::input(&place.node.name, message).help("change the recipe"))
 }
 
-/// Largest magnitude per index of an axis.
-fn magnitudes(values: &[f32], shape: &[usize], axis: usize) -> Vec<f32> {
+/// Largest magnitude per index of an axis, or of all.
+fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> {
+    let Some(axis) = axis else { return vec![values.iter().fold(0.0, |most, value| value.abs().max(most))] };
     let inner: usize = shape[axis + 1..].iter().product();
     let mut made = vec![0f32; shape[axis]];
     for (position, value) in values.iter().enumerate() {
@@ -92,7 +97,10 @@ fn magnitudes(values: &[f32], shape: &[usize], axis: usize) -> Vec<f32> {
 /// that scale so small that the bias overflows.
 fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, integer: IntegerType) {
     let most = integer.limits().1 as f64;
-    for (magnitude, bias) in magnitudes.iter_mut().zip(bias) {
+    for (channel, bias) in bias.iter().enumerate() {
+        // One scale for all channels has to leave room for every bias.
+        let at = channel.min(magnitudes.len() - 1);
+        let magnitude = &mut magnitudes[at];
         let least = f64::from(bias.abs()) / f64::from(data.scale[0]) / f64::from(1u32 << 30) * most;
         *magnitude = magnitude.max(least as f32);
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::back::bundle::{Bundle, StageRecord, round};
 use crate::back::qnn::Runtime;
+use crate::calibrate::Recipe;
 use crate::error::{Error, IoContext, Result};
 use crate::partition::Partition;
 use crate::verify::{OutputComparison, Sqnr};
@@ -26,10 +27,38 @@ pub struct Report {
     pub model: String,
     /// Name of the target.
     pub target: String,
+    /// What the figures were made with.
+    pub samples: SamplesReport,
     /// One entry per partition.
     pub partitions: Vec<PartitionReport>,
+    /// What was demanded of the figures.
+    pub demands: Demands,
+    /// Outputs that fall short of the demands; empty when all is well.
+    pub failures: Vec<String>,
+    /// What was not run, for want of the vendor toolkit or of context binaries.
+    pub left_out: Vec<String>,
     /// Stages with the time they took.
     pub stages: Vec<StageRecord>,
+}
+
+/// The samples behind the figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SamplesReport {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Number of verification samples.
+    pub samples: usize,
+    /// Tokens decoded after each prompt at most. They are the float reference's, and so is the state that each step gets.
+    pub decode_steps: usize,
+}
+
+/// When figures are good enough.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Demands {
+    /// Simulation and NPU may differ by this much.
+    pub max_difference_db: f64,
+    /// Every output must reach this, on the NPU where it ran.
+    pub min_sqnr_db: Option<f64>,
 }
 
 /// What was found of one partition.
@@ -73,7 +102,14 @@ pub struct Columns {
 
 impl Report {
     /// The report of a bundle's comparisons, one list per partition.
-    pub fn new(bundle: &Bundle, partitions: &[Partition], comparisons: &[Vec<OutputComparison>]) -> Result<Self> {
+    pub fn new(
+        bundle: &Bundle,
+        partitions: &[Partition],
+        comparisons: &[Vec<OutputComparison>],
+        recipe: &Recipe,
+        demands: Demands,
+        left_out: Vec<String>,
+    ) -> Result<Self> {
         let mut made = Vec::new();
         for (partition, outputs) in partitions.iter().zip(comparisons) {
             let context = bundle.context_model(partition);
@@ -94,13 +130,24 @@ impl Report {
                 outputs: outputs.iter().map(OutputReport::new).collect(),
             });
         }
-        Ok(Report {
+        let samples = SamplesReport {
+            recipe: recipe.name.clone(),
+            samples: recipe.verification.len(),
+            decode_steps: recipe.decode_steps,
+        };
+        let mut report = Report {
             schema: SCHEMA,
             model: bundle.manifest.model.clone(),
             target: bundle.manifest.target.clone(),
+            samples,
             partitions: made,
+            demands,
+            failures: vec![],
+            left_out,
             stages: bundle.manifest.stages.clone(),
-        })
+        };
+        report.failures = report.failures();
+        Ok(report)
     }
 
     /// Writes the report.
@@ -110,19 +157,25 @@ impl Report {
         std::fs::write(path, text).at(path)
     }
 
-    /// Outputs on which simulation and NPU differ by more than `most_db`, as "partition: output (simulated, npu)".
-    pub fn differences(&self, most_db: f64) -> Vec<String> {
+    /// Outputs that fall short of the demands, one line each.
+    fn failures(&self) -> Vec<String> {
         let mut found = Vec::new();
-        for partition in &self.partitions {
-            for output in &partition.outputs {
-                if let (Some(simulated), Some(npu)) = (output.sqnr_db.simulated, output.sqnr_db.npu)
-                    && (simulated - npu).abs() > most_db
-                {
-                    found.push(format!(
-                        "{}: {} (simulated {simulated:.1} dB, NPU {npu:.1} dB)",
-                        partition.name, output.name
-                    ));
-                }
+        let outputs = self.partitions.iter().flat_map(|p| p.outputs.iter().map(move |output| (&p.name, output)));
+        for (partition, output) in outputs {
+            let place = format!("{partition}: {}", output.name);
+            let Columns { simulated, npu } = output.sqnr_db;
+            if let (Some(simulated), Some(npu)) = (simulated, npu)
+                && (simulated - npu).abs() > self.demands.max_difference_db
+            {
+                let most = self.demands.max_difference_db;
+                found.push(format!(
+                    "{place}: simulation ({simulated:.1} dB) and NPU ({npu:.1} dB) differ by more than {most} dB"
+                ));
+            }
+            if let (Some(least), Some(figure)) = (self.demands.min_sqnr_db, npu.or(simulated))
+                && figure < least
+            {
+                found.push(format!("{place}: {figure:.1} dB is less than {least} dB"));
             }
         }
         found

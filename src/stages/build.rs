@@ -1,16 +1,12 @@
 //! Build: quantized models become context binaries.
 
-use super::Outcome;
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::Runtime;
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// Runs the stage; without the NPU compiler it is left out.
-pub fn build(bundle: &mut Bundle, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Outcome> {
-    let Some(runtime) = runtime.filter(|runtime| runtime.has_npu()) else {
-        return Ok(Outcome::LeftOut("context binaries".into()));
-    };
+/// Runs the stage with a runtime that has the NPU compiler.
+pub fn build(bundle: &mut Bundle, runtime: &Runtime, progress: &dyn Progress) -> Result<()> {
     bundle.stage(Stage::Build, |bundle, folder| {
         let (partitions, target) = (bundle.partitions()?, bundle.target()?);
         progress.start("build", partitions.len() as u64);
@@ -22,6 +18,5 @@ pub fn build(bundle: &mut Bundle, runtime: Option<&Runtime>, progress: &dyn Prog
         }
         progress.finish();
         Ok(())
-    })?;
-    Ok(Outcome::Done)
+    })
 }

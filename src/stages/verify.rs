@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::Outcome;
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::Runtime;
 use crate::calibrate::Recipe;
@@ -11,7 +10,7 @@ use crate::error::Result;
 use crate::host::Walk;
 use crate::partition::Partition;
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{Demands, Report};
 use crate::verify::Engines;
 
 /// Runs the stage. Columns whose engine is missing stay empty.
@@ -19,16 +18,17 @@ pub fn verify(
     bundle: &mut Bundle,
     recipe_path: &Path,
     runtime: Option<&Runtime>,
+    demands: Demands,
     progress: &dyn Progress,
-) -> Result<(Report, Outcome)> {
+) -> Result<Report> {
     let recipe = Recipe::read(recipe_path)?;
     let built = bundle.manifest.has(Stage::Build.name());
     let mut left_out = Vec::new();
     if runtime.is_none() {
-        left_out.push("the simulation");
+        left_out.push("simulation".to_string());
     }
     if !built || !runtime.is_some_and(Runtime::has_npu) {
-        left_out.push("the NPU");
+        left_out.push("NPU".to_string());
     }
     let mut report = bundle.stage(Stage::Verify, |bundle, path| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
@@ -43,13 +43,12 @@ pub fn verify(
             Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
         };
         let comparisons = crate::verify::verify(&partitions, &tables, &mut walk, &mut engines, &recipe, progress)?;
-        let report = Report::new(bundle, &partitions, &comparisons)?;
+        let report = Report::new(bundle, &partitions, &comparisons, &recipe, demands, left_out)?;
         report.write(path)?;
         Ok(report)
     })?;
     // The report is written inside its own stage, so the time of that stage is added now.
     report.stages.clone_from(&bundle.manifest.stages);
     report.write(&bundle.path(crate::back::bundle::REPORT))?;
-    let outcome = if left_out.is_empty() { Outcome::Done } else { Outcome::LeftOut(left_out.join(" and ")) };
-    Ok((report, outcome))
+    Ok(report)
 }

@@ -8,21 +8,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::calibrate::Recipe;
-use crate::engine::{Data, Engine, OrtSession, Reference, Tensor};
-use crate::error::Result;
+use crate::engine::{Engine, OrtSession, Reference, Tensor};
+use crate::error::{Error, Result};
 use crate::host::{Step, Walk};
 use crate::partition::{Component, Partition, Role};
 use crate::progress::Progress;
 use crate::quantize::Table;
-
-/// What can be compared with the float reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
-    /// The emitted QDQ model on ONNX Runtime's CPU provider.
-    Simulated,
-    /// The emitted context binary.
-    Npu,
-}
 
 /// A partition's quantized engines; a missing one leaves its column empty.
 #[derive(Default)]
@@ -53,7 +44,7 @@ pub type LoadEngines<'a> = dyn FnMut(&Partition) -> Result<Engines> + 'a;
 /// reference's own inputs, encoded as the contract says, so that an error stays with the partition that makes it.
 ///
 /// # Errors
-/// A sample that cannot be read, an engine that fails.
+/// A sample that cannot be read, an engine that fails, a partition that no sample reaches.
 pub fn verify(
     partitions: &[Partition],
     tables: &[Table],
@@ -68,6 +59,7 @@ pub fn verify(
             p.outputs.iter().map(|port| OutputComparison { name: port.name.clone(), ..Default::default() }).collect()
         })
         .collect();
+    let mut ran = vec![false; partitions.len()];
     let mut loaded: BTreeMap<usize, Engines> = BTreeMap::new();
     walk.samples("verify", recipe, &recipe.verification, progress, &mut |step| {
         let (at, partition) = (step.partition, &partitions[step.partition]);
@@ -79,9 +71,15 @@ pub fn verify(
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => free.insert(load(partition)?),
         };
-        compare(partition, &tables[at], engines, &step, &mut comparisons[at])
+        compare(partition, &tables[at], engines, &step, &mut comparisons[at])?;
+        ran[at] = true;
+        Ok(())
     })?;
-    Ok(comparisons)
+    match ran.iter().position(|ran| !ran) {
+        Some(at) => Err(Error::input(&partitions[at].name, "was never run by the verification samples")
+            .help("give the recipe samples that reach it: images, prompts of more than one token, decode steps")),
+        None => Ok(comparisons),
+    }
 }
 
 fn compare(
@@ -103,34 +101,31 @@ fn compare(
     };
     let (simulated, npu) = (run(engines.simulated.as_mut())?, run(engines.npu.as_mut())?);
     for (index, (port, comparison)) in partition.outputs.iter().zip(comparisons).enumerate() {
-        let counted = |tensors: &[Tensor]| -> Result<Vec<f32>> {
-            let tensor = tensors[index].decode(encoding(port));
-            Ok(without_padding(port.role, &tensor, step.tokens))
-        };
+        let counted =
+            |tensors: &[Tensor]| without_padding(port.role, &tensors[index].decode(encoding(port)), step.tokens);
         let reference = counted(step.outputs)?;
         let simulated = simulated.as_deref().map(counted).transpose()?;
         let npu = npu.as_deref().map(counted).transpose()?;
-        let mut add =
-            |slot: fn(&mut OutputComparison) -> &mut Option<Sqnr>, a: &Option<Vec<f32>>, b: &Option<Vec<f32>>| {
-                if let (Some(a), Some(b)) = (a, b) {
-                    slot(comparison).get_or_insert_default().add(a, b);
-                }
+        let add =
+            |slot: &mut Option<Sqnr>, reference: &Option<Vec<f32>>, test: &Option<Vec<f32>>| match (reference, test) {
+                (Some(reference), Some(test)) => slot.get_or_insert_default().add(reference, test),
+                _ => Ok(()),
             };
+        add(&mut comparison.npu_to_simulated, &simulated, &npu)?;
         let reference = Some(reference);
-        add(|c| &mut c.simulated, &reference, &simulated);
-        add(|c| &mut c.npu, &reference, &npu);
-        add(|c| &mut c.npu_to_simulated, &simulated, &npu);
+        add(&mut comparison.simulated, &reference, &simulated)?;
+        add(&mut comparison.npu, &reference, &npu)?;
     }
     Ok(())
 }
 
 /// Keys and values of tokens that count.
-fn without_padding(role: Role, tensor: &Tensor, tokens: usize) -> Vec<f32> {
-    let Data::F32(values) = &tensor.data else { return vec![] };
+fn without_padding(role: Role, tensor: &Tensor, tokens: usize) -> Result<Vec<f32>> {
+    let values = tensor.as_f32()?;
     let (run, kept) = match role {
         Role::Keys => (tensor.shape[3], tokens),
         Role::Values => (tensor.shape[2] * tensor.shape[3], tokens * tensor.shape[3]),
-        _ => return values.clone(),
+        _ => return Ok(values.to_vec()),
     };
-    values.chunks_exact(run).flat_map(|row| &row[..kept]).copied().collect()
+    Ok(values.chunks_exact(run).flat_map(|row| &row[..kept]).copied().collect())
 }

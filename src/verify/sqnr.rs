@@ -1,10 +1,13 @@
 //! Signal to quantization noise ratio.
 
+use crate::error::{Error, Result};
+
 /// Sums over all elements of all samples, from which the ratio is taken at the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sqnr {
     signal: f64,
     noise: f64,
+    count: u64,
     non_finite: u64,
 }
 
@@ -15,8 +18,15 @@ const LOWEST_DB: f64 = -200.0;
 
 impl Sqnr {
     /// Adds one pair of tensors.
-    pub fn add(&mut self, reference: &[f32], test: &[f32]) {
-        debug_assert_eq!(reference.len(), test.len());
+    ///
+    /// # Errors
+    /// The two have different numbers of elements: they are not the same output.
+    pub fn add(&mut self, reference: &[f32], test: &[f32]) -> Result<()> {
+        if reference.len() != test.len() {
+            let message = format!("{} elements are compared with {}", test.len(), reference.len());
+            return Err(Error::internal("SQNR", message));
+        }
+        self.count += reference.len() as u64;
         for (&reference, &test) in reference.iter().zip(test) {
             let (r, t) = (f64::from(reference), f64::from(test));
             if r.is_finite() && t.is_finite() {
@@ -26,6 +36,12 @@ impl Sqnr {
                 self.non_finite += 1;
             }
         }
+        Ok(())
+    }
+
+    /// Number of elements compared.
+    pub fn count(&self) -> u64 {
+        self.count
     }
 
     /// `10 * log10(sum(ref^2) / sum((ref - test)^2))` in dB, within -200..=200; -200 if any element was not finite.
@@ -46,10 +62,13 @@ impl Sqnr {
     }
 
     /// The ratio of one pair of tensors, in dB.
-    pub fn of(reference: &[f32], test: &[f32]) -> f64 {
+    ///
+    /// # Errors
+    /// As for [`Sqnr::add`].
+    pub fn of(reference: &[f32], test: &[f32]) -> Result<f64> {
         let mut made = Sqnr::default();
-        made.add(reference, test);
-        made.db()
+        made.add(reference, test)?;
+        Ok(made.db())
     }
 }
 
@@ -59,17 +78,22 @@ mod tests {
 
     #[test]
     fn a_tenth_of_the_signal_as_noise_is_twenty_db() {
-        assert!((Sqnr::of(&[10.0, -10.0], &[11.0, -11.0]) - 20.0).abs() < 1e-9);
+        assert!((Sqnr::of(&[10.0, -10.0], &[11.0, -11.0]).unwrap() - 20.0).abs() < 1e-9);
         let mut sum = Sqnr::default();
-        sum.add(&[10.0, -10.0], &[11.0, -11.0]);
+        sum.add(&[10.0, -10.0], &[11.0, -11.0]).unwrap();
         assert!((sum.rms_error_percent() - 10.0).abs() < 1e-9);
     }
 
     #[test]
     fn equal_dead_and_broken_results_have_finite_ratios() {
-        assert_eq!(Sqnr::of(&[1.0], &[1.0]), 200.0);
-        assert_eq!(Sqnr::of(&[0.0], &[1.0]), -200.0);
-        assert_eq!(Sqnr::of(&[1.0], &[f32::NAN]), -200.0);
-        assert!(Sqnr::of(&[1.0, 2.0], &[0.0, 0.0]).abs() < 1e-9);
+        assert_eq!(Sqnr::of(&[1.0], &[1.0]).unwrap(), 200.0);
+        assert_eq!(Sqnr::of(&[0.0], &[1.0]).unwrap(), -200.0);
+        assert_eq!(Sqnr::of(&[1.0], &[f32::NAN]).unwrap(), -200.0);
+        assert!(Sqnr::of(&[1.0, 2.0], &[0.0, 0.0]).unwrap().abs() < 1e-9);
+    }
+
+    #[test]
+    fn tensors_of_different_sizes_are_not_compared() {
+        assert!(Sqnr::of(&[1.0, 2.0], &[1.0]).is_err());
     }
 }

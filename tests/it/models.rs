@@ -1,10 +1,11 @@
 //! Other definitions through the same builder: other image sizes on the NPU, the full model's graphs.
 
+use autoneural::back::bundle::Bundle;
 use autoneural::front::Definition;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{GRAPH, RECIPE, WEIGHTS, root, succeed, toolkit};
+use crate::common::{GRAPH, RECIPE, WEIGHTS, autoneural, root, stderr, succeed, toolkit};
 
 /// 160 pixels end in a bilinear resize instead of a pool, 96 pixels in one that enlarges nothing but pools 6x6 to 4x4.
 #[test]
@@ -37,4 +38,56 @@ fn the_full_definition_has_the_dimensions_of_the_full_model() {
     // timm's mobilenetv5_300m_enc has as many blocks a stage.
     assert_eq!(blocks, [3, 5, 37, 39]);
     assert_eq!((definition.language.layers.len(), definition.language.context), (16, 4096));
+}
+
+/// A head that the checkpoint holds beside tied embeddings must be the same; one that is not tied is used.
+#[test]
+fn a_head_of_its_own_is_never_dropped_in_silence() {
+    use safetensors::tensor::{Dtype, TensorView};
+    let folder = TempDir::new().unwrap();
+    let weights = folder.path().join("weights");
+    std::fs::create_dir(&weights).unwrap();
+    for name in ["model.safetensors", "tokenizer.json"] {
+        std::fs::copy(root(WEIGHTS).join(name), weights.join(name)).unwrap();
+    }
+    let write_head = |value: f32| {
+        let bytes: Vec<u8> = (0..512 * 128).flat_map(|_| value.to_le_bytes()).collect();
+        let view = TensorView::new(Dtype::F32, vec![512, 128], &bytes).unwrap();
+        let file = safetensors::serialize([("lm_head.weight", view)], None).unwrap();
+        std::fs::write(weights.join("head.safetensors"), file).unwrap();
+    };
+    write_head(0.5);
+    let out = folder.path().join("out");
+    let (weights_text, out_text) = (weights.to_str().unwrap(), out.to_str().unwrap());
+    let output =
+        autoneural(&["export", GRAPH, "--weights", weights_text, "--target", "sa8295p", "--out", out_text, "-q"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = stderr(&output);
+    assert!(said.contains("`lm_head.weight`") && said.contains("tied_embeddings = false"), "{said}");
+
+    let graph = folder.path().join("graph.toml");
+    let text = std::fs::read_to_string(root(GRAPH)).unwrap();
+    std::fs::write(&graph, text.replace("tied_embeddings = true", "tied_embeddings = false")).unwrap();
+    let graph = graph.to_str().unwrap();
+    succeed(&["export", graph, "--weights", weights_text, "--target", "sa8295p", "--out", out_text, "-q"]);
+    let bundle = Bundle::look(&out).unwrap();
+    let decode = &bundle.partitions().unwrap()[3].graph;
+    let head = decode.value(decode.find("lm_head.weight").unwrap());
+    assert!(head.constant().unwrap().to_f32().iter().all(|&value| value == 0.5));
+
+    std::fs::remove_file(weights.join("head.safetensors")).unwrap();
+    let output = autoneural(&[
+        "export",
+        graph,
+        "--weights",
+        weights_text,
+        "--target",
+        "sa8295p",
+        "--out",
+        out_text,
+        "-q",
+        "--force",
+    ]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("there is no tensor `lm_head.weight`"), "{}", stderr(&output));
 }

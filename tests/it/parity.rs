@@ -25,7 +25,7 @@ struct Model {
 
 impl Model {
     fn open(folder: &Path) -> Self {
-        let bundle = Bundle::open(folder).unwrap();
+        let bundle = Bundle::look(folder).unwrap();
         let partitions = bundle.partitions().unwrap();
         let engines = partitions.iter().map(|p| Reference::load(p, &bundle.float_model(p)).unwrap()).collect();
         Model { definition: bundle.definition().unwrap(), partitions, engines }
@@ -57,7 +57,7 @@ const DECODE: usize = 3;
 
 fn assert_parity(what: &str, golden: &[f32], made: &[f32], least_db: f64) {
     assert_eq!(golden.len(), made.len(), "{what}");
-    let db = Sqnr::of(golden, made);
+    let db = Sqnr::of(golden, made).unwrap();
     println!("float parity {what}: {db:.1} dB");
     assert!(db >= least_db, "{what}: {db:.1} dB, {least_db} dB are promised");
 }
@@ -170,7 +170,7 @@ fn chained_decode_steps_equal_prefill_of_the_same_tokens() {
 #[test]
 fn float_models_on_onnx_runtime_equal_tract() {
     let golden = Golden::open();
-    let bundle = Bundle::open(demo_bundle()).unwrap();
+    let bundle = Bundle::look(demo_bundle()).unwrap();
     let mut model = Model::open(demo_bundle());
     let definition = model.definition.clone();
     let embeds = golden.get("embeds");

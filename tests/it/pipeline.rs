@@ -178,13 +178,14 @@ fn without_the_toolkit_everything_else_is_done_and_the_rest_is_named() {
     let output = autoneural(&compile_args(out.to_str().unwrap(), &["--toolkit", empty]));
     assert!(output.status.success(), "{}", stderr(&output));
     let said = stderr(&output);
-    for part in ["left out: context binaries, the simulation and the NPU", "onnxruntime-qnn 2.7.0", "make toolkit"] {
+    for part in ["left out: simulation and NPU", "onnxruntime-qnn 2.7.0", "make toolkit"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(out.join("qdq/vision.onnx").is_file() && !out.join("context").exists());
     let report = json(&out.join("report.json"));
     assert!(report["partitions"][0]["outputs"][0]["sqnr_db"]["npu"].is_null());
     assert!(report["partitions"][0]["npu_nodes"].is_null());
+    assert_eq!(report["left_out"], serde_json::json!(["simulation", "NPU"]));
     let (whole, part) = (files(demo_bundle()), files(&out));
     for name in whole.keys().filter(|name| name.starts_with("qdq/") || name.starts_with("encodings/")) {
         assert!(whole[name] == part[name], "{name} differs");
@@ -198,6 +199,43 @@ fn without_the_toolkit_everything_else_is_done_and_the_rest_is_named() {
 }
 
 #[test]
+fn verification_that_requires_the_npu_fails_on_a_bundle_without_context_binaries() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let out = out.to_str().unwrap();
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    succeed(&compile_args(out, &["--toolkit", empty.to_str().unwrap(), "-q"]));
+    let toolkit = toolkit();
+    let toolkit = toolkit.to_str().unwrap();
+    let output = autoneural(&["verify", out, "--calibration", RECIPE, "--require-npu", "--toolkit", toolkit]);
+    assert_eq!(output.status.code(), Some(5));
+    let said = stderr(&output);
+    assert!(said.contains("not verified: NPU") && said.contains("run `autoneural build`"), "{said}");
+}
+
+#[test]
+fn a_damaged_weight_is_found_before_it_is_compiled() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let (out_text, toolkit) = (out.to_str().unwrap(), toolkit());
+    succeed(&compile_args(out_text, &["--toolkit", empty.to_str().unwrap(), "-q"]));
+    let data = out.join("qdq/projector.data");
+    let mut bytes = std::fs::read(&data).unwrap();
+    bytes[1000] ^= 0x40;
+    std::fs::write(&data, bytes).unwrap();
+    let output = autoneural(&["build", out_text, "--toolkit", toolkit.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        stderr(&output).contains("qdq/projector.data") && stderr(&output).contains("SHA-256"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn a_difference_between_simulation_and_npu_fails_the_command_and_names_the_partition() {
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("out");
@@ -206,8 +244,20 @@ fn a_difference_between_simulation_and_npu_fails_the_command_and_names_the_parti
     let output = autoneural(&compile_args(out.to_str().unwrap(), &more));
     assert_eq!(output.status.code(), Some(6));
     let said = stderr(&output);
-    assert!(said.contains("vision: features (simulated ") && said.contains("0.0001 dB"), "{said}");
-    assert!(out.join("report.json").is_file(), "the bundle is complete, only the verdict is bad");
+    assert!(said.contains("vision: features: simulation (") && said.contains("0.0001 dB"), "{said}");
+    let report = json(&out.join("report.json"));
+    assert_eq!(report["demands"]["max_difference_db"], 0.0001);
+    let failures = report["failures"].as_array().unwrap();
+    assert!(failures.iter().any(|line| line.as_str().unwrap().starts_with("vision: features")), "{failures:?}");
+
+    // A floor under the figures: 25 dB is too much for four bits of random weights, and not for eight.
+    let more = ["--toolkit", toolkit.to_str().unwrap(), "--min-sqnr", "25", "-q"];
+    let mut args = vec!["verify", out.to_str().unwrap(), "--calibration", RECIPE];
+    args.extend(more);
+    let output = autoneural(&args);
+    assert_eq!(output.status.code(), Some(6));
+    let said = stderr(&output);
+    assert!(said.contains("language.decode: logits: ") && !said.contains("vision: "), "{said}");
 }
 
 #[test]

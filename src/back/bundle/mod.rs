@@ -19,6 +19,8 @@ use crate::quantize::{Encoding, Table};
 use crate::target::Target;
 
 const MANIFEST: &str = "manifest.json";
+/// Largest JSON file of a bundle that is read; those of a model of 1.5 billion parameters have some megabytes.
+pub const LARGEST_JSON: u64 = 256 << 20;
 /// The report's file name.
 pub const REPORT: &str = "report.json";
 
@@ -99,16 +101,39 @@ impl Bundle {
         };
         let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).at(parent)?;
+        sweep(parent, &format!(".{}.partial-", name.to_string_lossy()));
         let root = new_folder(parent, &format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()))?;
         Ok(Bundle { root, manifest: Manifest::default(), destination: Some(out.to_path_buf()) })
     }
 
-    /// Opens a whole bundle.
+    /// Opens a whole bundle to work on it: every file is the one that was written, by its SHA-256.
     ///
     /// # Errors
-    /// No manifest, one of another schema, a file that is missing or has another size than the manifest says, a model that
-    /// is not the one that was written.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// As for [`Bundle::look`], and a file that is not the one that was written.
+    pub fn open(path: &Path, progress: &dyn Progress) -> Result<Self> {
+        let bundle = Self::look(path)?;
+        progress.start("check files", bundle.manifest.files.len() as u64);
+        for file in &bundle.manifest.files {
+            progress.begin(&file.path);
+            let on_disk = path.join(&file.path);
+            if manifest::hash(&on_disk)? != file.sha256 {
+                return Err(Error::input(
+                    on_disk.display(),
+                    "is not the file that was written: its SHA-256 is another",
+                )
+                .help("the bundle is damaged; make it again"));
+            }
+            progress.tick(&file.path);
+        }
+        progress.finish();
+        Ok(bundle)
+    }
+
+    /// Opens a whole bundle to look at it.
+    ///
+    /// # Errors
+    /// No manifest, one of another schema, a file that is missing or has another size than the manifest says.
+    pub fn look(path: &Path) -> Result<Self> {
         let place = path.join(MANIFEST);
         if !place.is_file() {
             return Err(Error::input(path.display(), "is no bundle (it has no manifest.json)")
@@ -124,14 +149,6 @@ impl Bundle {
                     None => "is missing, the manifest lists it".to_string(),
                 };
                 return Err(Error::input(on_disk.display(), message).help("the bundle is damaged; make it again"));
-            }
-            // Models are small beside their data, and engines say little of what is wrong with one.
-            if file.path.ends_with(".onnx") && manifest::hash(&on_disk)? != file.sha256 {
-                return Err(Error::input(
-                    on_disk.display(),
-                    "is not the model that was written: its SHA-256 is another",
-                )
-                .help("the bundle is damaged; make it again"));
             }
         }
         Ok(Bundle { root: path.to_path_buf(), manifest, destination: None })
@@ -182,7 +199,11 @@ impl Bundle {
             // What another run left when it was killed; the bundle at the destination is newer.
             remove(&old)?;
             std::fs::rename(&destination, &old).at(&destination)?;
-            std::fs::rename(&self.root, &destination).at(&destination)?;
+            let moved = std::fs::rename(&self.root, &destination).at(&destination);
+            if moved.is_err() {
+                std::fs::rename(&old, &destination).at(&destination)?;
+            }
+            moved?;
             self.destination = None;
             remove(&old)?;
         } else {
@@ -236,7 +257,7 @@ impl Bundle {
     /// The statistics.
     pub fn statistics(&self) -> Result<StatisticsTable> {
         let path = self.path("calibration/statistics.json");
-        let bytes = std::fs::read(&path).at(&path)?;
+        let bytes = crate::text::read_at_most(&path, LARGEST_JSON)?;
         serde_json::from_slice(&bytes)
             .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
     }
@@ -279,6 +300,17 @@ impl Drop for Bundle {
 /// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
 pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     partition_json::write(partition, places, folder)
+}
+
+/// Removes what runs that were killed left of this bundle; a folder whose process still lives is let be.
+fn sweep(parent: &Path, start: &str) {
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(start).map(|rest| rest.split(['-', '.']).next().unwrap_or(rest));
+        if process.is_some_and(|id| id.parse::<u32>().is_ok() && !Path::new("/proc").join(id).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// Creates a folder of this name, or, where a run that was killed left one, of this name and a number.

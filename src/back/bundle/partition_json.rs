@@ -106,7 +106,7 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 }
 
 fn read_graph(folder: &Path, path: &Path, name: &str) -> Result<Partition> {
-    let bytes = std::fs::read(path).at(path)?;
+    let bytes = crate::text::read_at_most(path, super::LARGEST_JSON)?;
     let stored: Stored = serde_json::from_slice(&bytes)
         .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tract_onnx::pb::GraphProto;
 
-use super::proto::{DataType, model, tensor, value_info, write};
+use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::error::Result;
 use crate::ir::{ElementType, ValueId};
@@ -40,8 +40,10 @@ pub fn emit_float(
         if let Some(constant) = value.constant() {
             let bytes: Vec<u8> = constant.to_f32().iter().flat_map(|v| v.to_le_bytes()).collect();
             // Every constant goes to the data file, small ones too: later stages read it from there.
-            places.insert(value.name.clone(), data.append(&bytes)?);
-            made.initializer.push(tensor(&value.name, DataType::FLOAT, &value.shape, bytes, data)?);
+            let offset = data.append(&bytes)?;
+            places.insert(value.name.clone(), offset);
+            let tensor = stored_tensor(&value.name, DataType::FLOAT, &value.shape, offset, bytes.len(), data);
+            made.initializer.push(tensor);
         }
     }
     for node in graph.nodes() {

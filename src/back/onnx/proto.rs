@@ -61,15 +61,37 @@ pub fn tensor(
         made.raw_data = bytes;
         return Ok(made);
     }
-    let offset = data.append(&bytes)?;
+    place_outside(&mut made, data.append(&bytes)?, bytes.len(), data);
+    Ok(made)
+}
+
+/// A tensor that stands in the data file already.
+pub fn stored_tensor(
+    name: &str,
+    kind: DataType,
+    shape: &[usize],
+    offset: u64,
+    bytes: usize,
+    data: &DataWriter,
+) -> TensorProto {
+    let mut made = TensorProto {
+        name: name.to_string(),
+        data_type: kind.0,
+        dims: shape.iter().map(|&size| size as i64).collect(),
+        ..TensorProto::default()
+    };
+    place_outside(&mut made, offset, bytes, data);
+    made
+}
+
+fn place_outside(tensor: &mut TensorProto, offset: u64, bytes: usize, data: &DataWriter) {
     let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_string(), value };
-    made.external_data = vec![
+    tensor.external_data = vec![
         entry("location", data.name().to_string()),
         entry("offset", offset.to_string()),
-        entry("length", bytes.len().to_string()),
+        entry("length", bytes.to_string()),
     ];
-    made.data_location = Some(1);
-    Ok(made)
+    tensor.data_location = Some(1);
 }
 
 /// A graph input or output.
@@ -156,12 +178,15 @@ pub fn write(model: &ModelProto, path: &Path) -> Result<()> {
     std::fs::write(path, model.encode_to_vec()).at(path)
 }
 
+/// Largest model file that is read, external data not counted; protobuf itself ends at 2 GiB.
+const LARGEST_MODEL: u64 = (2 << 30) - 1;
+
 /// Reads a model file (without its external data).
 ///
 /// # Errors
 /// A file that is no ONNX model.
 pub fn decode(path: &Path) -> Result<ModelProto> {
-    let bytes = std::fs::read(path).at(path)?;
+    let bytes = crate::text::read_at_most(path, LARGEST_MODEL)?;
     let made = ModelProto::decode(bytes.as_slice())
         .map_err(|error| Error::input(path.display(), format!("is no ONNX model: {error}")))?;
     match made.graph {

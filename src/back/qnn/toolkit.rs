@@ -30,8 +30,8 @@ pub struct Toolkit {
 }
 
 impl Toolkit {
-    /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in `.vendor/toolkit` of this folder, of the
-    /// program's own folder and of their parents. A folder of Python packages (`site-packages`) will do.
+    /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in `.vendor/toolkit` of the program's own folder, of
+    /// this folder and of their parents. A folder of Python packages (`site-packages`) will do.
     pub fn find(given: Option<&Path>) -> Self {
         if let Some(folder) = given {
             return Self::in_folder(folder);
@@ -39,7 +39,7 @@ impl Toolkit {
         if let Some(folder) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
             return Self::in_folder(Path::new(&folder));
         }
-        let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
+        let starts = [std::env::current_exe().ok(), std::env::current_dir().ok()];
         for start in starts.into_iter().flatten() {
             for folder in start.ancestors() {
                 let folder = folder.join(USUAL);
@@ -76,11 +76,6 @@ impl Toolkit {
     /// Whether models can be run on the CPU.
     pub fn can_simulate(&self) -> bool {
         self.runtime.is_some()
-    }
-
-    /// Whether context binaries can be made and run.
-    pub fn can_compile(&self) -> bool {
-        self.runtime.is_some() && self.provider.is_some() && self.backend.is_some()
     }
 
     /// What is missing and how to get it; `None` when all is there.

@@ -1,6 +1,7 @@
 //! Bundles: stages out of order, damaged files, files that were edited by hand.
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{Bench, COMPILE, INPUT, names};
 use crate::common::stderr;
@@ -25,13 +26,15 @@ impl Bench {
         serde_json::from_str(&self.read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
-    /// Writes a file of the bundle, with the size that the manifest says.
+    /// Writes a file of the bundle, with the size and the hash that the manifest says.
     fn put(&self, file: &str, text: &str) {
         self.write(&format!("bundle/{file}"), text);
         let mut manifest = self.json("bundle/manifest.json");
         let files = manifest["files"].as_array_mut().expect("a list");
         let record = files.iter_mut().find(|record| record["path"] == file).expect("the manifest lists the file");
         record["bytes"] = text.len().into();
+        let hash: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        record["sha256"] = hash.into();
         self.write("bundle/manifest.json", manifest.to_string());
     }
 

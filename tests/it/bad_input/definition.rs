@@ -81,7 +81,7 @@ fn impossible_dimensions_are_refused_by_key() {
         ("er_r1_k3_s2_e4_c24", "er_r1_k3_s2_e4_c9999999999", ["vision.stages", "out of range"]),
         ("er_r1_k3_s2_e4_c24", "er_r1_k3_s2_e65536_c65536", ["conv_exp.weight", "[1048576, 16, 3, 3] is wanted"]),
         ("er_r1_k3_s2_e4_c24", "er_r1_k3_s65536_e4_c24", ["vision.image_size", "not divided by the strides"]),
-        ("hidden = 128", "hidden = 1048576", ["`multi_modal_projector.linear_2.weight`", "is wanted"]),
+        ("hidden = 128", "hidden = 1048576", ["`model.embed_tokens.weight`", "[512, 1048576] is wanted"]),
         ("vocabulary = 512", "vocabulary = 1048576", ["`model.embed_tokens.weight`", "[1048576, 128] is wanted"]),
         // The weights do not depend on the context, the state of a sequence does.
         ("context = 256", "context = 1048576\n# ", ["graph.toml: language.prefill: mask", "elements"]),
