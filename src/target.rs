@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
 use crate::ir::Graph;
-use crate::quantize::IntegerType;
 
 /// What one chip takes.
 #[derive(Debug, Clone, Deserialize)]

@@ -8,9 +8,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::back::bundle::LARGEST_JSON;
+use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, IoContext, Result};
 use crate::ir::{ElementType, Graph};
-use crate::quantize::{Encoding, IntegerType, Table};
+use crate::quantize::Table;
 
 const VERSION: &str = "1.0.0";
 

@@ -10,9 +10,9 @@ use tract_onnx::tract_core::internal::{
 };
 
 use super::{Data, Engine, Tensor};
-use crate::calibrate::{Observer, ObserverKind, Statistics, observer};
 use crate::error::{Error, Result};
 use crate::ir::ElementType;
+use crate::observe::{Observer, ObserverKind, Statistics, observer};
 use crate::partition::Partition;
 
 type Runnable = Arc<TypedRunnableModel>;

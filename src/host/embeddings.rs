@@ -32,7 +32,7 @@ impl Embeddings {
     }
 
     /// Writes the table as the integers of the language model's input, so that a lookup is a copy.
-    pub fn write_codes(&self, path: &Path, encoding: &crate::quantize::Encoding) -> Result<()> {
+    pub fn write_codes(&self, path: &Path, encoding: &crate::encoding::Encoding) -> Result<()> {
         let shape = [self.values.len() / self.hidden, self.hidden];
         let codes = encoding.quantize(&self.values, &shape);
         let bytes: Vec<u8> = codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect();

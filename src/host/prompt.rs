@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::calibrate::{Recipe, Sample};
 use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::front::Definition;
+use crate::recipe::{Recipe, Sample};
 
 /// Name of the tokenizer's file in a checkpoint and in a bundle.
 pub const TOKENIZER: &str = "tokenizer.json";

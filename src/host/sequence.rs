@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::encoding::Encoding;
 use crate::engine::{Data, Tensor};
 use crate::error::{Error, Result};
 use crate::front::{Language, MASKED};
 use crate::partition::{Partition, Port, Role};
-use crate::quantize::{Encoding, Table};
+use crate::quantize::Table;
 
 /// How numbers cross the border of a partition.
 #[derive(Clone, Copy)]

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::sequence::step_tokens;
 use super::{Codec, Embeddings, Sequence, Tokenizer, load_image};
-use crate::calibrate::{Recipe, Sample};
 use crate::engine::{Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::Definition;
 use crate::partition::{Partition, Role};
 use crate::progress::Progress;
+use crate::recipe::{Recipe, Sample};
 
 /// One run of one partition.
 pub struct Step<'a> {

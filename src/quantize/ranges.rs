@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::ties::Ties;
-use super::{Encoding, IntegerType};
-use crate::calibrate::{Recipe, StatisticsTable};
+use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::front::MASKED;
 use crate::ir::{Op, ValueId};
+use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition, Role};
+use crate::recipe::Recipe;
 use crate::target::Target;
 
 /// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked tokens

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::ranges;
 use super::ties::Ties;
 use super::weights::{Place, encode};
-use super::{Encoding, ranges};
-use crate::calibrate::{Recipe, StatisticsTable};
+use crate::encoding::Encoding;
 use crate::error::{Error, Result};
 use crate::ir::ElementType;
+use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::progress::Progress;
+use crate::recipe::Recipe;
 use crate::target::Target;
 
 /// Encodings of one partition by value name.

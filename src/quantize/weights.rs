@@ -1,9 +1,9 @@
 //! Encodings of constants, by the place they have in their operator.
 
-use super::{Encoding, IntegerType};
-use crate::calibrate::PartRecipe;
+use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{Constant, Node, Op};
+use crate::recipe::PartRecipe;
 use crate::target::Operator;
 
 /// What a constant is to its node.

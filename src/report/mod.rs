@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::back::bundle::{Bundle, StageRecord, round};
 use crate::back::qnn::Runtime;
-use crate::calibrate::Recipe;
 use crate::error::{Error, IoContext, Result};
 use crate::partition::Partition;
+use crate::recipe::Recipe;
 use crate::verify::{OutputComparison, Sqnr};
 
 /// Version of the report's format.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use crate::back::bundle::{Bundle, Stage};
-use crate::calibrate::Recipe;
 use crate::error::{Error, IoContext, Result};
 use crate::front::Definition;
 use crate::host::{Tokenizer, load_image};
 use crate::progress::Progress;
+use crate::recipe::Recipe;
 
 /// Reads all samples of a recipe and decodes their images, so that a wrong one is told before hours of work and not after.
 ///

@@ -2,9 +2,9 @@
 
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::encodings;
-use crate::calibrate::Recipe;
 use crate::error::Result;
 use crate::progress::Progress;
+use crate::recipe::Recipe;
 
 /// Runs the stage, with the recipe that calibration left in the bundle.
 pub fn quantize(bundle: &mut Bundle, progress: &dyn Progress) -> Result<()> {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::Runtime;
-use crate::calibrate::Recipe;
 use crate::engine::Reference;
 use crate::error::Result;
 use crate::host::Walk;
 use crate::partition::Partition;
 use crate::progress::Progress;
+use crate::recipe::Recipe;
 use crate::report::{Demands, Report};
 use crate::verify::Engines;
 

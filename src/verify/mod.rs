@@ -7,13 +7,13 @@ pub use sqnr::Sqnr;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::calibrate::Recipe;
 use crate::engine::{Engine, OrtSession, Reference, Tensor};
 use crate::error::{Error, Result};
 use crate::host::{Step, Walk};
 use crate::partition::{Component, Partition, Role};
 use crate::progress::Progress;
 use crate::quantize::Table;
+use crate::recipe::Recipe;
 
 /// A partition's quantized engines; a missing one leaves its column empty.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Properties of encodings that hold for every range and every number.
 
+use autoneural::encoding::{Encoding, IntegerType};
 use autoneural::ir::permute;
-use autoneural::quantize::{Encoding, IntegerType};
 use proptest::prelude::*;
 
 fn unsigned() -> impl Strategy<Value = IntegerType> {

@@ -5,11 +5,12 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
 use crate::progress::Progress;
-use crate::quantize::{Encoding, Table};
+use crate::quantize::Table;
 
 /// The manifest of a bundle.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -10,12 +10,13 @@ pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecor
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::calibrate::StatisticsTable;
+use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::front::Definition;
+use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::progress::Progress;
-use crate::quantize::{Encoding, Table};
+use crate::quantize::Table;
 use crate::target::Target;
 
 const MANIFEST: &str = "manifest.json";

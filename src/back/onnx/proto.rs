@@ -12,8 +12,8 @@ use tract_onnx::pb::{
 };
 
 use super::{DataWriter, IR_VERSION, OPSET};
+use crate::encoding::IntegerType;
 use crate::error::{Error, IoContext, Result};
-use crate::quantize::IntegerType;
 
 /// ONNX `TensorProto.DataType` numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

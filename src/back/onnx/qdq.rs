@@ -6,10 +6,11 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 
 use super::proto::{DataType, axis, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes};
+use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
 use crate::ir::{ElementType, Graph, Op, ValueId};
 use crate::partition::Partition;
-use crate::quantize::{Encoding, IntegerType, Table};
+use crate::quantize::Table;
 
 /// Writes `path` and appends its weights to `data`.
 ///

@@ -1,13 +1,5 @@
 //! Calibration: samples stream through the float reference, observers keep statistics of every value.
 
-mod observer;
-mod recipe;
-mod statistics;
-
-pub use observer::{Observer, ObserverKind, Statistics, observer};
-pub use recipe::{PartRecipe, Recipe, Sample};
-pub use statistics::StatisticsTable;
-
 use std::cell::RefCell;
 use std::path::Path;
 
@@ -15,8 +7,10 @@ use crate::engine::{Observations, Reference};
 use crate::error::Result;
 use crate::front::Definition;
 use crate::host::Walk;
+use crate::observe::{Statistics, StatisticsTable};
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
+use crate::recipe::Recipe;
 
 /// Runs all calibration samples and gives the statistics of every value of every component.
 ///

@@ -4,10 +4,10 @@ use std::path::{Component as PathPart, Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ObserverKind;
+use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
+use crate::observe::ObserverKind;
 use crate::partition::Component;
-use crate::quantize::IntegerType;
 
 /// Most tokens decoded after a prompt while calibrating or verifying.
 const MOST_DECODE_STEPS: usize = 4096;
