@@ -21,6 +21,8 @@ pub struct Step<'a> {
     pub outputs: &'a [Tensor],
     /// Tokens of the step that count; the rest is padding. 1 outside the language model.
     pub tokens: usize,
+    /// Tokens of the sequence before the step; 0 outside the language model.
+    pub position: usize,
 }
 
 /// Called after every run.
@@ -102,8 +104,8 @@ impl<'a, E: Engine> Walk<'a, E> {
     /// Embeddings of an image's visual tokens.
     fn image(&mut self, path: &Path, visit: &mut Visit) -> Result<Vec<f32>> {
         let image = load_image(path, &self.definition.vision)?;
-        let features = self.run(self.find("vision")?, &[image], 1, visit)?;
-        let embeds = self.run(self.find("projector")?, &features, 1, visit)?;
+        let features = self.run(self.find("vision")?, &[image], (0, 1), visit)?;
+        let embeds = self.run(self.find("projector")?, &features, (0, 1), visit)?;
         Ok(embeds[0].as_f32()?.to_vec())
     }
 
@@ -112,13 +114,19 @@ impl<'a, E: Engine> Walk<'a, E> {
         found.ok_or_else(|| Error::input(name, "this partition is missing"))
     }
 
-    fn run(&mut self, partition: usize, inputs: &[Tensor], tokens: usize, visit: &mut Visit) -> Result<Vec<Tensor>> {
+    fn run(
+        &mut self,
+        partition: usize,
+        inputs: &[Tensor],
+        (position, tokens): (usize, usize),
+        visit: &mut Visit,
+    ) -> Result<Vec<Tensor>> {
         let engine = match &mut self.engines[partition] {
             Some(engine) => engine,
             empty => empty.insert((self.load)(&self.partitions[partition])?),
         };
         let outputs = engine.run(inputs)?;
-        visit(Step { partition, inputs, outputs: &outputs, tokens })?;
+        visit(Step { partition, inputs, outputs: &outputs, tokens, position })?;
         Ok(outputs)
     }
 
@@ -161,7 +169,7 @@ impl<'a, E: Engine> Walk<'a, E> {
         let (now, rest) = embeds.split_at(count * language.hidden);
         let partition = &self.partitions[at];
         let inputs = sequence.inputs(partition, now)?;
-        let outputs = self.run(at, &inputs, count, visit)?;
+        let outputs = self.run(at, &inputs, (sequence.position(), count), visit)?;
         sequence.absorb(partition, &outputs, count);
         let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
         let logits = logits.ok_or_else(|| Error::internal(&partition.name, "has no logits"))?;

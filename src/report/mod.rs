@@ -13,7 +13,7 @@ use crate::back::qnn::Runtime;
 use crate::error::{Error, IoContext, Result};
 use crate::partition::Partition;
 use crate::recipe::Recipe;
-use crate::verify::{OutputComparison, Sqnr};
+use crate::verify::{ChainComparison, Comparison, OutputComparison, Sqnr};
 
 /// Version of the report's format.
 pub const SCHEMA: u32 = 1;
@@ -31,6 +31,8 @@ pub struct Report {
     pub samples: SamplesReport,
     /// One entry per partition.
     pub partitions: Vec<PartitionReport>,
+    /// Whole sequences on an engine's own state.
+    pub chain: ChainReport,
     /// What was demanded of the figures.
     pub demands: Demands,
     /// Outputs that fall short of the demands; empty when all is well.
@@ -50,6 +52,31 @@ pub struct SamplesReport {
     pub samples: usize,
     /// Tokens decoded after each prompt at most. They are the float reference's, and so is the state that each step gets.
     pub decode_steps: usize,
+}
+
+/// Whole sequences, each engine on its own integer state from step to step, with the tokens of the float reference.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ChainReport {
+    /// Steps of prefill and decode over all samples.
+    pub steps: u64,
+    /// Logits of all steps against float.
+    pub logits_sqnr_db: Columns,
+    /// Steps whose most likely token is that of float.
+    pub top1_agreement_percent: Columns,
+}
+
+impl ChainReport {
+    fn new((simulated, npu): (Option<ChainComparison>, Option<ChainComparison>)) -> Self {
+        let columns = |figure: fn(ChainComparison) -> f64| Columns {
+            simulated: simulated.map(|found| round(figure(found))),
+            npu: npu.map(|found| round(figure(found))),
+        };
+        ChainReport {
+            steps: npu.or(simulated).map_or(0, |found| found.steps),
+            logits_sqnr_db: columns(|found| found.logits.db()),
+            top1_agreement_percent: columns(|found| 100.0 * found.agreed as f64 / found.steps as f64),
+        }
+    }
 }
 
 /// When figures are good enough.
@@ -105,13 +132,13 @@ impl Report {
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],
-        comparisons: &[Vec<OutputComparison>],
+        comparison: &Comparison,
         recipe: &Recipe,
         demands: Demands,
         left_out: Vec<String>,
     ) -> Result<Self> {
         let mut made = Vec::new();
-        for (partition, outputs) in partitions.iter().zip(comparisons) {
+        for (partition, outputs) in partitions.iter().zip(&comparison.outputs) {
             let context = bundle.context_model(partition);
             let (mut npu_nodes, mut binary_bytes) = (None, None);
             if context.is_file() {
@@ -141,6 +168,7 @@ impl Report {
             target: bundle.manifest.target.clone(),
             samples,
             partitions: made,
+            chain: ChainReport::new(comparison.chains),
             demands,
             failures: vec![],
             left_out,

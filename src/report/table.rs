@@ -29,5 +29,14 @@ pub fn table(report: &Report) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
+    let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
+    let chain = |name: &str, figure: Option<f64>, agreed: Option<f64>| {
+        figure.zip(agreed).map(|(figure, agreed)| format!("{name} {figure:.1} dB, same token in {agreed:.0} %"))
+    };
+    let chains = [chain("simulated", db_figures.simulated, agreed.simulated), chain("NPU", db_figures.npu, agreed.npu)];
+    let chains: Vec<String> = chains.into_iter().flatten().collect();
+    if !chains.is_empty() {
+        text.push_str(&format!("\n{} steps in chains, logits: {}\n", report.chain.steps, chains.join("; ")));
+    }
     text
 }

@@ -42,8 +42,9 @@ pub fn verify(
             let context = || runtime.open_context(partition, &bundle.context_model(partition), &target);
             Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
         };
-        let comparisons = crate::verify::verify(&partitions, &tables, &mut walk, &mut engines, &recipe, progress)?;
-        let report = Report::new(bundle, &partitions, &comparisons, &recipe, demands, left_out)?;
+        let comparison =
+            crate::verify::verify(&definition, &partitions, &tables, &mut walk, &mut engines, &recipe, progress)?;
+        let report = Report::new(bundle, &partitions, &comparison, &recipe, demands, left_out)?;
         report.write(path)?;
         Ok(report)
     })?;

@@ -1,7 +1,9 @@
 //! Verification: the same inputs through the float reference, the simulation and the NPU, compared output by output.
 
+mod chain;
 mod sqnr;
 
+pub use chain::{ChainComparison, Chains};
 pub use sqnr::Sqnr;
 
 use std::collections::BTreeMap;
@@ -9,6 +11,7 @@ use std::collections::btree_map::Entry;
 
 use crate::engine::{Engine, OrtSession, Reference, Tensor};
 use crate::error::{Error, Result};
+use crate::front::Definition;
 use crate::host::{Step, Walk};
 use crate::partition::{Component, Partition, Role};
 use crate::progress::Progress;
@@ -37,6 +40,14 @@ pub struct OutputComparison {
     pub npu_to_simulated: Option<Sqnr>,
 }
 
+/// What verification found.
+pub struct Comparison {
+    /// One list per partition.
+    pub outputs: Vec<Vec<OutputComparison>>,
+    /// Sequences on an engine's own state: simulation and NPU.
+    pub chains: (Option<ChainComparison>, Option<ChainComparison>),
+}
+
 /// Loads the quantized engines of a partition.
 pub type LoadEngines<'a> = dyn FnMut(&Partition) -> Result<Engines> + 'a;
 
@@ -46,13 +57,17 @@ pub type LoadEngines<'a> = dyn FnMut(&Partition) -> Result<Engines> + 'a;
 /// # Errors
 /// A sample that cannot be read, an engine that fails, a partition that no sample reaches.
 pub fn verify(
+    definition: &Definition,
     partitions: &[Partition],
     tables: &[Table],
     walk: &mut Walk<Reference>,
     load: &mut LoadEngines,
     recipe: &Recipe,
     progress: &dyn Progress,
-) -> Result<Vec<Vec<OutputComparison>>> {
+) -> Result<Comparison> {
+    let language = partitions.iter().position(|partition| partition.component == Component::Language);
+    let Some(language) = language else { return Err(Error::input("language", "this partition is missing")) };
+    let mut chains = Chains::new(&definition.language, &tables[language]);
     let mut comparisons: Vec<Vec<OutputComparison>> = partitions
         .iter()
         .map(|p| {
@@ -72,13 +87,16 @@ pub fn verify(
             Entry::Vacant(free) => free.insert(load(partition)?),
         };
         compare(partition, &tables[at], engines, &step, &mut comparisons[at])?;
+        if partition.component == Component::Language {
+            chains.step(partition, engines, &step)?;
+        }
         ran[at] = true;
         Ok(())
     })?;
     match ran.iter().position(|ran| !ran) {
         Some(at) => Err(Error::input(&partitions[at].name, "was never run by the verification samples")
             .help("give the recipe samples that reach it: images, prompts of more than one token, decode steps")),
-        None => Ok(comparisons),
+        None => Ok(Comparison { outputs: comparisons, chains: chains.finish() }),
     }
 }
 

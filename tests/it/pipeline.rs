@@ -56,6 +56,13 @@ fn every_node_of_every_partition_is_on_the_npu_and_close_to_the_simulation() {
             assert!(output["npu_to_simulated_db"].as_f64().unwrap() > 25.0, "{} {}", partition["name"], output["name"]);
         }
     }
+    // Whole sequences on the engines' own integer state: at least a prefill and a decode step for each sample.
+    let chain = &report["chain"];
+    assert!(chain["steps"].as_u64().unwrap() >= 8, "{chain}");
+    let db = |column: &str| chain["logits_sqnr_db"][column].as_f64().unwrap();
+    assert!(db("npu") > 3.0 && (db("npu") - db("simulated")).abs() < 1.0, "{chain}");
+    let percent = chain["top1_agreement_percent"]["npu"].as_f64().unwrap();
+    assert!((0.0..=100.0).contains(&percent), "{chain}");
     let stages: Vec<&str> = report["stages"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
     assert_eq!(stages, ["export", "calibrate", "quantize", "emit", "build", "verify"]);
 }
