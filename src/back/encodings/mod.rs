@@ -3,6 +3,10 @@
 //! There an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with `q` from
 //! 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128.
 
+mod given;
+
+pub use given::{GivenFiles, GivenRecord};
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -102,19 +106,23 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
     std::fs::write(path, text).at(path)
 }
 
+fn parse(bytes: &[u8], path: &Path) -> Result<File> {
+    let file: File = serde_json::from_slice(bytes)
+        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+    if file.version != VERSION {
+        let message = format!("encodings of version {} are not read, only {VERSION}", file.version);
+        return Err(Error::input(path.display(), message));
+    }
+    Ok(file)
+}
+
 /// Reads a table; the graph tells the axis of per-channel encodings.
 ///
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
 /// that has no entry.
 pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
-    let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
-    let file: File = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
-    if file.version != VERSION {
-        let message = format!("encodings of version {} are not read, only {VERSION}", file.version);
-        return Err(Error::input(path.display(), message));
-    }
+    let file = parse(&crate::text::read_at_most(path, LARGEST_JSON)?, path)?;
     let mut table = Table::default();
     let lists = [(file.activation_encodings, false), (file.param_encodings, true)];
     for (entries, are_params) in lists {
