@@ -158,13 +158,11 @@ fn refuse_other_integer(given: &Encoding, wanted: IntegerType) -> Result<(), Str
 fn refuse_other_form(given: &Encoding, computed: &Encoding) -> Result<(), String> {
     refuse_other_integer(given, computed.integer)?;
     let form = |encoding: &Encoding| match encoding.axis {
-        Some(_) => format!("{} scales, one per channel,", encoding.scale.len()),
-        None => "one scale for all".to_string(),
+        Some(_) => format!("{} scales by channel", encoding.scale.len()),
+        None => "one scale for all channels".to_string(),
     };
     if given.axis.is_some() != computed.axis.is_some() || given.scale.len() != computed.scale.len() {
-        return Err(
-            format!("has {} where there should be {}", form(given), form(computed)).replace(", where", " where")
-        );
+        return Err(format!("has {} where it should have {}", form(given), form(computed)));
     }
     let symmetric = computed.integer.is_signed() && computed.zero_point.iter().all(|&zero_point| zero_point == 0);
     match given.zero_point.iter().find(|zero_point| symmetric && **zero_point != 0) {
