@@ -8,10 +8,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, StageRecord, round};
+use crate::back::bundle::{Bundle, StageRecord, round, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 use crate::partition::Partition;
 use crate::quantize::Counts;
 use crate::recipe::Recipe;
@@ -188,9 +188,7 @@ impl Report {
 
     /// Writes the report.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(path.display(), error))?;
-        text.push('\n');
-        std::fs::write(path, text).at(path)
+        write_json(self, path)
     }
 
     /// Outputs that fall short of the demands, one line each.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, Stage};
-use crate::error::{Error, IoContext, Result};
+use crate::back::bundle::{Bundle, Stage, write_json};
+use crate::error::{IoContext, Result};
 use crate::front::Definition;
 use crate::host::{Tokenizer, load_image};
 use crate::progress::Progress;
@@ -36,11 +36,7 @@ pub fn calibrate(bundle: &mut Bundle, recipe_path: &Path, progress: &dyn Progres
         let models = |partition: &crate::partition::Partition| bundle.float_model(partition);
         let statistics =
             crate::calibrate::calibrate(&definition, &partitions, &models, &bundle.host_folder(), &recipe, progress)?;
-        let path = folder.join("statistics.json");
-        let mut text =
-            serde_json::to_string_pretty(&statistics).map_err(|error| Error::internal(path.display(), error))?;
-        text.push('\n');
-        std::fs::write(&path, text).at(&path)?;
+        write_json(&statistics, &folder.join("statistics.json"))?;
         let path = folder.join("recipe.toml");
         std::fs::write(&path, &recipe_text).at(&path)
     })

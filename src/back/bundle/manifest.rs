@@ -223,8 +223,8 @@ pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
     text.push('\n');
     let partial = path.with_extension("json.partial");
-    let written = std::fs::write(&partial, text).at(&partial).and_then(|()| std::fs::rename(&partial, path).at(path));
-    written.inspect_err(|_| drop(std::fs::remove_file(&partial)))
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    written.inspect_err(|_| drop(std::fs::remove_file(&partial))).at(path)
 }
 
 fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Option<&Encoding>) -> PortRecord {

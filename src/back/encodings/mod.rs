@@ -11,9 +11,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::LARGEST_JSON;
+use crate::back::bundle::{LARGEST_JSON, write_json};
 use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::ir::{ElementType, Graph};
 use crate::quantize::Table;
 
@@ -101,9 +101,7 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
         param_encodings: entries(&table.params),
         quantizer_args: serde_json::Map::new(),
     };
-    let mut text = serde_json::to_string_pretty(&file).map_err(|error| Error::internal(path.display(), error))?;
-    text.push('\n');
-    std::fs::write(path, text).at(path)
+    write_json(&file, path)
 }
 
 fn parse(bytes: &[u8], path: &Path) -> Result<File> {
