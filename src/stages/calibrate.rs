@@ -30,7 +30,6 @@ pub fn check_samples(definition: &Path, weights: &Path, recipe: &Path) -> Result
 /// Runs the stage.
 pub fn calibrate(bundle: &mut Bundle, recipe_path: &Path, progress: &dyn Progress) -> Result<()> {
     let recipe = Recipe::read(recipe_path)?;
-    let recipe_text = crate::text::read(recipe_path)?;
     bundle.stage(Stage::Calibrate, |bundle, folder| {
         let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
         let models = |partition: &crate::partition::Partition| bundle.float_model(partition);
@@ -38,6 +37,6 @@ pub fn calibrate(bundle: &mut Bundle, recipe_path: &Path, progress: &dyn Progres
             crate::calibrate::calibrate(&definition, &partitions, &models, &bundle.host_folder(), &recipe, progress)?;
         write_json(&statistics, &folder.join("statistics.json"))?;
         let path = folder.join("recipe.toml");
-        std::fs::write(&path, &recipe_text).at(&path)
+        std::fs::write(&path, recipe.text()).at(&path)
     })
 }
