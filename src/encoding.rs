@@ -70,7 +70,7 @@ pub struct Encoding {
 }
 
 /// Smallest scale given out; below it f32 reciprocals overflow and the NPU's fixed-point multipliers degenerate.
-const SMALLEST_SCALE: f32 = 1e-12;
+pub const SMALLEST_SCALE: f32 = 1e-12;
 
 impl Encoding {
     /// The affine encoding that covers `low..=high`, widened to contain 0 so that 0.0 is exact.

@@ -29,6 +29,8 @@ pub struct Recipe {
     pub verification: Vec<Sample>,
     #[serde(skip)]
     path: PathBuf,
+    #[serde(skip)]
+    text: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -85,6 +87,7 @@ impl Recipe {
             }
         }
         made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
+        made.text = text;
         Ok(made)
     }
 
@@ -139,6 +142,11 @@ impl Recipe {
             }
         }
         Ok(())
+    }
+
+    /// The file as it was read.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// How a component is quantized.

@@ -61,7 +61,7 @@ enum Command {
     /// Stage 2: run samples through the float reference and keep statistics.
     Calibrate(stage::Calibrate),
     /// Stage 3: turn statistics and weights into encodings.
-    Quantize(stage::OnBundle),
+    Quantize(stage::Quantize),
     /// Stage 4: write quantized models.
     Emit(stage::OnBundle),
     /// Stage 5: compile context binaries (needs the vendor toolkit).
@@ -105,7 +105,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Compile(args) => args.run(&session),
         Command::Export(args) => args.run(&session),
         Command::Calibrate(args) => args.run(&session),
-        Command::Quantize(args) => args.quantize(&session),
+        Command::Quantize(args) => args.run(&session),
         Command::Emit(args) => args.emit(&session),
         Command::Build(args) => args.build(&session),
         Command::Verify(args) => args.run(&session),

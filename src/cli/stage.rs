@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use autoneural::back::bundle::Bundle;
+use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::report::{Report, table};
 use autoneural::stages;
@@ -70,6 +71,31 @@ pub struct Calibrate {
     calibration: PathBuf,
 }
 
+/// Encodings that were learned elsewhere.
+#[derive(Args)]
+pub struct Encodings {
+    /// Encodings that were learned elsewhere, of some tensors or of all, to take in place of calibrated ones: JSON in AIMET's
+    /// format 1.0.0 with the names of the bundle's encodings/*.json. May be given several times.
+    #[arg(long = "encodings", value_name = "FILE.json")]
+    files: Vec<PathBuf>,
+}
+
+impl Encodings {
+    /// Reads the files.
+    pub fn read(&self) -> Result<GivenFiles> {
+        GivenFiles::read(&self.files)
+    }
+}
+
+/// Arguments of `quantize`.
+#[derive(Args)]
+pub struct Quantize {
+    /// The bundle.
+    bundle: PathBuf,
+    #[command(flatten)]
+    encodings: Encodings,
+}
+
 /// Arguments of stages that need a bundle only.
 #[derive(Args)]
 pub struct OnBundle {
@@ -121,14 +147,17 @@ impl Calibrate {
     }
 }
 
-impl OnBundle {
-    /// Runs `quantize`.
-    pub fn quantize(&self, session: &Session) -> Result<()> {
+impl Quantize {
+    /// Runs the command.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        let given = self.encodings.read()?;
         let mut bundle = Bundle::open(&self.bundle, session.progress())?;
-        stages::quantize(&mut bundle, session.progress())?;
+        stages::quantize(&mut bundle, &given, session.progress())?;
         finish_stage(session, bundle, "quantize")
     }
+}
 
+impl OnBundle {
     /// Runs `emit`.
     pub fn emit(&self, session: &Session) -> Result<()> {
         let mut bundle = Bundle::open(&self.bundle, session.progress())?;

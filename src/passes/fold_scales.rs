@@ -126,14 +126,20 @@ mod tests {
     use super::*;
     use crate::ir::{Builder, Constant, ElementType};
 
-    #[test]
-    fn a_layer_scale_goes_into_the_normalization_before_it() {
+    /// A normalization and the product of its result and a constant.
+    fn scaled_norm() -> (Builder, ValueId, ValueId) {
         let mut b = Builder::new("g");
         let x = b.input("x", vec![1, 2, 1, 1], ElementType::F32).unwrap();
         let gamma = b.constant("gamma", Constant::from_values(vec![3., 5.], vec![2])).unwrap();
         let factors = b.constant("factors", Constant::from_values(vec![2., 10.], vec![1, 2, 1, 1])).unwrap();
         let n = b.node("norm", Op::RmsNorm { axis: 1, epsilon: 1e-6 }, &[x, gamma]).unwrap();
         let y = b.node("y", Op::Mul, &[n, factors]).unwrap();
+        (b, n, y)
+    }
+
+    #[test]
+    fn a_layer_scale_goes_into_the_normalization_before_it() {
+        let (b, _, y) = scaled_norm();
         let folded = fold_scales(&b.finish(vec![y])).unwrap();
         assert_eq!(folded.nodes().len(), 1);
         let scaled = folded.value(folded.find("gamma.scaled").unwrap()).constant().unwrap();
@@ -143,12 +149,7 @@ mod tests {
 
     #[test]
     fn a_value_that_is_read_elsewhere_keeps_its_scale() {
-        let mut b = Builder::new("g");
-        let x = b.input("x", vec![1, 2, 1, 1], ElementType::F32).unwrap();
-        let gamma = b.constant("gamma", Constant::from_values(vec![3., 5.], vec![2])).unwrap();
-        let factors = b.constant("factors", Constant::from_values(vec![2., 10.], vec![1, 2, 1, 1])).unwrap();
-        let n = b.node("norm", Op::RmsNorm { axis: 1, epsilon: 1e-6 }, &[x, gamma]).unwrap();
-        let y = b.node("y", Op::Mul, &[n, factors]).unwrap();
+        let (b, n, y) = scaled_norm();
         let folded = fold_scales(&b.finish(vec![y, n])).unwrap();
         assert_eq!(folded.nodes().len(), 2);
     }

@@ -1,8 +1,11 @@
-//! Quantization: statistics, weights and a recipe go in, a table of encodings comes out. The graph is never touched.
+//! Quantization: statistics, weights and a recipe go in, and encodings that were learned elsewhere where there are such; a
+//! table of encodings comes out. The graph is never touched.
 
+mod given;
 mod ranges;
 mod table;
 mod ties;
 mod weights;
 
-pub use table::{Table, quantize};
+pub use given::Given;
+pub use table::{Counts, Table, quantize};

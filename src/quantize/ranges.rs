@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::given::GivenClass;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
@@ -41,6 +42,7 @@ pub fn encodings(
     statistics: &StatisticsTable,
     recipe: &Recipe,
     target: &Target,
+    given: &BTreeMap<usize, GivenClass>,
 ) -> Result<BTreeMap<usize, Encoding>> {
     let mut classes: BTreeMap<usize, Class> = BTreeMap::new();
     // Scores before the mask, by the class of the masked ones.
@@ -49,11 +51,13 @@ pub fn encodings(
         let (graph, component) = (&partition.graph, partition.component);
         let class_of = |id: ValueId| ties.class(component, &graph.value(id).name);
         for (id, value) in graph.values() {
-            let Some(class) = class_of(id) else { continue };
-            let class = classes.entry(class).or_default();
+            let Some(number) = class_of(id) else { continue };
+            let class = classes.entry(number).or_default();
             class.name.clone_from(&value.name);
             class.component.get_or_insert(component);
-            if let Some(seen) = statistics.get(component, &value.name) {
+            if let Some(seen) = statistics.get(component, &value.name)
+                && !given.contains_key(&number)
+            {
                 if seen.non_finite > 0 || seen.count == 0 {
                     let place = format!("{}: {}", partition.name, value.name);
                     let message = format!("took NaN or infinite values {} times during calibration", seen.non_finite);
@@ -103,6 +107,11 @@ pub fn encodings(
     let mut made = BTreeMap::new();
     for (number, class) in classes {
         let component = class.component.expect("set with the first value");
+        let integer = class.integer.unwrap_or(recipe.part(component).activations);
+        if let Some(given) = given.get(&number) {
+            made.insert(number, given.encoding(integer)?);
+            continue;
+        }
         let mut range = class.fixed;
         if let Some(seen) = class.seen {
             widen(&mut range, seen);
@@ -112,7 +121,6 @@ pub fn encodings(
             return Err(Error::input(place, "was not seen during calibration")
                 .help("calibrate again; the statistics belong to another graph"));
         };
-        let integer = class.integer.unwrap_or(recipe.part(component).activations);
         made.insert(number, Encoding::of_range(integer, low, high));
     }
     Ok(made)

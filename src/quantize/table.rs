@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+use super::given::Given;
 use super::ranges;
 use super::ties::Ties;
 use super::weights::{Place, encode};
@@ -21,6 +24,21 @@ pub struct Table {
     pub activations: BTreeMap<String, Encoding>,
     /// Constants.
     pub params: BTreeMap<String, Encoding>,
+}
+
+/// How many encodings of a partition came from where. Those of int32 biases follow from others and count as neither.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Learned elsewhere, or tied to one that was.
+    pub given: usize,
+    /// From statistics, known ranges or the weights themselves.
+    pub calibrated: usize,
+}
+
+impl Counts {
+    fn count(&mut self, is_given: bool) {
+        *(if is_given { &mut self.given } else { &mut self.calibrated }) += 1;
+    }
 }
 
 impl Table {
@@ -45,42 +63,54 @@ fn missing(name: &str) -> Error {
     Error::input(name, "has no encoding").help("the encodings belong to another graph; run `autoneural quantize` again")
 }
 
-/// Encodings of every value and constant of all partitions.
+/// Encodings of every value and constant of all partitions. What is `given` is taken, the rest is computed.
 ///
 /// # Errors
-/// A value that was never observed or was not finite, a type that the target does not take.
+/// A value that was never observed or was not finite, a type that the target does not take, given encodings that do not
+/// fit.
 pub fn quantize(
     partitions: &[Partition],
     statistics: &StatisticsTable,
     recipe: &Recipe,
     target: &Target,
+    given: &Given,
     progress: &dyn Progress,
-) -> Result<Vec<Table>> {
+) -> Result<Vec<(Table, Counts)>> {
+    given.refuse_unknown(partitions)?;
     let ties = Ties::new(partitions);
-    let by_class = ranges::encodings(partitions, &ties, statistics, recipe, target)?;
+    let given_classes = given.by_class(partitions, &ties)?;
+    let by_class = ranges::encodings(partitions, &ties, statistics, recipe, target, &given_classes)?;
     progress.start("quantize", partitions.len() as u64);
     let mut tables = Vec::new();
     for partition in partitions {
         progress.begin(&partition.name);
-        let mut table = Table::default();
+        let (mut table, mut counts) = (Table::default(), Counts::default());
         let graph = &partition.graph;
         for (_, value) in graph.values() {
             if value.element == ElementType::F32
                 && let Some(class) = ties.class(partition.component, &value.name)
             {
                 table.activations.insert(value.name.clone(), by_class[&class].clone());
+                counts.count(given_classes.contains_key(&class));
             }
         }
-        encode_constants(partition, recipe, target, &mut table)?;
+        encode_constants(partition, recipe, target, given, &mut table, &mut counts)?;
         refuse_untaken(partition, target, &table)?;
-        tables.push(table);
+        tables.push((table, counts));
         progress.tick(&partition.name);
     }
     progress.finish();
     Ok(tables)
 }
 
-fn encode_constants(partition: &Partition, recipe: &Recipe, target: &Target, table: &mut Table) -> Result<()> {
+fn encode_constants(
+    partition: &Partition,
+    recipe: &Recipe,
+    target: &Target,
+    given: &Given,
+    table: &mut Table,
+    counts: &mut Counts,
+) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {
         let Some(operator) = target.operator(node.op.name()) else {
@@ -98,10 +128,20 @@ fn encode_constants(partition: &Partition, recipe: &Recipe, target: &Target, tab
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
-            let made = encode(constant, &place, recipe.part(partition.component), weights).map_err(|mut error| {
-                error.place = format!("{}: {}", partition.name, error.place);
-                error
-            })?;
+            let mut made =
+                encode(constant, &place, recipe.part(partition.component), weights).map_err(|mut error| {
+                    error.place = format!("{}: {}", partition.name, error.place);
+                    error
+                })?;
+            if place.is_bias() {
+                given.refuse_other_bias(&value.name, &made)?;
+            } else {
+                let taken = given.param(&value.name, &made)?;
+                if !table.params.contains_key(&value.name) {
+                    counts.count(taken.is_some());
+                }
+                made = taken.unwrap_or(made);
+            }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {
                 let message = "is read by two nodes that want different encodings";
                 return Err(Error::input(format!("{}: {}", partition.name, value.name), message));

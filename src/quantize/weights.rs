@@ -22,10 +22,17 @@ pub struct Place<'a> {
     pub bias: Option<&'a Constant>,
 }
 
+impl Place<'_> {
+    /// Whether the constant is a bias, whose encoding follows from the others.
+    pub fn is_bias(&self) -> bool {
+        matches!((&self.node.op, self.input), (Op::Conv { .. }, 2))
+    }
+}
+
 /// The encoding of a constant.
 ///
 /// # Errors
-/// A type that the recipe asks for and the target does not take.
+/// A type that the recipe asks for and the target does not take, a bias that scales that were given do not reach.
 pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
     let node = place.node;
     match (&node.op, place.input) {
@@ -49,7 +56,9 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             let Some(integer) = place.operator.bias else {
                 return Err(Error::input(&node.name, format!("the target takes no bias of {}", node.op.name())));
             };
-            Ok(Encoding { integer, scale, zero_point, axis: weights.axis })
+            let made = Encoding { integer, scale, zero_point, axis: weights.axis };
+            refuse_overflow(&made, &constant.to_f32(), node)?;
+            Ok(made)
         }
         (Op::MatMul, 1) => {
             let head = node.name == "logits";
@@ -69,6 +78,22 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
         }
         (op, input) => Err(Error::internal(&node.name, format!("input {input} of {} is constant", op.name()))),
     }
+}
+
+/// A weight that saturates is a loss, a bias that does is another model.
+fn refuse_overflow(encoding: &Encoding, bias: &[f32], node: &Node) -> Result<()> {
+    let most = encoding.integer.limits().1 as f64;
+    for (channel, &bias) in bias.iter().enumerate() {
+        let scale = encoding.scale[channel.min(encoding.scale.len() - 1)];
+        if f64::from(bias.abs()) > most * f64::from(scale) {
+            let name = encoding.integer.name();
+            let message = format!("bias {bias} of channel {channel} does not fit {name} of scale {scale:e}");
+            return Err(
+                Error::input(&node.name, message).help("the given scale of the weights or the input is too small")
+            );
+        }
+    }
+    Ok(())
 }
 
 fn accept(place: &Place, integer: IntegerType) -> Result<()> {

@@ -8,10 +8,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, StageRecord, round};
+use crate::back::bundle::{Bundle, StageRecord, round, write_json};
+use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 use crate::partition::Partition;
+use crate::quantize::Counts;
 use crate::recipe::Recipe;
 use crate::verify::{ChainComparison, Comparison, OutputComparison, Sqnr};
 
@@ -29,6 +31,8 @@ pub struct Report {
     pub target: String,
     /// What the figures were made with.
     pub samples: SamplesReport,
+    /// Encodings that were learned elsewhere and taken in place of calibrated ones.
+    pub given_encodings: Vec<GivenRecord>,
     /// One entry per partition.
     pub partitions: Vec<PartitionReport>,
     /// Whole sequences on an engine's own state.
@@ -99,6 +103,8 @@ pub struct PartitionReport {
     pub npu_nodes: Option<usize>,
     /// Bits, such as W8A16.
     pub weights: String,
+    /// Where its encodings are from.
+    pub encodings: Counts,
     /// Size of the context binary.
     pub binary_bytes: Option<u64>,
     /// One entry per output.
@@ -153,6 +159,7 @@ impl Report {
                 nodes: partition.node_count(),
                 npu_nodes,
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
+                encodings: record.map(|record| record.encodings).unwrap_or_default(),
                 binary_bytes,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
             });
@@ -167,6 +174,7 @@ impl Report {
             model: bundle.manifest.model.clone(),
             target: bundle.manifest.target.clone(),
             samples,
+            given_encodings: bundle.manifest.given_encodings.clone(),
             partitions: made,
             chain: ChainReport::new(comparison.chains),
             demands,
@@ -180,9 +188,7 @@ impl Report {
 
     /// Writes the report.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(path.display(), error))?;
-        text.push('\n');
-        std::fs::write(path, text).at(path)
+        write_json(self, path)
     }
 
     /// Outputs that fall short of the demands, one line each.

@@ -29,6 +29,7 @@ pub fn table(report: &Report) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
+    text.push_str(&encodings(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
     let chain = |name: &str, figure: Option<f64>, agreed: Option<f64>| {
         figure.zip(agreed).map(|(figure, agreed)| format!("{name} {figure:.1} dB, same token in {agreed:.0} %"))
@@ -39,4 +40,17 @@ pub fn table(report: &Report) -> String {
         text.push_str(&format!("\n{} steps in chains, logits: {}\n", report.chain.steps, chains.join("; ")));
     }
     text
+}
+
+/// Where the encodings are from, if some were learned elsewhere.
+fn encodings(report: &Report) -> String {
+    if report.given_encodings.is_empty() {
+        return String::new();
+    }
+    let count = |partition: &super::PartitionReport| {
+        let counts = partition.encodings;
+        format!("{} {} of {}", partition.name, counts.given, counts.given + counts.calibrated)
+    };
+    let counts: Vec<String> = report.partitions.iter().map(count).collect();
+    format!("\nencodings given, the others calibrated: {}\n", counts.join("; "))
 }

@@ -11,5 +11,5 @@ pub use build::build;
 pub use calibrate::{calibrate, check_samples};
 pub use emit::emit;
 pub use export::export;
-pub use quantize::quantize;
+pub use quantize::{check_encodings, quantize};
 pub use verify::verify;

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod common;
+mod encodings;
 mod handover;
 mod models;
 mod numerics;

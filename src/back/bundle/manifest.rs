@@ -5,12 +5,13 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::back::encodings::GivenRecord;
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
 use crate::progress::Progress;
-use crate::quantize::Table;
+use crate::quantize::{Counts, Table};
 
 /// The manifest of a bundle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +28,9 @@ pub struct Manifest {
     pub target: String,
     /// Stages that have run, in order, with the time they took.
     pub stages: Vec<StageRecord>,
+    /// Encodings that were learned elsewhere and taken in place of calibrated ones.
+    #[serde(default)]
+    pub given_encodings: Vec<GivenRecord>,
     /// The partitions with their contracts.
     pub partitions: Vec<PartitionRecord>,
     /// Every file but the manifest.
@@ -67,6 +71,9 @@ pub struct PartitionRecord {
     pub name: String,
     /// Bits, such as W8A16.
     pub weights: String,
+    /// Where its encodings are from.
+    #[serde(default)]
+    pub encodings: Counts,
     /// Inputs in order.
     pub inputs: Vec<PortRecord>,
     /// Outputs in order.
@@ -114,6 +121,7 @@ impl Default for Manifest {
             model: String::new(),
             target: String::new(),
             stages: vec![],
+            given_encodings: vec![],
             partitions: vec![],
             files: vec![],
         }
@@ -157,8 +165,13 @@ impl Manifest {
     }
 
     /// States the contract of every partition.
-    pub fn describe(&mut self, partitions: &[Partition], tables: &[Table], schemes: impl Fn(&Partition) -> String) {
-        let describe = |(partition, table): (&Partition, &Table)| {
+    pub fn describe(
+        &mut self,
+        partitions: &[Partition],
+        made: &[(Table, Counts)],
+        schemes: impl Fn(&Partition) -> String,
+    ) {
+        let describe = |(partition, (table, counts)): (&Partition, &(Table, Counts))| {
             let port = |(port, &id): (&Port, &crate::ir::ValueId)| {
                 let value = partition.graph.value(id);
                 port_record(port, &value.shape, value.element, table.activations.get(&port.name))
@@ -166,11 +179,12 @@ impl Manifest {
             PartitionRecord {
                 name: partition.name.clone(),
                 weights: schemes(partition),
+                encodings: *counts,
                 inputs: partition.inputs.iter().zip(partition.graph.inputs()).map(port).collect(),
                 outputs: partition.outputs.iter().zip(partition.graph.outputs()).map(port).collect(),
             }
         };
-        self.partitions = partitions.iter().zip(tables).map(describe).collect();
+        self.partitions = partitions.iter().zip(made).map(describe).collect();
     }
 
     /// Lists the files that are not listed yet, with sizes and hashes.
@@ -209,8 +223,8 @@ pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
     text.push('\n');
     let partial = path.with_extension("json.partial");
-    let written = std::fs::write(&partial, text).at(&partial).and_then(|()| std::fs::rename(&partial, path).at(path));
-    written.inspect_err(|_| drop(std::fs::remove_file(&partial)))
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
+    written.inspect_err(|_| drop(std::fs::remove_file(&partial))).at(path)
 }
 
 fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Option<&Encoding>) -> PortRecord {

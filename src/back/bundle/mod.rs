@@ -5,7 +5,7 @@
 mod manifest;
 mod partition_json;
 
-pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord};
+pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, hash, write_json};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -51,12 +51,7 @@ pub fn tensor(
     bytes: Vec<u8>,
     data: &mut DataWriter,
 ) -> Result<TensorProto> {
-    let mut made = TensorProto {
-        name: name.to_string(),
-        data_type: kind.0,
-        dims: shape.iter().map(|&size| size as i64).collect(),
-        ..TensorProto::default()
-    };
+    let mut made = header(name, kind, shape);
     if bytes.len() < EXTERNAL_FROM {
         made.raw_data = bytes;
         return Ok(made);
@@ -74,14 +69,18 @@ pub fn stored_tensor(
     bytes: usize,
     data: &DataWriter,
 ) -> TensorProto {
-    let mut made = TensorProto {
+    let mut made = header(name, kind, shape);
+    place_outside(&mut made, offset, bytes, data);
+    made
+}
+
+fn header(name: &str, kind: DataType, shape: &[usize]) -> TensorProto {
+    TensorProto {
         name: name.to_string(),
         data_type: kind.0,
         dims: shape.iter().map(|&size| size as i64).collect(),
         ..TensorProto::default()
-    };
-    place_outside(&mut made, offset, bytes, data);
-    made
+    }
 }
 
 fn place_outside(tensor: &mut TensorProto, offset: u64, bytes: usize, data: &DataWriter) {

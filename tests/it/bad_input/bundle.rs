@@ -7,7 +7,7 @@ use super::{Bench, COMPILE, INPUT, names};
 use crate::common::stderr;
 
 /// A bench with a whole bundle (without what needs the vendor toolkit) at `bundle`.
-fn with_bundle() -> Bench {
+pub fn with_bundle() -> Bench {
     let bench = Bench::new();
     let mut args = COMPILE;
     args[7] = "{bundle}";

@@ -4,6 +4,7 @@
 mod bundle;
 mod checkpoint;
 mod definition;
+mod encodings;
 mod recipe;
 mod system;
 

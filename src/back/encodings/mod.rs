@@ -3,13 +3,17 @@
 //! There an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with `q` from
 //! 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128.
 
+mod given;
+
+pub use given::{GivenFiles, GivenRecord};
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::LARGEST_JSON;
+use crate::back::bundle::{LARGEST_JSON, write_json};
 use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::ir::{ElementType, Graph};
 use crate::quantize::Table;
 
@@ -97,9 +101,17 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
         param_encodings: entries(&table.params),
         quantizer_args: serde_json::Map::new(),
     };
-    let mut text = serde_json::to_string_pretty(&file).map_err(|error| Error::internal(path.display(), error))?;
-    text.push('\n');
-    std::fs::write(path, text).at(path)
+    write_json(&file, path)
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<File> {
+    let file: File = serde_json::from_slice(bytes)
+        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+    if file.version != VERSION {
+        let message = format!("encodings of version {} are not read, only {VERSION}", file.version);
+        return Err(Error::input(path.display(), message));
+    }
+    Ok(file)
 }
 
 /// Reads a table; the graph tells the axis of per-channel encodings.
@@ -108,13 +120,7 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
 /// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
 /// that has no entry.
 pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
-    let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
-    let file: File = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
-    if file.version != VERSION {
-        let message = format!("encodings of version {} are not read, only {VERSION}", file.version);
-        return Err(Error::input(path.display(), message));
-    }
+    let file = parse(&crate::text::read_at_most(path, LARGEST_JSON)?, path)?;
     let mut table = Table::default();
     let lists = [(file.activation_encodings, false), (file.param_encodings, true)];
     for (entries, are_params) in lists {

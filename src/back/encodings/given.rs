@@ -1,0 +1,91 @@
+//! Files of encodings that were learned elsewhere: read once, taken in place of calibration, copied into the bundle.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{parse, refuse_misplaced, to_encoding};
+use crate::back::bundle::{LARGEST_JSON, hash};
+use crate::error::{Error, IoContext, Result};
+use crate::quantize::Given;
+
+/// Folder of the copies, in that of the encodings.
+const FOLDER: &str = "given";
+
+/// What the files say, and the files.
+#[derive(Default)]
+pub struct GivenFiles {
+    encodings: Given,
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// A file whose encodings were taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GivenRecord {
+    /// Path of its copy in the bundle.
+    pub path: String,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+impl GivenFiles {
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// Malformed JSON, another version, an entry that is impossible or stands twice, files that contradict each other.
+    pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut made = GivenFiles::default();
+        for path in paths {
+            if path.is_dir() {
+                return Err(Error::input(path.display(), "is a folder, a file is wanted"));
+            }
+            let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
+            add(&mut made.encodings, path, &bytes)?;
+            made.files.push((path.clone(), bytes));
+        }
+        Ok(made)
+    }
+
+    /// The encodings of all files.
+    pub fn encodings(&self) -> &Given {
+        &self.encodings
+    }
+
+    /// Copies the files below the folder of the encodings, in the order in which they were given.
+    pub fn copy_to(&self, encodings: &Path) -> Result<Vec<GivenRecord>> {
+        let folder = encodings.join(FOLDER);
+        if !self.files.is_empty() {
+            std::fs::create_dir(&folder).at(&folder)?;
+        }
+        let mut records = Vec::new();
+        for (number, (path, bytes)) in self.files.iter().enumerate() {
+            // Files in different folders may have the same name.
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let name = format!("{}-{stem}.json", number + 1);
+            let copy = folder.join(&name);
+            std::fs::write(&copy, bytes).at(&copy)?;
+            records.push(GivenRecord { path: format!("encodings/{FOLDER}/{name}"), sha256: hash(&copy)? });
+        }
+        Ok(records)
+    }
+}
+
+fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
+    let file = parse(bytes, path)?;
+    let place = path.display().to_string();
+    for (entries, are_params) in [(file.activation_encodings, false), (file.param_encodings, true)] {
+        let mut names = BTreeSet::new();
+        for entry in entries {
+            let name = entry.name.clone();
+            let fail = |message: String| Error::input(format!("{place}: `{name}`"), message);
+            if !names.insert(name.clone()) {
+                return Err(fail("stands twice".into()));
+            }
+            let encoding = to_encoding(entry, Some(0)).map_err(fail)?;
+            refuse_misplaced(&encoding, are_params, are_params).map_err(fail)?;
+            given.add(are_params, name.clone(), &place, encoding)?;
+        }
+    }
+    Ok(())
+}

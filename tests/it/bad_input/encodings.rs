@@ -1,0 +1,171 @@
+//! Encodings that were learned elsewhere and do not fit.
+
+use serde_json::{Value, json};
+
+use super::bundle::with_bundle;
+use super::{Bench, INPUT, names};
+
+const QUANTIZE: [&str; 4] = ["quantize", "{bundle}", "--encodings", "{qat.json}"];
+
+/// Expects a failure that names the file, and a bundle that is as before.
+fn expect(bench: &Bench, case: &str, command: &[&str], words: &[&str]) {
+    let (manifest, folders) = (bench.read("bundle/manifest.json"), names(&bench.path("bundle")));
+    bench.expect(case, &bench.run(command), INPUT, words);
+    assert_eq!(bench.read("bundle/manifest.json"), manifest, "{case}: the manifest changed");
+    assert_eq!(names(&bench.path("bundle")), folders, "{case}: the bundle has other files");
+    assert!(!bench.path("bundle/encodings/given").exists(), "{case}: the file was taken");
+}
+
+/// An activation of 16 bits.
+fn activation(name: &str) -> Value {
+    json!({ "name": name, "enc_type": "PER_TENSOR", "dtype": "INT", "bw": 16, "is_sym": false,
+            "scale": [0.001], "offset": [-30000] })
+}
+
+/// A weight of the projector: 8 bits, 256 channels.
+fn weight() -> Value {
+    json!({ "name": "linear_1.weight", "enc_type": "PER_CHANNEL", "dtype": "INT", "bw": 8, "is_sym": true,
+            "scale": vec![0.01; 256], "offset": vec![-128; 256] })
+}
+
+fn file_of(activations: &[Value], params: &[Value]) -> String {
+    json!({ "version": "1.0.0", "activation_encodings": activations, "param_encodings": params }).to_string()
+}
+
+fn with(mut entry: Value, changes: Value) -> Value {
+    for (key, value) in changes.as_object().expect("an object") {
+        entry[key] = value.clone();
+    }
+    entry
+}
+
+#[test]
+fn entries_that_do_not_fit_are_refused() {
+    let bench = with_bundle();
+    let (one, per_channel) = (|changes| with(activation("linear_1"), changes), |changes| with(weight(), changes));
+    let of_channel_7 = |scale: f64| {
+        let mut scales = vec![0.01; 256];
+        scales[7] = scale;
+        per_channel(json!({ "scale": scales }))
+    };
+    let activations = [
+        ("unknown", activation("linear_3"), ["`linear_3`", "is no tensor of the model", "did you mean `linear_1`"]),
+        ("a constant", activation("linear_1.bias"), ["`linear_1.bias`", "is a constant", "param_encodings"]),
+        ("positions", activation("last"), ["`last`", "is no tensor of the model", "encodings/*.json"]),
+        ("bits", one(json!({ "bw": 8, "offset": [-128] })), ["`linear_1`", "is uint8", "the recipe wants uint16"]),
+        (
+            "bits of the cache",
+            activation("layers.1.k_new"),
+            ["`layers.1.k_new`", "is uint16", "the recipe wants uint8"],
+        ),
+        ("no such bits", one(json!({ "bw": 12 })), ["`linear_1`", "12 bits", "are not known"]),
+        ("signed", one(json!({ "is_sym": true })), ["`linear_1`", "int16 is no encoding of activations", ""]),
+        ("float", one(json!({ "dtype": "FLOAT" })), ["`linear_1`", "dtype FLOAT", "is not known"]),
+        ("no scale", one(json!({ "scale": [] })), ["`linear_1`", "0 scales and 1 offsets", ""]),
+        ("zero", one(json!({ "scale": [0.0] })), ["`linear_1`", "scale 0 is impossible", ""]),
+        ("negative", one(json!({ "scale": [-0.5] })), ["`linear_1`", "scale -0.5 is impossible", ""]),
+        ("infinite", one(json!({ "scale": [1e300] })), ["`linear_1`", "scale inf is impossible", ""]),
+        ("tiny", one(json!({ "scale": [1e-30] })), ["`linear_1`", "scale 1e-30 is outside 1e-12 to 1e12", ""]),
+        ("no number", one(json!({ "scale": [null] })), ["qat.json:1", "invalid type: null", ""]),
+        ("offset below", one(json!({ "offset": [-65536] })), ["`linear_1`", "zero point 65536 is outside uint16", ""]),
+        ("offset above", one(json!({ "offset": [1] })), ["`linear_1`", "zero point -1 is outside uint16", ""]),
+        ("offset far out", one(json!({ "offset": [i64::MIN] })), ["`linear_1`", "outside uint16", ""]),
+    ];
+    let params = [
+        (
+            "unknown param",
+            per_channel(json!({ "name": "model.linear_1.weight" })),
+            ["did you mean `linear_1.weight`", "", ""],
+        ),
+        (
+            "an activation",
+            per_channel(json!({ "name": "linear_1" })),
+            ["`linear_1`", "is no constant", "activation_encodings"],
+        ),
+        (
+            "number of channels",
+            per_channel(json!({ "scale": vec![0.01; 255], "offset": vec![-128; 255] })),
+            ["`linear_1.weight`", "has 255 scales by channel", "should have 256 scales"],
+        ),
+        (
+            "one scale",
+            per_channel(json!({ "enc_type": "PER_TENSOR", "scale": [0.01], "offset": [-128] })),
+            ["`linear_1.weight`", "has one scale for all channels", "should have 256 scales"],
+        ),
+        ("one offset", per_channel(json!({ "offset": [-128] })), ["`linear_1.weight`", "256 scales and 1 offsets", ""]),
+        ("zero scale", of_channel_7(0.0), ["`linear_1.weight`", "scale 0 is impossible", ""]),
+        ("negative scale", of_channel_7(-0.01), ["`linear_1.weight`", "scale -0.01 is impossible", ""]),
+        (
+            "bits of a weight",
+            per_channel(json!({ "bw": 4, "offset": vec![-8; 256] })),
+            ["`linear_1.weight`", "is int4", "wants int8"],
+        ),
+        ("unsigned weight", per_channel(json!({ "is_sym": false })), ["`linear_1.weight`", "is uint8", "wants int8"]),
+        (
+            "asymmetric weight",
+            per_channel(json!({ "offset": vec![-100; 256] })),
+            ["`linear_1.weight`", "has zero point -28", "symmetric, their offset is -128"],
+        ),
+        ("block", per_channel(json!({ "enc_type": "LPBQ" })), ["qat.json:1", "unknown variant `LPBQ`", ""]),
+    ];
+    for (case, entry, words) in activations {
+        bench.write("qat.json", file_of(&[entry], &[]));
+        expect(&bench, case, &QUANTIZE, &[&["qat.json"], &words[..]].concat());
+    }
+    for (case, entry, words) in params {
+        bench.write("qat.json", file_of(&[], &[entry]));
+        expect(&bench, case, &QUANTIZE, &[&["qat.json"], &words[..]].concat());
+    }
+    let unknown: Vec<Value> = (0..5).map(|number| activation(&format!("layer{number}"))).collect();
+    bench.write("qat.json", file_of(&unknown, &[]));
+    let words = ["qat.json: 5 names are no tensors", "`layer0`, `layer1`, `layer2`, …"];
+    expect(&bench, "several unknown names", &QUANTIZE, &words);
+    let stem = json!({ "name": "conv_stem.conv.weight", "enc_type": "PER_CHANNEL", "dtype": "INT", "bw": 8,
+                       "is_sym": true, "scale": vec![1e-12; 16], "offset": vec![-128; 16] });
+    bench.write("qat.json", file_of(&[], &[stem]));
+    expect(&bench, "a bias out of reach", &QUANTIZE, &["conv_stem.conv: bias", "does not fit int32"]);
+}
+
+#[test]
+fn entries_that_contradict_each_other_are_refused() {
+    let bench = with_bundle();
+    bench.write("qat.json", file_of(&[activation("linear_1"), activation("linear_1")], &[]));
+    expect(&bench, "twice", &QUANTIZE, &["qat.json: `linear_1`", "stands twice"]);
+    let other = with(activation("layers.0.conv.bcx"), json!({ "offset": [-29999] }));
+    bench.write("qat.json", file_of(&[activation("layers.0.conv.in_proj"), other.clone()], &[]));
+    let words = ["qat.json: `layers.0.conv.", "`layers.0.conv.bcx`", "`layers.0.conv.in_proj`", "shares its encoding"];
+    expect(&bench, "tied", &QUANTIZE, &words);
+    bench.write("qat.json", file_of(&[activation("layers.0.conv.in_proj")], &[]));
+    bench.write("more.json", file_of(&[other], &[]));
+    let both = [&QUANTIZE[..], &["--encodings", "{more.json}"]].concat();
+    expect(&bench, "tied in two files", &both, &["qat.json", "more.json", "shares its encoding"]);
+    bench.write("more.json", file_of(&[with(activation("layers.0.conv.in_proj"), json!({ "scale": [0.002] }))], &[]));
+    expect(&bench, "two files", &both, &["more.json: `layers.0.conv.in_proj`", "is encoded otherwise in", "qat.json"]);
+}
+
+#[test]
+fn malformed_files_are_refused_before_anything_is_made() {
+    let bench = Bench::new();
+    let compile = [&super::COMPILE[..], &["--encodings", "{qat.json}"]].concat();
+    let whole = file_of(&[activation("linear_1")], &[weight()]);
+    let cases: [(&str, String, &[&str]); 6] = [
+        ("truncated", whole[..whole.len() / 2].into(), &["qat.json:1", "EOF"]),
+        ("empty", String::new(), &["qat.json", "EOF"]),
+        ("no JSON", "activations:\n- none\n".into(), &["qat.json:1"]),
+        ("NaN", whole.replace("0.001", "NaN"), &["qat.json:1", "expected"]),
+        ("other version", whole.replace("1.0.0", "0.6.1"), &["qat.json", "version 0.6.1 are not read, only 1.0.0"]),
+        ("missing list", "{\"version\": \"1.0.0\"}".into(), &["qat.json:1", "missing field"]),
+    ];
+    for (case, text, words) in cases {
+        bench.write("qat.json", text);
+        bench.expect(case, &bench.run(&compile), INPUT, words);
+    }
+    bench.write("qat.json", file_of(&[activation("layers.9.out")], &[]));
+    bench.expect("unknown", &bench.run(&compile), INPUT, &["qat.json: `layers.9.out`", "is no tensor of the model"]);
+    let file = std::fs::File::create(bench.path("qat.json")).expect("a file");
+    file.set_len((256 << 20) + 1).expect("a sparse file");
+    bench.expect("too large", &bench.run(&compile), INPUT, &["qat.json", "is larger than 268435456 bytes"]);
+    std::fs::remove_file(bench.path("qat.json")).expect("the file");
+    std::fs::create_dir(bench.path("qat.json")).expect("a folder");
+    bench.expect("a folder", &bench.run(&compile), INPUT, &["qat.json", "is a folder, a file is wanted"]);
+}
