@@ -51,6 +51,8 @@ pub struct Operator {
     /// Whether weights may have one scale per output channel.
     #[serde(default)]
     pub per_channel: bool,
+    /// Significant bits, behind the leading one, that the multiplier from sums to outputs may have to be exact.
+    pub multiplier_bits: Option<u32>,
     /// Whether the operator works on the last axis only.
     #[serde(default)]
     pub last_axis_only: bool,
@@ -91,7 +93,13 @@ impl Target {
             let message = format!("schema {} is not known to this version, which reads schema 1", made.schema);
             return Err(Error::input(path.display(), message));
         }
-        for Operator { name, output_range, .. } in &made.operators {
+        for Operator { name, output_range, multiplier_bits, .. } in &made.operators {
+            if let Some(bits) = multiplier_bits
+                && !(4..=23).contains(bits)
+            {
+                let message = format!("multiplier_bits = {bits}; 4 to 23 make sense");
+                return Err(Error::input(format!("{}: {name}", path.display()), message));
+            }
             if let Some([low, high]) = output_range
                 && !(low.is_finite() && high.is_finite() && low <= high)
             {

@@ -2,6 +2,7 @@
 //! table of encodings comes out. The graph is never touched.
 
 mod given;
+mod multiplier;
 mod ranges;
 mod table;
 mod ties;

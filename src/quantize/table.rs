@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::given::Given;
+use super::multiplier::settle;
 use super::ranges;
 use super::ties::Ties;
 use super::weights::{Place, encode};
@@ -141,6 +142,10 @@ fn encode_constants(
                     counts.count(taken.is_some());
                 }
                 made = taken.unwrap_or(made);
+                let result = table.activations.get(&graph.value(node.outputs[0]).name);
+                if let (1, Some(bits), Some(data), Some(result)) = (input, operator.multiplier_bits, place.data, result) {
+                    settle(&mut made, data, result, bits);
+                }
             }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {
                 let message = "is read by two nodes that want different encodings";
