@@ -69,8 +69,7 @@ impl Output {
         };
         match written {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::io(Path::new(STANDARD_OUTPUT), &error)
-                    .help("free some space, or send the output elsewhere"))
+                Err(Error::io(Path::new(STANDARD_OUTPUT), &error).help("free some space, or send the output elsewhere"))
             }
             _ => Ok(()),
         }

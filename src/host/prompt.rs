@@ -55,8 +55,7 @@ impl Tokenizer {
         let is_special = |(token, text): &(&u32, &tokenizers::AddedToken)| {
             (text.special || named.contains(token)) && !text.content.is_empty()
         };
-        let mut special: Vec<String> =
-            added.iter().filter(is_special).map(|(_, text)| text.content.clone()).collect();
+        let mut special: Vec<String> = added.iter().filter(is_special).map(|(_, text)| text.content.clone()).collect();
         special.sort();
         Ok(Tokenizer {
             inner,

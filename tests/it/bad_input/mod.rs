@@ -7,6 +7,8 @@ mod definition;
 mod recipe;
 mod system;
 
+pub use recipe::png_header;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -70,7 +70,7 @@ fn malformed_recipes_are_refused() {
 }
 
 /// A PNG file that claims a size: signature, header with a true checksum, an empty end.
-fn png_header(width: u32, height: u32) -> Vec<u8> {
+pub fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut header = b"IHDR".to_vec();
     header.extend(width.to_be_bytes());
     header.extend(height.to_be_bytes());
