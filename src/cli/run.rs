@@ -22,8 +22,10 @@ error.
 
 Examples:
   autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\"
-  autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" --on float,simulated,npu
-  autoneural run out/demo --prompt \"Tell me a story.\" --temperature 0.7 --top-p 0.9 --seed 1 --max-tokens 64
+  autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" \\
+      --on float,simulated,npu
+  autoneural run out/demo --prompt \"Tell me a story.\" --max-tokens 64 \\
+      --temperature 0.7 --top-p 0.9 --seed 1
   autoneural run out/demo --on float";
 
 /// Arguments of `run`.
@@ -41,8 +43,8 @@ pub struct Run {
     /// What the model is told before the conversation; needs a chat template.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     system: Option<String>,
-    /// Engines, each of which answers: the float model, the quantized model on the CPU, the context binaries [default: npu
-    /// if the bundle has context binaries, else simulated].
+    /// What answers, one after the other: the float model in tract, the quantized model on ONNX Runtime's CPU provider, the
+    /// context binaries on the NPU or its emulator [default: npu if the bundle has context binaries, else simulated].
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
     on: Vec<On>,
     #[command(flatten)]
@@ -72,11 +74,8 @@ struct Choice {
 /// Engines by name.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum On {
-    /// The float model, in tract.
     Float,
-    /// The quantized model, on ONNX Runtime's CPU provider.
     Simulated,
-    /// The context binaries, on the NPU or its emulator.
     Npu,
 }
 

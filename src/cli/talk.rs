@@ -112,8 +112,16 @@ impl Talk<'_> {
 
     fn ask(&mut self, prompt: &str) -> Result<()> {
         let mut answers = Vec::new();
-        for lane in &mut self.lanes {
-            answers.push((lane.kind, lane.ask(self.session, &self.images, prompt)?));
+        for at in 0..self.lanes.len() {
+            let lane = &mut self.lanes[at];
+            match lane.ask(self.session, &self.images, prompt) {
+                Ok(answer) => answers.push((lane.kind, answer)),
+                Err(error) => {
+                    // The question was asked of all or of none; it may come again.
+                    self.lanes[..at].iter_mut().try_for_each(|lane| lane.talk.take_back())?;
+                    return Err(error);
+                }
+            }
         }
         if self.session.general.json {
             self.session.output.line(&result(&self.images, prompt, self.limits, &answers).to_string())?;

@@ -49,6 +49,8 @@ pub struct Conversation<'a> {
     messages: Vec<Message>,
     /// Embeddings of all images of the conversation.
     visual: Vec<f32>,
+    /// Messages and visual numbers before the last question.
+    before: (usize, usize),
     keep_image_engines: bool,
     sampler: Sampler,
     max_tokens: usize,
@@ -80,6 +82,7 @@ impl<'a> Conversation<'a> {
             system: system.map(|text| Message::new(Role::System, 0, text)),
             messages: Vec::new(),
             visual: Vec::new(),
+            before: (0, 0),
             keep_image_engines,
             sampler: limits.sampling.clone().map_or_else(Sampler::greedy, Sampler::new),
             max_tokens: limits.max_tokens,
@@ -88,8 +91,15 @@ impl<'a> Conversation<'a> {
 
     /// Begins anew: nothing that was said stays.
     pub fn reset(&mut self) -> Result<()> {
-        self.messages.clear();
-        self.visual.clear();
+        self.before = (0, 0);
+        self.take_back()
+    }
+
+    /// Forgets the last question and its answer.
+    pub fn take_back(&mut self) -> Result<()> {
+        self.messages.truncate(self.before.0);
+        self.visual.truncate(self.before.1);
+        // Placeholders of other images are the same tokens, so what was taken in does not tell that it is of no more use.
         self.generation = self.generator.begin()?;
         Ok(())
     }
@@ -100,11 +110,16 @@ impl<'a> Conversation<'a> {
     /// An empty question, one with the text of a special token, a conversation that the context does not hold, an engine
     /// that fails. The conversation is as before the question.
     pub fn ask(&mut self, images: &[Tensor], text: &str, said: &mut dyn FnMut(&str) -> Result<()>) -> Result<Answer> {
-        let (messages, rows) = (self.messages.len(), self.visual.len());
+        let (before, known) = ((self.messages.len(), self.visual.len()), self.generation.tokens().len());
         let answer = self.try_ask(images, text, said);
-        if answer.is_err() {
-            self.messages.truncate(messages);
-            self.visual.truncate(rows);
+        if answer.is_ok() {
+            self.before = before;
+        } else {
+            self.messages.truncate(before.0);
+            self.visual.truncate(before.1);
+            if self.generation.tokens().len() != known {
+                self.generation = self.generator.begin()?;
+            }
         }
         answer
     }

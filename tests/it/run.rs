@@ -174,6 +174,11 @@ fn a_conversation_goes_on_where_it_was() {
     // After an error the conversation is as before it, and after a reset it is new.
     talk.ask(&[], &"long ".repeat(500), &mut said).unwrap_err();
     assert_eq!(talk.ask(&[], "Sure?", &mut said).unwrap().reused_tokens, second.prompt_tokens);
+    // A question that is taken back takes its picture with it.
+    talk.ask(&[pixels(&model, CAT)], "This one?", &mut said).unwrap();
+    talk.take_back().unwrap();
+    let next = talk.ask(&[], "Really?", &mut said).unwrap();
+    assert_eq!((next.reused_tokens, next.visual_tokens), (0, 32));
     talk.reset().unwrap();
     let again = talk.ask(&[pixels(&model, CAT)], "What is it?", &mut said).unwrap();
     assert_eq!((again.reused_tokens, again.tokens), (0, first.tokens));
@@ -222,6 +227,25 @@ fn a_conversation_can_be_scripted_and_survives_errors() {
         assert!(said.contains(word), "{word}: {said}");
     }
     assert_eq!(said.matches("\"error\"").count(), 6, "{said}");
+}
+
+#[test]
+fn a_conversation_with_several_engines_asks_each_of_them() {
+    use std::io::Write;
+    let (demo, toolkit) = (demo_bundle(), toolkit());
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_autoneural"));
+    command.arg("run").arg(demo).arg("--toolkit").arg(toolkit).args(["--on", "float,simulated", "--max-tokens", "2"]);
+    command.arg("--image").arg(root(CAT)).stdin(std::process::Stdio::piped());
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"Who?\nAnd why?").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (said, figures) = (stdout(&output), stderr(&output));
+    for engine in ["float", "simulated"] {
+        assert_eq!(said.matches(&format!("{engine}:\n")).count(), 2, "{said}\n{figures}");
+        let lines: Vec<&str> = figures.lines().filter(|line| line.starts_with(&format!("{engine}: "))).collect();
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("(16 visual")), "{figures}");
+    }
 }
 
 /// A bench with an exported bundle at `bundle`, after a change to its checkpoint.
