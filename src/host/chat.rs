@@ -169,9 +169,10 @@ impl Template {
             .add_template_owned(CHAT_TEMPLATE, text)
             .map_err(|error| template_error(&path, &error, "is no chat template"))?;
         let mut made = Template { path, environment, takes_parts: true };
-        // A template that was written for plain text prints the list of parts itself, with the names of its keys.
-        let probe = made.render(&[Message::new(Role::User, 0, "probe")], specials);
-        made.takes_parts = !probe.is_ok_and(|text| text.contains("type\"") || text.contains("type'"));
+        // A template that was written for plain text prints the list of parts itself: its keys, and the text in quotes.
+        let probe = made.render(&[Message::new(Role::User, 0, "probe")], specials).unwrap_or_default();
+        let printed = |quote| ["type", "probe"].iter().all(|word| probe.contains(&format!("{word}{quote}")));
+        made.takes_parts = !['"', '\''].into_iter().any(printed);
         Ok(made)
     }
 
@@ -270,6 +271,46 @@ mod tests {
             {%- if content is not string -%}{%- set content = content | tojson -%}{%- endif -%}\
             [{{ m['role'] }}]{{ content.strip() }}{%- endfor -%}[assistant]";
         assert_eq!(render(text, &talk()).unwrap(), wanted);
+    }
+
+    /// Constructs that templates of published vision-language checkpoints use.
+    #[test]
+    fn the_language_of_published_templates_is_understood() {
+        let template = r#"{{- bos_token -}}
+{%- set keep_past_thinking = keep_past_thinking | default(false) -%}
+{%- set ns = namespace(system_prompt="", last=-1) -%}
+{%- if messages[0]["role"] == "system" -%}
+    {%- set ns.system_prompt = messages[0]["content"][0]["text"] -%}
+    {%- set messages = messages[1:] -%}
+{%- endif -%}
+{%- if tools is defined and tools -%}{{- tools | map("tojson") | join(", ") -}}{%- endif -%}
+{%- if ns.system_prompt -%}{{- "<|im_start|>system\n" + ns.system_prompt.strip() + "<|im_end|>\n" -}}{%- endif -%}
+{%- for message in messages -%}
+    {%- if message["role"] == "assistant" -%}{%- set ns.last = loop.index0 -%}{%- endif -%}
+{%- endfor -%}
+{%- for message in messages -%}
+    {{- "<|im_start|>" + message["role"] + "\n" -}}
+    {%- set content = message["content"] -%}
+    {%- if content is not string -%}
+        {%- set parts = namespace(text="") -%}
+        {%- for item in content -%}
+            {%- if item["type"] == "image" -%}{%- set parts.text = parts.text + "<image>" -%}
+            {%- elif item["type"] == "text" -%}{%- set parts.text = parts.text + item["text"] -%}
+            {%- else -%}{%- set parts.text = parts.text + item | tojson -%}{%- endif -%}
+        {%- endfor -%}
+        {%- set content = parts.text -%}
+    {%- endif -%}
+    {%- if message["role"] == "assistant" and not keep_past_thinking and loop.index0 != ns.last -%}
+        {%- if "</think>" in content -%}{%- set content = content.split("</think>")[-1] | trim -%}{%- endif -%}
+    {%- endif -%}
+    {{- content + "<|im_end|>\n" -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- "<|im_start|>assistant\n" -}}{%- endif -%}"#;
+        let mut messages = talk();
+        messages.push(Message::new(Role::User, 0, "Sure?"));
+        let wanted = "<s><|im_start|>system\nBe <brief>.<|im_end|>\n<|im_start|>user\n<image><image>Which lamp?<|im_end|>\n\
+            <|im_start|>assistant\nNone.<|im_end|>\n<|im_start|>user\nSure?<|im_end|>\n<|im_start|>assistant\n";
+        assert_eq!(render(template, &messages).unwrap(), wanted);
     }
 
     #[test]
