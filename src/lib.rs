@@ -20,6 +20,7 @@ pub mod progress;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
+pub mod runner;
 pub mod stages;
 pub mod target;
 pub mod text;

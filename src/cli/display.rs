@@ -28,6 +28,9 @@ pub fn progress(quiet: bool, verbose: bool) -> Box<dyn Display> {
     }
 }
 
+/// Place of errors about the output of results.
+pub const STANDARD_OUTPUT: &str = "standard output";
+
 /// Where results go.
 pub struct Output(Option<File>);
 
@@ -52,14 +55,21 @@ impl Output {
     /// # Errors
     /// The output cannot be written, say for want of space.
     pub fn line(&self, text: &str) -> Result<()> {
+        self.text(&format!("{text}\n"))
+    }
+
+    /// Prints text that may end within a line, at once.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn text(&self, text: &str) -> Result<()> {
         let written = match &self.0 {
-            Some(file) => writeln!(&mut &*file, "{text}"),
-            None => writeln!(std::io::stdout(), "{text}"),
+            Some(file) => (&mut &*file).write_all(text.as_bytes()),
+            None => std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()),
         };
         match written {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::io(Path::new("standard output"), &error)
-                    .help("free some space, or send the output elsewhere"))
+                Err(Error::io(Path::new(STANDARD_OUTPUT), &error).help("free some space, or send the output elsewhere"))
             }
             _ => Ok(()),
         }

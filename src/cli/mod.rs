@@ -4,7 +4,9 @@ mod compile;
 mod display;
 mod doctor;
 mod inspect;
+mod run;
 mod stage;
+mod talk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,7 +42,7 @@ struct General {
     /// Print results as JSON on standard output (and an error as JSON on standard error).
     #[arg(long, global = true)]
     json: bool,
-    /// Print errors only.
+    /// Print errors only, and the answers of `run`.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     quiet: bool,
     /// Print every step, also without a terminal.
@@ -68,6 +70,8 @@ enum Command {
     Build(stage::OnBundle),
     /// Stage 6: compare float, simulation and NPU, and write the report.
     Verify(stage::Verify),
+    /// Ask a compiled bundle questions about images, once or in a conversation.
+    Run(run::Run),
     /// Say what is installed, which versions, and what is missing for what.
     Doctor,
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
@@ -109,6 +113,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Emit(args) => args.emit(&session),
         Command::Build(args) => args.build(&session),
         Command::Verify(args) => args.run(&session),
+        Command::Run(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
         Command::Inspect(args) => args.run(&session),
     };

@@ -15,3 +15,9 @@ pub trait Engine {
     /// Runs once: one tensor per input of the partition, in order; gives one per output.
     fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 }
+
+impl Engine for Box<dyn Engine> {
+    fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        (**self).run(inputs)
+    }
+}

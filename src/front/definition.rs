@@ -210,6 +210,13 @@ pub struct Tokens {
     pub image: u32,
 }
 
+impl Tokens {
+    /// Whether a token that the model chose ends its text. The image token does too: it has no text row of its own.
+    pub fn stops(&self, token: u32) -> bool {
+        token == self.eos || token == self.image
+    }
+}
+
 impl Vision {
     /// The parsed blocks of each stage.
     pub fn blocks(&self) -> &[Vec<Block>] {

@@ -10,6 +10,8 @@ use crate::engine::Tensor;
 use crate::error::{Error, IoContext, Result};
 use crate::front::{Resize, Vision};
 
+/// Smallest width or height; what is smaller shows nothing.
+const LEAST_PIXELS: u32 = 16;
 /// Largest width or height that is decoded.
 const MOST_PIXELS: u32 = 16384;
 /// Most memory that decoding may take: a 16k x 8k RGB image.
@@ -20,7 +22,7 @@ const LARGEST_FILE: u64 = 256 << 20;
 /// Reads a PNG or JPEG file as `[1,3,S,S]`: resized to the square input (aspect not kept), divided by 255, normalized.
 ///
 /// # Errors
-/// A file that is no image, one that is damaged, empty, or larger than 16384 pixels a side.
+/// A file that is no image, one that is damaged, smaller than 16 or larger than 16384 pixels a side.
 pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
     let bytes = crate::text::read_at_most(path, LARGEST_FILE)?;
     if bytes.is_empty() {
@@ -28,7 +30,7 @@ pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
     }
     let fail = |error: image::ImageError| {
         Error::input(path.display(), format!("cannot be read as an image: {error}")).help(format!(
-            "PNG and JPEG images of 1 to {MOST_PIXELS} pixels a side and at most {} MiB of pixels are read",
+            "PNG and JPEG images of {LEAST_PIXELS} to {MOST_PIXELS} pixels a side and at most {} MiB of pixels are read",
             MOST_BYTES >> 20
         ))
     };
@@ -39,8 +41,10 @@ pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
     let pixels = reader.decode().map_err(fail)?.into_rgb8();
-    if pixels.width() == 0 || pixels.height() == 0 {
-        return Err(Error::input(path.display(), "has no pixels"));
+    let (width, height) = pixels.dimensions();
+    if width.min(height) < LEAST_PIXELS {
+        let message = format!("has {width} x {height} pixels; at least {LEAST_PIXELS} a side are wanted");
+        return Err(Error::input(path.display(), message).help("give a picture that shows something"));
     }
     let side = vision.image_size;
     // Both filters widen when they shrink an image, as Pillow's do.

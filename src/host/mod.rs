@@ -1,14 +1,24 @@
 //! What the host does around the partitions: images to pixels, text to tokens, tokens to embeddings, state from one step
-//! to the next.
+//! to the next, logits to the next token, tokens to text.
 
+mod chat;
+mod conversation;
 mod embeddings;
+mod generate;
 mod image;
 mod prompt;
+mod sample;
 mod sequence;
+mod steps;
 mod walk;
 
+pub use chat::{CHAT_TEMPLATE, Chat, Message, Part, Role, Specials, find_template};
+pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
+pub use generate::{Generation, Generator, Stop, refuse_too_long};
 pub use image::load_image;
 pub use prompt::{TOKENIZER, Tokenizer};
+pub use sample::{Sampler, Sampling, best};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};
-pub use walk::{Load, Step, Visit, Walk};
+pub use steps::{Load, Step, Steps, Visit, Visual};
+pub use walk::Walk;

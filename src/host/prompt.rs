@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::chat::{CHAT_TEMPLATE, Chat, Message, Part, Specials};
 use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::front::Definition;
@@ -21,7 +22,10 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     bos: u32,
     image: u32,
+    eos: u32,
     visual_tokens: usize,
+    /// Texts that are read as special tokens wherever they stand.
+    special: Vec<String>,
 }
 
 impl Tokenizer {
@@ -46,34 +50,122 @@ impl Tokenizer {
             return Err(Error::input(path.display(), message).help("the tokenizer belongs to another model"));
         }
         let tokens = &definition.language.tokens;
-        Ok(Tokenizer { inner, bos: tokens.bos, image: tokens.image, visual_tokens: definition.vision.tokens() })
+        let named = [tokens.bos, tokens.eos, tokens.image];
+        let added = inner.get_added_tokens_decoder();
+        let is_special = |(token, text): &(&u32, &tokenizers::AddedToken)| {
+            (text.special || named.contains(token)) && !text.content.is_empty()
+        };
+        let mut special: Vec<String> = added.iter().filter(is_special).map(|(_, text)| text.content.clone()).collect();
+        special.sort();
+        Ok(Tokenizer {
+            inner,
+            bos: tokens.bos,
+            image: tokens.image,
+            eos: tokens.eos,
+            visual_tokens: definition.vision.tokens(),
+            special,
+        })
+    }
+
+    /// Texts of the special tokens that a chat template may write.
+    ///
+    /// # Errors
+    /// The tokenizer does not know the image token: it belongs to another model.
+    pub fn specials(&self, folder: &Path) -> Result<Specials> {
+        let text = |token| self.inner.id_to_token(token).unwrap_or_default();
+        let image = text(self.image);
+        if !self.special.contains(&image) {
+            let message = format!("has no special token {}, which is the model's image token", self.image);
+            return Err(Error::input(folder.join(TOKENIZER).display(), message)
+                .help("the tokenizer belongs to another model, or language.tokens of the definition is wrong"));
+        }
+        Ok(Specials { bos: text(self.bos), eos: text(self.eos), image })
+    }
+
+    /// Refuses a text of a user that would be read as a special token.
+    pub fn refuse_special(&self, text: &str) -> Result<()> {
+        let Some(found) = self.special.iter().find(|special| text.contains(special.as_str())) else { return Ok(()) };
+        if self.inner.token_to_id(found) == Some(self.image) {
+            let message = format!("holds the image placeholder `{found}`");
+            return Err(Error::input("prompt", message)
+                .help("give pictures with --image, or by their path in a conversation; they stand before the text"));
+        }
+        Err(Error::input("prompt", format!("holds `{found}`, which the model would read as a special token"))
+            .help("leave it out; the chat template sets special tokens"))
+    }
+
+    /// A text without what would be read as special tokens.
+    pub fn without_special(&self, text: &str) -> String {
+        let mut made = text.to_string();
+        // What is left may have come together to another one.
+        while let Some(found) = self.special.iter().find(|special| made.contains(special.as_str())) {
+            made = made.replace(found.as_str(), "");
+        }
+        made
+    }
+
+    /// Tokens of a conversation: the beginning token, unless the text begins with it, and the text, in which each of so
+    /// many image tokens becomes one placeholder per visual token.
+    ///
+    /// # Errors
+    /// A message holds the text of a special token, the template fails or leaves out an image.
+    pub fn conversation(&self, chat: &Chat, messages: &[Message]) -> Result<Vec<u32>> {
+        let parts = || messages.iter().flat_map(|message| &message.content);
+        for part in parts() {
+            if let Part::Text { text } = part {
+                self.refuse_special(text)?;
+            }
+        }
+        let encoded = self.encode(&chat.render(messages)?)?;
+        let text = encoded.get_ids();
+        let images = parts().filter(|part| **part == Part::Image).count();
+        let markers = text.iter().filter(|&&token| token == self.image).count();
+        if markers != images {
+            let message = format!("writes {markers} image placeholders for {images} images");
+            return Err(Error::input(CHAT_TEMPLATE, message)
+                .help("the chat template is for another model, or takes no images in such messages"));
+        }
+        let text = text.strip_prefix(&[self.bos]).unwrap_or(text);
+        Ok(self.with_placeholders(text))
+    }
+
+    /// Number of visual tokens among tokens.
+    pub fn count_visual(&self, tokens: &[u32]) -> usize {
+        tokens.iter().filter(|&&token| token == self.image).count()
+    }
+
+    /// Text of tokens, without special ones. Bytes that are no UTF-8 become U+FFFD.
+    pub fn text(&self, tokens: &[u32]) -> Result<String> {
+        self.inner.decode(tokens, true).map_err(|error| Error::internal("tokenizer", error))
+    }
+
+    fn encode(&self, text: &str) -> Result<tokenizers::Encoding> {
+        if text.len() > LONGEST_PROMPT {
+            return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_PROMPT} are read", text.len())));
+        }
+        self.inner.encode(text, false).map_err(|error| Error::input("prompt", format!("cannot be tokenized: {error}")))
+    }
+
+    /// The beginning token and tokens of a text, each image token as often as an image has visual tokens.
+    fn with_placeholders(&self, text: &[u32]) -> Vec<u32> {
+        let times = |token| if token == self.image { self.visual_tokens } else { 1 };
+        let expanded = text.iter().flat_map(|&token| std::iter::repeat_n(token, times(token)));
+        std::iter::once(self.bos).chain(expanded).collect()
     }
 
     /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has the
     /// image token (by its text, say `<image>`), or before the text where it has none.
     pub fn prompt(&self, text: &str, with_image: bool) -> Result<Vec<u32>> {
-        if text.len() > LONGEST_PROMPT {
-            return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_PROMPT} are read", text.len())));
-        }
-        let encoded = self
-            .inner
-            .encode(text, false)
-            .map_err(|error| Error::input("prompt", format!("cannot be tokenized: {error}")))?;
-        let text = encoded.get_ids();
-        let markers = text.iter().filter(|&&token| token == self.image).count();
-        let visual = || std::iter::repeat_n(self.image, self.visual_tokens);
-        let mut tokens = vec![self.bos];
+        let encoded = self.encode(text)?;
+        let mut text = encoded.get_ids().to_vec();
+        let markers = self.count_visual(&text);
         match (with_image, markers) {
-            (false, 0) => {}
-            (true, 0) => tokens.extend(visual()),
-            (true, 1) => {}
+            (false, 0) | (true, 1) => {}
+            (true, 0) => text.insert(0, self.image),
             (false, _) => return Err(Error::input("prompt", "holds the image placeholder, but there is no image")),
             (true, _) => return Err(Error::input("prompt", format!("holds the image placeholder {markers} times"))),
         }
-        for &token in text {
-            if token == self.image { tokens.extend(visual()) } else { tokens.push(token) }
-        }
-        Ok(tokens)
+        Ok(self.with_placeholders(&text))
     }
 
     /// Tokens of a sample's prompt, which fit into the context together with those that are decoded.

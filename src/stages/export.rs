@@ -6,7 +6,7 @@ use crate::back::bundle::{Bundle, Stage, write_partition};
 use crate::back::onnx::{DataFiles, emit_float};
 use crate::error::{Error, IoContext, Result};
 use crate::front::{Checkpoint, Definition, build};
-use crate::host::{Embeddings, TOKENIZER, Tokenizer};
+use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
 use crate::partition::partition;
 use crate::progress::Progress;
 use crate::target::Target;
@@ -25,6 +25,7 @@ pub fn export(
     let checkpoint = Checkpoint::open(weights)?;
     // Only later stages need the tokenizer; a wrong one is better told now.
     Tokenizer::read(checkpoint.folder(), &definition)?;
+    let template = find_template(checkpoint.folder())?;
     bundle.stage(Stage::Export, |_, folder| {
         // Errors about the checkpoint name its files; the others are about graphs that the definition asks for.
         let of_definition = |error: Error| match error.place.starts_with(&*weights.to_string_lossy()) {
@@ -49,6 +50,9 @@ pub fn export(
         copy("target.toml", target_text.as_bytes())?;
         let tokenizer = checkpoint.folder().join(TOKENIZER);
         copy(TOKENIZER, &std::fs::read(&tokenizer).at(&tokenizer)?)?;
+        if let Some(template) = &template {
+            copy(CHAT_TEMPLATE, template.as_bytes())?;
+        }
         progress.finish();
         Ok(())
     })?;

@@ -5,7 +5,7 @@ use super::{Engines, Sqnr};
 use crate::engine::{Engine, OrtSession};
 use crate::error::{Error, Result};
 use crate::front::Language;
-use crate::host::{Codec, Sequence, Step};
+use crate::host::{Codec, Sequence, Step, best};
 use crate::partition::{Partition, Port, Role};
 use crate::quantize::Table;
 
@@ -88,9 +88,4 @@ impl Track<'_> {
         found.agreed += u64::from(best(wanted) == best(made));
         Ok(())
     }
-}
-
-/// Position of the largest number, the first of several.
-fn best(values: &[f32]) -> Option<usize> {
-    (0..values.len()).reduce(|best, at| if values[at] > values[best] { at } else { best })
 }

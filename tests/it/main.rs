@@ -10,4 +10,5 @@ mod models;
 mod numerics;
 mod parity;
 mod pipeline;
+mod run;
 mod snapshots;

@@ -67,7 +67,9 @@ fn encodings() {
 #[test]
 fn help_texts() {
     let mut text = String::new();
-    for command in ["", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "doctor", "inspect"] {
+    for command in
+        ["", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "run", "doctor", "inspect"]
+    {
         let args: Vec<&str> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         text.push_str(&format!("$ autoneural {}\n{}\n", args.join(" "), succeed(&args)));
     }

@@ -113,10 +113,20 @@ impl Bundle {
     /// As for [`Bundle::look`], and a file that is not the one that was written.
     pub fn open(path: &Path, progress: &dyn Progress) -> Result<Self> {
         let bundle = Self::look(path)?;
-        progress.start("check files", bundle.manifest.files.len() as u64);
-        for file in &bundle.manifest.files {
+        bundle.check(&|_| true, progress)?;
+        Ok(bundle)
+    }
+
+    /// Checks that the files that are `needed`, by their paths, are the ones that were written, by their SHA-256.
+    ///
+    /// # Errors
+    /// A file that is not the one that was written.
+    pub fn check(&self, needed: &dyn Fn(&str) -> bool, progress: &dyn Progress) -> Result<()> {
+        let files: Vec<&FileRecord> = self.manifest.files.iter().filter(|file| needed(&file.path)).collect();
+        progress.start("check files", files.len() as u64);
+        for file in files {
             progress.begin(&file.path);
-            let on_disk = path.join(&file.path);
+            let on_disk = self.path(&file.path);
             if manifest::hash(&on_disk)? != file.sha256 {
                 return Err(Error::input(
                     on_disk.display(),
@@ -127,7 +137,7 @@ impl Bundle {
             progress.tick(&file.path);
         }
         progress.finish();
-        Ok(bundle)
+        Ok(())
     }
 
     /// Opens a whole bundle to look at it.

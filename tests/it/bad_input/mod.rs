@@ -8,6 +8,8 @@ mod encodings;
 mod recipe;
 mod system;
 
+pub use recipe::png_header;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,0 +1,280 @@
+//! `autoneural run`: questions to a compiled bundle.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use autoneural::back::bundle::Bundle;
+use autoneural::back::qnn::Runtime;
+use autoneural::engine::Tensor;
+use autoneural::host::{Answer, Conversation, Limits, Sampling, Stop, load_image};
+use autoneural::runner::{EngineKind, Model};
+use autoneural::{Error, Result};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::Session;
+use super::talk::talk;
+
+const AFTER_HELP: &str = "\
+With --prompt one question is asked; without it a conversation begins, in which each line is a question and the path of a \
+picture adds it to the next one (/help says more). The answer goes to standard output as it comes, its figures to standard \
+error.
+
+Examples:
+  autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\"
+  autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" \\
+      --on float,simulated,npu
+  autoneural run out/demo --prompt \"Tell me a story.\" --max-tokens 64 \\
+      --temperature 0.7 --top-p 0.9 --seed 1
+  autoneural run out/demo --on float";
+
+/// Arguments of `run`.
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Run {
+    /// The bundle.
+    bundle: PathBuf,
+    /// The question; without it a conversation begins.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    prompt: Option<String>,
+    /// A PNG or JPEG image for the (first) question; several stand in their order, before the text.
+    #[arg(long = "image", value_name = "FILE")]
+    images: Vec<PathBuf>,
+    /// What the model is told before the conversation; needs a chat template.
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    system: Option<String>,
+    /// What answers, one after the other: the float model in tract, the quantized model on ONNX Runtime's CPU provider, the
+    /// context binaries on the NPU or its emulator [default: npu if the bundle has context binaries, else simulated].
+    #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
+    on: Vec<On>,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// How answers are chosen.
+#[derive(Args)]
+struct Choice {
+    /// Most tokens of an answer.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_least_one)]
+    max_tokens: usize,
+    /// Draw tokens by chance, the wilder the larger this is; 0 takes the most likely one [default: 0].
+    #[arg(long, value_name = "T", value_parser = temperature, allow_negative_numbers = true)]
+    temperature: Option<f32>,
+    /// Draw from the most likely tokens that have this share of probability together.
+    #[arg(long, value_name = "P", requires = "temperature", value_parser = share, allow_negative_numbers = true)]
+    top_p: Option<f32>,
+    /// Draw from so many of the most likely tokens.
+    #[arg(long, value_name = "K", requires = "temperature", value_parser = at_least_one)]
+    top_k: Option<usize>,
+    /// Begin chance here: the same seed gives the same answer [default: another one each time].
+    #[arg(long, value_name = "SEED", requires = "temperature")]
+    seed: Option<u64>,
+}
+
+/// Engines by name.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum On {
+    Float,
+    Simulated,
+    Npu,
+}
+
+impl On {
+    fn kind(self) -> EngineKind {
+        match self {
+            On::Float => EngineKind::Float,
+            On::Simulated => EngineKind::Simulated,
+            On::Npu => EngineKind::Npu,
+        }
+    }
+}
+
+/// A number of at least 1.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(value) if value > 0 => Ok(value),
+        _ => Err("a whole number of at least 1 is wanted".into()),
+    }
+}
+
+fn temperature(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        // Below this, the quotient of a logit and it is beyond what numbers can tell.
+        Ok(value) if value == 0.0 || (value.is_finite() && value >= 1e-6) => Ok(value.abs()),
+        _ => Err("0 or a number of at least 0.000001 is wanted".into()),
+    }
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err("a number above 0 and up to 1 is wanted".into()),
+    }
+}
+
+impl Choice {
+    /// The limits, with a seed where chance needs one and none is given.
+    fn limits(&self) -> Limits {
+        let sampling = self.temperature.filter(|&temperature| temperature > 0.0).map(|temperature| Sampling {
+            temperature,
+            top_p: self.top_p.unwrap_or(1.0),
+            top_k: self.top_k,
+            seed: self.seed.unwrap_or_else(any_seed),
+        });
+        Limits { max_tokens: self.max_tokens, sampling }
+    }
+}
+
+/// A seed that is another one in every run.
+fn any_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    // Below 2^53, so that every reader of JSON reads it back as it was.
+    std::hash::RandomState::new().build_hasher().finish() >> 11
+}
+
+impl Run {
+    /// Runs the command.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        let kinds = self.kinds()?;
+        let model = Model::open(&self.bundle, &kinds, session.progress())?;
+        let runtime = runtime(session, &kinds)?;
+        if !model.has_template() {
+            session.note("note: the model has no chat template; it goes on from the text of the prompt as it is");
+        }
+        let mut images = Vec::new();
+        for path in &self.images {
+            images.push(Picture::load(path.clone(), &model)?);
+        }
+        let limits = self.choice.limits();
+        let begin = |kind: EngineKind, more_images: bool| -> Result<Lane> {
+            let generator = model.generator(kind, runtime.as_ref())?;
+            let talk = model.conversation(generator, self.system.as_deref(), more_images, &limits)?;
+            Ok(Lane { kind, heading: kinds.len() > 1, talk })
+        };
+        match &self.prompt {
+            Some(prompt) => {
+                let mut answers = Vec::new();
+                for &kind in &kinds {
+                    // An engine's memory is free again before the next one comes.
+                    answers.push((kind, begin(kind, false)?.ask(session, &images, prompt)?));
+                }
+                match session.general.json {
+                    true => session.print(&result(&images, prompt, &limits, &answers), ""),
+                    false => Ok(()),
+                }
+            }
+            None => {
+                let lanes = kinds.iter().map(|&kind| begin(kind, true)).collect::<Result<Vec<_>>>()?;
+                talk(session, &model, lanes, images, &limits)
+            }
+        }
+    }
+
+    fn kinds(&self) -> Result<Vec<EngineKind>> {
+        let mut kinds: Vec<EngineKind> = Vec::new();
+        for kind in self.on.iter().map(|on| on.kind()) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        if kinds.is_empty() {
+            kinds.push(EngineKind::of_bundle(&Bundle::look(&self.bundle)?));
+        }
+        Ok(kinds)
+    }
+}
+
+/// Loads as much of the toolkit as the engines need.
+fn runtime(session: &Session, kinds: &[EngineKind]) -> Result<Option<Runtime>> {
+    match kinds.iter().all(|kind| *kind == EngineKind::Float) {
+        true => Ok(None),
+        false => session.runtime(kinds.contains(&EngineKind::Npu)),
+    }
+}
+
+/// An image of a question, ready for the model.
+pub struct Picture {
+    /// Where it was read.
+    pub path: PathBuf,
+    pixels: Tensor,
+}
+
+impl Picture {
+    /// Reads an image.
+    pub fn load(path: PathBuf, model: &Model) -> Result<Self> {
+        let pixels = load_image(&path, &model.definition().vision)?;
+        Ok(Picture { path, pixels })
+    }
+}
+
+/// One engine's side of the conversation.
+pub struct Lane<'a> {
+    /// The engine.
+    pub kind: EngineKind,
+    /// Whether its answers need its name above them.
+    heading: bool,
+    /// What was said.
+    pub talk: Conversation<'a>,
+}
+
+impl Lane<'_> {
+    /// Asks, and prints the answer as it comes; with --json nothing is printed yet.
+    pub fn ask(&mut self, session: &Session, images: &[Picture], prompt: &str) -> Result<Answer> {
+        let pixels: Vec<Tensor> = images.iter().map(|image| image.pixels.clone()).collect();
+        if session.general.json {
+            return self.talk.ask(&pixels, prompt, &mut |_| Ok(()));
+        }
+        let begun = Instant::now();
+        if self.heading {
+            session.output.line(&format!("{}:", self.kind.name()))?;
+        }
+        let answer = self.talk.ask(&pixels, prompt, &mut |text| session.output.text(text))?;
+        session.output.line(if self.heading { "\n" } else { "" })?;
+        session.note(&figures(self.kind, &answer, begun.elapsed().as_secs_f64()));
+        Ok(answer)
+    }
+}
+
+fn figures(kind: EngineKind, answer: &Answer, seconds: f64) -> String {
+    let reused = match answer.reused_tokens {
+        0 => String::new(),
+        count => format!(", {count} of them taken in before"),
+    };
+    let pace = answer.tokens_per_second.map_or(String::new(), |pace| format!(", then {pace:.1} tokens/s"));
+    let end = match answer.stop {
+        Stop::Eos => "ended by the model",
+        Stop::MaxTokens => "cut off at --max-tokens",
+        Stop::Context => "cut off where the context is full",
+    };
+    format!(
+        "{}: prompt of {} tokens ({} visual{reused}); first token after {:.2} s{pace}; {} tokens, {end}; {seconds:.1} s \
+         with {:.1} s of loading",
+        kind.name(),
+        answer.prompt_tokens,
+        answer.visual_tokens,
+        answer.seconds_to_first_token,
+        answer.tokens.len(),
+        answer.seconds_loading,
+    )
+}
+
+/// What --json prints for a question.
+pub fn result(images: &[Picture], prompt: &str, limits: &Limits, answers: &[(EngineKind, Answer)]) -> Value {
+    let images: Vec<String> = images.iter().map(|image| image.path.display().to_string()).collect();
+    let answer = |(kind, answer): &(EngineKind, Answer)| {
+        let mut value = json!(answer);
+        value["engine"] = json!(kind);
+        value
+    };
+    json!({
+        "prompt": prompt,
+        "images": images,
+        "seed": limits.sampling.as_ref().map(|sampling| sampling.seed),
+        "answers": answers.iter().map(answer).collect::<Vec<_>>(),
+    })
+}
+
+/// An error that a conversation goes on after, unless nobody can read it any more.
+pub fn is_final(error: &Error) -> bool {
+    error.place == super::display::STANDARD_OUTPUT
+}

@@ -1,0 +1,170 @@
+//! The one way through a model's partitions: image, projector, prefill in chunks, decode. Float and integer engines take
+//! the same steps; a codec says how numbers cross the borders.
+
+use std::time::{Duration, Instant};
+
+use super::sequence::step_tokens;
+use super::{Codec, Sequence};
+use crate::engine::{Engine, Tensor};
+use crate::error::{Error, Result};
+use crate::front::Definition;
+use crate::partition::{Component, Partition, Role};
+use crate::quantize::Table;
+
+/// One run of one partition.
+pub struct Step<'a> {
+    /// Position of the partition.
+    pub partition: usize,
+    /// What went in, as it crossed the border.
+    pub inputs: &'a [Tensor],
+    /// What came out, as it crossed the border.
+    pub outputs: &'a [Tensor],
+    /// Tokens of the step that count; the rest is padding. 1 outside the language model.
+    pub tokens: usize,
+    /// Tokens of the sequence before the step; 0 outside the language model.
+    pub position: usize,
+}
+
+/// Called after every run.
+pub type Visit<'v> = dyn FnMut(Step) -> Result<()> + 'v;
+
+/// Loads the engine of a partition.
+pub type Load<'a, E> = dyn FnMut(&Partition) -> Result<E> + 'a;
+
+/// What the language model gets of an image, in float.
+#[derive(Debug, Clone)]
+pub struct Visual {
+    /// Output of the vision encoder, `[1, visual tokens, channels]`.
+    pub features: Tensor,
+    /// Embeddings of the visual tokens, row-major.
+    pub embeds: Vec<f32>,
+}
+
+/// Partitions with their engines, each loaded when it is first needed.
+pub struct Steps<'a, E> {
+    definition: &'a Definition,
+    partitions: &'a [Partition],
+    /// Encodings by partition; none where numbers cross as they are.
+    tables: Option<&'a [Table]>,
+    load: Box<Load<'a, E>>,
+    engines: Vec<Option<E>>,
+    loading: Duration,
+}
+
+impl<'a, E: Engine> Steps<'a, E> {
+    /// Steps through these partitions.
+    pub fn new(
+        definition: &'a Definition,
+        partitions: &'a [Partition],
+        tables: Option<&'a [Table]>,
+        load: Box<Load<'a, E>>,
+    ) -> Self {
+        let engines = partitions.iter().map(|_| None).collect();
+        Steps { definition, partitions, tables, load, engines, loading: Duration::ZERO }
+    }
+
+    /// The model definition.
+    pub fn definition(&self) -> &'a Definition {
+        self.definition
+    }
+
+    /// Time spent on loading engines so far.
+    pub fn loading(&self) -> Duration {
+        self.loading
+    }
+
+    /// Drops the engines of images: they and those of the language model never need memory together.
+    pub fn drop_image_engines(&mut self) {
+        for (partition, engine) in self.partitions.iter().zip(&mut self.engines) {
+            if partition.component != Component::Language {
+                *engine = None;
+            }
+        }
+    }
+
+    /// A sequence that has taken in nothing yet.
+    pub fn begin(&self) -> Result<Sequence<'a>> {
+        Ok(Sequence::new(&self.definition.language, self.codec(self.find("language.prefill")?)))
+    }
+
+    /// Runs a preprocessed image through the vision encoder and the projector.
+    pub fn see(&mut self, image: &Tensor, visit: &mut Visit) -> Result<Visual> {
+        let (vision, projector) = (self.find("vision")?, self.find("projector")?);
+        let (pixels, at) = (&self.partitions[vision].inputs[0], (0, 1));
+        let image = image.encode(self.codec(vision).encoding(pixels)?)?;
+        let features = self.run(vision, &[image], at, visit)?;
+        let embeds = self.run(projector, &features, at, visit)?;
+        let features = self.real(vision, 0, &features)?;
+        Ok(Visual { features, embeds: self.real(projector, 0, &embeds)?.as_f32()?.to_vec() })
+    }
+
+    /// Takes in tokens by their embeddings, chunk by chunk; gives the logits behind the last one.
+    pub fn extend(&mut self, sequence: &mut Sequence<'a>, embeds: &[f32], visit: &mut Visit) -> Result<Vec<f32>> {
+        let (mut logits, mut rest) = (Vec::new(), embeds);
+        while !rest.is_empty() {
+            (logits, rest) = self.advance(sequence, rest, visit)?;
+        }
+        Ok(logits)
+    }
+
+    /// Takes in as many tokens as one step can; gives the logits and what is left.
+    fn advance<'e>(
+        &mut self,
+        sequence: &mut Sequence<'a>,
+        embeds: &'e [f32],
+        visit: &mut Visit,
+    ) -> Result<(Vec<f32>, &'e [f32])> {
+        let language = &self.definition.language;
+        let left = embeds.len() / language.hidden;
+        let prefill = self.find("language.prefill")?;
+        let chunk = step_tokens(&self.partitions[prefill]);
+        // One token, or too close to the end of the context for a whole chunk: decode.
+        let fits = sequence.position() + chunk <= language.context;
+        let (at, count) =
+            if left > 1 && fits { (prefill, left.min(chunk)) } else { (self.find("language.decode")?, 1) };
+        let (now, rest) = embeds.split_at(count * language.hidden);
+        let partition = &self.partitions[at];
+        let inputs = sequence.inputs(partition, now)?;
+        let outputs = self.run(at, &inputs, (sequence.position(), count), visit)?;
+        sequence.absorb(partition, &outputs, count);
+        let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
+        let logits = logits.ok_or_else(|| Error::internal(&partition.name, "has no logits"))?;
+        Ok((self.real(at, logits, &outputs)?.as_f32()?.to_vec(), rest))
+    }
+
+    fn run(
+        &mut self,
+        partition: usize,
+        inputs: &[Tensor],
+        (position, tokens): (usize, usize),
+        visit: &mut Visit,
+    ) -> Result<Vec<Tensor>> {
+        let engine = match &mut self.engines[partition] {
+            Some(engine) => engine,
+            empty => {
+                let begun = Instant::now();
+                let loaded = (self.load)(&self.partitions[partition])?;
+                self.loading += begun.elapsed();
+                empty.insert(loaded)
+            }
+        };
+        let outputs = engine.run(inputs)?;
+        visit(Step { partition, inputs, outputs: &outputs, tokens, position })?;
+        Ok(outputs)
+    }
+
+    /// An output in float.
+    fn real(&self, partition: usize, output: usize, outputs: &[Tensor]) -> Result<Tensor> {
+        let encoding = self.codec(partition).encoding(&self.partitions[partition].outputs[output])?;
+        Ok(outputs[output].decode(encoding))
+    }
+
+    fn codec(&self, partition: usize) -> Codec<'a> {
+        self.tables.map_or(Codec::Float, |tables| Codec::Codes(&tables[partition]))
+    }
+
+    fn find(&self, name: &str) -> Result<usize> {
+        let found = self.partitions.iter().position(|partition| partition.name == name);
+        found.ok_or_else(|| Error::input(name, "this partition is missing"))
+    }
+}

@@ -1,0 +1,173 @@
+//! A bundle that is opened to be talked to: the model with what the host needs, on the engines that can run it.
+
+use std::path::Path;
+
+use crate::back::bundle::{Bundle, Stage};
+use crate::back::qnn::{Runtime, Toolkit};
+use crate::engine::{Engine, Reference};
+use crate::error::{Error, Result};
+use crate::front::Definition;
+use crate::host::{Chat, Conversation, Embeddings, Generator, Limits, Message, Tokenizer};
+use crate::partition::Partition;
+use crate::progress::Progress;
+use crate::quantize::Table;
+use crate::target::Target;
+
+/// What a model can run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineKind {
+    /// The float models, in tract.
+    Float,
+    /// The quantized models, on ONNX Runtime's CPU provider.
+    Simulated,
+    /// The context binaries, on the NPU or its emulator.
+    Npu,
+}
+
+impl EngineKind {
+    /// Name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Float => "float",
+            EngineKind::Simulated => "simulated",
+            EngineKind::Npu => "npu",
+        }
+    }
+
+    /// The best that a bundle has: the NPU if it was built, the simulation otherwise.
+    pub fn of_bundle(bundle: &Bundle) -> Self {
+        if bundle.manifest.has(Stage::Build.name()) { EngineKind::Npu } else { EngineKind::Simulated }
+    }
+
+    /// The stage that makes what this engine loads, and the folder it is in.
+    fn source(self) -> (Stage, &'static str) {
+        match self {
+            EngineKind::Float => (Stage::Export, "model/"),
+            EngineKind::Simulated => (Stage::Emit, "qdq/"),
+            EngineKind::Npu => (Stage::Build, "context/"),
+        }
+    }
+}
+
+/// A model of a bundle with its tokenizer, chat template and embeddings. One serves any number of engines.
+pub struct Model {
+    bundle: Bundle,
+    definition: Definition,
+    target: Target,
+    partitions: Vec<Partition>,
+    /// None where only float is wanted.
+    tables: Option<Vec<Table>>,
+    tokenizer: Tokenizer,
+    chat: Chat,
+    embeddings: Embeddings,
+}
+
+impl Model {
+    /// Opens a bundle for these engines. Only the files that they need are checked against their SHA-256.
+    ///
+    /// # Errors
+    /// A folder that is no bundle, a stage that has not run, a file that is not the one that was written.
+    pub fn open(path: &Path, kinds: &[EngineKind], progress: &dyn Progress) -> Result<Self> {
+        let bundle = Bundle::look(path)?;
+        for (stage, _) in kinds.iter().map(|kind| kind.source()) {
+            if !bundle.manifest.has(stage.name()) {
+                return Err(Error::input(path.display(), format!("`{}` has not run", stage.name()))
+                    .help(format!("run `autoneural {}`, or choose another engine with --on", stage.name())));
+            }
+        }
+        let quantized = kinds.iter().any(|kind| *kind != EngineKind::Float);
+        // The float models are the largest files by far, and integer engines do not load them.
+        let needed = |file: &str| {
+            let of_engine = kinds.iter().any(|kind| file.starts_with(kind.source().1));
+            let of_host = file.starts_with("model/") && !file.ends_with(".onnx") && !file.ends_with(".data");
+            of_engine || of_host || (quantized && file.starts_with("encodings/"))
+        };
+        bundle.check(&needed, progress)?;
+        let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
+        let tables = if quantized { Some(bundle.tables(&partitions)?) } else { None };
+        let folder = bundle.host_folder();
+        let tokenizer = Tokenizer::read(&folder, &definition)?;
+        let chat = Chat::read(&folder, tokenizer.specials(&folder)?)?;
+        let embeddings = Embeddings::read(&folder.join(Embeddings::FILE), &definition.language)?;
+        Ok(Model { bundle, definition, target, partitions, tables, tokenizer, chat, embeddings })
+    }
+
+    /// The model definition.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The bundle.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// Whether the checkpoint has a chat template. Without one a prompt is the messages' own text.
+    pub fn has_template(&self) -> bool {
+        self.chat.has_template()
+    }
+
+    /// Tokens of the prompt that asks for the next message of a conversation.
+    ///
+    /// # Errors
+    /// As for [`Tokenizer::conversation`].
+    pub fn tokens(&self, messages: &[Message]) -> Result<Vec<u32>> {
+        self.tokenizer.conversation(&self.chat, messages)
+    }
+
+    /// The model on an engine. Engines are loaded when they are first needed.
+    ///
+    /// # Errors
+    /// The runtime lacks what the engine needs, or the model was not opened for it.
+    pub fn generator<'a>(&'a self, kind: EngineKind, runtime: Option<&'a Runtime>) -> Result<Generator<'a>> {
+        let missing = |what: &str| {
+            let message = format!("{what} is missing, which `{}` needs", kind.name());
+            Error::toolkit("toolkit", message).help(Toolkit::how_to_get())
+        };
+        let tables = match (kind, &self.tables) {
+            (EngineKind::Float, _) => None,
+            (_, Some(tables)) => Some(tables.as_slice()),
+            (_, None) => return Err(Error::internal("model", format!("it was not opened for `{}`", kind.name()))),
+        };
+        let (bundle, target) = (&self.bundle, &self.target);
+        type Loaded = Result<Box<dyn Engine>>;
+        let load: Box<dyn FnMut(&Partition) -> Loaded + 'a> = match kind {
+            EngineKind::Float => Box::new(|partition: &Partition| -> Loaded {
+                Ok(Box::new(Reference::load(partition, &bundle.float_model(partition))?))
+            }),
+            EngineKind::Simulated => {
+                let runtime = runtime.ok_or_else(|| missing("ONNX Runtime"))?;
+                Box::new(|partition: &Partition| -> Loaded {
+                    Ok(Box::new(runtime.simulate(partition, &bundle.quantized_model(partition))?))
+                })
+            }
+            EngineKind::Npu => {
+                let runtime = runtime.filter(|runtime| runtime.has_npu()).ok_or_else(|| missing("the QNN provider"))?;
+                Box::new(|partition: &Partition| -> Loaded {
+                    Ok(Box::new(runtime.open_context(partition, &bundle.context_model(partition), target)?))
+                })
+            }
+        };
+        Ok(Generator::new(&self.definition, &self.partitions, tables, &self.embeddings, load))
+    }
+
+    /// A conversation with a generator of this model.
+    ///
+    /// # Errors
+    /// As for [`Conversation::new`].
+    pub fn conversation<'a>(
+        &'a self,
+        generator: Generator<'a>,
+        system: Option<&str>,
+        keep_image_engines: bool,
+        limits: &Limits,
+    ) -> Result<Conversation<'a>> {
+        Conversation::new(&self.tokenizer, &self.chat, generator, system, keep_image_engines, limits)
+    }
+}
