@@ -10,6 +10,7 @@ pub mod contain;
 pub mod encoding;
 pub mod engine;
 pub mod error;
+pub mod evaluate;
 pub mod front;
 pub mod host;
 pub mod ir;

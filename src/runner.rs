@@ -14,7 +14,7 @@ use crate::quantize::Table;
 use crate::target::Target;
 
 /// What a model can run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {
     /// The float models, in tract.

@@ -46,6 +46,22 @@ pub fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
     Error::input(place, error.message())
 }
 
+/// Rows of cells as lines: the first column left, the others right, two spaces between.
+pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in rows {
+        let mut line = format!("{:<width$}", row[0], width = widths[0]);
+        for (cell, &width) in row[1..].iter().zip(&widths[1..]) {
+            line.push_str(&format!("  {cell:>width$}"));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 /// True when `name` matches `pattern`, in which `*` stands for any run of characters.
 pub fn glob(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');

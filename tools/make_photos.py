@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Remakes calibration/photos: the photographs that calibration/demo.toml uses, and their LICENSES.md.
+"""Remakes calibration/photos: the photographs that calibration/photos.toml uses, and their LICENSES.md.
 
     pip install -r tools/requirements.txt
     python tools/make_photos.py

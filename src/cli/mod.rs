@@ -3,6 +3,7 @@
 mod compile;
 mod display;
 mod doctor;
+mod eval;
 mod inspect;
 mod run;
 mod stage;
@@ -22,7 +23,7 @@ Exit status: 0 done; 2 wrong usage; 3 a file you gave is wrong; 4 the operating 
 missing or refuses the model; 6 the result is not good enough; 70 a defect of this program.
 
 Example:
-  autoneural compile graphs/autoneural-tiny.toml --weights tests/fixtures/autoneural-tiny \\
+  autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
       --calibration calibration/demo.toml --target sa8295p --out out/demo";
 
 /// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for a car NPU, and proves how far
@@ -72,6 +73,8 @@ enum Command {
     Verify(stage::Verify),
     /// Ask a compiled bundle questions about images, once or in a conversation.
     Run(run::Run),
+    /// Ask a compiled bundle questions with known answers: accuracy, perplexity, agreement with float, SQNR.
+    Eval(eval::Eval),
     /// Say what is installed, which versions, and what is missing for what.
     Doctor,
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
@@ -114,6 +117,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Build(args) => args.build(&session),
         Command::Verify(args) => args.run(&session),
         Command::Run(args) => args.run(&session),
+        Command::Eval(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
         Command::Inspect(args) => args.run(&session),
     };

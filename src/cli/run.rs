@@ -1,6 +1,6 @@
 //! `autoneural run`: questions to a compiled bundle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use autoneural::back::bundle::Bundle;
@@ -73,7 +73,7 @@ struct Choice {
 
 /// Engines by name.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum On {
+pub enum On {
     Float,
     Simulated,
     Npu,
@@ -90,7 +90,7 @@ impl On {
 }
 
 /// A number of at least 1.
-fn at_least_one(text: &str) -> Result<usize, String> {
+pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(value) if value > 0 => Ok(value),
         _ => Err("a whole number of at least 1 is wanted".into()),
@@ -135,7 +135,7 @@ fn any_seed() -> u64 {
 impl Run {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let kinds = self.kinds()?;
+        let kinds = kinds(&self.on, &self.bundle)?;
         let model = Model::open(&self.bundle, &kinds, session.progress())?;
         let runtime = runtime(session, &kinds)?;
         if !model.has_template() {
@@ -169,23 +169,24 @@ impl Run {
             }
         }
     }
+}
 
-    fn kinds(&self) -> Result<Vec<EngineKind>> {
-        let mut kinds: Vec<EngineKind> = Vec::new();
-        for kind in self.on.iter().map(|on| on.kind()) {
-            if !kinds.contains(&kind) {
-                kinds.push(kind);
-            }
+/// The engines that are asked for, each once, or the best that the bundle has.
+pub fn kinds(on: &[On], bundle: &Path) -> Result<Vec<EngineKind>> {
+    let mut kinds: Vec<EngineKind> = Vec::new();
+    for kind in on.iter().map(|on| on.kind()) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
         }
-        if kinds.is_empty() {
-            kinds.push(EngineKind::of_bundle(&Bundle::look(&self.bundle)?));
-        }
-        Ok(kinds)
     }
+    if kinds.is_empty() {
+        kinds.push(EngineKind::of_bundle(&Bundle::look(bundle)?));
+    }
+    Ok(kinds)
 }
 
 /// Loads as much of the toolkit as the engines need.
-fn runtime(session: &Session, kinds: &[EngineKind]) -> Result<Option<Runtime>> {
+pub fn runtime(session: &Session, kinds: &[EngineKind]) -> Result<Option<Runtime>> {
     match kinds.iter().all(|kind| *kind == EngineKind::Float) {
         true => Ok(None),
         false => session.runtime(kinds.contains(&EngineKind::Npu)),

@@ -19,6 +19,14 @@ const MOST_BYTES: u64 = 512 << 20;
 /// Largest image file that is read.
 const LARGEST_FILE: u64 = 256 << 20;
 
+/// A grey image, as [`load_image`] would give it.
+pub fn blank_image(vision: &Vision) -> Tensor {
+    let side = vision.image_size;
+    let value = |channel: usize| (0.5 - vision.preprocess.mean[channel]) / vision.preprocess.std[channel];
+    let values = (0..3).flat_map(|channel| std::iter::repeat_n(value(channel), side * side)).collect();
+    Tensor::f32(vec![1, 3, side, side], values)
+}
+
 /// Reads a PNG or JPEG file as `[1,3,S,S]`: resized to the square input (aspect not kept), divided by 255, normalized.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ pub use chat::{CHAT_TEMPLATE, Chat, Message, Part, Role, Specials, find_template
 pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
 pub use generate::{Generation, Generator, Stop, refuse_too_long};
-pub use image::load_image;
+pub use image::{blank_image, load_image};
 pub use prompt::{TOKENIZER, Tokenizer};
 pub use sample::{Sampler, Sampling, best};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};

@@ -139,6 +139,15 @@ impl Tokenizer {
         self.inner.decode(tokens, true).map_err(|error| Error::internal("tokenizer", error))
     }
 
+    /// Tokens of a text that stands by itself, such as an answer.
+    ///
+    /// # Errors
+    /// The text of a special token in it.
+    pub fn plain(&self, text: &str) -> Result<Vec<u32>> {
+        self.refuse_special(text)?;
+        Ok(self.encode(text)?.get_ids().to_vec())
+    }
+
     fn encode(&self, text: &str) -> Result<tokenizers::Encoding> {
         if text.len() > LONGEST_PROMPT {
             return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_PROMPT} are read", text.len())));

@@ -8,10 +8,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, StageRecord, round, write_json};
+use crate::back::bundle::{Bundle, LARGEST_JSON, StageRecord, round, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
+use crate::evaluate::EvaluationReport;
 use crate::partition::Partition;
 use crate::quantize::Counts;
 use crate::recipe::Recipe;
@@ -37,6 +38,9 @@ pub struct Report {
     pub partitions: Vec<PartitionReport>,
     /// Whole sequences on an engine's own state.
     pub chain: ChainReport,
+    /// Questions with known answers, as far as they were asked (`autoneural eval`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<EvaluationReport>,
     /// What was demanded of the figures.
     pub demands: Demands,
     /// Outputs that fall short of the demands; empty when all is well.
@@ -177,6 +181,7 @@ impl Report {
             given_encodings: bundle.manifest.given_encodings.clone(),
             partitions: made,
             chain: ChainReport::new(comparison.chains),
+            evaluations: vec![],
             demands,
             failures: vec![],
             left_out,
@@ -184,6 +189,23 @@ impl Report {
         };
         report.failures = report.failures();
         Ok(report)
+    }
+
+    /// Reads a report.
+    ///
+    /// # Errors
+    /// A file that is no report, or one of another schema.
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
+        let report: Report = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+        match report.schema {
+            SCHEMA => Ok(report),
+            other => {
+                let message = format!("is of schema {other}; this version reads schema {SCHEMA}");
+                Err(Error::input(path.display(), message).help("run `autoneural verify` again"))
+            }
+        }
     }
 
     /// Writes the report.

@@ -19,16 +19,7 @@ pub fn table(report: &Report) -> String {
             db(first.and_then(|columns| columns.npu)),
         ]);
     }
-    let widths: Vec<usize> = (0..7).map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = format!("{:<width$}", row[0], width = widths[0]);
-        for (cell, &width) in row[1..].iter().zip(&widths[1..]) {
-            line.push_str(&format!("  {cell:>width$}"));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
+    let mut text = crate::text::columns(&rows);
     text.push_str(&encodings(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
     let chain = |name: &str, figure: Option<f64>, agreed: Option<f64>| {

@@ -3,6 +3,7 @@
 mod build;
 mod calibrate;
 mod emit;
+mod evaluate;
 mod export;
 mod quantize;
 mod verify;
@@ -10,6 +11,7 @@ mod verify;
 pub use build::build;
 pub use calibrate::{calibrate, check_samples};
 pub use emit::emit;
+pub use evaluate::evaluate;
 pub use export::export;
 pub use quantize::{check_encodings, quantize};
 pub use verify::verify;

@@ -1,9 +1,11 @@
 //! Signal to quantization noise ratio.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 
 /// Sums over all elements of all samples, from which the ratio is taken at the end.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sqnr {
     signal: f64,
     noise: f64,
@@ -37,6 +39,14 @@ impl Sqnr {
             }
         }
         Ok(())
+    }
+
+    /// Adds the sums of another.
+    pub fn merge(&mut self, other: &Sqnr) {
+        self.signal += other.signal;
+        self.noise += other.noise;
+        self.count += other.count;
+        self.non_finite += other.non_finite;
     }
 
     /// Number of elements compared.

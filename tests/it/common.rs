@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::front::Checkpoint;
 
-pub const GRAPH: &str = "graphs/autoneural-tiny.toml";
-pub const WEIGHTS: &str = "tests/fixtures/autoneural-tiny";
-pub const RECIPE: &str = "calibration/demo.toml";
+pub const GRAPH: &str = "tests/fixtures/autoneural-random/definition.toml";
+pub const WEIGHTS: &str = "tests/fixtures/autoneural-random";
+pub const RECIPE: &str = "calibration/photos.toml";
 pub const GOLDEN: &str = "tests/fixtures/golden";
 
 /// Path of a file of the project.

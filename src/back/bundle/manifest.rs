@@ -164,6 +164,11 @@ impl Manifest {
         self.files.retain(|file| file.path != owns && !file.path.starts_with(&format!("{owns}/")));
     }
 
+    /// Takes out a file that is about to be written anew.
+    pub fn forget_file(&mut self, path: &str) {
+        self.files.retain(|file| file.path != path);
+    }
+
     /// States the contract of every partition.
     pub fn describe(
         &mut self,
@@ -272,5 +277,17 @@ pub fn hash(path: &Path) -> Result<String> {
         }
         hasher.update(&buffer[..read]);
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hexadecimal(hasher))
+}
+
+/// SHA-256 of texts in hexadecimal.
+pub fn digest<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut hasher = Sha256::new();
+    // The ends count: "ab", "c" is not "a", "bc".
+    texts.for_each(|text| hasher.update([text.as_bytes(), &[0]].concat()));
+    hexadecimal(hasher)
+}
+
+fn hexadecimal(hasher: Sha256) -> String {
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

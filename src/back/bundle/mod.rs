@@ -5,7 +5,7 @@
 mod manifest;
 mod partition_json;
 
-pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, hash, write_json};
+pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash, write_json};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -238,6 +238,20 @@ impl Bundle {
     /// Folder of what the host needs in float: tokenizer and embeddings.
     pub fn host_folder(&self) -> PathBuf {
         self.path("model")
+    }
+
+    /// Hidden folder in which an evaluation keeps what it has computed with these models. What it kept of other models
+    /// that were here before is removed.
+    pub fn evaluation_folder(&self) -> Result<PathBuf> {
+        let models = self.manifest.files.iter().filter(|file| file.path.contains('/'));
+        let key = manifest::digest(models.flat_map(|file| [file.path.as_str(), file.sha256.as_str()]));
+        let kept = self.path(".evaluation");
+        let folder = kept.join(&key[..16]);
+        if kept.is_dir() && !folder.is_dir() {
+            remove(&kept)?;
+        }
+        std::fs::create_dir_all(&folder).at(&folder)?;
+        Ok(folder)
     }
 
     /// Path of a partition's float model.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Makes the demonstration checkpoint and its golden outputs, in tests/fixtures.
+"""Makes the random checkpoint of the tests and its golden outputs, in tests/fixtures.
 
 Run it from anywhere, after `pip install -r tools/requirements.txt`:
 
-    python tools/make_demo_checkpoint.py
+    python tools/make_random_checkpoint.py
 
-It reads every dimension from graphs/autoneural-tiny.toml and writes the checkpoint, tests/fixtures/autoneural-tiny:
+It reads every dimension from tests/fixtures/autoneural-random/definition.toml and writes beside it
 
   model.safetensors   random bf16 weights, scaled so that every part of the model shows in the output
   tokenizer.json      a byte-level BPE of at most 512 tokens
@@ -54,8 +54,8 @@ from transformers.cache_utils import DynamicCache
 from reference_models import make_language, make_projector, make_vision, project, require
 
 ROOT = Path(__file__).resolve().parent.parent
-GRAPH = ROOT / "graphs" / "autoneural-tiny.toml"
-CHECKPOINT = ROOT / "tests" / "fixtures" / "autoneural-tiny"
+CHECKPOINT = ROOT / "tests" / "fixtures" / "autoneural-random"
+GRAPH = CHECKPOINT / "definition.toml"
 GOLDEN = ROOT / "tests" / "fixtures" / "golden"
 
 SEED = 20240521

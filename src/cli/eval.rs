@@ -1,0 +1,58 @@
+//! `autoneural eval`: questions with known answers to a compiled bundle.
+
+use std::path::PathBuf;
+
+use autoneural::evaluate::{Plan, Set, table};
+use autoneural::runner::EngineKind;
+use autoneural::{Result, stages};
+use clap::Args;
+
+use super::Session;
+use super::run::{On, at_least_one, kinds, runtime};
+
+const AFTER_HELP: &str = "\
+A set is a folder with questions.jsonl, one JSON object a line: {\"use\": \"cluster\", \"images\": [\"images/a.png\"], \
+\"question\": \"What is the speed?\", \"answer\": \"87 km/h.\"}. What is asked is put into the model's chat template; decoding \
+is greedy. Figures against float are there where float is among the engines.
+
+A run that was stopped goes on where it was; so does one with a larger --limit. The figures are added to the bundle's \
+report.json.
+
+Examples:
+  autoneural eval out/demo --set calibration/demo-eval --on float,simulated
+  autoneural eval out/demo --set calibration/demo-eval --on float,simulated,npu --limit 100
+  autoneural eval out/demo --set calibration/demo-eval --on float --blank";
+
+/// Arguments of `eval`.
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Eval {
+    /// The bundle.
+    bundle: PathBuf,
+    /// Folder of the questions.
+    #[arg(long, value_name = "DIR")]
+    set: PathBuf,
+    /// Engines that answer, as for `run` [default: npu if the bundle has context binaries, else simulated].
+    #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
+    on: Vec<On>,
+    /// Ask the first N questions only [default: all].
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    limit: Option<usize>,
+    /// Show a grey picture in place of every picture: what is still right was guessed from the question.
+    #[arg(long)]
+    blank: bool,
+}
+
+impl Eval {
+    /// Runs the command.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        let mut kinds = kinds(&self.on, &self.bundle)?;
+        // What the others are compared with comes first.
+        kinds.sort_by_key(|kind| *kind != EngineKind::Float);
+        let set = Set::read(&self.set)?;
+        let runtime = runtime(session, &kinds)?;
+        let plan = Plan { kinds, limit: self.limit, blank: self.blank };
+        let report = stages::evaluate(&self.bundle, &set, &plan, runtime.as_ref(), session.progress())?;
+        session.print(&report, &table(&report))
+    }
+}

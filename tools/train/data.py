@@ -1,0 +1,122 @@
+"""Conversations about scenes, as tokens and pictures.
+
+A conversation is made from (seed, number) alone, so a data set is a seed and a count: nothing is stored, and training can go
+on where it stopped. The seeds of training, calibration and test data differ.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from questions import ask_about, ask_about_two, describe
+from scenes import USES, draw_scene
+
+TRAIN, CALIBRATE, TEST = 1, 2, 3
+SPECIAL_TOKENS = ["<|pad|>", "<|startoftext|>", "<|im_end|>", "<|im_start|>", "<image>"]
+PAD, BOS, END, _, IMAGE = range(len(SPECIAL_TOKENS))
+
+# One picture; two pictures at once; a second picture in a later turn.
+KINDS = ["single", "pair", "later"]
+
+
+def conversation(seed, number, chances, turns):
+    """Pictures, their facts, and turns of (pictures shown with it, question, answer, use)."""
+    random = np.random.default_rng([seed, number])
+    use = USES[int(random.integers(len(USES)))]
+    kind = KINDS[int(random.choice(len(KINDS), p=chances))]
+    pictures, facts = zip(*[draw_scene(use, random) for _ in range(1 if kind == "single" else 2)])
+    if kind == "single":
+        asked = [(0, q, a) for q, a in ask_about(random, facts[0], turns)]
+        asked[0] = (1, *asked[0][1:])
+    elif kind == "pair":
+        asked = [(0, q, a) for q, a in ask_about_two(random, *facts, turns)]
+        asked[0] = (2, *asked[0][1:])
+    else:
+        before = ask_about(random, facts[0], 1)
+        after = ask_about_two(random, *facts, max(1, turns - 1))
+        asked = [(1, *before[0])] + [(1 if k == 0 else 0, q, a) for k, (q, a) in enumerate(after)]
+    return list(pictures), list(facts), asked, use
+
+
+def user(question, pictures):
+    return f"<|im_start|>user\n{pictures}{question}<|im_end|>\n<|im_start|>assistant\n"
+
+
+def tokens_of(tokenizer, asked, pictures):
+    """Token ids and, beside them, which ones the model has to say. `pictures` stand where pictures are shown."""
+    ids, wanted, shown = [BOS], [False], 0
+    for count, question, answer in asked:
+        here = "".join(pictures[shown : shown + count])
+        shown += count
+        prompt = tokenizer.encode(user(question, here), add_special_tokens=False).ids
+        reply = tokenizer.encode(answer, add_special_tokens=False).ids + [END]
+        newline = tokenizer.encode("\n", add_special_tokens=False).ids
+        ids += prompt + reply + newline
+        wanted += [False] * len(prompt) + [True] * len(reply) + [False] * len(newline)
+    return ids, wanted
+
+
+class Conversations(torch.utils.data.Dataset):
+    """Conversations `first..first + count` of a seed."""
+
+    def __init__(self, tokenizer, seed, first, count, chances, turns, words=False, visual_tokens=16):
+        self.tokenizer, self.seed, self.first, self.count = tokenizer, seed, first, count
+        self.chances, self.turns, self.words, self.visual_tokens = chances, turns, words, visual_tokens
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        pictures, facts, asked, _ = conversation(self.seed, self.first + index, self.chances, self.turns)
+        shown = [describe(f) + "\n" for f in facts] if self.words else ["<image>" * self.visual_tokens] * len(facts)
+        ids, wanted = tokens_of(self.tokenizer, asked, shown)
+        images = [] if self.words else [np.asarray(picture).transpose(2, 0, 1) for picture in pictures]
+        return ids, wanted, images
+
+
+def collate(samples):
+    """Pads on the right: attention and convolution are causal, so padding changes nothing that counts."""
+    longest = max(len(ids) for ids, _, _ in samples)
+    ids = torch.full((len(samples), longest), PAD)
+    wanted = torch.zeros((len(samples), longest), dtype=torch.bool)
+    for row, (tokens, marks, _) in enumerate(samples):
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+        wanted[row, : len(marks)] = torch.tensor(marks)
+    images = [image for _, _, images in samples for image in images]
+    return ids, wanted, torch.from_numpy(np.stack(images)) if images else None
+
+
+def make_tokenizer(vocabulary):
+    """A byte-level BPE over the words of questions and answers; digits stay alone."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(r"\d"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=SPECIAL_TOKENS,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+
+    def corpus():
+        for number in range(3000):
+            _, facts, asked, _ = conversation(TRAIN, number, [0.5, 0.5, 0], 4)
+            yield from (describe(f) for f in facts)
+            for _, question, answer in asked:
+                yield "user\n" + question + "\n"
+                yield "assistant\n" + answer + "\n"
+
+    tokenizer.train_from_iterator(corpus(), trainer)
+    return tokenizer
+
+
+def open_tokenizer(path, vocabulary):
+    """The tokenizer at `path`, made first where there is none."""
+    if not Path(path).exists():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        make_tokenizer(vocabulary).save(str(path))
+    return Tokenizer.from_file(str(path))

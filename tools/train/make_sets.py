@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Writes the sample sets of AutoNeural-Tiny; their seeds differ from that of training.
+
+  calibration/demo.toml, calibration/demo/      pictures and conversations for calibration, the precision of each part,
+                                                and samples for verification
+  calibration/demo-eval/                        the test set: questions.jsonl and its pictures
+
+    python tools/train/make_sets.py
+"""
+
+import json
+import shutil
+
+import numpy as np
+
+from data import CALIBRATE, TEST, user
+from model import ROOT
+from questions import ask_about, ask_about_two
+from scenes import USES, draw_scene
+
+CALIBRATION_PICTURES, VERIFY_PICTURES = 24, 4
+# For each use: pictures, questions about one of them, questions about two.
+PICTURES, SINGLE, PAIRS = 40, 100, 30
+
+HEAD = """# Calibration of AutoNeural-Tiny, and the precision of each part. Made by tools/train/make_sets.py.
+# Image paths are relative to this file.
+schema = 1
+name = "demo"
+# Tokens decoded after each prompt while ranges are observed / results are compared.
+decode_steps = 12
+
+[recipe.vision]
+weights = "int8"
+activations = "uint16"
+observer = "min-max"
+
+[recipe.projector]
+weights = "int8"
+activations = "uint16"
+observer = "min-max"
+
+[recipe.language]
+weights = "int4"
+activations = "uint16"
+kv_cache = "uint8"
+head = "int8"
+observer = "min-max"
+"""
+
+
+def picture_and_facts(seed, use, number):
+    return draw_scene(use, np.random.default_rng([seed, USES.index(use), number]))
+
+
+def prompt(asked):
+    """A conversation about one picture in the chat template's form, ready for the model's next reply."""
+    text, before = "", ""
+    for k, (question, answer) in enumerate(asked):
+        text += before + user(question, "<image>" if k == 0 else "")
+        before = answer + "<|im_end|>\n"
+    return text
+
+
+def calibration(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    lines = [HEAD]
+    for number in range(CALIBRATION_PICTURES + VERIFY_PICTURES):
+        use = USES[number % len(USES)]
+        picture, facts = picture_and_facts(CALIBRATE, use, number)
+        picture.save(folder / f"{number:02}-{use}.png", optimize=True)
+        random = np.random.default_rng([CALIBRATE, 99, number])
+        verify = number >= CALIBRATION_PICTURES
+        text = json.dumps(prompt(ask_about(random, facts, 1 if verify else 3)))
+        lines.append(f'[[{"verification" if verify else "calibration"}]]\nimage = "{folder.name}/{number:02}-{use}.png"\nprompt = {text}\n')
+    folder.with_suffix(".toml").write_text("\n".join(lines))
+
+
+def test(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "images").mkdir(parents=True)
+    lines = []
+
+    def add(use, images, question, answer):
+        lines.append({"use": use, "images": [f"images/{name}.png" for name in images], "question": question, "answer": answer})
+
+    for use in USES:
+        shown = [picture_and_facts(TEST, use, number) for number in range(PICTURES)]
+        names = [f"{use}-{number:02}" for number in range(PICTURES)]
+        for name, (picture, _) in zip(names, shown):
+            picture.save(folder / "images" / f"{name}.png", optimize=True)
+        random = np.random.default_rng([TEST, 99, USES.index(use)])
+        each = [ask_about(random, facts, -(-SINGLE // PICTURES)) for _, facts in shown]
+        for number in range(SINGLE):
+            add(use, [names[number % PICTURES]], *each[number % PICTURES][number // PICTURES])
+        for _ in range(PAIRS):
+            a, b = (int(k) for k in random.permutation(PICTURES)[:2])
+            add(use, [names[a], names[b]], *ask_about_two(random, shown[a][1], shown[b][1], 1)[0])
+    # Mixed, so that the first N questions are a fair part.
+    order = np.random.default_rng([TEST, 100]).permutation(len(lines))
+    text = "".join(json.dumps(lines[k], ensure_ascii=False) + "\n" for k in order)
+    (folder / "questions.jsonl").write_text(text)
+
+
+if __name__ == "__main__":
+    calibration(ROOT / "calibration" / "demo")
+    test(ROOT / "calibration" / "demo-eval")

@@ -1,0 +1,83 @@
+"""The whole model in PyTorch: vision encoder, projector, language model."""
+
+import sys
+import types
+from pathlib import Path
+
+import torch
+from timm.layers import RmsNorm2d
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+from reference_models import make_language, make_projector, make_vision, project  # noqa: E402
+
+from data import IMAGE  # noqa: E402
+
+
+def rms_norm_2d(self, x):
+    """What RmsNorm2d computes, with the one fused kernel there is."""
+    x = torch.nn.functional.rms_norm(x.permute(0, 2, 3, 1), (x.shape[1],), self.weight, self.eps)
+    return x.permute(0, 3, 1, 2)
+
+
+class Tiny(torch.nn.Module):
+    """Pictures `[N, 3, S, S]` as bytes and token ids `[B, T]` in, logits `[B, T, V]` out."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.vision = make_vision(config["vision"])
+        self.projector = make_projector(config)
+        self.language = make_language(config["language"])
+        for name, parameter in self.vision.named_parameters():
+            if name.endswith("layer_scale.gamma"):
+                torch.nn.init.constant_(parameter, 0.5)
+        for module in self.vision.modules():
+            if isinstance(module, RmsNorm2d):
+                module.forward = types.MethodType(rms_norm_2d, module)
+        self.vision.to(memory_format=torch.channels_last)
+        channels = config["vision"]["msfa"]["channels"]
+        # Most of an RMS-normalized feature is the same for all pictures; the projector learns faster without it. What is
+        # subtracted here becomes part of the projector's first layer (`fold_center`).
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+
+    def see(self, images):
+        """Visual tokens before the projector, `[N, tokens, channels]`."""
+        # The same arithmetic as the host's: a byte over 255, no mean, no deviation.
+        x = (images.to(next(self.parameters()).dtype) / 255).contiguous(memory_format=torch.channels_last)
+        return self.vision.forward_features(x).flatten(2).transpose(1, 2)
+
+    @torch.no_grad()
+    def center(self, images):
+        """Measures mean and deviation of the features on pictures."""
+        features = self.see(images).flatten(0, 1)
+        self.mean.copy_(features.mean(0))
+        self.deviation.copy_(features.std(0))
+
+    @torch.no_grad()
+    def fold_center(self):
+        """Moves mean and deviation into the projector; the function stays the same."""
+        first = self.projector.linear_1
+        first.weight.div_(self.deviation)
+        first.bias.sub_(first.weight @ self.mean)
+        self.mean.zero_()
+        self.deviation.fill_(1)
+
+    def embed(self, ids, images):
+        embeds = self.language.model.embed_tokens(ids)
+        if images is not None:
+            centered = (self.see(images) - self.mean) / self.deviation
+            visual = project(self.projector, centered).flatten(0, 1)
+            embeds = embeds.masked_scatter((ids == IMAGE)[..., None], visual.to(embeds.dtype))
+        return embeds
+
+    def forward(self, ids, images=None):
+        return self.language(inputs_embeds=self.embed(ids, images), use_cache=False).logits
+
+
+def answer_loss(logits, ids, wanted):
+    """Cross entropy of the tokens that the model has to say, and how many of them it says."""
+    at = wanted[:, 1:]
+    scores, targets = logits[:, :-1][at], ids[:, 1:][at]
+    loss = torch.nn.functional.cross_entropy(scores.float(), targets)
+    return loss, (scores.argmax(1) == targets)

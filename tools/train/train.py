@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Trains AutoNeural-Tiny (graphs/autoneural-tiny.toml) on rendered cockpit scenes.
+
+    pip install -r tools/requirements.txt
+    python tools/train/train.py --work out/train
+
+Two lessons stand in for the pretrained parts that a large model starts from: `seeing` (the vision encoder names the facts
+of scenes through linear heads) and `reading` (the language model answers from facts in words). Then the four stages of the
+AutoNeural paper (arXiv 2512.02924): the projector alone; everything on visual questions; instructions with several turns
+and two pictures; the domain with quantization-aware training. Each stage goes on where it was stopped; a finished one is
+not done again. Afterwards tools/train/export.py writes the checkpoint.
+
+A GPU is used where there is one.
+"""
+
+import argparse
+import math
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data import TRAIN, Conversations, collate, open_tokenizer
+from model import ROOT, Tiny, answer_loss
+from quantized import Quantized
+from scenes import USES, draw_scene
+from seeing import Heads, labels, loss_and_hits
+
+# Steps, batch, peak learning rate; where conversations begin in the stream of the training seed; chances of the kinds
+# (single, pair, later) and turns of a conversation.
+STAGES = {
+    "seeing": dict(steps=2600, batch=32, rate=1.5e-3, after=None),
+    "reading": dict(steps=2200, batch=24, rate=2e-3, after=None, first=0, chances=[0.6, 0.4, 0], turns=4, words=True),
+    "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[1, 0, 0], turns=4),
+    "everything": dict(steps=2600, batch=24, rate=1.5e-3, after=["projector"], first=2_000_000, chances=[1, 0, 0], turns=4),
+    "instructions": dict(steps=1400, batch=20, rate=1e-3, after=["everything"], first=3_000_000, chances=[0.5, 0.3, 0.2], turns=4),
+    "domain": dict(steps=600, batch=20, rate=4e-4, after=["instructions"], first=4_000_000, chances=[0.5, 0.3, 0.2], turns=4, quantized=True),
+}
+SAVE_EVERY = 100
+
+
+class Scenes(torch.utils.data.Dataset):
+    """Single pictures with the numbers of their facts."""
+
+    def __init__(self, first, count):
+        self.first, self.count = first, count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        random = np.random.default_rng([TRAIN, 9_000_000 + self.first + index])
+        picture, facts = draw_scene(USES[int(random.integers(len(USES)))], random)
+        return torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy()), torch.tensor(labels(facts))
+
+
+def parts_of(model, name):
+    """The parameters a stage trains."""
+    if name == "seeing":
+        return list(model.vision.parameters()) + list(model.heads.parameters())
+    if name == "reading":
+        return list(model.language.parameters())
+    if name == "projector":
+        return list(model.projector.parameters())
+    return [p for part in (model.vision, model.projector, model.language) for p in part.parameters()]
+
+
+def learning_rate(step, steps, peak):
+    """Linear warm-up over the first 3 %, then a cosine down to 2 %."""
+    warm = max(1, steps * 3 // 100)
+    if step < warm:
+        return peak * (step + 1) / warm
+    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))))
+
+
+def start(name, stage, config, work, device):
+    """The model as the stages before it left it."""
+    torch.manual_seed(0)
+    model = Tiny(config)
+    if name == "seeing":
+        visual_tokens = config["vision"]["msfa"]["output_resolution"] ** 2
+        model.heads = Heads(visual_tokens * config["vision"]["msfa"]["channels"])
+    for before in stage["after"] or []:
+        path = work / f"{before}.pt"
+        if not path.exists():
+            raise SystemExit(f"{path} is missing: run the stage `{before}` first")
+        saved = torch.load(path, weights_only=True, map_location="cpu")["model"]
+        wanted = {"seeing": "vision.", "reading": "language."}.get(before, "")
+        part = {k: v for k, v in saved.items() if k.startswith(wanted) and not k.startswith("heads.")}
+        missing = model.load_state_dict(part, strict=False)
+        assert not missing.unexpected_keys, missing
+    if name == "projector":
+        model.center(torch.stack([Scenes(0, 256)[k][0] for k in range(256)]))
+    if stage.get("quantized"):
+        model.fold_center()
+        model = Quantized(model)
+    return model.to(device)
+
+
+def run_stage(name, config, work, device, tokenizer, threads):
+    stage = STAGES[name]
+    done, saved_at = work / f"{name}.pt", work / f"{name}.partial.pt"
+    if done.exists():
+        print(f"{name}: done before", flush=True)
+        return
+    model = start(name, stage, config, work, device)
+    plain = model.model if stage.get("quantized") else model
+    trained = parts_of(plain, name)
+    for parameter in plain.parameters():
+        parameter.requires_grad_(False)
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    heads = list(model.heads.parameters()) if name == "seeing" else []
+    decayed = [p for p in trained if p.ndim > 1 and all(p is not h for h in heads)]
+    others = [p for p in trained if p.ndim <= 1 and all(p is not h for h in heads)]
+    groups = [dict(params=decayed, weight_decay=0.02, scale=1.0), dict(params=others, weight_decay=0.0, scale=1.0)]
+    # They read thousands of features at once: the usual step would throw their scores about.
+    groups.append(dict(params=heads, weight_decay=0.0, scale=0.1))
+    if stage.get("quantized"):
+        groups.append(dict(params=list(model.ranges()), weight_decay=0.0, scale=2.0))
+    optimizer = torch.optim.AdamW(groups, lr=stage["rate"], betas=(0.9, 0.98))
+    step, seconds = 0, 0.0
+    if saved_at.exists():
+        saved = torch.load(saved_at, weights_only=True, map_location=device)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, seconds = saved["step"], saved["seconds"]
+    left, batch = stage["steps"] - step, stage["batch"]
+    if name == "seeing":
+        data = Scenes(step * batch, left * batch)
+    else:
+        words = stage.get("words", False)
+        data = Conversations(
+            tokenizer, TRAIN, stage["first"] + step * batch, left * batch, stage["chances"], stage["turns"], words,
+            config["vision"]["msfa"]["output_resolution"] ** 2,
+        )  # fmt: skip
+    loader = torch.utils.data.DataLoader(
+        data, batch_size=batch, num_workers=1 if threads < 4 else 8, prefetch_factor=8,
+        collate_fn=None if name == "seeing" else collate,
+    )  # fmt: skip
+    model.train()
+    begun, lately = time.time(), []
+    for items in loader:
+        for group in optimizer.param_groups:
+            group["lr"] = group["scale"] * learning_rate(step, stage["steps"], stage["rate"])
+        if name == "seeing":
+            images, wanted = (item.to(device) for item in items)
+            loss, hits = loss_and_hits(model.heads(model.see(images)), wanted)
+            right = sum(r for r, _ in hits) / sum(n for _, n in hits)
+        else:
+            ids, marks, images = items
+            ids, marks = ids.to(device), marks.to(device)
+            logits = model(ids, None if images is None else images.to(device))
+            loss, said = answer_loss(logits, ids, marks)
+            right = float(said.float().mean())
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        step += 1
+        lately = (lately + [(loss.item(), right)])[-50:]
+        if step % 50 == 0 or step == stage["steps"]:
+            mean = np.mean(lately, axis=0)
+            spent = seconds + time.time() - begun
+            print(f"{name} {step}/{stage['steps']}: loss {mean[0]:.4f}, right {mean[1]:.4f}, {spent:.0f} s", flush=True)
+        if step % SAVE_EVERY == 0 or step == stage["steps"]:
+            state = dict(model=model.state_dict(), optimizer=optimizer.state_dict(), step=step, seconds=seconds + time.time() - begun)
+            torch.save(state, saved_at.with_suffix(".tmp"))
+            saved_at.with_suffix(".tmp").replace(saved_at)
+    if name == "seeing":
+        print({k: round(r / n, 3) for k, (r, n) in zip(__import__("seeing").CLASSES, hits) if n}, flush=True)
+    saved_at.replace(done)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stages", nargs="*", default=list(STAGES), help=f"any of {', '.join(STAGES)}; all by default")
+    parser.add_argument("--work", type=Path, default=ROOT / "out" / "train", help="where states are kept")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    unknown = set(arguments.stages) - set(STAGES)
+    if unknown:
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+    torch.set_num_threads(arguments.threads)
+    config = tomllib.loads((ROOT / "graphs" / "autoneural-tiny.toml").read_text())
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    tokenizer = open_tokenizer(arguments.work / "tokenizer.json", config["language"]["vocabulary"])
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    for name in arguments.stages:
+        run_stage(name, config, arguments.work, device, tokenizer, arguments.threads)
+
+
+if __name__ == "__main__":
+    main()
