@@ -6,10 +6,11 @@ CHECK := $(CURDIR)/.vendor/check
 # More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
 TEST_ARGS ?=
 
-.PHONY: help demo test toolkit check-tools lint doc clean
+.PHONY: help demo train test toolkit check-tools lint doc clean
 
 help:
-	@echo 'make demo     compile the demonstration checkpoint for the SA8295P, into out/demo'
+	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, and ask it a question'
+	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
 	@echo 'make lint     formatting, clippy, documentation warnings'
 	@echo 'make doc      build the API documentation'
@@ -26,8 +27,16 @@ check-tools:
 demo: toolkit
 	cargo build --release --locked
 	'$(TARGET_DIR)/release/autoneural' compile graphs/autoneural-tiny.toml \
-		--weights tests/fixtures/autoneural-tiny --calibration calibration/demo.toml \
-		--target sa8295p --out out/demo --force --require-npu
+		--weights models/autoneural-tiny --encodings models/autoneural-tiny/encodings.json \
+		--calibration calibration/demo.toml --target sa8295p --out out/demo --force --require-npu
+	@echo
+	'$(TARGET_DIR)/release/autoneural' run out/demo --on float,simulated,npu \
+		--image calibration/demo-eval/images/cluster-01.png --prompt 'Which warning lamp is lit?'
+
+# In the Python that `pip install -r tools/requirements.txt` went into.
+train:
+	python tools/train/train.py --work out/train
+	python tools/train/export.py --work out/train --out out/train/autoneural-tiny
 
 test: toolkit check-tools
 	AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' \

@@ -42,6 +42,9 @@ pub struct Demands {
     /// Accept outputs on which simulation and NPU differ by at most this many dB.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
+    /// Accept any difference where the NPU itself reaches this many dB against float; 30 dB is an error of 3 %.
+    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
+    enough: f64,
     /// Demand that every output reaches this many dB against float, on the NPU where it runs.
     #[arg(long, value_name = "DB", value_parser = super::decibels)]
     min_sqnr: Option<f64>,
@@ -50,7 +53,11 @@ pub struct Demands {
 impl Demands {
     /// As the report states them.
     pub fn of_report(&self) -> autoneural::report::Demands {
-        autoneural::report::Demands { max_difference_db: self.max_difference, min_sqnr_db: self.min_sqnr }
+        autoneural::report::Demands {
+            max_difference_db: self.max_difference,
+            enough_db: self.enough,
+            min_sqnr_db: self.min_sqnr,
+        }
     }
 }
 
@@ -224,6 +231,6 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
     if report.failures.is_empty() {
         return Ok(());
     }
-    let help = "the bundle is complete; its figures are not good enough. --max-difference and --min-sqnr say what is";
+    let help = "the bundle is complete; its figures are not good enough. --max-difference, --enough and --min-sqnr say what is";
     Err(Error::verification(place.display(), report.failures.join("; ")).help(help))
 }

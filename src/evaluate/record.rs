@@ -88,12 +88,7 @@ pub struct EvaluationReport {
 
 impl EvaluationReport {
     /// Figures of what each engine answered.
-    pub fn new(
-        set: &Set,
-        questions: &[Question],
-        plan: &Plan,
-        engines: &[(EngineKind, Vec<Record>)],
-    ) -> Result<Self> {
+    pub fn new(set: &Set, questions: &[Question], plan: &Plan, engines: &[(EngineKind, Vec<Record>)]) -> Result<Self> {
         let float = engines.iter().find(|(kind, _)| *kind == EngineKind::Float).map(|(_, records)| records.as_slice());
         let report = |(kind, records): &(EngineKind, Vec<Record>)| {
             let of = |use_case: Option<&str>| {

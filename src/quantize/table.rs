@@ -143,7 +143,8 @@ fn encode_constants(
                 }
                 made = taken.unwrap_or(made);
                 let result = table.activations.get(&graph.value(node.outputs[0]).name);
-                if let (1, Some(bits), Some(data), Some(result)) = (input, operator.multiplier_bits, place.data, result) {
+                if let (1, Some(bits), Some(data), Some(result)) = (input, operator.multiplier_bits, place.data, result)
+                {
                     settle(&mut made, data, result, bits);
                 }
             }

@@ -23,8 +23,9 @@ pub fn evaluate(
 ) -> Result<EvaluationReport> {
     let model = Model::open(bundle, &plan.kinds, progress)?;
     if !model.bundle().manifest.has(Stage::Verify.name()) {
-        return Err(Error::input(bundle.display(), "has no report: `verify` has not run")
-            .help("run `autoneural verify` first"));
+        return Err(
+            Error::input(bundle.display(), "has no report: `verify` has not run").help("run `autoneural verify` first")
+        );
     }
     let kept = model.bundle().evaluation_folder()?;
     let made = crate::evaluate::evaluate(&model, &kept, set, plan, runtime, progress)?;

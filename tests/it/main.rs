@@ -5,6 +5,7 @@
 mod bad_input;
 mod common;
 mod encodings;
+mod eval;
 mod handover;
 mod models;
 mod numerics;
@@ -12,3 +13,4 @@ mod parity;
 mod pipeline;
 mod run;
 mod snapshots;
+mod trained;

@@ -34,7 +34,7 @@ pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn every_node_of_every_partition_is_on_the_npu_and_close_to_the_simulation() {
     let report = json(&demo_bundle().join("report.json"));
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     assert_eq!((report["model"].as_str(), report["target"].as_str()), (Some("autoneural-random"), Some("sa8295p")));
     let partitions = report["partitions"].as_array().unwrap();
     let names: Vec<&str> = partitions.iter().map(|p| p["name"].as_str().unwrap()).collect();
@@ -247,7 +247,7 @@ fn a_difference_between_simulation_and_npu_fails_the_command_and_names_the_parti
     let folder = TempDir::new().unwrap();
     let out = folder.path().join("out");
     let toolkit = toolkit();
-    let more = ["--toolkit", toolkit.to_str().unwrap(), "--max-difference", "0.0001", "-q"];
+    let more = ["--toolkit", toolkit.to_str().unwrap(), "--max-difference", "0.0001", "--enough", "200", "-q"];
     let output = autoneural(&compile_args(out.to_str().unwrap(), &more));
     assert_eq!(output.status.code(), Some(6));
     let said = stderr(&output);

@@ -10,15 +10,17 @@ import numpy as np
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from questions import ask_about, ask_about_two, describe
+from questions import ask_about, ask_about_two, caption, describe
 from scenes import USES, draw_scene
 
 TRAIN, CALIBRATE, TEST = 1, 2, 3
 SPECIAL_TOKENS = ["<|pad|>", "<|startoftext|>", "<|im_end|>", "<|im_start|>", "<image>"]
 PAD, BOS, END, _, IMAGE = range(len(SPECIAL_TOKENS))
 
-# One picture; two pictures at once; a second picture in a later turn.
-KINDS = ["single", "pair", "later"]
+# One picture; two pictures at once; a second picture in a later turn; one picture that is described in the end.
+KINDS = ["single", "pair", "later", "caption"]
+
+PAIRS = ["pair", "later"]
 
 
 def conversation(seed, number, chances, turns):
@@ -26,8 +28,17 @@ def conversation(seed, number, chances, turns):
     random = np.random.default_rng([seed, number])
     use = USES[int(random.integers(len(USES)))]
     kind = KINDS[int(random.choice(len(KINDS), p=chances))]
-    pictures, facts = zip(*[draw_scene(use, random) for _ in range(1 if kind == "single" else 2)])
-    if kind == "single":
+    pictures, facts = zip(*[draw_scene(use, random) for _ in range(2 if kind in PAIRS else 1)])
+    return list(pictures), list(facts), ask(random, kind, facts, turns), use
+
+
+def ask(random, kind, facts, turns):
+    """Turns about one scene or two."""
+    if kind == "caption":
+        # Last, so that no answer can be copied from it.
+        asked = [(0, q, a) for q, a in ask_about(random, facts[0], turns - 1) + [caption(random, facts[0])]]
+        asked[0] = (1, *asked[0][1:])
+    elif kind == "single":
         asked = [(0, q, a) for q, a in ask_about(random, facts[0], turns)]
         asked[0] = (1, *asked[0][1:])
     elif kind == "pair":
@@ -37,7 +48,7 @@ def conversation(seed, number, chances, turns):
         before = ask_about(random, facts[0], 1)
         after = ask_about_two(random, *facts, max(1, turns - 1))
         asked = [(1, *before[0])] + [(1 if k == 0 else 0, q, a) for k, (q, a) in enumerate(after)]
-    return list(pictures), list(facts), asked, use
+    return asked
 
 
 def user(question, pictures):
@@ -76,6 +87,69 @@ class Conversations(torch.utils.data.Dataset):
         return ids, wanted, images
 
 
+class Scenes(torch.utils.data.Dataset):
+    """Single pictures with their facts."""
+
+    def __init__(self, first, count):
+        self.first, self.count = first, count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        random = np.random.default_rng([TRAIN, 9_000_000 + self.first + index])
+        picture, facts = draw_scene(USES[int(random.integers(len(USES)))], random)
+        return torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy()), facts
+
+
+class Album:
+    """Scenes that are drawn once: their facts, and what a vision encoder that stays as it is sees of them."""
+
+    def __init__(self, path, model, count, batch=64):
+        """Reads the album at `path`; makes it first where there is none of this encoder."""
+        encoder = sum(float(p.double().abs().sum()) for p in model.vision.parameters())
+        kept = torch.load(path, weights_only=True) if path.exists() else {}
+        if kept.get("encoder") == encoder:
+            self.features, self.facts = kept["features"], kept["facts"]
+        else:
+            self.draw(model, count, batch)
+            torch.save({"encoder": encoder, "features": self.features, "facts": self.facts}, path)
+        self.by_use = {use: [k for k, f in enumerate(self.facts) if f["use"] == use] for use in USES}
+
+    def draw(self, model, count, batch):
+        scenes = Scenes(20_000_000, count)
+        loader = torch.utils.data.DataLoader(scenes, batch_size=batch, num_workers=1, collate_fn=lambda items: items)
+        features, self.facts = [], []
+        with torch.no_grad():
+            for items in loader:
+                pictures, facts = zip(*items)
+                device = next(model.parameters()).device
+                features.append(model.see(torch.stack(pictures).to(device)).half().cpu())
+                self.facts.extend(facts)
+        self.features = torch.cat(features)
+
+
+class AlbumConversations(torch.utils.data.Dataset):
+    """Conversations about an album's scenes."""
+
+    def __init__(self, tokenizer, album, first, count, chances, turns, visual_tokens):
+        self.tokenizer, self.album, self.first, self.count = tokenizer, album, first, count
+        self.chances, self.turns, self.visual_tokens = chances, turns, visual_tokens
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        random = np.random.default_rng([TRAIN, self.first + index])
+        use = USES[int(random.integers(len(USES)))]
+        kind = KINDS[int(random.choice(len(KINDS), p=self.chances))]
+        among = self.album.by_use[use]
+        scenes = [among[int(k)] for k in random.permutation(len(among))[: 2 if kind in PAIRS else 1]]
+        asked = ask(random, kind, [self.album.facts[k] for k in scenes], self.turns)
+        ids, wanted = tokens_of(self.tokenizer, asked, ["<image>" * self.visual_tokens] * len(scenes))
+        return ids, wanted, [self.album.features[k] for k in scenes]
+
+
 def collate(samples):
     """Pads on the right: attention and convolution are causal, so padding changes nothing that counts."""
     longest = max(len(ids) for ids, _, _ in samples)
@@ -85,7 +159,7 @@ def collate(samples):
         ids[row, : len(tokens)] = torch.tensor(tokens)
         wanted[row, : len(marks)] = torch.tensor(marks)
     images = [image for _, _, images in samples for image in images]
-    return ids, wanted, torch.from_numpy(np.stack(images)) if images else None
+    return ids, wanted, torch.stack([torch.as_tensor(image) for image in images]) if images else None
 
 
 def make_tokenizer(vocabulary):
@@ -104,7 +178,7 @@ def make_tokenizer(vocabulary):
 
     def corpus():
         for number in range(3000):
-            _, facts, asked, _ = conversation(TRAIN, number, [0.5, 0.5, 0], 4)
+            _, facts, asked, _ = conversation(TRAIN, number, [0.5, 0.5, 0, 0], 4)
             yield from (describe(f) for f in facts)
             for _, question, answer in asked:
                 yield "user\n" + question + "\n"

@@ -21,10 +21,12 @@ def rms_norm_2d(self, x):
 
 
 class Tiny(torch.nn.Module):
-    """Pictures `[N, 3, S, S]` as bytes and token ids `[B, T]` in, logits `[B, T, V]` out."""
+    """Pictures `[N, 3, S, S]` as bytes, or their features, and token ids `[B, T]` in, logits `[B, T, V]` out."""
 
-    def __init__(self, config):
+    def __init__(self, config, layers=None):
+        """With `layers` the language model has only so many."""
         super().__init__()
+        config = config | {"language": config["language"] | {"layers": config["language"]["layers"][:layers]}}
         self.vision = make_vision(config["vision"])
         self.projector = make_projector(config)
         self.language = make_language(config["language"])
@@ -40,6 +42,14 @@ class Tiny(torch.nn.Module):
         # subtracted here becomes part of the projector's first layer (`fold_center`).
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("deviation", torch.ones(channels))
+
+    @torch.no_grad()
+    def grow(self, trained):
+        """Makes the layers of the language model that were not among the first `trained` ones leave everything as it is."""
+        for layer in self.language.model.layers[trained:]:
+            mixer = layer.self_attn if hasattr(layer, "self_attn") else layer.conv
+            mixer.out_proj.weight.zero_()
+            layer.feed_forward.w2.weight.zero_()
 
     def see(self, images):
         """Visual tokens before the projector, `[N, tokens, channels]`."""
@@ -66,7 +76,8 @@ class Tiny(torch.nn.Module):
     def embed(self, ids, images):
         embeds = self.language.model.embed_tokens(ids)
         if images is not None:
-            centered = (self.see(images) - self.mean) / self.deviation
+            features = images if images.ndim == 3 else self.see(images)
+            centered = (features - self.mean) / self.deviation
             visual = project(self.projector, centered).flatten(0, 1)
             embeds = embeds.masked_scatter((ids == IMAGE)[..., None], visual.to(embeds.dtype))
         return embeds

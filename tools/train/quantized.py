@@ -7,7 +7,7 @@ their rounding is far below that of the weights.
 
 Scales are kept to few significant bits, so that integer times scale is exact in bf16: the exported checkpoint holds the
 rounded weights themselves, and the float model is the quantized one as far as weights go. int8 scales are powers of two;
-int4 scales have six significant bits.
+int4 scales have five significant bits.
 """
 
 import torch
@@ -16,12 +16,12 @@ from transformers.models.lfm2 import modeling_lfm2
 
 MOST = {8: 127, 4: 7}
 # Bits of a scale behind its leading one: with those of the integer, bf16's eight significant bits hold the product.
-SCALE_BITS = {8: 0, 4: 5}
+SCALE_BITS = {8: 0, 4: 4}
 
 
 def straight(rounded, x):
     """The value of `rounded`, the gradient of `x`."""
-    return x + (rounded - x).detach()
+    return rounded.detach() + (x - x.detach())
 
 
 def coarse(scale, bits):

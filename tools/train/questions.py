@@ -239,6 +239,10 @@ def compare(random, a, b):
     return question, "Both alike." if x == y else "The first." if x > y else "The second."
 
 
+def caption(random, f):
+    return pick(random, ["Describe the picture.", "What do you see?"]), describe(f) + "."
+
+
 def describe(facts):
     """The facts of a scene in words, for the language model's first lessons."""
     use = facts["use"]

@@ -39,19 +39,32 @@ def labels(f):
 
 
 class Heads(torch.nn.Module):
-    """One linear classifier for all facts over all visual tokens.
+    """One attentive classifier per fact: a learned query looks for the visual tokens that tell it.
 
-    It sees how a picture's tokens differ from the usual: what all pictures share is most of an RMS-normalized feature, and
-    a classifier that fits the classes' frequencies through it makes the encoder forget its input.
+    All tokens pass through the same layers, as they will on their way into the language model, so what a channel means does
+    not depend on where its token is. The layers see how a token differs from the usual: what all pictures share is most of
+    an RMS-normalized feature, and a classifier that fits the classes' frequencies through it makes the encoder forget its
+    input.
     """
 
-    def __init__(self, features):
+    WIDTH, HEADS = 128, 4
+
+    def __init__(self, channels):
         super().__init__()
-        self.center = torch.nn.BatchNorm1d(features, affine=False)
-        self.linear = torch.nn.Linear(features, sum(CLASSES.values()))
+        self.center = torch.nn.BatchNorm1d(channels, affine=False)
+        self.keys = torch.nn.Linear(channels, self.WIDTH)
+        self.values = torch.nn.Linear(channels, self.WIDTH)
+        self.queries = torch.nn.Parameter(torch.randn(len(CLASSES), self.WIDTH) * 0.1)
+        self.classify = torch.nn.ModuleList([torch.nn.Linear(self.WIDTH, count) for count in CLASSES.values()])
 
     def forward(self, tokens):
-        return self.linear(self.center(tokens.flatten(1))).split(list(CLASSES.values()), dim=1)
+        count, length, channels = tokens.shape
+        x = self.center(tokens.flatten(0, 1)).view(count, length, channels)
+        split = lambda t: t.view(t.shape[0], -1, self.HEADS, self.WIDTH // self.HEADS).transpose(1, 2)
+        queries = split(self.queries.expand(count, -1, -1))
+        found = torch.nn.functional.scaled_dot_product_attention(queries, split(self.keys(x)), split(self.values(x)))
+        found = found.transpose(1, 2).flatten(2)
+        return [layer(found[:, k]) for k, layer in enumerate(self.classify)]
 
 
 def loss_and_hits(scores, wanted):

@@ -22,38 +22,31 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data import TRAIN, Conversations, collate, open_tokenizer
+from data import TRAIN, Album, AlbumConversations, Conversations, Scenes, collate, open_tokenizer
 from model import ROOT, Tiny, answer_loss
 from quantized import Quantized
-from scenes import USES, draw_scene
-from seeing import Heads, labels, loss_and_hits
+from seeing import CLASSES, Heads, labels, loss_and_hits
 
+# The language model learns to read with its first layers; the others are added afterwards.
+READING_LAYERS = 4
 # Steps, batch, peak learning rate; where conversations begin in the stream of the training seed; chances of the kinds
-# (single, pair, later) and turns of a conversation.
+# (single, pair, later, caption) and turns of a conversation.
 STAGES = {
     "seeing": dict(steps=2600, batch=32, rate=1.5e-3, after=None),
-    "reading": dict(steps=2200, batch=24, rate=2e-3, after=None, first=0, chances=[0.6, 0.4, 0], turns=4, words=True),
-    "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[1, 0, 0], turns=4),
-    "everything": dict(steps=2600, batch=24, rate=1.5e-3, after=["projector"], first=2_000_000, chances=[1, 0, 0], turns=4),
-    "instructions": dict(steps=1400, batch=20, rate=1e-3, after=["everything"], first=3_000_000, chances=[0.5, 0.3, 0.2], turns=4),
-    "domain": dict(steps=600, batch=20, rate=4e-4, after=["instructions"], first=4_000_000, chances=[0.5, 0.3, 0.2], turns=4, quantized=True),
+    "reading": dict(steps=2200, batch=24, rate=2e-3, after=None, first=0, chances=[0.6, 0.4, 0, 0], turns=4, words=True, layers=READING_LAYERS),
+    "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[0, 0, 0, 1], turns=2, album=True),
+    "connecting": dict(steps=2400, batch=24, rate=2e-3, after=["projector"], first=5_000_000, chances=[0.2, 0.2, 0.1, 0.5], turns=5, album=True),
+    "everything": dict(steps=500, batch=24, rate=6e-4, after=["connecting"], first=2_000_000, chances=[0.5, 0, 0, 0.5], turns=4),
+    "instructions": dict(steps=300, batch=20, rate=5e-4, after=["everything"], first=3_000_000, chances=[0.45, 0.3, 0.2, 0.05], turns=4),
+    "domain": dict(steps=350, batch=20, rate=4e-4, after=["instructions"], first=4_000_000, chances=[0.45, 0.3, 0.2, 0.05], turns=4, quantized=True),
 }
 SAVE_EVERY = 100
+ALBUM = 24_000
 
 
-class Scenes(torch.utils.data.Dataset):
-    """Single pictures with the numbers of their facts."""
-
-    def __init__(self, first, count):
-        self.first, self.count = first, count
-
-    def __len__(self):
-        return self.count
-
-    def __getitem__(self, index):
-        random = np.random.default_rng([TRAIN, 9_000_000 + self.first + index])
-        picture, facts = draw_scene(USES[int(random.integers(len(USES)))], random)
-        return torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy()), torch.tensor(labels(facts))
+def with_labels(items):
+    pictures, facts = zip(*items)
+    return torch.stack(pictures), torch.tensor([labels(f) for f in facts])
 
 
 def parts_of(model, name):
@@ -64,6 +57,8 @@ def parts_of(model, name):
         return list(model.language.parameters())
     if name == "projector":
         return list(model.projector.parameters())
+    if name == "connecting":
+        return list(model.projector.parameters()) + list(model.language.parameters())
     return [p for part in (model.vision, model.projector, model.language) for p in part.parameters()]
 
 
@@ -78,10 +73,11 @@ def learning_rate(step, steps, peak):
 def start(name, stage, config, work, device):
     """The model as the stages before it left it."""
     torch.manual_seed(0)
-    model = Tiny(config)
+    model = Tiny(config, stage.get("layers"))
+    if name != "reading":
+        model.grow(READING_LAYERS)
     if name == "seeing":
-        visual_tokens = config["vision"]["msfa"]["output_resolution"] ** 2
-        model.heads = Heads(visual_tokens * config["vision"]["msfa"]["channels"])
+        model.heads = Heads(config["vision"]["msfa"]["channels"])
     for before in stage["after"] or []:
         path = work / f"{before}.pt"
         if not path.exists():
@@ -116,8 +112,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
     decayed = [p for p in trained if p.ndim > 1 and all(p is not h for h in heads)]
     others = [p for p in trained if p.ndim <= 1 and all(p is not h for h in heads)]
     groups = [dict(params=decayed, weight_decay=0.02, scale=1.0), dict(params=others, weight_decay=0.0, scale=1.0)]
-    # They read thousands of features at once: the usual step would throw their scores about.
-    groups.append(dict(params=heads, weight_decay=0.0, scale=0.1))
+    groups.append(dict(params=heads, weight_decay=0.0, scale=1.0))
     if stage.get("quantized"):
         groups.append(dict(params=list(model.ranges()), weight_decay=0.0, scale=2.0))
     optimizer = torch.optim.AdamW(groups, lr=stage["rate"], betas=(0.9, 0.98))
@@ -130,6 +125,11 @@ def run_stage(name, config, work, device, tokenizer, threads):
     left, batch = stage["steps"] - step, stage["batch"]
     if name == "seeing":
         data = Scenes(step * batch, left * batch)
+    elif stage.get("album"):
+        data = AlbumConversations(
+            tokenizer, Album(work / "album.pt", model, ALBUM), stage["first"] + step * batch, left * batch, stage["chances"], stage["turns"],
+            config["vision"]["msfa"]["output_resolution"] ** 2,
+        )  # fmt: skip
     else:
         words = stage.get("words", False)
         data = Conversations(
@@ -138,7 +138,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
         )  # fmt: skip
     loader = torch.utils.data.DataLoader(
         data, batch_size=batch, num_workers=1 if threads < 4 else 8, prefetch_factor=8,
-        collate_fn=None if name == "seeing" else collate,
+        collate_fn=with_labels if name == "seeing" else collate,
     )  # fmt: skip
     model.train()
     begun, lately = time.time(), []
@@ -170,7 +170,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
             torch.save(state, saved_at.with_suffix(".tmp"))
             saved_at.with_suffix(".tmp").replace(saved_at)
     if name == "seeing":
-        print({k: round(r / n, 3) for k, (r, n) in zip(__import__("seeing").CLASSES, hits) if n}, flush=True)
+        print({k: round(r / n, 3) for k, (r, n) in zip(CLASSES, hits) if n}, flush=True)
     saved_at.replace(done)
 
 

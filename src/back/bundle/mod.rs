@@ -5,7 +5,9 @@
 mod manifest;
 mod partition_json;
 
-pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash, write_json};
+pub use manifest::{
+    FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash, write_json,
+};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
