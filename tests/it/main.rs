@@ -13,4 +13,3 @@ mod parity;
 mod pipeline;
 mod run;
 mod snapshots;
-mod trained;

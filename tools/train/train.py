@@ -24,6 +24,7 @@ import torch
 
 from data import TRAIN, Album, AlbumConversations, Conversations, Scenes, collate, open_tokenizer
 from model import ROOT, Tiny, answer_loss
+from muon import Muon
 from quantized import Quantized
 from seeing import CLASSES, Heads, labels, loss_and_hits
 
@@ -95,6 +96,42 @@ def start(name, stage, config, work, device):
     return model.to(device)
 
 
+class Optimizer:
+    """Muon for the matrices inside the language model and the projector, AdamW for all else.
+
+    Muon needs a fraction of the steps here. Its updates are scaled to the size of AdamW's, so that one learning rate serves
+    both.
+    """
+
+    def __init__(self, model, groups, rate):
+        inner = [p for part in (model.language.model.layers, model.projector) for p in part.parameters() if p.ndim == 2]
+        orthogonal = {id(p) for p in inner}
+        taken = [p for group in groups for p in group["params"] if id(p) in orthogonal]
+        for group in groups:
+            group["params"] = [p for p in group["params"] if id(p) not in orthogonal]
+        self.parts = [torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))]
+        if taken:
+            self.parts.append(Muon([dict(params=taken, scale=1.0)], lr=rate))
+
+    def set_rate(self, rate):
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = group["scale"] * rate
+
+    def zero_grad(self):
+        [part.zero_grad(set_to_none=True) for part in self.parts]
+
+    def step(self):
+        [part.step() for part in self.parts]
+
+    def state_dict(self):
+        return [part.state_dict() for part in self.parts]
+
+    def load_state_dict(self, states):
+        for part, state in zip(self.parts, states, strict=True):
+            part.load_state_dict(state)
+
+
 def run_stage(name, config, work, device, tokenizer, threads):
     stage = STAGES[name]
     done, saved_at = work / f"{name}.pt", work / f"{name}.partial.pt"
@@ -115,7 +152,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
     groups.append(dict(params=heads, weight_decay=0.0, scale=1.0))
     if stage.get("quantized"):
         groups.append(dict(params=list(model.ranges()), weight_decay=0.0, scale=2.0))
-    optimizer = torch.optim.AdamW(groups, lr=stage["rate"], betas=(0.9, 0.98))
+    optimizer = Optimizer(plain, groups, stage["rate"])
     step, seconds = 0, 0.0
     if saved_at.exists():
         saved = torch.load(saved_at, weights_only=True, map_location=device)
@@ -143,8 +180,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
     model.train()
     begun, lately = time.time(), []
     for items in loader:
-        for group in optimizer.param_groups:
-            group["lr"] = group["scale"] * learning_rate(step, stage["steps"], stage["rate"])
+        optimizer.set_rate(learning_rate(step, stage["steps"], stage["rate"]))
         if name == "seeing":
             images, wanted = (item.to(device) for item in items)
             loss, hits = loss_and_hits(model.heads(model.see(images)), wanted)
@@ -155,7 +191,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
             logits = model(ids, None if images is None else images.to(device))
             loss, said = answer_loss(logits, ids, marks)
             right = float(said.float().mean())
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
