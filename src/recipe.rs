@@ -1,6 +1,6 @@
 //! Recipes: the TOML files in `calibration/` that name samples and say what is quantized how.
 
-use std::path::{Component as PathPart, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -134,7 +134,7 @@ impl Recipe {
                     return Err((place, "the prompt is empty".into()));
                 }
                 if let Some(image) = &sample.image
-                    && image.components().any(|part| !matches!(part, PathPart::Normal(_) | PathPart::CurDir))
+                    && !crate::text::stays_inside(image)
                 {
                     let message = format!("image `{}` leaves the folder of the recipe", image.display());
                     return Err((place, message));

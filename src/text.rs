@@ -1,7 +1,7 @@
 //! Reading small text files that users write, with errors that name the line.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use crate::error::{Error, IoContext, Result};
 
@@ -44,6 +44,11 @@ pub fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
         None => path.display().to_string(),
     };
     Error::input(place, error.message())
+}
+
+/// Whether a path of somebody else's file stays in the folder that it is relative to.
+pub fn stays_inside(path: &Path) -> bool {
+    path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// Rows of cells as lines: the first column left, the others right, two spaces between.

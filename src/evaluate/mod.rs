@@ -80,7 +80,7 @@ pub fn evaluate(
         progress.finish();
         engines.push((kind, records));
     }
-    EvaluationReport::new(set, questions, plan, &engines)
+    Ok(EvaluationReport::new(set, questions, plan, &engines))
 }
 
 fn pictures(question: &Question, definition: &Definition, blank: bool) -> Result<Vec<Tensor>> {

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::set::{Question, Set};
 use crate::back::bundle::round;
-use crate::error::Result;
 use crate::runner::EngineKind;
 use crate::verify::Sqnr;
 
@@ -88,7 +87,7 @@ pub struct EvaluationReport {
 
 impl EvaluationReport {
     /// Figures of what each engine answered.
-    pub fn new(set: &Set, questions: &[Question], plan: &Plan, engines: &[(EngineKind, Vec<Record>)]) -> Result<Self> {
+    pub fn new(set: &Set, questions: &[Question], plan: &Plan, engines: &[(EngineKind, Vec<Record>)]) -> Self {
         let float = engines.iter().find(|(kind, _)| *kind == EngineKind::Float).map(|(_, records)| records.as_slice());
         let report = |(kind, records): &(EngineKind, Vec<Record>)| {
             let of = |use_case: Option<&str>| {
@@ -112,12 +111,12 @@ impl EvaluationReport {
                     .collect(),
             }
         };
-        Ok(EvaluationReport {
+        EvaluationReport {
             set: set.name.clone(),
             blank: plan.blank,
             questions: questions.len(),
             engines: engines.iter().map(report).collect(),
-        })
+        }
     }
 
     /// Whether another evaluation asked the same.

@@ -1,6 +1,6 @@
 //! Sets of questions: a folder with `questions.jsonl` and the pictures it names.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -101,7 +101,7 @@ impl Line {
             }
         }
         for image in &self.images {
-            if image.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
+            if !crate::text::stays_inside(image) {
                 return Err(Error::input(place, format!("image `{}` leaves the folder of the set", image.display())));
             }
             if !folder.join(image).is_file() {

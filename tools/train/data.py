@@ -24,12 +24,12 @@ PAIRS = ["pair", "later"]
 
 
 def conversation(seed, number, chances, turns):
-    """Pictures, their facts, and turns of (pictures shown with it, question, answer, use)."""
+    """Pictures, their facts, and turns of (pictures shown with it, question, answer)."""
     random = np.random.default_rng([seed, number])
     use = USES[int(random.integers(len(USES)))]
     kind = KINDS[int(random.choice(len(KINDS), p=chances))]
     pictures, facts = zip(*[draw_scene(use, random) for _ in range(2 if kind in PAIRS else 1)])
-    return list(pictures), list(facts), ask(random, kind, facts, turns), use
+    return list(pictures), list(facts), ask(random, kind, facts, turns)
 
 
 def ask(random, kind, facts, turns):
@@ -80,7 +80,7 @@ class Conversations(torch.utils.data.Dataset):
         return self.count
 
     def __getitem__(self, index):
-        pictures, facts, asked, _ = conversation(self.seed, self.first + index, self.chances, self.turns)
+        pictures, facts, asked = conversation(self.seed, self.first + index, self.chances, self.turns)
         shown = [describe(f) + "\n" for f in facts] if self.words else ["<image>" * self.visual_tokens] * len(facts)
         ids, wanted = tokens_of(self.tokenizer, asked, shown)
         images = [] if self.words else [np.asarray(picture).transpose(2, 0, 1) for picture in pictures]
@@ -178,7 +178,7 @@ def make_tokenizer(vocabulary):
 
     def corpus():
         for number in range(3000):
-            _, facts, asked, _ = conversation(TRAIN, number, [0.5, 0.5, 0, 0], 4)
+            _, facts, asked = conversation(TRAIN, number, [0.5, 0.5, 0, 0], 4)
             yield from (describe(f) for f in facts)
             for _, question, answer in asked:
                 yield "user\n" + question + "\n"

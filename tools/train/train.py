@@ -5,8 +5,9 @@
     python tools/train/train.py --work out/train
 
 Two lessons stand in for the pretrained parts that a large model starts from: `seeing` (the vision encoder names the facts
-of scenes through linear heads) and `reading` (the language model answers from facts in words). Then the four stages of the
-AutoNeural paper (arXiv 2512.02924): the projector alone; everything on visual questions; instructions with several turns
+of scenes through attentive heads) and `reading` (the language model answers from facts in words). Then the four stages of the
+AutoNeural paper (arXiv 2512.02924): the projector alone (and `connecting`: with the language model, while the vision encoder
+stays as it is and sees each scene of an album once); everything on visual questions; instructions with several turns
 and two pictures; the domain with quantization-aware training. Each stage goes on where it was stopped; a finished one is
 not done again. Afterwards tools/train/export.py writes the checkpoint.
 
