@@ -60,9 +60,15 @@ pub fn evaluate(
         let mut records: Vec<Record> = Vec::with_capacity(questions.len());
         for (number, (question, asked)) in questions.iter().zip(&asked).enumerate() {
             progress.begin(&question.question);
-            let record = match known.get(&number) {
-                Some(record) if kind != EngineKind::Float || journal.has_reference(number) => record.clone(),
-                _ => {
+            let has_reference = journal.has_reference(number);
+            // An answer from before float was known lacks the figures against it.
+            let whole = |record: &&Record| match kind {
+                EngineKind::Float => has_reference,
+                _ => !has_reference || record.logits.count() > 0,
+            };
+            let record = match known.get(&number).filter(whole) {
+                Some(record) => record.clone(),
+                None => {
                     let images = pictures(question, model.definition(), plan.blank)?;
                     let reference = if kind == EngineKind::Float { None } else { journal.reference(number)? };
                     let (record, outputs) = score(model, &mut generator, asked, &images, question, reference.as_ref())

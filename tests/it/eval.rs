@@ -155,6 +155,15 @@ fn other_models_start_anew() {
 }
 
 #[test]
+fn figures_against_float_are_there_also_where_float_comes_later() {
+    let bench = Bench::new();
+    let alone = bench.eval(&["--on", "simulated"]);
+    assert!(alone["engines"][0]["total"]["logits_sqnr_db"].is_null());
+    let both = bench.eval(&["--on", "float,simulated"]);
+    assert!(both["engines"][1]["total"]["logits_sqnr_db"].is_number(), "{both}");
+}
+
+#[test]
 fn blanked_pictures_are_another_evaluation() {
     let bench = Bench::new();
     let seen = bench.eval(&["--on", "float"]);
