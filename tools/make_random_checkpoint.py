@@ -48,9 +48,9 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers.cache_utils import DynamicCache
 
+from byte_bpe import SPECIAL_TOKENS, train_byte_bpe
 from reference_models import make_language, make_projector, make_vision, project, require
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +63,6 @@ PREFILL_TOKENS = 40
 DECODE_TOKENS = 8
 OTHER_IMAGE_SIZE = 160
 
-SPECIAL_TOKENS = ["<|pad|>", "<|startoftext|>", "<|im_end|>", "<|im_start|>", "<image>"]
 SENTENCES = [
     "The driver looks at the road and keeps both hands on the steering wheel.",
     "A red car is parked in front of the house.",
@@ -170,16 +169,7 @@ def tokens_of(features):
 
 
 def make_tokenizer(vocabulary):
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=SPECIAL_TOKENS,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer = train_byte_bpe(SENTENCES, vocabulary)
     for sentence in SENTENCES + ["Größe: 5 µm – 東京 🚗"]:
         ids = tokenizer.encode(sentence).ids
         assert tokenizer.decode(ids) == sentence, sentence

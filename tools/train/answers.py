@@ -21,7 +21,8 @@ from tokenizers import Tokenizer
 
 from data import BOS, END, IMAGE
 from export import stored_name
-from model import ROOT, Tiny
+from model import Tiny
+from root import ROOT
 
 CHECKPOINT = ROOT / "models" / "autoneural-tiny"
 SET = ROOT / "calibration" / "demo-eval"

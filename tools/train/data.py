@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 
+import root  # noqa: F401
+from byte_bpe import SPECIAL_TOKENS, train_byte_bpe
 from questions import ask_about, ask_about_two, caption, describe
 from scenes import USES, draw_scene
 
 TRAIN, CALIBRATE, TEST = 1, 2, 3
-SPECIAL_TOKENS = ["<|pad|>", "<|startoftext|>", "<|im_end|>", "<|im_start|>", "<image>"]
 PAD, BOS, END, _, IMAGE = range(len(SPECIAL_TOKENS))
 
 # One picture; two pictures at once; a second picture in a later turn; one picture that is described in the end.
@@ -164,17 +165,6 @@ def collate(samples):
 
 def make_tokenizer(vocabulary):
     """A byte-level BPE over the words of questions and answers; digits stay alone."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(r"\d"), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=SPECIAL_TOKENS,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
 
     def corpus():
         for number in range(3000):
@@ -184,8 +174,7 @@ def make_tokenizer(vocabulary):
                 yield "user\n" + question + "\n"
                 yield "assistant\n" + answer + "\n"
 
-    tokenizer.train_from_iterator(corpus(), trainer)
-    return tokenizer
+    return train_byte_bpe(corpus(), vocabulary, [pre_tokenizers.Split(Regex(r"\d"), "isolated")])
 
 
 def open_tokenizer(path, vocabulary):

@@ -21,8 +21,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from model import ROOT, Tiny
+from model import Tiny
 from quantized import MOST, Quantized
+from root import ROOT
 
 PREFIXES = {"vision": "model.vision_tower.timm_model.", "projector": "multi_modal_projector.", "language": ""}
 

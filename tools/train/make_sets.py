@@ -14,8 +14,8 @@ import shutil
 import numpy as np
 
 from data import CALIBRATE, TEST, user
-from model import ROOT
 from questions import ask_about, ask_about_two
+from root import ROOT
 from scenes import USES, draw_scene
 
 CALIBRATION_PICTURES, VERIFY_PICTURES = 24, 4

@@ -1,17 +1,13 @@
 """The whole model in PyTorch: vision encoder, projector, language model."""
 
-import sys
 import types
-from pathlib import Path
 
 import torch
 from timm.layers import RmsNorm2d
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-from reference_models import make_language, make_projector, make_vision, project  # noqa: E402
-
-from data import IMAGE  # noqa: E402
+import root  # noqa: F401
+from data import IMAGE
+from reference_models import make_language, make_projector, make_vision, project
 
 
 def rms_norm_2d(self, x):

@@ -24,9 +24,10 @@ import numpy as np
 import torch
 
 from data import TRAIN, Album, AlbumConversations, Conversations, Scenes, collate, open_tokenizer
-from model import ROOT, Tiny, answer_loss
+from model import Tiny, answer_loss
 from muon import Muon
 from quantized import Quantized
+from root import ROOT
 from seeing import CLASSES, Heads, labels, loss_and_hits
 
 # The language model learns to read with its first layers; the others are added afterwards.
@@ -34,13 +35,13 @@ READING_LAYERS = 4
 # Steps, batch, peak learning rate; where conversations begin in the stream of the training seed; chances of the kinds
 # (single, pair, later, caption) and turns of a conversation.
 STAGES = {
-    "seeing": dict(steps=2600, batch=32, rate=1.5e-3, after=None),
+    "seeing": dict(steps=3700, batch=32, rate=1.5e-3, after=None),
     "reading": dict(steps=2200, batch=24, rate=2e-3, after=None, first=0, chances=[0.6, 0.4, 0, 0], turns=4, words=True, layers=READING_LAYERS),
     "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[0, 0, 0, 1], turns=2, album=True),
-    "connecting": dict(steps=2400, batch=24, rate=2e-3, after=["projector"], first=5_000_000, chances=[0.2, 0.2, 0.1, 0.5], turns=5, album=True),
-    "everything": dict(steps=500, batch=24, rate=6e-4, after=["connecting"], first=2_000_000, chances=[0.5, 0, 0, 0.5], turns=4),
-    "instructions": dict(steps=300, batch=20, rate=5e-4, after=["everything"], first=3_000_000, chances=[0.45, 0.3, 0.2, 0.05], turns=4),
-    "domain": dict(steps=350, batch=20, rate=4e-4, after=["instructions"], first=4_000_000, chances=[0.45, 0.3, 0.2, 0.05], turns=4, quantized=True),
+    "connecting": dict(steps=4400, batch=12, rate=3e-3, after=["projector"], first=6_000_000, chances=[0.2, 0.2, 0.1, 0.5], turns=5, album=True),
+    "everything": dict(steps=3000, batch=12, rate=1.5e-3, after=["connecting"], first=2_000_000, chances=[0.4, 0.15, 0.1, 0.35], turns=4),
+    "instructions": dict(steps=1600, batch=12, rate=1e-3, after=["everything"], first=3_000_000, chances=[0.4, 0.3, 0.2, 0.1], turns=4),
+    "domain": dict(steps=800, batch=12, rate=5e-4, after=["instructions"], first=4_000_000, chances=[0.4, 0.3, 0.2, 0.1], turns=4, quantized=True),
 }
 SAVE_EVERY = 100
 ALBUM = 24_000
