@@ -1,8 +1,10 @@
 //! Recipes: the TOML files in `calibration/` that name samples and say what is quantized how.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
@@ -59,17 +61,43 @@ pub struct PartRecipe {
     pub depthwise: Option<IntegerType>,
 }
 
-/// One sample: a prompt, with or without an image.
+/// One sample: a prompt, with or without images.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
-    /// Image file, relative to the recipe.
-    pub image: Option<PathBuf>,
+    /// Image files, relative to the recipe. In TOML `image` is one path or a list of them.
+    #[serde(default, rename = "image", deserialize_with = "one_or_many")]
+    pub images: Vec<PathBuf>,
     /// Text of the prompt.
     pub prompt: String,
     /// Where the sample stands, for messages.
     #[serde(skip)]
     pub place: String,
+}
+
+/// Reads a path or a list of paths.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    struct Paths;
+    impl<'de> Visitor<'de> for Paths {
+        type Value = Vec<PathBuf>;
+
+        fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+            write!(out, "a path or a list of paths")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Self::Value, E> {
+            Ok(vec![path.into()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut paths = Vec::new();
+            while let Some(path) = list.next_element()? {
+                paths.push(path);
+            }
+            Ok(paths)
+        }
+    }
+    deserializer.deserialize_any(Paths)
 }
 
 impl Recipe {
@@ -125,7 +153,7 @@ impl Recipe {
             }
         }
         for (list, samples) in [("calibration", &self.calibration), ("verification", &self.verification)] {
-            if !samples.iter().any(|sample| sample.image.is_some()) {
+            if samples.iter().all(|sample| sample.images.is_empty()) {
                 return Err((list.into(), "at least one sample with an image is wanted".into()));
             }
             for (index, sample) in samples.iter().enumerate() {
@@ -133,9 +161,7 @@ impl Recipe {
                 if sample.prompt.is_empty() {
                     return Err((place, "the prompt is empty".into()));
                 }
-                if let Some(image) = &sample.image
-                    && !crate::text::stays_inside(image)
-                {
+                if let Some(image) = sample.images.iter().find(|image| !crate::text::stays_inside(image)) {
                     let message = format!("image `{}` leaves the folder of the recipe", image.display());
                     return Err((place, message));
                 }
@@ -158,9 +184,9 @@ impl Recipe {
         }
     }
 
-    /// Path of a sample's image.
-    pub fn image_path(&self, sample: &Sample) -> Option<PathBuf> {
-        sample.image.as_ref().map(|image| self.path.with_file_name(image))
+    /// Paths of a sample's images.
+    pub fn image_paths(&self, sample: &Sample) -> Vec<PathBuf> {
+        sample.images.iter().map(|image| self.path.with_file_name(image)).collect()
     }
 }
 

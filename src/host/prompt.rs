@@ -164,22 +164,24 @@ impl Tokenizer {
 
     /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has the
     /// image token (by its text, say `<image>`), or before the text where it has none.
-    pub fn prompt(&self, text: &str, with_image: bool) -> Result<Vec<u32>> {
+    pub fn prompt(&self, text: &str, images: usize) -> Result<Vec<u32>> {
         let encoded = self.encode(text)?;
-        let mut text = encoded.get_ids().to_vec();
-        let markers = self.count_visual(&text);
-        match (with_image, markers) {
-            (false, 0) | (true, 1) => {}
-            (true, 0) => text.insert(0, self.image),
-            (false, _) => return Err(Error::input("prompt", "holds the image placeholder, but there is no image")),
-            (true, _) => return Err(Error::input("prompt", format!("holds the image placeholder {markers} times"))),
+        let text = encoded.get_ids();
+        let markers = self.count_visual(text);
+        if markers == images {
+            return Ok(self.with_placeholders(text));
         }
-        Ok(self.with_placeholders(&text))
+        let message = match (markers, images) {
+            (0, _) => return Ok(self.with_placeholders(&[&vec![self.image; images], text].concat())),
+            (_, 0) => "holds the image placeholder, but there is no image".to_string(),
+            _ => format!("holds the image placeholder {markers} times; images: {images}"),
+        };
+        Err(Error::input("prompt", message))
     }
 
     /// Tokens of a sample's prompt, which fit into the context together with those that are decoded.
     pub fn sample(&self, definition: &Definition, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
-        let tokens = self.prompt(&sample.prompt, sample.image.is_some());
+        let tokens = self.prompt(&sample.prompt, sample.images.len());
         let tokens = tokens.map_err(|error| error.within(&sample.place))?;
         let (count, steps, context) = (tokens.len(), recipe.decode_steps, definition.language.context);
         if count + steps > context {

@@ -50,19 +50,19 @@ impl<'a, E: Engine> Walk<'a, E> {
             .iter()
             .map(|sample| self.tokenizer.sample(definition, recipe, sample))
             .collect::<Result<Vec<_>>>()?;
-        let images = samples.iter().filter(|sample| sample.image.is_some()).count();
+        let images: usize = samples.iter().map(|sample| sample.images.len()).sum();
         progress.start(stage, (images + samples.len()) as u64);
         let mut visual = Vec::with_capacity(samples.len());
         for sample in samples {
-            let Some(path) = recipe.image_path(sample) else {
-                visual.push(vec![]);
-                continue;
-            };
-            let name = path.display().to_string();
-            progress.begin(&name);
-            let seen = load_image(&path, &definition.vision).and_then(|image| self.steps.see(&image, visit));
-            visual.push(seen.map_err(|error| error.within(&sample.place))?.embeds);
-            progress.tick(&name);
+            let mut embeds = Vec::new();
+            for path in recipe.image_paths(sample) {
+                let name = path.display().to_string();
+                progress.begin(&name);
+                let seen = load_image(&path, &definition.vision).and_then(|image| self.steps.see(&image, visit));
+                embeds.extend(seen.map_err(|error| error.within(&sample.place))?.embeds);
+                progress.tick(&name);
+            }
+            visual.push(embeds);
         }
         self.steps.drop_image_engines();
         for ((sample, tokens), visual) in samples.iter().zip(&prompts).zip(&visual) {

@@ -20,7 +20,7 @@ pub fn check_samples(definition: &Path, weights: &Path, recipe: &Path) -> Result
     let tokenizer = Tokenizer::read(folder, &definition)?;
     for sample in recipe.calibration.iter().chain(&recipe.verification) {
         tokenizer.sample(&definition, &recipe, sample)?;
-        if let Some(path) = recipe.image_path(sample) {
+        for path in recipe.image_paths(sample) {
             load_image(&path, &definition.vision).map_err(|error| error.within(&sample.place))?;
         }
     }

@@ -24,10 +24,13 @@ KINDS = ["single", "pair", "later", "caption"]
 PAIRS = ["pair", "later"]
 
 
-def conversation(seed, number, chances, turns):
-    """Pictures, their facts, and turns of (pictures shown with it, question, answer)."""
+def conversation(seed, number, chances, turns, uses=None):
+    """Pictures, their facts, and turns of (pictures shown with it, question, answer).
+
+    `chances` of the kinds of conversations and `uses` of the uses; without them, all uses are equal.
+    """
     random = np.random.default_rng([seed, number])
-    use = USES[int(random.integers(len(USES)))]
+    use = USES[int(random.integers(len(USES)) if uses is None else random.choice(len(USES), p=uses))]
     kind = KINDS[int(random.choice(len(KINDS), p=chances))]
     pictures, facts = zip(*[draw_scene(use, random) for _ in range(2 if kind in PAIRS else 1)])
     return list(pictures), list(facts), ask(random, kind, facts, turns)
@@ -73,15 +76,16 @@ def tokens_of(tokenizer, asked, pictures):
 class Conversations(torch.utils.data.Dataset):
     """Conversations `first..first + count` of a seed."""
 
-    def __init__(self, tokenizer, seed, first, count, chances, turns, words=False, visual_tokens=16):
+    def __init__(self, tokenizer, seed, first, count, chances, turns, words, visual_tokens, uses):
         self.tokenizer, self.seed, self.first, self.count = tokenizer, seed, first, count
         self.chances, self.turns, self.words, self.visual_tokens = chances, turns, words, visual_tokens
+        self.uses = uses
 
     def __len__(self):
         return self.count
 
     def __getitem__(self, index):
-        pictures, facts, asked = conversation(self.seed, self.first + index, self.chances, self.turns)
+        pictures, facts, asked = conversation(self.seed, self.first + index, self.chances, self.turns, self.uses)
         shown = [describe(f) + "\n" for f in facts] if self.words else ["<image>" * self.visual_tokens] * len(facts)
         ids, wanted = tokens_of(self.tokenizer, asked, shown)
         images = [] if self.words else [np.asarray(picture).transpose(2, 0, 1) for picture in pictures]

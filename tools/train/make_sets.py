@@ -18,7 +18,7 @@ from questions import ask_about, ask_about_two
 from root import ROOT
 from scenes import USES, draw_scene
 
-CALIBRATION_PICTURES, VERIFY_PICTURES = 24, 4
+CALIBRATION_PICTURES, CALIBRATION_PAIRS, VERIFY_PICTURES = 24, 8, 4
 # For each use: pictures, questions about one of them, questions about two.
 PICTURES, SINGLE, PAIRS = 40, 100, 30
 
@@ -52,11 +52,11 @@ def picture_and_facts(seed, use, number):
     return draw_scene(use, np.random.default_rng([seed, USES.index(use), number]))
 
 
-def prompt(asked):
-    """A conversation about one picture in the chat template's form, ready for the model's next reply."""
+def prompt(asked, pictures=1):
+    """A conversation about pictures in the chat template's form, ready for the model's next reply."""
     text, before = "", ""
     for k, (question, answer) in enumerate(asked):
-        text += before + user(question, "<image>" if k == 0 else "")
+        text += before + user(question, "<image>" * pictures if k == 0 else "")
         before = answer + "<|im_end|>\n"
     return text
 
@@ -64,15 +64,25 @@ def prompt(asked):
 def calibration(folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    lines = [HEAD]
+    lines, shown = [HEAD], []
+
+    def add(kind, images, text):
+        paths = [f"{folder.name}/{name}" for name in images]
+        lines.append(f"[[{kind}]]\nimage = {json.dumps(paths if len(paths) > 1 else paths[0])}\nprompt = {json.dumps(text)}\n")
+
     for number in range(CALIBRATION_PICTURES + VERIFY_PICTURES):
         use = USES[number % len(USES)]
         picture, facts = picture_and_facts(CALIBRATE, use, number)
-        picture.save(folder / f"{number:02}-{use}.png", optimize=True)
+        shown.append((f"{number:02}-{use}.png", facts))
+        picture.save(folder / shown[-1][0], optimize=True)
         random = np.random.default_rng([CALIBRATE, 99, number])
         verify = number >= CALIBRATION_PICTURES
-        text = json.dumps(prompt(ask_about(random, facts, 1 if verify else 3)))
-        lines.append(f'[[{"verification" if verify else "calibration"}]]\nimage = "{folder.name}/{number:02}-{use}.png"\nprompt = {text}\n')
+        add("verification" if verify else "calibration", [shown[-1][0]], prompt(ask_about(random, facts, 1 if verify else 3)))
+    for number in range(CALIBRATION_PAIRS):
+        # Of one use: it changes from picture to picture.
+        (a, first), (b, second) = shown[number], shown[number + len(USES)]
+        random = np.random.default_rng([CALIBRATE, 98, number])
+        add("calibration", [a, b], prompt(ask_about_two(random, first, second, 3), 2))
     folder.with_suffix(".toml").write_text("\n".join(lines))
 
 

@@ -23,7 +23,10 @@ def orthogonal(x, steps=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """For matrices only. Updates have the root mean square of AdamW's, 0.2 (Liu et al., arXiv 2502.16982)."""
+    """For matrices, and convolutions as matrices with one row per output channel.
+
+    Updates have the root mean square of AdamW's, 0.2 (Liu et al., arXiv 2502.16982).
+    """
 
     def __init__(self, groups, lr, momentum=0.95, weight_decay=0.02):
         super().__init__(groups, dict(lr=lr, momentum=momentum, weight_decay=weight_decay))
@@ -39,9 +42,11 @@ class Muon(torch.optim.Optimizer):
                 moment = state.setdefault("momentum", torch.zeros_like(parameter))
                 moment.lerp_(parameter.grad, 1 - group["momentum"])
                 update = parameter.grad.lerp(moment, group["momentum"])
-                shapes.setdefault(parameter.shape, []).append((parameter, update))
+                update = update.flatten(1)
+                shapes.setdefault(update.shape, []).append((parameter, update))
             for shape, found in shapes.items():
                 updates = orthogonal(torch.stack([update for _, update in found]))
                 scale = 0.2 * max(shape) ** 0.5
                 for (parameter, _), update in zip(found, updates):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"]).sub_(group["lr"] * scale * update)
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    parameter.sub_(group["lr"] * scale * update.view_as(parameter))

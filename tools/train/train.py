@@ -32,6 +32,8 @@ from seeing import CLASSES, Heads, labels, loss_and_hits
 
 # The language model learns to read with its first layers; the others are added afterwards.
 READING_LAYERS = 4
+# Cabin, sign, cluster, screen: more of what is harder to learn, the digits on signs most of all.
+USE_CHANCES = [0.2, 0.35, 0.2, 0.25]
 # Steps, batch, peak learning rate; where conversations begin in the stream of the training seed; chances of the kinds
 # (single, pair, later, caption) and turns of a conversation.
 STAGES = {
@@ -40,8 +42,8 @@ STAGES = {
     "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[0, 0, 0, 1], turns=2, album=True),
     "connecting": dict(steps=4400, batch=12, rate=3e-3, after=["projector"], first=6_000_000, chances=[0.2, 0.2, 0.1, 0.5], turns=5, album=True),
     "everything": dict(steps=3000, batch=12, rate=1.5e-3, after=["connecting"], first=2_000_000, chances=[0.4, 0.15, 0.1, 0.35], turns=4),
-    "instructions": dict(steps=1600, batch=12, rate=1e-3, after=["everything"], first=3_000_000, chances=[0.4, 0.3, 0.2, 0.1], turns=4),
-    "domain": dict(steps=800, batch=12, rate=5e-4, after=["instructions"], first=4_000_000, chances=[0.4, 0.3, 0.2, 0.1], turns=4, quantized=True),
+    "instructions": dict(steps=3000, batch=12, rate=1.5e-3, after=["everything"], first=3_000_000, chances=[0.4, 0.25, 0.15, 0.2], turns=4, uses=USE_CHANCES),
+    "domain": dict(steps=900, batch=12, rate=5e-4, after=["instructions"], first=4_000_000, chances=[0.4, 0.3, 0.2, 0.1], turns=4, uses=USE_CHANCES, quantized=True),
 }
 SAVE_EVERY = 100
 ALBUM = 24_000
@@ -99,7 +101,8 @@ def start(name, stage, config, work, device):
 
 
 class Optimizer:
-    """Muon for the matrices inside the language model and the projector, AdamW for all else.
+    """Muon for the matrices inside the language model and the projector and for the vision encoder's convolutions that mix
+    channels; AdamW for all else.
 
     Muon needs a fraction of the steps here. Its updates are scaled to the size of AdamW's, so that one learning rate serves
     both.
@@ -107,7 +110,8 @@ class Optimizer:
 
     def __init__(self, model, groups, rate):
         inner = [p for part in (model.language.model.layers, model.projector) for p in part.parameters() if p.ndim == 2]
-        orthogonal = {id(p) for p in inner}
+        mixing = [p for p in model.vision.parameters() if p.ndim == 4 and p.shape[1] > 1]
+        orthogonal = {id(p) for p in inner + mixing}
         taken = [p for group in groups for p in group["params"] if id(p) in orthogonal]
         for group in groups:
             group["params"] = [p for p in group["params"] if id(p) not in orthogonal]
@@ -173,7 +177,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
         words = stage.get("words", False)
         data = Conversations(
             tokenizer, TRAIN, stage["first"] + step * batch, left * batch, stage["chances"], stage["turns"], words,
-            config["vision"]["msfa"]["output_resolution"] ** 2,
+            config["vision"]["msfa"]["output_resolution"] ** 2, stage.get("uses"),
         )  # fmt: skip
     loader = torch.utils.data.DataLoader(
         data, batch_size=batch, num_workers=1 if threads < 4 else 8, prefetch_factor=8,

@@ -40,6 +40,19 @@ fn malformed_recipes_are_refused() {
         ("image above the folder", "\"photo.png\"", "\"../recipe/photo.png\"", ["calibration[0]", "leaves the folder"]),
         ("image somewhere else", "\"photo.png\"", "\"/etc/passwd\"", ["calibration[0]", "leaves the folder"]),
         ("hidden way up", "\"photo.png\"", "\"a/../../x.png\"", ["calibration[0]", "leaves the folder"]),
+        (
+            "second image above the folder",
+            "\"photo.png\"",
+            "[\"photo.png\", \"../x.png\"]",
+            ["calibration[0]", "leaves the folder"],
+        ),
+        ("image that is no path", "\"photo.png\"", "7", ["recipe.toml:", "a path or a list of paths"]),
+        (
+            "one image for two placeholders",
+            "\"Who?\"",
+            "\"<image> or <image>?\"",
+            ["calibration[0]: prompt", "2 times; images: 1"],
+        ),
         ("empty prompt", "\"Who?\"", "\"\"", ["calibration[0]", "the prompt is empty"]),
         (
             "long prompt",
