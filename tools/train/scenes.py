@@ -105,13 +105,15 @@ def draw_person(random, draw, cx, base, unit, occupant, belt, eyes):
     hy = top - head * 0.62
     disc(draw, cx, hy - head * 0.16, head * 1.06, head * 1.06, hair)
     disc(draw, cx, hy + head * 0.08, head * 0.88, head * 0.96, skin)
+    # Of babies too, two pixels of the shrunk picture.
+    eye = max(head * 0.27, 4.5)
     for side in (-1, 1):
-        ex, ey = cx + side * head * 0.4, hy
+        ex, ey = cx + side * max(head * 0.4, eye), hy
         if eyes == "open":
-            disc(draw, ex, ey, head * 0.27, head * 0.25, (250, 250, 250))
-            disc(draw, ex, ey, head * 0.14, head * 0.16, (20, 20, 30))
+            disc(draw, ex, ey, eye, eye * 0.93, (250, 250, 250))
+            disc(draw, ex, ey, eye * 0.52, eye * 0.6, (20, 20, 30))
         else:
-            draw.line((ex - head * 0.27, ey, ex + head * 0.27, ey), shade(skin, 0.4), max(2, round(head * 0.12)))
+            draw.line((ex - eye, ey, ex + eye, ey), shade(skin, 0.4), max(3, round(eye * 0.45)))
     draw.line((cx - head * 0.3, hy + head * 0.55, cx + head * 0.3, hy + head * 0.55), (150, 50, 50), 2)
     if belt:
         light = sum(cloth) < 380
@@ -185,7 +187,7 @@ def draw_sign(random):
     kind = pick(random, SIGNS)
     hours = None if random.random() < 0.15 else (int(random.integers(5, 12)), int(random.integers(13, 23)))
     size = between(random, 80, 108)
-    cx, cy = between(random, 74, BIG - 74), between(random, 60, 84)
+    cx, cy = between(random, 90, BIG - 90), between(random, 60, 84)
     draw.rectangle((cx - 3, cy, cx + 3, BIG), (110, 112, 115))
     if kind == "parking":
         box(draw, cx, cy, size, size, (20, 80, 190), 8, (240, 240, 245), 4)
@@ -196,8 +198,8 @@ def draw_sign(random):
         reach = size * 0.32
         draw.line((cx - reach, cy - reach, cx + reach, cy + reach), (205, 25, 35), round(size * 0.11))
     if hours:
-        plate = size * between(random, 1.12, 1.3)
-        py = cy + size * 0.5 + plate * 0.24
+        plate = size * between(random, 1.55, 1.7)
+        py = cy + size * 0.5 + plate * 0.22
         box(draw, cx, py, plate, plate * 0.4, (248, 248, 245), 5, (25, 25, 25), 3)
         text(draw, cx, py, f"{hours[0]}-{hours[1]}", plate * 0.34, (15, 15, 15))
     return finish(random, picture), {"use": "sign", "kind": kind, "hours": hours}
