@@ -8,10 +8,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, LARGEST_JSON, StageRecord, round, write_json};
+use crate::back::bundle::{Bundle, StageRecord, read_json_of, round, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 use crate::evaluate::EvaluationReport;
 use crate::partition::Partition;
 use crate::quantize::Counts;
@@ -198,18 +198,7 @@ impl Report {
     /// # Errors
     /// A file that is no report, or one of another schema.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
-        #[derive(Deserialize)]
-        struct Versioned {
-            schema: u32,
-        }
-        let fail = |error: serde_json::Error| Error::input(format!("{}:{}", path.display(), error.line()), error);
-        let versioned: Versioned = serde_json::from_slice(&bytes).map_err(fail)?;
-        if versioned.schema != SCHEMA {
-            let message = format!("is of schema {}; this version reads schema {SCHEMA}", versioned.schema);
-            return Err(Error::input(path.display(), message).help("run `autoneural verify` again"));
-        }
-        serde_json::from_slice(&bytes).map_err(fail)
+        read_json_of(path, SCHEMA, "run `autoneural verify` again")
     }
 
     /// Writes the report.

@@ -12,16 +12,16 @@ from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 import root  # noqa: F401
 from byte_bpe import SPECIAL_TOKENS, train_byte_bpe
-from questions import ask_about, ask_about_two, caption, describe
-from scenes import USES, draw_scene
+from questions import ask_about, ask_about_two, caption, caption_of_two, describe
+from scenes import USES, draw_scene, pick
 
 TRAIN, CALIBRATE, TEST = 1, 2, 3
 PAD, BOS, END, _, IMAGE = range(len(SPECIAL_TOKENS))
 
-# One picture; two pictures at once; a second picture in a later turn; one picture that is described in the end.
-KINDS = ["single", "pair", "later", "caption"]
-
-PAIRS = ["pair", "later"]
+# One picture; two pictures at once; a second picture in a later turn; one picture that is described in the end; two of
+# any use of which one is described: nothing else teaches which picture is meant as fast.
+KINDS = ["single", "pair", "later", "caption", "pair caption"]
+PAIRS = ["pair", "later", "pair caption"]
 
 
 def conversation(seed, number, chances, turns, uses=None):
@@ -32,8 +32,15 @@ def conversation(seed, number, chances, turns, uses=None):
     random = np.random.default_rng([seed, number])
     use = USES[int(random.integers(len(USES)) if uses is None else random.choice(len(USES), p=uses))]
     kind = KINDS[int(random.choice(len(KINDS), p=chances))]
-    pictures, facts = zip(*[draw_scene(use, random) for _ in range(2 if kind in PAIRS else 1)])
+    pictures, facts = zip(*[draw_scene(use, random) for use in uses_of(random, kind, use)])
     return list(pictures), list(facts), ask(random, kind, facts, turns)
+
+
+def uses_of(random, kind, use):
+    """The use of each picture."""
+    if kind == "pair caption":
+        return [use, USES[int(random.integers(len(USES)))]]
+    return [use] * (2 if kind in PAIRS else 1)
 
 
 def ask(random, kind, facts, turns):
@@ -45,6 +52,8 @@ def ask(random, kind, facts, turns):
     elif kind == "single":
         asked = [(0, q, a) for q, a in ask_about(random, facts[0], turns)]
         asked[0] = (1, *asked[0][1:])
+    elif kind == "pair caption":
+        asked = [(2, *caption_of_two(random, *facts))]
     elif kind == "pair":
         asked = [(0, q, a) for q, a in ask_about_two(random, *facts, turns)]
         asked[0] = (2, *asked[0][1:])
@@ -55,17 +64,18 @@ def ask(random, kind, facts, turns):
     return asked
 
 
-def user(question, pictures):
-    return f"<|im_start|>user\n{pictures}{question}<|im_end|>\n<|im_start|>assistant\n"
+def user(question, pictures, before=0):
+    """A user's turn as the chat template writes it: pictures are numbered through the conversation, `before` were shown."""
+    shown = "".join(f"Picture {before + k}: {picture}\n" for k, picture in enumerate(pictures, 1))
+    return f"<|im_start|>user\n{shown}{question}<|im_end|>\n<|im_start|>assistant\n"
 
 
 def tokens_of(tokenizer, asked, pictures):
     """Token ids and, beside them, which ones the model has to say. `pictures` stand where pictures are shown."""
     ids, wanted, shown = [BOS], [False], 0
     for count, question, answer in asked:
-        here = "".join(pictures[shown : shown + count])
+        prompt = tokenizer.encode(user(question, pictures[shown : shown + count], shown), add_special_tokens=False).ids
         shown += count
-        prompt = tokenizer.encode(user(question, here), add_special_tokens=False).ids
         reply = tokenizer.encode(answer, add_special_tokens=False).ids + [END]
         newline = tokenizer.encode("\n", add_special_tokens=False).ids
         ids += prompt + reply + newline
@@ -86,7 +96,7 @@ class Conversations(torch.utils.data.Dataset):
 
     def __getitem__(self, index):
         pictures, facts, asked = conversation(self.seed, self.first + index, self.chances, self.turns, self.uses)
-        shown = [describe(f) + "\n" for f in facts] if self.words else ["<image>" * self.visual_tokens] * len(facts)
+        shown = [describe(f) for f in facts] if self.words else ["<image>" * self.visual_tokens] * len(facts)
         ids, wanted = tokens_of(self.tokenizer, asked, shown)
         images = [] if self.words else [np.asarray(picture).transpose(2, 0, 1) for picture in pictures]
         return ids, wanted, images
@@ -148,8 +158,10 @@ class AlbumConversations(torch.utils.data.Dataset):
         random = np.random.default_rng([TRAIN, self.first + index])
         use = USES[int(random.integers(len(USES)))]
         kind = KINDS[int(random.choice(len(KINDS), p=self.chances))]
-        among = self.album.by_use[use]
-        scenes = [among[int(k)] for k in random.permutation(len(among))[: 2 if kind in PAIRS else 1]]
+        scenes = []
+        for use in uses_of(random, kind, use):
+            among = [k for k in self.album.by_use[use] if k not in scenes]
+            scenes.append(pick(random, among))
         asked = ask(random, kind, [self.album.facts[k] for k in scenes], self.turns)
         ids, wanted = tokens_of(self.tokenizer, asked, ["<image>" * self.visual_tokens] * len(scenes))
         return ids, wanted, [self.album.features[k] for k in scenes]
@@ -172,7 +184,7 @@ def make_tokenizer(vocabulary):
 
     def corpus():
         for number in range(3000):
-            _, facts, asked = conversation(TRAIN, number, [0.5, 0.5, 0, 0], 4)
+            _, facts, asked = conversation(TRAIN, number, [0.5, 0.5, 0, 0, 0], 4)
             yield from (describe(f) for f in facts)
             for _, question, answer in asked:
                 yield "user\n" + question + "\n"

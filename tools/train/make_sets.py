@@ -56,7 +56,7 @@ def prompt(asked, pictures=1):
     """A conversation about pictures in the chat template's form, ready for the model's next reply."""
     text, before = "", ""
     for k, (question, answer) in enumerate(asked):
-        text += before + user(question, "<image>" * pictures if k == 0 else "")
+        text += before + user(question, ["<image>"] * pictures if k == 0 else [])
         before = answer + "<|im_end|>\n"
     return text
 

@@ -243,6 +243,13 @@ def caption(random, f):
     return pick(random, ["Describe the picture.", "What do you see?"]), describe(f) + "."
 
 
+def caption_of_two(random, *facts):
+    """One of two pictures is described."""
+    which = int(random.integers(2))
+    ask = pick(random, ["Describe the {} picture.", "What do you see in the {} picture?"])
+    return ask.format(WHERE[which]), describe(facts[which]) + "."
+
+
 def describe(facts):
     """The facts of a scene in words, for the language model's first lessons."""
     use = facts["use"]

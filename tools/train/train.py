@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from data import TRAIN, Album, AlbumConversations, Conversations, Scenes, collate, open_tokenizer
-from model import Tiny, answer_loss
+from model import Tiny, answer_loss, fuse_norms
 from muon import Muon
 from quantized import Quantized
 from root import ROOT
@@ -35,15 +35,15 @@ READING_LAYERS = 4
 # Cabin, sign, cluster, screen: more of what is harder to learn, the digits on signs most of all.
 USE_CHANCES = [0.2, 0.35, 0.2, 0.25]
 # Steps, batch, peak learning rate; where conversations begin in the stream of the training seed; chances of the kinds
-# (single, pair, later, caption) and turns of a conversation.
+# (single, pair, later, caption, pair caption) and turns of a conversation.
 STAGES = {
     "seeing": dict(steps=3700, batch=32, rate=1.5e-3, after=None),
-    "reading": dict(steps=2200, batch=24, rate=2e-3, after=None, first=0, chances=[0.6, 0.4, 0, 0], turns=4, words=True, layers=READING_LAYERS),
-    "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[0, 0, 0, 1], turns=2, album=True),
-    "connecting": dict(steps=4400, batch=12, rate=3e-3, after=["projector"], first=6_000_000, chances=[0.2, 0.2, 0.1, 0.5], turns=5, album=True),
-    "everything": dict(steps=3000, batch=12, rate=1.5e-3, after=["connecting"], first=2_000_000, chances=[0.4, 0.15, 0.1, 0.35], turns=4),
-    "instructions": dict(steps=3600, batch=12, rate=1.5e-3, after=["everything"], first=3_000_000, chances=[0.4, 0.25, 0.15, 0.2], turns=4, uses=USE_CHANCES),
-    "domain": dict(steps=1000, batch=12, rate=6e-4, after=["instructions"], first=4_000_000, chances=[0.4, 0.3, 0.2, 0.1], turns=4, uses=USE_CHANCES, quantized=True),
+    "reading": dict(steps=2200, batch=24, rate=2e-3, after=None, first=0, chances=[0.6, 0.4, 0, 0, 0], turns=4, words=True, layers=READING_LAYERS),
+    "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[0, 0, 0, 1, 0], turns=2, album=True),
+    "connecting": dict(steps=4400, batch=12, rate=3e-3, after=["projector"], first=6_000_000, chances=[0.2, 0.1, 0.1, 0.3, 0.3], turns=5, album=True),
+    "everything": dict(steps=3000, batch=12, rate=1.5e-3, after=["connecting"], first=2_000_000, chances=[0.4, 0.15, 0.1, 0.2, 0.15], turns=4),
+    "instructions": dict(steps=3600, batch=12, rate=1.5e-3, after=["everything"], first=3_000_000, chances=[0.4, 0.25, 0.15, 0.1, 0.1], turns=4, uses=USE_CHANCES),
+    "domain": dict(steps=800, batch=12, rate=1e-3, after=["instructions"], first=4_000_000, chances=[0.3, 0.35, 0.15, 0, 0.2], turns=4, uses=USE_CHANCES, quantized=True),
 }
 SAVE_EVERY = 100
 ALBUM = 24_000
@@ -79,6 +79,7 @@ def start(name, stage, config, work, device):
     """The model as the stages before it left it."""
     torch.manual_seed(0)
     model = Tiny(config, stage.get("layers"))
+    fuse_norms(model.vision)
     if name != "reading":
         model.grow(READING_LAYERS)
     if name == "seeing":

@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::json::{read_json_of, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
@@ -12,6 +13,9 @@ use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
 use crate::progress::Progress;
 use crate::quantize::{Counts, Table};
+
+/// Version of the manifest's format.
+const SCHEMA: u32 = 1;
 
 /// The manifest of a bundle.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -115,7 +119,7 @@ impl Default for Manifest {
     fn default() -> Self {
         let tool = Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() };
         Manifest {
-            schema: 1,
+            schema: SCHEMA,
             tool,
             toolkit: None,
             model: String::new(),
@@ -131,18 +135,7 @@ impl Default for Manifest {
 impl Manifest {
     /// Reads and checks a manifest.
     pub fn read(path: &Path) -> Result<Self> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            schema: u32,
-        }
-        let text = crate::text::read(path)?;
-        let fail = |error: serde_json::Error| Error::input(format!("{}:{}", path.display(), error.line()), error);
-        let versioned: Versioned = serde_json::from_str(&text).map_err(fail)?;
-        if versioned.schema != 1 {
-            let message = format!("is of schema {}; this version reads schema 1", versioned.schema);
-            return Err(Error::input(path.display(), message).help("compile the bundle again with this version"));
-        }
-        let made: Manifest = serde_json::from_str(&text).map_err(fail)?;
+        let made: Manifest = read_json_of(path, SCHEMA, "compile the bundle again with this version")?;
         let escapes =
             |file: &&FileRecord| Path::new(&file.path).components().any(|c| !matches!(c, Component::Normal(_)));
         match made.files.iter().find(escapes) {
@@ -221,15 +214,6 @@ impl Manifest {
     pub fn write(&self, path: &Path) -> Result<()> {
         write_json(self, path)
     }
-}
-
-/// Writes a value as JSON under another name first, so that the file is whole or not there.
-pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
-    text.push('\n');
-    let partial = path.with_extension("json.partial");
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
-    written.inspect_err(|_| drop(std::fs::remove_file(&partial))).at(path)
 }
 
 fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Option<&Encoding>) -> PortRecord {

@@ -2,12 +2,12 @@
 //!
 //! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file.
 
+mod json;
 mod manifest;
 mod partition_json;
 
-pub use manifest::{
-    FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash, write_json,
-};
+pub use json::{LARGEST_JSON, read_json, read_json_of, write_json};
+pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,6 @@ use crate::quantize::Table;
 use crate::target::Target;
 
 const MANIFEST: &str = "manifest.json";
-/// Largest JSON file of a bundle that is read; those of a model of 1.5 billion parameters have some megabytes.
-pub const LARGEST_JSON: u64 = 256 << 20;
 /// The report's file name.
 pub const REPORT: &str = "report.json";
 
@@ -283,10 +281,7 @@ impl Bundle {
 
     /// The statistics.
     pub fn statistics(&self) -> Result<StatisticsTable> {
-        let path = self.path("calibration/statistics.json");
-        let bytes = crate::text::read_at_most(&path, LARGEST_JSON)?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
+        read_json(&self.path("calibration/statistics.json"))
     }
 
     /// The encodings of every partition.

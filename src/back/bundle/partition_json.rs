@@ -79,7 +79,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
         nodes: nodes.collect(),
         outputs: partition.outputs.clone(),
     };
-    super::manifest::write_json(&stored, &folder.join(format!("{}.json", partition.name)))
+    super::write_json(&stored, &folder.join(format!("{}.json", partition.name)))
 }
 
 /// Reads `folder/<name>.json` and maps the constants.
@@ -106,9 +106,7 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 }
 
 fn read_graph(folder: &Path, path: &Path, name: &str) -> Result<Partition> {
-    let bytes = crate::text::read_at_most(path, super::LARGEST_JSON)?;
-    let stored: Stored = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+    let stored: Stored = super::read_json(path)?;
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
