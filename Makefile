@@ -9,8 +9,8 @@ TEST_ARGS ?=
 .PHONY: help demo train test toolkit check-tools lint doc clean
 
 help:
-	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo'
-	@echo 'make train    train AutoNeural-Tiny, into out/train (hours; needs tools/requirements.txt)'
+	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, and ask it a question'
+	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
 	@echo 'make lint     formatting, clippy, documentation warnings'
 	@echo 'make doc      build the API documentation'
@@ -26,9 +26,12 @@ check-tools:
 
 demo: toolkit
 	cargo build --release --locked
-	'$(TARGET_DIR)/release/autoneural' compile tests/fixtures/autoneural-random/definition.toml \
-		--weights tests/fixtures/autoneural-random --calibration calibration/photos.toml \
-		--target sa8295p --out out/demo --force --require-npu
+	'$(TARGET_DIR)/release/autoneural' compile graphs/autoneural-tiny.toml \
+		--weights models/autoneural-tiny --encodings models/autoneural-tiny/encodings.json \
+		--calibration calibration/demo.toml --target sa8295p --out out/demo --force --require-npu
+	@echo
+	'$(TARGET_DIR)/release/autoneural' run out/demo --on float,simulated,npu \
+		--image calibration/demo-eval/images/cluster-01.png --prompt 'Which warning lamp is lit?'
 
 # In the Python that `pip install -r tools/requirements.txt` went into.
 train:

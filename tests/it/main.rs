@@ -13,3 +13,4 @@ mod parity;
 mod pipeline;
 mod run;
 mod snapshots;
+mod trained;

@@ -18,7 +18,7 @@ from questions import ask_about, ask_about_two
 from root import ROOT
 from scenes import USES, draw_scene
 
-CALIBRATION_PICTURES, CALIBRATION_PAIRS, VERIFY_PICTURES = 24, 8, 4
+CALIBRATION_PICTURES, CALIBRATION_PAIRS, VERIFY_PICTURES = 64, 16, 4
 # For each use: pictures, questions about one of them, questions about two.
 PICTURES, SINGLE, PAIRS = 40, 100, 30
 
