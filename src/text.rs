@@ -34,6 +34,14 @@ pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// A value from the JSON text of a file.
+///
+/// # Errors
+/// Another content, with the line.
+pub fn json<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
+    serde_json::from_slice(text).map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
+}
+
 /// An error about TOML text, with the line it is on.
 pub fn toml_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
     let place = match error.span() {

@@ -23,8 +23,8 @@ Exit status: 0 done; 2 wrong usage; 3 a file you gave is wrong; 4 the operating 
 missing or refuses the model; 6 the result is not good enough; 70 a defect of this program.
 
 Example:
-  autoneural compile graphs/autoneural-vl-1.5b.toml --weights my-checkpoint \\
-      --calibration my-recipe.toml --target sa8295p --out out/mine";
+  autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
+      --calibration calibration/demo.toml --target sa8295p --out out/demo";
 
 /// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for a car NPU, and proves how far
 /// they are from the float model.

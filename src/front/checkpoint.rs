@@ -214,9 +214,7 @@ fn read_index(path: &Path) -> Result<BTreeMap<String, String>> {
     struct Index {
         weight_map: BTreeMap<String, String>,
     }
-    let text = text::read(path)?;
-    let index: Index = serde_json::from_str(&text)
-        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+    let index: Index = text::json(path, text::read(path)?.as_bytes())?;
     for (tensor, file) in &index.weight_map {
         let mut parts = Path::new(file).components();
         let plain = matches!((parts.next(), parts.next()), (Some(std::path::Component::Normal(_)), None));

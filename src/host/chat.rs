@@ -114,9 +114,7 @@ pub fn find_template(folder: &Path) -> Result<Option<String>> {
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
-    let bytes = crate::text::read_at_most(&path, LARGEST_FILE)?;
-    let config: serde_json::Value = serde_json::from_slice(&bytes)
-        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+    let config: serde_json::Value = crate::text::json(&path, &crate::text::read_at_most(&path, LARGEST_FILE)?)?;
     Ok(match &config["chat_template"] {
         serde_json::Value::String(text) => Some(text.clone()),
         // Some checkpoints have several by name.

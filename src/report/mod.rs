@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, StageRecord, read_json_of, round, write_json};
+use crate::back::bundle::{Bundle, LARGEST_JSON, StageRecord, json_of, round, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
 use crate::error::{IoContext, Result};
@@ -198,7 +198,7 @@ impl Report {
     /// # Errors
     /// A file that is no report, or one of another schema.
     pub fn read(path: &Path) -> Result<Self> {
-        read_json_of(path, SCHEMA, "run `autoneural verify` again")
+        json_of(path, &crate::text::read_at_most(path, LARGEST_JSON)?, SCHEMA, "run `autoneural verify` again")
     }
 
     /// Writes the report.

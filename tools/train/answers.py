@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
-from data import BOS, END, IMAGE
+from data import BOS, END, IMAGE, user
 from export import stored_name
 from model import Tiny
 from root import ROOT
@@ -42,6 +42,8 @@ def load(config, folder):
 def prompt(tokenizer, template, question, visual_tokens):
     content = [{"type": "image"} for _ in question["images"]] + [{"type": "text", "text": question["question"]}]
     text = template.render(messages=[{"role": "user", "content": content}], bos_token="<|startoftext|>", add_generation_prompt=True)
+    trained = user(question["question"], ["<image>"] * len(question["images"]))
+    assert text == "<|startoftext|>" + trained, "the chat template does not write what the model was trained on"
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert ids[0] == BOS
     return [copy for token in ids for copy in ([token] * visual_tokens if token == IMAGE else [token])]

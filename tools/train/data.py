@@ -160,8 +160,10 @@ class AlbumConversations(torch.utils.data.Dataset):
         kind = KINDS[int(random.choice(len(KINDS), p=self.chances))]
         scenes = []
         for use in uses_of(random, kind, use):
-            among = [k for k in self.album.by_use[use] if k not in scenes]
-            scenes.append(pick(random, among))
+            scene = pick(random, self.album.by_use[use])
+            while scene in scenes:
+                scene = pick(random, self.album.by_use[use])
+            scenes.append(scene)
         asked = ask(random, kind, [self.album.facts[k] for k in scenes], self.turns)
         ids, wanted = tokens_of(self.tokenizer, asked, ["<image>" * self.visual_tokens] * len(scenes))
         return ids, wanted, [self.album.features[k] for k in scenes]

@@ -41,8 +41,7 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[parameter]
                 moment = state.setdefault("momentum", torch.zeros_like(parameter))
                 moment.lerp_(parameter.grad, 1 - group["momentum"])
-                update = parameter.grad.lerp(moment, group["momentum"])
-                update = update.flatten(1)
+                update = parameter.grad.lerp(moment, group["momentum"]).flatten(1)
                 shapes.setdefault(update.shape, []).append((parameter, update))
             for shape, found in shapes.items():
                 updates = orthogonal(torch.stack([update for _, update in found]))

@@ -24,27 +24,22 @@ pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
 /// # Errors
 /// A missing file, a larger one than [`LARGEST_JSON`], or another content; with the line.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    parse(path, &crate::text::read_at_most(path, LARGEST_JSON)?)
+    crate::text::json(path, &crate::text::read_at_most(path, LARGEST_JSON)?)
 }
 
-/// Reads a value that says which schema it is of; `help` is what to do where it is another.
+/// A value from the text of a file that says which schema it is of; `help` is what to do where it is another.
 ///
 /// # Errors
-/// As [`read_json`], and another schema, whatever else the file holds.
-pub fn read_json_of<T: DeserializeOwned>(path: &Path, schema: u32, help: &str) -> Result<T> {
+/// Another schema, whatever else the text holds; another content, with the line.
+pub fn json_of<T: DeserializeOwned>(path: &Path, text: &[u8], schema: u32, help: &str) -> Result<T> {
     #[derive(Deserialize)]
     struct Versioned {
         schema: u32,
     }
-    let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
-    let versioned: Versioned = parse(path, &bytes)?;
+    let versioned: Versioned = crate::text::json(path, text)?;
     if versioned.schema != schema {
         let message = format!("is of schema {}; this version reads schema {schema}", versioned.schema);
         return Err(Error::input(path.display(), message).help(help));
     }
-    parse(path, &bytes)
-}
-
-fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
+    crate::text::json(path, text)
 }

@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::json::{read_json_of, write_json};
+use super::json::{json_of, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
@@ -135,7 +135,8 @@ impl Default for Manifest {
 impl Manifest {
     /// Reads and checks a manifest.
     pub fn read(path: &Path) -> Result<Self> {
-        let made: Manifest = read_json_of(path, SCHEMA, "compile the bundle again with this version")?;
+        let text = crate::text::read(path)?;
+        let made: Manifest = json_of(path, text.as_bytes(), SCHEMA, "compile the bundle again with this version")?;
         let escapes =
             |file: &&FileRecord| Path::new(&file.path).components().any(|c| !matches!(c, Component::Normal(_)));
         match made.files.iter().find(escapes) {

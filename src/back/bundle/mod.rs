@@ -6,7 +6,7 @@ mod json;
 mod manifest;
 mod partition_json;
 
-pub use json::{LARGEST_JSON, read_json, read_json_of, write_json};
+pub use json::{LARGEST_JSON, json_of, read_json, write_json};
 pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash};
 
 use std::collections::BTreeMap;

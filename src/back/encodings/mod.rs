@@ -105,8 +105,7 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
 }
 
 fn parse(bytes: &[u8], path: &Path) -> Result<File> {
-    let file: File = serde_json::from_slice(bytes)
-        .map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))?;
+    let file: File = crate::text::json(path, bytes)?;
     if file.version != VERSION {
         let message = format!("encodings of version {} are not read, only {VERSION}", file.version);
         return Err(Error::input(path.display(), message));
