@@ -130,7 +130,7 @@ fn port(component: Component, name: &str, definition: &Definition) -> Result<Por
     let made = |role, encoding_key: &str, range| {
         Ok(Port { name: name.to_string(), role, encoding_key: encoding_key.to_string(), range })
     };
-    let pre = &definition.vision.preprocess;
+    let pre = definition.vision.preprocess();
     let pixel_range = || {
         let ends = pre.mean.iter().zip(&pre.std).map(|(mean, std)| ((0.0 - mean) / std, (1.0 - mean) / std));
         ends.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], (a, b)| [low.min(a), high.max(b)])
@@ -192,16 +192,16 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
 fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens: usize) -> Shape {
     let (v, l) = (&definition.vision, &definition.language);
     match port.role {
-        Role::Image => vec![1, 3, v.image_size, v.image_size],
-        Role::Features => vec![1, tokens, v.msfa.channels],
+        Role::Image => vec![1, 3, v.image_size(), v.image_size()],
+        Role::Features => vec![1, tokens, v.channels()],
         Role::Embeddings => vec![1, tokens, l.hidden],
         Role::Rotary => vec![1, 1, tokens, l.head_dim],
         Role::Mask => vec![1, 1, tokens, l.context],
         Role::Index if port.name == "last" => vec![1],
-        Role::Index => vec![l.conv_kernel - 1],
+        Role::Index => vec![l.conv_kernel.saturating_sub(1)],
         Role::Keys => vec![1, l.kv_heads, l.head_dim, state_tokens],
         Role::Values => vec![1, l.kv_heads, state_tokens, l.head_dim],
-        Role::ConvState => vec![1, l.hidden, 1, l.conv_kernel - 1],
+        Role::ConvState => vec![1, l.hidden, 1, l.conv_kernel.saturating_sub(1)],
         Role::Logits => vec![1, 1, l.vocabulary],
     }
 }

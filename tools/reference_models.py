@@ -4,7 +4,15 @@ import torch
 from timm.layers import RmsNorm2d
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.mobilenetv5 import MobileNetV5
-from transformers import Lfm2Config, Lfm2ForCausalLM
+from transformers import (
+    InternVLModel,
+    InternVLVisionConfig,
+    InternVLVisionModel,
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 
 def require(condition, message):
@@ -13,8 +21,52 @@ def require(condition, message):
 
 
 def make_vision(vision):
+    families = {"mobilenetv5": make_mobilenetv5, "internvit": make_internvit}
+    require(vision["family"] in families, f"vision.family is none of {', '.join(families)}")
+    return families[vision["family"]](vision)
+
+
+def visual_tokens(vision):
+    if vision["family"] == "mobilenetv5":
+        return vision["msfa"]["output_resolution"] ** 2
+    return (vision["image_size"] // vision["patch_size"] // vision["merge"]) ** 2
+
+
+def visual_channels(vision):
+    if vision["family"] == "mobilenetv5":
+        return vision["msfa"]["channels"]
+    return vision["hidden"] * vision["merge"] ** 2
+
+
+def see(vision, model, images):
+    """Features `[N, tokens, channels]` of images `[N, 3, S, S]`."""
+    if vision["family"] == "mobilenetv5":
+        return model.forward_features(images).flatten(2).transpose(1, 2).contiguous()
+    side = vision["image_size"] // vision["patch_size"]
+    patches = model(images).last_hidden_state[:, 1:].unflatten(1, (side, side))
+    return InternVLModel.pixel_shuffle(None, patches, 1 / vision["merge"]).flatten(1, 2)
+
+
+def make_internvit(vision):
+    require(vision["activation"] == "gelu", "vision.activation is not gelu")
+    config = InternVLVisionConfig(
+        hidden_size=vision["hidden"],
+        num_hidden_layers=vision["layers"],
+        num_attention_heads=vision["heads"],
+        intermediate_size=vision["feed_forward"],
+        attention_bias=True,
+        image_size=[vision["image_size"]] * 2,
+        patch_size=[vision["patch_size"]] * 2,
+        hidden_act="gelu",
+        layer_norm_eps=vision["norm_eps"],
+        use_mean_pooling=True,  # no normalization behind the last layer
+    )
+    config._attn_implementation = "sdpa"
+    return InternVLVisionModel(config)
+
+
+def make_mobilenetv5(vision):
     msfa = vision["msfa"]
-    require(vision["family"] == "mobilenetv5", "vision.family is not mobilenetv5")
     require(vision["activation"] == "gelu-tanh", "vision.activation is not gelu-tanh")
     require(vision["norm_eps"] == 1e-6, "vision.norm_eps is not 1e-6")
     require(msfa["expansion"] == 2.0, "vision.msfa.expansion is not 2.0")
@@ -36,19 +88,49 @@ def make_vision(vision):
 
 def make_projector(config):
     require(config["projector"]["activation"] == "gelu", "projector.activation is not gelu")
-    hidden = config["projector"]["hidden"]
+    hidden, channels = config["projector"]["hidden"], visual_channels(config["vision"])
     projector = torch.nn.Module()
-    projector.linear_1 = torch.nn.Linear(config["vision"]["msfa"]["channels"], hidden)
+    if "norm_eps" in config["projector"]:
+        projector.layer_norm = torch.nn.LayerNorm(channels, eps=config["projector"]["norm_eps"])
+    projector.linear_1 = torch.nn.Linear(channels, hidden)
     projector.linear_2 = torch.nn.Linear(hidden, config["language"]["hidden"])
     return projector
 
 
 def project(projector, x):
+    if hasattr(projector, "layer_norm"):
+        x = projector.layer_norm(x)
     return projector.linear_2(torch.nn.functional.gelu(projector.linear_1(x)))
 
 
 def make_language(language):
-    require(language["family"] == "lfm2", "language.family is not lfm2")
+    families = {"lfm2": make_lfm2, "internlm2": make_llama}
+    require(language["family"] in families, f"language.family is none of {', '.join(families)}")
+    return families[language["family"]](language)
+
+
+def make_llama(language):
+    """InternLM2 is Llama's architecture with joined queries, keys and values."""
+    config = LlamaConfig(
+        vocab_size=language["vocabulary"],
+        hidden_size=language["hidden"],
+        intermediate_size=language["feed_forward"],
+        num_hidden_layers=len(language["layers"]),
+        num_attention_heads=language["heads"],
+        num_key_value_heads=language["kv_heads"],
+        head_dim=language["head_dim"],
+        rms_norm_eps=language["norm_eps"],
+        rope_parameters={"rope_type": "default", "rope_theta": language["rope_theta"]},
+        max_position_embeddings=language["context"],
+        bos_token_id=language["tokens"]["bos"],
+        eos_token_id=language["tokens"]["eos"],
+        tie_word_embeddings=language["tied_embeddings"],
+    )
+    config._attn_implementation = "sdpa"
+    return LlamaForCausalLM(config)
+
+
+def make_lfm2(language):
     require(language["tied_embeddings"], "language.tied_embeddings is not true")
     require(
         language["head_dim"] * language["heads"] == language["hidden"],

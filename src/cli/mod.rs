@@ -5,6 +5,7 @@ mod display;
 mod doctor;
 mod eval;
 mod inspect;
+mod parity;
 mod run;
 mod stage;
 mod talk;
@@ -75,6 +76,8 @@ enum Command {
     Run(run::Run),
     /// Ask a compiled bundle questions with known answers: accuracy, perplexity, agreement with float, SQNR.
     Eval(eval::Eval),
+    /// Compare the float models with what timm and transformers compute from the same checkpoint.
+    Parity(parity::ParityArgs),
     /// Say what is installed, which versions, and what is missing for what.
     Doctor,
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
@@ -118,6 +121,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Verify(args) => args.run(&session),
         Command::Run(args) => args.run(&session),
         Command::Eval(args) => args.run(&session),
+        Command::Parity(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
         Command::Inspect(args) => args.run(&session),
     };

@@ -4,18 +4,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::blocks::{Block, parse_stages};
+use super::blocks::Block;
 use crate::error::{Error, Result};
 use crate::ir::GeluKind;
 
-/// Largest size of any single dimension that a definition may ask for.
-const LARGEST: usize = 1 << 20;
-
 /// A model definition.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Definition {
-    schema: u32,
     /// Name of the model.
     pub name: String,
     /// Where tensors are found in the checkpoint.
@@ -70,10 +65,28 @@ impl Activation {
     }
 }
 
+/// A vision encoder of one of the families.
+#[derive(Debug, Clone)]
+pub enum Vision {
+    /// MobileNetV5 with its fusion adapter.
+    MobileNetV5(MobileNetV5),
+    /// A vision transformer with a class token, whose patches are merged two by two.
+    InternVit(InternVit),
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+enum VisionFamily {
+    #[serde(rename = "mobilenetv5")]
+    MobileNetV5,
+    #[serde(rename = "internvit")]
+    InternVit,
+}
+
 /// A MobileNetV5 vision encoder.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Vision {
+pub struct MobileNetV5 {
+    #[expect(dead_code, reason = "read before, to choose the family; here so that the key is known")]
     family: VisionFamily,
     /// Height and width of the input in pixels.
     pub image_size: usize,
@@ -92,13 +105,35 @@ pub struct Vision {
     /// How an image becomes the input.
     pub preprocess: Preprocess,
     #[serde(skip)]
-    blocks: Vec<Vec<Block>>,
+    pub(super) blocks: Vec<Vec<Block>>,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-enum VisionFamily {
-    #[serde(rename = "mobilenetv5")]
-    MobileNetV5,
+/// An InternViT vision encoder (Chen et al., arXiv 2312.14238) with the pixel shuffle of InternVL.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InternVit {
+    #[expect(dead_code, reason = "read before, to choose the family; here so that the key is known")]
+    family: VisionFamily,
+    /// Height and width of the input in pixels.
+    pub image_size: usize,
+    /// Height and width of a patch in pixels.
+    pub patch_size: usize,
+    /// Number of layers.
+    pub layers: usize,
+    /// Width of the residual stream.
+    pub hidden: usize,
+    /// Attention heads; divides `hidden`.
+    pub heads: usize,
+    /// Width inside the feed-forward blocks.
+    pub feed_forward: usize,
+    /// How many patches along each side become one visual token.
+    pub merge: usize,
+    /// Epsilon of all normalizations.
+    pub norm_eps: f32,
+    /// Activation of the feed-forward blocks.
+    pub activation: Activation,
+    /// How an image becomes the input.
+    pub preprocess: Preprocess,
 }
 
 /// The multi-scale fusion adapter at the end of MobileNetV5.
@@ -137,10 +172,12 @@ pub struct Preprocess {
     pub std: [f32; 3],
 }
 
-/// A two-layer projector without normalization.
+/// A two-layer projector.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Projector {
+    /// Epsilon of a layer normalization before the first layer; without it there is none.
+    pub norm_eps: Option<f32>,
     /// Width between the layers.
     pub hidden: usize,
     /// Activation between the layers.
@@ -157,11 +194,12 @@ pub enum LayerKind {
     Attention,
 }
 
-/// An LFM2 language model.
+/// A language model of one of the families.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Language {
-    family: LanguageFamily,
+    /// Which tensors it has, under which names.
+    pub family: LanguageFamily,
     /// Number of tokens in the vocabulary.
     pub vocabulary: usize,
     /// Width of the residual stream.
@@ -176,7 +214,8 @@ pub struct Language {
     pub kv_heads: usize,
     /// Size of a head.
     pub head_dim: usize,
-    /// Taps of the short convolution.
+    /// Taps of the short convolution; 0 where there is none.
+    #[serde(default)]
     pub conv_kernel: usize,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
@@ -192,10 +231,15 @@ pub struct Language {
     pub tokens: Tokens,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
-enum LanguageFamily {
+/// Families of language models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum LanguageFamily {
+    /// LFM2: gated short convolutions and attention with normalized queries and keys.
     #[serde(rename = "lfm2")]
     Lfm2,
+    /// InternLM2 (Cai et al., arXiv 2403.17297): attention whose queries, keys and values are one tensor.
+    #[serde(rename = "internlm2")]
+    InternLm2,
 }
 
 /// Special tokens by number.
@@ -218,20 +262,89 @@ impl Tokens {
 }
 
 impl Vision {
-    /// The parsed blocks of each stage.
-    pub fn blocks(&self) -> &[Vec<Block>] {
-        &self.blocks
+    /// Height and width of the input in pixels.
+    pub fn image_size(&self) -> usize {
+        match self {
+            Vision::MobileNetV5(v) => v.image_size,
+            Vision::InternVit(v) => v.image_size,
+        }
+    }
+
+    /// How an image becomes the input.
+    pub fn preprocess(&self) -> &Preprocess {
+        match self {
+            Vision::MobileNetV5(v) => &v.preprocess,
+            Vision::InternVit(v) => &v.preprocess,
+        }
     }
 
     /// Number of visual tokens of one image.
     pub fn tokens(&self) -> usize {
-        self.msfa.output_resolution * self.msfa.output_resolution
+        let side = match self {
+            Vision::MobileNetV5(v) => v.msfa.output_resolution,
+            Vision::InternVit(v) => v.patches() / v.merge,
+        };
+        side * side
+    }
+
+    /// Width of a visual token before the projector.
+    pub fn channels(&self) -> usize {
+        match self {
+            Vision::MobileNetV5(v) => v.msfa.channels,
+            Vision::InternVit(v) => v.hidden * v.merge * v.merge,
+        }
+    }
+}
+
+impl InternVit {
+    /// Patches along each side of the image.
+    pub fn patches(&self) -> usize {
+        self.image_size / self.patch_size
+    }
+}
+
+impl MobileNetV5 {
+    /// The parsed blocks of each stage.
+    pub fn blocks(&self) -> &[Vec<Block>] {
+        &self.blocks
     }
 
     /// Stages that the fusion adapter reads, as positions.
     pub fn fused_stages(&self) -> Vec<usize> {
         let count = self.stages.len() as i64;
         self.msfa.stages.iter().map(|&s| if s < 0 { (count + s) as usize } else { s as usize }).collect()
+    }
+}
+
+/// What is read first: it says as what the rest is read.
+#[derive(Deserialize)]
+struct Outline {
+    schema: u32,
+    vision: VisionOutline,
+}
+
+#[derive(Deserialize)]
+struct VisionOutline {
+    family: VisionFamily,
+}
+
+/// A definition with a vision encoder of a family.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole<V> {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    name: String,
+    weights: WeightNames,
+    vision: V,
+    projector: Projector,
+    language: Language,
+}
+
+impl<V> Whole<V> {
+    fn into_definition(self, vision: impl FnOnce(V) -> Vision) -> Definition {
+        let Whole { _schema, name, weights, vision: of_family, projector, language } = self;
+        Definition { name, weights, vision: vision(of_family), projector, language }
     }
 }
 
@@ -247,95 +360,22 @@ impl Definition {
 
     /// Parses and checks the text of a definition; `path` is only for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let mut made: Definition = toml::from_str(text).map_err(|error| crate::text::toml_error(path, text, &error))?;
+        let malformed = |error: toml::de::Error| crate::text::toml_error(path, text, &error);
+        let outline: Outline = toml::from_str(text).map_err(malformed)?;
+        if outline.schema != 1 {
+            let message = format!("schema {} is not known to this version, which reads schema 1", outline.schema);
+            return Err(Error::input(format!("{}: schema", path.display()), message));
+        }
+        let mut made = match outline.vision.family {
+            VisionFamily::MobileNetV5 => {
+                toml::from_str::<Whole<_>>(text).map(|whole| whole.into_definition(Vision::MobileNetV5))
+            }
+            VisionFamily::InternVit => {
+                toml::from_str::<Whole<_>>(text).map(|whole| whole.into_definition(Vision::InternVit))
+            }
+        }
+        .map_err(malformed)?;
         made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
         Ok(made)
-    }
-
-    fn check(&mut self) -> Result<(), (&'static str, String)> {
-        if self.schema != 1 {
-            return Err((
-                "schema",
-                format!("schema {} is not known to this version, which reads schema 1", self.schema),
-            ));
-        }
-        let v = &mut self.vision;
-        let l = &self.language;
-        let m = &v.msfa;
-        for (key, size) in [
-            ("vision.image_size", v.image_size),
-            ("vision.stem_channels", v.stem_channels),
-            ("vision.msfa.channels", m.channels),
-            ("vision.msfa.output_resolution", m.output_resolution),
-            ("projector.hidden", self.projector.hidden),
-            ("language.vocabulary", l.vocabulary),
-            ("language.hidden", l.hidden),
-            ("language.feed_forward", l.feed_forward),
-            ("language.layers", l.layers.len()),
-            ("language.heads", l.heads),
-            ("language.kv_heads", l.kv_heads),
-            ("language.head_dim", l.head_dim),
-            ("language.context", l.context),
-            ("language.prefill", l.prefill),
-        ] {
-            if size == 0 || size > LARGEST {
-                return Err((key, format!("{size} is impossible; a size from 1 to {LARGEST} is wanted")));
-            }
-        }
-        if v.image_size > 1 << 14 {
-            return Err(("vision.image_size", format!("{} pixels a side is more than 16384", v.image_size)));
-        }
-        for (key, value) in [("vision.norm_eps", v.norm_eps), ("language.norm_eps", l.norm_eps)] {
-            if !(value > 0.0 && value < 1.0) {
-                return Err((key, format!("{value} is no epsilon; a small positive number is wanted")));
-            }
-        }
-        if !(m.expansion.is_finite() && m.expansion > 0.0 && m.expansion <= 64.0) {
-            return Err(("vision.msfa.expansion", format!("{} is impossible", m.expansion)));
-        }
-        if v.preprocess.std.iter().any(|s| !s.is_finite() || *s <= 0.0)
-            || v.preprocess.mean.iter().any(|m| !m.is_finite())
-            || v.preprocess.mean.iter().zip(&v.preprocess.std).any(|(m, s)| !((1.0 + m.abs()) / s).is_finite())
-        {
-            return Err(("vision.preprocess", "mean must be finite and std positive, and not too small".into()));
-        }
-        v.blocks = parse_stages(&v.stages).map_err(|message| ("vision.stages", message))?;
-        let count = v.stages.len() as i64;
-        if m.stages.is_empty() || m.stages.iter().any(|&s| s >= count || s < -count) {
-            return Err(("vision.msfa.stages", format!("{:?} are not stages of {count}", m.stages)));
-        }
-        let strides = v.blocks.iter().flatten().map(|block| block.stride());
-        let stride = strides.fold(2, |product: usize, stride| product.saturating_mul(stride));
-        if !v.image_size.is_multiple_of(stride) {
-            let message = format!("{} is not divided by the strides, which multiply to {stride}", v.image_size);
-            return Err(("vision.image_size", message));
-        }
-        if !l.heads.is_multiple_of(l.kv_heads) {
-            return Err(("language.kv_heads", format!("{} does not divide heads = {}", l.kv_heads, l.heads)));
-        }
-        if !l.head_dim.is_multiple_of(2) {
-            return Err(("language.head_dim", format!("{} is odd; rotary embedding needs an even size", l.head_dim)));
-        }
-        if l.conv_kernel < 2 || l.conv_kernel > 64 {
-            return Err(("language.conv_kernel", format!("{} is impossible; 2 to 64 are", l.conv_kernel)));
-        }
-        if l.prefill >= l.context {
-            return Err(("language.prefill", format!("{} must be less than context = {}", l.prefill, l.context)));
-        }
-        if !(l.rope_theta.is_finite() && l.rope_theta > 1.0) {
-            return Err(("language.rope_theta", format!("{} is impossible", l.rope_theta)));
-        }
-        for (key, token) in [
-            ("language.tokens.bos", l.tokens.bos),
-            ("language.tokens.eos", l.tokens.eos),
-            ("language.tokens.image", l.tokens.image),
-        ] {
-            if token as usize >= l.vocabulary {
-                return Err((key, format!("{token} is outside the vocabulary of {}", l.vocabulary)));
-            }
-        }
-        // The families have one member each today; reading them here keeps the key meaningful.
-        let (VisionFamily::MobileNetV5, LanguageFamily::Lfm2) = (v.family, l.family);
-        Ok(())
     }
 }

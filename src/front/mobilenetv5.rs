@@ -2,7 +2,7 @@
 //! names of timm.
 
 use super::blocks::Block;
-use super::{Vision, Weights};
+use super::{MobileNetV5, Weights};
 use crate::error::Result;
 use crate::ir::{Builder, ElementType, Graph, Interpolation, Op, ValueId};
 
@@ -10,7 +10,7 @@ use crate::ir::{Builder, ElementType, Graph, Interpolation, Op, ValueId};
 pub const FIRST_TENSOR: &str = "conv_stem.conv.weight";
 
 /// Builds the encoder: `image [1,3,S,S]` to `features [1,tokens,channels]`.
-pub fn build(definition: &Vision, weights: &Weights) -> Result<Graph> {
+pub fn build(definition: &MobileNetV5, weights: &Weights) -> Result<Graph> {
     let mut encoder = Encoder { b: Builder::new("vision"), definition, weights };
     let side = definition.image_size;
     let image = encoder.b.input("image", vec![1, 3, side, side], ElementType::F32)?;
@@ -55,7 +55,7 @@ impl Convolution {
 
 struct Encoder<'a> {
     b: Builder,
-    definition: &'a Vision,
+    definition: &'a MobileNetV5,
     weights: &'a Weights<'a>,
 }
 

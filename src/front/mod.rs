@@ -1,19 +1,22 @@
 //! The front end: a model definition and a checkpoint go in, graphs in the IR come out.
 
 mod blocks;
+mod check;
 mod checkpoint;
 mod definition;
 mod header;
-mod lfm2;
+mod internvit;
+mod language;
 mod mobilenetv5;
 mod projector;
 mod weights;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
 pub use definition::{
-    Activation, Definition, Language, LayerKind, Msfa, Preprocess, Projector, Resize, Tokens, Vision, WeightNames,
+    Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
+    Resize, Tokens, Vision, WeightNames,
 };
-pub use lfm2::MASKED;
+pub use language::MASKED;
 pub use weights::Weights;
 
 use crate::error::Result;
@@ -39,17 +42,25 @@ pub struct Model {
 /// # Errors
 /// A tensor that is missing, superfluous, misshapen, of a wrong type, or not finite, named with its file.
 pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<Model> {
-    let weights = |component, prefixes: &[String], first: &str| Weights::new(checkpoint, component, prefixes, first);
-    let vision = weights("vision", &definition.weights.vision, mobilenetv5::FIRST_TENSOR)?;
-    let projector = weights("projector", &definition.weights.projector, projector::FIRST_TENSOR)?;
-    let language = weights("language", &definition.weights.language, lfm2::FIRST_TENSOR)?;
-    let head = lfm2::head(&definition.language, &language, &definition.weights.head)?;
+    let weights = |component, prefixes: &[String], firsts: &[&str]| Weights::new(checkpoint, component, prefixes, firsts);
+    let (names, of_language) = (&definition.weights, &definition.language);
+    let vision_first = match definition.vision {
+        Vision::MobileNetV5(_) => mobilenetv5::FIRST_TENSOR,
+        Vision::InternVit(_) => internvit::FIRST_TENSOR,
+    };
+    let vision = weights("vision", &names.vision, &[vision_first])?;
+    let projector = weights("projector", &names.projector, &projector::FIRST_TENSORS)?;
+    let language = weights("language", &names.language, &[language::first_tensor(of_language.family)])?;
+    let head = language::head(of_language, &language, &names.head)?;
     let model = Model {
-        vision: mobilenetv5::build(&definition.vision, &vision)?,
+        vision: match &definition.vision {
+            Vision::MobileNetV5(v) => mobilenetv5::build(v, &vision)?,
+            Vision::InternVit(v) => internvit::build(v, &vision)?,
+        },
         projector: projector::build(definition, &projector)?,
-        prefill: lfm2::build(&definition.language, &language, &head, lfm2::Phase::Prefill)?,
-        decode: lfm2::build(&definition.language, &language, &head, lfm2::Phase::Decode)?,
-        embeddings: lfm2::embeddings(&definition.language, &language)?,
+        prefill: language::build(of_language, &language, &head, language::Phase::Prefill)?,
+        decode: language::build(of_language, &language, &head, language::Phase::Decode)?,
+        embeddings: language::embeddings(of_language, &language)?,
     };
     let used = [vision.used(), projector.used(), language.used()].concat();
     checkpoint.refuse_extra(&used, &definition.weights.ignore)?;

@@ -1,21 +1,43 @@
-//! The projector: linear, GELU, linear, without normalization.
+//! The projector: linear, GELU, linear; with a normalization before it where the definition says so.
 
 use super::{Definition, Weights};
 use crate::error::Result;
 use crate::ir::{Builder, ElementType, Graph, Op};
 
-/// Tensor whose presence shows the prefix.
-pub const FIRST_TENSOR: &str = "linear_1.weight";
+/// Names that a family of checkpoints gives to the parts.
+struct Names {
+    norm: &'static str,
+    linear_1: &'static str,
+    linear_2: &'static str,
+}
+
+/// LFM2-VL and LLaVA (`multi_modal_projector.…`), and InternVL, whose projector is a list (`mlp1.…`).
+const LAYOUTS: [Names; 2] = [
+    Names { norm: "layer_norm", linear_1: "linear_1", linear_2: "linear_2" },
+    Names { norm: "0", linear_1: "1", linear_2: "3" },
+];
+
+/// Tensors of which one shows the prefix.
+pub const FIRST_TENSORS: [&str; 2] = ["linear_1.weight", "1.weight"];
 
 /// Builds the projector: `features [1,T,C]` to `embeds [1,T,hidden]`.
 pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
-    let (channels, middle) = (definition.vision.msfa.channels, definition.projector.hidden);
+    let names = &LAYOUTS[weights.layout()];
+    let (channels, middle) = (definition.vision.channels(), definition.projector.hidden);
     let mut b = Builder::new("projector");
     let mut x = b.input("features", vec![1, definition.vision.tokens(), channels], ElementType::F32)?;
-    for (layer, input, output) in [("linear_1", channels, middle), ("linear_2", middle, definition.language.hidden)] {
-        let weight =
-            b.constant(format!("{layer}.weight"), weights.linear(&format!("{layer}.weight"), input, output)?)?;
-        let bias = b.constant(format!("{layer}.bias"), weights.get(&format!("{layer}.bias"), &[output])?)?;
+    if let Some(epsilon) = definition.projector.norm_eps {
+        let mut inputs = vec![x];
+        for part in ["weight", "bias"] {
+            let tensor = weights.get(&format!("{}.{part}", names.norm), &[channels])?;
+            inputs.push(b.constant(format!("norm.{part}"), tensor)?);
+        }
+        x = b.node("norm", Op::LayerNorm { epsilon }, &inputs)?;
+    }
+    let sizes = [("linear_1", names.linear_1, channels, middle), ("linear_2", names.linear_2, middle, definition.language.hidden)];
+    for (layer, stored, input, output) in sizes {
+        let weight = b.constant(format!("{layer}.weight"), weights.linear(&format!("{stored}.weight"), input, output)?)?;
+        let bias = b.constant(format!("{layer}.bias"), weights.get(&format!("{stored}.bias"), &[output])?)?;
         let product = b.node(format!("{layer}.product"), Op::MatMul, &[x, weight])?;
         let last = layer == "linear_2";
         x = b.node(if last { "embeds" } else { layer }, Op::Add, &[product, bias])?;

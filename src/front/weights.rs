@@ -11,22 +11,34 @@ use crate::ir::Constant;
 pub struct Weights<'a> {
     checkpoint: &'a Checkpoint,
     prefix: String,
+    layout: usize,
     used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Weights<'a> {
-    /// Finds the first prefix under which `first` stands.
-    pub fn new(checkpoint: &'a Checkpoint, component: &str, prefixes: &[String], first: &str) -> Result<Self> {
-        let found = prefixes.iter().find(|prefix| checkpoint.tensors().contains_key(&format!("{prefix}{first}")));
-        let Some(prefix) = found else {
-            let tried: Vec<String> = prefixes.iter().map(|prefix| format!("`{prefix}{first}`")).collect();
+    /// Finds the first prefix under which one of the tensors `firsts` stands. Which of them says how the component's
+    /// tensors are named.
+    pub fn new(checkpoint: &'a Checkpoint, component: &str, prefixes: &[String], firsts: &[&str]) -> Result<Self> {
+        let stands = |prefix: &String, first: &&str| checkpoint.tensors().contains_key(&format!("{prefix}{first}"));
+        let found = prefixes.iter().find_map(|prefix| {
+            let layout = firsts.iter().position(|first| stands(prefix, first))?;
+            Some((prefix, layout))
+        });
+        let Some((prefix, layout)) = found else {
+            let names = |prefix| firsts.iter().map(move |first| format!("`{prefix}{first}`"));
+            let tried: Vec<String> = prefixes.iter().flat_map(names).collect();
             let place = checkpoint.path().display();
             let message = format!("the {component} weights are missing: there is no tensor {}", tried.join(" or "));
             return Err(Error::input(place, message).help(format!(
                 "`autoneural inspect` lists the tensors; other prefixes go to `{component}` under [weights] in the model definition"
             )));
         };
-        Ok(Weights { checkpoint, prefix: prefix.clone(), used: RefCell::default() })
+        Ok(Weights { checkpoint, prefix: prefix.clone(), layout, used: RefCell::default() })
+    }
+
+    /// Position of the tensor that was found among those that were looked for.
+    pub fn layout(&self) -> usize {
+        self.layout
     }
 
     /// The tensor `name` of this component, of exactly this shape.

@@ -21,8 +21,8 @@ const LARGEST_FILE: u64 = 256 << 20;
 
 /// A grey image, as [`load_image`] would give it.
 pub fn blank_image(vision: &Vision) -> Tensor {
-    let side = vision.image_size;
-    let value = |channel: usize| (0.5 - vision.preprocess.mean[channel]) / vision.preprocess.std[channel];
+    let side = vision.image_size();
+    let value = |channel: usize| (0.5 - vision.preprocess().mean[channel]) / vision.preprocess().std[channel];
     let values = (0..3).flat_map(|channel| std::iter::repeat_n(value(channel), side * side)).collect();
     Tensor::f32(vec![1, 3, side, side], values)
 }
@@ -54,9 +54,9 @@ pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
         let message = format!("has {width} x {height} pixels; at least {LEAST_PIXELS} a side are wanted");
         return Err(Error::input(path.display(), message).help("give a picture that shows something"));
     }
-    let side = vision.image_size;
+    let side = vision.image_size();
     // Both filters widen when they shrink an image, as Pillow's do.
-    let filter = match vision.preprocess.resize {
+    let filter = match vision.preprocess().resize {
         Resize::Bilinear => FilterType::Triangle,
         Resize::Bicubic => FilterType::CatmullRom,
     };
@@ -65,7 +65,7 @@ pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
     for (x, y, pixel) in square.enumerate_pixels() {
         for (channel, &code) in pixel.0.iter().enumerate() {
             let at = (channel * side + y as usize) * side + x as usize;
-            let (mean, std) = (vision.preprocess.mean[channel], vision.preprocess.std[channel]);
+            let (mean, std) = (vision.preprocess().mean[channel], vision.preprocess().std[channel]);
             values[at] = (f32::from(code) / 255.0 - mean) / std;
         }
     }

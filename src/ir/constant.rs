@@ -71,6 +71,12 @@ enum Source {
 #[derive(Clone)]
 enum Transform {
     Permute(Vec<usize>),
+    /// Keep the indices `start..end` of one axis.
+    Slice {
+        axis: usize,
+        start: usize,
+        end: usize,
+    },
     /// Multiply along one axis (of the shape at that point) by one factor per index.
     ScaleAxis {
         axis: usize,
@@ -124,6 +130,14 @@ impl Constant {
         self.with(identity, shape)
     }
 
+    /// The elements `start..end` of one axis.
+    pub fn sliced(&self, axis: usize, start: usize, end: usize) -> Self {
+        let mut shape = self.shape().clone();
+        debug_assert!(start < end && end <= shape[axis]);
+        shape[axis] = end - start;
+        self.with(Transform::Slice { axis, start, end }, shape)
+    }
+
     /// The constant multiplied along `axis` by one factor per index.
     pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
         debug_assert_eq!(factors.len(), self.shape()[axis]);
@@ -151,6 +165,12 @@ impl Constant {
                     if !identity {
                         values = permute(&values, &self.shapes[index], perm);
                     }
+                }
+                Transform::Slice { axis, start, end } => {
+                    let shape = &self.shapes[index];
+                    let inner: usize = shape[axis + 1..].iter().product();
+                    let rows = values.chunks_exact(shape[*axis] * inner);
+                    values = rows.flat_map(|row| &row[start * inner..end * inner]).copied().collect();
                 }
                 Transform::ScaleAxis { axis, factors } => {
                     let inner: usize = self.shapes[index][axis + 1..].iter().product();
@@ -202,6 +222,14 @@ mod tests {
         assert_eq!(transposed.to_f32(), [0., 3., 1., 4., 2., 5.]);
         let scaled = transposed.scaled(0, vec![1., 10., 100.].into());
         assert_eq!(scaled.to_f32(), [0., 3., 10., 40., 200., 500.]);
+    }
+
+    #[test]
+    fn a_slice_keeps_the_other_axes_whole() {
+        let constant = Constant::from_values((0..12).map(|v| v as f32).collect(), vec![2, 3, 2]);
+        let made = constant.sliced(1, 1, 3);
+        assert_eq!(made.shape(), &vec![2, 2, 2]);
+        assert_eq!(made.to_f32(), [2., 3., 4., 5., 8., 9., 10., 11.]);
     }
 
     #[test]

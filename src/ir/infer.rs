@@ -49,6 +49,14 @@ pub fn infer(op: &Op, inputs: &[(&Shape, ElementType)]) -> Result<Vec<(Shape, El
             }
             inputs[0].0.clone()
         }
+        Op::LayerNorm { .. } => {
+            arity(3..=3)?;
+            let size = axis_size(inputs[0].0, inputs[0].0.len().saturating_sub(1))?;
+            if let Some((shape, _)) = inputs[1..].iter().find(|(shape, _)| **shape != [size]) {
+                return Err(format!("gamma or bias has shape {shape:?}, [{size}] is wanted"));
+            }
+            inputs[0].0.clone()
+        }
         Op::Softmax { axis } => {
             arity(1..=1)?;
             axis_size(inputs[0].0, *axis)?;

@@ -51,6 +51,12 @@ pub enum Op {
         /// Added to the mean square.
         epsilon: f32,
     },
+    /// Layer normalization over the last axis: `(x - mean(x)) / sqrt(var(x) + epsilon) * gamma + bias` (Ba et al.,
+    /// arXiv 1607.06450). Inputs: `x`, `gamma` and `bias`, both `[size of the last axis]`.
+    LayerNorm {
+        /// Added to the variance.
+        epsilon: f32,
+    },
     /// Gaussian error linear unit.
     Gelu {
         /// Which formula.
@@ -138,6 +144,7 @@ impl Op {
             Op::Mul => "Mul",
             Op::Neg => "Neg",
             Op::RmsNorm { .. } => "RMSNormalization",
+            Op::LayerNorm { .. } => "LayerNormalization",
             Op::Gelu { .. } => "Gelu",
             Op::Silu => "Silu",
             Op::Sigmoid => "Sigmoid",

@@ -62,32 +62,61 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
 /// Axis of the weights (input 1) that is the output channel.
 fn scaled_axis(op: &Op) -> Option<usize> {
     match op {
-        Op::RmsNorm { .. } | Op::Conv { .. } => Some(0),
+        // The constant of a sum is the bias of a linear layer, which has one axis.
+        Op::RmsNorm { .. } | Op::Conv { .. } | Op::Add => Some(0),
         Op::MatMul => Some(1),
         _ => None,
     }
 }
 
-/// Number of output channels if the node has constant weights that factors can go into.
-fn channels(graph: &Graph, node: &Node) -> Option<usize> {
+/// The nodes, last first, whose constants take factors per output channel of `value`, and the number of channels: a
+/// convolution, a normalization, or a matrix product with the sum of its bias. Nothing else reads what they make.
+fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<(Vec<usize>, usize)> {
+    let maker = |id: ValueId| links.maker[id.index()].filter(|_| links.reads[id.index()] == 1);
+    let mut last = maker(value)?;
+    let mut found = vec![last];
+    let mut bias = None;
+    if graph.nodes()[last].op == Op::Add {
+        let [product, constant] = graph.nodes()[last].inputs[..] else { return None };
+        bias = Some(graph.value(constant).constant()?.shape());
+        last = maker(product).filter(|&position| graph.nodes()[position].op == Op::MatMul)?;
+        found.push(last);
+    }
+    let node = &graph.nodes()[last];
     let axis = scaled_axis(&node.op)?;
     let constant = node.inputs[1..].iter().all(|&id| graph.value(id).constant().is_some());
-    let weights = &graph.value(node.inputs[1]).shape;
-    (constant && weights.len() > axis).then(|| weights[axis])
+    let channels = *graph.value(node.inputs[1]).shape.get(axis)?;
+    let fits = constant && bias.is_none_or(|shape| *shape == [channels]);
+    fits.then_some((found, channels))
 }
 
-/// `Mul(x, c)` with `c` of shape `[1,C,1,1]` after a convolution or a normalization over channels.
+/// `Mul(x, c)` with `c` of shape `[1,C,1,1]` after a convolution or a normalization over channels, or of shape `[C]` after a
+/// linear layer.
 fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plans: &mut HashMap<usize, Plan>) {
     let [x, c] = node.inputs[..] else { return };
-    let (Some(factors), Some(maker)) = (graph.value(c).constant(), links.maker[x.index()]) else { return };
-    let source = &graph.nodes()[maker];
-    let over_channels = matches!(source.op, Op::Conv { .. } | Op::RmsNorm { axis: 1, .. });
-    let shape = &graph.value(x).shape;
-    let per_channel = shape.len() == 4 && *factors.shape() == [1, shape[1], 1, 1];
-    if over_channels && per_channel && links.reads[x.index()] == 1 && channels(graph, source) == Some(shape[1]) {
-        let factors = factors.to_f32().into();
-        plans.insert(maker, Plan::Scale { factors, name: node.name.clone() });
+    let (Some(factors), Some((makers, channels))) = (graph.value(c).constant(), linear(graph, links, x)) else { return };
+    let wanted = match graph.nodes()[makers[makers.len() - 1]].op {
+        Op::Conv { .. } | Op::RmsNorm { axis: 1, .. } if graph.value(x).shape.len() == 4 => vec![1, channels, 1, 1],
+        Op::MatMul => vec![channels],
+        _ => return,
+    };
+    if *factors.shape() == wanted {
+        scale_all(graph, &makers, &factors.to_f32().into(), &node.name, plans);
         plans.insert(position, Plan::Drop { input: x });
+    }
+}
+
+/// The factors go into every one of the nodes; the last of them gets the name of what it now makes.
+fn scale_all(
+    graph: &Graph,
+    makers: &[usize],
+    factors: &Arc<[f32]>,
+    last_name: &str,
+    plans: &mut HashMap<usize, Plan>,
+) {
+    for (index, &maker) in makers.iter().enumerate() {
+        let name = if index == 0 { last_name } else { &graph.nodes()[maker].name };
+        plans.insert(maker, Plan::Scale { factors: Arc::clone(factors), name: name.to_string() });
     }
 }
 
@@ -101,7 +130,7 @@ fn plan_attention(
     plans: &mut HashMap<usize, Plan>,
 ) {
     let mut query = node.inputs[0];
-    let (maker, source) = loop {
+    let source = loop {
         let Some(maker) = links.maker[query.index()] else { return };
         if links.reads[query.index()] != 1 {
             return;
@@ -109,14 +138,13 @@ fn plan_attention(
         let source = &graph.nodes()[maker];
         match source.op {
             Op::Rope | Op::Transpose { .. } | Op::Reshape { .. } => query = source.inputs[0],
-            _ => break (maker, source),
+            _ => break source,
         }
     };
-    if let Some(channels) = channels(graph, source)
-        && !plans.contains_key(&maker)
+    if let Some((makers, channels)) = linear(graph, links, query)
+        && makers.iter().all(|maker| !plans.contains_key(maker))
     {
-        let factors = vec![scale; channels].into();
-        plans.insert(maker, Plan::Scale { factors, name: source.name.clone() });
+        scale_all(graph, &makers, &vec![scale; channels].into(), &source.name, plans);
         plans.insert(position, Plan::ScaleFolded);
     }
 }
@@ -145,6 +173,23 @@ mod tests {
         let scaled = folded.value(folded.find("gamma.scaled").unwrap()).constant().unwrap();
         assert_eq!(scaled.to_f32(), [6., 50.]);
         assert_eq!(folded.value(folded.outputs()[0]).name, "y");
+    }
+
+    #[test]
+    fn a_layer_scale_goes_into_the_weights_and_the_bias_of_a_linear_layer() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 1, 2], ElementType::F32).unwrap();
+        let w = b.constant("w", Constant::from_values(vec![1., 2., 3., 4.], vec![2, 2])).unwrap();
+        let bias = b.constant("b", Constant::from_values(vec![5., 6.], vec![2])).unwrap();
+        let factors = b.constant("factors", Constant::from_values(vec![2., 10.], vec![2])).unwrap();
+        let product = b.node("product", Op::MatMul, &[x, w]).unwrap();
+        let sum = b.node("sum", Op::Add, &[product, bias]).unwrap();
+        let y = b.node("y", Op::Mul, &[sum, factors]).unwrap();
+        let folded = fold_scales(&b.finish(vec![y])).unwrap();
+        let names: Vec<&str> = folded.nodes().iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names, ["product", "y"]);
+        let values = |name: &str| folded.value(folded.find(name).unwrap()).constant().unwrap().to_f32();
+        assert_eq!((values("w.scaled"), values("b.scaled")), (vec![2., 20., 6., 40.], vec![10., 60.]));
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub fn quantize(
         let graph = &partition.graph;
         for (_, value) in graph.values() {
             if value.element == ElementType::F32
+                && value.constant().is_none()
                 && let Some(class) = ties.class(partition.component, &value.name)
             {
                 table.activations.insert(value.name.clone(), by_class[&class].clone());
@@ -126,6 +127,7 @@ fn encode_constants(
                 operator,
                 weight_shape: node.inputs.get(1).map_or(&[], |&id| graph.value(id).shape.as_slice()),
                 data: table.activations.get(&graph.value(node.inputs[0]).name),
+                result: table.activations.get(&graph.value(node.outputs[0]).name),
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
@@ -142,8 +144,8 @@ fn encode_constants(
                     counts.count(taken.is_some());
                 }
                 made = taken.unwrap_or(made);
-                let result = table.activations.get(&graph.value(node.outputs[0]).name);
-                if let (1, Some(bits), Some(data), Some(result)) = (input, operator.multiplier_bits, place.data, result)
+                if let (1, Some(bits), Some(data), Some(result)) =
+                    (input, operator.multiplier_bits, place.data, place.result)
                 {
                     settle(&mut made, data, result, bits);
                 }

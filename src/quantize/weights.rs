@@ -18,6 +18,8 @@ pub struct Place<'a> {
     pub weight_shape: &'a [usize],
     /// Encoding of the node's first input, if it is an activation.
     pub data: Option<&'a Encoding>,
+    /// Encoding of the node's first output.
+    pub result: Option<&'a Encoding>,
     /// The node's bias, if it has one.
     pub bias: Option<&'a Constant>,
 }
@@ -25,7 +27,7 @@ pub struct Place<'a> {
 impl Place<'_> {
     /// Whether the constant is a bias, whose encoding follows from the others.
     pub fn is_bias(&self) -> bool {
-        matches!((&self.node.op, self.input), (Op::Conv { .. }, 2))
+        matches!((&self.node.op, self.input), (Op::Conv { .. } | Op::LayerNorm { .. }, 2))
     }
 }
 
@@ -47,7 +49,7 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             }
             Ok(Encoding::symmetric(integer, &magnitudes, axis))
         }
-        (Op::Conv { .. }, 2) => {
+        (Op::Conv { .. } | Op::LayerNorm { .. }, 2) => {
             let (Some(data), Some(weights)) = (place.data, weights) else {
                 return Err(Error::internal(&node.name, "has a bias but no encoded input"));
             };
@@ -68,7 +70,7 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             let magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
             Ok(Encoding::symmetric(integer, &magnitudes, axis))
         }
-        (Op::RmsNorm { .. } | Op::Add | Op::Mul, _) => {
+        (Op::RmsNorm { .. } | Op::LayerNorm { .. } | Op::Add | Op::Mul, _) => {
             let integer = *place.operator.weights.first().ok_or_else(|| {
                 Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
             })?;
@@ -76,6 +78,11 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             let (low, high) = values.iter().fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
             Ok(Encoding::of_range(integer, low, high))
         }
+        // What is only moved keeps its encoding.
+        (op, _) if op.moves_data_only() => place
+            .result
+            .cloned()
+            .ok_or_else(|| Error::internal(&node.name, "joins a constant to what has no encoding")),
         (op, input) => Err(Error::internal(&node.name, format!("input {input} of {} is constant", op.name()))),
     }
 }

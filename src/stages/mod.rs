@@ -5,6 +5,7 @@ mod calibrate;
 mod emit;
 mod evaluate;
 mod export;
+mod parity;
 mod quantize;
 mod verify;
 
@@ -13,5 +14,6 @@ pub use calibrate::{calibrate, check_samples};
 pub use emit::emit;
 pub use evaluate::evaluate;
 pub use export::export;
+pub use parity::{Parity, parity};
 pub use quantize::{check_encodings, quantize};
 pub use verify::verify;

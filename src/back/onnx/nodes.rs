@@ -32,6 +32,7 @@ pub fn emit(
             vec![ints("kernel_shape", kernel), ints("strides", strides), ints("pads", pads), int("group", *groups)]
         }
         Op::RmsNorm { axis: a, epsilon } => vec![axis(*a, rank), float("epsilon", *epsilon)],
+        Op::LayerNorm { epsilon } => vec![axis(rank - 1, rank), float("epsilon", *epsilon)],
         Op::Gelu { kind: GeluKind::Erf } => vec![string("approximate", "none")],
         Op::Gelu { kind: GeluKind::Tanh } => vec![string("approximate", "tanh")],
         Op::Softmax { axis: a } | Op::Concat { axis: a } | Op::Gather { axis: a } => vec![axis(*a, rank)],

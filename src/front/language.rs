@@ -1,14 +1,57 @@
-//! The LFM2 hybrid language model: gated short convolutions and grouped-query attention, in the names of transformers.
+//! Language models: gated short convolutions and grouped-query attention (LFM2, in the names of transformers), or attention
+//! alone (InternLM2, in its own names).
 //!
 //! Prefill and decode are the same layers with another number of tokens. The state of a sequence goes in and out: keys
 //! (stored transposed) and values of the attention layers, the last columns of `B * x` of the convolution layers.
 
-use super::{Language, LayerKind, Weights};
+use super::{Language, LanguageFamily, LayerKind, Weights};
 use crate::error::{Error, Result};
 use crate::ir::{Builder, Constant, ElementType, Graph, Op, ValueId};
 
+/// What a family calls its parts, and what it has.
+struct Names {
+    embeddings: &'static str,
+    mixer_norm: &'static str,
+    attention: &'static str,
+    attention_output: &'static str,
+    final_norm: &'static str,
+    /// Whether queries, keys and values are one tensor: for each group its query heads, then one key, then one value.
+    joined: bool,
+    /// Whether queries and keys are normalized per head.
+    normalizes_heads: bool,
+}
+
+const LFM2: Names = Names {
+    embeddings: "embed_tokens.weight",
+    mixer_norm: "operator_norm",
+    attention: "self_attn",
+    attention_output: "out_proj",
+    final_norm: "embedding_norm",
+    joined: false,
+    normalizes_heads: true,
+};
+
+const INTERNLM2: Names = Names {
+    embeddings: "tok_embeddings.weight",
+    mixer_norm: "attention_norm",
+    attention: "attention",
+    attention_output: "wo",
+    final_norm: "norm",
+    joined: true,
+    normalizes_heads: false,
+};
+
+fn names(family: LanguageFamily) -> &'static Names {
+    match family {
+        LanguageFamily::Lfm2 => &LFM2,
+        LanguageFamily::InternLm2 => &INTERNLM2,
+    }
+}
+
 /// Tensor whose presence shows the prefix.
-pub const FIRST_TENSOR: &str = "embed_tokens.weight";
+pub fn first_tensor(family: LanguageFamily) -> &'static str {
+    names(family).embeddings
+}
 
 /// Added to the scores that a token must not see; far below any score, well inside what 16 bits resolve.
 pub const MASKED: f32 = -256.0;
@@ -24,7 +67,7 @@ pub enum Phase {
 
 /// The embedding table `[vocabulary, hidden]`.
 pub fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> {
-    weights.get(FIRST_TENSOR, &[definition.vocabulary, definition.hidden])
+    weights.get(first_tensor(definition.family), &[definition.vocabulary, definition.hidden])
 }
 
 /// The head `[vocabulary, hidden]`: the embedding table where they are tied.
@@ -57,7 +100,8 @@ pub fn head(definition: &Language, weights: &Weights, names: &[String]) -> Resul
 /// inputs `embeds [1,S,hidden]`, `cos` and `sin [1,1,S,D]`, `mask [1,1,S,C]` (0 or [`MASKED`]; the last `S` columns are the
 /// new tokens), per attention layer `layers.i.k_cache [1,G,D,C-S]` and `layers.i.v_cache [1,G,C-S,D]`, per convolution
 /// layer `layers.i.conv_state [1,hidden,1,kernel-1]`; in prefill also `last [1]` (index of the last token that counts)
-/// and `state_columns [kernel-1]` (the columns of state and new tokens that are the next state: `last+1 ..`).
+/// and, where there are convolution layers, `state_columns [kernel-1]` (the columns of state and new tokens that are the next
+/// state: `last+1 ..`).
 ///
 /// outputs `logits [1,1,vocabulary]` of the last token that counts, `layers.i.k_new [1,G,D,S]`,
 /// `layers.i.v_new [1,G,S,D]`, `layers.i.conv_state_new`.
@@ -73,17 +117,18 @@ pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: P
     let cos = b.input("cos", table.clone(), ElementType::F32)?;
     let sin = b.input("sin", table, ElementType::F32)?;
     let mask = b.input("mask", vec![1, 1, tokens, l.context], ElementType::F32)?;
-    let picks = match phase {
-        Phase::Prefill => Some((
-            b.input("last", vec![1], ElementType::I32)?,
-            b.input("state_columns", vec![l.conv_kernel - 1], ElementType::I32)?,
-        )),
-        Phase::Decode => None,
-    };
-    let mut layers = Layers { b, l, weights, tokens, cos, sin, mask, columns: picks.map(|p| p.1), states: vec![] };
+    let (mut last, mut columns) = (None, None);
+    if phase == Phase::Prefill {
+        last = Some(b.input("last", vec![1], ElementType::I32)?);
+        if l.layers.contains(&LayerKind::Conv) {
+            columns = Some(b.input("state_columns", vec![l.conv_kernel - 1], ElementType::I32)?);
+        }
+    }
+    let names = names(l.family);
+    let mut layers = Layers { b, l, names, weights, tokens, cos, sin, mask, columns, states: vec![] };
     for (index, kind) in l.layers.iter().enumerate() {
         let path = format!("layers.{index}");
-        let h = layers.norm(&format!("{path}.operator_norm"), x, l.hidden)?;
+        let h = layers.norm(&format!("{path}.{}", names.mixer_norm), x, l.hidden)?;
         let h = match kind {
             LayerKind::Conv => layers.conv(&path, h)?,
             LayerKind::Attention => layers.attention(&path, h)?,
@@ -93,10 +138,10 @@ pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: P
         let h = layers.feed_forward(&format!("{path}.feed_forward"), h)?;
         x = layers.b.node(format!("{path}.out"), Op::Add, &[x, h])?;
     }
-    if let Some((last, _)) = picks {
+    if let Some(last) = last {
         x = layers.b.node("last_token", Op::Gather { axis: 1 }, &[x, last])?;
     }
-    let h = layers.norm("embedding_norm", x, l.hidden)?;
+    let h = layers.norm(names.final_norm, x, l.hidden)?;
     let head = layers.b.constant("lm_head.weight", head.permuted(&[1, 0]))?;
     let logits = layers.b.node("logits", Op::MatMul, &[h, head])?;
     let mut outputs = vec![logits];
@@ -107,6 +152,7 @@ pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: P
 struct Layers<'a> {
     b: Builder,
     l: &'a Language,
+    names: &'static Names,
     weights: &'a Weights<'a>,
     tokens: usize,
     cos: ValueId,
@@ -125,10 +171,32 @@ impl Layers<'_> {
     }
 
     fn linear(&mut self, name: &str, x: ValueId, output: usize) -> Result<ValueId> {
-        let input = self.b.shape(x)[2];
         let tensor = format!("{name}.weight");
-        let weight = self.b.constant(tensor.clone(), self.weights.linear(&tensor, input, output)?)?;
+        let weight = self.weights.linear(&tensor, self.b.shape(x)[2], output)?;
+        self.product(name, x, weight)
+    }
+
+    fn product(&mut self, name: &str, x: ValueId, weight: Constant) -> Result<ValueId> {
+        let weight = self.b.constant(format!("{name}.weight"), weight)?;
         self.b.node(name, Op::MatMul, &[x, weight])
+    }
+
+    /// Weights of the queries, keys or values as `[in, out]`.
+    fn head_weights(&self, path: &str, part: &str, count: usize) -> Result<Constant> {
+        let (hidden, size) = (self.l.hidden, self.l.head_dim);
+        if !self.names.joined {
+            return self.weights.linear(&format!("{path}.{part}_proj.weight"), hidden, count * size);
+        }
+        let (groups, queries) = (self.l.kv_heads, self.l.heads / self.l.kv_heads);
+        let rows = groups * (queries + 2) * size;
+        let joined = self.weights.get(&format!("{path}.wqkv.weight"), &[rows, hidden])?;
+        let by_group = joined.reshaped(vec![groups, queries + 2, size, hidden]);
+        let (start, end) = match part {
+            "q" => (0, queries),
+            "k" => (queries, queries + 1),
+            _ => (queries + 1, queries + 2),
+        };
+        Ok(by_group.sliced(1, start, end).permuted(&[3, 0, 1, 2]).reshaped(vec![hidden, count * size]))
     }
 
     fn reshape(&mut self, name: String, x: ValueId, shape: Vec<usize>) -> Result<ValueId> {
@@ -169,15 +237,16 @@ impl Layers<'_> {
 
     fn attention(&mut self, layer: &str, h: ValueId) -> Result<ValueId> {
         let (l, tokens) = (self.l, self.tokens);
-        let path = format!("{layer}.self_attn");
-        let mut heads = |part: &str, count: usize, normalize: bool| -> Result<ValueId> {
-            let proj = self.linear(&format!("{path}.{part}_proj"), h, count * l.head_dim)?;
+        let path = format!("{layer}.{}", self.names.attention);
+        let mut heads = |part: &str, count: usize, rotate: bool| -> Result<ValueId> {
+            let weight = self.head_weights(&path, part, count)?;
+            let proj = self.product(&format!("{path}.{part}_proj"), h, weight)?;
             let mut x = self.reshape(format!("{path}.{part}.heads"), proj, vec![1, tokens, count, l.head_dim])?;
-            if normalize {
+            if rotate && self.names.normalizes_heads {
                 x = self.norm(&format!("{path}.{part}_layernorm"), x, l.head_dim)?;
             }
             let x = self.transpose(format!("{path}.{part}"), x, [0, 2, 1, 3])?;
-            if normalize {
+            if rotate {
                 self.b.node(format!("{path}.{part}.rope"), Op::Rope, &[x, self.cos, self.sin])
             } else {
                 Ok(x)
@@ -201,7 +270,7 @@ impl Layers<'_> {
         let y = self.b.node(format!("{path}.attention"), Op::Attention { scale }, &[q, k, v, self.mask])?;
         let y = self.transpose(format!("{path}.merge"), y, [0, 2, 1, 3])?;
         let y = self.reshape(format!("{path}.merged"), y, vec![1, tokens, l.heads * l.head_dim])?;
-        self.linear(&format!("{path}.out_proj"), y, l.hidden)
+        self.linear(&format!("{path}.{}", self.names.attention_output), y, l.hidden)
     }
 
     /// `w2(silu(w1 x) * w3 x)`.

@@ -1,0 +1,49 @@
+//! `autoneural parity`: the float models against another implementation.
+
+use std::path::PathBuf;
+
+use autoneural::back::bundle::Bundle;
+use autoneural::front::Checkpoint;
+use autoneural::stages::parity;
+use autoneural::text::columns;
+use autoneural::{Error, Result};
+use clap::Args;
+
+use super::Session;
+
+/// Arguments of `parity`.
+#[derive(Args)]
+pub struct ParityArgs {
+    /// The bundle; its first stage is enough.
+    bundle: PathBuf,
+    /// Inputs and outputs of timm and transformers for the same checkpoint: tools/reference.py writes them.
+    #[arg(long, value_name = "FILE.safetensors")]
+    reference: PathBuf,
+    /// Demand that every output reaches this many dB.
+    #[arg(long, value_name = "DB", default_value_t = 90.0, value_parser = super::decibels)]
+    min_sqnr: f64,
+}
+
+impl ParityArgs {
+    /// Runs the command.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        let bundle = Bundle::look(&self.bundle)?;
+        bundle.check(&|file| file.starts_with("model/"), session.progress())?;
+        let recorded = Checkpoint::open(&self.reference)?;
+        let found = parity(&bundle, &recorded, session.progress())?;
+        let rows: Vec<[String; 2]> =
+            found.iter().map(|one| [one.name.clone(), format!("{:.1} dB", one.sqnr_db)]).collect();
+        session.print(&found, &columns(&rows))?;
+        let low: Vec<String> = found
+            .iter()
+            .filter(|one| one.sqnr_db < self.min_sqnr)
+            .map(|one| format!("{} reaches {:.1} dB", one.name, one.sqnr_db))
+            .collect();
+        if low.is_empty() {
+            return Ok(());
+        }
+        let message = format!("{}; {} dB are demanded", low.join(", "), self.min_sqnr);
+        Err(Error::verification(self.bundle.display(), message)
+            .help("the reference was computed from other weights or another definition, or a builder is wrong"))
+    }
+}
