@@ -143,9 +143,8 @@ fn encode_constants(
                 }
                 made = taken.unwrap_or(made);
                 let result = table.activations.get(&graph.value(node.outputs[0]).name);
-                if let (1, Some(bits), Some(data), Some(result)) = (input, operator.multiplier_bits, place.data, result)
-                {
-                    settle(&mut made, data, result, bits);
+                if let (1, Some(data), Some(result)) = (input, place.data, result) {
+                    settle(&mut made, data, result, operator);
                 }
             }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {
