@@ -82,6 +82,24 @@ impl Encoding {
         Encoding { integer, scale: vec![scale], zero_point: vec![zero_point.clamp(least, most)], axis: None }
     }
 
+    /// As [`Encoding::of_range`], with a zero point that is a multiple of `step`: the range is widened by up to half a step
+    /// of integers.
+    pub fn of_range_with_step(integer: IntegerType, low: f32, high: f32, step: i64) -> Self {
+        let mut made = Self::of_range(integer, low, high);
+        let (least, most) = integer.limits();
+        let (below, above) = (f64::from(-low.min(0.0)), f64::from(high.max(0.0)));
+        // What is never below zero, or never above it, has its zero point at the end.
+        if below > 0.0 && above > 0.0 && step > 1 && step < most - least {
+            let (first, last) = (least.div_euclid(step) * step + step, (most - 1).div_euclid(step) * step);
+            let nearest = (made.zero_point[0] as f64 / step as f64).round() as i64 * step;
+            let zero_point = nearest.clamp(first, last);
+            let scale = (below / (zero_point - least) as f64).max(above / (most - zero_point) as f64);
+            made.scale[0] = scale.max(f64::from(SMALLEST_SCALE)) as f32;
+            made.zero_point[0] = zero_point;
+        }
+        made
+    }
+
     /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`.
     pub fn symmetric(integer: IntegerType, magnitudes: &[f32], axis: Option<usize>) -> Self {
         let most = integer.limits().1 as f32;

@@ -53,6 +53,9 @@ pub struct Operator {
     pub per_channel: bool,
     /// Significant bits, behind the leading one, that the multiplier from sums to outputs may have to be exact.
     pub multiplier_bits: Option<u32>,
+    /// Sums are kept in steps of so many integers, and constant parts of a sum are cut off to such a step, each for
+    /// itself; a power of two.
+    pub sum_step: Option<u32>,
     /// Whether the operator works on the last axis only.
     #[serde(default)]
     pub last_axis_only: bool,
@@ -93,7 +96,13 @@ impl Target {
             let message = format!("schema {} is not known to this version, which reads schema 1", made.schema);
             return Err(Error::input(path.display(), message));
         }
-        for Operator { name, output_range, multiplier_bits, .. } in &made.operators {
+        for Operator { name, output_range, multiplier_bits, sum_step, .. } in &made.operators {
+            if let Some(step) = sum_step
+                && !(step.is_power_of_two() && *step <= 1 << 15)
+            {
+                let message = format!("sum_step = {step}; a power of two up to 32768 is wanted");
+                return Err(Error::input(format!("{}: {name}", path.display()), message));
+            }
             if let Some(bits) = multiplier_bits
                 && !(4..=23).contains(bits)
             {

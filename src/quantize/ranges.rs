@@ -25,6 +25,8 @@ struct Class {
     masked: Option<[f32; 2]>,
     /// Range that was seen.
     seen: Option<[f32; 2]>,
+    /// Step of zero points that its readers lose nothing with.
+    step: i64,
     /// Set by the recipe for one of its values; what the component says otherwise.
     integer: Option<IntegerType>,
     component: Option<Component>,
@@ -83,6 +85,13 @@ pub fn encodings(
             {
                 widen(&mut class.fixed, range);
             }
+            let weighted = node.inputs.get(1).is_some_and(|&id| graph.value(id).constant().is_some());
+            if let Some(step) = target.operator(node.op.name()).and_then(|operator| operator.sum_step)
+                && let Some(class) = class_of(node.inputs[0]).and_then(|class| classes.get_mut(&class))
+                && weighted
+            {
+                class.step = class.step.max(i64::from(step));
+            }
             let mask = |id: &ValueId| {
                 partition.input(&graph.value(*id).name).is_some_and(|at| partition.inputs[at].role == Role::Mask)
             };
@@ -121,7 +130,9 @@ pub fn encodings(
             return Err(Error::input(place, "was not seen during calibration")
                 .help("calibrate again; the statistics belong to another graph"));
         };
-        made.insert(number, Encoding::of_range(integer, low, high));
+        // Sums of 16-bit integers alone are longer than what the hardware keeps.
+        let step = if integer == IntegerType::Uint16 { class.step } else { 1 };
+        made.insert(number, Encoding::of_range_with_step(integer, low, high, step));
     }
     Ok(made)
 }

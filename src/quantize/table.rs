@@ -144,10 +144,8 @@ fn encode_constants(
                     counts.count(taken.is_some());
                 }
                 made = taken.unwrap_or(made);
-                if let (1, Some(bits), Some(data), Some(result)) =
-                    (input, operator.multiplier_bits, place.data, place.result)
-                {
-                    settle(&mut made, data, result, bits);
+                if let (1, Some(data), Some(result)) = (input, place.data, place.result) {
+                    settle(&mut made, data, result, operator);
                 }
             }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {

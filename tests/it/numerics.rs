@@ -37,6 +37,21 @@ proptest! {
     }
 
     #[test]
+    fn a_zero_point_on_a_step_leaves_the_range_covered_and_hardly_wider(
+        low in -1e4f32..-1e-3, high in 1e-3f32..1e4, bits in 1u32..9,
+    ) {
+        let step = 1i64 << bits;
+        let encoding = Encoding::of_range_with_step(IntegerType::Uint16, low, high, step);
+        let [least, most] = encoding.range();
+        prop_assert_eq!(encoding.zero_point[0] % step, 0);
+        let free = Encoding::of_range(IntegerType::Uint16, low, high);
+        // Half a step at the end that is nearer to zero is much of what that end has.
+        let lopsided = free.zero_point[0].min(65535 - free.zero_point[0]) < 4 * step;
+        prop_assert!(least <= low * 0.9999 && most >= high * 0.9999, "{least}..{most} for {low}..{high}");
+        prop_assert!(lopsided || encoding.scale[0] <= free.scale[0] * 1.15, "{} {}", encoding.scale[0], free.scale[0]);
+    }
+
+    #[test]
     fn what_lies_outside_saturates(integer in unsigned(), high in 1e-3f32..1e3, factor in 1.5f32..1e6) {
         let encoding = Encoding::of_range(integer, -high, high);
         let (least, most) = integer.limits();

@@ -42,8 +42,8 @@ STAGES = {
     "projector": dict(steps=250, batch=24, rate=2e-3, after=["seeing", "reading"], first=1_000_000, chances=[0, 0, 0, 1, 0], turns=2, album=True),
     "connecting": dict(steps=4400, batch=12, rate=3e-3, after=["projector"], first=6_000_000, chances=[0.2, 0.1, 0.1, 0.3, 0.3], turns=5, album=True),
     "everything": dict(steps=3000, batch=12, rate=1.5e-3, after=["connecting"], first=2_000_000, chances=[0.4, 0.15, 0.1, 0.2, 0.15], turns=4),
-    "instructions": dict(steps=3600, batch=12, rate=1.5e-3, after=["everything"], first=3_000_000, chances=[0.4, 0.25, 0.15, 0.1, 0.1], turns=4, uses=USE_CHANCES),
-    "domain": dict(steps=800, batch=12, rate=1e-3, after=["instructions"], first=4_000_000, chances=[0.3, 0.35, 0.15, 0, 0.2], turns=4, uses=USE_CHANCES, quantized=True),
+    "instructions": dict(steps=7000, batch=12, rate=1.5e-3, after=["everything"], first=3_000_000, chances=[0.4, 0.25, 0.15, 0.1, 0.1], turns=4, uses=USE_CHANCES),
+    "domain": dict(steps=900, batch=12, rate=1e-3, after=["instructions"], first=4_000_000, chances=[0.3, 0.35, 0.15, 0, 0.2], turns=4, uses=USE_CHANCES, quantized=True),
 }
 SAVE_EVERY = 100
 ALBUM = 24_000

@@ -130,6 +130,7 @@ fn unknown_and_malformed_targets_are_refused() {
             "output_range = [nan, 1.0]",
             "Sigmoid: output_range from NaN",
         ),
+        ("impossible step of sums", "sum_step = 256", "sum_step = 100", "Conv: sum_step = 100"),
         (
             "lacks an operator",
             "name = \"Conv\"",
