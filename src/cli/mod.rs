@@ -7,6 +7,7 @@ mod eval;
 mod inspect;
 mod run;
 mod stage;
+mod synth;
 mod talk;
 
 use std::path::PathBuf;
@@ -75,6 +76,9 @@ enum Command {
     Run(run::Run),
     /// Ask a compiled bundle questions with known answers: accuracy, perplexity, agreement with float, SQNR.
     Eval(eval::Eval),
+    /// Write a checkpoint of made-up weights with the statistics of trained ones, to measure a model whose weights are not
+    /// at hand.
+    Synth(synth::Synth),
     /// Say what is installed, which versions, and what is missing for what.
     Doctor,
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
@@ -118,6 +122,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Verify(args) => args.run(&session),
         Command::Run(args) => args.run(&session),
         Command::Eval(args) => args.run(&session),
+        Command::Synth(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
         Command::Inspect(args) => args.run(&session),
     };

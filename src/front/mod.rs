@@ -14,7 +14,7 @@ pub use definition::{
     Activation, Definition, Language, LayerKind, Msfa, Preprocess, Projector, Resize, Tokens, Vision, WeightNames,
 };
 pub use lfm2::MASKED;
-pub use weights::Weights;
+pub use weights::{Tensors, Weights};
 
 use crate::error::Result;
 use crate::ir::Graph;
@@ -39,7 +39,23 @@ pub struct Model {
 /// # Errors
 /// A tensor that is missing, superfluous, misshapen, of a wrong type, or not finite, named with its file.
 pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<Model> {
-    let weights = |component, prefixes: &[String], first: &str| Weights::new(checkpoint, component, prefixes, first);
+    let (model, used) = assemble(definition, checkpoint)?;
+    checkpoint.refuse_extra(&used, &definition.weights.ignore)?;
+    progress.start("read weights", used.len() as u64);
+    for name in &used {
+        checkpoint.refuse_non_finite(name)?;
+        progress.tick(name);
+    }
+    progress.finish();
+    Ok(model)
+}
+
+/// Builds all graphs of the model from tensors that are nowhere looked into; also gives the full names of those used.
+///
+/// # Errors
+/// A tensor that cannot be had, a dimension that is impossible.
+pub fn assemble(definition: &Definition, tensors: &dyn Tensors) -> Result<(Model, Vec<String>)> {
+    let weights = |component, prefixes: &[String], first: &str| Weights::new(tensors, component, prefixes, first);
     let vision = weights("vision", &definition.weights.vision, mobilenetv5::FIRST_TENSOR)?;
     let projector = weights("projector", &definition.weights.projector, projector::FIRST_TENSOR)?;
     let language = weights("language", &definition.weights.language, lfm2::FIRST_TENSOR)?;
@@ -51,13 +67,5 @@ pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Pr
         decode: lfm2::build(&definition.language, &language, &head, lfm2::Phase::Decode)?,
         embeddings: lfm2::embeddings(&definition.language, &language)?,
     };
-    let used = [vision.used(), projector.used(), language.used()].concat();
-    checkpoint.refuse_extra(&used, &definition.weights.ignore)?;
-    progress.start("read weights", used.len() as u64);
-    for name in &used {
-        checkpoint.refuse_non_finite(name)?;
-        progress.tick(name);
-    }
-    progress.finish();
-    Ok(model)
+    Ok((model, [vision.used(), projector.used(), language.used()].concat()))
 }
