@@ -40,12 +40,12 @@ impl Synth {
         };
         let made = synthesize(&plan, session.progress())?;
         let text = format!(
-            "synth: {} (synthetic weights, seed {}: {} tensors, {:.1} million parameters, {:.2} GB in {} {})",
+            "synth: {} (synthetic weights, seed {}: {} tensors, {:.1} million parameters, {:.1} MB in {} {})",
             made.checkpoint.display(),
             made.seed,
             made.tensors,
             made.parameters as f64 / 1e6,
-            made.bytes as f64 / 1e9,
+            made.bytes as f64 / 1e6,
             made.shards,
             if made.shards == 1 { "file" } else { "files" },
         );

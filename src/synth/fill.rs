@@ -12,8 +12,8 @@ use super::recipe::{Kind, Recipe};
 
 /// Elements that share one stream of random numbers; whole rows, at least one.
 const BLOCK: usize = 1 << 16;
-/// Blocks that are filled before they are handed over.
-const BLOCKS_AT_ONCE: usize = 256;
+/// Elements that are made before they are handed over; a block at least.
+const AT_ONCE: usize = 1 << 24;
 
 /// Makes the numbers of a tensor and hands them over in pieces, in order.
 ///
@@ -35,10 +35,11 @@ pub fn fill<E>(
     }
     let rows = Rows::new(&mut random, elements, shape, recipe);
     let block = (BLOCK / rows.length()).max(1);
+    let at_once = block * (AT_ONCE / (block * rows.length())).max(1);
     let count = rows.scales.len();
     let mut bytes = Vec::new();
-    for first in (0..count).step_by(block * BLOCKS_AT_ONCE) {
-        let here = (count - first).min(block * BLOCKS_AT_ONCE);
+    for first in (0..count).step_by(at_once) {
+        let here = (count - first).min(at_once);
         bytes.resize(here * rows.length() * 2, 0);
         let blocks = Mutex::new(bytes.chunks_mut(block * rows.length() * 2).enumerate());
         let work = || {

@@ -18,7 +18,7 @@ pub const ROW_SPREAD: f64 = 0.15;
 /// A bias in proportion to what it is added to.
 pub const BIAS: f64 = 0.2;
 /// What a branch without layer scale adds to a residual stream, in proportion to the stream.
-pub const BRANCH: f64 = 0.3;
+pub const BRANCH: f64 = 0.15;
 /// Standard deviation of the logits.
 pub const LOGITS: f64 = 3.0;
 
