@@ -23,8 +23,11 @@ fn synth(graph: &str, out: &Path, more: &[&str]) -> Value {
     serde_json::from_str(&made).expect("JSON")
 }
 
+/// Texts of a definition and what stands in their place.
+type Edits<'a> = &'a [(&'a str, &'a str)];
+
 /// A copy of the demonstration model's definition in which some text is another.
-fn definition(folder: &Path, edits: &[(&str, &str)]) -> String {
+fn definition(folder: &Path, edits: Edits) -> String {
     let mut definition = std::fs::read_to_string(root(GRAPH)).expect("the definition");
     for (from, to) in edits {
         assert!(definition.contains(from), "the definition lacks `{from}`");
@@ -189,7 +192,7 @@ fn a_synthetic_model_compiles_and_its_numbers_stay_bounded() {
     let growth = stream[5].1 / stream[0].1;
     assert!((0.5..5.0).contains(&growth), "{stream:?}");
     let report = json(&bundle.join("report.json"));
-    for (partition, least) in report["partitions"].as_array().expect("partitions").iter().zip([20.0, 30.0, 5.0, 5.0]) {
+    for (partition, least) in report["partitions"].as_array().expect("partitions").iter().zip([15.0, 30.0, 5.0, 5.0]) {
         let sqnr = &partition["outputs"][0]["sqnr_db"];
         assert!(sqnr["npu"].as_f64().expect("a figure") > least, "{}: {sqnr}", partition["name"]);
     }
@@ -238,7 +241,7 @@ fn only_a_synthetic_checkpoint_is_replaced_and_only_by_force() {
 fn what_cannot_be_made_is_told_and_leaves_nothing() {
     // 1000 layers of 4 billion weights each.
     let layers = format!("layers = [{}", "\"conv\", ".repeat(1000));
-    let cases: [(&str, &[(&str, &str)], &[&str], i32, &str); 8] = [
+    let cases: [(&str, Edits, &[&str], i32, &str); 8] = [
         ("no definition", &[], &["nowhere.toml"], OS, "nowhere.toml"),
         ("no size", &[], &["--shard-size", "big"], USAGE, "a size such as 2GB"),
         ("size 0", &[], &["--shard-size", "0GB"], USAGE, "a size such as 2GB"),
