@@ -8,6 +8,7 @@ mod inspect;
 mod parity;
 mod run;
 mod stage;
+mod synth;
 mod talk;
 
 use std::path::PathBuf;
@@ -78,6 +79,9 @@ enum Command {
     Eval(eval::Eval),
     /// Compare the float models with what timm and transformers compute from the same checkpoint.
     Parity(parity::ParityArgs),
+    /// Write a checkpoint of made-up weights with the statistics of trained ones, to measure a model whose weights are not
+    /// at hand.
+    Synth(synth::Synth),
     /// Say what is installed, which versions, and what is missing for what.
     Doctor,
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
@@ -122,6 +126,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Run(args) => args.run(&session),
         Command::Eval(args) => args.run(&session),
         Command::Parity(args) => args.run(&session),
+        Command::Synth(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
         Command::Inspect(args) => args.run(&session),
     };

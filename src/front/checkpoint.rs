@@ -8,7 +8,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 use safetensors::Dtype;
 
-use super::header;
+use super::{Tensors, header};
 use crate::error::{Error, IoContext, Result};
 use crate::ir::{Constant, Shape, StoredType, View};
 use crate::text;
@@ -190,6 +190,20 @@ impl Checkpoint {
         let more = if extra.len() > 1 { format!(" (and {} more)", extra.len() - 1) } else { String::new() };
         Err(Error::input(format!("{file}: `{first}`"), format!("is not part of the model{more}"))
             .help("if it may be left out, add a pattern for it to `ignore` under [weights] in the model definition"))
+    }
+}
+
+impl Tensors for Checkpoint {
+    fn path(&self) -> &Path {
+        self.path()
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Constant> {
+        self.tensor(name, shape)
     }
 }
 

@@ -246,11 +246,7 @@ impl Layers<'_> {
                 x = self.norm(&format!("{path}.{part}_layernorm"), x, l.head_dim)?;
             }
             let x = self.transpose(format!("{path}.{part}"), x, [0, 2, 1, 3])?;
-            if rotate {
-                self.b.node(format!("{path}.{part}.rope"), Op::Rope, &[x, self.cos, self.sin])
-            } else {
-                Ok(x)
-            }
+            if rotate { self.b.node(format!("{path}.{part}.rope"), Op::Rope, &[x, self.cos, self.sin]) } else { Ok(x) }
         };
         let q = heads("q", l.heads, true)?;
         let k = heads("k", l.kv_heads, true)?;

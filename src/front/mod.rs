@@ -17,7 +17,7 @@ pub use definition::{
     Resize, Tokens, Vision, WeightNames,
 };
 pub use language::MASKED;
-pub use weights::Weights;
+pub use weights::{Tensors, Weights};
 
 use crate::error::Result;
 use crate::ir::Graph;
@@ -42,14 +42,31 @@ pub struct Model {
 /// # Errors
 /// A tensor that is missing, superfluous, misshapen, of a wrong type, or not finite, named with its file.
 pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<Model> {
-    let weights = |component, prefixes: &[String], firsts: &[&str]| Weights::new(checkpoint, component, prefixes, firsts);
+    let (model, used) = assemble(definition, checkpoint)?;
+    checkpoint.refuse_extra(&used, &definition.weights.ignore)?;
+    progress.start("read weights", used.len() as u64);
+    for name in &used {
+        checkpoint.refuse_non_finite(name)?;
+        progress.tick(name);
+    }
+    progress.finish();
+    Ok(model)
+}
+
+/// Builds all graphs of the model from tensors that are nowhere looked into; also gives the full names of those used.
+///
+/// # Errors
+/// A tensor that cannot be had, a dimension that is impossible.
+pub fn assemble(definition: &Definition, tensors: &dyn Tensors) -> Result<(Model, Vec<String>)> {
+    let weights =
+        |component, prefixes: &[String], firsts: &[&'static str]| Weights::new(tensors, component, prefixes, firsts);
     let (names, of_language) = (&definition.weights, &definition.language);
     let vision_first = match definition.vision {
         Vision::MobileNetV5(_) => mobilenetv5::FIRST_TENSOR,
         Vision::InternVit(_) => internvit::FIRST_TENSOR,
     };
     let vision = weights("vision", &names.vision, &[vision_first])?;
-    let projector = weights("projector", &names.projector, &projector::FIRST_TENSORS)?;
+    let projector = weights("projector", &names.projector, &projector::first_tensors(&definition.vision))?;
     let language = weights("language", &names.language, &[language::first_tensor(of_language.family)])?;
     let head = language::head(of_language, &language, &names.head)?;
     let model = Model {
@@ -62,13 +79,5 @@ pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Pr
         decode: language::build(of_language, &language, &head, language::Phase::Decode)?,
         embeddings: language::embeddings(of_language, &language)?,
     };
-    let used = [vision.used(), projector.used(), language.used()].concat();
-    checkpoint.refuse_extra(&used, &definition.weights.ignore)?;
-    progress.start("read weights", used.len() as u64);
-    for name in &used {
-        checkpoint.refuse_non_finite(name)?;
-        progress.tick(name);
-    }
-    progress.finish();
-    Ok(model)
+    Ok((model, [vision.used(), projector.used(), language.used()].concat()))
 }

@@ -1,6 +1,6 @@
 //! The projector: linear, GELU, linear; with a normalization before it where the definition says so.
 
-use super::{Definition, Weights};
+use super::{Definition, Vision, Weights};
 use crate::error::Result;
 use crate::ir::{Builder, ElementType, Graph, Op};
 
@@ -11,18 +11,24 @@ struct Names {
     linear_2: &'static str,
 }
 
-/// LFM2-VL and LLaVA (`multi_modal_projector.…`), and InternVL, whose projector is a list (`mlp1.…`).
-const LAYOUTS: [Names; 2] = [
-    Names { norm: "layer_norm", linear_1: "linear_1", linear_2: "linear_2" },
-    Names { norm: "0", linear_1: "1", linear_2: "3" },
-];
+/// LFM2-VL and LLaVA: `multi_modal_projector.…`.
+const NAMED: Names = Names { norm: "layer_norm", linear_1: "linear_1", linear_2: "linear_2" };
+/// InternVL, whose projector is a list: `mlp1.…`.
+const NUMBERED: Names = Names { norm: "0", linear_1: "1", linear_2: "3" };
+const NAMED_FIRST: &str = "linear_1.weight";
+const NUMBERED_FIRST: &str = "1.weight";
 
-/// Tensors of which one shows the prefix.
-pub const FIRST_TENSORS: [&str; 2] = ["linear_1.weight", "1.weight"];
+/// Tensors of which one shows the prefix and how the others are named; the usual one beside this vision encoder first.
+pub fn first_tensors(vision: &Vision) -> [&'static str; 2] {
+    match vision {
+        Vision::MobileNetV5(_) => [NAMED_FIRST, NUMBERED_FIRST],
+        Vision::InternVit(_) => [NUMBERED_FIRST, NAMED_FIRST],
+    }
+}
 
 /// Builds the projector: `features [1,T,C]` to `embeds [1,T,hidden]`.
 pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
-    let names = &LAYOUTS[weights.layout()];
+    let names = if weights.first() == NAMED_FIRST { NAMED } else { NUMBERED };
     let (channels, middle) = (definition.vision.channels(), definition.projector.hidden);
     let mut b = Builder::new("projector");
     let mut x = b.input("features", vec![1, definition.vision.tokens(), channels], ElementType::F32)?;
@@ -34,9 +40,13 @@ pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
         }
         x = b.node("norm", Op::LayerNorm { epsilon }, &inputs)?;
     }
-    let sizes = [("linear_1", names.linear_1, channels, middle), ("linear_2", names.linear_2, middle, definition.language.hidden)];
+    let sizes = [
+        ("linear_1", names.linear_1, channels, middle),
+        ("linear_2", names.linear_2, middle, definition.language.hidden),
+    ];
     for (layer, stored, input, output) in sizes {
-        let weight = b.constant(format!("{layer}.weight"), weights.linear(&format!("{stored}.weight"), input, output)?)?;
+        let weight =
+            b.constant(format!("{layer}.weight"), weights.linear(&format!("{stored}.weight"), input, output)?)?;
         let bias = b.constant(format!("{layer}.bias"), weights.get(&format!("{stored}.bias"), &[output])?)?;
         let product = b.node(format!("{layer}.product"), Op::MatMul, &[x, weight])?;
         let last = layer == "linear_2";

@@ -2,49 +2,66 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::Checkpoint;
 use crate::error::{Error, Result};
 use crate::ir::Constant;
 
+/// Where builders take tensors from, by full name.
+pub trait Tensors {
+    /// What the tensors belong to, for messages.
+    fn path(&self) -> &Path;
+    /// Whether there is a tensor of this name.
+    fn contains(&self, name: &str) -> bool;
+    /// The tensor of this name and of exactly this shape.
+    ///
+    /// # Errors
+    /// There is no such tensor, or it cannot be used.
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Constant>;
+}
+
 /// Gives a builder its tensors and remembers which were asked for.
 pub struct Weights<'a> {
-    checkpoint: &'a Checkpoint,
+    tensors: &'a dyn Tensors,
     prefix: String,
-    layout: usize,
+    first: &'static str,
     used: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Weights<'a> {
     /// Finds the first prefix under which one of the tensors `firsts` stands. Which of them says how the component's
     /// tensors are named.
-    pub fn new(checkpoint: &'a Checkpoint, component: &str, prefixes: &[String], firsts: &[&str]) -> Result<Self> {
-        let stands = |prefix: &String, first: &&str| checkpoint.tensors().contains_key(&format!("{prefix}{first}"));
+    pub fn new(
+        tensors: &'a dyn Tensors,
+        component: &str,
+        prefixes: &[String],
+        firsts: &[&'static str],
+    ) -> Result<Self> {
         let found = prefixes.iter().find_map(|prefix| {
-            let layout = firsts.iter().position(|first| stands(prefix, first))?;
-            Some((prefix, layout))
+            let first = firsts.iter().find(|first| tensors.contains(&format!("{prefix}{first}")))?;
+            Some((prefix, *first))
         });
-        let Some((prefix, layout)) = found else {
+        let Some((prefix, first)) = found else {
             let names = |prefix| firsts.iter().map(move |first| format!("`{prefix}{first}`"));
             let tried: Vec<String> = prefixes.iter().flat_map(names).collect();
-            let place = checkpoint.path().display();
+            let place = tensors.path().display();
             let message = format!("the {component} weights are missing: there is no tensor {}", tried.join(" or "));
             return Err(Error::input(place, message).help(format!(
                 "`autoneural inspect` lists the tensors; other prefixes go to `{component}` under [weights] in the model definition"
             )));
         };
-        Ok(Weights { checkpoint, prefix: prefix.clone(), layout, used: RefCell::default() })
+        Ok(Weights { tensors, prefix: prefix.clone(), first, used: RefCell::default() })
     }
 
-    /// Position of the tensor that was found among those that were looked for.
-    pub fn layout(&self) -> usize {
-        self.layout
+    /// The tensor that was found among those that were looked for.
+    pub fn first(&self) -> &'static str {
+        self.first
     }
 
     /// The tensor `name` of this component, of exactly this shape.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Constant> {
         let full = format!("{}{name}", self.prefix);
-        let constant = self.checkpoint.tensor(&full, shape)?;
+        let constant = self.tensors.tensor(&full, shape)?;
         self.used.borrow_mut().insert(full);
         Ok(constant)
     }
@@ -56,10 +73,10 @@ impl<'a> Weights<'a> {
 
     /// The first of these tensors, by full name, that the checkpoint holds.
     pub fn get_first<'n>(&self, names: &'n [String], shape: &[usize]) -> Result<Option<(&'n str, Constant)>> {
-        let Some(name) = names.iter().find(|name| self.checkpoint.tensors().contains_key(*name)) else {
+        let Some(name) = names.iter().find(|name| self.tensors.contains(name)) else {
             return Ok(None);
         };
-        let constant = self.checkpoint.tensor(name, shape)?;
+        let constant = self.tensors.tensor(name, shape)?;
         self.used.borrow_mut().insert(name.clone());
         Ok(Some((name, constant)))
     }
@@ -67,7 +84,7 @@ impl<'a> Weights<'a> {
     /// The error that none of these tensors, by full name, is there.
     pub fn missing(&self, names: &[String]) -> Error {
         let message = format!("there is no tensor `{}`", names.join("` or `"));
-        Error::input(self.checkpoint.path().display(), message).help("`autoneural inspect` lists the tensors")
+        Error::input(self.tensors.path().display(), message).help("`autoneural inspect` lists the tensors")
     }
 
     /// Full names of the tensors asked for so far.

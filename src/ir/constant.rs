@@ -117,6 +117,14 @@ impl Constant {
         &self.shapes[self.shapes.len() - 1]
     }
 
+    /// Byte at which the stored data begins in its map; `None` for values that no file holds.
+    pub fn start(&self) -> Option<usize> {
+        match &self.source {
+            Source::View(view) => Some(view.start),
+            Source::Values(_) => None,
+        }
+    }
+
     /// The same constant with permuted axes: output axis `i` is input axis `perm[i]`.
     pub fn permuted(&self, perm: &[usize]) -> Self {
         let shape = perm.iter().map(|&axis| self.shape()[axis]).collect();

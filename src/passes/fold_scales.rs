@@ -94,7 +94,9 @@ fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<(Vec<usize>, u
 /// linear layer.
 fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plans: &mut HashMap<usize, Plan>) {
     let [x, c] = node.inputs[..] else { return };
-    let (Some(factors), Some((makers, channels))) = (graph.value(c).constant(), linear(graph, links, x)) else { return };
+    let (Some(factors), Some((makers, channels))) = (graph.value(c).constant(), linear(graph, links, x)) else {
+        return;
+    };
     let wanted = match graph.nodes()[makers[makers.len() - 1]].op {
         Op::Conv { .. } | Op::RmsNorm { axis: 1, .. } if graph.value(x).shape.len() == 4 => vec![1, channels, 1, 1],
         Op::MatMul => vec![channels],
@@ -107,13 +109,7 @@ fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plan
 }
 
 /// The factors go into every one of the nodes; the last of them gets the name of what it now makes.
-fn scale_all(
-    graph: &Graph,
-    makers: &[usize],
-    factors: &Arc<[f32]>,
-    last_name: &str,
-    plans: &mut HashMap<usize, Plan>,
-) {
+fn scale_all(graph: &Graph, makers: &[usize], factors: &Arc<[f32]>, last_name: &str, plans: &mut HashMap<usize, Plan>) {
     for (index, &maker) in makers.iter().enumerate() {
         let name = if index == 0 { last_name } else { &graph.nodes()[maker].name };
         plans.insert(maker, Plan::Scale { factors: Arc::clone(factors), name: name.to_string() });

@@ -79,10 +79,9 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             Ok(Encoding::of_range(integer, low, high))
         }
         // What is only moved keeps its encoding.
-        (op, _) if op.moves_data_only() => place
-            .result
-            .cloned()
-            .ok_or_else(|| Error::internal(&node.name, "joins a constant to what has no encoding")),
+        (op, _) if op.moves_data_only() => {
+            place.result.cloned().ok_or_else(|| Error::internal(&node.name, "joins a constant to what has no encoding"))
+        }
         (op, input) => Err(Error::internal(&node.name, format!("input {input} of {} is constant", op.name()))),
     }
 }

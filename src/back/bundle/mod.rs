@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
+use crate::folder::{self, remove};
 use crate::front::Definition;
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
@@ -97,14 +98,7 @@ impl Bundle {
                     .help("--force replaces bundles only; choose another folder with --out"));
             }
         }
-        let Some(name) = out.file_name() else {
-            return Err(Error::input(out.display(), "is no name for a bundle"));
-        };
-        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent).at(parent)?;
-        sweep(parent, &format!(".{}.partial-", name.to_string_lossy()));
-        let root = new_folder(parent, &format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()))?;
-        Ok(Bundle { root, manifest: Manifest::default(), destination: Some(out.to_path_buf()) })
+        Ok(Bundle { root: folder::begin(out)?, manifest: Manifest::default(), destination: Some(out.to_path_buf()) })
     }
 
     /// Opens a whole bundle to work on it: every file is the one that was written, by its SHA-256.
@@ -205,22 +199,8 @@ impl Bundle {
         self.manifest.list_files(&self.root, progress)?;
         self.manifest.write(&self.root.join(MANIFEST))?;
         let Some(destination) = self.destination.clone() else { return Ok(self.root.clone()) };
-        if destination.symlink_metadata().is_ok() {
-            let old = self.root.with_extension("replaced");
-            // What another run left when it was killed; the bundle at the destination is newer.
-            remove(&old)?;
-            std::fs::rename(&destination, &old).at(&destination)?;
-            let moved = std::fs::rename(&self.root, &destination).at(&destination);
-            if moved.is_err() {
-                std::fs::rename(&old, &destination).at(&destination)?;
-            }
-            moved?;
-            self.destination = None;
-            remove(&old)?;
-        } else {
-            std::fs::rename(&self.root, &destination).at(&destination)?;
-            self.destination = None;
-        }
+        folder::finish(&self.root, &destination)?;
+        self.destination = None;
         Ok(destination)
     }
 
@@ -322,40 +302,6 @@ impl Drop for Bundle {
 /// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
 pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     partition_json::write(partition, places, folder)
-}
-
-/// Removes what runs that were killed left of this bundle; a folder whose process still lives is let be.
-fn sweep(parent: &Path, start: &str) {
-    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(start).map(|rest| rest.split(['-', '.']).next().unwrap_or(rest));
-        if process.is_some_and(|id| id.parse::<u32>().is_ok() && !Path::new("/proc").join(id).exists()) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
-}
-
-/// Creates a folder of this name, or, where a run that was killed left one, of this name and a number.
-fn new_folder(parent: &Path, name: &str) -> Result<PathBuf> {
-    let mut path = parent.join(name);
-    for number in 1u32.. {
-        match std::fs::create_dir(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                path = parent.join(format!("{name}-{number}"));
-            }
-            result => return result.at(&path).map(|()| path),
-        }
-    }
-    Err(Error::internal(path.display(), "no free name is left"))
-}
-
-fn remove(path: &Path) -> Result<()> {
-    let result = match path.symlink_metadata() {
-        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path),
-        Ok(_) => std::fs::remove_file(path),
-        Err(_) => Ok(()),
-    };
-    result.at(path)
 }
 
 /// Seconds to the millisecond.

@@ -1,0 +1,71 @@
+//! Folders that appear under their name only when they are whole: what is unfinished stands beside it under a hidden name.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, IoContext, Result};
+
+/// A new hidden folder beside `out` to write to; [`finish`] gives it the name. What killed runs left of it is removed.
+///
+/// # Errors
+/// `out` is no name, or the operating system refuses the folder.
+pub fn begin(out: &Path) -> Result<PathBuf> {
+    let Some(name) = out.file_name() else {
+        return Err(Error::input(out.display(), "is no name for a folder"));
+    };
+    let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).at(parent)?;
+    sweep(parent, &format!(".{}.partial-", name.to_string_lossy()));
+    new_folder(parent, &format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()))
+}
+
+/// Gives a finished folder its name, in place of what stands there.
+pub fn finish(made: &Path, destination: &Path) -> Result<()> {
+    if destination.symlink_metadata().is_err() {
+        return std::fs::rename(made, destination).at(destination);
+    }
+    let old = made.with_extension("replaced");
+    // What another run left when it was killed; what is at the destination is newer.
+    remove(&old)?;
+    std::fs::rename(destination, &old).at(destination)?;
+    let moved = std::fs::rename(made, destination).at(destination);
+    if moved.is_err() {
+        std::fs::rename(&old, destination).at(destination)?;
+    }
+    moved?;
+    remove(&old)
+}
+
+/// Removes what runs that were killed left of this folder; a folder whose process still lives is let be.
+fn sweep(parent: &Path, start: &str) {
+    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(start).map(|rest| rest.split(['-', '.']).next().unwrap_or(rest));
+        if process.is_some_and(|id| id.parse::<u32>().is_ok() && !Path::new("/proc").join(id).exists()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Creates a folder of this name, or, where a run that was killed left one, of this name and a number.
+fn new_folder(parent: &Path, name: &str) -> Result<PathBuf> {
+    let mut path = parent.join(name);
+    for number in 1u32.. {
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                path = parent.join(format!("{name}-{number}"));
+            }
+            result => return result.at(&path).map(|()| path),
+        }
+    }
+    Err(Error::internal(path.display(), "no free name is left"))
+}
+
+/// Removes a file or a folder with all that is in it, if there is one.
+pub fn remove(path: &Path) -> Result<()> {
+    let result = match path.symlink_metadata() {
+        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path),
+        Ok(_) => std::fs::remove_file(path),
+        Err(_) => Ok(()),
+    };
+    result.at(path)
+}
