@@ -191,7 +191,7 @@ fn edited_encodings_are_checked() {
         (
             "infinite scale",
             |t| activation(t, "linear_1")["scale"] = json!([1e300]),
-            &["`linear_1`", "scale inf is impossible"],
+            &["projector.json:", "number out of range"],
         ),
         (
             "no number",
