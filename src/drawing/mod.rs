@@ -5,6 +5,7 @@
 mod blocks;
 mod inside;
 mod overview;
+mod rows;
 mod svg;
 
 pub use inside::inside;
@@ -123,9 +124,8 @@ impl Subject {
             Some(npu) => ("wrong", format!("NPU {npu} nodes, CPU {}", nodes - npu)),
         };
         let weights = crate::text::bytes(sizes.weight_bytes());
-        let binary = sizes.binary_bytes.map_or("none".into(), crate::text::bytes);
-        let mut lines =
-            vec![place, ("", format!("{} weights {weights}", part.scheme)), ("", format!("context binary {binary}"))];
+        let mut lines = vec![place, ("", format!("{} weights {weights}", part.scheme))];
+        lines.extend(sizes.binary_bytes.map(|size| ("", format!("context binary {}", crate::text::bytes(size)))));
         if let Some(Columns { simulated, npu }) = part.sqnr {
             lines.extend(npu.map(|db| ("", format!("SQNR NPU {db:.1} dB"))));
             lines.extend(simulated.map(|db| ("quiet", format!("SQNR simulated {db:.1} dB"))));

@@ -1,9 +1,11 @@
 //! The report: one JSON file; every other form is a view of it.
 
 mod sizes;
+mod state;
 mod table;
 
-pub use sizes::{Sizes, StateKind, integer_of, tensor_bytes};
+pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes, integer_of, tensor_bytes};
+pub use state::{StateKind, StateSizes};
 pub use table::table;
 
 use std::path::Path;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::state::{State, StateKind, StateSizes, by_kind};
 use crate::back::bundle::Bundle;
 use crate::back::qnn::Runtime;
 use crate::encoding::IntegerType;
@@ -59,42 +60,6 @@ pub struct WeightSizes {
     /// Number of elements.
     pub elements: u64,
     /// Bytes, two elements of 4 bits to one.
-    pub bytes: u64,
-}
-
-/// Kinds of state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StateKind {
-    /// Keys and values of attention.
-    KvCache,
-    /// Last columns of short convolutions.
-    ConvState,
-}
-
-impl StateKind {
-    /// The kind that a port carries, if it carries state.
-    pub fn of(role: Role) -> Option<Self> {
-        match role {
-            Role::Keys | Role::Values => Some(StateKind::KvCache),
-            Role::ConvState => Some(StateKind::ConvState),
-            _ => None,
-        }
-    }
-}
-
-/// State of one kind and integer type.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StateSizes {
-    /// What it is.
-    pub kind: StateKind,
-    /// Its integers.
-    pub integer: IntegerType,
-    /// Layers that have such state.
-    pub layers: usize,
-    /// Tokens that it has room for; for convolutions the columns it keeps.
-    pub tokens: usize,
-    /// Bytes of all layers.
     pub bytes: u64,
 }
 
@@ -179,39 +144,6 @@ fn port_bytes(partition: &Partition, table: &Table, id: ValueId) -> Result<u64> 
     Ok(tensor_bytes(integer_of(value, table)?, &value.shape))
 }
 
-/// One buffer of a sequence's state, in whole.
-#[derive(Clone)]
-struct State {
-    key: String,
-    kind: StateKind,
-    integer: IntegerType,
-    tokens: usize,
-    bytes: u64,
-}
-
-impl State {
-    /// The state that a partition reads. A buffer of keys or values has room for the tokens that the partition takes in and
-    /// those that it adds, which together are the context.
-    fn of(partition: &Partition, table: &Table) -> Result<Vec<State>> {
-        let graph = &partition.graph;
-        let mut found = Vec::new();
-        for (port, &id) in partition.inputs.iter().zip(graph.inputs()) {
-            let Some(kind) = StateKind::of(port.role) else { continue };
-            let value = graph.value(id);
-            let axis = if port.role == Role::Values { 2 } else { 3 };
-            let mut shape = value.shape.clone();
-            let new = partition.outputs.iter().position(|output| output.encoding_key == port.encoding_key);
-            if let (StateKind::KvCache, Some(new)) = (kind, new) {
-                shape[axis] += graph.value(graph.outputs()[new]).shape[axis];
-            }
-            let integer = integer_of(value, table)?;
-            let (key, bytes) = (port.encoding_key.clone(), tensor_bytes(integer, &shape));
-            found.push(State { key, kind, integer, tokens: shape[axis], bytes });
-        }
-        Ok(found)
-    }
-}
-
 impl Sizes {
     /// Sizes of a bundle whose encodings are there; files that later stages make count once they are there.
     ///
@@ -250,14 +182,17 @@ impl Sizes {
             missing if missing == self.partitions.len() => "weights (there are no context binaries)",
             _ => "weights, in context binaries where there are some",
         };
+        let embeddings = match device.embedding_bytes {
+            0 => String::new(),
+            size => format!(", embedding table {}", bytes(size)),
+        };
         format!(
-            "a device holds {}: {weights} {}, KV cache {}, conv state {}, buffers {}, embedding table {}",
+            "a device holds {}: {weights} {}, KV cache {}, conv state {}, buffers {}{embeddings}",
             bytes(device.total_bytes),
             bytes(device.weight_bytes),
             bytes(device.kv_cache_bytes),
             bytes(device.conv_state_bytes),
             bytes(device.buffer_bytes),
-            bytes(device.embedding_bytes),
         )
     }
 
@@ -303,19 +238,4 @@ impl DeviceSizes {
             total_bytes: weight_bytes + kv_cache_bytes + conv_state_bytes + buffer_bytes + embeddings,
         }
     }
-}
-
-fn by_kind<'a>(state: impl Iterator<Item = &'a State>) -> Vec<StateSizes> {
-    let mut made: BTreeMap<(StateKind, IntegerType, usize), (u64, std::collections::BTreeSet<&str>)> = BTreeMap::new();
-    for state in state {
-        let (bytes, layers) = made.entry((state.kind, state.integer, state.tokens)).or_default();
-        *bytes += state.bytes;
-        // Keys and values of a layer have keys that differ behind the last dot.
-        layers.insert(state.key.rsplit_once('.').map_or(&state.key, |(layer, _)| layer));
-    }
-    let entry = |((kind, integer, tokens), (bytes, layers)): ((StateKind, IntegerType, usize), (u64, _))| {
-        let layers: std::collections::BTreeSet<&str> = layers;
-        StateSizes { kind, integer, layers: layers.len(), tokens, bytes }
-    };
-    made.into_iter().map(entry).collect()
 }
