@@ -7,6 +7,7 @@
 pub mod back;
 pub mod calibrate;
 pub mod contain;
+pub mod drawing;
 pub mod encoding;
 pub mod engine;
 pub mod error;

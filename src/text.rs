@@ -75,6 +75,32 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
+/// A number of bytes as people read it.
+pub fn bytes(count: u64) -> String {
+    match count {
+        1_000_000_000.. => format!("{:.2} GB", count as f64 / 1e9),
+        1_000_000.. => format!("{:.2} MB", count as f64 / 1e6),
+        1_000.. => format!("{:.1} kB", count as f64 / 1e3),
+        _ => format!("{count} B"),
+    }
+}
+
+/// Writes a text file whole or not at all: under another name first. What is no plain file, say a pipe, is written to.
+///
+/// # Errors
+/// The operating system refuses.
+pub fn write(path: &Path, text: &str) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return std::fs::write(path, text).at(path);
+    }
+    // A link stays a link, to the new contents.
+    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut partial = place.clone().into_os_string();
+    partial.push(".partial");
+    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, &place));
+    written.inspect_err(|_| drop(std::fs::remove_file(&partial))).at(path)
+}
+
 /// True when `name` matches `pattern`, in which `*` stands for any run of characters.
 pub fn glob(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::Bundle;
+use autoneural::back::bundle::{Bundle, Stage};
 use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
 use autoneural::front::Checkpoint;
+use autoneural::report::Sizes;
 use autoneural::{Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -145,11 +146,17 @@ fn bundle(path: &Path) -> Result<(Value, String)> {
             }
         }
     }
+    let mut value = serde_json::to_value(manifest).map_err(|error| Error::internal("manifest", error))?;
+    value["kind"] = json!("bundle");
+    if manifest.has(Stage::Quantize.name()) {
+        let partitions = bundle.partitions()?;
+        let sizes = Sizes::new(&bundle, &partitions, &bundle.tables(&partitions)?)?;
+        text.push_str(&sizes.table());
+        value["sizes"] = json!(sizes);
+    }
     text.push_str("files:\n");
     for file in &manifest.files {
         text.push_str(&format!("  {:>12} {}\n", file.bytes, file.path));
     }
-    let mut value = serde_json::to_value(manifest).map_err(|error| Error::internal("manifest", error))?;
-    value["kind"] = json!("bundle");
     Ok((value, text))
 }

@@ -4,6 +4,7 @@ mod compile;
 mod display;
 mod doctor;
 mod eval;
+mod graph;
 mod inspect;
 mod parity;
 mod run;
@@ -86,6 +87,8 @@ enum Command {
     Doctor,
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
     Inspect(inspect::Inspect),
+    /// Draw a bundle: its partitions, what crosses their borders, and the state, or the inside of one partition.
+    Graph(graph::Graph),
 }
 
 /// Runs the program.
@@ -129,6 +132,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Synth(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
         Command::Inspect(args) => args.run(&session),
+        Command::Graph(args) => args.run(&session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,11 @@
 //! The report: one JSON file; every other form is a view of it.
 
+mod sizes;
+mod state;
 mod table;
 
+pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes, integer_of, tensor_bytes};
+pub use state::{StateKind, StateSizes};
 pub use table::table;
 
 use std::path::Path;
@@ -11,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::back::bundle::{Bundle, LARGEST_JSON, StageRecord, json_of, round, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
-use crate::error::{IoContext, Result};
+use crate::error::Result;
 use crate::evaluate::EvaluationReport;
 use crate::partition::Partition;
-use crate::quantize::Counts;
+use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::verify::{ChainComparison, Comparison, OutputComparison, Sqnr};
 
@@ -36,6 +40,9 @@ pub struct Report {
     pub given_encodings: Vec<GivenRecord>,
     /// One entry per partition.
     pub partitions: Vec<PartitionReport>,
+    /// Bytes of weights, state and buffers; none in a report of a version that did not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<Sizes>,
     /// Whole sequences on an engine's own state.
     pub chain: ChainReport,
     /// Questions with known answers, as far as they were asked (`autoneural eval`).
@@ -144,29 +151,23 @@ impl Report {
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],
+        tables: &[Table],
         comparison: &Comparison,
         recipe: &Recipe,
         demands: Demands,
         left_out: Vec<String>,
     ) -> Result<Self> {
         let mut made = Vec::new();
-        for (partition, outputs) in partitions.iter().zip(&comparison.outputs) {
-            let context = bundle.context_model(partition);
-            let (mut npu_nodes, mut binary_bytes) = (None, None);
-            if context.is_file() {
-                let nodes = partition.node_count();
-                npu_nodes = Some(nodes.saturating_sub(Runtime::nodes_outside(&context)?));
-                let binary = Runtime::binary_of(&context)?;
-                binary_bytes = Some(std::fs::metadata(&binary).at(&binary)?.len());
-            }
+        let sizes = Sizes::new(bundle, partitions, tables)?;
+        for ((partition, outputs), sizes) in partitions.iter().zip(&comparison.outputs).zip(&sizes.partitions) {
             let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
             made.push(PartitionReport {
                 name: partition.name.clone(),
                 nodes: partition.node_count(),
-                npu_nodes,
+                npu_nodes: npu_nodes(bundle, partition)?,
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
-                binary_bytes,
+                binary_bytes: sizes.binary_bytes,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
             });
         }
@@ -182,6 +183,7 @@ impl Report {
             samples,
             given_encodings: bundle.manifest.given_encodings.clone(),
             partitions: made,
+            sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
             demands,
@@ -230,6 +232,13 @@ impl Report {
         }
         found
     }
+}
+
+/// How many nodes of a partition are in its context binary; none without one.
+pub fn npu_nodes(bundle: &Bundle, partition: &Partition) -> Result<Option<usize>> {
+    let context = bundle.context_model(partition);
+    let count = || Ok(partition.node_count().saturating_sub(Runtime::nodes_outside(&context)?));
+    context.is_file().then(count).transpose()
 }
 
 impl OutputReport {

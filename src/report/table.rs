@@ -30,6 +30,9 @@ pub fn table(report: &Report) -> String {
     if !chains.is_empty() {
         text.push_str(&format!("\n{} steps in chains, logits: {}\n", report.chain.steps, chains.join("; ")));
     }
+    if let Some(sizes) = &report.sizes {
+        text.push_str(&format!("\n{}\n", sizes.line()));
+    }
     text
 }
 

@@ -44,7 +44,7 @@ pub fn verify(
         };
         let comparison =
             crate::verify::verify(&definition, &partitions, &tables, &mut walk, &mut engines, &recipe, progress)?;
-        let report = Report::new(bundle, &partitions, &comparison, &recipe, demands, left_out)?;
+        let report = Report::new(bundle, &partitions, &tables, &comparison, &recipe, demands, left_out)?;
         report.write(path)?;
         Ok(report)
     })?;

@@ -2,7 +2,7 @@
 
 use crate::common::{demo_bundle, root, succeed};
 
-fn assert_snapshot(name: &str, made: &str) {
+pub fn assert_snapshot(name: &str, made: &str) {
     let path = root("tests/snapshots").join(name);
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -67,9 +67,20 @@ fn encodings() {
 #[test]
 fn help_texts() {
     let mut text = String::new();
-    for command in
-        ["", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "run", "doctor", "inspect"]
-    {
+    for command in [
+        "",
+        "compile",
+        "export",
+        "calibrate",
+        "quantize",
+        "emit",
+        "build",
+        "verify",
+        "run",
+        "doctor",
+        "inspect",
+        "graph",
+    ] {
         let args: Vec<&str> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         text.push_str(&format!("$ autoneural {}\n{}\n", args.join(" "), succeed(&args)));
     }

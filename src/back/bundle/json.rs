@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 
 /// Largest JSON file of a bundle that is read; those of a model of 1.5 billion parameters have some megabytes.
 pub const LARGEST_JSON: u64 = 256 << 20;
@@ -14,9 +14,7 @@ pub const LARGEST_JSON: u64 = 256 << 20;
 pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
     text.push('\n');
-    let partial = path.with_extension("json.partial");
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, path));
-    written.inspect_err(|_| drop(std::fs::remove_file(&partial))).at(path)
+    crate::text::write(path, &text)
 }
 
 /// Reads a value.
