@@ -8,6 +8,7 @@ mod encodings;
 mod eval;
 mod graph;
 mod handover;
+mod internvl;
 mod models;
 mod numerics;
 mod parity;
