@@ -88,7 +88,7 @@ impl ChainReport {
 }
 
 /// When figures are good enough.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demands {
     /// Simulation and NPU may differ by this much.
     pub max_difference_db: f64,
@@ -140,20 +140,20 @@ pub struct Columns {
 }
 
 impl Report {
-    /// The report of a bundle's comparisons, one list per partition.
+    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what the
+    /// stages took is not in it.
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],
         comparison: &Comparison,
         recipe: &Recipe,
-        demands: Demands,
         left_out: Vec<String>,
     ) -> Result<Self> {
         let mut made = Vec::new();
         for (partition, outputs) in partitions.iter().zip(&comparison.outputs) {
             let context = bundle.context_model(partition);
             let (mut npu_nodes, mut binary_bytes) = (None, None);
-            if context.is_file() {
+            if bundle.has_file(&format!("context/{}.onnx", partition.name)) {
                 let nodes = partition.node_count();
                 npu_nodes = Some(nodes.saturating_sub(Runtime::nodes_outside(&context)?));
                 let binary = Runtime::binary_of(&context)?;
@@ -175,7 +175,7 @@ impl Report {
             samples: recipe.verification.len(),
             decode_steps: recipe.decode_steps,
         };
-        let mut report = Report {
+        Ok(Report {
             schema: SCHEMA,
             model: bundle.manifest.model.clone(),
             target: bundle.manifest.target.clone(),
@@ -184,13 +184,17 @@ impl Report {
             partitions: made,
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
-            demands,
+            demands: Demands::default(),
             failures: vec![],
             left_out,
-            stages: bundle.manifest.stages.clone(),
-        };
-        report.failures = report.failures();
-        Ok(report)
+            stages: vec![],
+        })
+    }
+
+    /// Holds the figures against demands.
+    pub fn judge(&mut self, demands: Demands) {
+        self.demands = demands;
+        self.failures = self.failures();
     }
 
     /// Reads a report.

@@ -11,6 +11,7 @@ mod models;
 mod numerics;
 mod parity;
 mod pipeline;
+mod resume;
 mod run;
 mod snapshots;
 mod trained;

@@ -7,7 +7,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::Toolkit;
-use crate::back::onnx::{DataFiles, decode};
+use crate::back::onnx::{DataWriter, decode};
 use crate::engine::OrtSession;
 use crate::error::{Error, IoContext, Result};
 use crate::partition::Partition;
@@ -26,6 +26,7 @@ const CONTEXT_NODE: &str = "EPContext";
 pub struct Runtime {
     environment: Environment,
     backend: Option<String>,
+    identity: String,
 }
 
 impl Runtime {
@@ -54,12 +55,17 @@ impl Runtime {
             environment.register_ep_library(PROVIDER, provider).map_err(|error| fail(provider, &error))?;
             backend = Some(path.to_string_lossy().into_owned());
         }
-        Ok(Runtime { environment, backend })
+        Ok(Runtime { environment, backend, identity: toolkit.identity()? })
     }
 
     /// Whether context binaries can be made and run.
     pub fn has_npu(&self) -> bool {
         self.backend.is_some()
+    }
+
+    /// Which toolkit it is: what was made with another may be different.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The quantized model on the CPU, every node as it is written: no optimization that changes arithmetic.
@@ -102,7 +108,7 @@ impl Runtime {
     /// # Errors
     /// The engine refuses the model; the nodes that it would have left to the CPU are named.
     pub fn compile(&self, partition: &Partition, model: &Path, target: &Target, context: &Path) -> Result<()> {
-        let data = model.with_file_name(DataFiles::name(partition.component));
+        let data = model.with_file_name(DataWriter::name_of(partition.component));
         let data = Some(data.as_path()).filter(|data| data.is_file());
         match self.compile_with(model, data, target, context, false) {
             Ok(()) => Ok(()),
