@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use autoneural::back::bundle::{Begin, Bundle, Stage};
-use autoneural::back::qnn::Runtime;
+use autoneural::back::qnn::{Compiler, Runtime};
 use autoneural::recipe::Recipe;
 use autoneural::stages::{self, Plan};
 use autoneural::target::Target;
@@ -11,6 +11,7 @@ use autoneural::{Error, Result};
 use clap::Args;
 
 use super::Session;
+use super::build_one::ChildCompiler;
 use super::stage::{Demands, Encodings, Source, finish_verification, record_toolkit};
 
 /// Arguments of `compile`.
@@ -40,12 +41,14 @@ impl Compile {
         let mut bundle = Bundle::begin(out, begin, *check_contents)?;
         refuse_loss(&bundle, runtime.as_ref())?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
+        let compiler = ChildCompiler::new(session, runtime.as_ref());
         let plan = Plan {
             definition,
             weights,
             target: (&target, &target_text),
             recipe: &recipe,
             given: &given,
+            compiler: compiler.as_ref().map(|compiler| compiler as &dyn Compiler),
             demands: self.demands.of_report(),
         };
         let report = stages::compile(&mut bundle, &plan, runtime.as_ref(), session.progress());

@@ -13,6 +13,7 @@ use autoneural::{Error, Result};
 use clap::Args;
 
 use super::Session;
+use super::build_one::ChildCompiler;
 
 /// What a bundle is made from, and where.
 #[derive(Args)]
@@ -171,8 +172,8 @@ impl OnBundle {
         let mut bundle = open(session, &self.bundle, Stage::Build)?;
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        if let Some(runtime) = &runtime {
-            stages::build(&bundle, runtime, session.progress())?;
+        if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref()) {
+            stages::build(&bundle, &compiler, session.progress())?;
         }
         finish_stage(session, bundle, Stage::Build)
     }

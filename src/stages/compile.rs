@@ -11,7 +11,7 @@ use super::{export, keep_given, quantize_component, verify};
 use crate::back::bundle::{Bundle, PartitionRecord, Stage};
 use crate::back::encodings::GivenFiles;
 use crate::back::onnx::DataWriter;
-use crate::back::qnn::Runtime;
+use crate::back::qnn::{Compiler, Runtime};
 use crate::error::{Error, IoContext, Result};
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
@@ -42,25 +42,26 @@ pub struct Plan<'a> {
     pub recipe: &'a Recipe,
     /// Encodings that were learned elsewhere.
     pub given: &'a GivenFiles,
+    /// What makes context binaries; without it there are none.
+    pub compiler: Option<&'a dyn Compiler>,
     /// What is demanded of the figures.
     pub demands: Demands,
 }
 
-/// Runs all stages on a bundle that has begun; without context binaries if the runtime cannot make them.
+/// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
 pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
     check_samples(bundle, plan.definition, plan.weights, plan.recipe)?;
     let (target, target_text) = plan.target;
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
     let partitions = bundle.partitions()?;
     check_encodings(&partitions, plan.recipe, plan.given)?;
-    let compiler = runtime.filter(|runtime| runtime.has_npu());
-    let records = quantize_and_build(bundle, &partitions, plan, compiler, progress)?;
+    let records = quantize_and_build(bundle, &partitions, plan, progress)?;
     bundle.manifest.partitions = records;
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {
         bundle.finish_stage(stage)?;
     }
-    if compiler.is_some() {
+    if plan.compiler.is_some() {
         bundle.finish_stage(Stage::Build)?;
     }
     verify(bundle, plan.recipe, runtime, plan.demands, progress)
@@ -71,9 +72,9 @@ fn quantize_and_build(
     bundle: &Bundle,
     partitions: &[Partition],
     plan: &Plan,
-    compiler: Option<&Runtime>,
     progress: &dyn Progress,
 ) -> Result<Vec<PartitionRecord>> {
+    let compiler = plan.compiler;
     let (sender, receiver) = channel();
     let builder = Builder { bundle, compiler, progress, queue: Mutex::new(receiver), stopped: AtomicBool::new(false) };
     std::thread::scope(|scope| {
@@ -135,7 +136,7 @@ fn fits_beside_calibration(bundle: &Bundle) -> Result<bool> {
 /// Builds context binaries of partitions in the order in which they come.
 struct Builder<'a> {
     bundle: &'a Bundle,
-    compiler: Option<&'a Runtime>,
+    compiler: Option<&'a dyn Compiler>,
     progress: &'a dyn Progress,
     queue: Mutex<Receiver<&'a Partition>>,
     stopped: AtomicBool,

@@ -2,7 +2,7 @@
 
 use super::calibrate::hash_image;
 use crate::back::bundle::{Bundle, Key, REPORT, Stage};
-use crate::back::qnn::Runtime;
+use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
 use crate::error::{Error, Result};
 use crate::host::Walk;
@@ -35,7 +35,7 @@ pub fn verify(
     key = key
         .and("described", described.map_err(|error| Error::internal("manifest", error))?)
         .setting("of", &(&manifest.model, &manifest.target, &left_out))
-        .and("toolkit", runtime.map_or("", Runtime::identity))
+        .and("toolkit", runtime.map_or("", Compiler::identity))
         .setting("recipe", &(&recipe.name, recipe.decode_steps));
     for sample in &recipe.verification {
         key = key.setting("sample", &(&sample.prompt, sample.images.len()));

@@ -86,6 +86,16 @@ impl Desk {
         }
         child.kill().unwrap();
         assert_eq!(child.wait().unwrap().code(), None, "killed at {file}");
+        // What it had started ends with it.
+        let work = self.text(&format!(".{out}.work"));
+        let of_run = |process: &String| {
+            let line = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&work)
+        };
+        while names(Path::new("/proc")).iter().any(of_run) {
+            assert!(begun.elapsed() < Duration::from_secs(300), "a compiler lives on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     fn edit(&self, name: &str, edit: impl FnOnce(String) -> String) {

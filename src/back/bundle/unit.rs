@@ -50,7 +50,8 @@ impl Bundle {
             return Ok(found);
         }
         let begun = Instant::now();
-        let making = self.root.join(format!("{MAKING}{}", name.replace('/', "-")));
+        // A name of this run's own: what a killed run started may still write for a moment.
+        let making = self.root.join(format!("{MAKING}{}-{}", std::process::id(), name.replace('/', "-")));
         remove(&making)?;
         std::fs::create_dir(&making).at(&making)?;
         let made = work(&making).and_then(|found| Ok((records(&making, folder)?, found)));
