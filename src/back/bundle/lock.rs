@@ -10,7 +10,7 @@ use crate::error::{Error, IoContext, Result};
 /// A lock file that is held. The system lets go of it when the process ends, however that comes.
 pub struct Lock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -20,7 +20,7 @@ impl Lock {
     /// Another run holds it.
     pub fn take(path: &Path, bundle: &Path) -> Result<Self> {
         loop {
-            let mut file = File::options().create(true).read(true).write(true).truncate(false).open(path).at(path)?;
+            let file = File::options().create(true).read(true).write(true).truncate(false).open(path).at(path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
@@ -35,9 +35,10 @@ impl Lock {
             // Who held it may have removed the file after we opened it; then the lock is of no file that others see.
             let ours = file.metadata().at(path)?.ino();
             if std::fs::metadata(path).is_ok_and(|meta| meta.ino() == ours) {
-                file.set_len(0).at(path)?;
-                writeln!(file, "{}", std::process::id()).at(path)?;
-                return Ok(Lock { path: path.to_path_buf(), _file: file });
+                let mut lock = Lock { path: path.to_path_buf(), file };
+                lock.file.set_len(0).at(path)?;
+                writeln!(lock.file, "{}", std::process::id()).at(path)?;
+                return Ok(lock);
             }
         }
     }
