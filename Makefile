@@ -28,7 +28,7 @@ demo: toolkit
 	cargo build --release --locked
 	'$(TARGET_DIR)/release/autoneural' compile graphs/autoneural-tiny.toml \
 		--weights models/autoneural-tiny --encodings models/autoneural-tiny/encodings.json \
-		--calibration calibration/demo.toml --target sa8295p --out out/demo --force --require-npu
+		--calibration calibration/demo.toml --target sa8295p --out out/demo --require-npu
 	@echo
 	'$(TARGET_DIR)/release/autoneural' run out/demo --on float,simulated,npu \
 		--image calibration/demo-eval/images/cluster-01.png --prompt 'Which warning lamp is lit?'

@@ -25,6 +25,14 @@ pub enum Component {
 }
 
 impl Component {
+    /// All components, in the order in which a picture and a prompt go through them.
+    pub const ALL: [Component; 3] = [Component::Vision, Component::Projector, Component::Language];
+
+    /// Whether a file of a bundle's folder, by its name, is of this component or one of its partitions.
+    pub fn owns(self, file: &str) -> bool {
+        file.strip_prefix(self.name()).is_some_and(|rest| rest.starts_with('.'))
+    }
+
     /// Name as in recipes and file names.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! How long work reports what it is doing; the command line decides how that looks.
 
-/// Receives the progress of one stage at a time.
-pub trait Progress {
+/// Receives the progress of stages. Threads may report at the same time, each one stage at a time.
+pub trait Progress: Sync {
     /// A stage of `steps` steps begins.
     fn start(&self, stage: &str, steps: u64);
     /// A step that may take long begins; `what` names it.
@@ -10,6 +10,8 @@ pub trait Progress {
     fn tick(&self, what: &str);
     /// The stage is over.
     fn finish(&self);
+    /// A piece of work need not be done: nothing that it reads has changed since it was.
+    fn reuse(&self, what: &str);
 }
 
 /// Says nothing.
@@ -20,4 +22,5 @@ impl Progress for Silent {
     fn begin(&self, _: &str) {}
     fn tick(&self, _: &str) {}
     fn finish(&self) {}
+    fn reuse(&self, _: &str) {}
 }

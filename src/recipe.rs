@@ -25,6 +25,9 @@ pub struct Recipe {
     pub decode_steps: usize,
     #[serde(rename = "recipe")]
     parts: Parts,
+    /// Exceptions from it, the last that fits a tensor decides.
+    #[serde(default, rename = "override")]
+    overrides: Vec<Override>,
     /// Samples whose statistics give the ranges.
     pub calibration: Vec<Sample>,
     /// Samples on which the results are compared.
@@ -59,6 +62,17 @@ pub struct PartRecipe {
     pub head: Option<IntegerType>,
     /// Integers of depthwise convolutions; int8 if not given: they have few weights and lose most by 4 bits.
     pub depthwise: Option<IntegerType>,
+}
+
+/// An exception for some tensors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// Names as in `encodings/*.json`; `*` stands for any run of characters.
+    pub tensor: String,
+    /// Signed integers are for weights, unsigned ones for activations.
+    #[serde(rename = "type")]
+    pub integer: IntegerType,
 }
 
 /// One sample: a prompt, with or without images.
@@ -152,6 +166,12 @@ impl Recipe {
                 }
             }
         }
+        for (index, exception) in self.overrides.iter().enumerate() {
+            if exception.integer == IntegerType::Int32 {
+                let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of activations are";
+                return Err((format!("override[{index}].type"), message.into()));
+            }
+        }
         for (list, samples) in [("calibration", &self.calibration), ("verification", &self.verification)] {
             if samples.iter().all(|sample| sample.images.is_empty()) {
                 return Err((list.into(), "at least one sample with an image is wanted".into()));
@@ -182,6 +202,29 @@ impl Recipe {
             Component::Projector => &self.parts.projector,
             Component::Language => &self.parts.language,
         }
+    }
+
+    /// Exceptions from what is said of components, in order.
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
+    }
+
+    /// The type that an exception gives a weight (`signed`) or an activation.
+    pub fn exception(&self, name: &str, signed: bool) -> Option<IntegerType> {
+        let fits = |exception: &&Override| {
+            exception.integer.is_signed() == signed && crate::text::glob(&exception.tensor, name)
+        };
+        self.overrides.iter().rev().find(fits).map(|exception| exception.integer)
+    }
+
+    /// Where an exception stands, for messages.
+    pub fn place_of_override(&self, index: usize) -> String {
+        format!("{}: override[{index}]", self.path.display())
+    }
+
+    /// What quantization reads of the recipe, as text: the same text gives the same encodings.
+    pub fn bits(&self) -> String {
+        format!("{:?} {:?}", self.parts, self.overrides)
     }
 
     /// Paths of a sample's images.

@@ -2,10 +2,16 @@
 
 use std::path::PathBuf;
 
-use autoneural::{Result, stages};
+use autoneural::back::bundle::{Begin, Bundle, Stage};
+use autoneural::back::qnn::{Compiler, Runtime};
+use autoneural::recipe::Recipe;
+use autoneural::stages::{self, Plan};
+use autoneural::target::Target;
+use autoneural::{Error, Result};
 use clap::Args;
 
 use super::Session;
+use super::build_one::ChildCompiler;
 use super::stage::{Demands, Encodings, Source, finish_verification, record_toolkit};
 
 /// Arguments of `compile`.
@@ -25,22 +31,49 @@ pub struct Compile {
 impl Compile {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
+        let Source { definition, weights, target, out, force, check_contents } = &self.source;
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;
-        self.source.check_samples(&self.calibration)?;
+        let (target, target_text) = Target::find(target)?;
+        let recipe = Recipe::read(&self.calibration)?;
         let given = self.encodings.read()?;
-        let progress = session.progress();
-        let mut bundle = self.source.export(session)?;
+        let begin = if *force { Begin::Replace } else { Begin::Update };
+        let mut bundle = Bundle::begin(out, begin, *check_contents)?;
+        refuse_loss(&bundle, runtime.as_ref())?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        stages::check_encodings(&bundle, &given)?;
-        stages::calibrate(&mut bundle, &self.calibration, progress)?;
-        stages::quantize(&mut bundle, &given, progress)?;
-        stages::emit(&mut bundle, progress)?;
-        if let Some(runtime) = runtime.as_ref().filter(|runtime| runtime.has_npu()) {
-            stages::build(&mut bundle, runtime, progress)?;
+        let compiler = ChildCompiler::new(session, runtime.as_ref());
+        let plan = Plan {
+            definition,
+            weights,
+            target: (&target, &target_text),
+            recipe: &recipe,
+            given: &given,
+            compiler: compiler.as_ref().map(|compiler| compiler as &dyn Compiler),
+            demands: self.demands.of_report(),
+        };
+        let report = stages::compile(&mut bundle, &plan, runtime.as_ref(), session.progress());
+        if report.is_err() {
+            drop(bundle);
+            if let Some(kept) = Bundle::kept(out) {
+                let place = kept.display();
+                session.note(&format!(
+                    "what is finished is kept in {place}: the next run with this --out goes on from there"
+                ));
+            }
+            return report.map(drop);
         }
-        let demands = self.demands.of_report();
-        let report = stages::verify(&mut bundle, &self.calibration, runtime.as_ref(), demands, progress)?;
-        finish_verification(session, bundle, &report, self.demands.require_npu)
+        finish_verification(session, bundle, &report?, self.demands.require_npu)
+    }
+}
+
+/// Refuses to replace a bundle with context binaries by one without, for want of the toolkit.
+fn refuse_loss(bundle: &Bundle, runtime: Option<&Runtime>) -> Result<()> {
+    match bundle.before() {
+        Some((place, before)) if before.has(Stage::Build.name()) && !runtime.is_some_and(Runtime::has_npu) => {
+            let message = "has context binaries, which cannot be made without the vendor toolkit";
+            Err(Error::toolkit(place.display(), message)
+                .help("`autoneural doctor` says what is missing; --force replaces the bundle by one without them"))
+        }
+        _ => Ok(()),
     }
 }

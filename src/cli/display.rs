@@ -1,15 +1,17 @@
 //! How progress and errors look.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Mutex;
+use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use autoneural::progress::{Progress, Silent};
 use autoneural::{Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// A progress display that can be taken away when an error comes.
 pub trait Display {
@@ -23,8 +25,8 @@ pub trait Display {
 pub fn progress(quiet: bool, verbose: bool) -> Box<dyn Display> {
     match (quiet, verbose || !std::io::stderr().is_terminal()) {
         (true, _) => Box::new(Silent),
-        (false, true) => Box::new(Lines { verbose, last: Mutex::new(Instant::now()), running: Mutex::new(None) }),
-        (false, false) => Box::new(Bar(Mutex::new(None))),
+        (false, true) => Box::new(Lines { verbose, threads: Threads::new() }),
+        (false, false) => Box::new(Bar { bars: MultiProgress::new(), threads: Threads::new() }),
     }
 }
 
@@ -103,20 +105,48 @@ impl Display for Silent {
     fn abandon(&self) {}
 }
 
-struct Bar(Mutex<Option<(String, ProgressBar, Instant)>>);
+/// A stage that a thread is at.
+struct Running<T> {
+    stage: String,
+    begun: Instant,
+    shown: T,
+}
 
-impl Bar {
-    fn with(&self, work: impl FnOnce(&ProgressBar)) {
-        if let Ok(guard) = self.0.lock()
-            && let Some((_, bar, _)) = guard.as_ref()
-        {
-            work(bar);
+/// What each thread is at.
+struct Threads<T>(Mutex<HashMap<ThreadId, Running<T>>>);
+
+impl<T> Threads<T> {
+    fn new() -> Self {
+        Threads(Mutex::default())
+    }
+
+    fn start(&self, stage: &str, shown: T) {
+        if let Ok(mut threads) = self.0.lock() {
+            let running = Running { stage: stage.to_string(), begun: Instant::now(), shown };
+            threads.insert(std::thread::current().id(), running);
         }
     }
 
-    fn take(&self) -> Option<(String, ProgressBar, Instant)> {
-        self.0.lock().ok()?.take()
+    fn with(&self, work: impl FnOnce(&mut Running<T>)) {
+        if let Ok(mut threads) = self.0.lock()
+            && let Some(running) = threads.get_mut(&std::thread::current().id())
+        {
+            work(running);
+        }
     }
+
+    fn take(&self) -> Option<Running<T>> {
+        self.0.lock().ok()?.remove(&std::thread::current().id())
+    }
+
+    fn take_all(&self) -> Vec<Running<T>> {
+        self.0.lock().map(|mut threads| threads.drain().map(|(_, running)| running).collect()).unwrap_or_default()
+    }
+}
+
+struct Bar {
+    bars: MultiProgress,
+    threads: Threads<ProgressBar>,
 }
 
 impl Display for Bar {
@@ -125,38 +155,41 @@ impl Display for Bar {
     }
 
     fn abandon(&self) {
-        if let Some((_, bar, _)) = self.take() {
-            bar.finish_and_clear();
+        for running in self.threads.take_all() {
+            running.shown.finish_and_clear();
         }
     }
 }
 
 impl Progress for Bar {
     fn start(&self, stage: &str, steps: u64) {
-        let style = ProgressStyle::with_template("{prefix:>12} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}");
-        let bar = ProgressBar::new(steps).with_prefix(stage.to_string());
+        let style = ProgressStyle::with_template("{prefix:>24} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}");
+        let bar = self.bars.add(ProgressBar::new(steps).with_prefix(stage.to_string()));
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        if let Ok(mut guard) = self.0.lock() {
-            *guard = Some((stage.to_string(), bar, Instant::now()));
-        }
+        self.threads.start(stage, bar);
     }
 
     fn begin(&self, what: &str) {
-        self.with(|bar| bar.set_message(what.to_string()));
+        self.threads.with(|running| running.shown.set_message(what.to_string()));
     }
 
     fn tick(&self, _: &str) {
-        self.with(|bar| bar.inc(1));
+        self.threads.with(|running| running.shown.inc(1));
     }
 
     fn finish(&self) {
-        if let Some((stage, bar, begun)) = self.take() {
-            bar.finish_and_clear();
-            note(&format!("{stage:>12} {:.1} s", begun.elapsed().as_secs_f64()));
+        if let Some(running) = self.threads.take() {
+            running.shown.finish_and_clear();
+            let line = format!("{:>24} {:.1} s", running.stage, running.begun.elapsed().as_secs_f64());
+            self.bars.suspend(|| note(&line));
         }
+    }
+
+    fn reuse(&self, what: &str) {
+        self.bars.suspend(|| note(&format!("{what:>24} unchanged")));
     }
 }
 
@@ -165,8 +198,8 @@ const SLOW: Duration = Duration::from_secs(5);
 
 struct Lines {
     verbose: bool,
-    last: Mutex<Instant>,
-    running: Mutex<Option<(String, Instant)>>,
+    /// When something was last said of the stage.
+    threads: Threads<Instant>,
 }
 
 impl Display for Lines {
@@ -179,28 +212,30 @@ impl Display for Lines {
 
 impl Progress for Lines {
     fn start(&self, stage: &str, steps: u64) {
-        note(&format!("{stage}: {steps} steps"));
-        if let Ok(mut guard) = self.running.lock() {
-            *guard = Some((stage.to_string(), Instant::now()));
-        }
+        let count = if steps == 1 { String::new() } else { format!(": {steps} steps") };
+        note(&format!("{stage}{count}"));
+        self.threads.start(stage, Instant::now());
     }
 
     fn begin(&self, _: &str) {}
 
     fn tick(&self, what: &str) {
         // Long work shows that it lives, also where nobody asked for every step.
-        let Ok(mut last) = self.last.lock() else { return };
-        if self.verbose || last.elapsed() > SLOW {
-            note(&format!("  {what}"));
-        }
-        *last = Instant::now();
+        self.threads.with(|running| {
+            if self.verbose || running.shown.elapsed() > SLOW {
+                note(&format!("  {what}"));
+            }
+            running.shown = Instant::now();
+        });
     }
 
     fn finish(&self) {
-        if let Ok(mut guard) = self.running.lock()
-            && let Some((stage, begun)) = guard.take()
-        {
-            note(&format!("{stage}: done in {:.1} s", begun.elapsed().as_secs_f64()));
+        if let Some(running) = self.threads.take() {
+            note(&format!("{}: done in {:.1} s", running.stage, running.begun.elapsed().as_secs_f64()));
         }
+    }
+
+    fn reuse(&self, what: &str) {
+        note(&format!("{what}: unchanged"));
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: arguments, what is printed, exit statuses. All work is done by the library.
 
+mod build_one;
 mod compile;
 mod display;
 mod doctor;
@@ -72,6 +73,9 @@ enum Command {
     Emit(stage::OnBundle),
     /// Stage 5: compile context binaries (needs the vendor toolkit).
     Build(stage::OnBundle),
+    /// One context binary, in a process of its own.
+    #[command(name = build_one::COMMAND, hide = true)]
+    BuildOne(build_one::BuildOne),
     /// Stage 6: compare float, simulation and NPU, and write the report.
     Verify(stage::Verify),
     /// Ask a compiled bundle questions about images, once or in a conversation.
@@ -125,6 +129,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Quantize(args) => args.run(&session),
         Command::Emit(args) => args.emit(&session),
         Command::Build(args) => args.build(&session),
+        Command::BuildOne(args) => args.run(&session),
         Command::Verify(args) => args.run(&session),
         Command::Run(args) => args.run(&session),
         Command::Eval(args) => args.run(&session),

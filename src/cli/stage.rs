@@ -1,10 +1,11 @@
 //! The commands that run one stage, and what they share with `compile`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::Bundle;
+use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally};
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::{Runtime, Toolkit};
+use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
 use autoneural::stages;
 use autoneural::target::Target;
@@ -12,25 +13,29 @@ use autoneural::{Error, Result};
 use clap::Args;
 
 use super::Session;
+use super::build_one::ChildCompiler;
 
 /// What a bundle is made from, and where.
 #[derive(Args)]
 pub struct Source {
     /// Model definition.
     #[arg(value_name = "GRAPH.toml")]
-    definition: PathBuf,
+    pub definition: PathBuf,
     /// Checkpoint: a folder of safetensors files with a tokenizer.json.
     #[arg(long, value_name = "DIR")]
-    weights: PathBuf,
+    pub weights: PathBuf,
     /// Target: a known name or the path of a target file.
     #[arg(long, value_name = "NAME")]
-    target: String,
-    /// The bundle to make; must not exist.
+    pub target: String,
+    /// The bundle to make.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Replace the bundle at --out if there is one.
+    pub out: PathBuf,
+    /// Begin from nothing, and replace the bundle at --out if there is one.
     #[arg(long)]
-    force: bool,
+    pub force: bool,
+    /// Read all files to know whether they changed; else those of the same size, time and inode as before count as unchanged.
+    #[arg(long)]
+    pub check_contents: bool,
 }
 
 /// When a verification is good enough.
@@ -122,35 +127,25 @@ pub struct Verify {
     demands: Demands,
 }
 
-impl Source {
-    /// Refuses samples that cannot be used, before anything is made.
-    pub fn check_samples(&self, recipe: &std::path::Path) -> Result<()> {
-        stages::check_samples(&self.definition, &self.weights, recipe)
-    }
-
-    /// A new bundle with the first stage done.
-    pub fn export(&self, session: &Session) -> Result<Bundle> {
-        let (target, target_text) = Target::find(&self.target)?;
-        let mut bundle = Bundle::create(&self.out, self.force)?;
-        let progress = session.progress();
-        stages::export(&mut bundle, &self.definition, &self.weights, &target, &target_text, progress)?;
-        Ok(bundle)
-    }
-}
-
 impl Export {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        finish_stage(session, self.source.export(session)?, "export")
+        let Source { definition, weights, target, out, force, check_contents } = &self.source;
+        let (target, target_text) = Target::find(target)?;
+        let begin = if *force { Begin::Replace } else { Begin::New };
+        let mut bundle = Bundle::begin(out, begin, *check_contents)?;
+        stages::export(&mut bundle, definition, weights, &target, &target_text, session.progress())?;
+        finish_stage(session, bundle, Stage::Export)
     }
 }
 
 impl Calibrate {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
-        stages::calibrate(&mut bundle, &self.calibration, session.progress())?;
-        finish_stage(session, bundle, "calibrate")
+        let recipe = Recipe::read(&self.calibration)?;
+        let bundle = open(session, &self.bundle, Stage::Calibrate)?;
+        stages::calibrate(&bundle, &recipe, session.progress())?;
+        finish_stage(session, bundle, Stage::Calibrate)
     }
 }
 
@@ -158,41 +153,49 @@ impl Quantize {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let given = self.encodings.read()?;
-        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
+        let mut bundle = open(session, &self.bundle, Stage::Quantize)?;
         stages::quantize(&mut bundle, &given, session.progress())?;
-        finish_stage(session, bundle, "quantize")
+        finish_stage(session, bundle, Stage::Quantize)
     }
 }
 
 impl OnBundle {
     /// Runs `emit`.
     pub fn emit(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
-        stages::emit(&mut bundle, session.progress())?;
-        finish_stage(session, bundle, "emit")
+        let bundle = open(session, &self.bundle, Stage::Emit)?;
+        stages::emit(&bundle, session.progress())?;
+        finish_stage(session, bundle, Stage::Emit)
     }
 
     /// Runs `build`.
     pub fn build(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
+        let mut bundle = open(session, &self.bundle, Stage::Build)?;
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        if let Some(runtime) = &runtime {
-            stages::build(&mut bundle, runtime, session.progress())?;
+        if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref()) {
+            stages::build(&bundle, &compiler, session.progress())?;
         }
-        finish_stage(session, bundle, "build")
+        finish_stage(session, bundle, Stage::Build)
     }
 }
 
 impl Verify {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let mut bundle = Bundle::open(&self.bundle, session.progress())?;
+        let recipe = Recipe::read(&self.calibration)?;
+        let mut bundle = open(session, &self.bundle, Stage::Verify)?;
         let runtime = session.runtime(self.demands.require_npu)?;
         let (demands, progress) = (self.demands.of_report(), session.progress());
-        let report = stages::verify(&mut bundle, &self.calibration, runtime.as_ref(), demands, progress)?;
+        let report = stages::verify(&mut bundle, &recipe, runtime.as_ref(), demands, progress)?;
         finish_verification(session, bundle, &report, self.demands.require_npu)
     }
+}
+
+/// A whole bundle on which a stage can run.
+fn open(session: &Session, path: &Path, stage: Stage) -> Result<Bundle> {
+    let bundle = Bundle::open(path, session.progress())?;
+    bundle.require(stage)?;
+    Ok(bundle)
 }
 
 /// Notes the versions of the toolkit in the manifest, if it takes part.
@@ -206,17 +209,26 @@ pub fn record_toolkit(bundle: &mut Bundle, session: &Session, runtime: Option<&R
     }
 }
 
-fn finish_stage(session: &Session, bundle: Bundle, stage: &str) -> Result<()> {
-    let seconds = bundle.manifest.stages.last().map_or(0.0, |record| record.seconds);
-    let place = bundle.commit(session.progress())?;
-    let value = serde_json::json!({ "bundle": place, "stage": stage, "seconds": seconds });
-    session.print(&value, &format!("{stage}: {} ({seconds:.1} s)", place.display()))
+fn finish_stage(session: &Session, mut bundle: Bundle, stage: Stage) -> Result<()> {
+    bundle.finish_stage(stage)?;
+    bundle.drop_later(stage)?;
+    let record = bundle.manifest.stages.iter().find(|record| record.name == stage.name());
+    let seconds = record.map_or(0.0, |record| record.seconds);
+    let Outcome { place, up_to_date, .. } = bundle.commit()?;
+    let value = serde_json::json!({ "bundle": place, "stage": stage.name(), "seconds": seconds });
+    let what = if up_to_date { "up to date".to_string() } else { format!("{seconds:.1} s") };
+    session.print(&value, &format!("{}: {} ({what})", stage.name(), place.display()))
 }
 
 /// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
 pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, require_npu: bool) -> Result<()> {
-    let place = bundle.commit(session.progress())?;
-    session.print(report, &format!("{}\nbundle: {}", table(report), place.display()))?;
+    let Outcome { place, tally, up_to_date } = bundle.commit()?;
+    let what = match tally {
+        _ if up_to_date => " is up to date".to_string(),
+        Tally { reused: 0, .. } => String::new(),
+        Tally { made, reused } => format!(" ({reused} of {} pieces of work were done before)", made + reused),
+    };
+    session.print(report, &format!("{}\nbundle: {}{what}", table(report), place.display()))?;
     if !report.left_out.is_empty() {
         let what = report.left_out.join(" and ");
         let help = match session.toolkit().missing() {

@@ -21,4 +21,4 @@ pub use prompt::{TOKENIZER, Tokenizer};
 pub use sample::{Sampler, Sampling, best};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};
 pub use steps::{Load, Step, Steps, Visit, Visual};
-pub use walk::Walk;
+pub use walk::{Walk, see};

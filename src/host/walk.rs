@@ -10,6 +10,29 @@ use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::{Recipe, Sample};
 
+/// Runs the images of samples; gives for each sample the embeddings of its images, row-major.
+pub fn see<E: Engine>(
+    steps: &mut Steps<E>,
+    recipe: &Recipe,
+    samples: &[Sample],
+    progress: &dyn Progress,
+    visit: &mut Visit,
+) -> Result<Vec<Vec<f32>>> {
+    let mut visual = Vec::with_capacity(samples.len());
+    for sample in samples {
+        let mut embeds = Vec::new();
+        for path in recipe.image_paths(sample) {
+            let name = path.display().to_string();
+            progress.begin(&name);
+            let seen = load_image(&path, &steps.definition().vision).and_then(|image| steps.see(&image, visit));
+            embeds.extend(seen.map_err(|error| error.within(&sample.place))?.embeds);
+            progress.tick(&name);
+        }
+        visual.push(embeds);
+    }
+    Ok(visual)
+}
+
 /// The float model with what the host needs around it. Engines for images are dropped before those for text come.
 pub struct Walk<'a, E> {
     tokenizer: Tokenizer,
@@ -35,6 +58,15 @@ impl<'a, E: Engine> Walk<'a, E> {
         &self.embeddings
     }
 
+    /// The tokens of all samples' prompts.
+    ///
+    /// # Errors
+    /// A prompt that does not fit, by sample.
+    pub fn prompts(&self, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<Vec<u32>>> {
+        let definition = self.steps.definition();
+        samples.iter().map(|sample| self.tokenizer.sample(definition, recipe, sample)).collect()
+    }
+
     /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says.
     pub fn samples(
         &mut self,
@@ -44,36 +76,36 @@ impl<'a, E: Engine> Walk<'a, E> {
         progress: &dyn Progress,
         visit: &mut Visit,
     ) -> Result<()> {
-        let definition = self.steps.definition();
         // What would stop the run late is looked at first.
-        let prompts = samples
-            .iter()
-            .map(|sample| self.tokenizer.sample(definition, recipe, sample))
-            .collect::<Result<Vec<_>>>()?;
+        let prompts = self.prompts(recipe, samples)?;
         let images: usize = samples.iter().map(|sample| sample.images.len()).sum();
         progress.start(stage, (images + samples.len()) as u64);
-        let mut visual = Vec::with_capacity(samples.len());
-        for sample in samples {
-            let mut embeds = Vec::new();
-            for path in recipe.image_paths(sample) {
-                let name = path.display().to_string();
-                progress.begin(&name);
-                let seen = load_image(&path, &definition.vision).and_then(|image| self.steps.see(&image, visit));
-                embeds.extend(seen.map_err(|error| error.within(&sample.place))?.embeds);
-                progress.tick(&name);
-            }
-            visual.push(embeds);
-        }
+        let visual = see(&mut self.steps, recipe, samples, progress, visit)?;
         self.steps.drop_image_engines();
-        for ((sample, tokens), visual) in samples.iter().zip(&prompts).zip(&visual) {
+        self.read(recipe, samples, &prompts, &visual, progress, visit)?;
+        progress.finish();
+        Ok(())
+    }
+
+    /// Runs the samples' prompts, with the embeddings of their images.
+    pub fn read(
+        &mut self,
+        recipe: &Recipe,
+        samples: &[Sample],
+        prompts: &[Vec<u32>],
+        visual: &[Vec<f32>],
+        progress: &dyn Progress,
+        visit: &mut Visit,
+    ) -> Result<()> {
+        let image = self.steps.definition().language.tokens.image;
+        for ((sample, tokens), visual) in samples.iter().zip(prompts).zip(visual) {
             progress.begin(&sample.prompt);
-            let embeds = self.embeddings.look_up(tokens, definition.language.tokens.image, visual);
+            let embeds = self.embeddings.look_up(tokens, image, visual);
             embeds
                 .and_then(|embeds| self.follow(&embeds, recipe.decode_steps, visit))
                 .map_err(|error| error.within(&sample.place))?;
             progress.tick(&sample.prompt);
         }
-        progress.finish();
         Ok(())
     }
 

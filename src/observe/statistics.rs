@@ -1,6 +1,6 @@
 //! The table of statistics, as it is written to the bundle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,5 +22,18 @@ impl StatisticsTable {
     /// Statistics of a value.
     pub fn get(&self, component: Component, name: &str) -> Option<Statistics> {
         self.0.get(&component)?.get(name).copied()
+    }
+
+    /// The statistics of these components alone.
+    pub fn of(&self, components: &BTreeSet<Component>) -> Self {
+        let own = self.0.iter().filter(|(component, _)| components.contains(component));
+        StatisticsTable(own.map(|(component, values)| (*component, values.clone())).collect())
+    }
+
+    /// Adds all statistics of another table.
+    pub fn merge(&mut self, other: &StatisticsTable) {
+        for (component, values) in &other.0 {
+            values.iter().for_each(|(name, statistics)| self.add(*component, name, *statistics));
+        }
     }
 }

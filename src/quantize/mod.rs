@@ -9,4 +9,4 @@ mod ties;
 mod weights;
 
 pub use given::Given;
-pub use table::{Counts, Table, quantize};
+pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};

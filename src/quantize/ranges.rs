@@ -29,6 +29,8 @@ struct Class {
     step: i64,
     /// Set by the recipe for one of its values; what the component says otherwise.
     integer: Option<IntegerType>,
+    /// Set by an exception of the recipe, for the value of this name.
+    exception: Option<(IntegerType, String)>,
     component: Option<Component>,
     name: String,
 }
@@ -37,10 +39,30 @@ fn widen(range: &mut Option<[f32; 2]>, [low, high]: [f32; 2]) {
     *range = Some(range.map_or([low, high], |[l, h]| [l.min(low), h.max(high)]));
 }
 
-/// The encoding of every class of [`Ties`].
+/// Takes an exception for a value of a class.
+fn except(class: &mut Class, integer: IntegerType, name: &str) -> Result<()> {
+    match &class.exception {
+        Some((other, first)) if *other != integer => {
+            let message = format!(
+                "an override makes it {}, and `{first}`, with which it shares its encoding, {}",
+                integer.name(),
+                other.name()
+            );
+            Err(Error::input(format!("`{name}`"), message)
+                .help("no arithmetic stands between the two: give both the same type"))
+        }
+        _ => {
+            class.exception = Some((integer, name.to_string()));
+            Ok(())
+        }
+    }
+}
+
+/// The encoding of every class of [`Ties`] that values of a component belong to.
 pub fn encodings(
     partitions: &[Partition],
     ties: &Ties,
+    of: Component,
     statistics: &StatisticsTable,
     recipe: &Recipe,
     target: &Target,
@@ -57,6 +79,9 @@ pub fn encodings(
             let class = classes.entry(number).or_default();
             class.name.clone_from(&value.name);
             class.component.get_or_insert(component);
+            if let Some(integer) = recipe.exception(&value.name, false) {
+                except(class, integer, &value.name)?;
+            }
             if let Some(seen) = statistics.get(component, &value.name)
                 && !given.contains_key(&number)
             {
@@ -113,10 +138,11 @@ pub fn encodings(
             class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
         }
     }
-    let mut made = BTreeMap::new();
-    for (number, class) in classes {
+    let (mut made, wanted) = (BTreeMap::new(), ties.classes(of));
+    for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
         let component = class.component.expect("set with the first value");
-        let integer = class.integer.unwrap_or(recipe.part(component).activations);
+        let exception = class.exception.map(|(integer, _)| integer);
+        let integer = exception.or(class.integer).unwrap_or(recipe.part(component).activations);
         if let Some(given) = given.get(&number) {
             made.insert(number, given.encoding(integer)?);
             continue;

@@ -1,6 +1,6 @@
 //! The table of encodings of a partition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,15 +8,15 @@ use super::given::Given;
 use super::multiplier::settle;
 use super::ranges;
 use super::ties::Ties;
-use super::weights::{Place, encode};
+use super::weights::{Place, encode, is_weight};
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
 use crate::ir::ElementType;
 use crate::observe::StatisticsTable;
-use crate::partition::Partition;
-use crate::progress::Progress;
+use crate::partition::{Component, Partition};
 use crate::recipe::Recipe;
 use crate::target::Target;
+use crate::text::glob;
 
 /// Encodings of one partition by value name.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,27 +64,26 @@ fn missing(name: &str) -> Error {
     Error::input(name, "has no encoding").help("the encodings belong to another graph; run `autoneural quantize` again")
 }
 
-/// Encodings of every value and constant of all partitions. What is `given` is taken, the rest is computed.
+/// Encodings of every value and constant of a component's partitions, in order. What is `given` is taken, the rest is
+/// computed.
 ///
 /// # Errors
 /// A value that was never observed or was not finite, a type that the target does not take, given encodings that do not
 /// fit.
 pub fn quantize(
     partitions: &[Partition],
+    component: Component,
     statistics: &StatisticsTable,
     recipe: &Recipe,
     target: &Target,
     given: &Given,
-    progress: &dyn Progress,
 ) -> Result<Vec<(Table, Counts)>> {
     given.refuse_unknown(partitions)?;
     let ties = Ties::new(partitions);
     let given_classes = given.by_class(partitions, &ties)?;
-    let by_class = ranges::encodings(partitions, &ties, statistics, recipe, target, &given_classes)?;
-    progress.start("quantize", partitions.len() as u64);
+    let by_class = ranges::encodings(partitions, &ties, component, statistics, recipe, target, &given_classes)?;
     let mut tables = Vec::new();
-    for partition in partitions {
-        progress.begin(&partition.name);
+    for partition in partitions.iter().filter(|partition| partition.component == component) {
         let (mut table, mut counts) = (Table::default(), Counts::default());
         let graph = &partition.graph;
         for (_, value) in graph.values() {
@@ -99,10 +98,44 @@ pub fn quantize(
         encode_constants(partition, recipe, target, given, &mut table, &mut counts)?;
         refuse_untaken(partition, target, &table)?;
         tables.push((table, counts));
-        progress.tick(&partition.name);
     }
-    progress.finish();
     Ok(tables)
+}
+
+/// Components whose statistics decide about the encodings of a component: its own, and those it shares encodings with.
+pub fn decisive(partitions: &[Partition], component: Component) -> BTreeSet<Component> {
+    Ties::new(partitions).components(component)
+}
+
+/// Refuses exceptions of a recipe that fit no tensor; they would else be believed to hold.
+pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
+    let (mut weights, mut activations) = (BTreeSet::new(), BTreeSet::new());
+    for graph in partitions.iter().map(|partition| &partition.graph) {
+        for node in graph.nodes() {
+            let constant = node.inputs.get(1).map(|&id| graph.value(id)).filter(|value| value.constant().is_some());
+            weights.extend(constant.filter(|_| is_weight(&node.op, 1)).map(|value| value.name.as_str()));
+        }
+        let computed = graph.values().filter(|(_, v)| v.element == ElementType::F32 && v.constant().is_none());
+        activations.extend(computed.map(|(_, value)| value.name.as_str()));
+    }
+    for (index, exception) in recipe.overrides().iter().enumerate() {
+        let fits = |names: &BTreeSet<&str>| names.iter().any(|name| glob(&exception.tensor, name));
+        let (own, other, what, other_what) = match exception.integer.is_signed() {
+            true => (&weights, &activations, "weight", "activations, which take uint8 or uint16"),
+            false => (&activations, &weights, "activation", "weights, which take int4, int8 or int16"),
+        };
+        if !fits(own) {
+            let message = format!("`{}` fits no {what} of the model", exception.tensor);
+            let help = match fits(other) {
+                true => format!("it fits {other_what}"),
+                false => {
+                    "the names are those in encodings/*.json of a bundle of this model; `*` stands for anything".into()
+                }
+            };
+            return Err(Error::input(recipe.place_of_override(index), message).help(help));
+        }
+    }
+    Ok(())
 }
 
 fn encode_constants(
@@ -129,6 +162,7 @@ fn encode_constants(
                 data: table.activations.get(&graph.value(node.inputs[0]).name),
                 result: table.activations.get(&graph.value(node.outputs[0]).name),
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
+                exception: recipe.exception(&value.name, true),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
             let mut made =

@@ -1,6 +1,6 @@
 //! Which values must share one encoding: what operators only move, and what ports with the same key hand over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{ElementType, ValueId};
 use crate::partition::{Component, Partition};
@@ -66,6 +66,20 @@ impl Ties {
         let (a, b) = (self.root(a), self.root(b));
         // The smaller number stays the root, so that the result does not depend on the order of joins.
         self.parent[a.max(b)] = a.min(b);
+    }
+
+    /// Components that have values in a class with values of this one, itself among them.
+    pub fn components(&self, component: Component) -> BTreeSet<Component> {
+        let classes: BTreeSet<usize> = self.classes(component);
+        let shares =
+            |((other, _), &key): (&(Component, String), &usize)| classes.contains(&self.root(key)).then_some(*other);
+        self.keys.iter().filter_map(shares).collect()
+    }
+
+    /// The classes that values of a component belong to.
+    pub fn classes(&self, component: Component) -> BTreeSet<usize> {
+        let own = self.keys.iter().filter(|((other, _), _)| *other == component);
+        own.map(|(_, &key)| self.root(key)).collect()
     }
 
     /// Number of the class that a value belongs to; `None` for values without an encoding.

@@ -6,6 +6,11 @@ use crate::ir::{Constant, Node, Op};
 use crate::recipe::PartRecipe;
 use crate::target::Operator;
 
+/// Whether a node's input is a weight, whose integers the recipe chooses.
+pub fn is_weight(op: &Op, input: usize) -> bool {
+    matches!((op, input), (Op::Conv { .. } | Op::MatMul, 1))
+}
+
 /// What a constant is to its node.
 pub struct Place<'a> {
     /// The node that reads it.
@@ -22,12 +27,20 @@ pub struct Place<'a> {
     pub result: Option<&'a Encoding>,
     /// The node's bias, if it has one.
     pub bias: Option<&'a Constant>,
+    /// Integers that an exception of the recipe gives the constant if it is a weight.
+    pub exception: Option<IntegerType>,
 }
 
 impl Place<'_> {
     /// Whether the constant is a bias, whose encoding follows from the others.
     pub fn is_bias(&self) -> bool {
         matches!((&self.node.op, self.input), (Op::Conv { .. } | Op::LayerNorm { .. }, 2))
+    }
+
+    /// The integers of a weight: those of the exception, or what the recipe says of all such weights.
+    fn choose(&self, of_all: IntegerType) -> Result<IntegerType> {
+        let integer = self.exception.unwrap_or(of_all);
+        accept(self, integer).map(|()| integer)
     }
 }
 
@@ -40,8 +53,8 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
     match (&node.op, place.input) {
         (Op::Conv { groups, .. }, 1) => {
             let depthwise = *groups > 1 && *groups == place.weight_shape[0];
-            let integer = if depthwise { recipe.depthwise.unwrap_or(IntegerType::Int8) } else { recipe.weights };
-            accept(place, integer)?;
+            let of_all = if depthwise { recipe.depthwise.unwrap_or(IntegerType::Int8) } else { recipe.weights };
+            let integer = place.choose(of_all)?;
             let axis = place.operator.per_channel.then_some(0);
             let mut magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
             if let (Some(bias), Some(data)) = (place.bias, place.data) {
@@ -64,8 +77,7 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
         }
         (Op::MatMul, 1) => {
             let head = node.name == "logits";
-            let integer = if head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights };
-            accept(place, integer)?;
+            let integer = place.choose(if head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights })?;
             let axis = place.operator.per_channel.then_some(place.weight_shape.len() - 1);
             let magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
             Ok(Encoding::symmetric(integer, &magnitudes, axis))

@@ -95,7 +95,7 @@ impl ChainReport {
 }
 
 /// When figures are good enough.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Demands {
     /// Simulation and NPU may differ by this much.
     pub max_difference_db: f64,
@@ -147,14 +147,14 @@ pub struct Columns {
 }
 
 impl Report {
-    /// The report of a bundle's comparisons, one list per partition.
+    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what the
+    /// stages took is not in it.
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],
         tables: &[Table],
         comparison: &Comparison,
         recipe: &Recipe,
-        demands: Demands,
         left_out: Vec<String>,
     ) -> Result<Self> {
         let mut made = Vec::new();
@@ -176,7 +176,7 @@ impl Report {
             samples: recipe.verification.len(),
             decode_steps: recipe.decode_steps,
         };
-        let mut report = Report {
+        Ok(Report {
             schema: SCHEMA,
             model: bundle.manifest.model.clone(),
             target: bundle.manifest.target.clone(),
@@ -186,13 +186,17 @@ impl Report {
             sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
-            demands,
+            demands: Demands::default(),
             failures: vec![],
             left_out,
-            stages: bundle.manifest.stages.clone(),
-        };
-        report.failures = report.failures();
-        Ok(report)
+            stages: vec![],
+        })
+    }
+
+    /// Holds the figures against demands.
+    pub fn judge(&mut self, demands: Demands) {
+        self.demands = demands;
+        self.failures = self.failures();
     }
 
     /// Reads a report.
@@ -238,7 +242,7 @@ impl Report {
 pub fn npu_nodes(bundle: &Bundle, partition: &Partition) -> Result<Option<usize>> {
     let context = bundle.context_model(partition);
     let count = || Ok(partition.node_count().saturating_sub(Runtime::nodes_outside(&context)?));
-    context.is_file().then(count).transpose()
+    bundle.has_file(&format!("context/{}.onnx", partition.name)).then(count).transpose()
 }
 
 impl OutputReport {

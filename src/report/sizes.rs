@@ -155,7 +155,7 @@ impl Sizes {
         for (partition, table) in partitions.iter().zip(tables) {
             let context = bundle.context_model(partition);
             let mut binary_bytes = None;
-            if context.is_file() {
+            if bundle.has_file(&format!("context/{}.onnx", partition.name)) {
                 let binary = Runtime::binary_of(&context)?;
                 binary_bytes = Some(std::fs::metadata(&binary).at(&binary)?.len());
             }

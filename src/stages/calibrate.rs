@@ -1,42 +1,152 @@
-//! Calibrate: samples become statistics.
+//! Calibrate: samples become statistics. In two units, of which the second waits for nothing but the first: pictures, then
+//! prompts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::back::bundle::{Bundle, Stage, write_json};
-use crate::error::{IoContext, Result};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::back::bundle::{Bundle, IMAGE_STATISTICS, Key, STATISTICS, VISUAL, read_json, write_json};
+use crate::error::{Error, IoContext, Result};
 use crate::front::Definition;
-use crate::host::{Tokenizer, load_image};
-use crate::progress::Progress;
-use crate::recipe::Recipe;
+use crate::host::{TOKENIZER, Tokenizer, load_image};
+use crate::observe::StatisticsTable;
+use crate::partition::{Component, Partition};
+use crate::progress::{Progress, Silent};
+use crate::recipe::{Recipe, Sample};
+
+/// Folder of everything that calibration makes.
+const FOLDER: &str = "calibration";
 
 /// Reads all samples of a recipe and decodes their images, so that a wrong one is told before hours of work and not after.
 ///
 /// # Errors
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.
-pub fn check_samples(definition: &Path, weights: &Path, recipe: &Path) -> Result<()> {
-    let definition = Definition::read(definition)?;
-    let recipe = Recipe::read(recipe)?;
+pub fn check_samples(bundle: &Bundle, definition_path: &Path, weights: &Path, recipe: &Recipe) -> Result<()> {
+    let text = crate::text::read(definition_path)?;
+    let definition = Definition::parse(&text, definition_path)?;
     let folder = if weights.is_dir() { weights } else { weights.parent().unwrap_or(Path::new("")) };
-    let tokenizer = Tokenizer::read(folder, &definition)?;
-    for sample in recipe.calibration.iter().chain(&recipe.verification) {
-        tokenizer.sample(&definition, &recipe, sample)?;
-        for path in recipe.image_paths(sample) {
-            load_image(&path, &definition.vision).map_err(|error| error.within(&sample.place))?;
-        }
+    let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
+    let mut key = Key::new().and("definition", text).and("recipe", recipe.text());
+    let tokenizer = folder.join(TOKENIZER);
+    let images = samples.iter().flat_map(|sample| recipe.image_paths(sample));
+    // What is not there cannot be a reason to skip the check.
+    for path in images.chain([tokenizer]).filter(|path| path.is_file()) {
+        key = key.and(&path.to_string_lossy(), bundle.hash_input(&path)?);
     }
-    Ok(())
+    bundle.unit("check/samples", "", key, &Silent, |_| {
+        let tokenizer = Tokenizer::read(folder, &definition)?;
+        for sample in samples {
+            tokenizer.sample(&definition, recipe, sample)?;
+            for path in recipe.image_paths(sample) {
+                load_image(&path, &definition.vision).map_err(|error| error.within(&sample.place))?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Runs the stage.
-pub fn calibrate(bundle: &mut Bundle, recipe_path: &Path, progress: &dyn Progress) -> Result<()> {
-    let recipe = Recipe::read(recipe_path)?;
-    bundle.stage(Stage::Calibrate, |bundle, folder| {
+pub fn calibrate(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+    calibrate_images(bundle, recipe, progress)?;
+    calibrate_text(bundle, recipe, progress)
+}
+
+/// The first half: vision encoder and projector.
+pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+    let parts = [Component::Vision, Component::Projector];
+    let mut key = float_models(bundle, &parts)?.setting("observers", &parts.map(|part| recipe.part(part).observer));
+    for sample in &recipe.calibration {
+        key = key.setting("images", &sample.images.len());
+        for path in recipe.image_paths(sample) {
+            key = key.and("image", hash_image(bundle, &path, sample)?);
+        }
+    }
+    bundle.unit("calibrate/images", FOLDER, key, progress, |folder| {
         let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
-        let models = |partition: &crate::partition::Partition| bundle.float_model(partition);
-        let statistics =
-            crate::calibrate::calibrate(&definition, &partitions, &models, &bundle.host_folder(), &recipe, progress)?;
-        write_json(&statistics, &folder.join("statistics.json"))?;
+        let models = |partition: &Partition| bundle.float_model(partition);
+        let (statistics, visual) = crate::calibrate::images(&definition, &partitions, &models, recipe, progress)?;
+        write_json(&statistics, &folder.join(name_of(IMAGE_STATISTICS)))?;
+        write_visual(&folder.join(name_of(VISUAL)), &visual)
+    })
+}
+
+/// The second half: the language model. The statistics of both halves are then in one file.
+pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+    let language = recipe.part(Component::Language);
+    let mut key = float_models(bundle, &[Component::Language])?;
+    key = bundle.key(key, |path| {
+        path == VISUAL
+            || path == IMAGE_STATISTICS
+            || path.ends_with(TOKENIZER)
+            || path == "model/embeddings.safetensors"
+    })?;
+    key = key.setting("observer", &language.observer).setting("steps", &recipe.decode_steps);
+    for sample in &recipe.calibration {
+        key = key.setting("sample", &(&sample.prompt, sample.images.len()));
+    }
+    bundle.unit("calibrate/text", FOLDER, key, progress, |folder| {
+        let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
+        let models = |partition: &Partition| bundle.float_model(partition);
+        let visual = read_visual(&bundle.path(VISUAL))?;
+        let host = bundle.host_folder();
+        let made = crate::calibrate::text(&definition, &partitions, &models, &host, recipe, &visual, progress)?;
+        let mut statistics: StatisticsTable = read_json(&bundle.path(IMAGE_STATISTICS))?;
+        statistics.merge(&made);
+        write_json(&statistics, &folder.join(name_of(STATISTICS)))
+    })?;
+    // The copy of the recipe is what the next stages read where each is a command of its own.
+    let key = Key::new().and("recipe", recipe.text());
+    bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
         let path = folder.join("recipe.toml");
         std::fs::write(&path, recipe.text()).at(&path)
     })
+}
+
+fn name_of(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// A key of the float models of components and of the definition.
+fn float_models(bundle: &Bundle, components: &[Component]) -> Result<Key> {
+    let is_read = |path: &str| {
+        let file = path.strip_prefix("model/").unwrap_or_default();
+        file == "definition.toml" || components.iter().any(|component| component.owns(file))
+    };
+    bundle.key(Key::new(), is_read)
+}
+
+/// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
+pub fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
+    bundle.hash_input(path).map_err(|error| error.within(&sample.place))
+}
+
+fn write_visual(path: &Path, visual: &[Vec<f32>]) -> Result<()> {
+    let bytes: Vec<Vec<u8>> =
+        visual.iter().map(|values| values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
+    let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
+    let mut tensors = Vec::new();
+    for (number, (bytes, values)) in bytes.iter().zip(visual).enumerate().filter(|(_, (bytes, _))| !bytes.is_empty()) {
+        let view = TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(failed)?;
+        tensors.push((format!("{number:05}"), view));
+    }
+    let count = std::collections::HashMap::from([("samples".to_string(), visual.len().to_string())]);
+    let made = safetensors::serialize(tensors, Some(count)).map_err(failed)?;
+    std::fs::write(path, made).at(path)
+}
+
+fn read_visual(path: &PathBuf) -> Result<Vec<Vec<f32>>> {
+    let bytes = std::fs::read(path).at(path)?;
+    let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(failed)?;
+    let count = header.metadata().as_ref().and_then(|texts| texts.get("samples")?.parse().ok()).unwrap_or(0);
+    let tensors = SafeTensors::deserialize(&bytes).map_err(failed)?;
+    let values = |number: usize| match tensors.tensor(&format!("{number:05}")) {
+        Ok(tensor) => {
+            let (chunks, _) = tensor.data().as_chunks::<4>();
+            chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect()
+        }
+        // A sample without pictures.
+        Err(_) => vec![],
+    };
+    Ok((0..count).map(values).collect())
 }

@@ -1,32 +1,68 @@
 //! Emit: graphs and encodings become quantized models.
 
-use crate::back::bundle::{Bundle, Stage};
-use crate::back::onnx::{DataFiles, emit_qdq};
+use crate::back::bundle::{Bundle, Key};
+use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::error::Result;
 use crate::host::Embeddings;
-use crate::partition::Component;
+use crate::partition::{Component, Partition};
 use crate::progress::Progress;
+use crate::quantize::Table;
+
+/// Folder of everything that emission makes.
+const FOLDER: &str = "qdq";
 
 /// Runs the stage.
-pub fn emit(bundle: &mut Bundle, progress: &dyn Progress) -> Result<()> {
-    bundle.stage(Stage::Emit, |bundle, folder| {
-        let partitions = bundle.partitions()?;
-        let tables = bundle.tables(&partitions)?;
-        progress.start("emit", partitions.len() as u64);
-        let mut data = DataFiles::new(folder);
+pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+    let partitions = bundle.partitions()?;
+    // Encodings may have been edited: they must agree over all borders.
+    bundle.tables(&partitions)?;
+    for component in Component::ALL {
+        emit_component(bundle, component, progress)?;
+    }
+    Ok(())
+}
+
+/// Quantized models of one component, and for the language model the embedding table as integers.
+pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Progress) -> Result<()> {
+    let key = bundle.key(Key::new(), |path| match path.split_once('/') {
+        Some(("model" | "encodings", file)) => component.owns(file) && !file.ends_with(".onnx"),
+        _ => false,
+    })?;
+    bundle.unit(&format!("emit/{}", component.name()), FOLDER, key, progress, |folder| {
+        let (partitions, tables) = own(bundle, component)?;
+        progress.start(&format!("emit {}", component.name()), partitions.len() as u64);
+        let mut data = DataWriter::create(folder, component)?;
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
-            let writer = data.writer(partition.component)?;
-            emit_qdq(partition, table, &folder.join(format!("{}.onnx", partition.name)), writer)?;
+            emit_qdq(partition, table, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
             progress.tick(&partition.name);
         }
         data.finish()?;
-        let definition = bundle.definition()?;
-        let embeddings = Embeddings::read(&bundle.host_folder().join(Embeddings::FILE), &definition.language)?;
-        if let Some(table) = partitions.iter().zip(&tables).find(|(p, _)| p.component == Component::Language) {
-            embeddings.write_codes(&folder.join(Embeddings::FILE), table.1.activation("embeds")?)?;
+        progress.finish();
+        Ok(())
+    })?;
+    if component != Component::Language {
+        return Ok(());
+    }
+    let table = format!("model/{}", Embeddings::FILE);
+    let key = bundle.key(Key::new(), |path| {
+        path == table || path.strip_prefix("encodings/").is_some_and(|file| component.owns(file))
+    })?;
+    bundle.unit("emit/embeddings", FOLDER, key, progress, |folder| {
+        progress.start("emit embeddings", 1);
+        let (_, tables) = own(bundle, component)?;
+        let embeddings = Embeddings::read(&bundle.path(&table), &bundle.definition()?.language)?;
+        if let Some(table) = tables.first() {
+            embeddings.write_codes(&folder.join(Embeddings::FILE), table.activation("embeds")?)?;
         }
         progress.finish();
         Ok(())
     })
+}
+
+fn own(bundle: &Bundle, component: Component) -> Result<(Vec<Partition>, Vec<Table>)> {
+    let mut partitions = bundle.partitions()?;
+    partitions.retain(|partition| partition.component == component);
+    let tables = bundle.tables(&partitions)?;
+    Ok((partitions, tables))
 }

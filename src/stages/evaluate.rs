@@ -34,8 +34,6 @@ pub fn evaluate(
     let mut report = Report::read(&bundle.path(REPORT))?;
     report.evaluations.retain(|other| !other.asks_the_same(&made));
     report.evaluations.push(made.clone());
-    bundle.manifest.forget_file(REPORT);
-    report.write(&bundle.path(REPORT))?;
-    bundle.commit(progress)?;
+    bundle.update_file(REPORT, |path| report.write(path))?;
     Ok(made)
 }

@@ -1,7 +1,9 @@
-//! The stages: each reads what it needs from the bundle and writes what it makes to it. There is no other way through.
+//! The stages: each reads what it needs from the bundle and writes what it makes to it, in units of work that are not done
+//! again where nothing changed. There is no other way through.
 
 mod build;
 mod calibrate;
+mod compile;
 mod emit;
 mod evaluate;
 mod export;
@@ -9,11 +11,12 @@ mod parity;
 mod quantize;
 mod verify;
 
-pub use build::build;
-pub use calibrate::{calibrate, check_samples};
-pub use emit::emit;
+pub use build::{build, build_partition};
+pub use calibrate::{calibrate, calibrate_images, calibrate_text, check_samples};
+pub use compile::{Plan, compile};
+pub use emit::{emit, emit_component};
 pub use evaluate::evaluate;
 pub use export::export;
 pub use parity::{Parity, parity};
-pub use quantize::{check_encodings, quantize};
+pub use quantize::{check_encodings, keep_given, quantize, quantize_component};
 pub use verify::verify;

@@ -1,36 +1,81 @@
 //! Quantize: statistics and weights become encodings.
 
-use crate::back::bundle::{Bundle, Stage};
-use crate::back::encodings::{self, GivenFiles};
+use crate::back::bundle::{Bundle, PartitionRecord};
+use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::Result;
-use crate::progress::Progress;
+use crate::observe::StatisticsTable;
+use crate::partition::{Component, Partition};
+use crate::progress::{Progress, Silent};
+use crate::quantize::decisive;
 use crate::recipe::Recipe;
 
-/// Refuses given encodings of tensors that the exported graphs do not have, before samples are run and not after.
-pub fn check_encodings(bundle: &Bundle, given: &GivenFiles) -> Result<()> {
-    given.encodings().refuse_unknown(&bundle.partitions()?)
+/// Folder of everything that quantization makes.
+const FOLDER: &str = "encodings";
+
+/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
+/// run and not after.
+pub fn check_encodings(partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
+    given.encodings().refuse_unknown(partitions)?;
+    crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
 /// Runs the stage, with the recipe that calibration left in the bundle. Encodings that are given stand in place of what
 /// calibration found.
 pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress) -> Result<()> {
-    let described = bundle.stage(Stage::Quantize, |bundle, folder| {
-        let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
-        let (partitions, statistics, target) = (bundle.partitions()?, bundle.statistics()?, bundle.target()?);
-        let learned = given.encodings();
-        let made = crate::quantize::quantize(&partitions, &statistics, &recipe, &target, learned, progress);
+    let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
+    let partitions = bundle.partitions()?;
+    check_encodings(&partitions, &recipe, given)?;
+    let (statistics, mut records) = (bundle.statistics()?, Vec::new());
+    for component in Component::ALL {
+        records.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
+    }
+    bundle.manifest.partitions = records;
+    bundle.manifest.given_encodings = keep_given(bundle, given)?;
+    Ok(())
+}
+
+/// Copies given encodings into the bundle.
+pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
+    bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
+}
+
+/// Encodings of one component, and the contracts of its partitions. `statistics` holds at least what is [`decisive`].
+pub fn quantize_component(
+    bundle: &Bundle,
+    partitions: &[Partition],
+    component: Component,
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    given: &GivenFiles,
+    progress: &dyn Progress,
+) -> Result<Vec<PartitionRecord>> {
+    let statistics = statistics.of(&decisive(partitions, component));
+    // Graphs of all components tell which values are tied to which.
+    let key = bundle.key(given.key(), |path| {
+        let file = path.strip_prefix("model/").unwrap_or_default();
+        file == "target.toml"
+            || component.owns(file)
+            || Component::ALL.iter().any(|c| c.owns(file)) && file.ends_with(".json")
+    })?;
+    let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
+    let name = format!("quantize/{}", component.name());
+    bundle.unit(&name, FOLDER, key, progress, |folder| {
+        progress.start(&format!("quantize {}", component.name()), 1);
+        // Mapped anew, so that weights that were read leave memory at the end.
+        let partitions = bundle.partitions()?;
+        let (target, learned) = (bundle.target()?, given.encodings());
+        let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),
         })?;
-        for (partition, (table, _)) in partitions.iter().zip(&made) {
+        let mut records = Vec::new();
+        let own = partitions.iter().filter(|partition| partition.component == component);
+        for (partition, (table, counts)) in own.zip(&made) {
             encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
+            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(component).scheme()));
         }
-        let records = given.copy_to(folder)?;
-        Ok((partitions, made, recipe, records))
-    })?;
-    let (partitions, made, recipe, records) = described;
-    bundle.manifest.describe(&partitions, &made, |partition| recipe.part(partition.component).scheme());
-    bundle.manifest.given_encodings = records;
-    Ok(())
+        progress.finish();
+        Ok(records)
+    })
 }

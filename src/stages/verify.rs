@@ -1,11 +1,10 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
-use std::path::Path;
-
-use crate::back::bundle::{Bundle, Stage};
-use crate::back::qnn::Runtime;
+use super::calibrate::hash_image;
+use crate::back::bundle::{Bundle, Key, REPORT, Stage};
+use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Walk;
 use crate::partition::Partition;
 use crate::progress::Progress;
@@ -13,15 +12,15 @@ use crate::recipe::Recipe;
 use crate::report::{Demands, Report};
 use crate::verify::Engines;
 
-/// Runs the stage. Columns whose engine is missing stay empty.
+/// Runs the stage. Columns whose engine is missing stay empty. Figures of the same models, samples and engines are taken over;
+/// demands are held against them anew.
 pub fn verify(
     bundle: &mut Bundle,
-    recipe_path: &Path,
+    recipe: &Recipe,
     runtime: Option<&Runtime>,
     demands: Demands,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let recipe = Recipe::read(recipe_path)?;
     let built = bundle.manifest.has(Stage::Build.name());
     let mut left_out = Vec::new();
     if runtime.is_none() {
@@ -30,7 +29,21 @@ pub fn verify(
     if !built || !runtime.is_some_and(Runtime::has_npu) {
         left_out.push("NPU".to_string());
     }
-    let mut report = bundle.stage(Stage::Verify, |bundle, path| {
+    let mut key = bundle.key(Key::new(), |path| path.contains('/') && !path.starts_with("calibration/"))?;
+    let manifest = &bundle.manifest;
+    let described = serde_json::to_string(&(&manifest.partitions, &manifest.given_encodings));
+    key = key
+        .and("described", described.map_err(|error| Error::internal("manifest", error))?)
+        .setting("of", &(&manifest.model, &manifest.target, &left_out))
+        .and("toolkit", runtime.map_or("", Compiler::identity))
+        .setting("recipe", &(&recipe.name, recipe.decode_steps));
+    for sample in &recipe.verification {
+        key = key.setting("sample", &(&sample.prompt, sample.images.len()));
+        for path in recipe.image_paths(sample) {
+            key = key.and("image", hash_image(bundle, &path, sample)?);
+        }
+    }
+    let mut report = bundle.unit("verify", "", key, progress, |_| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = bundle.tables(&partitions)?;
         let reference = |partition: &Partition| Reference::load(partition, &bundle.float_model(partition));
@@ -43,13 +56,19 @@ pub fn verify(
             Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
         };
         let comparison =
-            crate::verify::verify(&definition, &partitions, &tables, &mut walk, &mut engines, &recipe, progress)?;
-        let report = Report::new(bundle, &partitions, &tables, &comparison, &recipe, demands, left_out)?;
-        report.write(path)?;
-        Ok(report)
+            crate::verify::verify(&definition, &partitions, &tables, &mut walk, &mut engines, recipe, progress)?;
+        Report::new(bundle, &partitions, &tables, &comparison, recipe, left_out)
     })?;
-    // The report is written inside its own stage, so the time of that stage is added now.
+    bundle.finish_stage(Stage::Verify)?;
+    report.judge(demands);
     report.stages.clone_from(&bundle.manifest.stages);
-    report.write(&bundle.path(crate::back::bundle::REPORT))?;
+    // Answers of the same models stay true.
+    if bundle.has_same_models()?
+        && let Some((root, _)) = bundle.before()
+        && let Ok(old) = Report::read(&root.join(REPORT))
+    {
+        report.evaluations = old.evaluations;
+    }
+    bundle.put(REPORT, |path| report.write(path))?;
     Ok(report)
 }

@@ -141,7 +141,15 @@ fn other_models_start_anew() {
     let bench = Bench::new();
     bench.eval(&["--on", "float"]);
     let before = bench.journal("float");
-    succeed(&["quantize", &bench.text("bundle"), "-q"]);
+    // A wider range of one value makes other models.
+    let table = std::fs::read(bench.path("bundle/encodings/projector.json")).expect("the encodings");
+    let mut table: Value = serde_json::from_slice(&table).expect("JSON");
+    let entries = table["activation_encodings"].as_array_mut().expect("entries");
+    entries.retain(|entry| entry["name"] == "linear_1");
+    entries[0]["scale"][0] = (entries[0]["scale"][0].as_f64().expect("a scale") * 1.25).into();
+    table["param_encodings"] = Value::Array(vec![]);
+    std::fs::write(bench.path("wider.json"), table.to_string()).expect("written");
+    succeed(&["quantize", &bench.text("bundle"), "-q", "--encodings", &bench.text("wider.json")]);
     succeed(&["emit", &bench.text("bundle"), "-q"]);
     let (bundle, set) = (bench.text("bundle"), bench.text("set"));
     let output = autoneural(&["eval", &bundle, "--set", &set, "--on", "float"]);

@@ -13,6 +13,7 @@ mod models;
 mod numerics;
 mod parity;
 mod pipeline;
+mod resume;
 mod run;
 mod sizes;
 mod snapshots;

@@ -11,7 +11,6 @@ use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
-use crate::progress::Progress;
 use crate::quantize::{Counts, Table};
 
 /// Version of the manifest's format.
@@ -152,68 +151,34 @@ impl Manifest {
         self.stages.iter().any(|record| record.name == stage)
     }
 
-    /// Takes out a stage and its files.
-    pub fn forget(&mut self, stage: &str, owns: &str) {
-        self.stages.retain(|record| record.name != stage);
-        self.files.retain(|file| file.path != owns && !file.path.starts_with(&format!("{owns}/")));
-    }
-
-    /// Takes out a file that is about to be written anew.
-    pub fn forget_file(&mut self, path: &str) {
-        self.files.retain(|file| file.path != path);
-    }
-
-    /// States the contract of every partition.
-    pub fn describe(
-        &mut self,
-        partitions: &[Partition],
-        made: &[(Table, Counts)],
-        schemes: impl Fn(&Partition) -> String,
-    ) {
-        let describe = |(partition, (table, counts)): (&Partition, &(Table, Counts))| {
-            let port = |(port, &id): (&Port, &crate::ir::ValueId)| {
-                let value = partition.graph.value(id);
-                port_record(port, &value.shape, value.element, table.activations.get(&port.name))
-            };
-            PartitionRecord {
-                name: partition.name.clone(),
-                weights: schemes(partition),
-                encodings: *counts,
-                inputs: partition.inputs.iter().zip(partition.graph.inputs()).map(port).collect(),
-                outputs: partition.outputs.iter().zip(partition.graph.outputs()).map(port).collect(),
-            }
-        };
-        self.partitions = partitions.iter().zip(made).map(describe).collect();
-    }
-
-    /// Lists the files that are not listed yet, with sizes and hashes.
-    pub fn list_files(&mut self, root: &Path, progress: &dyn Progress) -> Result<()> {
-        let mut found = Vec::new();
-        collect(root, root, &mut found)?;
-        found.sort();
-        let mut files = Vec::new();
-        progress.start("hash files", found.len() as u64);
-        for path in found {
-            progress.begin(&path);
-            let on_disk = root.join(&path);
-            let bytes = std::fs::metadata(&on_disk).at(&on_disk)?.len();
-            // Files of stages that did not run again keep their record; their hash is known.
-            let known = self.files.iter().find(|file| file.path == path && file.bytes == bytes);
-            let sha256 = match known {
-                Some(known) => known.sha256.clone(),
-                None => hash(&on_disk)?,
-            };
-            progress.tick(&path);
-            files.push(FileRecord { path, bytes, sha256 });
-        }
-        progress.finish();
-        self.files = files;
-        Ok(())
+    /// Whether another manifest says the same, whatever the stages took.
+    pub fn says_the_same(&self, other: &Manifest) -> bool {
+        let without_times =
+            |manifest: &Manifest| serde_json::to_value(Manifest { stages: vec![], ..manifest.clone() }).ok();
+        let names = |manifest: &Manifest| manifest.stages.iter().map(|stage| stage.name.clone()).collect::<Vec<_>>();
+        names(self) == names(other) && without_times(self) == without_times(other)
     }
 
     /// Writes the manifest, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<()> {
         write_json(self, path)
+    }
+}
+
+impl PartitionRecord {
+    /// The contract of a partition; `scheme` is its bits, such as W8A16.
+    pub fn new(partition: &Partition, table: &Table, counts: Counts, scheme: String) -> Self {
+        let port = |(port, &id): (&Port, &crate::ir::ValueId)| {
+            let value = partition.graph.value(id);
+            port_record(port, &value.shape, value.element, table.activations.get(&port.name))
+        };
+        PartitionRecord {
+            name: partition.name.clone(),
+            weights: scheme,
+            encodings: counts,
+            inputs: partition.inputs.iter().zip(partition.graph.inputs()).map(port).collect(),
+            outputs: partition.outputs.iter().zip(partition.graph.outputs()).map(port).collect(),
+        }
     }
 }
 
@@ -232,22 +197,6 @@ fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Opt
         scale: encoding.map(|encoding| encoding.scale[0]),
         zero_point: encoding.map(|encoding| encoding.zero_point[0]),
     }
-}
-
-fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) -> Result<()> {
-    for entry in std::fs::read_dir(folder).at(folder)? {
-        let path = entry.at(folder)?.path();
-        if path.is_dir() {
-            collect(root, &path, found)?;
-        } else if let Ok(relative) = path.strip_prefix(root) {
-            let name = relative.to_string_lossy().into_owned();
-            // Hidden and partial files are what a killed run left.
-            if name != super::MANIFEST && !name.starts_with('.') && !name.ends_with(".partial") {
-                found.push(name);
-            }
-        }
-    }
-    Ok(())
 }
 
 /// SHA-256 of a file in hexadecimal.

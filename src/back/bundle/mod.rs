@@ -1,20 +1,30 @@
 //! Bundles: the folder that everything is written to and read from. Each stage owns one folder (or file) in it.
 //!
-//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file.
+//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file. While it is
+//! made it is in a hidden folder beside its place, in units of work that a ledger remembers.
 
 mod json;
+mod ledger;
+mod lock;
 mod manifest;
 mod partition_json;
+mod place;
+mod stamp;
+mod unit;
+mod work;
 
 pub use json::{LARGEST_JSON, json_of, read_json, write_json};
+pub use ledger::Key;
 pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash};
+use work::Work;
+pub use work::{Begin, Outcome, Tally};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
-use crate::folder::{self, remove};
+use crate::folder::remove;
 use crate::front::Definition;
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
@@ -23,6 +33,12 @@ use crate::quantize::Table;
 use crate::target::Target;
 
 const MANIFEST: &str = "manifest.json";
+/// Statistics of every value.
+pub const STATISTICS: &str = "calibration/statistics.json";
+/// Statistics of what pictures go through: the first half of calibration, kept for runs that begin with the second.
+pub const IMAGE_STATISTICS: &str = "calibration/.images.json";
+/// Embeddings of the pictures that were calibrated with, kept for the same.
+pub const VISUAL: &str = "calibration/.visual.safetensors";
 /// The report's file name.
 pub const REPORT: &str = "report.json";
 
@@ -44,7 +60,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Stage; 6] =
+    /// All stages.
+    pub const ALL: [Stage; 6] =
         [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit, Stage::Build, Stage::Verify];
 
     /// Name, as the command of the stage.
@@ -70,6 +87,16 @@ impl Stage {
             Stage::Verify => REPORT,
         }
     }
+
+    /// Whether a file of the bundle, by its path, is the stage's.
+    fn owns_file(self, path: &str) -> bool {
+        path.strip_prefix(self.owns()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether a unit of work, by its name, is of the stage.
+    fn is_of(self, unit: &str) -> bool {
+        unit.split('/').next() == Some(self.name())
+    }
 }
 
 /// A bundle on disk.
@@ -77,40 +104,11 @@ pub struct Bundle {
     root: PathBuf,
     /// What the manifest says.
     pub manifest: Manifest,
-    /// Where the bundle goes when it is whole; `None` when it is there already.
-    destination: Option<PathBuf>,
+    /// Of a bundle in the making.
+    work: Option<Work>,
 }
 
 impl Bundle {
-    /// Begins a new bundle beside `out`; [`Bundle::commit`] moves it there. Until then, and if that never comes, nothing
-    /// of the name `out` changes.
-    ///
-    /// # Errors
-    /// `out` exists and `replace` is not set, or it is not a bundle.
-    pub fn create(out: &Path, replace: bool) -> Result<Self> {
-        if out.symlink_metadata().is_ok() {
-            if !replace {
-                return Err(Error::input(out.display(), "exists already")
-                    .help("choose another folder with --out, or replace this bundle with --force"));
-            }
-            if !out.join(MANIFEST).is_file() {
-                return Err(Error::input(out.display(), "exists and is no bundle (it has no manifest.json)")
-                    .help("--force replaces bundles only; choose another folder with --out"));
-            }
-        }
-        Ok(Bundle { root: folder::begin(out)?, manifest: Manifest::default(), destination: Some(out.to_path_buf()) })
-    }
-
-    /// Opens a whole bundle to work on it: every file is the one that was written, by its SHA-256.
-    ///
-    /// # Errors
-    /// As for [`Bundle::look`], and a file that is not the one that was written.
-    pub fn open(path: &Path, progress: &dyn Progress) -> Result<Self> {
-        let bundle = Self::look(path)?;
-        bundle.check(&|_| true, progress)?;
-        Ok(bundle)
-    }
-
     /// Checks that the files that are `needed`, by their paths, are the ones that were written, by their SHA-256.
     ///
     /// # Errors
@@ -121,12 +119,8 @@ impl Bundle {
         for file in files {
             progress.begin(&file.path);
             let on_disk = self.path(&file.path);
-            if manifest::hash(&on_disk)? != file.sha256 {
-                return Err(Error::input(
-                    on_disk.display(),
-                    "is not the file that was written: its SHA-256 is another",
-                )
-                .help("the bundle is damaged; make it again"));
+            if hash(&on_disk)? != file.sha256 {
+                return Err(damaged(&on_disk));
             }
             progress.tick(&file.path);
         }
@@ -156,7 +150,7 @@ impl Bundle {
                 return Err(Error::input(on_disk.display(), message).help("the bundle is damaged; make it again"));
             }
         }
-        Ok(Bundle { root: path.to_path_buf(), manifest, destination: None })
+        Ok(Bundle { root: path.to_path_buf(), manifest, work: None })
     }
 
     /// Path of a file in the bundle.
@@ -164,44 +158,29 @@ impl Bundle {
         self.root.join(relative)
     }
 
-    /// Runs a stage: `work` fills a new folder (or writes a new file, for the report), which then takes the place of the
-    /// stage's old one. What later stages made of the old one is removed.
-    pub fn stage<T>(&mut self, stage: Stage, work: impl FnOnce(&Bundle, &Path) -> Result<T>) -> Result<T> {
-        if let Some(before) = Stage::ALL.iter().rev().find(|other| **other < stage && **other != Stage::Build)
-            && !self.manifest.has(before.name())
-        {
-            let message = format!("`{}` has not run", before.name());
-            return Err(
-                Error::input(self.root.display(), message).help(format!("run `autoneural {}` first", before.name()))
-            );
+    /// Refuses a stage whose forerunner has not run.
+    pub fn require(&self, stage: Stage) -> Result<()> {
+        let before = Stage::ALL.iter().rev().find(|other| **other < stage && **other != Stage::Build);
+        match before.filter(|before| !self.manifest.has(before.name())) {
+            Some(before) => {
+                let place = self.before().map_or(self.root.as_path(), |(root, _)| root);
+                let message = format!("`{}` has not run", before.name());
+                Err(Error::input(place.display(), message).help(format!("run `autoneural {}` first", before.name())))
+            }
+            None => Ok(()),
         }
-        let begun = std::time::Instant::now();
-        let partial = self.root.join(format!(".{}.partial", stage.owns()));
-        remove(&partial)?;
-        if stage != Stage::Verify {
-            std::fs::create_dir(&partial).at(&partial)?;
-        }
-        let made = work(self, &partial).inspect_err(|_| drop(remove(&partial)))?;
-        for later in Stage::ALL.iter().filter(|later| **later >= stage) {
-            remove(&self.root.join(later.owns()))?;
-            self.manifest.forget(later.name(), later.owns());
-        }
-        let place = self.root.join(stage.owns());
-        std::fs::rename(&partial, &place).at(&place)?;
-        self.manifest
-            .stages
-            .push(StageRecord { name: stage.name().into(), seconds: round(begun.elapsed().as_secs_f64()) });
-        Ok(made)
     }
 
-    /// Lists all files and writes the manifest; a new bundle then takes its name.
-    pub fn commit(mut self, progress: &dyn Progress) -> Result<PathBuf> {
-        self.manifest.list_files(&self.root, progress)?;
-        self.manifest.write(&self.root.join(MANIFEST))?;
-        let Some(destination) = self.destination.clone() else { return Ok(self.root.clone()) };
-        folder::finish(&self.root, &destination)?;
-        self.destination = None;
-        Ok(destination)
+    /// Replaces one file of a bundle that was opened to look at, and its record in the manifest.
+    pub fn update_file(&mut self, path: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let on_disk = self.path(path);
+        write(&on_disk)?;
+        let bytes = std::fs::metadata(&on_disk).at(&on_disk)?.len();
+        let record = FileRecord { path: path.to_string(), bytes, sha256: hash(&on_disk)? };
+        self.manifest.files.retain(|file| file.path != path);
+        self.manifest.files.push(record);
+        self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+        self.manifest.write(&self.root.join(MANIFEST))
     }
 
     /// The model definition.
@@ -225,7 +204,7 @@ impl Bundle {
     pub fn evaluation_folder(&self) -> Result<PathBuf> {
         let models = self.manifest.files.iter().filter(|file| file.path.contains('/'));
         let key = manifest::digest(models.flat_map(|file| [file.path.as_str(), file.sha256.as_str()]));
-        let kept = self.path(".evaluation");
+        let kept = self.path(place::EVALUATION);
         let folder = kept.join(&key[..16]);
         if kept.is_dir() && !folder.is_dir() {
             remove(&kept)?;
@@ -255,13 +234,19 @@ impl Bundle {
     /// A graph that is damaged, or not that of the bundle's model definition.
     pub fn partitions(&self) -> Result<Vec<Partition>> {
         let definition = self.definition()?;
-        let read = |name: &&str| partition_json::read(&self.path("model"), name, &definition);
+        let mut maps = partition_json::Maps::default();
+        let read = |name: &&str| partition_json::read(&self.path("model"), name, &definition, &mut maps);
         partition_json::NAMES.iter().map(read).collect()
     }
 
-    /// The statistics.
+    /// The statistics of all values.
     pub fn statistics(&self) -> Result<StatisticsTable> {
-        read_json(&self.path("calibration/statistics.json"))
+        read_json(&self.path(STATISTICS))
+    }
+
+    /// The statistics of what pictures go through, which are there first.
+    pub fn image_statistics(&self) -> Result<StatisticsTable> {
+        read_json(&self.path(IMAGE_STATISTICS))
     }
 
     /// The encodings of every partition.
@@ -291,17 +276,15 @@ impl Bundle {
     }
 }
 
-impl Drop for Bundle {
-    fn drop(&mut self) {
-        if self.destination.is_some() {
-            let _ = std::fs::remove_dir_all(&self.root);
-        }
-    }
-}
-
 /// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
 pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     partition_json::write(partition, places, folder)
+}
+
+/// The error that a file is not the one that was written.
+fn damaged(file: &Path) -> Error {
+    Error::input(file.display(), "is not the file that was written: its SHA-256 is another")
+        .help("the bundle is damaged; make it again")
 }
 
 /// Seconds to the millisecond.

@@ -1,6 +1,7 @@
 //! Partitions as JSON: nodes by name, constants as places in the data file of the float models.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
-use crate::back::onnx::DataFiles;
+use crate::back::onnx::DataWriter;
 use crate::error::{Error, IoContext, Kind, Result};
 use crate::front::Definition;
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
@@ -87,9 +88,9 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
 /// # Errors
 /// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
 /// definition.
-pub fn read(folder: &Path, name: &str, definition: &Definition) -> Result<Partition> {
+pub fn read(folder: &Path, name: &str, definition: &Definition, maps: &mut Maps) -> Result<Partition> {
     let path = folder.join(format!("{name}.json"));
-    let partition = read_graph(folder, &path, name).map_err(|error| damaged(&path, error))?;
+    let partition = read_graph(folder, &path, name, maps).map_err(|error| damaged(&path, error))?;
     refuse_unfit(&partition, definition).map_err(|error| damaged(&path, error))?;
     Ok(partition)
 }
@@ -105,16 +106,24 @@ fn damaged(path: &Path, mut error: Error) -> Error {
     if error.kind == Kind::Input { error.help("the bundle is damaged; make it again") } else { error }
 }
 
-fn read_graph(folder: &Path, path: &Path, name: &str) -> Result<Partition> {
+/// Mapped data files by component: partitions that share weights share the map, and the memory.
+pub type Maps = BTreeMap<Component, Arc<Mmap>>;
+
+fn read_graph(folder: &Path, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
     let stored: Stored = super::read_json(path)?;
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
     }
-    let data_path = folder.join(DataFiles::name(stored.component));
-    let file = File::open(&data_path).at(&data_path)?;
-    // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
-    let map = Arc::new(unsafe { Mmap::map(&file) }.at(&data_path)?);
+    let data_path = folder.join(DataWriter::name_of(stored.component));
+    let map = match maps.entry(stored.component) {
+        Entry::Occupied(known) => Arc::clone(known.get()),
+        Entry::Vacant(free) => {
+            let file = File::open(&data_path).at(&data_path)?;
+            // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
+            Arc::clone(free.insert(Arc::new(unsafe { Mmap::map(&file) }.at(&data_path)?)))
+        }
+    };
     let mut b = Builder::new(stored.name.clone());
     let mut known: BTreeMap<String, ValueId> = BTreeMap::new();
     let mut inputs = Vec::new();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{parse, refuse_misplaced, to_encoding};
-use crate::back::bundle::{LARGEST_JSON, hash};
+use crate::back::bundle::{Key, LARGEST_JSON, digest, hash};
 use crate::error::{Error, IoContext, Result};
 use crate::quantize::Given;
 
@@ -50,6 +50,14 @@ impl GivenFiles {
     /// The encodings of all files.
     pub fn encodings(&self) -> &Given {
         &self.encodings
+    }
+
+    /// A key of the files: their names and contents, in order.
+    pub fn key(&self) -> Key {
+        self.files.iter().fold(Key::new(), |key, (path, bytes)| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            key.and("given", stem).and("contents", digest([String::from_utf8_lossy(bytes).as_ref()].into_iter()))
+        })
     }
 
     /// Copies the files below the folder of the encodings, in the order in which they were given.

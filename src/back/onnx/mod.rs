@@ -6,7 +6,7 @@ mod nodes;
 mod proto;
 mod qdq;
 
-pub use data::{DataFiles, DataWriter};
+pub use data::DataWriter;
 pub use float::{ConstantPlace, emit_float};
 pub use proto::{decode, op_counts, summary};
 pub use qdq::emit_qdq;

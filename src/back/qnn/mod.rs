@@ -1,8 +1,10 @@
 //! The only place that knows the vendor's engine: ONNX Runtime with the QNN plugin provider, loaded at run time.
 
+mod compiler;
 mod elf;
 mod session;
 mod toolkit;
 
+pub use compiler::{Compiler, Job};
 pub use session::Runtime;
 pub use toolkit::{ONNXRUNTIME, ONNXRUNTIME_QNN, Toolkit};

@@ -6,8 +6,8 @@ use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::Toolkit;
-use crate::back::onnx::{DataFiles, decode};
+use super::{Compiler, Job, Toolkit};
+use crate::back::onnx::decode;
 use crate::engine::OrtSession;
 use crate::error::{Error, IoContext, Result};
 use crate::partition::Partition;
@@ -26,6 +26,7 @@ const CONTEXT_NODE: &str = "EPContext";
 pub struct Runtime {
     environment: Environment,
     backend: Option<String>,
+    identity: String,
 }
 
 impl Runtime {
@@ -54,7 +55,7 @@ impl Runtime {
             environment.register_ep_library(PROVIDER, provider).map_err(|error| fail(provider, &error))?;
             backend = Some(path.to_string_lossy().into_owned());
         }
-        Ok(Runtime { environment, backend })
+        Ok(Runtime { environment, backend, identity: toolkit.identity()? })
     }
 
     /// Whether context binaries can be made and run.
@@ -94,33 +95,6 @@ impl Runtime {
         Ok(Session::builder(&self.environment)?
             .with_log_level(ort::logging::LogLevel::Fatal)?
             .with_devices(self.devices(PROVIDER), Some(&options))?)
-    }
-
-    /// Compiles a quantized model into a context binary. Writes `context`, an ONNX file with one node, and the binary
-    /// beside it. No node may be left to the CPU.
-    ///
-    /// # Errors
-    /// The engine refuses the model; the nodes that it would have left to the CPU are named.
-    pub fn compile(&self, partition: &Partition, model: &Path, target: &Target, context: &Path) -> Result<()> {
-        let data = model.with_file_name(DataFiles::name(partition.component));
-        let data = Some(data.as_path()).filter(|data| data.is_file());
-        match self.compile_with(model, data, target, context, false) {
-            Ok(()) => Ok(()),
-            // The provider gives no code of the system for this.
-            Err(error) if error.to_string().contains(NOT_WRITTEN) => {
-                let refused = std::io::Error::new(std::io::ErrorKind::StorageFull, "the context binary is not written");
-                Err(Error::io(context, &refused))
-            }
-            Err(error) => {
-                let left = self.nodes_left_to_cpu(model, data, target, context);
-                let message = match left.as_slice() {
-                    [] => format!("the NPU compiler refuses the graph: {error}"),
-                    names => format!("the NPU compiler leaves {} nodes to the CPU: {}", names.len(), names.join(", ")),
-                };
-                Err(Error::toolkit(&partition.name, message)
-                    .help(format!("the target file says what {} takes; an entry may be wrong", target.name)))
-            }
-        }
     }
 
     fn compile_with(
@@ -206,5 +180,34 @@ impl Runtime {
             ));
         }
         Ok(context.with_file_name(name))
+    }
+}
+
+impl Compiler for Runtime {
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// No node may be left to the CPU.
+    fn compile(&self, job: &Job) -> Result<()> {
+        let Job { name, model, data, target, context, .. } = *job;
+        let data = Some(data).filter(|data| data.is_file());
+        match self.compile_with(model, data, target, context, false) {
+            Ok(()) => Ok(()),
+            // The provider gives no code of the system for this.
+            Err(error) if error.to_string().contains(NOT_WRITTEN) => {
+                let refused = std::io::Error::new(std::io::ErrorKind::StorageFull, "the context binary is not written");
+                Err(Error::io(context, &refused))
+            }
+            Err(error) => {
+                let left = self.nodes_left_to_cpu(model, data, target, context);
+                let message = match left.as_slice() {
+                    [] => format!("the NPU compiler refuses the graph: {error}"),
+                    names => format!("the NPU compiler leaves {} nodes to the CPU: {}", names.len(), names.join(", ")),
+                };
+                Err(Error::toolkit(name, message)
+                    .help(format!("the target file says what {} takes; an entry may be wrong", target.name)))
+            }
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::error::{IoContext, Result};
+
 /// The version of ONNX Runtime this program is tested with.
 pub const ONNXRUNTIME: &str = "1.31.1";
 /// The version of the QNN provider this program is tested with.
@@ -71,6 +73,23 @@ impl Toolkit {
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let libraries = paths.filter(|path| path.extension().is_some_and(|extension| extension == "so"));
         self.runtime.iter().cloned().chain(libraries).collect()
+    }
+
+    /// Versions, and names, sizes and times of the libraries: installed anew it counts as another toolkit. Their contents would
+    /// take a second to read, each time a bundle is begun.
+    ///
+    /// # Errors
+    /// A library whose size cannot be asked for.
+    pub fn identity(&self) -> Result<String> {
+        let mut parts = vec![format!("{:?} {:?}", self.runtime_version, self.provider_version)];
+        let mut libraries = self.libraries();
+        libraries.sort();
+        for library in libraries {
+            let meta = std::fs::metadata(&library).at(&library)?;
+            let name = library.file_name().unwrap_or_default();
+            parts.push(format!("{name:?} {} {:?}", meta.len(), meta.modified().at(&library)?));
+        }
+        Ok(parts.join("\n"))
     }
 
     /// Whether models can be run on the CPU.

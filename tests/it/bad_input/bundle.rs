@@ -73,7 +73,7 @@ fn stages_want_a_bundle_and_their_forerunner() {
         let words = [&format!("`{before}` has not run"), &format!("run `autoneural {before}` first")];
         bench.expect(command[0], &bench.run(command), INPUT, &words.map(String::as_str));
     }
-    assert_eq!(names(&bench.path("bundle")), ["manifest.json", "model"]);
+    assert_eq!(names(&bench.path("bundle")), [".ledger.json", "manifest.json", "model"]);
 }
 
 #[test]

@@ -12,7 +12,11 @@ fn an_output_that_exists_is_not_touched() {
     let forced = [&EXPORT[..], &["--force"]].concat();
     std::fs::create_dir(bench.path("out/bundle")).expect("a folder");
     bench.write("out/bundle/diary.txt", "mine");
-    for (case, args, word) in [("exists", &EXPORT[..], "exists already"), ("no bundle", &forced, "is no bundle")] {
+    for (case, args, word) in [
+        ("exists", &EXPORT[..], "exists already"),
+        ("no bundle", &forced, "is no bundle"),
+        ("nothing to update", &COMPILE, "is no bundle"),
+    ] {
         let output = bench.run(args);
         assert_eq!(output.status.code(), Some(INPUT), "{case}");
         assert!(stderr(&output).contains("out/bundle: exists"), "{case}: {}", stderr(&output));
@@ -46,22 +50,33 @@ fn force_replaces_a_bundle_only_by_a_whole_one() {
 #[test]
 fn what_a_killed_run_left_does_no_harm() {
     let bench = Bench::new();
-    // The shell's process becomes the program's: the folder has the very name that the program would choose.
-    let line = "mkdir out/.bundle.partial-$$; exec \"$0\" \"$@\"";
-    let output = bench.run_in_shell(line, &EXPORT);
+    std::fs::create_dir_all(bench.path("out/.bundle.work/.making-export-vision")).expect("a folder");
+    bench.write("out/.bundle.work/.making-export-vision/x", "left");
+    bench.write("out/.bundle.work/.ledger.json", "{ cut off");
+    bench.write("out/.bundle.lock", "1\n");
+    let output = bench.run(&EXPORT);
     assert!(output.status.success(), "{}", stderr(&output));
-    std::fs::create_dir(bench.path("out/bundle/.calibration.partial")).expect("a folder");
-    bench.write("out/bundle/.calibration.partial/x", "left");
+    assert_eq!(names(&bench.path("out")), ["bundle"]);
+    assert_eq!(names(&bench.path("out/bundle")), [".ledger.json", "manifest.json", "model"]);
+    std::fs::create_dir_all(bench.path("out/.bundle.stage/calibration")).expect("a folder");
+    bench.write("out/.bundle.stage/calibration/x", "left");
     bench.write("out/bundle/manifest.json.partial", "{");
     let calibrate = ["calibrate", "{out/bundle}", "--calibration", "{recipe/recipe.toml}"];
     assert!(bench.run(&calibrate).status.success());
+    assert_eq!(names(&bench.path("out")), ["bundle"]);
     assert!(!bench.read("out/bundle/manifest.json").contains("partial"), "leftovers are no part of the bundle");
     assert!(bench.run(&["quantize", "{out/bundle}"]).status.success(), "the bundle can be opened again");
+    // The old bundle was moved aside, the new one did not come: the old one is put back.
+    std::fs::rename(bench.path("out/bundle"), bench.path("out/.bundle.replaced")).expect("moved");
+    let output = bench.compile();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(names(&bench.path("out")), ["bundle"]);
+    // And where the new one did, the old one goes.
     std::fs::create_dir(bench.path("out/.bundle.replaced")).expect("a folder");
     bench.write("out/.bundle.replaced/x", "left");
     let output = bench.run(&[&EXPORT[..], &["--force"]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(!bench.path("out/.bundle.replaced").exists());
+    assert_eq!(names(&bench.path("out")), ["bundle"]);
 }
 
 #[test]
@@ -128,7 +143,7 @@ impl Bench {
         assert_eq!(output.status.code(), Some(OS), "{case}: {text}");
         assert!(text.starts_with("error: ") && text.contains(word), "{case}: {text}");
         assert!(text.contains("help: free some space"), "{case}: {text}");
-        assert_eq!(names(&self.path("out")), Vec::<String>::new(), "{case}: something is left");
+        self.expect_no_bundle(case);
     }
 }
 
@@ -143,7 +158,8 @@ fn a_disk_that_fills_in_a_later_stage_leaves_the_bundle_as_it_was() {
         let output = bench.run_in_shell(&line, &calibrate);
         assert_eq!(output.status.code(), Some(OS), "{blocks} KiB: {}", stderr(&output));
         assert_eq!(bench.read("out/bundle/manifest.json"), before, "{blocks} KiB");
-        assert_eq!(names(&bench.path("out/bundle")), ["manifest.json", "model"], "{blocks} KiB");
+        assert_eq!(names(&bench.path("out/bundle")), [".ledger.json", "manifest.json", "model"], "{blocks} KiB");
+        assert_eq!(names(&bench.path("out")), ["bundle"], "{blocks} KiB");
     }
     assert!(bench.run(&calibrate).status.success(), "with space it works");
 }

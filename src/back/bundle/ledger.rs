@@ -1,0 +1,99 @@
+//! The ledger: which piece of work was done on what, and which files came of it. One hidden file, in a bundle and in the
+//! folder in which one is being made. It belongs to this machine and this program and is no part of the bundle: without it
+//! everything is made again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::json::{json_of, write_json};
+use super::manifest::{FileRecord, digest};
+use super::stamp::{Owner, Stamps};
+use crate::error::Result;
+use crate::text;
+
+/// Name of the ledger's file.
+pub const LEDGER: &str = ".ledger.json";
+/// Version of the ledger's format.
+const SCHEMA: u32 = 1;
+/// The program that is running, whatever its file was replaced by since.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// A finished piece of work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Unit {
+    /// [`Key`] of what it read.
+    pub key: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// The files it made.
+    pub files: Vec<FileRecord>,
+    /// What else it gave.
+    pub found: serde_json::Value,
+}
+
+/// What is known of a bundle, or of one in the making.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    schema: u32,
+    /// SHA-256 of the program: another build of it may make other files of the same inputs.
+    program: String,
+    /// Finished work by name.
+    pub units: BTreeMap<String, Unit>,
+    /// Stamps of files that were read, by path.
+    pub inputs: Stamps,
+    /// Stamps of files that were made, by path in the bundle.
+    pub products: Stamps,
+}
+
+impl Ledger {
+    /// The ledger of a folder. Nothing is known of one without a ledger, with a damaged one, or with one of another build of
+    /// the program.
+    ///
+    /// # Errors
+    /// The program's own file cannot be read.
+    pub fn read(folder: &Path, read_anew: bool) -> Result<Self> {
+        let path = folder.join(LEDGER);
+        let text = text::read_at_most(&path, super::LARGEST_JSON);
+        let mut made: Ledger = text.and_then(|text| json_of(&path, &text, SCHEMA, "")).unwrap_or_default();
+        made.schema = SCHEMA;
+        let program = made.inputs.hash(PROGRAM, Path::new(PROGRAM), Owner::Others, read_anew)?;
+        let is_ours = made.program == program;
+        made.program = program;
+        made.units.retain(|_, unit| is_ours && unit.files.iter().all(|file| text::stays_inside(Path::new(&file.path))));
+        Ok(made)
+    }
+
+    /// Writes the ledger, whole or not at all.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        write_json(self, &folder.join(LEDGER))
+    }
+}
+
+/// What a piece of work reads, in words: contents by their SHA-256, settings as text. The same key means the same result.
+#[derive(Debug, Default)]
+pub struct Key(Vec<String>);
+
+impl Key {
+    /// A key of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds something that is read.
+    pub fn and(mut self, what: &str, value: impl Into<String>) -> Self {
+        self.0.extend([what.to_string(), value.into()]);
+        self
+    }
+
+    /// Adds a setting, as Rust prints it.
+    pub fn setting(self, what: &str, value: &impl std::fmt::Debug) -> Self {
+        self.and(what, format!("{value:?}"))
+    }
+
+    /// The key as a SHA-256.
+    pub fn digest(&self) -> String {
+        digest(self.0.iter().map(String::as_str))
+    }
+}

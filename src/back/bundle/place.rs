@@ -1,0 +1,111 @@
+//! Folders and files beside a bundle: hidden names, links, and the exchange of an old bundle for a new one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::ledger::LEDGER;
+use super::manifest::FileRecord;
+use super::{MANIFEST, remove};
+use crate::error::{Error, IoContext, Result};
+
+/// What an evaluation keeps in a bundle.
+pub const EVALUATION: &str = ".evaluation";
+
+/// Hidden name beside a bundle.
+pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
+    let Some(name) = destination.file_name() else {
+        return Err(Error::input(destination.display(), "is no name for a bundle"));
+    };
+    Ok(destination.with_file_name(format!(".{}.{what}", name.to_string_lossy())))
+}
+
+/// Hidden files are ours alone, no part of the bundle.
+pub fn is_hidden(path: &str) -> bool {
+    path.split('/').any(|part| part.starts_with('.'))
+}
+
+/// Removes files that are no part of the bundle, and folders that are empty then.
+pub fn remove_strays(root: &Path, folder: &Path, files: &BTreeMap<String, FileRecord>) -> Result<()> {
+    walk(root, folder, &mut |name, path| {
+        let is_ours = files.contains_key(&name) || name == LEDGER;
+        if is_ours { Ok(()) } else { remove(path) }
+    })?;
+    remove_empty(root);
+    Ok(())
+}
+
+/// Removes folders below `folder` that hold nothing.
+fn remove_empty(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&entry.path());
+            // Fails where there is something in it.
+            let _ = std::fs::remove_dir(entry.path());
+        }
+    }
+}
+
+pub fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(String, &Path) -> Result<()>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).at(folder)? {
+        let path = entry.at(folder)?.path();
+        if path.is_dir() && !path.is_symlink() {
+            walk(root, &path, visit)?;
+        } else if let Ok(name) = path.strip_prefix(root) {
+            visit(name.to_string_lossy().into_owned(), &path)?;
+        }
+    }
+    Ok(())
+}
+
+pub fn make_parent(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(parent).at(parent)
+}
+
+/// The same file under a second name; a copy where the file system knows no such thing. Files of bundles are replaced and
+/// never written into, so that one name does not change what the other shows.
+pub fn link(from: &Path, to: &Path) -> Result<()> {
+    make_parent(to)?;
+    if std::fs::hard_link(from, to).is_err() {
+        std::fs::copy(from, to).map(drop).at(to)?;
+    }
+    Ok(())
+}
+
+/// Brings back a bundle that was moved aside by a run that was killed before it could put the new one in its place.
+pub fn put_back(out: &Path) -> Result<()> {
+    let aside = beside(out, "replaced")?;
+    if out.symlink_metadata().is_ok() {
+        return remove(&aside);
+    }
+    if aside.join(MANIFEST).is_file() {
+        std::fs::rename(&aside, out).at(out)?;
+    }
+    Ok(())
+}
+
+/// Moves a folder to a place, in place of the bundle that is there: at once where the file system can exchange two names.
+pub fn replace(root: &Path, destination: &Path) -> Result<()> {
+    if destination.symlink_metadata().is_err() {
+        return std::fs::rename(root, destination).at(destination);
+    }
+    let aside = beside(destination, "replaced")?;
+    remove(&aside)?;
+    let here = rustix::fs::CWD;
+    if rustix::fs::renameat_with(here, root, here, destination, rustix::fs::RenameFlags::EXCHANGE).is_ok() {
+        std::fs::rename(root, &aside).at(root)?;
+    } else {
+        std::fs::rename(destination, &aside).at(destination)?;
+        let moved = std::fs::rename(root, destination).at(destination);
+        if moved.is_err() {
+            std::fs::rename(&aside, destination).at(destination)?;
+        }
+        moved?;
+    }
+    let kept = destination.join(EVALUATION);
+    if aside.join(EVALUATION).is_dir() && kept.symlink_metadata().is_err() {
+        // Not worth failing for: questions would be asked again.
+        let _ = std::fs::rename(aside.join(EVALUATION), &kept);
+    }
+    remove(&aside)
+}

@@ -1,0 +1,165 @@
+//! Units of work. A unit whose key the ledger knows, here or in the bundle that is being replaced, is not done again; its files
+//! are taken over by links.
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::ledger::{Key, Ledger, Unit};
+use super::manifest::{FileRecord, hash};
+use super::place::{link, make_parent, walk};
+use super::stamp::Owner;
+use super::work::{MAKING, State};
+use super::{Bundle, remove, round};
+use crate::error::{Error, IoContext, Result};
+use crate::progress::Progress;
+
+impl Bundle {
+    /// SHA-256 of a file that is no part of the bundle.
+    pub fn hash_input(&self, path: &Path) -> Result<String> {
+        let absolute = path.canonicalize().at(path)?;
+        let (read_anew, mut state) = (self.work()?.read_anew, self.state()?);
+        let State { ledger, before, .. } = &mut *state;
+        let name = absolute.to_string_lossy();
+        ledger.inputs.adopt(&name, &before.inputs);
+        ledger.inputs.hash(&name, path, Owner::Others, read_anew)
+    }
+
+    /// Adds files of this bundle to a key, by path: those whose path `is_read`.
+    pub fn key(&self, key: Key, is_read: impl Fn(&str) -> bool) -> Result<Key> {
+        let state = self.state()?;
+        let files = state.files.values().filter(|file| is_read(&file.path));
+        Ok(files.fold(key, |key, file| key.and(&file.path, &file.sha256)))
+    }
+
+    /// Does a piece of work, or takes what was done before on the same. `work` fills a folder, whose files then go to
+    /// `folder` of the bundle. Units of one name replace each other; no two units make the same file.
+    pub fn unit<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        folder: &str,
+        key: Key,
+        progress: &dyn Progress,
+        work: impl FnOnce(&Path) -> Result<T>,
+    ) -> Result<T> {
+        let key = key.digest();
+        if let Some(found) = self.reuse(name, &key)? {
+            progress.reuse(&name.replace('/', " "));
+            return Ok(found);
+        }
+        let begun = Instant::now();
+        // A name of this run's own: what a killed run started may still write for a moment.
+        let making = self.root.join(format!("{MAKING}{}-{}", std::process::id(), name.replace('/', "-")));
+        remove(&making)?;
+        std::fs::create_dir(&making).at(&making)?;
+        let made = work(&making).and_then(|found| Ok((records(&making, folder)?, found)));
+        let (files, found) = made.inspect_err(|_| drop(remove(&making)))?;
+        let stored = serde_json::to_value(&found).map_err(|error| Error::internal(name, error))?;
+        let mut state = self.state()?;
+        let old = state.ledger.units.remove(name).map(|unit| unit.files).unwrap_or_default();
+        for file in old.iter().filter(|old| files.iter().all(|file| file.path != old.path)) {
+            remove(&self.root.join(&file.path))?;
+            state.files.remove(&file.path);
+        }
+        for file in &files {
+            let (from, to) = (making.join(relative(&file.path, folder)), self.root.join(&file.path));
+            make_parent(&to)?;
+            std::fs::rename(&from, &to).at(&to)?;
+            state.ledger.products.note(&file.path, &to, &file.sha256)?;
+        }
+        remove(&making)?;
+        let unit = Unit { key, seconds: round(begun.elapsed().as_secs_f64()), files, found: stored };
+        state.tally.made += 1;
+        state.changed = true;
+        state.take(name, unit);
+        // A ledger is what makes the next run go on from here; checks alone are not worth it.
+        if state.ledger.units.values().any(|unit| !unit.files.is_empty()) {
+            state.ledger.write(&self.root)?;
+        }
+        Ok(found)
+    }
+
+    fn reuse<T: DeserializeOwned>(&self, name: &str, key: &str) -> Result<Option<T>> {
+        let work = self.work()?;
+        let mut state = self.state()?;
+        let state = &mut *state;
+        let known = |ledger: &Ledger| ledger.units.get(name).filter(|unit| unit.key == key).cloned();
+        let found = |unit: &Unit| serde_json::from_value(unit.found.clone()).ok();
+        if let Some(unit) = known(&state.ledger)
+            && let Some(found) = found(&unit)
+            && is_whole(&unit, &self.root, &mut state.ledger, work.read_anew)
+        {
+            state.tally.reused += 1;
+            state.take(name, unit);
+            return Ok(Some(found));
+        }
+        if let Some(before) = &work.before
+            && let Some(unit) = known(&state.before)
+            && let Some(found) = found(&unit)
+            && is_whole(&unit, &before.root, &mut state.before, work.read_anew)
+        {
+            for file in &unit.files {
+                let to = self.root.join(&file.path);
+                remove(&to)?;
+                link(&before.root.join(&file.path), &to)?;
+                state.ledger.products.note(&file.path, &to, &file.sha256)?;
+            }
+            state.tally.reused += 1;
+            state.take(name, unit);
+            return Ok(Some(found));
+        }
+        Ok(None)
+    }
+
+    /// Takes in a file that `write` writes and that is made from what units found.
+    pub fn put(&self, path: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        let on_disk = self.root.join(path);
+        write(&on_disk)?;
+        let record = record(&on_disk, path.to_string())?;
+        let before = self.work()?.before.as_ref().and_then(|before| hash(&before.root.join(path)).ok());
+        let mut state = self.state()?;
+        state.changed |= before.as_ref() != Some(&record.sha256);
+        state.ledger.products.note(path, &on_disk, &record.sha256)?;
+        state.files.insert(path.to_string(), record);
+        Ok(())
+    }
+}
+
+impl State {
+    fn take(&mut self, name: &str, unit: Unit) {
+        self.files.extend(unit.files.iter().map(|file| (file.path.clone(), file.clone())));
+        self.ledger.units.insert(name.to_string(), unit.clone());
+        self.asked.insert(name.to_string(), unit);
+    }
+}
+
+/// Whether all files of a unit are those that it made.
+fn is_whole(unit: &Unit, root: &Path, ledger: &mut Ledger, read_anew: bool) -> bool {
+    unit.files.iter().all(|file| {
+        let made = ledger.products.hash(&file.path, &root.join(&file.path), Owner::Us, read_anew);
+        made.is_ok_and(|sha256| sha256 == file.sha256)
+    })
+}
+
+fn record(on_disk: &Path, path: String) -> Result<FileRecord> {
+    let bytes = std::fs::metadata(on_disk).at(on_disk)?.len();
+    Ok(FileRecord { path, bytes, sha256: hash(on_disk)? })
+}
+
+/// The files that a unit made in `making`, as they will be called in the bundle.
+fn records(making: &Path, folder: &str) -> Result<Vec<FileRecord>> {
+    let mut found = Vec::new();
+    walk(making, making, &mut |name, path| {
+        let place = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+        found.push(record(path, place)?);
+        Ok(())
+    })?;
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn relative<'a>(path: &'a str, folder: &str) -> &'a str {
+    path.strip_prefix(folder).map_or(path, |rest| rest.trim_start_matches('/'))
+}

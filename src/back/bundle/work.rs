@@ -1,0 +1,345 @@
+//! A bundle in the making: a hidden folder beside the place where it will be, laid out as the bundle, with a ledger.
+//!
+//! Work is done in units that are not done again where nothing changed. So a run that was killed goes on where it was, and
+//! a run that finds nothing changed ends where it began.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
+
+use super::ledger::{LEDGER, Ledger, Unit};
+use super::lock::Lock;
+use super::manifest::{FileRecord, Manifest, StageRecord};
+use super::place::{beside, is_hidden, link, put_back, remove_strays, replace};
+use super::stamp::Owner;
+use super::{Bundle, MANIFEST, Stage, damaged, remove, round};
+use crate::error::{Error, IoContext, Result};
+use crate::progress::Progress;
+
+/// Start of the names of folders in which units are made.
+pub const MAKING: &str = ".making-";
+
+/// What may be at the place of the new bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// Nothing.
+    New,
+    /// A bundle, of which nothing is used.
+    Replace,
+    /// A bundle, of which what is unchanged is taken over.
+    Update,
+}
+
+/// How a bundle in the making differs from one that is looked at.
+pub struct Work {
+    destination: PathBuf,
+    /// What is at the destination now, and may be used.
+    pub before: Option<Before>,
+    /// Whether what was finished is kept when the work ends early.
+    resumable: bool,
+    /// Whether stamps are not believed.
+    pub read_anew: bool,
+    state: Mutex<State>,
+    committed: bool,
+    // Let go last.
+    _lock: Lock,
+}
+
+/// The bundle that is being replaced.
+pub struct Before {
+    /// Its folder.
+    pub root: PathBuf,
+    manifest: Manifest,
+}
+
+/// What changes while units are worked on, by several threads.
+pub struct State {
+    /// What is known of this folder.
+    pub ledger: Ledger,
+    /// What is known of the bundle that is being replaced.
+    pub before: Ledger,
+    /// Files of the bundle so far, hidden ones too.
+    pub files: BTreeMap<String, FileRecord>,
+    /// Units that this run asked for, with their files.
+    pub asked: BTreeMap<String, Unit>,
+    pub tally: Tally,
+    /// Whether anything is other than in the bundle at the destination.
+    pub changed: bool,
+}
+
+/// How much work there was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Units that were done.
+    pub made: usize,
+    /// Units that were done before.
+    pub reused: usize,
+}
+
+/// What became of a bundle in the making.
+pub struct Outcome {
+    /// Where it is.
+    pub place: PathBuf,
+    /// How much work there was.
+    pub tally: Tally,
+    /// Whether the bundle that was there before is the same and was left alone.
+    pub up_to_date: bool,
+}
+
+impl Bundle {
+    /// Begins a bundle beside `out`, or goes on with one that an earlier run left there; [`Bundle::commit`] moves it to its
+    /// place. Until then, and if that never comes, nothing of the name `out` changes. With `read_anew` all files are read,
+    /// whatever the file system says of them.
+    ///
+    /// # Errors
+    /// `out` is something else than `how` allows, or another run is making it.
+    pub fn begin(out: &Path, how: Begin, read_anew: bool) -> Result<Self> {
+        let exists = |path: &Path| path.symlink_metadata().is_ok();
+        if exists(out) {
+            if how == Begin::New {
+                return Err(Error::input(out.display(), "exists already")
+                    .help("choose another folder with --out, or replace this bundle with --force"));
+            }
+            if !out.join(MANIFEST).is_file() {
+                return Err(Error::input(out.display(), "exists and is no bundle (it has no manifest.json)")
+                    .help("only bundles are replaced; choose another folder with --out"));
+            }
+        }
+        let root = beside(out, "work")?;
+        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent).at(parent)?;
+        let lock = Lock::take(&beside(out, "lock")?, out)?;
+        put_back(out)?;
+        let mut before = None;
+        if exists(out) && how == Begin::Update {
+            let manifest = Manifest::read(&out.join(MANIFEST)).map_err(|error| error.help("--force replaces it"))?;
+            before = Some(Before { root: out.to_path_buf(), manifest });
+        }
+        if how == Begin::Replace {
+            remove(&root)?;
+        }
+        let ledger = Ledger::read(&root, read_anew)?;
+        std::fs::create_dir_all(&root).at(&root)?;
+        Self::at_work(root, out, before, ledger, true, read_anew, lock)
+    }
+
+    /// Opens a whole bundle to run a stage on it: every file is the one that was written, by its SHA-256. The work is done
+    /// beside it, as by [`Bundle::begin`], but what is not finished is not kept.
+    ///
+    /// # Errors
+    /// As for [`Bundle::look`], and a file that is not the one that was written.
+    pub fn open(path: &Path, progress: &dyn Progress) -> Result<Self> {
+        Bundle::look(path)?;
+        let path = if path.file_name().is_some() { path.to_path_buf() } else { path.canonicalize().at(path)? };
+        let lock = Lock::take(&beside(&path, "lock")?, &path)?;
+        // Only now nobody else can change it.
+        let found = Bundle::look(&path)?;
+        let mut ledger = Ledger::read(&path, false)?;
+        progress.start("check files", found.manifest.files.len() as u64);
+        for file in &found.manifest.files {
+            progress.begin(&file.path);
+            let on_disk = path.join(&file.path);
+            if ledger.products.hash(&file.path, &on_disk, Owner::Us, false)? != file.sha256 {
+                return Err(damaged(&on_disk));
+            }
+            progress.tick(&file.path);
+        }
+        progress.finish();
+        let root = beside(&path, "stage")?;
+        remove(&root)?;
+        std::fs::create_dir(&root).at(&root)?;
+        let before = Before { root: path.clone(), manifest: found.manifest.clone() };
+        let mut files: BTreeMap<String, FileRecord> = BTreeMap::new();
+        for unit in ledger.units.values() {
+            let hidden = unit.files.iter().filter(|file| is_hidden(&file.path) && path.join(&file.path).is_file());
+            files.extend(hidden.map(|file| (file.path.clone(), file.clone())));
+        }
+        let mut bundle = Self::at_work(root, &path, Some(before), ledger, false, false, lock)?;
+        bundle.manifest = found.manifest.clone();
+        files.extend(bundle.manifest.files.iter().map(|file| (file.path.clone(), file.clone())));
+        for name in files.keys() {
+            link(&path.join(name), &bundle.root.join(name))?;
+        }
+        bundle.state()?.files = files;
+        Ok(bundle)
+    }
+
+    fn at_work(
+        root: PathBuf,
+        out: &Path,
+        before: Option<Before>,
+        ledger: Ledger,
+        resumable: bool,
+        read_anew: bool,
+        lock: Lock,
+    ) -> Result<Self> {
+        let mut known = Ledger::default();
+        if let Some(before) = &before {
+            known = Ledger::read(&before.root, read_anew)?;
+        }
+        // What an earlier run in this folder changed is not in the bundle at the destination.
+        let changed = resumable && !ledger.units.is_empty();
+        let state = State {
+            ledger,
+            before: known,
+            files: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            tally: Tally::default(),
+            changed,
+        };
+        let work = Work {
+            destination: out.to_path_buf(),
+            before,
+            resumable,
+            read_anew,
+            state: Mutex::new(state),
+            committed: false,
+            _lock: lock,
+        };
+        let bundle = Bundle { root, manifest: Manifest::default(), work: Some(work) };
+        bundle.remove_unfinished()?;
+        Ok(bundle)
+    }
+
+    /// What there is only of a bundle in the making.
+    pub(super) fn work(&self) -> Result<&Work> {
+        self.work.as_ref().ok_or_else(|| Error::internal(self.root.display(), "was opened to look at, not to work on"))
+    }
+
+    /// What changes while units are worked on.
+    pub(super) fn state(&self) -> Result<MutexGuard<'_, State>> {
+        let broken = |_| Error::internal(self.root.display(), "work on it broke off");
+        self.work()?.state.lock().map_err(broken)
+    }
+
+    /// The bundle at the destination that this one may take over from: its folder and its manifest.
+    pub fn before(&self) -> Option<(&Path, &Manifest)> {
+        let before = self.work.as_ref()?.before.as_ref()?;
+        Some((&before.root, &before.manifest))
+    }
+
+    /// Notes a stage as done, with the time that its units took, whenever that was. What the stage left before and did not
+    /// make again is taken out.
+    pub fn finish_stage(&mut self, stage: Stage) -> Result<()> {
+        let mut state = self.state()?;
+        let units = state.asked.iter().filter(|(name, _)| stage.is_of(name));
+        let seconds = units.clone().map(|(_, unit)| unit.seconds).sum();
+        let made: BTreeSet<String> =
+            units.flat_map(|(_, unit)| unit.files.iter().map(|file| file.path.clone())).collect();
+        state.files.retain(|path, _| !stage.owns_file(path) || made.contains(path) || stage == Stage::Verify);
+        drop(state);
+        let stages = &mut self.manifest.stages;
+        stages.retain(|record| record.name != stage.name());
+        stages.push(StageRecord { name: stage.name().into(), seconds: round(seconds) });
+        stages.sort_by_key(|record| Stage::ALL.iter().position(|stage| stage.name() == record.name));
+        Ok(())
+    }
+
+    /// Takes out what later stages made, if this stage made something else than what they read.
+    pub fn drop_later(&mut self, stage: Stage) -> Result<()> {
+        let mut state = self.state()?;
+        let of_stage = |path: &str| stage.owns_file(path) && !is_hidden(path);
+        let now: Vec<(&str, &str)> = pairs(state.files.values()).filter(|(path, _)| of_stage(path)).collect();
+        let before = self.before().map(|(_, manifest)| manifest.files.as_slice()).unwrap_or_default();
+        if now == pairs(before.iter()).filter(|(path, _)| of_stage(path)).collect::<Vec<_>>() {
+            return Ok(());
+        }
+        let is_later = |path: &str| Stage::ALL.iter().any(|later| *later > stage && later.owns_file(path));
+        state.files.retain(|path, _| !is_later(path));
+        state.changed = true;
+        drop(state);
+        let is_later = |name: &str| Stage::ALL.iter().any(|later| *later > stage && later.name() == name);
+        self.manifest.stages.retain(|record| !is_later(&record.name));
+        Ok(())
+    }
+
+    /// Whether the bundle has a file; one that a run before left here is none of it.
+    pub fn has_file(&self, path: &str) -> bool {
+        match self.state() {
+            Ok(state) => state.files.contains_key(path),
+            Err(_) => self.manifest.files.iter().any(|file| file.path == path),
+        }
+    }
+
+    /// Whether the files below all folders are those of the bundle at the destination: the same models.
+    pub fn has_same_models(&self) -> Result<bool> {
+        let Some((_, before)) = self.before() else { return Ok(false) };
+        let state = self.state()?;
+        let of_model = |(path, _): &(&str, &str)| path.contains('/') && !is_hidden(path);
+        Ok(pairs(state.files.values()).filter(of_model).eq(pairs(before.files.iter()).filter(of_model)))
+    }
+
+    /// Writes the manifest and gives the bundle its name, in place of the one that is there. If that is the same already it
+    /// stays.
+    pub fn commit(mut self) -> Result<Outcome> {
+        let mut state = self.state()?;
+        let files = std::mem::take(&mut state.files);
+        let asked: BTreeSet<String> = state.asked.keys().cloned().collect();
+        let (tally, changed) = (state.tally, state.changed);
+        drop(state);
+        self.manifest.files = files.values().filter(|file| !is_hidden(&file.path)).cloned().collect();
+        let destination = self.work()?.destination.clone();
+        let same = !changed && self.before().is_some_and(|(_, before)| self.manifest.says_the_same(before));
+        // Stamps of what was read again are worth keeping even then; a bundle on a read-only disk is as good without.
+        let mut state = self.state()?;
+        if self.work()?.resumable {
+            state.ledger.units.retain(|name, _| asked.contains(name));
+        }
+        state.ledger.products.retain(|path| files.contains_key(path));
+        let ledger = std::mem::take(&mut state.ledger);
+        drop(state);
+        if same {
+            let _ = ledger.write(&destination);
+            self.give_up();
+            return Ok(Outcome { place: destination, tally, up_to_date: true });
+        }
+        ledger.write(&self.root)?;
+        remove_strays(&self.root, &self.root, &files)?;
+        self.manifest.write(&self.root.join(MANIFEST))?;
+        replace(&self.root, &destination)?;
+        if let Some(work) = &mut self.work {
+            work.committed = true;
+        }
+        Ok(Outcome { place: destination, tally, up_to_date: false })
+    }
+
+    /// What is left of a run that ends early, for a note to the user: the folder in which the next run goes on.
+    pub fn kept(out: &Path) -> Option<PathBuf> {
+        beside(out, "work").ok().filter(|root| root.join(LEDGER).is_file())
+    }
+
+    fn give_up(&mut self) {
+        let _ = remove(&self.root);
+        if let Some(work) = &mut self.work {
+            work.committed = true;
+        }
+    }
+
+    fn remove_unfinished(&self) -> Result<()> {
+        for entry in std::fs::read_dir(&self.root).at(&self.root)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(MAKING) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        let Some(work) = &self.work else { return };
+        if work.committed {
+            return;
+        }
+        if work.resumable && self.root.join(LEDGER).is_file() {
+            let _ = self.remove_unfinished();
+        } else {
+            let _ = std::fs::remove_dir_all(&self.root);
+        }
+    }
+}
+
+/// Path and contents of files.
+fn pairs<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    files.map(|file| (file.path.as_str(), file.sha256.as_str()))
+}

@@ -1,0 +1,35 @@
+//! What makes a context binary of a quantized model.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::target::Target;
+
+/// A quantized model to compile.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// Name of the partition.
+    pub name: &'a str,
+    /// The model.
+    pub model: &'a Path,
+    /// The data file that it refers to.
+    pub data: &'a Path,
+    /// What it is compiled for.
+    pub target: &'a Target,
+    /// The file that states the target.
+    pub target_file: &'a Path,
+    /// The ONNX file with one node that is written; the binary is written beside it.
+    pub context: &'a Path,
+}
+
+/// Makes context binaries, on any thread.
+pub trait Compiler: Sync {
+    /// Which toolkit it is: what was made with another may be different.
+    fn identity(&self) -> &str;
+
+    /// Compiles one model.
+    ///
+    /// # Errors
+    /// The engine refuses the model; the nodes that it would have left to the CPU are named.
+    fn compile(&self, job: &Job) -> Result<()>;
+}

@@ -1,0 +1,124 @@
+//! Context binaries, each by a process of its own that runs a hidden command of this program.
+//!
+//! The vendor's compiler numbers what it makes through the life of a process, so that a binary depends on what was compiled
+//! before it. In a process of its own it has the same bytes whatever was done before and beside it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use autoneural::back::qnn::{Compiler, Job, Runtime, Toolkit};
+use autoneural::error::Kind;
+use autoneural::target::Target;
+use autoneural::{Error, Result};
+use clap::Args;
+
+use super::Session;
+
+/// Name of the hidden command.
+pub const COMMAND: &str = "build-one";
+/// The program that is running, whatever its file was replaced by since.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// Arguments of the hidden command: those of a [`Job`].
+#[derive(Args)]
+pub struct BuildOne {
+    model: PathBuf,
+    #[arg(long)]
+    name: String,
+    #[arg(long)]
+    data: PathBuf,
+    #[arg(long)]
+    target: PathBuf,
+    #[arg(long)]
+    context: PathBuf,
+}
+
+impl BuildOne {
+    /// Runs the command.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        end_with_parent();
+        let runtime = session.runtime(true)?;
+        let runtime = runtime.ok_or_else(|| Error::internal(&self.name, "there is no runtime to compile it with"))?;
+        let BuildOne { model, name, data, target: target_file, context, .. } = self;
+        let text = autoneural::text::read(target_file)?;
+        let target = Target::parse(&text, target_file)?;
+        runtime.compile(&Job { name, model, data, target: &target, target_file, context })
+    }
+}
+
+/// Ends this process when the one that started it ends, which closes its end of the pipe: a run that is killed must not go on
+/// writing.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        // The vendor's code does not look up before it is done.
+        std::process::abort();
+    });
+}
+
+/// Compiles in processes of their own.
+pub struct ChildCompiler<'a> {
+    toolkit: Toolkit,
+    runtime: &'a Runtime,
+}
+
+impl<'a> ChildCompiler<'a> {
+    /// A compiler with the toolkit of a runtime, if it has one.
+    pub fn new(session: &Session, runtime: Option<&'a Runtime>) -> Option<Self> {
+        let runtime = runtime.filter(|runtime| runtime.has_npu())?;
+        Some(ChildCompiler { toolkit: session.toolkit(), runtime })
+    }
+}
+
+impl Compiler for ChildCompiler<'_> {
+    fn identity(&self) -> &str {
+        self.runtime.identity()
+    }
+
+    fn compile(&self, job: &Job) -> Result<()> {
+        let mut child = Command::new(PROGRAM);
+        child.args([COMMAND, "--json", "--name", job.name]).arg(job.model);
+        child.arg("--data").arg(job.data).arg("--target").arg(job.target_file).arg("--context").arg(job.context);
+        if let Some(folder) = &self.toolkit.folder {
+            child.arg("--toolkit").arg(folder);
+        }
+        child.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let output = child.spawn().and_then(|mut child| {
+            // Open until the process is over, or this one is.
+            let _pipe = child.stdin.take();
+            child.wait_with_output()
+        });
+        let output =
+            output.map_err(|error| Error::toolkit(job.name, format!("the compiler does not start: {error}")))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(error_of(&String::from_utf8_lossy(&output.stderr), output.status.code()).unwrap_or_else(|| {
+            Error::toolkit(job.name, format!("the NPU compiler broke off: {}", output.status))
+                .help("where memory ran out, fewer programs beside it help; `autoneural doctor` checks the toolkit")
+        }))
+    }
+}
+
+/// The error that the hidden command printed as JSON, with the kind that its exit status says.
+fn error_of(said: &str, status: Option<i32>) -> Option<Error> {
+    let kinds = [Kind::Input, Kind::Io, Kind::Toolkit, Kind::Verification, Kind::Internal];
+    let kind = kinds.into_iter().find(|kind| Some(i32::from(kind.exit_status())) == status)?;
+    let value: serde_json::Value = said.lines().rev().find_map(|line| serde_json::from_str(line).ok())?;
+    let text = |key: &str| value["error"][key].as_str().map(String::from);
+    Some(Error { kind, place: text("place")?, message: text("message")?, help: text("help") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_comes_back_as_it_was() {
+        let said = "noise\n{\"error\":{\"kind\":\"io\",\"place\":\"x\",\"message\":\"full\",\"help\":\"free some\"}}\n";
+        let error = error_of(said, Some(4)).unwrap();
+        assert_eq!((error.kind, error.place.as_str(), error.message.as_str()), (Kind::Io, "x", "full"));
+        assert_eq!(error.help.as_deref(), Some("free some"));
+        assert!(error_of("terminate called", Some(4)).is_none() && error_of(said, None).is_none());
+    }
+}
