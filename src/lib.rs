@@ -24,6 +24,7 @@ pub mod report;
 pub mod runner;
 pub mod stages;
 pub mod target;
+pub mod target_check;
 pub mod text;
 pub mod verify;
 

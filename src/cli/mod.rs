@@ -8,6 +8,7 @@ mod inspect;
 mod run;
 mod stage;
 mod talk;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +78,9 @@ enum Command {
     Eval(eval::Eval),
     /// Say what is installed, which versions, and what is missing for what.
     Doctor,
+    /// List the known targets, or check with the engine that a target file is right.
+    #[command(subcommand)]
+    Target(target::Target),
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
     Inspect(inspect::Inspect),
 }
@@ -119,6 +123,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Run(args) => args.run(&session),
         Command::Eval(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
+        Command::Target(args) => args.run(&session),
         Command::Inspect(args) => args.run(&session),
     };
     match result {

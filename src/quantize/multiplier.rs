@@ -33,7 +33,7 @@ mod tests {
             bits in 4u32..12,
         ) {
             let of = |scale: Vec<f32>| Encoding {
-                integer: IntegerType::Int8, zero_point: vec![0; scale.len()], scale, axis: Some(0),
+                integer: IntegerType::Int8, zero_point: vec![0; scale.len()], scale, axis: Some(0), block: None,
             };
             let (before, input, output) = (of(scales), of(vec![input]), of(vec![output]));
             let mut after = before.clone();

@@ -1,0 +1,221 @@
+//! From a statement to experiments, and from what they give to a status.
+
+use std::path::Path;
+
+use super::experiment::{self, Choice, Multiplier, Outcome};
+use super::sample::{Constants, Sample, on_another_axis, on_wide_inputs, samples};
+use super::{SampleFinding, Statement, Status};
+use crate::back::qnn::Runtime;
+use crate::error::Result;
+use crate::target::{Case, Granularity, Operator, Target};
+
+/// A multiplier with one bit more than is exact costs at least this many dB.
+const VISIBLE_DB: f64 = 3.0;
+/// How near to the ends of its range an output has to come, as a share of the range, for the range to be tested.
+const REACHED: f32 = 0.01;
+
+/// Whatever experiments need.
+pub struct Judge<'a> {
+    pub target: &'a Target,
+    pub runtime: &'a Runtime,
+    pub folder: &'a Path,
+    pub floor_db: f64,
+}
+
+/// What is said to a statement, and why.
+pub struct Verdict {
+    pub status: Status,
+    pub note: Option<String>,
+    pub samples: Vec<SampleFinding>,
+}
+
+impl Verdict {
+    fn new(status: Status, note: impl Into<String>, samples: Vec<SampleFinding>) -> Self {
+        Verdict { status, note: Some(note.into()).filter(|note: &String| !note.is_empty()), samples }
+    }
+
+    fn untested(note: impl Into<String>) -> Self {
+        Self::new(Status::Untested, note, vec![])
+    }
+}
+
+impl Judge<'_> {
+    pub fn judge(&self, statement: &Statement) -> Result<Verdict> {
+        match statement {
+            Statement::Takes(operator, case) => self.takes(operator, case),
+            Statement::Refuses(operator, refusal) => self.refuses(operator, &operator.refused_by(refusal)),
+            Statement::MultiplierBits(operator, bits) => self.multiplier_bits(operator, *bits),
+            Statement::OutputRange(operator, range) => self.output_range(operator, *range),
+            Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
+            Statement::Memory(..) => Ok(Verdict::untested("the emulator has the memory of this machine")),
+        }
+    }
+
+    fn takes(&self, operator: &Operator, case: &Case) -> Result<Verdict> {
+        let found = self.all_samples(operator, case)?;
+        if found.is_empty() {
+            return Ok(Verdict::untested("this program builds no graph of the operator"));
+        }
+        if let Some(Failure::NoReference(why)) = found.iter().find_map(|(_, failure)| failure.as_ref()) {
+            return Ok(Verdict::untested(format!("the CPU does not run it: {}", first_line(why))));
+        }
+        let wrong = found.iter().find_map(|(sample, failure)| failure.as_ref().map(|failure| (&sample.name, failure)));
+        let note = wrong.map(|(name, failure)| {
+            let place = if name.is_empty() { String::new() } else { format!("{name}: ") };
+            match failure {
+                Failure::Refused(why) => format!("{place}{}", first_line(why)),
+                Failure::Low(figure) => format!("{place}{figure:.1} dB is less than {} dB", self.floor_db),
+                Failure::NoReference(why) => first_line(why).to_string(),
+            }
+        });
+        let status = if note.is_some() { Status::Wrong } else { Status::Confirmed };
+        Ok(Verdict::new(status, note.unwrap_or_default(), found.into_iter().map(|(sample, _)| sample).collect()))
+    }
+
+    /// A refusal holds if no sample of any of its combinations runs as it should.
+    fn refuses(&self, operator: &Operator, cases: &[Case]) -> Result<Verdict> {
+        let (mut all, mut taken, mut refused) = (Vec::new(), Vec::new(), 0);
+        for case in cases {
+            for (sample, failure) in self.all_samples(operator, case)? {
+                match failure {
+                    None => taken.push(format!("{case} {}", sample.name).trim_end().to_string()),
+                    Some(Failure::NoReference(_)) => {}
+                    Some(_) => refused += 1,
+                }
+                all.push(sample);
+            }
+        }
+        Ok(match (taken.as_slice(), refused) {
+            ([], 0) => Verdict::new(Status::Untested, "this program builds no graph of it that the CPU runs", all),
+            ([], _) => Verdict::new(Status::Confirmed, "", all),
+            ([first, ..], _) => Verdict::new(Status::Wrong, format!("the engine takes {first}"), all),
+        })
+    }
+
+    /// A multiplier of so many bits is exact and one bit more is not.
+    fn multiplier_bits(&self, operator: &Operator, bits: u32) -> Result<Verdict> {
+        let per_channel = |case: &&Case| case.weights.is_some_and(|w| w.granularity == Granularity::Channel);
+        let Some(case) = operator.taken().iter().find(per_channel).cloned() else {
+            return Ok(Verdict::untested("no weights with a scale per channel are taken"));
+        };
+        let mut all = Vec::new();
+        let mut verdict = Status::Untested;
+        for sample in self.samples_of(operator, &case)? {
+            let figure = |multiplier| -> Result<Option<f64>> {
+                match self.run(&sample, &case, Choice { output_range: None, multiplier })? {
+                    Outcome::Ran { sqnr_db, .. } => Ok(Some(sqnr_db)),
+                    _ => Ok(None),
+                }
+            };
+            for bits in 4..=20 {
+                eprintln!("{} {} exactly {bits}: {:?}", operator.name, sample.name, figure(Multiplier::Exactly(bits))?);
+            }
+            eprintln!("as it is {:?}", figure(Multiplier::AsItIs)?);
+            for bits in 7..=13 {
+                eprintln!("{} {} settled {bits}: {:?}", operator.name, sample.name, figure(Multiplier::Settled(bits))?);
+            }
+            let (exact, longer) = (figure(Multiplier::Exactly(bits))?, figure(Multiplier::Exactly(bits + 1))?);
+            if let (Some(exact), Some(longer)) = (exact, longer) {
+                let holds = exact - longer >= VISIBLE_DB;
+                if verdict != Status::Wrong {
+                    verdict = if holds { Status::Confirmed } else { Status::Wrong };
+                }
+            }
+            all.push(SampleFinding { name: format!("{bits} bits"), sqnr_db: exact, refused: None });
+            all.push(SampleFinding { name: format!("{} bits", bits + 1), sqnr_db: longer, refused: None });
+        }
+        Ok(Verdict::new(verdict, "", all))
+    }
+
+    /// Driven by wide inputs, the output comes near both ends of its range and never leaves it.
+    fn output_range(&self, operator: &Operator, [low, high]: [f32; 2]) -> Result<Verdict> {
+        let (Some(case), Some(sample)) = (operator.taken().first().cloned(), on_wide_inputs(&operator.name)?) else {
+            return Ok(Verdict::untested("this program builds no graph that drives the output to its ends"));
+        };
+        let width = high - low;
+        let choice = Choice { output_range: Some([low - width / 2.0, high + width / 2.0]), ..Choice::default() };
+        let (finding, failure, npu) = self.one(&sample, &case, choice)?;
+        if let (Some(_), _) | (_, None) = (failure, &npu) {
+            return Ok(Verdict::new(Status::Untested, "the engine does not take a wider range", vec![finding]));
+        }
+        let ends = npu.iter().flatten().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], &v| [l.min(v), h.max(v)]);
+        // Half a step of the coarsest integers is within this margin.
+        let margin = width * REACHED;
+        let note = format!("the output went from {:.4} to {:.4}", ends[0], ends[1]);
+        let status = if ends[0] < low - margin || ends[1] > high + margin {
+            Status::Wrong
+        } else if ends[0] > low + margin || ends[1] < high - margin {
+            Status::Untested
+        } else {
+            Status::Confirmed
+        };
+        Ok(Verdict::new(status, note, vec![finding]))
+    }
+
+    /// On another axis the engine does not take the operator.
+    fn last_axis_only(&self, operator: &Operator) -> Result<Verdict> {
+        let (Some(case), Some(sample)) = (operator.taken().first().cloned(), on_another_axis(&operator.name)?) else {
+            return Ok(Verdict::untested("the ONNX operator has no form for another single axis"));
+        };
+        let (finding, failure, _) = self.one(&sample, &case, Choice::default())?;
+        Ok(match failure {
+            None => Verdict::new(Status::Wrong, "the engine takes it on another axis", vec![finding]),
+            Some(Failure::NoReference(why)) => Verdict::new(Status::Untested, first_line(&why), vec![finding]),
+            Some(_) => Verdict::new(Status::Confirmed, "", vec![finding]),
+        })
+    }
+
+    fn samples_of(&self, operator: &Operator, case: &Case) -> Result<Vec<Sample>> {
+        let mut made = samples(&operator.name, Constants { weights: case.weights.is_some(), bias: case.bias.is_some() })?;
+        if let Some(Granularity::Block(size)) = case.weights.map(|weights| weights.granularity) {
+            made.retain(|sample| sample.has_blocks_of(size));
+        }
+        Ok(made)
+    }
+
+    fn all_samples(&self, operator: &Operator, case: &Case) -> Result<Vec<(SampleFinding, Option<Failure>)>> {
+        let choice = Choice {
+            output_range: operator.output_range,
+            multiplier: operator.multiplier_bits.map_or(Multiplier::AsItIs, Multiplier::Settled),
+        };
+        let made = self.samples_of(operator, case)?;
+        made.iter().map(|sample| self.one(sample, case, choice).map(|(finding, failure, _)| (finding, failure))).collect()
+    }
+
+    /// One sample: the finding, what speaks against it, and what the NPU gave.
+    fn one(
+        &self,
+        sample: &Sample,
+        case: &Case,
+        choice: Choice,
+    ) -> Result<(SampleFinding, Option<Failure>, Option<Vec<f32>>)> {
+        let mut finding = SampleFinding { name: sample.name.to_string(), sqnr_db: None, refused: None };
+        Ok(match self.run(sample, case, choice)? {
+            Outcome::Ran { sqnr_db, npu } => {
+                finding.sqnr_db = Some((sqnr_db * 10.0).round() / 10.0);
+                let failure = (sqnr_db < self.floor_db).then_some(Failure::Low(sqnr_db));
+                (finding, failure, Some(npu))
+            }
+            Outcome::Refused(why) => {
+                finding.refused = Some(first_line(&why).to_string());
+                (finding, Some(Failure::Refused(why)), None)
+            }
+            Outcome::NoReference(why) => (finding, Some(Failure::NoReference(why)), None),
+        })
+    }
+
+    fn run(&self, sample: &Sample, case: &Case, choice: Choice) -> Result<Outcome> {
+        experiment::run(self.runtime, self.target, self.folder, sample, case, choice)
+    }
+}
+
+/// What speaks against a sample.
+enum Failure {
+    Refused(String),
+    Low(f64),
+    NoReference(String),
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
