@@ -51,7 +51,9 @@ impl IntegerType {
         use IntegerType::*;
         let all = [Int4, Int8, Uint8, Int16, Uint16, Int32];
         let names = || all.map(IntegerType::name).join(", ");
-        all.into_iter().find(|known| known.name() == name).ok_or(())
+        all.into_iter()
+            .find(|known| known.name() == name)
+            .ok_or(())
             .map_err(|()| format!("`{name}` is no integer type; there are {}", names()))
     }
 
@@ -94,7 +96,13 @@ impl Encoding {
         let (least, most) = integer.limits();
         let scale = ((high as f64 - low as f64) / (most - least) as f64).max(SMALLEST_SCALE as f64) as f32;
         let zero_point = (least as f64 - low as f64 / scale as f64).round_ties_even() as i64;
-        Encoding { integer, scale: vec![scale], zero_point: vec![zero_point.clamp(least, most)], axis: None, block: None }
+        Encoding {
+            integer,
+            scale: vec![scale],
+            zero_point: vec![zero_point.clamp(least, most)],
+            axis: None,
+            block: None,
+        }
     }
 
     /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`.

@@ -4,7 +4,7 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{Constant, Node, Op};
 use crate::recipe::PartRecipe;
-use crate::target::{Granularity, Operator, Weights};
+use crate::target::{Activations, Case, Granularity, Operator, Weights};
 
 /// What a constant is to its node.
 pub struct Place<'a> {
@@ -63,7 +63,12 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             Ok(fit(&node.op, accept(place, integer)?, &constant.to_f32(), place.weight_shape))
         }
         (Op::RmsNorm { .. } | Op::Add | Op::Mul, _) => {
-            let weights = *place.operator.weights.first().ok_or_else(|| {
+            let taken = |weights: &&Weights| {
+                let activations = place.data.map(|data| Activations::Same(data.integer));
+                let case = activations.map(|activations| Case { activations, weights: Some(**weights), bias: None });
+                case.is_none_or(|case| place.operator.takes(&case))
+            };
+            let weights = *place.operator.weights.iter().find(taken).ok_or_else(|| {
                 Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
             })?;
             Ok(fit(&node.op, weights, &constant.to_f32(), constant.shape()))

@@ -58,7 +58,14 @@ pub struct Memory {
 const SCHEMA: u32 = 2;
 
 /// The target files that are built into the program.
-const BUILT_IN: [(&str, &str); 1] = [("sa8295p", include_str!("../../targets/sa8295p.toml"))];
+const BUILT_IN: [(&str, &str); 6] = [
+    ("sa8295p", include_str!("../../targets/sa8295p.toml")),
+    ("sa8255p", include_str!("../../targets/sa8255p.toml")),
+    ("sa8775p", include_str!("../../targets/sa8775p.toml")),
+    ("sm8550", include_str!("../../targets/sm8550.toml")),
+    ("sm8650", include_str!("../../targets/sm8650.toml")),
+    ("sm8750", include_str!("../../targets/sm8750.toml")),
+];
 
 impl Target {
     /// Finds a target and the text it is stated in: a built-in name, or the path of a target file.
@@ -95,9 +102,8 @@ impl Target {
             return Err(Error::input(path.display(), message));
         }
         let made: Target = toml::from_str(text).map_err(toml_error)?;
-        made.refuse_contradictions().map_err(|(entry, message)| {
-            Error::input(format!("{}: {entry}", path.display()), message)
-        })?;
+        made.refuse_contradictions()
+            .map_err(|(entry, message)| Error::input(format!("{}: {entry}", path.display()), message))?;
         Ok(made)
     }
 

@@ -175,7 +175,8 @@ impl Operator {
                 cases.push(Case { activations: activations.clone(), weights: None, bias: None });
             }
             for &weights in weights.iter().filter(|_| activations.inputs(1).is_some()) {
-                let mut add = |bias| cases.push(Case { activations: activations.clone(), weights: Some(weights), bias });
+                let mut add =
+                    |bias| cases.push(Case { activations: activations.clone(), weights: Some(weights), bias });
                 // A scale of a bias is a scale of weights; blocks have several for one channel.
                 if bias.is_empty() || matches!(weights.granularity, Granularity::Block(_)) {
                     add(None);
@@ -201,7 +202,8 @@ impl Operator {
 
     /// Statements about inputs or axes that the operator does not have.
     fn refuse_without_place(&self, form: Form) -> Result<(), String> {
-        let stated_weights = self.weights.iter().chain(self.refused.iter().filter_map(|refusal| refusal.weights.as_ref()));
+        let stated_weights =
+            self.weights.iter().chain(self.refused.iter().filter_map(|refusal| refusal.weights.as_ref()));
         for weights in stated_weights {
             if !form.weights {
                 return Err(format!("weights `{weights}`: the operator has no constant input"));

@@ -50,7 +50,7 @@ pub struct Finding {
     pub statement: String,
     /// What the engine says.
     pub status: Status,
-    /// NPU against CPU, the lowest of all samples, in dB; none if nothing ran.
+    /// NPU against CPU in dB, the lowest of the samples that it is about; none if nothing ran.
     pub sqnr_db: Option<f64>,
     /// Why it is wrong or untested, or how it was confirmed where no figure says so.
     pub note: Option<String>,
@@ -106,7 +106,8 @@ impl Report {
             .collect();
         let more = if wrong.len() > MOST_NAMED { ", …" } else { "" };
         let message = format!("{} statements are wrong: {}{more}", wrong.len(), named.join("; "));
-        Err(Error::verification(&self.target, message).help("correct the target file, or check it with another toolkit"))
+        Err(Error::verification(&self.target, message)
+            .help("correct the target file, or check it with another toolkit"))
     }
 }
 
@@ -145,7 +146,7 @@ pub fn check(
             operator,
             statement: text,
             status: verdict.status,
-            sqnr_db: verdict.samples.iter().filter_map(|sample| sample.sqnr_db).reduce(f64::min),
+            sqnr_db: verdict.sqnr_db,
             note: verdict.note,
             samples: verdict.samples,
         });

@@ -94,7 +94,7 @@ pub fn samples(operator: &str, constants: Constants) -> Result<Vec<Sample>> {
         "Neg" => vec![Draft::new("").read(&[1, 16, 64]).finish(Op::Neg)],
         "Requantize" => vec![Draft::new("").read(&[1, 16, 64]).finish(Op::Requantize)],
         "Reshape" => vec![Draft::new("").read(&[1, 16, 64]).finish(Op::Reshape { shape: vec![1, 4, 16, 16] })],
-        "Transpose" => vec![Draft::new("").read(&[1, 4, 16, 16]).finish(Op::Transpose { perm: vec![0, 3, 1, 2] })],
+        "Transpose" => vec![Draft::new("").read(&[1, 4, 16, 16]).finish(Op::Transpose { perm: vec![0, 2, 1, 3] })],
         "Concat" => vec![Draft::new("").read(&[1, 16, 64]).read(&[1, 16, 32]).finish(Op::Concat { axis: 2 })],
         "Split" => vec![Draft::new("").read(&[1, 16, 64]).finish(Op::Split { axis: 2, parts: 2 })],
         "Slice" => vec![Draft::new("").read(&[1, 16, 64]).finish(Op::Slice { axis: 1, start: 3, end: 11 })],

@@ -2,6 +2,9 @@
 
 use super::{Report, Status};
 
+/// Most characters of a note; the engine's own words are long, and whole with --json.
+const LONGEST_NOTE: usize = 100;
+
 /// One line per statement, and the sums at the end.
 pub fn table(report: &Report) -> String {
     let mut rows = vec![["operator", "statement", "status", "SQNR", ""].map(String::from)];
@@ -21,7 +24,9 @@ pub fn table(report: &Report) -> String {
     for (line, note) in crate::text::columns(&rows).lines().zip(std::iter::once(None).chain(notes(report))) {
         text.push_str(line);
         if let Some(note) = note {
-            text.push_str(&format!("  {note}"));
+            let short: String = note.chars().take(LONGEST_NOTE).collect();
+            let more = if short.len() < note.len() { "…" } else { "" };
+            text.push_str(&format!("  {short}{more}"));
         }
         text.push('\n');
     }

@@ -13,4 +13,5 @@ mod parity;
 mod pipeline;
 mod run;
 mod snapshots;
+mod targets;
 mod trained;

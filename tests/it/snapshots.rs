@@ -67,10 +67,23 @@ fn encodings() {
 #[test]
 fn help_texts() {
     let mut text = String::new();
-    for command in
-        ["", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "run", "doctor", "inspect"]
-    {
-        let args: Vec<&str> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+    for command in [
+        "",
+        "compile",
+        "export",
+        "calibrate",
+        "quantize",
+        "emit",
+        "build",
+        "verify",
+        "run",
+        "doctor",
+        "target",
+        "target check",
+        "target list",
+        "inspect",
+    ] {
+        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         text.push_str(&format!("$ autoneural {}\n{}\n", args.join(" "), succeed(&args)));
     }
     assert_snapshot("help.txt", &text);
