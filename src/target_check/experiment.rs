@@ -86,18 +86,18 @@ fn run_in(
     let mut data = DataFiles::new(&quantized);
     emit_qdq(partition, &table, &model, data.writer(partition.component)?)?;
     data.finish()?;
+    let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
+        .map(|(port, input)| input.encode(table.activations.get(&port.name)))
+        .collect::<Result<_>>()?;
+    // First on the CPU: a model that is no model would be refused by everybody, and that would prove nothing.
+    let simulated = match runtime.simulate(partition, &model).and_then(|mut engine| engine.run(&inputs)) {
+        Ok(simulated) => simulated,
+        Err(error) => return Ok(Outcome::NoReference(error.message)),
+    };
     match runtime.compile(partition, &model, target, &context) {
         Err(error) if error.kind == Kind::Toolkit => return Ok(Outcome::Refused(error.message)),
         other => other?,
     }
-    let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
-        .map(|(port, input)| input.encode(table.activations.get(&port.name)))
-        .collect::<Result<_>>()?;
-    let simulated = runtime.simulate(partition, &model).and_then(|mut engine| engine.run(&inputs));
-    let simulated = match simulated {
-        Ok(simulated) => simulated,
-        Err(error) => return Ok(Outcome::NoReference(error.message)),
-    };
     let npu = match runtime.open_context(partition, &context, target).and_then(|mut engine| engine.run(&inputs)) {
         Ok(npu) => npu,
         // It was compiled and yet does not run.

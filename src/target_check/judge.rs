@@ -59,16 +59,18 @@ impl Judge<'_> {
         if found.is_empty() {
             return Ok(Verdict::untested("this program builds no graph of the operator"));
         }
-        if let Some(Failure::NoReference(why)) = found.iter().find_map(|(_, failure)| failure.as_ref()) {
-            return Ok(Verdict::untested(format!("the CPU does not run it: {}", first_line(why))));
-        }
-        let wrong = found.iter().find_map(|(sample, failure)| failure.as_ref().map(|failure| (&sample.name, failure)));
-        let note = wrong.map(|(name, failure)| {
-            let place = if name.is_empty() { String::new() } else { format!("{name}: ") };
-            format!("{place}{}", self.words(failure))
-        });
-        let status = if note.is_some() { Status::Wrong } else { Status::Confirmed };
-        Ok(Verdict::new(status, note.unwrap_or_default(), found.into_iter().map(|(sample, _)| sample).collect()))
+        let words = |(sample, failure): &(SampleFinding, Option<Failure>)| {
+            let failure = failure.as_ref()?;
+            let place = if sample.name.is_empty() { String::new() } else { format!("{}: ", sample.name) };
+            Some((matches!(failure, Failure::NoReference(_)), format!("{place}{}", self.words(failure))))
+        };
+        let failures: Vec<(bool, String)> = found.iter().filter_map(words).collect();
+        let (status, note) = match (failures.iter().find(|(unknown, _)| !unknown), failures.first()) {
+            (Some((_, why)), _) => (Status::Wrong, why.clone()),
+            (None, Some((_, why))) => (Status::Untested, format!("the CPU does not run it: {why}")),
+            (None, None) => (Status::Confirmed, String::new()),
+        };
+        Ok(Verdict::new(status, note, found.into_iter().map(|(sample, _)| sample).collect()))
     }
 
     /// A refusal holds if no sample of any of its combinations runs as it should.

@@ -26,7 +26,7 @@ fn unknown_and_malformed_targets_are_refused() {
         ("unknown type", "[\"uint16\", \"uint8\"]", "[\"uint12\"]", "`uint12` is no integer type; there are int4,"),
         ("signed activations", "[\"uint16\", \"uint8\"]", "[\"int16\"]", "int16 is no type of activations"),
         ("no granularity", "\"int8 per channel\"", "\"int8\"", "does not say how far a scale reaches"),
-        ("no blocks", "int4 in blocks of 32", "int4 in blocks of 1", "does not say how far a scale reaches"),
+        ("no blocks", "\"int4 in blocks of 32\"", "\"int4 in blocks of 1\"", "does not say how far a scale reaches"),
         ("later schema", "schema = 2", "schema = 9", "schema 9"),
         ("earlier schema", "schema = 2", "schema = 1", "schema 1 is not known to this version, which reads schema 2"),
         (
