@@ -99,13 +99,21 @@ struct Form {
     weights: bool,
     /// Its scales may differ along channels.
     channels: bool,
-    /// The third input may be constant.
-    bias: bool,
+    /// Whether there is a third input, which is constant.
+    bias: Bias,
     /// It has an axis along which it computes.
     axis: bool,
 }
 
-const MOVE: Form = Form { activations: 1, weights: false, channels: false, bias: false, axis: false };
+/// Whether an operator has a third input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bias {
+    Never,
+    Sometimes,
+    Always,
+}
+
+const MOVE: Form = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
 const PAIR: Form = Form { activations: 2, weights: true, ..MOVE };
 const NORM: Form = Form { activations: 0, weights: true, axis: true, ..MOVE };
 
@@ -114,10 +122,10 @@ const FORMS: [(&str, Form); 19] = [
     ("Add", PAIR),
     ("AveragePool", MOVE),
     ("Concat", MOVE),
-    ("Conv", Form { activations: 0, weights: true, channels: true, bias: true, ..MOVE }),
+    ("Conv", Form { activations: 0, weights: true, channels: true, bias: Bias::Sometimes, ..MOVE }),
     ("Gather", MOVE),
     ("Gelu", MOVE),
-    ("LayerNormalization", Form { bias: true, ..NORM }),
+    ("LayerNormalization", Form { bias: Bias::Always, ..NORM }),
     ("MatMul", Form { channels: true, ..PAIR }),
     ("Mul", PAIR),
     ("Neg", MOVE),
@@ -177,10 +185,11 @@ impl Operator {
             for &weights in weights.iter().filter(|_| activations.inputs(1).is_some()) {
                 let mut add =
                     |bias| cases.push(Case { activations: activations.clone(), weights: Some(weights), bias });
-                // A scale of a bias is a scale of weights; blocks have several for one channel.
-                if bias.is_empty() || matches!(weights.granularity, Granularity::Block(_)) {
+                if form.bias != Bias::Always {
                     add(None);
-                } else {
+                }
+                // A scale of a bias is a scale of weights; blocks have several for one channel.
+                if !matches!(weights.granularity, Granularity::Block(_)) {
                     bias.iter().for_each(|&bias| add(Some(bias)));
                 }
             }
@@ -213,8 +222,11 @@ impl Operator {
             }
         }
         let states_bias = !self.bias.is_empty() || self.refused.iter().any(|refusal| refusal.bias.is_some());
-        if states_bias && !form.bias {
+        if states_bias && form.bias == Bias::Never {
             return Err("bias: the operator has no third input".into());
+        }
+        if form.bias == Bias::Always && self.bias.is_empty() {
+            return Err("bias: missing; the operator always has one".into());
         }
         if form.activations == 0 && self.weights.is_empty() {
             return Err("weights: missing; the second input of the operator is always constant".into());
