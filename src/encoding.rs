@@ -43,6 +43,20 @@ impl IntegerType {
         if self.is_signed() { (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) } else { (0, (1 << bits) - 1) }
     }
 
+    /// The type of this name.
+    ///
+    /// # Errors
+    /// There is none; the text lists those that there are.
+    pub fn of_name(name: &str) -> Result<Self, String> {
+        use IntegerType::*;
+        let all = [Int4, Int8, Uint8, Int16, Uint16, Int32];
+        let names = || all.map(IntegerType::name).join(", ");
+        all.into_iter()
+            .find(|known| known.name() == name)
+            .ok_or(())
+            .map_err(|()| format!("`{name}` is no integer type; there are {}", names()))
+    }
+
     /// Name as in recipes and manifests.
     pub fn name(self) -> &'static str {
         match self {
@@ -56,17 +70,20 @@ impl IntegerType {
     }
 }
 
-/// An encoding: one scale and zero point, or one pair per index of an axis.
+/// An encoding: one scale and zero point, or one pair per index of an axis, or per block of indices of an axis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Encoding {
     /// The integers.
     pub integer: IntegerType,
-    /// Real size of one integer step; one entry, or one per index of `axis`.
+    /// Real size of one integer step; one entry, or one per index of `axis`. With blocks row-major in the tensor's shape, in
+    /// which the size of `axis` is the number of blocks.
     pub scale: Vec<f32>,
     /// The integer that stands for 0.0, per entry of `scale`.
     pub zero_point: Vec<i64>,
     /// The axis along which scales differ.
     pub axis: Option<usize>,
+    /// Indices of `axis` that share a scale; what the other axes hold does not share it then.
+    pub block: Option<usize>,
 }
 
 /// Smallest scale given out; below it f32 reciprocals overflow and the NPU's fixed-point multipliers degenerate.
@@ -79,7 +96,13 @@ impl Encoding {
         let (least, most) = integer.limits();
         let scale = ((high as f64 - low as f64) / (most - least) as f64).max(SMALLEST_SCALE as f64) as f32;
         let zero_point = (least as f64 - low as f64 / scale as f64).round_ties_even() as i64;
-        Encoding { integer, scale: vec![scale], zero_point: vec![zero_point.clamp(least, most)], axis: None }
+        Encoding {
+            integer,
+            scale: vec![scale],
+            zero_point: vec![zero_point.clamp(least, most)],
+            axis: None,
+            block: None,
+        }
     }
 
     /// As [`Encoding::of_range`], with a zero point that is a multiple of `step`: the range is widened by up to half a step
@@ -104,7 +127,22 @@ impl Encoding {
     pub fn symmetric(integer: IntegerType, magnitudes: &[f32], axis: Option<usize>) -> Self {
         let most = integer.limits().1 as f32;
         let scale = magnitudes.iter().map(|&magnitude| (magnitude / most).max(SMALLEST_SCALE)).collect();
-        Encoding { integer, scale, zero_point: vec![0; magnitudes.len()], axis }
+        Encoding { integer, scale, zero_point: vec![0; magnitudes.len()], axis, block: None }
+    }
+
+    /// The symmetric encoding of one largest magnitude per block of `block` indices of `axis`, which it divides, and per
+    /// index of the other axes.
+    pub fn in_blocks(integer: IntegerType, values: &[f32], shape: &[usize], axis: usize, block: usize) -> Self {
+        let count = values.len() / block;
+        let mut made = Encoding { block: Some(block), ..Self::symmetric(integer, &vec![0.0; count], Some(axis)) };
+        let mut magnitudes = vec![0f32; count];
+        let entry = made.entries(shape);
+        for (position, value) in values.iter().enumerate() {
+            let slot = &mut magnitudes[entry(position)];
+            *slot = slot.max(value.abs());
+        }
+        made.scale = Self::symmetric(integer, &magnitudes, None).scale;
+        made
     }
 
     /// The real numbers that the integers reach (of the first scale).
@@ -116,9 +154,16 @@ impl Encoding {
 
     /// Entry of `scale` that applies to element `position` of a tensor of this shape.
     fn entries<'a>(&self, shape: &'a [usize]) -> impl Fn(usize) -> usize + use<'a> {
-        let axis = self.axis;
+        let (axis, block) = (self.axis, self.block);
         let inner: usize = axis.map_or(1, |axis| shape[axis + 1..].iter().product());
-        move |position| axis.map_or(0, |axis| position / inner % shape[axis])
+        move |position| match (axis, block) {
+            (None, _) => 0,
+            (Some(axis), None) => position / inner % shape[axis],
+            (Some(axis), Some(block)) => {
+                let (outer, at) = (position / inner / shape[axis], position / inner % shape[axis]);
+                (outer * (shape[axis] / block) + at / block) * inner + position % inner
+            }
+        }
     }
 
     /// Integers for real numbers; what lies outside the range saturates.
@@ -147,5 +192,22 @@ impl Encoding {
                 (i64::from(code) - self.zero_point[entry]) as f32 * self.scale[entry]
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_has_a_scale_of_its_own() {
+        // Four input channels in blocks of two, three output channels.
+        let values = [1., 2., 3., -4., 5., 6., 70., 80., 90., 10., 20., -30.];
+        let encoding = Encoding::in_blocks(IntegerType::Int8, &values, &[4, 3], 0, 2);
+        assert_eq!(encoding.scale, [4., 5., 6., 70., 80., 90.].map(|most: f32| most / 127.0));
+        let back = encoding.dequantize(&encoding.quantize(&values, &[4, 3]), &[4, 3]);
+        for (value, back) in values.iter().zip(back) {
+            assert!((value - back).abs() <= 90.0 / 254.0, "{value} became {back}");
+        }
     }
 }

@@ -27,6 +27,7 @@ pub mod runner;
 pub mod stages;
 pub mod synth;
 pub mod target;
+pub mod target_check;
 pub mod text;
 pub mod verify;
 

@@ -12,6 +12,7 @@ mod run;
 mod stage;
 mod synth;
 mod talk;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -89,6 +90,9 @@ enum Command {
     Synth(synth::Synth),
     /// Say what is installed, which versions, and what is missing for what.
     Doctor,
+    /// List the known targets, or check with the engine that a target file is right.
+    #[command(subcommand)]
+    Target(target::Target),
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
     Inspect(inspect::Inspect),
     /// Draw a bundle: its partitions, what crosses their borders, and the state, or the inside of one partition.
@@ -136,6 +140,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Parity(args) => args.run(&session),
         Command::Synth(args) => args.run(&session),
         Command::Doctor => doctor::run(&session),
+        Command::Target(args) => args.run(&session),
         Command::Inspect(args) => args.run(&session),
         Command::Graph(args) => args.run(&session),
     };

@@ -9,4 +9,6 @@ mod ties;
 mod weights;
 
 pub use given::Given;
+pub use multiplier::settle;
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
+pub use weights::{fit, of_sums};

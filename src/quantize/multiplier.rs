@@ -11,7 +11,6 @@
 //! that was learned.
 
 use crate::encoding::Encoding;
-use crate::target::Operator;
 
 /// How many exact multipliers on each side of the nearest are looked at; each is at most 0.1 % away from the next.
 const NEARBY: i32 = 2;
@@ -20,10 +19,10 @@ const TYPICAL: f64 = 1.0 / 16.0;
 /// How far from an integer a mantissa may be that a scale in f32 gives.
 const EXACT: f64 = 1e-3;
 
-/// Moves each scale of `weights` so that the multiplier from `input` to `output` is exact on the target; by at most
-/// `(NEARBY + 1/2) * 2^-bits` of itself, where `bits` are those that the target keeps.
-pub fn settle(weights: &mut Encoding, input: &Encoding, output: &Encoding, operator: &Operator) {
-    let Some(bits) = operator.multiplier_bits else { return };
+/// Moves each scale of `weights` so that the multiplier from `input` to `output` has at most `bits` significant bits behind
+/// the leading one; by at most `2^-(bits + 1)` of itself, or `(NEARBY + 1/2) * 2^-bits` where sums are kept in steps of
+/// `sum_step` integers.
+pub fn settle(weights: &mut Encoding, input: &Encoding, output: &Encoding, bits: u32, sum_step: Option<u32>) {
     let ratio = f64::from(input.scale[0]) / f64::from(output.scale[0]);
     let zero_point = output.zero_point[0] as f64;
     let (least, most) = output.integer.limits();
@@ -41,7 +40,7 @@ pub fn settle(weights: &mut Encoding, input: &Encoding, output: &Encoding, opera
         let mut chosen = nearest;
         // One that is exact was settled before, and stays.
         let settled = (multiplier / unit - nearest).abs() < EXACT;
-        if let Some(step) = operator.sum_step.map(f64::from).filter(|_| !settled) {
+        if let Some(step) = sum_step.map(f64::from).filter(|_| !settled) {
             for away in 1..=NEARBY {
                 for other in [nearest - f64::from(away), nearest + f64::from(away)] {
                     // Beyond these ends a unit is another.
@@ -62,12 +61,6 @@ mod tests {
     use crate::encoding::IntegerType;
     use proptest::prelude::*;
 
-    fn operator(bits: u32, step: Option<u32>) -> Operator {
-        let step = step.map_or(String::new(), |step| format!("sum_step = {step}"));
-        let text = format!("name = \"MatMul\"\nactivations = [\"uint16\"]\nmultiplier_bits = {bits}\n{step}\n");
-        toml::from_str(&text).expect("an operator")
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
@@ -79,15 +72,15 @@ mod tests {
             bits in 4u32..12,
         ) {
             let of = |scale: Vec<f32>| Encoding {
-                integer: IntegerType::Int8, zero_point: vec![0; scale.len()], scale, axis: Some(0),
+                integer: IntegerType::Int8, zero_point: vec![0; scale.len()], scale, axis: Some(0), block: None,
             };
             let (before, input, mut output) = (of(scales), of(vec![input]), of(vec![output]));
             output.zero_point = vec![zero_point];
             for (step, most) in [(None, 0.5), (Some(256), 2.5)] {
                 let mut after = before.clone();
-                settle(&mut after, &input, &output, &operator(bits, step));
+                settle(&mut after, &input, &output, bits, step);
                 let mut again = after.clone();
-                settle(&mut again, &input, &output, &operator(bits, step));
+                settle(&mut again, &input, &output, bits, step);
                 prop_assert_eq!(&again, &after);
                 for (before, after) in before.scale.iter().zip(&after.scale) {
                     prop_assert!((after / before - 1.0).abs() <= most * 0.5f32.powi(bits as i32) * 1.01);
@@ -106,6 +99,7 @@ mod tests {
             zero_point: vec![zero_point; scale.len()],
             scale,
             axis: Some(0),
+            block: None,
         };
         let (input, output) = (of(IntegerType::Uint16, vec![1.0], 0), of(IntegerType::Uint16, vec![1.0], 30_000));
         // What is cut off, in integers of the output.
@@ -114,8 +108,8 @@ mod tests {
         };
         let scales: Vec<f32> = (0..100).map(|index| 0.2 + 0.0037 * index as f32).collect();
         let (mut near, mut best) = (of(IntegerType::Int8, scales.clone(), 0), of(IntegerType::Int8, scales, 0));
-        settle(&mut near, &input, &output, &operator(10, None));
-        settle(&mut best, &input, &output, &operator(10, Some(256)));
+        settle(&mut near, &input, &output, 10, None);
+        settle(&mut best, &input, &output, 10, Some(256));
         assert!(lost(&best) < lost(&near) / 2.0, "{} {}", lost(&best), lost(&near));
     }
 }

@@ -15,7 +15,7 @@ use crate::ir::ElementType;
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::recipe::Recipe;
-use crate::target::Target;
+use crate::target::{Activations, Case, Target, Weights};
 use crate::text::glob;
 
 /// Encodings of one partition by value name.
@@ -178,8 +178,10 @@ fn encode_constants(
                     counts.count(taken.is_some());
                 }
                 made = taken.unwrap_or(made);
-                if let (1, Some(data), Some(result)) = (input, place.data, place.result) {
-                    settle(&mut made, data, result, operator);
+                if let (1, Some(bits), Some(data), Some(result)) =
+                    (input, operator.multiplier_bits, place.data, place.result)
+                {
+                    settle(&mut made, data, result, bits, operator.sum_step);
                 }
             }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {
@@ -192,21 +194,24 @@ fn encode_constants(
     Ok(())
 }
 
-/// Refuses activations in integers that the target does not take for the node.
+/// Refuses combinations of integers that the target does not take for the node.
 fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {
         let Some(operator) = target.operator(node.op.name()) else { continue };
-        for &id in node.inputs.iter().chain(&node.outputs) {
-            let value = graph.value(id);
-            let Some(encoding) = table.activations.get(&value.name) else { continue };
-            if !operator.activations.contains(&encoding.integer) {
-                let place = format!("{}: {}", partition.name, node.name);
-                let name = encoding.integer.name();
-                let message =
-                    format!("target {} does not take {name} for {} (`{}`)", target.name, operator.name, value.name);
-                return Err(Error::input(place, message).help("change the recipe"));
-            }
+        let values = || node.inputs.iter().map(|&id| &graph.value(id).name);
+        let inputs = values().filter_map(|name| table.activations.get(name)).map(|encoding| encoding.integer).collect();
+        let output = table.activation(&graph.value(node.outputs[0]).name)?.integer;
+        let param = |input: usize| values().nth(input).and_then(|name| table.params.get(name));
+        let case = Case {
+            activations: Activations::new(inputs, output),
+            weights: param(1).map(Weights::of),
+            bias: param(2).map(|encoding| encoding.integer),
+        };
+        if !operator.takes(&case) {
+            let place = format!("{}: {}", partition.name, node.name);
+            let message = format!("target {} does not take {} in {case}", target.name, operator.name);
+            return Err(Error::input(place, message).help("change the recipe"));
         }
     }
     Ok(())

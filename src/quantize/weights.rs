@@ -4,7 +4,7 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{Constant, Node, Op};
 use crate::recipe::PartRecipe;
-use crate::target::Operator;
+use crate::target::{Activations, Case, Granularity, Operator, Weights};
 
 /// Whether a node's input is a weight, whose integers the recipe chooses.
 pub fn is_weight(op: &Op, input: usize) -> bool {
@@ -37,10 +37,9 @@ impl Place<'_> {
         matches!((&self.node.op, self.input), (Op::Conv { .. } | Op::LayerNorm { .. }, 2))
     }
 
-    /// The integers of a weight: those of the exception, or what the recipe says of all such weights.
-    fn choose(&self, of_all: IntegerType) -> Result<IntegerType> {
-        let integer = self.exception.unwrap_or(of_all);
-        accept(self, integer).map(|()| integer)
+    /// The encoding of a weight: in the integers of the exception, or what the recipe says of all such weights.
+    fn choose(&self, of_all: IntegerType) -> Result<Weights> {
+        accept(self, self.exception.unwrap_or(of_all))
     }
 }
 
@@ -54,8 +53,8 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
         (Op::Conv { groups, .. }, 1) => {
             let depthwise = *groups > 1 && *groups == place.weight_shape[0];
             let of_all = if depthwise { recipe.depthwise.unwrap_or(IntegerType::Int8) } else { recipe.weights };
-            let integer = place.choose(of_all)?;
-            let axis = place.operator.per_channel.then_some(0);
+            let Weights { integer, granularity } = place.choose(of_all)?;
+            let axis = (granularity == Granularity::Channel).then_some(0);
             let mut magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
             if let (Some(bias), Some(data)) = (place.bias, place.data) {
                 leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, integer);
@@ -66,29 +65,28 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             let (Some(data), Some(weights)) = (place.data, weights) else {
                 return Err(Error::internal(&node.name, "has a bias but no encoded input"));
             };
-            let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
-            let zero_point = vec![0; scale.len()];
-            let Some(integer) = place.operator.bias else {
+            let Some(&integer) = place.operator.bias.first() else {
                 return Err(Error::input(&node.name, format!("the target takes no bias of {}", node.op.name())));
             };
-            let made = Encoding { integer, scale, zero_point, axis: weights.axis };
+            let made = of_sums(integer, data, weights);
             refuse_overflow(&made, &constant.to_f32(), node)?;
             Ok(made)
         }
         (Op::MatMul, 1) => {
             let head = node.name == "logits";
-            let integer = place.choose(if head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights })?;
-            let axis = place.operator.per_channel.then_some(place.weight_shape.len() - 1);
-            let magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
-            Ok(Encoding::symmetric(integer, &magnitudes, axis))
+            let weights = place.choose(if head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights })?;
+            Ok(fit(&node.op, weights, &constant.to_f32(), place.weight_shape))
         }
         (Op::RmsNorm { .. } | Op::LayerNorm { .. } | Op::Add | Op::Mul, _) => {
-            let integer = *place.operator.weights.first().ok_or_else(|| {
+            let taken = |weights: &&Weights| {
+                let activations = place.data.map(|data| Activations::Same(data.integer));
+                let case = activations.map(|activations| Case { activations, weights: Some(**weights), bias: None });
+                case.is_none_or(|case| place.operator.takes(&case))
+            };
+            let weights = *place.operator.weights.iter().find(taken).ok_or_else(|| {
                 Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
             })?;
-            let values = constant.to_f32();
-            let (low, high) = values.iter().fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
-            Ok(Encoding::of_range(integer, low, high))
+            Ok(fit(&node.op, weights, &constant.to_f32(), constant.shape()))
         }
         // What is only moved keeps its encoding.
         (op, _) if op.moves_data_only() => {
@@ -96,6 +94,31 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
         }
         (op, input) => Err(Error::internal(&node.name, format!("input {input} of {} is constant", op.name()))),
     }
+}
+
+/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise.
+pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encoding {
+    let integer = weights.integer;
+    if !integer.is_signed() {
+        let (low, high) = values.iter().fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
+        return Encoding::of_range(integer, low, high);
+    }
+    // Axes of the output and of the input channels.
+    let (output, input) = match op {
+        Op::MatMul => (shape.len() - 1, shape.len().saturating_sub(2)),
+        _ => (0, 1),
+    };
+    match weights.granularity {
+        Granularity::Tensor => Encoding::symmetric(integer, &magnitudes(values, shape, None), None),
+        Granularity::Channel => Encoding::symmetric(integer, &magnitudes(values, shape, Some(output)), Some(output)),
+        Granularity::Block(size) => Encoding::in_blocks(integer, values, shape, input, size),
+    }
+}
+
+/// The encoding of what is added to the sums of products: their scale is `input scale x weight scale`.
+pub fn of_sums(integer: IntegerType, data: &Encoding, weights: &Encoding) -> Encoding {
+    let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
+    Encoding { integer, zero_point: vec![0; scale.len()], scale, axis: weights.axis, block: None }
 }
 
 /// A weight that saturates is a loss, a bias that does is another model.
@@ -114,11 +137,11 @@ fn refuse_overflow(encoding: &Encoding, bias: &[f32], node: &Node) -> Result<()>
     Ok(())
 }
 
-fn accept(place: &Place, integer: IntegerType) -> Result<()> {
-    if place.operator.weights.contains(&integer) {
-        return Ok(());
+fn accept(place: &Place, integer: IntegerType) -> Result<Weights> {
+    if let Some(weights) = place.operator.weights_of(integer) {
+        return Ok(weights);
     }
-    let taken: Vec<&str> = place.operator.weights.iter().map(|t| t.name()).collect();
+    let taken: Vec<String> = place.operator.weights.iter().map(ToString::to_string).collect();
     let message =
         format!("the target takes {} weights of {}, not {}", taken.join(", "), place.operator.name, integer.name());
     Err(Error::input(&place.node.name, message).help("change the recipe"))

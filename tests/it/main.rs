@@ -18,4 +18,5 @@ mod run;
 mod sizes;
 mod snapshots;
 mod synth;
+mod targets;
 mod trained;

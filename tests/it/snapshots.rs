@@ -77,14 +77,14 @@ fn help_texts() {
         "build",
         "verify",
         "run",
-        "eval",
-        "synth",
-        "parity",
         "doctor",
+        "target",
+        "target check",
+        "target list",
         "inspect",
         "graph",
     ] {
-        let args: Vec<&str> = [command, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         text.push_str(&format!("$ autoneural {}\n{}\n", args.join(" "), succeed(&args)));
     }
     assert_snapshot("help.txt", &text);

@@ -87,12 +87,18 @@ fn to_encoding(entry: Entry, axis: Option<usize>) -> Result<Encoding, String> {
     let zero_point: Vec<i64> = entry.offset.iter().map(|offset| least.saturating_sub(*offset)).collect();
     match zero_point.iter().find(|zero_point| !(least..=most).contains(zero_point)) {
         Some(zero_point) => Err(format!("zero point {zero_point} is outside {}", integer.name())),
-        None => Ok(Encoding { integer, scale: entry.scale, zero_point, axis }),
+        None => Ok(Encoding { integer, scale: entry.scale, zero_point, axis, block: None }),
     }
 }
 
 /// Writes the table of a partition. Entries are sorted by name.
+///
+/// # Errors
+/// The file cannot be written. An encoding in blocks, which no recipe asks for.
 pub fn write(table: &Table, path: &Path) -> Result<()> {
+    if let Some((name, _)) = table.params.iter().find(|(_, encoding)| encoding.block.is_some()) {
+        return Err(Error::internal(name, "is encoded in blocks, which the file of encodings does not hold"));
+    }
     let entries =
         |map: &std::collections::BTreeMap<String, Encoding>| map.iter().map(|(n, e)| to_entry(n, e)).collect();
     let file = File {

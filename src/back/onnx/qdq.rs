@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use tract_onnx::pb::{GraphProto, NodeProto};
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
-use super::proto::{DataType, axis, model, node, tensor, value_info, write};
+use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
@@ -29,21 +29,22 @@ pub fn emit_qdq(partition: &Partition, table: &Table, path: &Path, data: &mut Da
         if graph.value(id).element == ElementType::F32 {
             let name = graph.value(id).name.clone();
             let encoding = table.activation(&name)?;
-            emitter.parameters(&name, encoding)?;
-            emitter.dequantize(&name, &name, None);
+            emitter.parameters(&name, encoding, &[])?;
+            emitter.dequantize(&name, &name, vec![]);
         }
     }
     for (_, value) in graph.values() {
         if let Some(constant) = value.constant() {
             let encoding = table.param(&value.name)?;
             let codes = encoding.quantize(&constant.to_f32(), &value.shape);
-            emitter.parameters(&value.name, encoding)?;
+            emitter.parameters(&value.name, encoding, &value.shape)?;
             let (kind, bytes) = (DataType::of(encoding.integer), pack(encoding.integer, &codes));
             let stored = format!("{}/q", value.name);
             let tensor = tensor(&stored, kind, &value.shape, bytes, emitter.data)?;
             emitter.made.initializer.push(tensor);
-            let channels = encoding.axis.map(|axis| (axis, value.shape.len()));
-            emitter.dequantize(&value.name, &stored, channels);
+            let along = encoding.axis.map(|at| axis(at, value.shape.len()));
+            let blocks = encoding.block.map(|size| int("block_size", size));
+            emitter.dequantize(&value.name, &stored, along.into_iter().chain(blocks).collect());
         }
     }
     for ir in graph.nodes() {
@@ -73,9 +74,17 @@ impl Emitter<'_> {
         Ok(value_info(&value.name, kind, &value.shape))
     }
 
-    /// The scale and zero point tensors of a value.
-    fn parameters(&mut self, name: &str, encoding: &Encoding) -> Result<()> {
-        let shape: &[usize] = if encoding.axis.is_some() { &[encoding.scale.len()] } else { &[] };
+    /// The scale and zero point tensors of a value; its shape counts for blocks only.
+    fn parameters(&mut self, name: &str, encoding: &Encoding, value_shape: &[usize]) -> Result<()> {
+        let shape = match (encoding.axis, encoding.block) {
+            (None, _) => vec![],
+            (Some(_), None) => vec![encoding.scale.len()],
+            (Some(axis), Some(block)) => {
+                let sizes = value_shape.iter().enumerate();
+                sizes.map(|(at, &size)| if at == axis { size / block } else { size }).collect()
+            }
+        };
+        let shape = shape.as_slice();
         let scale = encoding.scale.iter().flat_map(|s| s.to_le_bytes()).collect();
         let zero_point: Vec<i32> = encoding.zero_point.iter().map(|&z| z as i32).collect();
         let scale = tensor(&format!("{name}/scale"), DataType::FLOAT, shape, scale, self.data)?;
@@ -86,28 +95,27 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn convert(&mut self, op: &str, value: &str, from: String, to: String, channels: Option<(usize, usize)>) {
+    fn convert(&mut self, op: &str, value: &str, from: String, to: String, attributes: Vec<AttributeProto>) {
         let inputs = vec![from, format!("{value}/scale"), format!("{value}/zero_point")];
-        let attributes = channels.map(|(at, rank)| axis(at, rank)).into_iter().collect();
         self.made.node.push(node(op, &format!("{to}/node"), inputs, vec![to], attributes));
     }
 
-    /// `channels`: the axis along which scales differ, and the number of axes.
-    fn dequantize(&mut self, value: &str, from: &str, channels: Option<(usize, usize)>) {
-        self.convert("DequantizeLinear", value, from.to_string(), format!("{value}/dq"), channels);
+    /// `along`: the attributes that say where scales differ.
+    fn dequantize(&mut self, value: &str, from: &str, along: Vec<AttributeProto>) {
+        self.convert("DequantizeLinear", value, from.to_string(), format!("{value}/dq"), along);
     }
 
     /// Integers of a computed value, and the float that others read of them.
     fn quantize(&mut self, id: ValueId, from: String) -> Result<()> {
         let name = self.graph.value(id).name.clone();
         let encoding = self.table.activation(&name)?;
-        self.parameters(&name, encoding)?;
+        self.parameters(&name, encoding, &[])?;
         let is_output = self.graph.outputs().contains(&id);
         let integers = if is_output { name.clone() } else { format!("{name}/q") };
-        self.convert("QuantizeLinear", &name, from, integers.clone(), None);
+        self.convert("QuantizeLinear", &name, from, integers.clone(), vec![]);
         let is_read = self.graph.nodes().iter().any(|node| node.inputs.contains(&id));
         if is_read {
-            self.dequantize(&name, &integers, None);
+            self.dequantize(&name, &integers, vec![]);
         }
         Ok(())
     }

@@ -107,38 +107,3 @@ fn endless_block_lists_are_refused_before_memory_is_taken() {
     bench.write("graph.toml", format!("{before}stages = [\n{strides}\n]\n{after}"));
     bench.expect("strides beyond 64 bits", &bench.export(), INPUT, &["vision", "not"]);
 }
-
-#[test]
-fn unknown_and_malformed_targets_are_refused() {
-    let bench = Bench::new();
-    let with = |target: &'static str| {
-        let mut args = EXPORT;
-        args[5] = target;
-        bench.run(&args)
-    };
-    bench.expect("unknown", &with("sa9999"), INPUT, &["target `sa9999`", "is not known", "known targets: sa8295p"]);
-    bench.expect("no file", &with("{nowhere.toml}"), OS, &["nowhere.toml"]);
-    let sound = std::fs::read_to_string(crate::common::root("targets/sa8295p.toml")).expect("the target");
-    for (case, from, to, word) in [
-        ("no TOML", "[soc]", "[soc", "target.toml:"),
-        ("unknown key", "soc_model", "soc_modell", "unknown field `soc_modell`"),
-        ("unknown type", "\"uint16\", \"uint8\"]", "\"uint12\"]", "unknown variant `uint12`"),
-        ("later schema", "schema = 1", "schema = 9", "schema 9"),
-        (
-            "impossible range",
-            "output_range = [0.0, 1.0]",
-            "output_range = [nan, 1.0]",
-            "Sigmoid: output_range from NaN",
-        ),
-        ("impossible step of sums", "sum_step = 256", "sum_step = 100", "Conv: sum_step = 100"),
-        (
-            "lacks an operator",
-            "name = \"Conv\"",
-            "name = \"Convolution\"",
-            "graph.toml: vision: conv_stem.conv: target sa8295p does not take Conv",
-        ),
-    ] {
-        bench.write("target.toml", sound.replacen(from, to, 1));
-        bench.expect(case, &with("{target.toml}"), INPUT, &[word]);
-    }
-}

@@ -7,6 +7,7 @@ mod definition;
 mod encodings;
 mod recipe;
 mod system;
+mod target;
 
 pub use recipe::png_header;
 

@@ -1,0 +1,91 @@
+//! `autoneural target`: what is known about chips, and whether it is right.
+
+use autoneural::target::Target as TargetFile;
+use autoneural::target_check::{check, table};
+use autoneural::{Error, Result};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Session;
+
+/// The commands below `target`.
+#[derive(Subcommand)]
+pub enum Target {
+    /// Check every statement of a target file on the vendor's engine (needs the vendor toolkit).
+    Check(Check),
+    /// List the targets that are built into the program.
+    List,
+}
+
+const AFTER_HELP: &str = "\
+For every statement of the file a graph of one operator is compiled for the target with CPU fallback disabled, and run on the \
+NPU or its emulator against the same quantized model on a CPU. A statement is confirmed, wrong, or untested where no \
+experiment decides it. Exit status 6: a statement is wrong.
+
+Examples:
+  autoneural target check sa8295p
+  autoneural target check my-chip.toml --operator MatMul";
+
+/// Arguments of `target check`.
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Check {
+    /// Target: a known name or the path of a target file.
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// Check the statements about this operator only.
+    #[arg(long, value_name = "NAME")]
+    operator: Option<String>,
+    /// How far NPU and CPU must agree on what the target takes.
+    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
+    floor: f64,
+}
+
+impl Target {
+    /// Runs the command.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        match self {
+            Target::Check(args) => args.run(session),
+            Target::List => list(session),
+        }
+    }
+}
+
+impl Check {
+    fn run(&self, session: &Session) -> Result<()> {
+        let (target, _) = TargetFile::find(&self.target)?;
+        if let Some(name) = &self.operator {
+            target.refuse_unstated(name)?;
+        }
+        let Some(runtime) = session.runtime(true)? else {
+            return Err(Error::internal("toolkit", "is there and yet not loaded"));
+        };
+        let report = check(&target, &runtime, self.operator.as_deref(), self.floor, session.progress())?;
+        session.print(&report, &table(&report))?;
+        report.demand_right()
+    }
+}
+
+fn list(session: &Session) -> Result<()> {
+    let known = TargetFile::known()?;
+    let row = |name: &str, target: &TargetFile| {
+        let soc = &target.soc;
+        [name, &target.description, &soc.soc_model.to_string(), &format!("v{}", soc.htp_arch), &soc.vtcm_mb.to_string()]
+            .map(String::from)
+    };
+    let width = known.iter().map(|(_, target)| target.description.chars().count()).max().unwrap_or(0);
+    let mut rows = vec![["target", "chip", "soc_model", "htp_arch", "vtcm_mb"].map(String::from)];
+    rows.extend(known.iter().map(|(name, target)| row(name, target)));
+    rows.iter_mut().for_each(|row| row[1] = format!("{:<width$}", row[1]));
+    let values: Vec<_> = known
+        .iter()
+        .map(|(name, target)| {
+            let soc = &target.soc;
+            json!({
+                "name": name, "description": target.description, "soc_model": soc.soc_model, "htp_arch": soc.htp_arch,
+                "vtcm_mb": soc.vtcm_mb,
+            })
+        })
+        .collect();
+    session.print(&values, &autoneural::text::columns(&rows))
+}
