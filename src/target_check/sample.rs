@@ -83,6 +83,10 @@ pub fn samples(operator: &str, constants: Constants) -> Result<Vec<Sample>> {
             let op = || Op::RmsNorm { axis: 2, epsilon: 1e-6 };
             vec![draft("inputs of size 1", USUAL).finish(op()), draft("inputs of size 0.01", 0.01).finish(op())]
         }
+        "LayerNormalization" => {
+            let draft = Draft::new("").read(&[1, 16, 64]).weights(&[64], 0.5).bias(bias, 64);
+            vec![draft.finish(Op::LayerNorm { epsilon: 1e-6 })]
+        }
         "Gelu" => vec![
             Draft::new("erf").read(&[1, 16, 64]).finish(Op::Gelu { kind: GeluKind::Erf }),
             Draft::new("tanh").read(&[1, 16, 64]).finish(Op::Gelu { kind: GeluKind::Tanh }),
