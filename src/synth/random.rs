@@ -20,7 +20,7 @@ pub fn generator(seed: u64, name: &str) -> ChaCha8Rng {
 pub fn exp(x: f64) -> f64 {
     let x = x / 64.0;
     let (mut sum, mut term) = (1.0, 1.0);
-    for k in 1..14 {
+    for k in 1..20 {
         term *= x / f64::from(k);
         sum += term;
     }
