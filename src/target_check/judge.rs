@@ -50,6 +50,7 @@ impl Judge<'_> {
             Statement::MultiplierBits(operator, bits) => self.multiplier_bits(operator, *bits),
             Statement::OutputRange(operator, range) => self.output_range(operator, *range),
             Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
+            Statement::SumStep(..) => Ok(Verdict::untested("this program has no experiment that decides it")),
             Statement::Memory(..) => Ok(Verdict::untested("the emulator has the memory of this machine")),
         }
     }

@@ -116,6 +116,7 @@ enum Statement<'a> {
     Takes(&'a Operator, Case),
     Refuses(&'a Operator, &'a Refusal),
     MultiplierBits(&'a Operator, u32),
+    SumStep(&'a Operator, u32),
     OutputRange(&'a Operator, [f32; 2]),
     LastAxisOnly(&'a Operator),
     Memory(&'static str, u32),
@@ -172,6 +173,7 @@ fn statements<'a>(target: &'a Target, only: Option<&str>) -> Result<Vec<Statemen
         made.extend(operator.taken().into_iter().map(|case| Statement::Takes(operator, case)));
         made.extend(operator.refused.iter().map(|refusal| Statement::Refuses(operator, refusal)));
         made.extend(operator.multiplier_bits.map(|bits| Statement::MultiplierBits(operator, bits)));
+        made.extend(operator.sum_step.map(|step| Statement::SumStep(operator, step)));
         made.extend(operator.output_range.map(|range| Statement::OutputRange(operator, range)));
         made.extend(operator.last_axis_only.then_some(Statement::LastAxisOnly(operator)));
     }
@@ -185,6 +187,7 @@ impl Statement<'_> {
             Statement::Takes(operator, case) => (operator.name.clone(), format!("takes {case}")),
             Statement::Refuses(operator, refusal) => (operator.name.clone(), format!("refuses {refusal}")),
             Statement::MultiplierBits(operator, bits) => (operator.name.clone(), format!("multiplier_bits = {bits}")),
+            Statement::SumStep(operator, step) => (operator.name.clone(), format!("sum_step = {step}")),
             Statement::OutputRange(operator, [low, high]) => {
                 (operator.name.clone(), format!("output_range = [{low}, {high}]"))
             }
