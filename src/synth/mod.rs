@@ -2,9 +2,9 @@
 //! trained ones in what matters for quantization. It knows nothing and answers nonsense; it is there to measure time,
 //! memory and numbers of a model whose weights nobody publishes.
 //!
-//! Which tensors there are is asked of the front end's builders ([`record`]), and what a tensor is of the operators
-//! that read it ([`walk`]), so every model family has a synthetic checkpoint without a list of names. What the numbers
-//! look like ([`recipe`], [`random`]) follows what was published about trained models. The figures are choices in the
+//! Which tensors there are is asked of the front end's builders (`record`), and what a tensor is of the operators
+//! that read it (`walk`), so every model family has a synthetic checkpoint without a list of names. What the numbers
+//! look like (`recipe`, `random`) follows what was published about trained models. The figures are choices in the
 //! range of what the papers show, not fits to one model:
 //!
 //! - **Heavy tails.** Weights and activations of language models follow Student's t more closely than a normal
