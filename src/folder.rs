@@ -20,19 +20,28 @@ pub fn begin(out: &Path) -> Result<PathBuf> {
 
 /// Gives a finished folder its name, in place of what stands there.
 pub fn finish(made: &Path, destination: &Path) -> Result<()> {
+    let aside = made.with_extension("replaced");
+    if replace(made, destination, &aside)? { remove(&aside) } else { Ok(()) }
+}
+
+/// Moves a folder to a place, at once where the file system can exchange two names. Whether something was there; it is
+/// `aside` then.
+pub fn replace(made: &Path, destination: &Path, aside: &Path) -> Result<bool> {
     if destination.symlink_metadata().is_err() {
-        return std::fs::rename(made, destination).at(destination);
+        return std::fs::rename(made, destination).at(destination).map(|()| false);
     }
-    let old = made.with_extension("replaced");
     // What another run left when it was killed; what is at the destination is newer.
-    remove(&old)?;
-    std::fs::rename(destination, &old).at(destination)?;
+    remove(aside)?;
+    let here = rustix::fs::CWD;
+    if rustix::fs::renameat_with(here, made, here, destination, rustix::fs::RenameFlags::EXCHANGE).is_ok() {
+        return std::fs::rename(made, aside).at(made).map(|()| true);
+    }
+    std::fs::rename(destination, aside).at(destination)?;
     let moved = std::fs::rename(made, destination).at(destination);
     if moved.is_err() {
-        std::fs::rename(&old, destination).at(destination)?;
+        std::fs::rename(aside, destination).at(destination)?;
     }
-    moved?;
-    remove(&old)
+    moved.map(|()| true)
 }
 
 /// Removes what runs that were killed left of this folder; a folder whose process still lives is let be.

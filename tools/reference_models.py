@@ -26,12 +26,6 @@ def make_vision(vision):
     return families[vision["family"]](vision)
 
 
-def visual_tokens(vision):
-    if vision["family"] == "mobilenetv5":
-        return vision["msfa"]["output_resolution"] ** 2
-    return (vision["image_size"] // vision["patch_size"] // vision["merge"]) ** 2
-
-
 def visual_channels(vision):
     if vision["family"] == "mobilenetv5":
         return vision["msfa"]["channels"]

@@ -32,6 +32,13 @@ class Checkpoint:
         return {name[len(prefix) :]: self[name] for name in self.files if name.startswith(prefix)}
 
 
+def with_parts(name, renamed):
+    """A name with some of its parts replaced."""
+    for old, new in renamed.items():
+        name = name.replace(old, new)
+    return name
+
+
 def vision_weights(config, checkpoint):
     prefixes = config["weights"]["vision"]
     if config["vision"]["family"] == "mobilenetv5":
@@ -50,8 +57,7 @@ def vision_weights(config, checkpoint):
     }
     weights = {}
     for name, weight in checkpoint.under(prefixes, ["embeddings.class_embedding"]).items():
-        for old, new in renamed.items():
-            name = name.replace(old, new)
+        name = with_parts(name, renamed)
         if ".attn.qkv." in name:
             for part, rows in zip("qkv", weight.chunk(3)):
                 weights[name.replace("attn.qkv", f"attention.{part}_proj")] = rows
@@ -86,8 +92,7 @@ def language_weights(config, checkpoint):
     }
     weights = {}
     for name, weight in checkpoint.under(prefixes, ["tok_embeddings.weight"]).items():
-        for old, new in renamed.items():
-            name = name.replace(old, new)
+        name = with_parts(name, renamed)
         if name.endswith("attention.wqkv.weight"):
             groups, size = language["kv_heads"], language["head_dim"]
             rows = weight.reshape(groups, -1, size, weight.shape[1])

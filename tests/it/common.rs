@@ -51,6 +51,20 @@ pub fn succeed(args: &[&str]) -> String {
     stdout(&output)
 }
 
+/// Runs a Python script that reads models with the ONNX package; gives what it prints.
+pub fn python(script: &str, models: &[PathBuf]) -> String {
+    let packages = std::env::var("AUTONEURAL_CHECK_PYTHONPATH")
+        .expect("AUTONEURAL_CHECK_PYTHONPATH names the onnx package; run the tests with `make test`");
+    let output = Command::new("python3")
+        .env("PYTHONPATH", packages)
+        .args(["-c", script])
+        .args(models)
+        .output()
+        .expect("python3 starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
 /// Arguments of a compilation of the demo model.
 pub fn compile_args<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut args =

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::common::{GRAPH, RECIPE, WEIGHTS, autoneural, compile_args, demo_bundle, stderr, stdout, succeed, toolkit};
+use crate::common::{GRAPH, RECIPE, WEIGHTS, autoneural, compile_args, demo_bundle, python, stderr, succeed, toolkit};
 
 pub fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -281,8 +280,6 @@ fn a_difference_between_simulation_and_npu_fails_the_command_and_names_the_parti
 
 #[test]
 fn emitted_models_pass_the_onnx_checker_and_run_on_onnx_runtime() {
-    let packages = std::env::var("AUTONEURAL_CHECK_PYTHONPATH")
-        .expect("AUTONEURAL_CHECK_PYTHONPATH names the onnx package; run the tests with `make test`");
     let script = "
 import sys, pathlib, onnx
 for path in sys.argv[1:]:
@@ -297,14 +294,7 @@ for path in sys.argv[1:]:
         .iter()
         .flat_map(|folder| names.map(|name| demo_bundle().join(format!("{folder}/{name}.onnx"))))
         .collect();
-    let output = Command::new("python3")
-        .env("PYTHONPATH", packages)
-        .args(["-c", script])
-        .args(&paths)
-        .output()
-        .expect("python3 starts");
-    assert!(output.status.success(), "{}", stderr(&output));
-    let said = stdout(&output);
+    let said = python(script, &paths);
     for line in [
         "model vision vision.data FLOAT INT64",
         "qdq vision vision.data FLOAT INT32 INT64 INT8 UINT16",

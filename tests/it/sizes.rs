@@ -1,11 +1,10 @@
 //! Sizes of a bundle against sums by hand, the files, and what the emitted models hold.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::common::{demo_bundle, stderr, stdout, succeed};
+use crate::common::{demo_bundle, python, succeed};
 use crate::pipeline::json;
 
 fn size(relative: &str) -> u64 {
@@ -72,8 +71,6 @@ fn state_and_buffers_are_what_the_shapes_say() {
 /// The bytes of the integers that stand for constants in the emitted models, and those of their inputs and outputs.
 #[test]
 fn weights_and_ports_are_those_of_the_emitted_models() {
-    let packages = std::env::var("AUTONEURAL_CHECK_PYTHONPATH")
-        .expect("AUTONEURAL_CHECK_PYTHONPATH names the onnx package; run the tests with `make test`");
     let script = "
 import sys, json, math, onnx
 from onnx import TensorProto as T
@@ -94,14 +91,7 @@ for path in sys.argv[1:]:
 print(json.dumps(made))
 ";
     let paths = NAMES.map(|name| demo_bundle().join(format!("qdq/{name}.onnx")));
-    let output = Command::new("python3")
-        .env("PYTHONPATH", packages)
-        .args(["-c", script])
-        .args(&paths)
-        .output()
-        .expect("python3 starts");
-    assert!(output.status.success(), "{}", stderr(&output));
-    let emitted: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let emitted: Value = serde_json::from_str(&python(script, &paths)).unwrap();
     for partition in sizes()["partitions"].as_array().unwrap() {
         let emitted = &emitted[partition["name"].as_str().unwrap()];
         let weights = partition["weights"].as_array().unwrap();

@@ -7,6 +7,7 @@ use super::ledger::LEDGER;
 use super::manifest::FileRecord;
 use super::{MANIFEST, remove};
 use crate::error::{Error, IoContext, Result};
+use crate::folder;
 
 /// What an evaluation keeps in a bundle.
 pub const EVALUATION: &str = ".evaluation";
@@ -84,23 +85,11 @@ pub fn put_back(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Moves a folder to a place, in place of the bundle that is there: at once where the file system can exchange two names.
+/// Moves a folder to a place, in place of the bundle that is there, whose answers of an evaluation it takes over.
 pub fn replace(root: &Path, destination: &Path) -> Result<()> {
-    if destination.symlink_metadata().is_err() {
-        return std::fs::rename(root, destination).at(destination);
-    }
     let aside = beside(destination, "replaced")?;
-    remove(&aside)?;
-    let here = rustix::fs::CWD;
-    if rustix::fs::renameat_with(here, root, here, destination, rustix::fs::RenameFlags::EXCHANGE).is_ok() {
-        std::fs::rename(root, &aside).at(root)?;
-    } else {
-        std::fs::rename(destination, &aside).at(destination)?;
-        let moved = std::fs::rename(root, destination).at(destination);
-        if moved.is_err() {
-            std::fs::rename(&aside, destination).at(destination)?;
-        }
-        moved?;
+    if !folder::replace(root, destination, &aside)? {
+        return Ok(());
     }
     let kept = destination.join(EVALUATION);
     if aside.join(EVALUATION).is_dir() && kept.symlink_metadata().is_err() {
