@@ -86,7 +86,7 @@ pub fn text(
     let mut walk = Walk::new(definition, partitions, host_files, watched.load())?;
     let samples = &recipe.calibration;
     let prompts = walk.prompts(recipe, samples)?;
-    progress.start("calibrate text", samples.len() as u64);
+    progress.start("calibrate text", Walk::<Reference>::text_steps(samples));
     walk.read(recipe, samples, &prompts, visual, progress, &mut |_| Ok(()))?;
     progress.finish();
     let range = walk.embeddings().range();

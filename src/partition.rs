@@ -12,6 +12,9 @@ use crate::ir::{ElementType, Graph, Shape, ValueId};
 use crate::passes::lower;
 use crate::target::Target;
 
+/// Names of the partitions that a model may have.
+pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
+
 /// Parts of a model that are calibrated together and share weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,7 +88,7 @@ pub struct Port {
 /// One graph that becomes one context binary.
 #[derive(Debug, Clone)]
 pub struct Partition {
-    /// `vision`, `projector`, `language.prefill` or `language.decode`.
+    /// One of [`NAMES`].
     pub name: String,
     /// The component it belongs to.
     pub component: Component,

@@ -84,6 +84,9 @@ pub struct Sample {
     pub images: Vec<PathBuf>,
     /// Text of the prompt.
     pub prompt: String,
+    /// Tokens that the prompt is cut to, or repeated up to; as many as its text has if not given. So a place of the context
+    /// is reached without a text that is just as long.
+    pub tokens: Option<usize>,
     /// Where the sample stands, for messages.
     #[serde(skip)]
     pub place: String,
@@ -178,6 +181,9 @@ impl Recipe {
             }
             for (index, sample) in samples.iter().enumerate() {
                 let place = format!("{list}[{index}]");
+                if sample.tokens == Some(0) {
+                    return Err((format!("{place}.tokens"), "0 tokens are no prompt".into()));
+                }
                 if sample.prompt.is_empty() {
                     return Err((place, "the prompt is empty".into()));
                 }

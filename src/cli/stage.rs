@@ -9,6 +9,7 @@ use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
 use autoneural::stages;
 use autoneural::target::Target;
+use autoneural::verify::Extent;
 use autoneural::{Error, Result};
 use clap::Args;
 
@@ -44,6 +45,11 @@ pub struct Demands {
     /// Make a missing vendor toolkit an error.
     #[arg(long)]
     pub require_npu: bool,
+    /// What is compared with float, on the simulation and the NPU's emulator: `all`, `none`, names of partitions, `sampled` (the
+    /// first picture, of every prompt the last chunk of prefill and the first token behind it), or both with a comma between
+    /// them. The emulator takes minutes for a step of a large model.
+    #[arg(long = "verify", value_name = "WHAT", default_value = "all")]
+    pub extent: Extent,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
@@ -185,8 +191,8 @@ impl Verify {
         let recipe = Recipe::read(&self.calibration)?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
         let runtime = session.runtime(self.demands.require_npu)?;
-        let (demands, progress) = (self.demands.of_report(), session.progress());
-        let report = stages::verify(&mut bundle, &recipe, runtime.as_ref(), demands, progress)?;
+        let (what, progress) = ((&self.demands.extent, self.demands.of_report()), session.progress());
+        let report = stages::verify(&mut bundle, &recipe, runtime.as_ref(), what, progress)?;
         finish_verification(session, bundle, &report, self.demands.require_npu)
     }
 }

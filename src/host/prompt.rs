@@ -183,12 +183,30 @@ impl Tokenizer {
     pub fn sample(&self, definition: &Definition, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
         let tokens = self.prompt(&sample.prompt, sample.images.len());
         let tokens = tokens.map_err(|error| error.within(&sample.place))?;
-        let (count, steps, context) = (tokens.len(), recipe.decode_steps, definition.language.context);
+        let (count, steps, context) =
+            (sample.tokens.unwrap_or(tokens.len()), recipe.decode_steps, definition.language.context);
         if count + steps > context {
             let message = format!("has {count} tokens; with {steps} decoded ones they exceed the context of {context}");
             return Err(Error::input("prompt", message)
                 .within(&sample.place)
                 .help("shorten the prompt or decode fewer tokens"));
+        }
+        self.fitted(tokens, count).map_err(|error| error.within(&sample.place))
+    }
+
+    /// As many tokens: cut off, or with the text again and again behind them.
+    fn fitted(&self, mut tokens: Vec<u32>, count: usize) -> Result<Vec<u32>> {
+        let text: Vec<u32> = tokens.iter().copied().filter(|&token| token != self.image && token != self.bos).collect();
+        let missing = count.saturating_sub(tokens.len());
+        if missing > 0 && text.is_empty() {
+            return Err(Error::input("prompt", format!("has no text to repeat up to {count} tokens")));
+        }
+        tokens.extend(text.iter().cycle().take(missing));
+        let visual = self.count_visual(&tokens);
+        tokens.truncate(count);
+        if self.count_visual(&tokens) < visual {
+            let message = format!("has {visual} visual tokens, which {count} tokens would cut off");
+            return Err(Error::input("prompt", message));
         }
         Ok(tokens)
     }

@@ -11,6 +11,9 @@ use crate::front::{Language, MASKED};
 use crate::partition::{Partition, Port, Role};
 use crate::quantize::Table;
 
+/// Tokens by which the buffers of a sequence grow.
+const GROWTH: usize = 256;
+
 /// How numbers cross the border of a partition.
 #[derive(Clone, Copy)]
 pub enum Codec<'a> {
@@ -47,7 +50,8 @@ pub fn rotary(start: usize, tokens: usize, size: usize, theta: f64) -> (Vec<f32>
 pub struct Sequence<'a> {
     language: &'a Language,
     codec: Codec<'a>,
-    /// Whole buffers by encoding key: keys `[1,G,D,context]`, values `[1,G,context,D]`, convolution columns.
+    /// Buffers by encoding key: keys `[1,G,D,capacity]`, values `[1,G,capacity,D]`, convolution columns. The capacity grows
+    /// with the tokens up to the context.
     state: BTreeMap<String, Tensor>,
     position: usize,
 }
@@ -63,7 +67,7 @@ impl<'a> Sequence<'a> {
         self.position
     }
 
-    /// The buffer of a state by encoding key, once a step has filled it.
+    /// The buffer of a state by encoding key, once a step has filled it. It holds at least the tokens taken in so far.
     pub fn state(&self, key: &str) -> Option<&Tensor> {
         self.state.get(key)
     }
@@ -120,47 +124,65 @@ impl<'a> Sequence<'a> {
 
     /// The first columns of the state's buffer that the partition takes.
     fn window(&mut self, port: &Port, shape: Vec<usize>, encoding: Option<&Encoding>) -> Tensor {
-        let context = self.language.context;
-        let mut whole = shape.clone();
-        match port.role {
-            Role::Keys => whole[3] = context,
-            Role::Values => whole[2] = context,
-            _ => {}
-        }
         let buffer = self.state.entry(port.encoding_key.clone()).or_insert_with(|| {
-            let count = whole.iter().product();
-            Tensor { data: Data::zeros(count, encoding), shape: whole }
+            let mut begun = shape.clone();
+            if let Some(axis) = token_axis(port.role) {
+                begun[axis] = 0;
+            }
+            Tensor { data: Data::zeros(begun.iter().product(), encoding), shape: begun }
         });
-        if buffer.shape == shape {
-            return buffer.clone();
+        match port.role {
+            Role::ConvState => buffer.clone(),
+            role => resized(buffer, role, shape, encoding),
         }
-        let mut made = Data::zeros(shape.iter().product(), encoding);
-        let (rows, from, to) = rows(port.role, &buffer.shape, &shape);
-        for row in 0..rows {
-            buffer.data.copy_run(row * from..row * from + to, &mut made, row * to);
-        }
-        Tensor { shape, data: made }
     }
 
     /// Takes in the outputs of the step whose inputs were made last, of which `count` tokens count.
-    pub fn absorb(&mut self, partition: &Partition, outputs: &[Tensor], count: usize) {
+    ///
+    /// # Errors
+    /// An output without an encoding: the table belongs to another partition.
+    pub fn absorb(&mut self, partition: &Partition, outputs: &[Tensor], count: usize) -> Result<()> {
+        let tokens = self.position + count;
         for (port, output) in partition.outputs.iter().zip(outputs) {
             let Some(buffer) = self.state.get_mut(&port.encoding_key) else { continue };
-            match port.role {
-                Role::Keys | Role::Values => {
-                    // Keys have one column per token, values one row of the head's size.
-                    let unit = if port.role == Role::Keys { 1 } else { output.shape[3] };
-                    let (rows, to, from) = rows(port.role, &buffer.shape, &output.shape);
-                    for row in 0..rows {
-                        let run = row * from..row * from + count * unit;
-                        output.data.copy_run(run, &mut buffer.data, row * to + self.position * unit);
-                    }
+            if let Some(axis) = token_axis(port.role) {
+                if buffer.shape[axis] < tokens {
+                    let mut shape = buffer.shape.clone();
+                    shape[axis] = tokens.next_multiple_of(GROWTH).min(self.language.context);
+                    *buffer = resized(buffer, port.role, shape, self.codec.encoding(port)?);
                 }
-                Role::ConvState => *buffer = output.clone(),
-                _ => {}
+                // Keys have one column per token, values one row of the head's size.
+                let unit = if port.role == Role::Keys { 1 } else { output.shape[3] };
+                let (rows, to, from) = rows(port.role, &buffer.shape, &output.shape);
+                for row in 0..rows {
+                    let run = row * from..row * from + count * unit;
+                    output.data.copy_run(run, &mut buffer.data, row * to + self.position * unit);
+                }
+            } else if port.role == Role::ConvState {
+                *buffer = output.clone();
             }
         }
-        self.position += count;
+        self.position = tokens;
+        Ok(())
+    }
+}
+
+/// Keys and values with more or fewer tokens: as many as both have are copied, the rest is 0.0.
+fn resized(buffer: &Tensor, role: Role, shape: Vec<usize>, encoding: Option<&Encoding>) -> Tensor {
+    let mut made = Data::zeros(shape.iter().product(), encoding);
+    let (rows, from, to) = rows(role, &buffer.shape, &shape);
+    for row in 0..rows {
+        buffer.data.copy_run(row * from..row * from + from.min(to), &mut made, row * to);
+    }
+    Tensor { shape, data: made }
+}
+
+/// The axis along which state grows with the tokens.
+fn token_axis(role: Role) -> Option<usize> {
+    match role {
+        Role::Keys => Some(3),
+        Role::Values => Some(2),
+        _ => None,
     }
 }
 

@@ -23,6 +23,18 @@ pub struct Step<'a> {
     pub tokens: usize,
     /// Tokens of the sequence before the step; 0 outside the language model.
     pub position: usize,
+    /// Whether the prompt has no further step for this partition behind it.
+    pub is_last: bool,
+    /// Number of the sample, where there are several.
+    pub sample: usize,
+}
+
+/// Where a run stands in its sequence.
+#[derive(Clone, Copy)]
+struct Place {
+    position: usize,
+    tokens: usize,
+    is_last: bool,
 }
 
 /// Called after every run.
@@ -82,6 +94,15 @@ impl<'a, E: Engine> Steps<'a, E> {
         }
     }
 
+    /// Drops the engine of a partition; it is loaded again where it is needed again.
+    pub fn drop_engine(&mut self, name: &str) {
+        for (partition, engine) in self.partitions.iter().zip(&mut self.engines) {
+            if partition.name == name {
+                *engine = None;
+            }
+        }
+    }
+
     /// A sequence that has taken in nothing yet.
     pub fn begin(&self) -> Result<Sequence<'a>> {
         Ok(Sequence::new(&self.definition.language, self.codec(self.find("language.prefill")?)))
@@ -90,7 +111,7 @@ impl<'a, E: Engine> Steps<'a, E> {
     /// Runs a preprocessed image through the vision encoder and the projector.
     pub fn see(&mut self, image: &Tensor, visit: &mut Visit) -> Result<Visual> {
         let (vision, projector) = (self.find("vision")?, self.find("projector")?);
-        let (pixels, at) = (&self.partitions[vision].inputs[0], (0, 1));
+        let (pixels, at) = (&self.partitions[vision].inputs[0], Place { position: 0, tokens: 1, is_last: true });
         let image = image.encode(self.codec(vision).encoding(pixels)?)?;
         let features = self.run(vision, &[image], at, visit)?;
         let embeds = self.run(projector, &features, at, visit)?;
@@ -107,6 +128,29 @@ impl<'a, E: Engine> Steps<'a, E> {
         Ok(logits)
     }
 
+    /// Takes in the first tokens, as far as whole chunks go; gives the logits behind them, if there was a chunk, and what is
+    /// left. Everything behind them takes decode alone.
+    pub fn extend_by_chunks<'e>(
+        &mut self,
+        sequence: &mut Sequence<'a>,
+        embeds: &'e [f32],
+        visit: &mut Visit,
+    ) -> Result<(Vec<f32>, &'e [f32])> {
+        let (mut logits, mut rest) = (Vec::new(), embeds);
+        while self.takes_chunk(sequence.position(), rest)? {
+            (logits, rest) = self.advance(sequence, rest, visit)?;
+        }
+        Ok((logits, rest))
+    }
+
+    /// Whether prefill takes the next tokens; one token, or tokens too close to the end of the context for a whole chunk, are
+    /// for decode.
+    fn takes_chunk(&self, position: usize, embeds: &[f32]) -> Result<bool> {
+        let language = &self.definition.language;
+        let chunk = step_tokens(&self.partitions[self.find("language.prefill")?]);
+        Ok(embeds.len() / language.hidden > 1 && position + chunk <= language.context)
+    }
+
     /// Takes in as many tokens as one step can; gives the logits and what is left.
     fn advance<'e>(
         &mut self,
@@ -115,30 +159,22 @@ impl<'a, E: Engine> Steps<'a, E> {
         visit: &mut Visit,
     ) -> Result<(Vec<f32>, &'e [f32])> {
         let language = &self.definition.language;
-        let left = embeds.len() / language.hidden;
-        let prefill = self.find("language.prefill")?;
-        let chunk = step_tokens(&self.partitions[prefill]);
-        // One token, or too close to the end of the context for a whole chunk: decode.
-        let fits = sequence.position() + chunk <= language.context;
-        let (at, count) =
-            if left > 1 && fits { (prefill, left.min(chunk)) } else { (self.find("language.decode")?, 1) };
-        let (now, rest) = embeds.split_at(count * language.hidden);
+        let by_chunk = self.takes_chunk(sequence.position(), embeds)?;
+        let at = self.find(if by_chunk { "language.prefill" } else { "language.decode" })?;
         let partition = &self.partitions[at];
+        let tokens = step_tokens(partition).min(embeds.len() / language.hidden);
+        let (now, rest) = embeds.split_at(tokens * language.hidden);
+        let position = sequence.position();
+        let goes_on = !rest.is_empty() && self.takes_chunk(position + tokens, rest)? == by_chunk;
         let inputs = sequence.inputs(partition, now)?;
-        let outputs = self.run(at, &inputs, (sequence.position(), count), visit)?;
-        sequence.absorb(partition, &outputs, count);
+        let outputs = self.run(at, &inputs, Place { position, tokens, is_last: !goes_on }, visit)?;
+        sequence.absorb(partition, &outputs, tokens)?;
         let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
         let logits = logits.ok_or_else(|| Error::internal(&partition.name, "has no logits"))?;
         Ok((self.real(at, logits, &outputs)?.as_f32()?.to_vec(), rest))
     }
 
-    fn run(
-        &mut self,
-        partition: usize,
-        inputs: &[Tensor],
-        (position, tokens): (usize, usize),
-        visit: &mut Visit,
-    ) -> Result<Vec<Tensor>> {
+    fn run(&mut self, partition: usize, inputs: &[Tensor], place: Place, visit: &mut Visit) -> Result<Vec<Tensor>> {
         let engine = match &mut self.engines[partition] {
             Some(engine) => engine,
             empty => {
@@ -149,7 +185,8 @@ impl<'a, E: Engine> Steps<'a, E> {
             }
         };
         let outputs = engine.run(inputs)?;
-        visit(Step { partition, inputs, outputs: &outputs, tokens, position })?;
+        let Place { position, tokens, is_last } = place;
+        visit(Step { partition, inputs, outputs: &outputs, tokens, position, is_last, sample: 0 })?;
         Ok(outputs)
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Embeddings, Load, Steps, Tokenizer, Visit, best, load_image};
+use super::{Embeddings, Load, Sequence, Step, Steps, Tokenizer, Visit, best, load_image};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::front::Definition;
@@ -19,12 +19,13 @@ pub fn see<E: Engine>(
     visit: &mut Visit,
 ) -> Result<Vec<Vec<f32>>> {
     let mut visual = Vec::with_capacity(samples.len());
-    for sample in samples {
+    for (number, sample) in samples.iter().enumerate() {
         let mut embeds = Vec::new();
+        let mut visit = |step: Step| visit(Step { sample: number, ..step });
         for path in recipe.image_paths(sample) {
             let name = path.display().to_string();
             progress.begin(&name);
-            let seen = load_image(&path, &steps.definition().vision).and_then(|image| steps.see(&image, visit));
+            let seen = load_image(&path, &steps.definition().vision).and_then(|image| steps.see(&image, &mut visit));
             embeds.extend(seen.map_err(|error| error.within(&sample.place))?.embeds);
             progress.tick(&name);
         }
@@ -67,27 +68,38 @@ impl<'a, E: Engine> Walk<'a, E> {
         samples.iter().map(|sample| self.tokenizer.sample(definition, recipe, sample)).collect()
     }
 
-    /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says.
+    /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says. Prompts are left
+    /// out where `with_text` is false.
     pub fn samples(
         &mut self,
         stage: &str,
         recipe: &Recipe,
         samples: &[Sample],
+        with_text: bool,
         progress: &dyn Progress,
         visit: &mut Visit,
     ) -> Result<()> {
         // What would stop the run late is looked at first.
         let prompts = self.prompts(recipe, samples)?;
         let images: usize = samples.iter().map(|sample| sample.images.len()).sum();
-        progress.start(stage, (images + samples.len()) as u64);
+        let texts = if with_text { Self::text_steps(samples) } else { 0 };
+        progress.start(stage, images as u64 + texts);
         let visual = see(&mut self.steps, recipe, samples, progress, visit)?;
         self.steps.drop_image_engines();
-        self.read(recipe, samples, &prompts, &visual, progress, visit)?;
+        if with_text {
+            self.read(recipe, samples, &prompts, &visual, progress, visit)?;
+        }
         progress.finish();
         Ok(())
     }
 
-    /// Runs the samples' prompts, with the embeddings of their images.
+    /// Steps of progress that [`Walk::read`] makes.
+    pub fn text_steps(samples: &[Sample]) -> u64 {
+        2 * samples.len() as u64
+    }
+
+    /// Runs the samples' prompts, with the embeddings of their images: first whole chunks of all of them, then the rest and
+    /// what the model chooses behind it, so that prefill and decode are never in memory together.
     pub fn read(
         &mut self,
         recipe: &Recipe,
@@ -98,22 +110,36 @@ impl<'a, E: Engine> Walk<'a, E> {
         visit: &mut Visit,
     ) -> Result<()> {
         let image = self.steps.definition().language.tokens.image;
-        for ((sample, tokens), visual) in samples.iter().zip(prompts).zip(visual) {
+        let mut begun = Vec::with_capacity(samples.len());
+        for (number, ((sample, tokens), visual)) in samples.iter().zip(prompts).zip(visual).enumerate() {
             progress.begin(&sample.prompt);
-            let embeds = self.embeddings.look_up(tokens, image, visual);
-            embeds
-                .and_then(|embeds| self.follow(&embeds, recipe.decode_steps, visit))
-                .map_err(|error| error.within(&sample.place))?;
+            let mut visit = |step: Step| visit(Step { sample: number, ..step });
+            let chunks = || -> Result<Begun<'a>> {
+                let embeds = self.embeddings.look_up(tokens, image, visual)?;
+                let mut sequence = self.steps.begin()?;
+                let (logits, rest) = self.steps.extend_by_chunks(&mut sequence, &embeds, &mut visit)?;
+                Ok(Begun { sequence, logits, rest: rest.to_vec() })
+            };
+            begun.push({ chunks }().map_err(|error| error.within(&sample.place))?);
+            progress.tick(&sample.prompt);
+        }
+        self.steps.drop_engine("language.prefill");
+        for (number, (sample, begun)) in samples.iter().zip(begun).enumerate() {
+            progress.begin(&sample.prompt);
+            let mut visit = |step: Step| visit(Step { sample: number, ..step });
+            self.follow(begun, recipe.decode_steps, &mut visit).map_err(|error| error.within(&sample.place))?;
             progress.tick(&sample.prompt);
         }
         Ok(())
     }
 
-    /// Takes in a prompt and the tokens that the model chooses behind it.
-    fn follow(&mut self, embeds: &[f32], decode_steps: usize, visit: &mut Visit) -> Result<()> {
+    /// Takes in what is left of a prompt and the tokens that the model chooses behind it.
+    fn follow(&mut self, begun: Begun<'a>, decode_steps: usize, visit: &mut Visit) -> Result<()> {
         let special = &self.steps.definition().language.tokens;
-        let mut sequence = self.steps.begin()?;
-        let mut logits = self.steps.extend(&mut sequence, embeds, visit)?;
+        let Begun { mut sequence, mut logits, rest } = begun;
+        if !rest.is_empty() {
+            logits = self.steps.extend(&mut sequence, &rest, visit)?;
+        }
         for _ in 0..decode_steps {
             let token = best(&logits);
             if special.stops(token) {
@@ -124,4 +150,13 @@ impl<'a, E: Engine> Walk<'a, E> {
         }
         Ok(())
     }
+}
+
+/// A prompt of which prefill has taken in what it can.
+struct Begun<'a> {
+    sequence: Sequence<'a>,
+    /// Logits behind the last chunk; empty if there was none.
+    logits: Vec<f32>,
+    /// Embeddings of the tokens that are left.
+    rest: Vec<f32>,
 }

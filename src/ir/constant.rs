@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use memmap2::Mmap;
+use memmap2::{Mmap, UncheckedAdvice};
 
 use super::Shape;
 
@@ -49,7 +49,16 @@ impl View {
         &self.map[self.start..self.start + self.elements * self.stored.bytes()]
     }
 
+    /// The elements. Pages that were read for them leave this process's memory: models pass through that weigh more than
+    /// there is.
     fn to_f32(&self) -> Vec<f32> {
+        let made = self.read();
+        // SAFETY: a shared read-only map of a file; what is read again comes from the file again.
+        let _ = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, self.start, self.bytes().len()) };
+        made
+    }
+
+    fn read(&self) -> Vec<f32> {
         let two = |b: &[u8]| [b[0], b[1]];
         match self.stored {
             StoredType::F32 => {

@@ -20,7 +20,7 @@ use crate::evaluate::EvaluationReport;
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
-use crate::verify::{ChainComparison, Comparison, OutputComparison, Sqnr};
+use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepsCompared};
 
 /// Version of the report's format.
 pub const SCHEMA: u32 = 2;
@@ -67,6 +67,9 @@ pub struct SamplesReport {
     pub samples: usize,
     /// Tokens decoded after each prompt at most. They are the float reference's, and so is the state that each step gets.
     pub decode_steps: usize,
+    /// How much of it was compared.
+    #[serde(default)]
+    pub extent: Extent,
 }
 
 /// Whole sequences, each engine on its own integer state from step to step, with the tokens of the float reference.
@@ -118,6 +121,9 @@ pub struct PartitionReport {
     pub weights: String,
     /// Where its encodings are from.
     pub encodings: Counts,
+    /// How many steps were compared.
+    #[serde(default)]
+    pub steps: StepsCompared,
     /// Size of the context binary.
     pub binary_bytes: Option<u64>,
     /// One entry per output.
@@ -154,12 +160,13 @@ impl Report {
         partitions: &[Partition],
         tables: &[Table],
         comparison: &Comparison,
-        recipe: &Recipe,
+        (recipe, extent): (&Recipe, &Extent),
         left_out: Vec<String>,
     ) -> Result<Self> {
         let mut made = Vec::new();
         let sizes = Sizes::new(bundle, partitions, tables)?;
-        for ((partition, outputs), sizes) in partitions.iter().zip(&comparison.outputs).zip(&sizes.partitions) {
+        let found = comparison.outputs.iter().zip(&comparison.steps);
+        for ((partition, (outputs, steps)), sizes) in partitions.iter().zip(found).zip(&sizes.partitions) {
             let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
             made.push(PartitionReport {
                 name: partition.name.clone(),
@@ -167,6 +174,7 @@ impl Report {
                 npu_nodes: npu_nodes(bundle, partition)?,
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
+                steps: steps.clone(),
                 binary_bytes: sizes.binary_bytes,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
             });
@@ -175,6 +183,7 @@ impl Report {
             recipe: recipe.name.clone(),
             samples: recipe.verification.len(),
             decode_steps: recipe.decode_steps,
+            extent: extent.clone(),
         };
         Ok(Report {
             schema: SCHEMA,

@@ -21,6 +21,7 @@ pub fn table(report: &Report) -> String {
     }
     let mut text = crate::text::columns(&rows);
     text.push_str(&encodings(report));
+    text.push_str(&extent(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
     let chain = |name: &str, figure: Option<f64>, agreed: Option<f64>| {
         figure.zip(agreed).map(|(figure, agreed)| format!("{name} {figure:.1} dB, same token in {agreed:.0} %"))
@@ -34,6 +35,26 @@ pub fn table(report: &Report) -> String {
         text.push_str(&format!("\n{}\n", sizes.line()));
     }
     text
+}
+
+/// How much was compared, if not all.
+fn extent(report: &Report) -> String {
+    if report.samples.extent.is_whole() {
+        return String::new();
+    }
+    let said = |partition: &super::PartitionReport| {
+        let steps = &partition.steps;
+        let at = match steps.positions.as_slice() {
+            [] => String::new(),
+            positions => format!(" (at {})", positions.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        (steps.compared > 0).then(|| format!("{} {} of {}{at}", partition.name, steps.compared, steps.taken))
+    };
+    let said: Vec<String> = report.partitions.iter().filter_map(said).collect();
+    if said.is_empty() {
+        return "\nnothing was compared with float (--verify none)\n".into();
+    }
+    format!("\nonly these steps were compared with float: {}\n", said.join("; "))
 }
 
 /// Where the encodings are from, if some were learned elsewhere.

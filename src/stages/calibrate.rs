@@ -82,7 +82,7 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
     })?;
     key = key.setting("observer", &language.observer).setting("steps", &recipe.decode_steps);
     for sample in &recipe.calibration {
-        key = key.setting("sample", &(&sample.prompt, sample.images.len()));
+        key = key.setting("sample", &(&sample.prompt, sample.images.len(), sample.tokens));
     }
     bundle.unit("calibrate/text", FOLDER, key, progress, |folder| {
         let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);

@@ -20,15 +20,16 @@ use crate::quantize::decisive;
 use crate::recipe::Recipe;
 use crate::report::{Demands, Report};
 use crate::target::Target;
+use crate::verify::Extent;
 
 /// Memory that work at the same time may take together.
 const MEMORY: u64 = 10 << 30;
 /// What the vendor's compiler takes for one partition, at most: 3.8 GB were measured for a language model of 1.2 billion
 /// parameters, 3.3 GB for a vision encoder at 768 pixels.
 const COMPILER: u64 = 4 << 30;
-/// What the language model takes in calibration, as a multiple of its float weights: prefill and decode are both loaded, and
-/// 10.9 GB were measured for weights of 4.7 GB.
-const CALIBRATION: f64 = 2.4;
+/// What the language model takes in calibration, as a multiple of its float weights: prefill and decode are never loaded
+/// together.
+const CALIBRATION: f64 = 1.25;
 
 /// What is compiled.
 pub struct Plan<'a> {
@@ -44,6 +45,8 @@ pub struct Plan<'a> {
     pub given: &'a GivenFiles,
     /// What makes context binaries; without it there are none.
     pub compiler: Option<&'a dyn Compiler>,
+    /// How much is verified.
+    pub extent: &'a Extent,
     /// What is demanded of the figures.
     pub demands: Demands,
 }
@@ -64,7 +67,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     if plan.compiler.is_some() {
         bundle.finish_stage(Stage::Build)?;
     }
-    verify(bundle, plan.recipe, runtime, plan.demands, progress)
+    verify(bundle, plan.recipe, runtime, (plan.extent, plan.demands), progress)
 }
 
 /// From samples to context binaries; gives the contracts of the partitions in order.

@@ -10,15 +10,15 @@ use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::report::{Demands, Report};
-use crate::verify::Engines;
+use crate::verify::{Engines, Extent};
 
-/// Runs the stage. Columns whose engine is missing stay empty. Figures of the same models, samples and engines are taken over;
+/// Runs the stage on as much as `extent` says. Columns whose engine is missing stay empty. Figures of the same models, samples and engines are taken over;
 /// demands are held against them anew.
 pub fn verify(
     bundle: &mut Bundle,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
-    demands: Demands,
+    (extent, demands): (&Extent, Demands),
     progress: &dyn Progress,
 ) -> Result<Report> {
     let built = bundle.manifest.has(Stage::Build.name());
@@ -36,9 +36,10 @@ pub fn verify(
         .and("described", described.map_err(|error| Error::internal("manifest", error))?)
         .setting("of", &(&manifest.model, &manifest.target, &left_out))
         .and("toolkit", runtime.map_or("", Compiler::identity))
-        .setting("recipe", &(&recipe.name, recipe.decode_steps));
+        .setting("recipe", &(&recipe.name, recipe.decode_steps))
+        .setting("extent", extent);
     for sample in &recipe.verification {
-        key = key.setting("sample", &(&sample.prompt, sample.images.len()));
+        key = key.setting("sample", &(&sample.prompt, sample.images.len(), sample.tokens));
         for path in recipe.image_paths(sample) {
             key = key.and("image", hash_image(bundle, &path, sample)?);
         }
@@ -55,9 +56,17 @@ pub fn verify(
             let context = || runtime.open_context(partition, &bundle.context_model(partition), &target);
             Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
         };
-        let comparison =
-            crate::verify::verify(&definition, &partitions, &tables, &mut walk, &mut engines, recipe, progress)?;
-        Report::new(bundle, &partitions, &tables, &comparison, recipe, left_out)
+        let comparison = crate::verify::verify(
+            &definition,
+            &partitions,
+            &tables,
+            &mut walk,
+            &mut engines,
+            recipe,
+            extent,
+            progress,
+        )?;
+        Report::new(bundle, &partitions, &tables, &comparison, (recipe, extent), left_out)
     })?;
     bundle.finish_stage(Stage::Verify)?;
     report.judge(demands);

@@ -1,6 +1,8 @@
 //! Chains: whole sequences on an engine's own integer state, against the float reference. Here errors add up from step to
 //! step, as they do in use; the tokens are those of the reference, so that the two stay comparable.
 
+use std::collections::BTreeMap;
+
 use super::{Engines, Sqnr};
 use crate::engine::{Engine, OrtSession};
 use crate::error::{Error, Result};
@@ -22,7 +24,8 @@ pub struct ChainComparison {
 
 /// One engine on its way through the samples.
 struct Track<'a> {
-    sequence: Option<Sequence<'a>>,
+    /// By sample: those that wait for decode, too.
+    sequences: BTreeMap<usize, Sequence<'a>>,
     found: Option<ChainComparison>,
 }
 
@@ -37,7 +40,7 @@ pub struct Chains<'a> {
 impl<'a> Chains<'a> {
     /// Chains through the language partitions, whose tables agree on everything that crosses a border.
     pub fn new(language: &'a Language, table: &'a Table) -> Self {
-        let track = || Track { sequence: None, found: None };
+        let track = || Track { sequences: BTreeMap::new(), found: None };
         Chains { language, table, simulated: track(), npu: track() }
     }
 
@@ -47,7 +50,7 @@ impl<'a> Chains<'a> {
         for (track, engine) in [(&mut self.simulated, &mut engines.simulated), (&mut self.npu, &mut engines.npu)] {
             let Some(engine) = engine else { continue };
             if step.position == 0 {
-                track.sequence = Some(start());
+                track.sequences.insert(step.sample, start());
             }
             track.step(self.language, self.table, partition, engine, step)?;
         }
@@ -69,7 +72,7 @@ impl Track<'_> {
         engine: &mut OrtSession,
         step: &Step,
     ) -> Result<()> {
-        let Some(sequence) = &mut self.sequence else {
+        let Some(sequence) = self.sequences.get_mut(&step.sample) else {
             return Err(Error::internal(&partition.name, "a sequence goes on that never began"));
         };
         let find = |ports: &[Port], role: Role| {
@@ -79,7 +82,7 @@ impl Track<'_> {
         let (embeds, logits) = (find(&partition.inputs, Role::Embeddings)?, find(&partition.outputs, Role::Logits)?);
         let rows = &step.inputs[embeds].as_f32()?[..step.tokens * language.hidden];
         let outputs = engine.run(&sequence.inputs(partition, rows)?)?;
-        sequence.absorb(partition, &outputs, step.tokens);
+        sequence.absorb(partition, &outputs, step.tokens)?;
         let made = outputs[logits].decode(Some(table.activation(&partition.outputs[logits].name)?));
         let (wanted, made) = (step.outputs[logits].as_f32()?, made.as_f32()?);
         let found = self.found.get_or_insert_default();

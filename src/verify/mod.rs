@@ -1,13 +1,17 @@
 //! Verification: the same inputs through the float reference, the simulation and the NPU, compared output by output.
 
 mod chain;
+mod extent;
 mod sqnr;
 
 pub use chain::{ChainComparison, Chains};
+pub use extent::Extent;
 pub use sqnr::Sqnr;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+
+use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, OrtSession, Reference, Tensor};
 use crate::error::{Error, Result};
@@ -40,10 +44,24 @@ pub struct OutputComparison {
     pub npu_to_simulated: Option<Sqnr>,
 }
 
+/// Steps of one partition.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepsCompared {
+    /// Steps that the float reference took.
+    pub taken: usize,
+    /// Steps that were compared.
+    pub compared: usize,
+    /// Of the language model, the positions in the context at which the compared steps begin, if not all were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub positions: Vec<usize>,
+}
+
 /// What verification found.
 pub struct Comparison {
     /// One list per partition.
     pub outputs: Vec<Vec<OutputComparison>>,
+    /// One entry per partition.
+    pub steps: Vec<StepsCompared>,
     /// Sequences on an engine's own state: simulation and NPU.
     pub chains: (Option<ChainComparison>, Option<ChainComparison>),
 }
@@ -51,7 +69,7 @@ pub struct Comparison {
 /// Loads the quantized engines of a partition.
 pub type LoadEngines<'a> = dyn FnMut(&Partition) -> Result<Engines> + 'a;
 
-/// Runs all verification samples and compares every output of every partition. Every run of an engine gets the float
+/// Runs all verification samples and compares every output of every partition, as far as `extent` wants it. Every run of an engine gets the float
 /// reference's own inputs, encoded as the contract says, so that an error stays with the partition that makes it.
 ///
 /// # Errors
@@ -63,6 +81,7 @@ pub fn verify(
     walk: &mut Walk<Reference>,
     load: &mut LoadEngines,
     recipe: &Recipe,
+    extent: &Extent,
     progress: &dyn Progress,
 ) -> Result<Comparison> {
     let language = partitions.iter().position(|partition| partition.component == Component::Language);
@@ -74,13 +93,26 @@ pub fn verify(
             p.outputs.iter().map(|port| OutputComparison { name: port.name.clone(), ..Default::default() }).collect()
         })
         .collect();
-    let mut ran = vec![false; partitions.len()];
+    let mut steps = vec![StepsCompared::default(); partitions.len()];
+    let mut compared = vec![Vec::new(); partitions.len()];
+    let wanted = |component: Component, same: bool| {
+        let of_kind = |partition: &&Partition| (partition.component == component) == same;
+        partitions.iter().filter(of_kind).any(|partition| extent.includes(partition))
+    };
+    let (with_text, with_images) = (wanted(Component::Language, true), wanted(Component::Language, false));
+    if !with_text && !with_images {
+        return Ok(Comparison { outputs: comparisons, steps, chains: (None, None) });
+    }
     let mut loaded: BTreeMap<usize, Engines> = BTreeMap::new();
-    walk.samples("verify", recipe, &recipe.verification, progress, &mut |step| {
+    walk.samples("verify", recipe, &recipe.verification, with_text, progress, &mut |step| {
         let (at, partition) = (step.partition, &partitions[step.partition]);
         if partition.component == Component::Language {
-            // All images are done; what ran them is not needed again.
-            loaded.retain(|&other, _| partitions[other].component == Component::Language);
+            // All images are done, and prefill before decode; what ran them is not needed again.
+            loaded.retain(|&other, _| other == at);
+        }
+        steps[at].taken += 1;
+        if !extent.includes(partition) || !extent.takes(partition, &step, &compared[at]) {
+            return Ok(());
         }
         let engines = match loaded.entry(at) {
             Entry::Occupied(known) => known.into_mut(),
@@ -88,15 +120,21 @@ pub fn verify(
         };
         compare(partition, &tables[at], engines, &step, &mut comparisons[at])?;
         if partition.component == Component::Language {
-            chains.step(partition, engines, &step)?;
+            // A chain has no gaps.
+            if extent.is_whole() {
+                chains.step(partition, engines, &step)?;
+            } else {
+                steps[at].positions.push(step.position);
+            }
         }
-        ran[at] = true;
+        compared[at].push(step.sample);
+        steps[at].compared += 1;
         Ok(())
     })?;
-    match ran.iter().position(|ran| !ran) {
-        Some(at) => Err(Error::input(&partitions[at].name, "was never run by the verification samples")
+    match partitions.iter().zip(&steps).find(|(p, steps)| extent.includes(p) && steps.compared == 0) {
+        Some((partition, _)) => Err(Error::input(&partition.name, "was never run by the verification samples")
             .help("give the recipe samples that reach it: images, prompts of more than one token, decode steps")),
-        None => Ok(Comparison { outputs: comparisons, chains: chains.finish() }),
+        None => Ok(Comparison { outputs: comparisons, steps, chains: chains.finish() }),
     }
 }
 

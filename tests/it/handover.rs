@@ -26,7 +26,7 @@ fn advance<E: Engine>(
     for embeds in embeds.chunks(step_tokens(partition) * language.hidden) {
         let inputs = sequence.inputs(partition, embeds).unwrap();
         let outputs = engine.run(&inputs).unwrap();
-        sequence.absorb(partition, &outputs, embeds.len() / language.hidden);
+        sequence.absorb(partition, &outputs, embeds.len() / language.hidden).unwrap();
         let encoding = table.map(|table| &table.activations["logits"]);
         logits = outputs[0].decode(encoding).as_f32().unwrap().to_vec();
     }

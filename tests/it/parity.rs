@@ -43,7 +43,7 @@ impl Model {
         for embeds in embeds.chunks(chunk * hidden) {
             let inputs = sequence.inputs(&self.partitions[partition], embeds).unwrap();
             let outputs = self.run(partition, &inputs);
-            sequence.absorb(&self.partitions[partition], &outputs, embeds.len() / hidden);
+            sequence.absorb(&self.partitions[partition], &outputs, embeds.len() / hidden).unwrap();
             logits = outputs[0].as_f32().unwrap().to_vec();
         }
         logits
@@ -192,7 +192,7 @@ fn float_models_on_onnx_runtime_equal_tract() {
             assert_parity(&what, wanted.as_f32().unwrap(), made.as_f32().unwrap(), PARITY_DB);
         }
         if at == PREFILL {
-            sequence.absorb(&partition, &wanted, tokens);
+            sequence.absorb(&partition, &wanted, tokens).unwrap();
         }
     }
 }
