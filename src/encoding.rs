@@ -168,17 +168,48 @@ impl Encoding {
 
     /// Integers for real numbers; what lies outside the range saturates.
     pub fn quantize(&self, values: &[f32], shape: &[usize]) -> Vec<i32> {
+        let one = |value: f32, entry: usize| {
+            let (least, most) = self.integer.limits();
+            let steps = (value / self.scale[entry]).round_ties_even() as i64;
+            steps.saturating_add(self.zero_point[entry]).clamp(least, most) as i32
+        };
+        // The largest tensors have one scale, or one per index of an axis, and few bits.
+        match (self.axis, self.block) {
+            _ if self.integer == IntegerType::Int32 || self.block.is_some() => {
+                let entry = self.entries(shape);
+                values.iter().enumerate().map(|(position, &value)| one(value, entry(position))).collect()
+            }
+            (Some(axis), _) if shape[axis + 1..].iter().product::<usize>() == 1 => {
+                let mut codes = Vec::with_capacity(values.len());
+                let zero_point: Vec<f32> = self.zero_point.iter().map(|&zero| zero as f32).collect();
+                for row in values.chunks(self.scale.len()) {
+                    let entries = self.scale.iter().zip(&zero_point);
+                    codes.extend(row.iter().zip(entries).map(|(&v, (&scale, &zero))| self.code(v, scale, zero)));
+                }
+                codes
+            }
+            (axis, _) => {
+                let inner = axis.map_or(values.len(), |axis| shape[axis + 1..].iter().product());
+                let mut codes = Vec::with_capacity(values.len());
+                for (index, run) in values.chunks(inner.max(1)).enumerate() {
+                    let entry = index % self.scale.len();
+                    let (scale, zero) = (self.scale[entry], self.zero_point[entry] as f32);
+                    codes.extend(run.iter().map(|&value| self.code(value, scale, zero)));
+                }
+                codes
+            }
+        }
+    }
+
+    /// The integer of at most 16 bits for a real number. Everything is exact in f32 up to 2^23, where an addition rounds to
+    /// the nearest integer, ties to even; what is beyond 2^20 saturates anyway.
+    fn code(&self, value: f32, scale: f32, zero_point: f32) -> i32 {
+        const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
+        const FAR: f32 = 1_048_576.0;
         let (least, most) = self.integer.limits();
-        let entry = self.entries(shape);
-        values
-            .iter()
-            .enumerate()
-            .map(|(position, &value)| {
-                let entry = entry(position);
-                let steps = (value / self.scale[entry]).round_ties_even() as i64;
-                steps.saturating_add(self.zero_point[entry]).clamp(least, most) as i32
-            })
-            .collect()
+        let steps = (value / scale).clamp(-FAR, FAR);
+        let rounded = (steps + ROUND) - ROUND;
+        (rounded + zero_point).clamp(least as f32, most as f32) as i32
     }
 
     /// Real numbers for integers.
@@ -198,6 +229,35 @@ impl Encoding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn codes_are_the_nearest_integers_ties_to_even(
+            values in prop::collection::vec(prop_oneof![-1e30f32..1e30, -100f32..100., (-9..9i32).prop_map(|v| v as f32 / 2.)], 24),
+            scales in prop::collection::vec(prop_oneof![1e-12f32..1e-6, 1e-3f32..10., Just(1.0)], 4),
+            zero_point in 0i64..256,
+            axis in 0usize..3,
+        ) {
+            let shape = [[4, 3, 2], [3, 4, 2], [2, 3, 4]][axis];
+            let per_axis = Encoding {
+                integer: IntegerType::Uint8, zero_point: vec![zero_point; 4], scale: scales.clone(), axis: Some(axis), block: None,
+            };
+            let whole = Encoding {
+                axis: None, scale: vec![scales[0]], zero_point: vec![zero_point], integer: IntegerType::Uint16, block: None,
+            };
+            for encoding in [per_axis, whole] {
+                let (least, most) = encoding.integer.limits();
+                let entry = encoding.entries(&shape);
+                let codes = encoding.quantize(&values, &shape);
+                for (position, (&value, code)) in values.iter().zip(codes).enumerate() {
+                    let steps = (value / encoding.scale[entry(position)]).round_ties_even() as i64;
+                    prop_assert_eq!(i64::from(code), steps.saturating_add(zero_point).clamp(least, most));
+                }
+            }
+        }
+    }
 
     #[test]
     fn every_block_has_a_scale_of_its_own() {

@@ -16,6 +16,7 @@ pub mod folder;
 pub mod front;
 pub mod host;
 pub mod ir;
+pub mod machine;
 pub mod observe;
 pub mod partition;
 pub mod passes;

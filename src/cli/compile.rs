@@ -31,7 +31,8 @@ pub struct Compile {
 impl Compile {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let Source { definition, weights, target, out, force, check_contents } = &self.source;
+        let Source { weights, target, out, force, check_contents, .. } = &self.source;
+        let definition = self.source.read_definition()?;
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;
         let (target, target_text) = Target::find(target)?;
@@ -43,7 +44,7 @@ impl Compile {
         record_toolkit(&mut bundle, session, runtime.as_ref());
         let compiler = ChildCompiler::new(session, runtime.as_ref());
         let plan = Plan {
-            definition,
+            definition: &definition,
             weights,
             target: (&target, &target_text),
             recipe: &recipe,

@@ -6,13 +6,16 @@ use autoneural::back::bundle::{Bundle, Stage};
 use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
-use autoneural::front::Checkpoint;
+use autoneural::front::{Checkpoint, ComponentLayout, Definition, Layout, Misshapen};
 use autoneural::report::Sizes;
 use autoneural::{Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::Session;
+
+/// Most tensors listed of each kind that does not fit.
+const MOST_LISTED: usize = 20;
 
 /// Arguments of `inspect`.
 #[derive(Args)]
@@ -22,6 +25,9 @@ pub struct Inspect {
     /// For a bundle: print the graph of this partition, one node a line.
     #[arg(long, value_name = "PARTITION")]
     graph: Option<String>,
+    /// For a checkpoint: the model definition that it is held against [default: the built-in one that fits best].
+    #[arg(long, value_name = "GRAPH.toml")]
+    definition: Option<PathBuf>,
 }
 
 impl Inspect {
@@ -46,8 +52,8 @@ impl Inspect {
         }
         let (value, text) = match extension.as_str() {
             _ if meta.is_dir() && path.join("manifest.json").is_file() => bundle(path)?,
-            _ if meta.is_dir() => checkpoint(path)?,
-            "safetensors" => checkpoint(path)?,
+            _ if meta.is_dir() => self.checkpoint()?,
+            "safetensors" => self.checkpoint()?,
             "onnx" => model(path)?,
             "bin" => model(&context_of(path)?)?,
             _ => {
@@ -58,10 +64,48 @@ impl Inspect {
         };
         session.print(&value, &text)
     }
+
+    fn checkpoint(&self) -> Result<(Value, String)> {
+        let checkpoint = Checkpoint::open(&self.file)?;
+        let layout = match &self.definition {
+            Some(path) => Some(Layout::of(&checkpoint, &Definition::read(path)?, path)?),
+            None => Layout::recognize(&checkpoint)?,
+        };
+        let (mut value, mut text) = tensors(&checkpoint);
+        text.push_str(&match &layout {
+            Some(layout) => layout_text(layout),
+            None => "no tensor of a known model; --definition names the file of another one\n".into(),
+        });
+        value["layout"] = json!(layout);
+        Ok((value, text))
+    }
 }
 
-fn checkpoint(path: &Path) -> Result<(Value, String)> {
-    let checkpoint = Checkpoint::open(path)?;
+/// What was recognized, as a list.
+fn layout_text(layout: &Layout) -> String {
+    let all = if layout.is_whole() { "all of it and nothing else" } else { "not all fits" };
+    let mut text = format!("layout: {} ({}), {all}\n", layout.model, layout.definition);
+    for one in &layout.components {
+        let ComponentLayout { component, naming, prefix, found, needed } = one;
+        text.push_str(&format!("  {component:<10} {naming}, behind `{prefix}`: {found} of {needed} tensors\n"));
+    }
+    let shapes = |one: &Misshapen| format!("{} is {:?}, the model has {:?}", one.name, one.shape, one.needed);
+    let lists = [
+        ("missing", layout.missing.clone()),
+        ("of another shape", layout.misshapen.iter().map(shapes).collect()),
+        ("left over", layout.left_over.clone()),
+    ];
+    for (title, names) in lists.iter().filter(|(_, names)| !names.is_empty()) {
+        text.push_str(&format!("{title}: {}\n", names.len()));
+        names.iter().take(MOST_LISTED).for_each(|name| text.push_str(&format!("  {name}\n")));
+        if names.len() > MOST_LISTED {
+            text.push_str(&format!("  and {} more (--json lists all)\n", names.len() - MOST_LISTED));
+        }
+    }
+    text
+}
+
+fn tensors(checkpoint: &Checkpoint) -> (Value, String) {
     let mut parameters = 0u64;
     let mut text = String::new();
     let mut tensors = Vec::new();
@@ -72,7 +116,7 @@ fn checkpoint(path: &Path) -> Result<(Value, String)> {
     }
     let count = tensors.len();
     text.push_str(&format!("checkpoint of {count} tensors, {parameters} parameters\n"));
-    Ok((json!({ "kind": "checkpoint", "parameters": parameters, "tensors": tensors }), text))
+    (json!({ "kind": "checkpoint", "parameters": parameters, "tensors": tensors }), text)
 }
 
 fn model(path: &Path) -> Result<(Value, String)> {

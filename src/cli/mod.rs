@@ -17,6 +17,7 @@ mod target;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::error::Kind;
 use autoneural::progress::Progress;
@@ -184,7 +185,22 @@ impl Session {
         if let (true, Some(missing)) = (required, toolkit.missing()) {
             return Err(Error::toolkit("toolkit", format!("{missing} is missing")).help(Toolkit::how_to_get()));
         }
+        let untested = toolkit.untested();
+        if !untested.is_empty() {
+            self.note(&format!("warning: this program is not tested with {}", untested.join(" and ")));
+        }
         toolkit.can_simulate().then(|| Runtime::load(&toolkit)).transpose()
+    }
+
+    /// Warns where context binaries were made by another toolkit than the one that is to run them.
+    fn compare_toolkit(&self, manifest: &Manifest) {
+        let Some(made_with) = &manifest.toolkit else { return };
+        let here = ToolkitRecord::of(&self.toolkit());
+        if *made_with != here {
+            self.note(&format!(
+                "warning: the bundle was made with {made_with}, here is {here}; `autoneural build` makes its binaries anew"
+            ));
+        }
     }
 
     /// Prints a result: `value` with --json, else `text` unless -q.

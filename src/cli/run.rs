@@ -137,6 +137,9 @@ impl Run {
     pub fn run(&self, session: &Session) -> Result<()> {
         let kinds = kinds(&self.on, &self.bundle)?;
         let model = Model::open(&self.bundle, &kinds, session.progress())?;
+        if kinds.contains(&EngineKind::Npu) {
+            session.compare_toolkit(&model.bundle().manifest);
+        }
         let runtime = runtime(session, &kinds)?;
         if !model.has_template() {
             session.note("note: the model has no chat template; it goes on from the text of the prompt as it is");

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally};
+use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::{Runtime, Toolkit};
+use autoneural::front::DefinitionFile;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
 use autoneural::stages;
@@ -25,6 +26,9 @@ pub struct Source {
     /// Checkpoint: a folder of safetensors files with a tokenizer.json.
     #[arg(long, value_name = "DIR")]
     pub weights: PathBuf,
+    /// Pixels a side of an image, in place of the definition's image_size.
+    #[arg(long, value_name = "PIXELS")]
+    pub image_size: Option<usize>,
     /// Target: a known name or the path of a target file.
     #[arg(long, value_name = "NAME")]
     pub target: String,
@@ -37,6 +41,13 @@ pub struct Source {
     /// Read all files to know whether they changed; else those of the same size, time and inode as before count as unchanged.
     #[arg(long)]
     pub check_contents: bool,
+}
+
+impl Source {
+    /// The definition, with the image size that is wanted.
+    pub fn read_definition(&self) -> Result<DefinitionFile> {
+        DefinitionFile::read(&self.definition, self.image_size)
+    }
 }
 
 /// When a verification is good enough.
@@ -136,11 +147,12 @@ pub struct Verify {
 impl Export {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let Source { definition, weights, target, out, force, check_contents } = &self.source;
+        let Source { weights, target, out, force, check_contents, .. } = &self.source;
+        let definition = self.source.read_definition()?;
         let (target, target_text) = Target::find(target)?;
         let begin = if *force { Begin::Replace } else { Begin::New };
         let mut bundle = Bundle::begin(out, begin, *check_contents)?;
-        stages::export(&mut bundle, definition, weights, &target, &target_text, session.progress())?;
+        stages::export(&mut bundle, &definition, weights, &target, &target_text, session.progress())?;
         finish_stage(session, bundle, Stage::Export)
     }
 }
@@ -190,6 +202,7 @@ impl Verify {
     pub fn run(&self, session: &Session) -> Result<()> {
         let recipe = Recipe::read(&self.calibration)?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
+        session.compare_toolkit(&bundle.manifest);
         let runtime = session.runtime(self.demands.require_npu)?;
         let (what, progress) = ((&self.demands.extent, self.demands.of_report()), session.progress());
         let report = stages::verify(&mut bundle, &recipe, runtime.as_ref(), what, progress)?;
@@ -207,11 +220,7 @@ fn open(session: &Session, path: &Path, stage: Stage) -> Result<Bundle> {
 /// Notes the versions of the toolkit in the manifest, if it takes part.
 pub fn record_toolkit(bundle: &mut Bundle, session: &Session, runtime: Option<&Runtime>) {
     if runtime.is_some() {
-        let toolkit = session.toolkit();
-        bundle.manifest.toolkit = Some(autoneural::back::bundle::ToolkitRecord {
-            onnxruntime: toolkit.runtime_version,
-            onnxruntime_qnn: toolkit.provider_version,
-        });
+        bundle.manifest.toolkit = Some(ToolkitRecord::of(&session.toolkit()));
     }
 }
 

@@ -4,11 +4,14 @@ mod blocks;
 mod check;
 mod checkpoint;
 mod definition;
+mod definition_file;
 mod header;
 mod internvit;
 mod language;
+mod layout;
 mod mobilenetv5;
 mod projector;
+mod recorder;
 mod weights;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
@@ -16,7 +19,10 @@ pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
     Resize, Tokens, Vision, WeightNames,
 };
+pub use definition_file::DefinitionFile;
 pub use language::MASKED;
+pub use layout::{ComponentLayout, Layout, Misshapen};
+pub use recorder::Recorder;
 pub use weights::{Tensors, Weights};
 
 use crate::error::Result;
@@ -66,7 +72,8 @@ pub fn assemble(definition: &Definition, tensors: &dyn Tensors) -> Result<(Model
         Vision::InternVit(_) => internvit::FIRST_TENSOR,
     };
     let vision = weights("vision", &names.vision, &[vision_first])?;
-    let projector = weights("projector", &names.projector, &projector::first_tensors(&definition.vision))?;
+    let projector =
+        weights("projector", &names.projector, &projector::namings(&definition.vision).map(|(first, _)| first))?;
     let language = weights("language", &names.language, &[language::first_tensor(of_language.family)])?;
     let head = language::head(of_language, &language, &names.head)?;
     let model = Model {

@@ -191,9 +191,7 @@ impl Constant {
                 }
                 Transform::ScaleAxis { axis, factors } => {
                     let inner: usize = self.shapes[index][axis + 1..].iter().product();
-                    for (position, value) in values.iter_mut().enumerate() {
-                        *value *= factors[position / inner % factors.len()];
-                    }
+                    scale_axis(&mut values, inner, factors);
                 }
             }
         }
@@ -201,8 +199,41 @@ impl Constant {
     }
 }
 
+/// Multiplies by one factor per index of an axis, of which each has `inner` elements in a row.
+fn scale_axis(values: &mut [f32], inner: usize, factors: &[f32]) {
+    for rows in values.chunks_exact_mut(inner * factors.len()) {
+        if inner == 1 {
+            rows.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+            continue;
+        }
+        for (row, factor) in rows.chunks_exact_mut(inner).zip(factors) {
+            row.iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+}
+
+/// Side of the squares in which a matrix is transposed, so that rows and columns stay in the cache.
+const SQUARE: usize = 32;
+
+fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
+    let mut made = values.to_vec();
+    for first_row in (0..rows).step_by(SQUARE) {
+        for first_column in (0..columns).step_by(SQUARE) {
+            for column in first_column..columns.min(first_column + SQUARE) {
+                for row in first_row..rows.min(first_row + SQUARE) {
+                    made[column * rows + row] = values[row * columns + column];
+                }
+            }
+        }
+    }
+    made
+}
+
 /// Row-major permutation of axes.
 pub fn permute<T: Copy>(values: &[T], shape: &[usize], perm: &[usize]) -> Vec<T> {
+    if let (&[rows, columns], [1, 0]) = (shape, perm) {
+        return transpose(values, rows, columns);
+    }
     let mut strides = vec![1usize; shape.len()];
     for axis in (0..shape.len().saturating_sub(1)).rev() {
         strides[axis] = strides[axis + 1] * shape[axis + 1];
@@ -239,6 +270,14 @@ mod tests {
         assert_eq!(transposed.to_f32(), [0., 3., 1., 4., 2., 5.]);
         let scaled = transposed.scaled(0, vec![1., 10., 100.].into());
         assert_eq!(scaled.to_f32(), [0., 3., 10., 40., 200., 500.]);
+    }
+
+    #[test]
+    fn a_matrix_larger_than_a_square_is_transposed_whole() {
+        let (rows, columns) = (SQUARE + 3, 2 * SQUARE + 1);
+        let values: Vec<usize> = (0..rows * columns).collect();
+        let made = permute(&values, &[rows, columns], &[1, 0]);
+        assert!((0..rows * columns).all(|at| made[at] == at % rows * columns + at / rows));
     }
 
     #[test]

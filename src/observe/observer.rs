@@ -55,15 +55,14 @@ struct MinMax(Option<Statistics>);
 impl Observer for MinMax {
     fn observe(&mut self, values: &[f32]) {
         let mut seen = Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0 };
+        // Without a branch, which the compiler turns into vector instructions: every value of calibration comes by here.
         for &value in values {
-            if value.is_finite() {
-                seen.min = seen.min.min(value);
-                seen.max = seen.max.max(value);
-                seen.count += 1;
-            } else {
-                seen.non_finite += 1;
-            }
+            let finite = value.is_finite();
+            seen.min = seen.min.min(if finite { value } else { f32::INFINITY });
+            seen.max = seen.max.max(if finite { value } else { f32::NEG_INFINITY });
+            seen.non_finite += u64::from(!finite);
         }
+        seen.count = values.len() as u64 - seen.non_finite;
         self.0 = Some(self.0.map_or(seen, |known| known.merged(seen)));
     }
 

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use super::memory::refuse_too_large;
 use crate::back::bundle::{Bundle, IMAGE_STATISTICS, Key, STATISTICS, VISUAL, read_json, write_json};
 use crate::error::{Error, IoContext, Result};
-use crate::front::Definition;
+use crate::front::DefinitionFile;
 use crate::host::{TOKENIZER, Tokenizer, load_image};
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
@@ -21,9 +22,8 @@ const FOLDER: &str = "calibration";
 ///
 /// # Errors
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.
-pub fn check_samples(bundle: &Bundle, definition_path: &Path, weights: &Path, recipe: &Recipe) -> Result<()> {
-    let text = crate::text::read(definition_path)?;
-    let definition = Definition::parse(&text, definition_path)?;
+pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &Path, recipe: &Recipe) -> Result<()> {
+    let DefinitionFile { text, definition, .. } = file;
     let folder = if weights.is_dir() { weights } else { weights.parent().unwrap_or(Path::new("")) };
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
     let mut key = Key::new().and("definition", text).and("recipe", recipe.text());
@@ -34,9 +34,9 @@ pub fn check_samples(bundle: &Bundle, definition_path: &Path, weights: &Path, re
         key = key.and(&path.to_string_lossy(), bundle.hash_input(&path)?);
     }
     bundle.unit("check/samples", "", key, &Silent, |_| {
-        let tokenizer = Tokenizer::read(folder, &definition)?;
+        let tokenizer = Tokenizer::read(folder, definition)?;
         for sample in samples {
-            tokenizer.sample(&definition, recipe, sample)?;
+            tokenizer.sample(definition, recipe, sample)?;
             for path in recipe.image_paths(sample) {
                 load_image(&path, &definition.vision).map_err(|error| error.within(&sample.place))?;
             }
@@ -47,6 +47,7 @@ pub fn check_samples(bundle: &Bundle, definition_path: &Path, weights: &Path, re
 
 /// Runs the stage.
 pub fn calibrate(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+    refuse_too_large(&bundle.definition()?, &bundle.path("model/definition.toml"))?;
     calibrate_images(bundle, recipe, progress)?;
     calibrate_text(bundle, recipe, progress)
 }

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
+use super::memory::{fits_beside_calibration, refuse_too_large};
 use super::{build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component};
 use super::{export, keep_given, quantize_component, verify};
 use crate::back::bundle::{Bundle, PartitionRecord, Stage};
 use crate::back::encodings::GivenFiles;
-use crate::back::onnx::DataWriter;
 use crate::back::qnn::{Compiler, Runtime};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
+use crate::front::DefinitionFile;
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
@@ -22,19 +23,10 @@ use crate::report::{Demands, Report};
 use crate::target::Target;
 use crate::verify::Extent;
 
-/// Memory that work at the same time may take together.
-const MEMORY: u64 = 10 << 30;
-/// What the vendor's compiler takes for one partition, at most: 3.8 GB were measured for a language model of 1.2 billion
-/// parameters, 3.3 GB for a vision encoder at 768 pixels.
-const COMPILER: u64 = 4 << 30;
-/// What the language model takes in calibration, as a multiple of its float weights: prefill and decode are never loaded
-/// together.
-const CALIBRATION: f64 = 1.25;
-
 /// What is compiled.
 pub struct Plan<'a> {
     /// Model definition.
-    pub definition: &'a Path,
+    pub definition: &'a DefinitionFile,
     /// Checkpoint.
     pub weights: &'a Path,
     /// The target and the text that states it.
@@ -53,6 +45,7 @@ pub struct Plan<'a> {
 
 /// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
 pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
+    refuse_too_large(&plan.definition.definition, &plan.definition.path)?;
     check_samples(bundle, plan.definition, plan.weights, plan.recipe)?;
     let (target, target_text) = plan.target;
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
@@ -127,13 +120,6 @@ fn quantize_all<'a>(
     }
     let rest = [finish(Component::Projector, &statistics)?, finish(Component::Language, &statistics)?].concat();
     Ok([vision, rest].concat())
-}
-
-/// Whether a context binary can be built while the language model is calibrated.
-fn fits_beside_calibration(bundle: &Bundle) -> Result<bool> {
-    let weights = bundle.host_folder().join(DataWriter::name_of(Component::Language));
-    let bytes = std::fs::metadata(&weights).at(&weights)?.len();
-    Ok((bytes as f64 * CALIBRATION) as u64 + COMPILER <= MEMORY)
 }
 
 /// Builds context binaries of partitions in the order in which they come.

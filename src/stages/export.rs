@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::back::bundle::{Bundle, Key, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, IoContext, Result};
-use crate::front::{Checkpoint, Definition, build};
+use crate::front::{Checkpoint, Definition, DefinitionFile, build};
 use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
@@ -20,22 +20,21 @@ const FOLDER: &str = "model";
 /// Runs the stage, and names model and target in the manifest.
 pub fn export(
     bundle: &mut Bundle,
-    definition_path: &Path,
+    file: &DefinitionFile,
     weights: &Path,
     target: &Target,
     target_text: &str,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let definition_text = crate::text::read(definition_path)?;
-    let definition = Definition::parse(&definition_text, definition_path)?;
-    refuse_another_model(bundle, &definition, target)?;
+    let DefinitionFile { path, text: definition_text, definition } = file;
+    refuse_another_model(bundle, definition, target)?;
     let checkpoint = Checkpoint::open(weights)?;
     let template = find_template(checkpoint.folder())?;
     let tokenizer = checkpoint.folder().join(TOKENIZER);
     // Errors about the checkpoint name its files; the others are about graphs that the definition asks for.
     let of_definition = |error: Error| match error.place.starts_with(&*weights.to_string_lossy()) {
         true => error,
-        false => error.within(definition_path.display()),
+        false => error.within(path.display()),
     };
     // Graphs are built once, and only if there is something to export.
     let made: OnceCell<(Constant, Vec<Partition>)> = OnceCell::new();
@@ -43,12 +42,12 @@ pub fn export(
         if let Some(made) = made.get() {
             return Ok(made);
         }
-        let model = build(&definition, &checkpoint, progress).map_err(of_definition)?;
-        let partitions = partition(&model, &definition, target).map_err(of_definition)?;
+        let model = build(definition, &checkpoint, progress).map_err(of_definition)?;
+        let partitions = partition(&model, definition, target).map_err(of_definition)?;
         Ok(made.get_or_init(|| (model.embeddings, partitions)))
     };
     let key = || -> Result<Key> {
-        let mut key = Key::new().and("definition", &definition_text).and("target", target_text);
+        let mut key = Key::new().and("definition", definition_text).and("target", target_text);
         for file in checkpoint.tensors().values().map(|info| &info.file).collect::<BTreeSet<_>>() {
             key = key.and("weights", bundle.hash_input(file)?);
         }
@@ -59,7 +58,7 @@ pub fn export(
     let host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template);
     bundle.unit("export/host", FOLDER, host, progress, |folder| {
         // Only later stages need the tokenizer; a wrong one is better told now.
-        Tokenizer::read(checkpoint.folder(), &definition)?;
+        Tokenizer::read(checkpoint.folder(), definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).at(&folder.join(name));
         copy("definition.toml", definition_text.as_bytes())?;
@@ -84,7 +83,7 @@ pub fn export(
             Ok(())
         })?;
     }
-    bundle.manifest.model = definition.name;
+    bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
 }

@@ -7,6 +7,7 @@ mod compile;
 mod emit;
 mod evaluate;
 mod export;
+mod memory;
 mod parity;
 mod quantize;
 mod verify;

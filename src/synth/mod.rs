@@ -34,7 +34,6 @@
 mod fill;
 mod random;
 mod recipe;
-mod record;
 mod shards;
 mod tokenizer;
 mod walk;
@@ -47,7 +46,7 @@ use serde_json::{Value, json};
 use crate::back::bundle::write_json;
 use crate::error::{Error, IoContext, Result};
 use crate::folder;
-use crate::front::{Definition, assemble};
+use crate::front::{Definition, Recorder, assemble};
 use crate::host::{CHAT_TEMPLATE, TOKENIZER};
 use crate::ir::Shape;
 use crate::progress::Progress;
@@ -151,7 +150,7 @@ impl Drop for Partial {
 
 /// The tensors of a model in the order of their names.
 fn tensors(definition: &Definition, plan: &Plan) -> Result<Vec<Tensor>> {
-    let recorder = record::Recorder::new(definition, plan.definition);
+    let recorder = Recorder::new(definition, plan.definition);
     let (model, _) = assemble(definition, &recorder)?;
     let mut recipes = walk::recipes(&model, plan.seed);
     drop(model);

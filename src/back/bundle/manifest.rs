@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::json::{json_of, write_json};
 use crate::back::encodings::GivenRecord;
+use crate::back::qnn::Toolkit;
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ElementType;
@@ -50,12 +51,28 @@ pub struct Tool {
 }
 
 /// Versions of the vendor toolkit.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolkitRecord {
     /// ONNX Runtime.
     pub onnxruntime: Option<String>,
     /// QNN provider.
     pub onnxruntime_qnn: Option<String>,
+}
+
+impl ToolkitRecord {
+    /// The versions of a toolkit.
+    pub fn of(toolkit: &Toolkit) -> Self {
+        let Toolkit { runtime_version, provider_version, .. } = toolkit;
+        ToolkitRecord { onnxruntime: runtime_version.clone(), onnxruntime_qnn: provider_version.clone() }
+    }
+}
+
+impl std::fmt::Display for ToolkitRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let version = |version: &Option<String>| version.clone().unwrap_or("of an unknown version".into());
+        let (runtime, provider) = (version(&self.onnxruntime), version(&self.onnxruntime_qnn));
+        write!(f, "onnxruntime {runtime} and onnxruntime-qnn {provider}")
+    }
 }
 
 /// A stage that has run.

@@ -14,6 +14,13 @@ use crate::partition::Partition;
 /// Where a constant's f32 elements stand in the data file.
 pub type ConstantPlace = u64;
 
+fn le_bytes(values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; 4 * values.len()];
+    let (places, _) = bytes.as_chunks_mut::<4>();
+    places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
+    bytes
+}
+
 /// Writes `path` and appends its weights to `data`; gives the place of every constant.
 pub fn emit_float(
     partition: &Partition,
@@ -38,7 +45,7 @@ pub fn emit_float(
     };
     for (_, value) in graph.values() {
         if let Some(constant) = value.constant() {
-            let bytes: Vec<u8> = constant.to_f32().iter().flat_map(|v| v.to_le_bytes()).collect();
+            let bytes = le_bytes(&constant.to_f32());
             // Every constant goes to the data file, small ones too: later stages read it from there.
             let offset = data.append(&bytes)?;
             places.insert(value.name.clone(), offset);

@@ -155,10 +155,11 @@ impl Emitter<'_> {
 /// Little-endian bytes of integers; 4-bit ones two to a byte, the first in the low half (ONNX `TensorProto.raw_data`).
 fn pack(integer: IntegerType, codes: &[i32]) -> Vec<u8> {
     match integer {
-        IntegerType::Int4 => codes
-            .chunks(2)
-            .map(|pair| (pair[0] & 0xf) as u8 | (pair.get(1).map_or(0, |high| (high & 0xf) as u8) << 4))
-            .collect(),
+        IntegerType::Int4 => {
+            let (pairs, last) = codes.as_chunks::<2>();
+            let pairs = pairs.iter().map(|[low, high]| (low & 0xf) as u8 | (high << 4) as u8);
+            pairs.chain(last.iter().map(|low| (low & 0xf) as u8)).collect()
+        }
         IntegerType::Int8 | IntegerType::Uint8 => codes.iter().map(|&code| code as u8).collect(),
         IntegerType::Int16 | IntegerType::Uint16 => {
             codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect()

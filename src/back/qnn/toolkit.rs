@@ -54,6 +54,9 @@ impl Toolkit {
     }
 
     fn in_folder(folder: &Path) -> Self {
+        // ONNX Runtime takes a relative path for one beside its own library.
+        let absolute = std::path::absolute(folder);
+        let folder = absolute.as_deref().unwrap_or(folder);
         let qnn = folder.join("onnxruntime_qnn");
         let existing = |path: PathBuf| path.is_file().then_some(path);
         Toolkit {
@@ -95,6 +98,18 @@ impl Toolkit {
     /// Whether models can be run on the CPU.
     pub fn can_simulate(&self) -> bool {
         self.runtime.is_some()
+    }
+
+    /// Packages of other versions than those that this program is tested with, with both.
+    pub fn untested(&self) -> Vec<String> {
+        let packages = [
+            ("onnxruntime", &self.runtime, &self.runtime_version, ONNXRUNTIME),
+            ("onnxruntime-qnn", &self.provider, &self.provider_version, ONNXRUNTIME_QNN),
+        ];
+        let other =
+            packages.iter().filter(|(_, file, version, tested)| file.is_some() && version.as_deref() != Some(tested));
+        let said = |version: &Option<String>| version.clone().unwrap_or("of an unknown version".into());
+        other.map(|(name, _, version, tested)| format!("{name} {} (tested with {tested})", said(version))).collect()
     }
 
     /// What is missing and how to get it; `None` when all is there.

@@ -107,3 +107,18 @@ fn endless_block_lists_are_refused_before_memory_is_taken() {
     bench.write("graph.toml", format!("{before}stages = [\n{strides}\n]\n{after}"));
     bench.expect("strides beyond 64 bits", &bench.export(), INPUT, &["vision", "not"]);
 }
+
+/// Told before the checkpoint is read: what no machine of this size can calibrate.
+#[test]
+fn a_model_that_does_not_fit_into_memory_is_refused_before_any_work() {
+    let bench = Bench::new();
+    let layers = format!("layers = [{}]", "\"conv\", ".repeat(200));
+    let sound = bench.read("graph.toml");
+    let text = sound.replace("layers = [\"conv\", \"attention\", \"conv\", \"attention\"]", &layers);
+    assert_ne!(text, sound);
+    bench.write("graph.toml", text.replace("feed_forward = 384", "feed_forward = 16384"));
+    // 200 layers of 3 x 128 x 16384 weights, in an address space of 4 GB.
+    let words = ["graph.toml", "1.3 billion parameters", "needs about 6 GB of memory; this process can have 4 GB"];
+    bench.expect("too large", &bench.compile(), OS, &words);
+    assert!(super::names(&bench.path("out")).is_empty());
+}

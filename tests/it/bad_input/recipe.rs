@@ -60,6 +60,19 @@ fn malformed_recipes_are_refused() {
             &format!("\"{}\"", "long ".repeat(400)),
             ["recipe.toml: calibration[0]: prompt", "exceed the context of 256"],
         ),
+        ("no tokens", "\"Who?\"", "\"Who?\"\ntokens = 0", ["calibration[0].tokens", "0 tokens are no prompt"]),
+        (
+            "fewer tokens than the image has",
+            "\"Who?\"",
+            "\"Who?\"\ntokens = 9",
+            ["recipe.toml: calibration[0]: prompt", "has 16 visual tokens, which 9 tokens would cut off"],
+        ),
+        (
+            "more tokens than the context",
+            "\"Who?\"",
+            "\"Who?\"\ntokens = 256",
+            ["calibration[0]: prompt", "has 256 tokens; with 1 decoded ones they exceed the context of 256"],
+        ),
         (
             "long verification prompt",
             "\"Where?\"",

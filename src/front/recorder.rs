@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use memmap2::{Mmap, MmapMut};
 
+use super::{Definition, Tensors};
 use crate::error::{Error, Result};
-use crate::front::{Definition, Tensors};
 use crate::ir::{Constant, Shape, StoredType, View};
 
 /// Most elements of one tensor; the graph takes no larger value either.
@@ -19,7 +19,7 @@ const STORED: StoredType = StoredType::Bf16;
 /// never touched, so a model of any size costs no memory; each begins at a place of its own, which tells them apart.
 pub struct Recorder {
     path: PathBuf,
-    /// Tensors that a checkpoint of this model leaves out: the head where embeddings are tied.
+    /// Tensors that a checkpoint of this model leaves out, such as the head where embeddings are tied.
     absent: Vec<String>,
     asked: RefCell<Asked>,
 }
@@ -34,6 +34,11 @@ impl Recorder {
     /// A recorder for a definition that was read from `path`.
     pub fn new(definition: &Definition, path: &Path) -> Self {
         let absent = if definition.language.tied_embeddings { definition.weights.head.clone() } else { vec![] };
+        Self::without(path, absent)
+    }
+
+    /// A recorder that lacks these tensors.
+    pub fn without(path: &Path, absent: Vec<String>) -> Self {
         Recorder { path: path.to_path_buf(), absent, asked: RefCell::default() }
     }
 
