@@ -6,10 +6,11 @@ CHECK := $(CURDIR)/.vendor/check
 # More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
 TEST_ARGS ?=
 
-.PHONY: help demo train test toolkit check-tools lint doc clean
+.PHONY: help demo bench train test toolkit check-tools lint doc clean
 
 help:
 	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, and ask it a question'
+	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
 	@echo 'make lint     formatting, clippy, documentation warnings'
@@ -32,6 +33,10 @@ demo: toolkit
 	@echo
 	'$(TARGET_DIR)/release/autoneural' run out/demo --on float,simulated,npu \
 		--image calibration/demo-eval/images/cluster-01.png --prompt 'Which warning lamp is lit?'
+
+bench: toolkit
+	cargo build --release --locked
+	python3 tools/bench.py --program '$(TARGET_DIR)/release/autoneural'
 
 # In the Python that `pip install -r tools/requirements.txt` went into.
 train:

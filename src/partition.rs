@@ -70,6 +70,8 @@ pub enum Role {
     ConvState,
     /// Scores over the vocabulary.
     Logits,
+    /// A value from inside, which leaves only while layers are measured.
+    Inside,
 }
 
 /// A graph input or output.
@@ -104,6 +106,19 @@ impl Partition {
     /// Position of the input of this name.
     pub fn input(&self, name: &str) -> Option<usize> {
         self.inputs.iter().position(|port| port.name == name)
+    }
+
+    /// The same partition with more outputs: values from inside, behind its own.
+    pub fn with_inside(&self, values: &[ValueId]) -> Partition {
+        let mut made = self.clone();
+        made.graph = self.graph.with_outputs([self.graph.outputs(), values].concat());
+        made.outputs.extend(values.iter().map(|&id| Port {
+            name: self.graph.value(id).name.clone(),
+            role: Role::Inside,
+            encoding_key: String::new(),
+            range: None,
+        }));
+        made
     }
 
     /// Number of nodes that compute or move something; [`crate::ir::Op::Requantize`] is a change of encoding, not a node
@@ -214,5 +229,7 @@ fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens:
         Role::Values => vec![1, l.kv_heads, state_tokens, l.head_dim],
         Role::ConvState => vec![1, l.hidden, 1, l.conv_kernel.saturating_sub(1)],
         Role::Logits => vec![1, 1, l.vocabulary],
+        // Not of a contract, so no port is checked for it.
+        Role::Inside => vec![],
     }
 }

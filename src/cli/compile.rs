@@ -50,8 +50,7 @@ impl Compile {
             recipe: &recipe,
             given: &given,
             compiler: compiler.as_ref().map(|compiler| compiler as &dyn Compiler),
-            extent: &self.demands.extent,
-            demands: self.demands.of_report(),
+            comparing: self.demands.comparing(),
         };
         let report = stages::compile(&mut bundle, &plan, runtime.as_ref(), session.progress());
         if report.is_err() {

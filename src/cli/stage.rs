@@ -8,11 +8,11 @@ use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::front::DefinitionFile;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
-use autoneural::stages;
+use autoneural::stages::{self, Comparing};
 use autoneural::target::Target;
-use autoneural::verify::Extent;
+use autoneural::verify::{Extent, On};
 use autoneural::{Error, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Session;
 use super::build_one::ChildCompiler;
@@ -60,7 +60,11 @@ pub struct Demands {
     /// first picture, of every prompt the last chunk of prefill and the first token behind it), or both with a comma between
     /// them. The emulator takes minutes for a step of a large model.
     #[arg(long = "verify", value_name = "WHAT", default_value = "all")]
-    pub extent: Extent,
+    extent: Extent,
+    /// Engines on which every operator is compared with float, too, in one step of each partition. On the NPU a model of which
+    /// not all values fit into memory at once is measured in evenly spaced ones.
+    #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
+    layers: LayersOn,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
@@ -72,14 +76,31 @@ pub struct Demands {
     min_sqnr: Option<f64>,
 }
 
+/// Where layers are measured.
+#[derive(Clone, Copy, ValueEnum)]
+enum LayersOn {
+    /// Nowhere.
+    None,
+    /// In simulation.
+    Simulated,
+    /// In simulation and on the NPU.
+    Npu,
+}
+
 impl Demands {
-    /// As the report states them.
-    pub fn of_report(&self) -> autoneural::report::Demands {
-        autoneural::report::Demands {
+    /// What is compared, and when it is good enough.
+    pub fn comparing(&self) -> Comparing<'_> {
+        let layers: &[On] = match self.layers {
+            LayersOn::None => &[],
+            LayersOn::Simulated => &[On::Simulation],
+            LayersOn::Npu => &[On::Simulation, On::Npu],
+        };
+        let demands = autoneural::report::Demands {
             max_difference_db: self.max_difference,
             enough_db: self.enough,
             min_sqnr_db: self.min_sqnr,
-        }
+        };
+        Comparing { extent: &self.extent, layers, demands }
     }
 }
 
@@ -204,8 +225,8 @@ impl Verify {
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
         session.compare_toolkit(&bundle.manifest);
         let runtime = session.runtime(self.demands.require_npu)?;
-        let (what, progress) = ((&self.demands.extent, self.demands.of_report()), session.progress());
-        let report = stages::verify(&mut bundle, &recipe, runtime.as_ref(), what, progress)?;
+        let (what, progress) = (self.demands.comparing(), session.progress());
+        let report = stages::verify(&mut bundle, &recipe, runtime.as_ref(), &what, progress)?;
         finish_verification(session, bundle, &report, self.demands.require_npu)
     }
 }

@@ -33,7 +33,7 @@ impl Host {
             Role::Mask => Host::Mask,
             Role::Index => Host::Positions,
             Role::Logits => Host::Token,
-            Role::Features | Role::Keys | Role::Values | Role::ConvState => Host::Copy,
+            Role::Features | Role::Keys | Role::Values | Role::ConvState | Role::Inside => Host::Copy,
         }
     }
 

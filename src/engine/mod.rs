@@ -5,7 +5,7 @@ mod reference;
 mod tensor;
 
 pub use ort_session::OrtSession;
-pub use reference::{Observations, Reference};
+pub use reference::{Observations, Reference, Watcher};
 pub use tensor::{Data, Tensor};
 
 use crate::error::Result;

@@ -17,6 +17,12 @@ use crate::partition::Partition;
 
 type Runnable = Arc<TypedRunnableModel>;
 
+/// Sees values while a reference runs.
+pub trait Watcher: Send + Sync {
+    /// Takes a look at the numbers of a value, row-major.
+    fn see(&self, name: &str, values: &[f32]);
+}
+
 /// What observers saw while a reference ran; shared between the model and whoever asks.
 #[derive(Clone, Default)]
 pub struct Observations {
@@ -36,14 +42,6 @@ impl Observations {
         }
     }
 
-    fn observe(&self, name: &str, values: &[f32]) {
-        if let Ok(mut slots) = self.slots.lock()
-            && let Some(slot) = slots.get_mut(name)
-        {
-            slot.observe(values);
-        }
-    }
-
     /// Statistics by value name.
     pub fn statistics(&self) -> BTreeMap<String, Statistics> {
         let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
@@ -51,11 +49,27 @@ impl Observations {
     }
 }
 
+impl Watcher for Observations {
+    fn see(&self, name: &str, values: &[f32]) {
+        if let Ok(mut slots) = self.slots.lock()
+            && let Some(slot) = slots.get_mut(name)
+        {
+            slot.observe(values);
+        }
+    }
+}
+
 /// The identity, with a look at what passes. Optimization does not see through it, so the value it watches is made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Watch {
     name: String,
-    observations: Observations,
+    watcher: Arc<dyn Watcher>,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Watch({})", self.name)
+    }
 }
 
 impl PartialEq for Watch {
@@ -80,8 +94,8 @@ impl EvalOp for Watch {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let plain = inputs[0].to_plain_array_view::<f32>()?;
         match plain.as_slice() {
-            Some(values) => self.observations.observe(&self.name, values),
-            None => self.observations.observe(&self.name, &plain.iter().copied().collect::<Vec<_>>()),
+            Some(values) => self.watcher.see(&self.name, values),
+            None => self.watcher.see(&self.name, &plain.iter().copied().collect::<Vec<_>>()),
         }
         Ok(inputs)
     }
@@ -107,38 +121,35 @@ impl Reference {
         Self::build(partition, path, None)
     }
 
+    /// Loads the float model with a watcher on every value that is neither constant nor a position.
+    pub fn load_watched(partition: &Partition, path: &Path, watcher: Arc<dyn Watcher>) -> Result<Self> {
+        Self::build(partition, path, Some(watcher))
+    }
+
     /// Loads the float model with an observer on every value that is neither constant nor a position.
     pub fn load_observed(partition: &Partition, path: &Path, kind: ObserverKind) -> Result<(Self, Observations)> {
         let observations = Observations::default();
-        for (_, value) in partition.graph.values() {
-            if value.constant().is_none() && value.element == ElementType::F32 {
-                observations.add(&value.name, kind);
-            }
-        }
-        Ok((Self::build(partition, path, Some(&observations))?, observations))
+        watched(partition).for_each(|name| observations.add(name, kind));
+        Ok((Self::build(partition, path, Some(Arc::new(observations.clone())))?, observations))
     }
 
-    fn build(partition: &Partition, path: &Path, observations: Option<&Observations>) -> Result<Self> {
-        let model = Self::tract_model(path, observations).map_err(|error| {
+    fn build(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> Result<Self> {
+        let model = Self::tract_model(partition, path, watcher).map_err(|error| {
             Error::internal(&partition.name, format!("tract does not load {}: {error:#}", path.display()))
         })?;
         Ok(Reference { name: partition.name.clone(), model })
     }
 
-    fn tract_model(path: &Path, observations: Option<&Observations>) -> TractResult<Runnable> {
+    fn tract_model(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> TractResult<Runnable> {
         let mut model = tract_onnx::onnx().model_for_path(path)?.into_typed()?;
-        if let Some(observations) = observations {
-            let names: Vec<String> = match observations.slots.lock() {
-                Ok(slots) => slots.keys().cloned().collect(),
-                Err(_) => vec![],
-            };
+        if let Some(watcher) = watcher {
             let inputs = model.input_outlets()?.to_vec();
-            for name in names {
+            for name in watched(partition) {
                 let input = inputs.iter().copied().find(|outlet| model.node(outlet.node).name == name);
-                let outlet = input.or_else(|| model.find_outlet_label(&name));
+                let outlet = input.or_else(|| model.find_outlet_label(name));
                 let outlet = outlet.ok_or_else(|| TractError::msg(format!("value `{name}` is not in the model")))?;
                 let fact = model.outlet_fact(outlet)?.without_value();
-                let watch = Watch { name: name.clone(), observations: observations.clone() };
+                let watch = Watch { name: name.to_string(), watcher: Arc::clone(&watcher) };
                 TypedModelPatch::intercept(&model, outlet, format!("{name}.watch"), watch, fact)?.apply(&mut model)?;
             }
         }
@@ -167,6 +178,14 @@ impl Reference {
             })
             .collect()
     }
+}
+
+/// Names of the values that are neither constant nor positions.
+fn watched(partition: &Partition) -> impl Iterator<Item = &str> {
+    let values = partition.graph.values().map(|(_, value)| value);
+    values
+        .filter(|value| value.constant().is_none() && value.element == ElementType::F32)
+        .map(|value| value.name.as_str())
 }
 
 impl Engine for Reference {

@@ -83,6 +83,21 @@ impl Data {
         }
     }
 
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Data::F32(values) => values.len(),
+            Data::U8(codes) => codes.len(),
+            Data::U16(codes) => codes.len(),
+            Data::I32(values) => values.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// As many elements of the same type, all zero or, for codes, all the one that stands for 0.0.
     pub fn zeros(count: usize, encoding: Option<&Encoding>) -> Data {
         let code = encoding.map_or(0, |encoding| encoding.zero_point[0]);

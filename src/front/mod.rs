@@ -25,7 +25,7 @@ pub use layout::{ComponentLayout, Layout, Misshapen};
 pub use recorder::Recorder;
 pub use weights::{Tensors, Weights};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::ir::Graph;
 use crate::progress::Progress;
 
@@ -48,7 +48,7 @@ pub struct Model {
 /// # Errors
 /// A tensor that is missing, superfluous, misshapen, of a wrong type, or not finite, named with its file.
 pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<Model> {
-    let (model, used) = assemble(definition, checkpoint)?;
+    let (model, used) = assemble(definition, checkpoint).map_err(|error| hint(error, definition, checkpoint))?;
     checkpoint.refuse_extra(&used, &definition.weights.ignore)?;
     progress.start("read weights", used.len() as u64);
     for name in &used {
@@ -57,6 +57,17 @@ pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Pr
     }
     progress.finish();
     Ok(model)
+}
+
+/// An error about tensors, with the model whose checkpoint this is if it is another's.
+fn hint(error: Error, definition: &Definition, checkpoint: &Checkpoint) -> Error {
+    match Layout::recognize(checkpoint) {
+        Ok(Some(layout)) if error.kind == Kind::Input && layout.is_whole() && layout.model != definition.name => {
+            let file = &layout.definition;
+            error.help(format!("this is a checkpoint of {}, whose definition is {file}", layout.model))
+        }
+        _ => error,
+    }
 }
 
 /// Builds all graphs of the model from tensors that are nowhere looked into; also gives the full names of those used.

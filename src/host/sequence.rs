@@ -110,7 +110,7 @@ impl<'a> Sequence<'a> {
                     Tensor::i32(shape, columns)
                 }
                 Role::Keys | Role::Values | Role::ConvState => self.window(port, shape, encoding),
-                Role::Image | Role::Features | Role::Logits => {
+                Role::Image | Role::Features | Role::Logits | Role::Inside => {
                     return Err(Error::internal(
                         &partition.name,
                         format!("`{}` is no input of a language step", port.name),

@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::memory::{fits_beside_calibration, refuse_too_large};
+use super::{Comparing, export, keep_given, quantize_component, verify};
 use super::{build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component};
-use super::{export, keep_given, quantize_component, verify};
 use crate::back::bundle::{Bundle, PartitionRecord, Stage};
 use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
@@ -19,9 +19,8 @@ use crate::partition::{Component, Partition};
 use crate::progress::Progress;
 use crate::quantize::decisive;
 use crate::recipe::Recipe;
-use crate::report::{Demands, Report};
+use crate::report::Report;
 use crate::target::Target;
-use crate::verify::Extent;
 
 /// What is compiled.
 pub struct Plan<'a> {
@@ -37,10 +36,8 @@ pub struct Plan<'a> {
     pub given: &'a GivenFiles,
     /// What makes context binaries; without it there are none.
     pub compiler: Option<&'a dyn Compiler>,
-    /// How much is verified.
-    pub extent: &'a Extent,
-    /// What is demanded of the figures.
-    pub demands: Demands,
+    /// What is compared, and what is demanded of it.
+    pub comparing: Comparing<'a>,
 }
 
 /// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
@@ -60,7 +57,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     if plan.compiler.is_some() {
         bundle.finish_stage(Stage::Build)?;
     }
-    verify(bundle, plan.recipe, runtime, (plan.extent, plan.demands), progress)
+    verify(bundle, plan.recipe, runtime, &plan.comparing, progress)
 }
 
 /// From samples to context binaries; gives the contracts of the partitions in order.

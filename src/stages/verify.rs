@@ -1,6 +1,7 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
 use super::calibrate::hash_image;
+use super::measure_layers;
 use crate::back::bundle::{Bundle, Key, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
@@ -10,15 +11,25 @@ use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::report::{Demands, Report};
-use crate::verify::{Engines, Extent};
+use crate::verify::{Engines, Extent, On};
 
-/// Runs the stage on as much as `extent` says. Columns whose engine is missing stay empty. Figures of the same models, samples and engines are taken over;
+/// What is compared, and what is demanded of it.
+pub struct Comparing<'a> {
+    /// How much of the outputs.
+    pub extent: &'a Extent,
+    /// Engines on which layers are measured, too.
+    pub layers: &'a [On],
+    /// When it is good enough.
+    pub demands: Demands,
+}
+
+/// Runs the stage on as much as is asked for. Columns whose engine is missing stay empty. Figures of the same models, samples and engines are taken over;
 /// demands are held against them anew.
 pub fn verify(
     bundle: &mut Bundle,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
-    (extent, demands): (&Extent, Demands),
+    what: &Comparing,
     progress: &dyn Progress,
 ) -> Result<Report> {
     let built = bundle.manifest.has(Stage::Build.name());
@@ -37,7 +48,7 @@ pub fn verify(
         .setting("of", &(&manifest.model, &manifest.target, &left_out))
         .and("toolkit", runtime.map_or("", Compiler::identity))
         .setting("recipe", &(&recipe.name, recipe.decode_steps))
-        .setting("extent", extent);
+        .setting("extent", what.extent);
     for sample in &recipe.verification {
         key = key.setting("sample", &(&sample.prompt, sample.images.len(), sample.tokens));
         for path in recipe.image_paths(sample) {
@@ -63,13 +74,22 @@ pub fn verify(
             &mut walk,
             &mut engines,
             recipe,
-            extent,
+            what.extent,
             progress,
         )?;
-        Report::new(bundle, &partitions, &tables, &comparison, (recipe, extent), left_out)
+        Report::new(bundle, &partitions, &tables, &comparison, (recipe, what.extent), left_out)
     })?;
+    // Only on engines that are here.
+    let mut engines = what.layers.to_vec();
+    engines.retain(|on| *on == On::Simulation || runtime.is_some_and(Runtime::has_npu));
+    if let Some(runtime) = runtime
+        && !engines.is_empty()
+    {
+        let found = measure_layers(bundle, recipe, runtime, &engines, progress)?;
+        report.partitions.iter_mut().zip(found).for_each(|(partition, layers)| partition.layers = layers);
+    }
     bundle.finish_stage(Stage::Verify)?;
-    report.judge(demands);
+    report.judge(what.demands);
     report.stages.clone_from(&bundle.manifest.stages);
     // Answers of the same models stay true.
     if bundle.has_same_models()?

@@ -2,10 +2,12 @@
 
 mod chain;
 mod extent;
+mod layers;
 mod sqnr;
 
 pub use chain::{ChainComparison, Chains};
 pub use extent::Extent;
+pub use layers::{Kept, LayerComparison, On, layers};
 pub use sqnr::Sqnr;
 
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bad_input::Tensors;
-use crate::common::{GRAPH, WEIGHTS, root, succeed};
+use crate::bad_input::{INPUT, Tensors};
+use crate::common::{GRAPH, WEIGHTS, autoneural, root, stderr, succeed};
 
 fn layout(args: &[&str]) -> Value {
     let said = succeed(&[&["inspect", "--json"], args].concat());
@@ -64,4 +64,23 @@ fn what_does_not_fit_is_listed() {
     assert_eq!(made["misshapen"][0]["name"], misshapen.as_str());
     let text = succeed(&["inspect", path.to_str().unwrap(), "--definition", GRAPH]);
     assert!(text.contains("not all fits") && text.contains(&format!("missing: 2\n  {lost}")), "{text}");
+}
+
+#[test]
+fn a_checkpoint_of_another_model_is_told_by_its_name() {
+    let folder = TempDir::new().unwrap();
+    let (weights, out) = (folder.path().join("weights"), folder.path().join("out"));
+    std::fs::create_dir(&weights).unwrap();
+    for (from, name) in [("models/autoneural-tiny", "model.safetensors"), (WEIGHTS, "tokenizer.json")] {
+        std::fs::copy(root(from).join(name), weights.join(name)).unwrap();
+    }
+    let (weights, out) = (weights.to_str().unwrap(), out.to_str().unwrap());
+    let output = autoneural(&["export", GRAPH, "--weights", weights, "--target", "sa8295p", "--out", out]);
+    assert_eq!(output.status.code(), Some(INPUT));
+    let text = stderr(&output);
+    assert!(
+        text.contains("this is a checkpoint of autoneural-tiny, whose definition is graphs/autoneural-tiny.toml"),
+        "{text}"
+    );
+    assert!(!folder.path().join("out").exists());
 }

@@ -10,6 +10,7 @@ mod extent;
 mod graph;
 mod handover;
 mod internvl;
+mod layers;
 mod layout;
 mod models;
 mod numerics;

@@ -27,7 +27,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::folder::remove;
 use crate::front::Definition;
 use crate::observe::StatisticsTable;
-use crate::partition::Partition;
+use crate::partition::{NAMES, Partition};
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::target::Target;
@@ -236,7 +236,7 @@ impl Bundle {
         let definition = self.definition()?;
         let mut maps = partition_json::Maps::default();
         let read = |name: &&str| partition_json::read(&self.path("model"), name, &definition, &mut maps);
-        partition_json::NAMES.iter().map(read).collect()
+        NAMES.iter().map(read).collect()
     }
 
     /// The statistics of all values.

@@ -15,9 +15,6 @@ use crate::front::Definition;
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
 use crate::partition::{Component, Partition, Port, refuse_unfit};
 
-/// The partitions of a bundle, in order.
-pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
-
 #[derive(Serialize, Deserialize)]
 struct Stored {
     schema: u32,

@@ -1,0 +1,102 @@
+//! Layers: what every operator makes, against float, so that a bad figure of an output can be followed to its source.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::calibrate::hash_image;
+use crate::back::bundle::{Bundle, Key, round};
+use crate::back::onnx::{DataWriter, emit_qdq};
+use crate::back::qnn::{Compiler, Job, Runtime};
+use crate::engine::{Engine, Reference};
+use crate::error::{Error, Result};
+use crate::host::Walk;
+use crate::partition::Partition;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::report::{Columns, LayerReport};
+use crate::target::Target;
+use crate::verify::{Kept, LayerComparison, On, layers};
+
+/// Measures the layers of every partition on these engines in one step: the first picture of the verification samples that
+/// has one, the last chunk of its prompt, the first token behind it. One list for each partition, in the graph's order;
+/// empty where no step came by.
+pub fn measure_layers(
+    bundle: &Bundle,
+    recipe: &Recipe,
+    runtime: &Runtime,
+    engines: &[On],
+    progress: &dyn Progress,
+) -> Result<Vec<Vec<LayerReport>>> {
+    let Some(sample) = recipe.verification.iter().find(|sample| !sample.images.is_empty()) else {
+        return Err(Error::input(format!("recipe `{}`", recipe.name), "has no verification sample with an image"));
+    };
+    let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
+    let mut key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
+    key = key.setting("npu", &engines.contains(&On::Npu)).setting("sample", &(&sample.prompt, sample.tokens));
+    for path in recipe.image_paths(sample) {
+        key = key.and("image", hash_image(bundle, &path, sample)?);
+    }
+    bundle.unit("verify/layers", "", key, progress, |folder| {
+        let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
+        let tables = bundle.tables(&partitions)?;
+        let kept = Arc::new(Kept::default());
+        let reference = |partition: &Partition| {
+            Reference::load_watched(partition, &bundle.float_model(partition), Arc::clone(&kept) as _)
+        };
+        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder(), Box::new(reference))?;
+        let mut found: Vec<Option<Vec<LayerReport>>> = vec![None; partitions.len()];
+        let samples = std::slice::from_ref(sample);
+        walk.samples("measure layers", recipe, samples, true, progress, &mut |step| {
+            let at = step.partition;
+            if !step.is_last || found[at].is_some() {
+                return Ok(());
+            }
+            let (partition, table) = (&partitions[at], &tables[at]);
+            let mut load = |opened: &Partition, on: On| -> Result<Box<dyn Engine>> {
+                let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
+                let model = scratch.path().join(format!("{}.onnx", opened.name));
+                let mut data = DataWriter::create(scratch.path(), opened.component)?;
+                emit_qdq(opened, table, &model, &mut data)?;
+                data.finish()?;
+                match on {
+                    On::Simulation => Ok(Box::new(runtime.simulate(opened, &model)?)),
+                    On::Npu => Ok(Box::new(on_npu(opened, &model, &target, bundle, runtime)?)),
+                }
+            };
+            let measured = layers(partition, table, &step, &kept, engines, &mut load)?;
+            found[at] = Some(measured.into_iter().map(LayerReport::from).collect());
+            Ok(())
+        })?;
+        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+    })
+}
+
+/// A context binary of a model, loaded.
+fn on_npu(
+    partition: &Partition,
+    model: &Path,
+    target: &Target,
+    bundle: &Bundle,
+    runtime: &Runtime,
+) -> Result<impl Engine + use<>> {
+    let data = model.with_file_name(DataWriter::name_of(partition.component));
+    let (context, target_file) = (model.with_file_name("context.onnx"), bundle.path("model/target.toml"));
+    let name = &partition.name;
+    runtime.compile(&Job { name, model, data: &data, target, target_file: &target_file, context: &context })?;
+    runtime.open_context(partition, &context, target)
+}
+
+impl From<LayerComparison> for LayerReport {
+    fn from(layer: LayerComparison) -> Self {
+        let [simulated, npu] = layer.added;
+        LayerReport {
+            name: layer.name,
+            op: layer.op.to_string(),
+            sqnr_db: Columns { simulated: layer.simulated.map(round), npu: layer.npu.map(round) },
+            added_db: Columns { simulated: simulated.map(round), npu: npu.map(round) },
+            saturation_percent: Some(round(layer.saturation_percent)),
+            range_use_percent: Some(round(layer.range_use_percent)),
+            bits: layer.bits,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `--layers`: every operator against float, in simulation and on the NPU.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{RECIPE, autoneural, compile_args, demo_bundle, root, stderr, succeed, toolkit};
+use crate::pipeline::json;
+
+/// The layers of a partition, and its first output's figures.
+fn layers(report: &Value, partition: usize) -> (&Vec<Value>, &Value) {
+    let partition = &report["partitions"][partition];
+    (partition["layers"].as_array().expect("layers"), &partition["outputs"][0]["sqnr_db"])
+}
+
+/// A vision encoder in which one value in the middle has 8 bits: all layers are measured on both engines, and the noise is
+/// found where it was put in.
+#[test]
+fn noise_is_found_in_the_layer_that_makes_it() {
+    let folder = TempDir::new().unwrap();
+    let photos = folder.path().join("photos");
+    std::fs::create_dir(&photos).unwrap();
+    for entry in std::fs::read_dir(root("calibration/photos")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), photos.join(entry.file_name())).unwrap();
+    }
+    let graph = json(&demo_bundle().join("model/vision.json"));
+    let names: Vec<&str> = graph["nodes"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap()).collect();
+    // A normalization, whose result nothing is tied to.
+    let coarse =
+        names.iter().filter(|name| name.contains("pw_exp") && !name.contains("bn")).nth(2).unwrap().to_string();
+    let recipe = folder.path().join("recipe.toml");
+    let text = std::fs::read_to_string(root(RECIPE)).unwrap();
+    std::fs::write(&recipe, format!("{text}\n[[override]]\ntensor = \"{coarse}\"\ntype = \"uint8\"\n")).unwrap();
+    let (out, toolkit) = (folder.path().join("out"), toolkit());
+    let args = compile_args(out.to_str().unwrap(), &[]);
+    let args: Vec<&str> =
+        args.into_iter().map(|arg| if arg == RECIPE { recipe.to_str().unwrap() } else { arg }).collect();
+    let more = ["--verify", "none", "--layers", "npu", "--toolkit", toolkit.to_str().unwrap()];
+    succeed(&[args.as_slice(), &more].concat());
+    let report = json(&out.join("report.json"));
+    let (found, outputs) = layers(&report, 0);
+    assert!(outputs["npu"].is_null(), "nothing else was compared");
+    let made: Vec<&str> = found.iter().map(|layer| layer["name"].as_str().unwrap()).collect();
+    assert!(names.iter().all(|name| made.contains(name)), "{made:?}");
+    for engine in ["simulated", "npu"] {
+        let figure = |key: &str| {
+            let figures = found.iter().map(|layer| layer[key][engine].as_f64());
+            figures.map(|figure| figure.unwrap_or_else(|| panic!("{key} on {engine}"))).collect::<Vec<f64>>()
+        };
+        let (sqnr, added) = (figure("sqnr_db"), figure("added_db"));
+        let most = (0..added.len()).max_by(|&a, &b| added[a].total_cmp(&added[b])).unwrap();
+        assert_eq!(made[most], coarse, "{engine}: {} dB", added[most]);
+        assert!(sqnr[most] < sqnr[0] - 10.0, "{engine}: {} {}", sqnr[most], sqnr[0]);
+    }
+    let layer = found.iter().find(|layer| layer["name"] == coarse.as_str()).unwrap();
+    assert!(layer["bits"].as_str().unwrap().ends_with("A8"), "{layer}");
+    let used = layer["range_use_percent"].as_f64().unwrap();
+    assert!((1.0..=100.0).contains(&used), "{used}");
+    for partition in 1..4 {
+        assert!(!layers(&report, partition).0.is_empty(), "{partition}");
+    }
+}
+
+#[test]
+fn an_unknown_engine_is_refused() {
+    let output = autoneural(&["verify", "x", "--calibration", "y", "--layers", "gpu"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("simulated"), "{}", stderr(&output));
+}
