@@ -1,10 +1,12 @@
 //! The report: one JSON file; every other form is a view of it.
 
+mod segments;
 mod sizes;
 mod state;
 mod table;
 
-pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes, integer_of, tensor_bytes};
+pub use segments::{SegmentReport, report as segment_reports};
+pub use sizes::{DeviceSizes, PartitionSizes, ProcessSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
 
@@ -20,6 +22,7 @@ use crate::evaluate::EvaluationReport;
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
+use crate::segment::{Device, Segment, segments};
 use crate::verify::{ChainComparison, Comparison, OutputComparison, Sqnr};
 
 /// Version of the report's format.
@@ -112,14 +115,20 @@ pub struct PartitionReport {
     pub name: String,
     /// Nodes of the graph that compute or move something.
     pub nodes: usize,
-    /// How many of them are in the context binary; none without one.
+    /// How many of them are in context binaries; none without those.
     pub npu_nodes: Option<usize>,
+    /// How many of them the CPU carries out, because the NPU does not take them or the border is smaller so.
+    #[serde(default)]
+    pub cpu_nodes: usize,
     /// Bits, such as W8A16.
     pub weights: String,
     /// Where its encodings are from.
     pub encodings: Counts,
-    /// Size of the context binary.
+    /// Size of the context binaries.
     pub binary_bytes: Option<u64>,
+    /// How it is carried out; empty where all of it is one context binary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentReport>,
     /// One entry per output.
     pub outputs: Vec<OutputReport>,
 }
@@ -159,15 +168,19 @@ impl Report {
     ) -> Result<Self> {
         let mut made = Vec::new();
         let sizes = Sizes::new(bundle, partitions, tables)?;
-        for ((partition, outputs), sizes) in partitions.iter().zip(&comparison.outputs).zip(&sizes.partitions) {
+        let target = bundle.target()?;
+        for (at, (partition, outputs)) in partitions.iter().zip(&comparison.outputs).enumerate() {
+            let segments = segments(partition, &tables[at], &target)?;
             let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
             made.push(PartitionReport {
                 name: partition.name.clone(),
                 nodes: partition.node_count(),
-                npu_nodes: npu_nodes(bundle, partition)?,
+                npu_nodes: npu_nodes(bundle, partition, &segments)?,
+                cpu_nodes: cpu_nodes(partition, &segments),
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
-                binary_bytes: sizes.binary_bytes,
+                binary_bytes: sizes.partitions[at].binary_bytes,
+                segments: segment_reports(bundle, partition, &tables[at], &segments)?,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
             });
         }
@@ -238,11 +251,23 @@ impl Report {
     }
 }
 
-/// How many nodes of a partition are in its context binary; none without one.
-pub fn npu_nodes(bundle: &Bundle, partition: &Partition) -> Result<Option<usize>> {
-    let context = bundle.context_model(partition);
-    let count = || Ok(partition.node_count().saturating_sub(Runtime::nodes_outside(&context)?));
-    bundle.has_file(&format!("context/{}.onnx", partition.name)).then(count).transpose()
+/// How many nodes of a partition are in its context binaries; none where one of those is missing.
+pub fn npu_nodes(bundle: &Bundle, partition: &Partition, segments: &[Segment]) -> Result<Option<usize>> {
+    let mut count = 0;
+    for segment in segments.iter().filter(|segment| segment.device == Device::Npu) {
+        if !bundle.has_file(&segment.file()) {
+            return Ok(None);
+        }
+        let outside = Runtime::nodes_outside(&bundle.path(segment.file()))?;
+        count += segment.node_count(&partition.graph).saturating_sub(outside);
+    }
+    Ok(Some(count))
+}
+
+/// How many nodes of a partition are in segments on the CPU.
+pub fn cpu_nodes(partition: &Partition, segments: &[Segment]) -> usize {
+    let on_cpu = segments.iter().filter(|segment| segment.device == Device::Cpu);
+    on_cpu.map(|segment| segment.node_count(&partition.graph)).sum()
 }
 
 impl OutputReport {

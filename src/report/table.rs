@@ -20,6 +20,9 @@ pub fn table(report: &Report) -> String {
         ]);
     }
     let mut text = crate::text::columns(&rows);
+    for line in report.partitions.iter().filter_map(super::segments::summary) {
+        text.push_str(&format!("\n{line}\n"));
+    }
     text.push_str(&encodings(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
     let chain = |name: &str, figure: Option<f64>, agreed: Option<f64>| {
@@ -32,6 +35,7 @@ pub fn table(report: &Report) -> String {
     }
     if let Some(sizes) = &report.sizes {
         text.push_str(&format!("\n{}\n", sizes.line()));
+        text.extend(sizes.process_line().map(|line| format!("{line}\n")));
     }
     text
 }
