@@ -1,6 +1,7 @@
 //! Loaded ONNX Runtime sessions: the quantized model on the CPU, a context binary on the NPU, or the segments of a partition on
 //! both, one after the other.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ort::session::{Session, SessionInputValue};
@@ -37,19 +38,19 @@ impl OrtSession {
 
     /// Runs the parts; each finds its inputs by name among those of the partition and what the parts before it made.
     fn run_parts(&mut self, inputs: &[Tensor]) -> ort::Result<Vec<Tensor>> {
-        let mut known: HashMap<&str, Tensor> = HashMap::new();
-        known.extend(self.inputs.iter().map(String::as_str).zip(inputs.iter().cloned()));
+        let mut known: HashMap<&str, Cow<Tensor>> = HashMap::new();
+        known.extend(self.inputs.iter().map(String::as_str).zip(inputs.iter().map(Cow::Borrowed)));
         let mut left = self.parts.as_mut_slice();
         while let Some((part, later)) = left.split_first_mut() {
             let made = part.run(&known)?;
-            known.extend(part.outputs.iter().map(String::as_str).zip(made));
+            known.extend(part.outputs.iter().map(String::as_str).zip(made.into_iter().map(Cow::Owned)));
             known.retain(|name, _| {
                 self.outputs.iter().any(|output| output == name)
                     || later.iter().any(|part| part.inputs.iter().any(|input| input == name))
             });
             left = later;
         }
-        let take = |name: &String| known.remove(name.as_str()).ok_or_else(|| missing(name));
+        let take = |name: &String| known.remove(name.as_str()).map(Cow::into_owned).ok_or_else(|| missing(name));
         self.outputs.iter().map(take).collect()
     }
 }
@@ -60,7 +61,7 @@ impl Part {
         Part { inputs: names(&partition.inputs), outputs: names(&partition.outputs), session }
     }
 
-    fn run(&mut self, known: &HashMap<&str, Tensor>) -> ort::Result<Vec<Tensor>> {
+    fn run(&mut self, known: &HashMap<&str, Cow<Tensor>>) -> ort::Result<Vec<Tensor>> {
         let mut feeds: Vec<(String, SessionInputValue)> = Vec::with_capacity(self.inputs.len());
         for name in &self.inputs {
             let input = known.get(name.as_str()).ok_or_else(|| missing(name))?;

@@ -1,12 +1,14 @@
 //! The report: one JSON file; every other form is a view of it.
 
+mod limits;
 mod segments;
 mod sizes;
 mod state;
 mod table;
 
+pub use limits::Limits;
 pub use segments::{SegmentReport, report as segment_reports};
-pub use sizes::{DeviceSizes, PartitionSizes, ProcessSizes, Sizes, WeightSizes};
+pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
 use super::state::{State, StateKind, StateSizes, by_kind};
 use crate::back::bundle::Bundle;
 use crate::back::qnn::Runtime;
@@ -87,18 +88,9 @@ pub struct DeviceSizes {
     pub embedding_bytes: u64,
     /// All of these.
     pub total_bytes: u64,
-    /// What one process on the NPU has to map; none where the target does not state how much it can.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub process: Option<ProcessSizes>,
-}
-
-/// What one process on the NPU maps if it loads all partitions at once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ProcessSizes {
-    /// Context binaries, state and buffers.
-    pub needed_bytes: u64,
-    /// What it can map, as the target states it.
-    pub limit_bytes: u64,
+    /// How that stands to what the target says it can.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 fn is_zero(bytes: &u64) -> bool {
@@ -179,12 +171,17 @@ impl Sizes {
     pub fn new(bundle: &Bundle, partitions: &[Partition], tables: &[Table]) -> Result<Self> {
         let mut made = Vec::new();
         let mut whole: BTreeMap<String, State> = BTreeMap::new();
-        let target = bundle.target()?;
+        let (target, mut binaries) = (bundle.target()?, BTreeMap::new());
         for (partition, table) in partitions.iter().zip(tables) {
             let segments = segments(partition, table, &target)?;
             let on_npu = segments.iter().filter(|segment| segment.device == Device::Npu);
-            let binaries = on_npu.map(|segment| binary_bytes(bundle, segment)).collect::<Result<Vec<_>>>()?;
-            let binary_bytes = binaries.into_iter().sum::<Option<u64>>().filter(|bytes| *bytes > 0);
+            let mut all = vec![];
+            for segment in on_npu {
+                let found = binary_bytes(bundle, segment)?;
+                binaries.extend(found.map(|bytes| (segment.name.clone(), bytes)));
+                all.push(found);
+            }
+            let binary_bytes = all.into_iter().sum::<Option<u64>>().filter(|bytes| *bytes > 0);
             let state = State::of(partition, table)?;
             made.push(PartitionSizes::new(partition, table, &state, &segments, binary_bytes)?);
             for state in state {
@@ -196,7 +193,7 @@ impl Sizes {
         }
         let codes = bundle.path("qdq").join(Embeddings::FILE);
         let embedding_bytes = if codes.is_file() { std::fs::metadata(&codes).at(&codes)?.len() } else { 0 };
-        let device = DeviceSizes::new(&made, whole.values(), embedding_bytes, &target);
+        let device = DeviceSizes::new(&made, whole.values(), embedding_bytes, &target, binaries);
         Ok(Sizes { partitions: made, state: by_kind(whole.values()), device })
     }
 
@@ -222,19 +219,6 @@ impl Sizes {
         )
     }
 
-    /// One line: what a process on the NPU maps, where the target states how much it can.
-    pub fn process_line(&self) -> Option<String> {
-        let process = self.device.process.as_ref()?;
-        let (needed, limit) = (bytes(process.needed_bytes), bytes(process.limit_bytes));
-        Some(match process.needed_bytes <= process.limit_bytes {
-            true => format!("one process on the NPU maps {needed} of the {limit} that it can"),
-            false => format!(
-                "one process on the NPU would have to map {needed}, and it can map {limit}: load the partitions in turn, or \
-                 in several processes"
-            ),
-        })
-    }
-
     /// The sizes in bytes for a terminal, one line per partition and the lines of the device.
     pub fn table(&self) -> String {
         let titles =
@@ -256,8 +240,8 @@ impl Sizes {
             row.push(sizes.binary_bytes.map_or("-".into(), |bytes| bytes.to_string()));
             rows.extend(<[String; 10]>::try_from(row));
         }
-        let lines = [Some(self.line()), self.process_line()].into_iter().flatten();
-        format!("{}{}\n", crate::text::columns(&rows), lines.collect::<Vec<_>>().join("\n"))
+        let lines = [vec![self.line()], self.device.limits.lines()].concat();
+        format!("{}{}\n", crate::text::columns(&rows), lines.join("\n"))
     }
 }
 
@@ -267,6 +251,7 @@ impl DeviceSizes {
         state: impl Iterator<Item = &'a State> + Clone,
         embeddings: u64,
         target: &Target,
+        binaries: BTreeMap<String, u64>,
     ) -> Self {
         let on_npu = |p: &PartitionSizes| p.binary_bytes.unwrap_or(p.weight_bytes().saturating_sub(p.cpu_weight_bytes));
         let npu_bytes: u64 = partitions.iter().map(on_npu).sum();
@@ -283,10 +268,7 @@ impl DeviceSizes {
             buffer_bytes,
             embedding_bytes: embeddings,
             total_bytes: weight_bytes + kv_cache_bytes + conv_state_bytes + buffer_bytes + embeddings,
-            process: target.memory.process_mib.map(|mib| ProcessSizes {
-                needed_bytes: npu_bytes + kv_cache_bytes + conv_state_bytes + buffer_bytes,
-                limit_bytes: u64::from(mib) << 20,
-            }),
+            limits: Limits::new(&target.memory, npu_bytes + kv_cache_bytes + conv_state_bytes + buffer_bytes, binaries),
         }
     }
 }

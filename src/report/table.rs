@@ -35,7 +35,7 @@ pub fn table(report: &Report) -> String {
     }
     if let Some(sizes) = &report.sizes {
         text.push_str(&format!("\n{}\n", sizes.line()));
-        text.extend(sizes.process_line().map(|line| format!("{line}\n")));
+        text.extend(sizes.device.limits.lines().iter().map(|line| format!("{line}\n")));
     }
     text
 }

@@ -49,7 +49,7 @@ pub struct Soc {
 pub struct Memory {
     /// MiB that all context binaries of one process on the NPU can have mapped, with their buffers.
     pub process_mib: Option<u32>,
-    /// MiB that one context binary may have.
+    /// MiB that one context binary may have. Partitions with more weights are cut.
     pub context_mib: Option<u32>,
 }
 
