@@ -57,3 +57,21 @@ impl Limits {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_told_with_both_sizes() {
+        let binaries = BTreeMap::from([("vision".to_string(), 3 << 20), ("projector".to_string(), 1 << 20)]);
+        let memory = Memory { process_mib: Some(8), context_mib: Some(2) };
+        let made = Limits::new(&memory, 9 << 20, binaries.clone());
+        let [process, binary] = &made.lines()[..] else { panic!("{made:?}") };
+        assert!(process.contains("would have to map 9.44 MB, and it can map 8.39 MB"), "{process}");
+        assert!(binary.contains("larger than the 2.10 MB that the target states: vision 3.15 MB;"), "{binary}");
+        let fits = Limits::new(&Memory { process_mib: Some(8), context_mib: None }, 8 << 20, binaries);
+        assert_eq!(fits.lines(), ["one process on the NPU maps 8.39 MB of the 8.39 MB that it can"]);
+        assert_eq!(Limits::new(&Memory::default(), 1, BTreeMap::new()).lines(), Vec::<String>::new());
+    }
+}

@@ -102,9 +102,8 @@ impl SegmentReport {
         let counts: Vec<String> = self.operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
         let why = if self.why.is_empty() { String::new() } else { format!("; {}", self.why.join(", ")) };
         format!(
-            "{} on the {device}: {} nodes ({}), {} in, {} out, {} past it{why}",
+            "{} on the {device}: {}; {} in, {} out, {} past it{why}",
             self.name,
-            self.nodes,
             counts.join(", "),
             bytes(self.bytes_in),
             bytes(self.bytes_out),
@@ -130,8 +129,8 @@ pub fn summary(partition: &PartitionReport) -> Option<String> {
                 why.extend(segment.why.iter().map(String::as_str));
             }
             let operators: Vec<String> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
-            let whole = format!("{name}: {} nodes on the CPU ({})", sum(|s| s.nodes as u64), operators.join(", "));
-            let place = format!("in {} of {several} segments", on_cpu.len());
+            let what =
+                format!("{name}: on the CPU {}, in {} of {several} segments", operators.join(", "), on_cpu.len());
             let costs = format!(
                 "per run {} to the CPU, {} back, {} past it, {} multiply-adds and {} requantizations there",
                 bytes(sum(|s| s.bytes_in)),
@@ -140,7 +139,7 @@ pub fn summary(partition: &PartitionReport) -> Option<String> {
                 sum(|s| s.multiply_adds),
                 sum(|s| s.requantizations as u64),
             );
-            Some(format!("{whole} {place}: {}; {costs}", why.into_iter().collect::<Vec<_>>().join(", ")))
+            Some(format!("{what}: {}; {costs}", why.into_iter().collect::<Vec<_>>().join(", ")))
         }
     }
 }

@@ -20,8 +20,9 @@ pub fn table(report: &Report) -> String {
         ]);
     }
     let mut text = crate::text::columns(&rows);
-    for line in report.partitions.iter().filter_map(super::segments::summary) {
-        text.push_str(&format!("\n{line}\n"));
+    let segments: Vec<String> = report.partitions.iter().filter_map(super::segments::summary).collect();
+    if !segments.is_empty() {
+        text.push_str(&format!("\n{}\n", segments.join("\n")));
     }
     text.push_str(&encodings(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);

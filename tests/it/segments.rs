@@ -34,16 +34,17 @@ fn compile(out: &Path, [graph, weights, recipe]: [&str; 3], target: &str) {
     let paths = [toolkit(), out.to_path_buf(), target_file].map(|path| path.to_str().unwrap().to_string());
     let [toolkit, out, target] = &paths;
     let args = ["compile", graph, "--weights", weights, "--calibration", recipe, "--target", target, "--out", out];
-    succeed(&[&args[..], &["--toolkit", toolkit, "--require-npu", "--force", "-q"]].concat());
+    succeed(&[&args[..], &["--toolkit", toolkit, "--require-npu", "-q"]].concat());
 }
 
 const DEMO: [&str; 3] = [GRAPH, WEIGHTS, RECIPE];
 
 /// The demo for a chip that has no GELU.
-fn without_gelu() -> &'static Path {
+pub fn without_gelu() -> &'static Path {
     static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
     BUNDLE.get_or_init(|| {
         let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-gelu");
+        let _ = std::fs::remove_dir_all(&out);
         compile(&out, DEMO, &target_with(|name| name != "Gelu"));
         out
     })
@@ -225,11 +226,25 @@ fn a_language_model_that_one_binary_does_not_hold_is_cut_and_stays_as_good() {
     let samples = sample("calibration", "00-cabin") + &sample("verification", "02-cluster");
     std::fs::write(&recipe, format!("{bits}{samples}")).unwrap();
     let source = ["graphs/autoneural-tiny.toml", "models/autoneural-tiny", recipe.to_str().unwrap()];
-    let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
-    let target = target_with(|_| true);
-    compile(&whole, source, &target);
-    compile(&cut, source, &target.replace("[memory]\n", "[memory]\ncontext_mib = 1\n"));
-    let (one, several) = (partitions(&whole.join("report.json")), partitions(&cut.join("report.json")));
+    let answer = |bundle: &Path| -> Value {
+        let (bundle, toolkit) = (bundle.to_str().unwrap(), toolkit());
+        let image = "calibration/demo/02-cluster.png";
+        let args = ["run", bundle, "--on", "npu", "--image", image, "--prompt", "Which warning lamp is lit?", "--json"];
+        let made: Value =
+            serde_json::from_str(&succeed(&[&args[..], &["--toolkit", toolkit.to_str().unwrap()]].concat())).unwrap();
+        made["answers"][0]["tokens"].clone()
+    };
+    let (out, target) = (folder.path().join("bundle"), target_with(|_| true));
+    compile(&out, source, &target);
+    let (one, answered) = (partitions(&out.join("report.json")), answer(&out));
+    // The bundle is brought up to date: what was one binary is gone.
+    compile(&out, source, &target.replace("[memory]\n", "[memory]\ncontext_mib = 1\n"));
+    let several = partitions(&out.join("report.json"));
+    let made = files(&out);
+    let binaries: Vec<&str> =
+        made.keys().filter_map(|name| name.strip_prefix("context/")?.strip_suffix("_qnn.bin")).collect();
+    let language = ["language.decode.0", "language.decode.1", "language.prefill.0", "language.prefill.1"];
+    assert_eq!(binaries, [&language[..], &["projector", "vision"]].concat());
     for (name, partition) in &several {
         let segments = list(partition, "segments");
         assert_eq!(segments.len(), if name.starts_with("language") { 2 } else { 0 }, "{name}");
@@ -241,15 +256,36 @@ fn a_language_model_that_one_binary_does_not_hold_is_cut_and_stays_as_good() {
             assert!((figure - whole).abs() < 1.0, "{name} {output}: {figure} {whole}");
         }
     }
-    let answer = |bundle: &Path| -> Value {
-        let (bundle, toolkit) = (bundle.to_str().unwrap(), toolkit());
-        let image = "calibration/demo/02-cluster.png";
-        let args = ["run", bundle, "--on", "npu", "--image", image, "--prompt", "Which warning lamp is lit?", "--json"];
-        let made: Value =
-            serde_json::from_str(&succeed(&[&args[..], &["--toolkit", toolkit.to_str().unwrap()]].concat())).unwrap();
-        made["answers"][0]["tokens"].clone()
-    };
-    assert_eq!(answer(&whole), answer(&cut));
+    assert_eq!(answered, answer(&out));
+}
+
+/// Integers decide too: here one operator is known and taken in other integers than the recipe's, with a constant and
+/// without.
+#[test]
+fn nodes_in_integers_that_the_npu_does_not_take_go_to_the_cpu() {
+    let folder = TempDir::new().unwrap();
+    let (out, target, empty) =
+        (folder.path().join("bundle"), folder.path().join("target.toml"), folder.path().join("empty"));
+    std::fs::create_dir(&empty).unwrap();
+    let mut text = target_with(|name| !["Softmax", "RMSNormalization"].contains(&name));
+    text += "[[operator]]\nname = \"Softmax\"\nactivations = [\"uint8\"]\n";
+    text += "[[operator]]\nname = \"RMSNormalization\"\nactivations = [\"uint8\"]\nweights = [\"uint8 per tensor\"]\nlast_axis_only = true\n";
+    std::fs::write(&target, text).unwrap();
+    let [target, out_text, empty] = [&target, &out, &empty].map(|path| path.to_str().unwrap());
+    let args = ["compile", GRAPH, "--weights", WEIGHTS, "--calibration", RECIPE, "--target", target, "--out", out_text];
+    let said = succeed(&[&args[..], &["--toolkit", empty]].concat());
+    let softmax = "target sa8295p does not take Softmax in uint16";
+    let norm = "target sa8295p does not take RMSNormalization in uint16, weights uint16 per tensor";
+    for name in ["vision", "language.prefill", "language.decode"] {
+        let partition = &partitions(&out.join("report.json"))[name];
+        let whys = list(partition, "segments").iter().flat_map(|segment| list(segment, "why"));
+        let whys: Vec<&str> = whys.map(|why| why.as_str().unwrap()).collect();
+        assert!(whys.contains(&softmax) && whys.contains(&norm), "{name}: {whys:?}");
+        let line = said.lines().find(|line| line.starts_with(&format!("{name}: on the CPU "))).unwrap();
+        assert!(line.contains(softmax) && line.contains(norm) && line.contains("multiply-adds"), "{line}");
+        // Nothing was compiled here, so nothing is said to be on the NPU.
+        assert!(partition["npu_nodes"].is_null() && partition["cpu_nodes"].as_u64() > Some(0));
+    }
 }
 
 /// A matrix product of 2 MiB of weights, for a chip whose context binaries hold one.
