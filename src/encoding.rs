@@ -32,6 +32,12 @@ impl IntegerType {
         }
     }
 
+    /// Bytes of a tensor of these integers; elements of 4 bits are packed two to a byte.
+    pub fn bytes_of(self, shape: &[usize]) -> u64 {
+        let elements: u64 = shape.iter().map(|&size| size as u64).product();
+        (elements * u64::from(self.bits())).div_ceil(8)
+    }
+
     /// Whether negative integers exist.
     pub fn is_signed(self) -> bool {
         !matches!(self, IntegerType::Uint8 | IntegerType::Uint16)

@@ -25,6 +25,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod runner;
+pub mod segment;
 pub mod stages;
 pub mod synth;
 pub mod target;

@@ -131,7 +131,7 @@ impl Partition {
 /// Lowers the graphs of a model for a target and states their contracts.
 ///
 /// # Errors
-/// A node that the target does not take.
+/// A value that crosses the border without a contract, which is a defect of the front end.
 pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Result<Vec<Partition>> {
     let graphs = [
         (Component::Vision, &model.vision),

@@ -11,6 +11,7 @@ use crate::host::{Chat, Conversation, Embeddings, Generator, Limits, Message, To
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::quantize::Table;
+use crate::segment::Device;
 use crate::target::Target;
 
 /// What a model can run on.
@@ -77,11 +78,14 @@ impl Model {
             }
         }
         let quantized = kinds.iter().any(|kind| *kind != EngineKind::Float);
+        let mut segments = bundle.manifest.partitions.iter().flat_map(|partition| &partition.segments);
+        let has_cpu_segments = segments.any(|segment| segment.device == Device::Cpu);
         // The float models are the largest files by far, and integer engines do not load them.
         let needed = |file: &str| {
             let of_engine = kinds.iter().any(|kind| file.starts_with(kind.source().1));
             let of_host = file.starts_with("model/") && !file.ends_with(".onnx") && !file.ends_with(".data");
-            of_engine || of_host || (quantized && file.starts_with("encodings/"))
+            let of_segments = kinds.contains(&EngineKind::Npu) && file.starts_with("qdq/") && has_cpu_segments;
+            of_engine || of_host || of_segments || (quantized && file.starts_with("encodings/"))
         };
         bundle.check(&needed, progress)?;
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
@@ -150,7 +154,8 @@ impl Model {
             EngineKind::Npu => {
                 let runtime = runtime.filter(|runtime| runtime.has_npu()).ok_or_else(|| missing("the QNN provider"))?;
                 Box::new(|partition: &Partition| -> Loaded {
-                    Ok(Box::new(runtime.open_context(partition, &bundle.context_model(partition), target)?))
+                    let segments = bundle.segments(partition)?;
+                    Ok(Box::new(runtime.open_segments(partition, &segments, &bundle.path(""), target)?))
                 })
             }
         };

@@ -7,7 +7,9 @@ use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
 use autoneural::front::{Checkpoint, ComponentLayout, Definition, Layout, Misshapen};
-use autoneural::report::Sizes;
+use autoneural::partition::Partition;
+use autoneural::quantize::Table;
+use autoneural::report::{Sizes, segment_reports};
 use autoneural::{Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -167,6 +169,17 @@ fn context_of(binary: &Path) -> Result<PathBuf> {
     Err(Error::input(binary.display(), "no context model beside it refers to this file"))
 }
 
+/// The segments of partitions that are not one context binary each: what they hold and cost, one line each.
+fn segments(bundle: &Bundle, partitions: &[Partition], tables: &[Table], text: &mut String) -> Result<Value> {
+    let mut all = Vec::new();
+    for (partition, table) in partitions.iter().zip(tables) {
+        let found = segment_reports(bundle, partition, table, &bundle.segments(partition)?)?;
+        found.iter().for_each(|segment| text.push_str(&format!("{}\n", segment.line())));
+        all.extend(found);
+    }
+    Ok(json!(all))
+}
+
 fn bundle(path: &Path) -> Result<(Value, String)> {
     let bundle = Bundle::look(path)?;
     let manifest = &bundle.manifest;
@@ -194,7 +207,9 @@ fn bundle(path: &Path) -> Result<(Value, String)> {
     value["kind"] = json!("bundle");
     if manifest.has(Stage::Quantize.name()) {
         let partitions = bundle.partitions()?;
-        let sizes = Sizes::new(&bundle, &partitions, &bundle.tables(&partitions)?)?;
+        let tables = bundle.tables(&partitions)?;
+        let sizes = Sizes::new(&bundle, &partitions, &tables)?;
+        value["segments"] = segments(&bundle, &partitions, &tables, &mut text)?;
         text.push_str(&sizes.table());
         value["sizes"] = json!(sizes);
     }

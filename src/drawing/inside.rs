@@ -8,7 +8,6 @@ use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Part, Subject, Tensor, Tensors};
 use crate::error::{Error, Result};
 use crate::ir::{Node, Op, ValueId};
-use crate::report::tensor_bytes;
 use crate::text::bytes;
 
 /// Left edge of the boxes.
@@ -233,7 +232,7 @@ fn weights(part: &Part, block: &Block) -> Result<String> {
         if graph.value(id).constant().is_some() && !seen.contains(&id) {
             seen.push(id);
             let constant = Tensor::new(part, id)?;
-            *by_bits.entry(constant.integer.bits()).or_default() += tensor_bytes(constant.integer, &constant.shape);
+            *by_bits.entry(constant.integer.bits()).or_default() += constant.integer.bytes_of(&constant.shape);
         }
     }
     let sizes: Vec<String> = by_bits.iter().map(|(bits, size)| format!("{bits} bit {}", bytes(*size))).collect();

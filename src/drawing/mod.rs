@@ -17,7 +17,8 @@ use crate::error::{Error, Result};
 use crate::ir::ValueId;
 use crate::partition::Partition;
 use crate::quantize::Table;
-use crate::report::{Columns, Report, Sizes, integer_of, npu_nodes, tensor_bytes};
+use crate::report::{Columns, Report, Sizes, npu_nodes};
+use crate::segment::{Device, Segment, segments};
 
 /// Which tensors a drawing names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,8 +43,10 @@ struct Part {
     table: Table,
     /// Bits, such as W8A16.
     scheme: String,
-    /// Nodes in the context binary; none without one.
+    /// Nodes in context binaries; none without them.
     npu_nodes: Option<usize>,
+    /// What carries it out, in order.
+    segments: Vec<Segment>,
     /// SQNR of the first output in dB.
     sqnr: Option<Columns>,
 }
@@ -58,12 +61,12 @@ struct Tensor {
 impl Tensor {
     fn new(part: &Part, id: ValueId) -> Result<Self> {
         let value = part.partition.graph.value(id);
-        let integer = integer_of(value, &part.table)?;
+        let integer = part.table.integer_of(value)?;
         Ok(Tensor { name: value.name.clone(), shape: value.shape.clone(), integer })
     }
 
     fn bytes(&self) -> u64 {
-        tensor_bytes(self.integer, &self.shape)
+        self.integer.bytes_of(&self.shape)
     }
 
     /// Shape and integers.
@@ -92,14 +95,16 @@ impl Subject {
         let sizes = Sizes::new(bundle, &partitions, &tables)?;
         let verified = bundle.manifest.has(Stage::Verify.name());
         let report = verified.then(|| Report::read(&bundle.path(REPORT))).transpose()?;
-        let mut parts = Vec::new();
+        let (mut parts, target) = (Vec::new(), bundle.target()?);
         for (partition, table) in partitions.into_iter().zip(tables) {
+            let segments = segments(&partition, &table, &target)?;
             let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
             let reported =
                 report.as_ref().and_then(|report| report.partitions.iter().find(|p| p.name == partition.name));
             parts.push(Part {
                 scheme: record.map(|record| record.weights.clone()).unwrap_or_default(),
-                npu_nodes: npu_nodes(bundle, &partition)?,
+                npu_nodes: npu_nodes(bundle, &partition, &segments)?,
+                segments,
                 sqnr: reported.and_then(|reported| reported.outputs.first()).map(|output| output.sqnr_db),
                 partition,
                 table,
@@ -124,7 +129,14 @@ impl Subject {
             Some(npu) => ("wrong", format!("NPU {npu} nodes, CPU {}", nodes - npu)),
         };
         let weights = crate::text::bytes(sizes.weight_bytes());
-        let mut lines = vec![place, ("", format!("{} weights {weights}", part.scheme))];
+        let mut lines = vec![place];
+        let on_cpu = part.segments.iter().filter(|segment| segment.device == Device::Cpu).count();
+        match (part.segments.len(), on_cpu) {
+            (1, _) => {}
+            (several, 0) => lines.push(("", format!("in {several} segments"))),
+            (several, on_cpu) => lines.push(("wrong", format!("in {several} segments, {on_cpu} on the CPU"))),
+        }
+        lines.push(("", format!("{} weights {weights}", part.scheme)));
         lines.extend(sizes.binary_bytes.map(|size| ("", format!("context binary {}", crate::text::bytes(size)))));
         if let Some(Columns { simulated, npu }) = part.sqnr {
             lines.extend(npu.map(|db| ("", format!("SQNR NPU {db:.1} dB"))));

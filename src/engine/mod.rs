@@ -4,7 +4,7 @@ mod ort_session;
 mod reference;
 mod tensor;
 
-pub use ort_session::OrtSession;
+pub use ort_session::{OrtSession, Part};
 pub use reference::{Observations, Reference, Watcher};
 pub use tensor::{Data, Tensor};
 

@@ -176,9 +176,4 @@ impl Op {
                 | Op::Resize { interpolation: Interpolation::Nearest, .. }
         )
     }
-
-    /// True for operators that stand for several ONNX operators; legalization spells them out.
-    pub fn is_composite(&self) -> bool {
-        matches!(self, Op::Silu | Op::Attention { .. } | Op::Rope)
-    }
 }

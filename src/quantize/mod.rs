@@ -2,6 +2,7 @@
 //! table of encodings comes out. The graph is never touched.
 
 mod given;
+mod legality;
 mod multiplier;
 mod ranges;
 mod table;
@@ -9,6 +10,7 @@ mod ties;
 mod weights;
 
 pub use given::Given;
+pub use legality::refusal;
 pub use multiplier::settle;
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
 pub use weights::{fit, of_sums};

@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::given::Given;
+use super::legality::{chooses_weights, refusal, statement};
 use super::multiplier::settle;
 use super::ranges;
 use super::ties::Ties;
 use super::weights::{Place, encode, is_weight};
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
-use crate::ir::ElementType;
+use crate::ir::{ElementType, Value};
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::recipe::Recipe;
-use crate::target::{Activations, Case, Target, Weights};
+use crate::target::Target;
 use crate::text::glob;
 
 /// Encodings of one partition by value name.
@@ -57,6 +58,26 @@ impl Table {
     /// As for [`Table::activation`].
     pub fn param(&self, name: &str) -> Result<&Encoding> {
         self.params.get(name).ok_or_else(|| missing(name))
+    }
+
+    /// The integers of a value; positions are int32.
+    ///
+    /// # Errors
+    /// As for [`Table::activation`].
+    pub fn integer_of(&self, value: &Value) -> Result<IntegerType> {
+        match (value.element, value.constant()) {
+            (ElementType::I32, _) => Ok(IntegerType::Int32),
+            (ElementType::F32, Some(_)) => Ok(self.param(&value.name)?.integer),
+            (ElementType::F32, None) => Ok(self.activation(&value.name)?.integer),
+        }
+    }
+
+    /// Bytes of a value in its integers.
+    ///
+    /// # Errors
+    /// As for [`Table::activation`].
+    pub fn bytes_of(&self, value: &Value) -> Result<u64> {
+        Ok(self.integer_of(value)?.bytes_of(&value.shape))
     }
 }
 
@@ -148,9 +169,7 @@ fn encode_constants(
 ) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {
-        let Some(operator) = target.operator(node.op.name()) else {
-            return Err(Error::input(&node.name, format!("target {} does not take {}", target.name, node.op.name())));
-        };
+        let operator = &*statement(graph, node, target, table)?;
         for (input, &id) in node.inputs.iter().enumerate() {
             let value = graph.value(id);
             let Some(constant) = value.constant() else { continue };
@@ -194,24 +213,16 @@ fn encode_constants(
     Ok(())
 }
 
-/// Refuses combinations of integers that the target does not take for the node.
+/// Refuses combinations of integers that the target does not take for a node whose weights are in the bits that the recipe
+/// asks for. Other nodes that the target does not take are carried out on the CPU.
 fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {
-        let Some(operator) = target.operator(node.op.name()) else { continue };
-        let values = || node.inputs.iter().map(|&id| &graph.value(id).name);
-        let inputs = values().filter_map(|name| table.activations.get(name)).map(|encoding| encoding.integer).collect();
-        let output = table.activation(&graph.value(node.outputs[0]).name)?.integer;
-        let param = |input: usize| values().nth(input).and_then(|name| table.params.get(name));
-        let case = Case {
-            activations: Activations::new(inputs, output),
-            weights: param(1).map(Weights::of),
-            bias: param(2).map(|encoding| encoding.integer),
-        };
-        if !operator.takes(&case) {
-            let place = format!("{}: {}", partition.name, node.name);
-            let message = format!("target {} does not take {} in {case}", target.name, operator.name);
-            return Err(Error::input(place, message).help("change the recipe"));
+        if target.operator(node.op.name()).is_some()
+            && chooses_weights(graph, node)
+            && let Some(why) = refusal(graph, node, target, table)?
+        {
+            return Err(Error::input(format!("{}: {}", partition.name, node.name), why).help("change the recipe"));
         }
     }
     Ok(())

@@ -1,12 +1,16 @@
 //! The report: one JSON file; every other form is a view of it.
 
 mod layers;
+mod limits;
+mod segments;
 mod sizes;
 mod state;
 mod table;
 
 pub use layers::LayerReport;
-pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes, integer_of, tensor_bytes};
+pub use limits::Limits;
+pub use segments::{SegmentReport, report as segment_reports};
+pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
 
@@ -22,6 +26,7 @@ use crate::evaluate::EvaluationReport;
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
+use crate::segment::{Device, Segment, segments};
 use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepsCompared};
 
 /// Version of the report's format.
@@ -117,8 +122,11 @@ pub struct PartitionReport {
     pub name: String,
     /// Nodes of the graph that compute or move something.
     pub nodes: usize,
-    /// How many of them are in the context binary; none without one.
+    /// How many of them are in context binaries; none without those.
     pub npu_nodes: Option<usize>,
+    /// How many of them the CPU carries out, because the NPU does not take them or the border is smaller so.
+    #[serde(default)]
+    pub cpu_nodes: usize,
     /// Bits, such as W8A16.
     pub weights: String,
     /// Where its encodings are from.
@@ -126,8 +134,11 @@ pub struct PartitionReport {
     /// How many steps were compared.
     #[serde(default)]
     pub steps: StepsCompared,
-    /// Size of the context binary.
+    /// Size of the context binaries.
     pub binary_bytes: Option<u64>,
+    /// How it is carried out; empty where all of it is one context binary.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentReport>,
     /// One entry per output.
     pub outputs: Vec<OutputReport>,
     /// One entry per layer in the graph's order; empty where layers were not measured.
@@ -170,17 +181,20 @@ impl Report {
     ) -> Result<Self> {
         let mut made = Vec::new();
         let sizes = Sizes::new(bundle, partitions, tables)?;
-        let found = comparison.outputs.iter().zip(&comparison.steps);
-        for ((partition, (outputs, steps)), sizes) in partitions.iter().zip(found).zip(&sizes.partitions) {
+        let target = bundle.target()?;
+        for (at, (partition, outputs)) in partitions.iter().zip(&comparison.outputs).enumerate() {
+            let segments = segments(partition, &tables[at], &target)?;
             let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
             made.push(PartitionReport {
                 name: partition.name.clone(),
                 nodes: partition.node_count(),
-                npu_nodes: npu_nodes(bundle, partition)?,
+                npu_nodes: npu_nodes(bundle, partition, &segments)?,
+                cpu_nodes: cpu_nodes(partition, &segments),
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
-                steps: steps.clone(),
-                binary_bytes: sizes.binary_bytes,
+                steps: comparison.steps[at].clone(),
+                binary_bytes: sizes.partitions[at].binary_bytes,
+                segments: segment_reports(bundle, partition, &tables[at], &segments)?,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
                 layers: vec![],
             });
@@ -253,11 +267,23 @@ impl Report {
     }
 }
 
-/// How many nodes of a partition are in its context binary; none without one.
-pub fn npu_nodes(bundle: &Bundle, partition: &Partition) -> Result<Option<usize>> {
-    let context = bundle.context_model(partition);
-    let count = || Ok(partition.node_count().saturating_sub(Runtime::nodes_outside(&context)?));
-    bundle.has_file(&format!("context/{}.onnx", partition.name)).then(count).transpose()
+/// How many nodes of a partition are in its context binaries; none where one of those is missing.
+pub fn npu_nodes(bundle: &Bundle, partition: &Partition, segments: &[Segment]) -> Result<Option<usize>> {
+    let mut count = 0;
+    for segment in segments.iter().filter(|segment| segment.device == Device::Npu) {
+        if !bundle.has_file(&segment.file()) {
+            return Ok(None);
+        }
+        let outside = Runtime::nodes_outside(&bundle.path(segment.file()))?;
+        count += segment.node_count(&partition.graph).saturating_sub(outside);
+    }
+    Ok(Some(count))
+}
+
+/// How many nodes of a partition are in segments on the CPU.
+pub fn cpu_nodes(partition: &Partition, segments: &[Segment]) -> usize {
+    let on_cpu = segments.iter().filter(|segment| segment.device == Device::Cpu);
+    on_cpu.map(|segment| segment.node_count(&partition.graph)).sum()
 }
 
 impl OutputReport {

@@ -5,19 +5,21 @@
 //! every partition are read from there. So its buffers are all other inputs and all outputs, new state among them. What
 //! the NPU's driver takes beside them while a graph runs is not known here and not counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::Limits;
 use super::state::{State, StateKind, StateSizes, by_kind};
 use crate::back::bundle::Bundle;
 use crate::back::qnn::Runtime;
-use crate::encoding::IntegerType;
 use crate::error::{IoContext, Result};
 use crate::host::Embeddings;
-use crate::ir::{ElementType, Value, ValueId};
+use crate::ir::ValueId;
 use crate::partition::{Partition, Port, Role};
 use crate::quantize::Table;
+use crate::segment::{Device, Segment, segments};
+use crate::target::Target;
 use crate::text::bytes;
 
 /// Sizes of a bundle.
@@ -48,8 +50,14 @@ pub struct PartitionSizes {
     pub state_input_bytes: u64,
     /// All outputs in their integer types, new state among them.
     pub output_bytes: u64,
-    /// The context binary; none where there is none.
+    /// The context binaries, one for each segment on the NPU; none where they are not there.
     pub binary_bytes: Option<u64>,
+    /// Constants of segments on the CPU, which are in no context binary.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cpu_weight_bytes: u64,
+    /// Values that segments hand to each other.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handover_bytes: u64,
 }
 
 /// Constants of the same number of bits.
@@ -66,7 +74,7 @@ pub struct WeightSizes {
 /// What a device holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeviceSizes {
-    /// Context binaries of all partitions; for one without, its weights.
+    /// Context binaries of all partitions, for one without its weights, and the weights of segments on the CPU.
     pub weight_bytes: u64,
     /// Partitions without a context binary.
     pub without_binary: usize,
@@ -74,30 +82,31 @@ pub struct DeviceSizes {
     pub kv_cache_bytes: u64,
     /// Convolution state of one sequence, once.
     pub conv_state_bytes: u64,
-    /// Inputs that are not state, and outputs, of every partition.
+    /// Inputs that are not state, and outputs, of every partition, and what its segments hand to each other.
     pub buffer_bytes: u64,
     /// The host's embedding table in the integers of the language input, as the bundle's file; 0 before `emit`.
     pub embedding_bytes: u64,
     /// All of these.
     pub total_bytes: u64,
+    /// How that stands to what the target says it can.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
-/// Bytes of a tensor; elements of 4 bits are packed two to a byte.
-pub fn tensor_bytes(integer: IntegerType, shape: &[usize]) -> u64 {
-    let elements: u64 = shape.iter().map(|&size| size as u64).product();
-    (elements * u64::from(integer.bits())).div_ceil(8)
+fn is_zero(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
-/// The integers of a value of a partition.
+/// Size of the context binary of a segment; none where there is none.
 ///
 /// # Errors
-/// The table belongs to another graph.
-pub fn integer_of(value: &Value, table: &Table) -> Result<IntegerType> {
-    match (value.element, value.constant()) {
-        (ElementType::I32, _) => Ok(IntegerType::Int32),
-        (ElementType::F32, Some(_)) => Ok(table.param(&value.name)?.integer),
-        (ElementType::F32, None) => Ok(table.activation(&value.name)?.integer),
+/// A context model that refers to no binary beside it.
+pub fn binary_bytes(bundle: &Bundle, segment: &Segment) -> Result<Option<u64>> {
+    if segment.device == Device::Cpu || !bundle.has_file(&segment.file()) {
+        return Ok(None);
     }
+    let binary = Runtime::binary_of(&bundle.path(segment.file()))?;
+    Ok(Some(std::fs::metadata(&binary).at(&binary)?.len()))
 }
 
 impl PartitionSizes {
@@ -111,19 +120,32 @@ impl PartitionSizes {
         self.weights.iter().filter(|weights| weights.bits == bits).map(|weights| weights.bytes).sum()
     }
 
-    fn new(partition: &Partition, table: &Table, state: &[State], binary_bytes: Option<u64>) -> Result<Self> {
+    fn new(
+        partition: &Partition,
+        table: &Table,
+        state: &[State],
+        segments: &[Segment],
+        binary_bytes: Option<u64>,
+    ) -> Result<Self> {
         let graph = &partition.graph;
+        let bytes_of =
+            |ids: BTreeSet<ValueId>| -> Result<u64> { ids.into_iter().map(|id| table.bytes_of(graph.value(id))).sum() };
+        let on_cpu = segments.iter().filter(|segment| segment.device == Device::Cpu);
+        let read = on_cpu.flat_map(|segment| &graph.nodes()[segment.nodes.clone()]).flat_map(|node| &node.inputs);
+        let cpu_weights = read.copied().filter(|&id| graph.value(id).constant().is_some()).collect();
+        let inner = segments.iter().flat_map(|segment| &segment.inputs).copied();
+        let handed_over = inner.filter(|id| !graph.inputs().contains(id)).collect();
         let mut by_bits: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         for (_, value) in graph.values().filter(|(_, value)| value.constant().is_some()) {
-            let integer = integer_of(value, table)?;
+            let integer = table.integer_of(value)?;
             let (elements, bytes) = by_bits.entry(integer.bits()).or_default();
             *elements += value.shape.iter().product::<usize>() as u64;
-            *bytes += tensor_bytes(integer, &value.shape);
+            *bytes += integer.bytes_of(&value.shape);
         }
         let weights = by_bits.into_iter().map(|(bits, (elements, bytes))| WeightSizes { bits, elements, bytes });
         let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(Role) -> bool| -> Result<u64> {
             let those = ports.iter().zip(ids).filter(|(port, _)| wanted(port.role));
-            those.map(|(_, &id)| port_bytes(partition, table, id)).sum()
+            those.map(|(_, &id)| table.bytes_of(graph.value(id))).sum()
         };
         let of_kind = |kind| state.iter().filter(|state| state.kind == kind).map(|state| state.bytes).sum();
         Ok(PartitionSizes {
@@ -135,13 +157,10 @@ impl PartitionSizes {
             state_input_bytes: sum(&partition.inputs, graph.inputs(), |role| StateKind::of(role).is_some())?,
             output_bytes: sum(&partition.outputs, graph.outputs(), |_| true)?,
             binary_bytes,
+            cpu_weight_bytes: bytes_of(cpu_weights)?,
+            handover_bytes: bytes_of(handed_over)?,
         })
     }
-}
-
-fn port_bytes(partition: &Partition, table: &Table, id: ValueId) -> Result<u64> {
-    let value = partition.graph.value(id);
-    Ok(tensor_bytes(integer_of(value, table)?, &value.shape))
 }
 
 impl Sizes {
@@ -152,15 +171,19 @@ impl Sizes {
     pub fn new(bundle: &Bundle, partitions: &[Partition], tables: &[Table]) -> Result<Self> {
         let mut made = Vec::new();
         let mut whole: BTreeMap<String, State> = BTreeMap::new();
+        let (target, mut binaries) = (bundle.target()?, BTreeMap::new());
         for (partition, table) in partitions.iter().zip(tables) {
-            let context = bundle.context_model(partition);
-            let mut binary_bytes = None;
-            if bundle.has_file(&format!("context/{}.onnx", partition.name)) {
-                let binary = Runtime::binary_of(&context)?;
-                binary_bytes = Some(std::fs::metadata(&binary).at(&binary)?.len());
+            let segments = segments(partition, table, &target)?;
+            let on_npu = segments.iter().filter(|segment| segment.device == Device::Npu);
+            let mut all = vec![];
+            for segment in on_npu {
+                let found = binary_bytes(bundle, segment)?;
+                binaries.extend(found.map(|bytes| (segment.name.clone(), bytes)));
+                all.push(found);
             }
+            let binary_bytes = all.into_iter().sum::<Option<u64>>().filter(|bytes| *bytes > 0);
             let state = State::of(partition, table)?;
-            made.push(PartitionSizes::new(partition, table, &state, binary_bytes)?);
+            made.push(PartitionSizes::new(partition, table, &state, &segments, binary_bytes)?);
             for state in state {
                 let known = whole.entry(state.key.clone()).or_insert_with(|| state.clone());
                 if known.bytes < state.bytes {
@@ -170,7 +193,7 @@ impl Sizes {
         }
         let codes = bundle.path("qdq").join(Embeddings::FILE);
         let embedding_bytes = if codes.is_file() { std::fs::metadata(&codes).at(&codes)?.len() } else { 0 };
-        let device = DeviceSizes::new(&made, whole.values(), embedding_bytes);
+        let device = DeviceSizes::new(&made, whole.values(), embedding_bytes, &target, binaries);
         Ok(Sizes { partitions: made, state: by_kind(whole.values()), device })
     }
 
@@ -196,7 +219,7 @@ impl Sizes {
         )
     }
 
-    /// The sizes in bytes for a terminal, one line per partition and the line of the device.
+    /// The sizes in bytes for a terminal, one line per partition and the lines of the device.
     pub fn table(&self) -> String {
         let titles =
             ["bytes of", "4 bit", "8 bit", "16 bit", "32 bit", "KV cache", "conv state", "inputs", "outputs", "binary"];
@@ -217,15 +240,24 @@ impl Sizes {
             row.push(sizes.binary_bytes.map_or("-".into(), |bytes| bytes.to_string()));
             rows.extend(<[String; 10]>::try_from(row));
         }
-        format!("{}{}\n", crate::text::columns(&rows), self.line())
+        let lines = [vec![self.line()], self.device.limits.lines()].concat();
+        format!("{}{}\n", crate::text::columns(&rows), lines.join("\n"))
     }
 }
 
 impl DeviceSizes {
-    fn new<'a>(partitions: &[PartitionSizes], state: impl Iterator<Item = &'a State> + Clone, embeddings: u64) -> Self {
-        let weight_bytes =
-            partitions.iter().map(|sizes| sizes.binary_bytes.unwrap_or_else(|| sizes.weight_bytes())).sum();
-        let buffer_bytes = partitions.iter().map(|p| p.input_bytes - p.state_input_bytes + p.output_bytes).sum();
+    fn new<'a>(
+        partitions: &[PartitionSizes],
+        state: impl Iterator<Item = &'a State> + Clone,
+        embeddings: u64,
+        target: &Target,
+        binaries: BTreeMap<String, u64>,
+    ) -> Self {
+        let on_npu = |p: &PartitionSizes| p.binary_bytes.unwrap_or(p.weight_bytes().saturating_sub(p.cpu_weight_bytes));
+        let npu_bytes: u64 = partitions.iter().map(on_npu).sum();
+        let weight_bytes = npu_bytes + partitions.iter().map(|sizes| sizes.cpu_weight_bytes).sum::<u64>();
+        let buffers = |p: &PartitionSizes| p.input_bytes - p.state_input_bytes + p.output_bytes + p.handover_bytes;
+        let buffer_bytes = partitions.iter().map(buffers).sum();
         let of_kind = |kind| -> u64 { state.clone().filter(|state| state.kind == kind).map(|state| state.bytes).sum() };
         let (kv_cache_bytes, conv_state_bytes) = (of_kind(StateKind::KvCache), of_kind(StateKind::ConvState));
         DeviceSizes {
@@ -236,6 +268,7 @@ impl DeviceSizes {
             buffer_bytes,
             embedding_bytes: embeddings,
             total_bytes: weight_bytes + kv_cache_bytes + conv_state_bytes + buffer_bytes + embeddings,
+            limits: Limits::new(&target.memory, npu_bytes + kv_cache_bytes + conv_state_bytes + buffer_bytes, binaries),
         }
     }
 }

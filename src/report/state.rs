@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::sizes::{integer_of, tensor_bytes};
 use crate::encoding::IntegerType;
 use crate::error::Result;
 use crate::partition::{Partition, Role};
@@ -77,8 +76,8 @@ impl State {
             if let (StateKind::KvCache, Some(new)) = (kind, new) {
                 shape[axis] += graph.value(graph.outputs()[new]).shape[axis];
             }
-            let integer = integer_of(value, table)?;
-            let (key, bytes) = (port.encoding_key.clone(), tensor_bytes(integer, &shape));
+            let integer = table.integer_of(value)?;
+            let (key, bytes) = (port.encoding_key.clone(), integer.bytes_of(&shape));
             found.push(State { key, kind, integer, tokens: shape[axis], bytes });
         }
         Ok(found)

@@ -20,6 +20,10 @@ pub fn table(report: &Report) -> String {
         ]);
     }
     let mut text = crate::text::columns(&rows);
+    let segments: Vec<String> = report.partitions.iter().filter_map(super::segments::summary).collect();
+    if !segments.is_empty() {
+        text.push_str(&format!("\n{}\n", segments.join("\n")));
+    }
     text.push_str(&encodings(report));
     text.push_str(&extent(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
@@ -33,6 +37,7 @@ pub fn table(report: &Report) -> String {
     }
     if let Some(sizes) = &report.sizes {
         text.push_str(&format!("\n{}\n", sizes.line()));
+        text.extend(sizes.device.limits.lines().iter().map(|line| format!("{line}\n")));
     }
     text
 }

@@ -7,6 +7,7 @@ use crate::host::Embeddings;
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
 use crate::quantize::Table;
+use crate::segment::{cut, segments};
 
 /// Folder of everything that emission makes.
 const FOLDER: &str = "qdq";
@@ -28,13 +29,21 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
         Some(("model" | "encodings", file)) => component.owns(file) && !file.ends_with(".onnx"),
         _ => false,
     })?;
+    let target = bundle.target()?;
+    // What is cut where; the rest of the target is in the encodings.
+    let key = key.setting("operators", &target.operators()).setting("memory", &target.memory);
     bundle.unit(&format!("emit/{}", component.name()), FOLDER, key, progress, |folder| {
         let (partitions, tables) = own(bundle, component)?;
         progress.start(&format!("emit {}", component.name()), partitions.len() as u64);
         let mut data = DataWriter::create(folder, component)?;
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
-            emit_qdq(partition, table, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
+            emit_qdq(&partition.graph, table, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
+            let segments = segments(partition, table, &target)?;
+            for segment in segments.iter().filter(|_| segments.len() > 1) {
+                let part = cut(&partition.graph, segment)?;
+                emit_qdq(&part, table, &folder.join(format!("{}.onnx", segment.name)), &mut data)?;
+            }
             progress.tick(&partition.name);
         }
         data.finish()?;

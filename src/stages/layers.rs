@@ -14,6 +14,7 @@ use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::report::{Columns, LayerReport};
+use crate::segment::is_whole;
 use crate::target::Target;
 use crate::verify::{Kept, LayerComparison, On, layers};
 
@@ -56,14 +57,17 @@ pub fn measure_layers(
                 let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
                 let model = scratch.path().join(format!("{}.onnx", opened.name));
                 let mut data = DataWriter::create(scratch.path(), opened.component)?;
-                emit_qdq(opened, table, &model, &mut data)?;
+                emit_qdq(&opened.graph, table, &model, &mut data)?;
                 data.finish()?;
                 match on {
                     On::Simulation => Ok(Box::new(runtime.simulate(opened, &model)?)),
                     On::Npu => Ok(Box::new(on_npu(opened, &model, &target, bundle, runtime)?)),
                 }
             };
-            let measured = layers(partition, table, &step, &kept, engines, &mut load)?;
+            // What leaves a graph is cut otherwise, so that layers of a partition in several segments say nothing of them.
+            let whole = is_whole(&bundle.segments(partition)?);
+            let engines: Vec<On> = engines.iter().copied().filter(|on| whole || *on == On::Simulation).collect();
+            let measured = layers(partition, table, &step, &kept, &engines, &mut load)?;
             found[at] = Some(measured.into_iter().map(LayerReport::from).collect());
             Ok(())
         })?;

@@ -1,6 +1,6 @@
 //! Quantize: statistics and weights become encodings.
 
-use crate::back::bundle::{Bundle, PartitionRecord};
+use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord};
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::Result;
 use crate::observe::StatisticsTable;
@@ -8,6 +8,7 @@ use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
 use crate::quantize::decisive;
 use crate::recipe::Recipe;
+use crate::segment::segments;
 
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
@@ -73,7 +74,8 @@ pub fn quantize_component(
         let own = partitions.iter().filter(|partition| partition.component == component);
         for (partition, (table, counts)) in own.zip(&made) {
             encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
-            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(component).scheme()));
+            let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
+            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(component).scheme(), segments));
         }
         progress.finish();
         Ok(records)

@@ -64,7 +64,7 @@ pub fn verify(
             let Some(runtime) = runtime else { return Ok(Engines::default()) };
             let simulated = Some(runtime.simulate(partition, &bundle.quantized_model(partition))?);
             let has_npu = built && runtime.has_npu();
-            let context = || runtime.open_context(partition, &bundle.context_model(partition), &target);
+            let context = || runtime.open_segments(partition, &bundle.segments(partition)?, &bundle.path(""), &target);
             Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
         };
         let comparison = crate::verify::verify(

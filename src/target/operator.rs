@@ -148,6 +148,30 @@ fn form(name: &str) -> Option<Form> {
 }
 
 impl Operator {
+    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the integers in
+    /// which its constants lose least.
+    pub fn on_cpu(name: &str) -> Self {
+        let form = form(name).unwrap_or(MOVE);
+        let per_channel = |integer| Weights { integer, granularity: Granularity::Channel };
+        let weights = match (form.channels, form.bias) {
+            (true, _) => [IntegerType::Int8, IntegerType::Int4, IntegerType::Int16].map(per_channel).to_vec(),
+            // The scale of the bias hangs on that of the weights, and must not become so small that the bias overflows.
+            (false, Bias::Always) => vec![Weights::per_tensor(IntegerType::Uint8)],
+            (false, _) => vec![Weights::per_tensor(IntegerType::Uint16)],
+        };
+        Operator {
+            name: name.to_string(),
+            activations: [IntegerType::Uint16, IntegerType::Uint8].map(Activations::Same).to_vec(),
+            weights: if form.weights { weights } else { vec![] },
+            bias: if form.bias == Bias::Never { vec![] } else { vec![IntegerType::Int32] },
+            refused: vec![],
+            multiplier_bits: None,
+            sum_step: None,
+            last_axis_only: form.axis,
+            output_range: None,
+        }
+    }
+
     /// Whether the chip takes a combination.
     pub fn takes(&self, case: &Case) -> bool {
         self.activations.contains(&case.activations)

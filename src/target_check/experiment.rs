@@ -84,7 +84,7 @@ fn run_in(
     let (quantized, context) = (folder.join("qdq"), folder.join("context/model.onnx"));
     let model = quantized.join("model.onnx");
     let mut data = DataWriter::create(&quantized, partition.component)?;
-    emit_qdq(partition, &table, &model, &mut data)?;
+    emit_qdq(&partition.graph, &table, &model, &mut data)?;
     data.finish()?;
     let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
         .map(|(port, input)| input.encode(table.activations.get(&port.name)))

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::common::{autoneural, compile_args, demo_bundle, stderr, stdout, succeed};
 use crate::pipeline::json;
+use crate::segments::without_gelu;
 use crate::snapshots::assert_snapshot;
 
 /// Parses a picture and prints its boxes and texts in order. Fails where a text leaves the picture, crosses the edge of a
@@ -141,6 +142,16 @@ fn a_verified_bundle_shows_where_its_nodes_run_and_the_figures_of_the_report() {
             assert!(rest.contains(&line), "{name}: `{line}` is not in\n{rest}");
         }
     }
+}
+
+#[test]
+fn a_partition_in_segments_says_in_how_many_and_how_many_are_on_the_cpu() {
+    let folder = TempDir::new().unwrap();
+    let svg = folder.path().join("made.svg");
+    succeed(&["graph", without_gelu().to_str().unwrap(), "--out", svg.to_str().unwrap()]);
+    let text = outline(&svg);
+    assert!(text.contains("text wrong | NPU 4 nodes, CPU 1\ntext wrong | in 3 segments, 1 on the CPU\n"), "{text}");
+    assert_eq!(text.matches("segments, ").count(), 2, "{text}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn state_goes_from_prefill_to_decode_on_the_npu_untouched() {
         let partition = &partitions[at];
         [
             runtime.simulate(partition, &bundle.quantized_model(partition)).unwrap(),
-            runtime.open_context(partition, &bundle.context_model(partition), &target).unwrap(),
+            runtime.open_segments(partition, &bundle.segments(partition).unwrap(), &bundle.path(""), &target).unwrap(),
         ]
     };
     let (mut prefill, mut decode) = (load(PREFILL), load(DECODE));

@@ -18,6 +18,7 @@ mod parity;
 mod pipeline;
 mod resume;
 mod run;
+mod segments;
 mod sizes;
 mod snapshots;
 mod synth;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bad_input::INPUT;
-use crate::common::{GRAPH, RECIPE, WEIGHTS, autoneural, compile_args, root, stderr, succeed, toolkit};
+use crate::common::{GRAPH, WEIGHTS, autoneural, compile_args, root, stderr, succeed, toolkit};
 
 /// 160 pixels end in a bilinear resize instead of a pool, 96 pixels in one that enlarges nothing but pools 6x6 to 4x4.
 #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::json::{json_of, write_json};
+use super::segment_record::SegmentRecord;
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Toolkit;
 use crate::encoding::Encoding;
@@ -98,6 +99,9 @@ pub struct PartitionRecord {
     pub inputs: Vec<PortRecord>,
     /// Outputs in order.
     pub outputs: Vec<PortRecord>,
+    /// What carries it out, in order, where that is not one context binary alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segments: Vec<SegmentRecord>,
 }
 
 /// An input or output with its encoding.
@@ -184,7 +188,13 @@ impl Manifest {
 
 impl PartitionRecord {
     /// The contract of a partition; `scheme` is its bits, such as W8A16.
-    pub fn new(partition: &Partition, table: &Table, counts: Counts, scheme: String) -> Self {
+    pub fn new(
+        partition: &Partition,
+        table: &Table,
+        counts: Counts,
+        scheme: String,
+        segments: Vec<SegmentRecord>,
+    ) -> Self {
         let port = |(port, &id): (&Port, &crate::ir::ValueId)| {
             let value = partition.graph.value(id);
             port_record(port, &value.shape, value.element, table.activations.get(&port.name))
@@ -195,6 +205,7 @@ impl PartitionRecord {
             encodings: counts,
             inputs: partition.inputs.iter().zip(partition.graph.inputs()).map(port).collect(),
             outputs: partition.outputs.iter().zip(partition.graph.outputs()).map(port).collect(),
+            segments,
         }
     }
 }

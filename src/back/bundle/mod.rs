@@ -9,6 +9,7 @@ mod lock;
 mod manifest;
 mod partition_json;
 mod place;
+mod segment_record;
 mod stamp;
 mod unit;
 mod work;
@@ -16,6 +17,7 @@ mod work;
 pub use json::{LARGEST_JSON, json_of, read_json, write_json};
 pub use ledger::Key;
 pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash};
+pub use segment_record::{CrossingRecord, SegmentRecord};
 use work::Work;
 pub use work::{Begin, Outcome, Tally};
 
@@ -30,6 +32,7 @@ use crate::observe::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::Progress;
 use crate::quantize::Table;
+use crate::segment::{Segment, segments};
 use crate::target::Target;
 
 const MANIFEST: &str = "manifest.json";
@@ -223,9 +226,13 @@ impl Bundle {
         self.path(format!("qdq/{}.onnx", partition.name))
     }
 
-    /// Path of a partition's context model.
-    pub fn context_model(&self, partition: &Partition) -> PathBuf {
-        self.path(format!("context/{}.onnx", partition.name))
+    /// How a partition is carried out, by its encodings and the target.
+    ///
+    /// # Errors
+    /// As for [`Bundle::tables`] and [`segments`].
+    pub fn segments(&self, partition: &Partition) -> Result<Vec<Segment>> {
+        let tables = self.tables(std::slice::from_ref(partition))?;
+        segments(partition, &tables[0], &self.target()?)
     }
 
     /// All partitions, their constants mapped from the float models' data.

@@ -9,7 +9,6 @@ use super::{DataWriter, nodes};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
 use crate::ir::{ElementType, Graph, Op, ValueId};
-use crate::partition::Partition;
 use crate::quantize::Table;
 
 /// Writes `path` and appends its weights to `data`.
@@ -19,8 +18,7 @@ use crate::quantize::Table;
 ///
 /// # Errors
 /// A value without an encoding: the table belongs to another graph.
-pub fn emit_qdq(partition: &Partition, table: &Table, path: &Path, data: &mut DataWriter) -> Result<()> {
-    let graph = &partition.graph;
+pub fn emit_qdq(graph: &Graph, table: &Table, path: &Path, data: &mut DataWriter) -> Result<()> {
     let mut emitter =
         Emitter { graph, table, data, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
     for &id in graph.inputs() {

@@ -8,9 +8,11 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::{Compiler, Job, Toolkit};
 use crate::back::onnx::decode;
-use crate::engine::OrtSession;
+use crate::engine::{OrtSession, Part};
 use crate::error::{Error, IoContext, Result};
+use crate::ir::ValueId;
 use crate::partition::Partition;
+use crate::segment::{Device, Segment};
 use crate::target::Target;
 
 /// Name under which the plugin provider registers.
@@ -65,6 +67,11 @@ impl Runtime {
 
     /// The quantized model on the CPU, every node as it is written: no optimization that changes arithmetic.
     pub fn simulate(&self, partition: &Partition, model: &Path) -> Result<OrtSession> {
+        let session = self.cpu_session(&partition.name, model)?;
+        Ok(OrtSession::new(partition, "simulated", vec![Part::whole(partition, session)]))
+    }
+
+    fn cpu_session(&self, name: &str, model: &Path) -> Result<Session> {
         let open = || -> ort::Result<Session> {
             Session::builder(&self.environment)?
                 .with_devices(self.devices(CPU), None)?
@@ -72,10 +79,7 @@ impl Runtime {
                 .with_log_level(ort::logging::LogLevel::Fatal)?
                 .commit_from_file(model)
         };
-        let session = open().map_err(|error| {
-            Error::toolkit(&partition.name, format!("ONNX Runtime does not load {}: {error}", model.display()))
-        })?;
-        Ok(OrtSession::new(partition, "simulated", session))
+        open().map_err(|error| Error::toolkit(name, format!("ONNX Runtime does not load {}: {error}", model.display())))
     }
 
     fn devices(&self, provider: &'static str) -> impl Iterator<Item = ort::device::Device<'_>> {
@@ -146,15 +150,38 @@ impl Runtime {
 
     /// A context binary on the NPU, or on its emulator where there is none.
     pub fn open_context(&self, partition: &Partition, context: &Path, target: &Target) -> Result<OrtSession> {
+        let session = self.npu_session(&partition.name, context, target)?;
+        Ok(OrtSession::new(partition, "npu", vec![Part::whole(partition, session)]))
+    }
+
+    /// The segments of a partition, each on its device, in order; `bundle` holds their files.
+    pub fn open_segments(
+        &self,
+        partition: &Partition,
+        segments: &[Segment],
+        bundle: &Path,
+        target: &Target,
+    ) -> Result<OrtSession> {
+        let mut parts = Vec::new();
+        for segment in segments {
+            let model = bundle.join(segment.file());
+            let session = match segment.device {
+                Device::Npu => self.npu_session(&segment.name, &model, target)?,
+                Device::Cpu => self.cpu_session(&segment.name, &model)?,
+            };
+            let names = |ids: &[ValueId]| ids.iter().map(|&id| partition.graph.value(id).name.clone()).collect();
+            parts.push(Part { inputs: names(&segment.inputs), outputs: names(&segment.outputs), session });
+        }
+        Ok(OrtSession::new(partition, "npu", parts))
+    }
+
+    fn npu_session(&self, name: &str, context: &Path, target: &Target) -> Result<Session> {
         let open = || -> ort::Result<Session> {
             self.npu_builder(target)?
                 .with_config_entry("session.disable_cpu_ep_fallback", "1")?
                 .commit_from_file(context)
         };
-        let session = open().map_err(|error| {
-            Error::toolkit(&partition.name, format!("the NPU does not load {}: {error}", context.display()))
-        })?;
-        Ok(OrtSession::new(partition, "npu", session))
+        open().map_err(|error| Error::toolkit(name, format!("the NPU does not load {}: {error}", context.display())))
     }
 
     /// Number of nodes of a context model that are not in the binary.

@@ -43,16 +43,6 @@ fn unknown_and_malformed_targets_are_refused() {
 }
 
 #[test]
-fn an_operator_that_the_target_lacks_is_named_with_its_node() {
-    let bench = Bench::new();
-    let sound = sound();
-    let entries = sound.split("[[operator]]").filter(|entry| !entry.contains("name = \"Conv\""));
-    bench.write("target.toml", entries.collect::<Vec<_>>().join("[[operator]]"));
-    let words = ["graph.toml: vision: conv_stem.conv: target sa8295p does not take Conv"];
-    bench.expect("lacks Conv", &export(&bench, "{target.toml}"), INPUT, &words);
-}
-
-#[test]
 fn contradictions_in_a_target_name_the_entry() {
     let bench = Bench::new();
     let head = "schema = 2\nname = \"t\"\ndescription = \"\"\n[soc]\nsoc_model = 39\nhtp_arch = 68\nvtcm_mb = 8\n";
