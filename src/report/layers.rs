@@ -16,9 +16,9 @@ pub struct LayerReport {
     /// Signal to quantization noise ratio of that tensor against the float reference, in dB.
     #[serde(default)]
     pub sqnr_db: Columns,
-    /// Noise that this layer adds, in dB: the SQNR of the worst of its inputs less its own. 0 and less where it adds none.
+    /// Noise that this layer adds to that of the worst of its inputs, as a share of the signal's root mean square, in percent.
     #[serde(default)]
-    pub added_db: Columns,
+    pub added_percent: Columns,
     /// Share of elements that the float reference has outside the encoding's range, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saturation_percent: Option<f64>,

@@ -97,7 +97,7 @@ impl From<LayerComparison> for LayerReport {
             name: layer.name,
             op: layer.op.to_string(),
             sqnr_db: Columns { simulated: layer.simulated.map(round), npu: layer.npu.map(round) },
-            added_db: Columns { simulated: simulated.map(round), npu: npu.map(round) },
+            added_percent: Columns { simulated: simulated.map(round), npu: npu.map(round) },
             saturation_percent: Some(round(layer.saturation_percent)),
             range_use_percent: Some(round(layer.range_use_percent)),
             bits: layer.bits,

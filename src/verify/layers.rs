@@ -31,7 +31,7 @@ pub struct LayerComparison {
     pub simulated: Option<f64>,
     /// NPU against float, in dB.
     pub npu: Option<f64>,
-    /// Noise that the layer adds, in dB: the figure of the worst of its inputs less its own; in simulation and on the NPU.
+    /// Noise that the layer adds, as a share of its signal's root mean square, in percent; in simulation and on the NPU.
     pub added: [Option<f64>; 2],
     /// Bits of weights and of what it makes, such as W8A16.
     pub bits: String,
@@ -140,10 +140,17 @@ pub fn layers(
             let known = |name: &String| measured.get(name).or(incoming.get(name)).copied();
             let inputs: Option<Vec<f64>> = layer.inputs.iter().map(known).collect();
             let worst = inputs.and_then(|inputs| inputs.into_iter().reduce(f64::min));
-            layer.added[column] = worst.zip(figure(layer)).map(|(worst, own)| worst - own);
+            layer.added[column] = worst.zip(figure(layer)).map(|(worst, own)| added_percent(worst, own));
         }
     }
     Ok(made)
+}
+
+/// Root mean square of the noise that is not that of the worst input, as a share of the signal's, in percent: noise powers
+/// add up where they are independent. 0 where the layer has less noise than its input.
+fn added_percent(input_db: f64, own_db: f64) -> f64 {
+    let power = |db: f64| 10f64.powf(-db / 10.0);
+    100.0 * (power(own_db) - power(input_db)).max(0.0).sqrt()
 }
 
 fn layer(
@@ -231,7 +238,16 @@ mod tests {
         let sizes: Vec<usize> = made.iter().map(Vec::len).collect();
         assert_eq!(sizes, [2, 1, 1, 1]);
         assert_eq!(made.concat(), inside.iter().map(|(id, _)| *id).collect::<Vec<_>>());
-        assert_eq!(spaced(&inside, 2), [inside[0].0, inside[2].0]);
+        assert_eq!(spaced(&inside, 2), [inside[0].0, inside[2].0, inside[4].0]);
+        assert_eq!(spaced(&inside, 3), [inside[0].0]);
+    }
+
+    #[test]
+    fn noise_that_came_in_is_not_added() {
+        assert_eq!(added_percent(30.0, 30.0), 0.0);
+        assert_eq!(added_percent(20.0, 40.0), 0.0);
+        assert!((added_percent(200.0, 40.0) - 1.0).abs() < 1e-6);
+        assert!((added_percent(40.0, 40.0 - 10.0 * 2f64.log10()) - 1.0).abs() < 1e-6);
     }
 
     #[test]
