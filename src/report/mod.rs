@@ -1,9 +1,11 @@
 //! The report: one JSON file; every other form is a view of it.
 
+mod layers;
 mod sizes;
 mod state;
 mod table;
 
+pub use layers::LayerReport;
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes, integer_of, tensor_bytes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
@@ -122,6 +124,9 @@ pub struct PartitionReport {
     pub binary_bytes: Option<u64>,
     /// One entry per output.
     pub outputs: Vec<OutputReport>,
+    /// One entry per layer in the graph's order; empty where layers were not measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerReport>,
 }
 
 /// What was found of one output.
@@ -138,7 +143,7 @@ pub struct OutputReport {
 }
 
 /// One figure per engine; none where the engine did not run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
     /// The quantized model on the CPU.
     pub simulated: Option<f64>,
@@ -169,6 +174,7 @@ impl Report {
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
                 binary_bytes: sizes.binary_bytes,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
+                layers: vec![],
             });
         }
         let samples = SamplesReport {

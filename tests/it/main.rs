@@ -3,18 +3,22 @@
 //! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit) and AUTONEURAL_CHECK_PYTHONPATH (the onnx package).
 
 mod bad_input;
+mod browser;
 mod common;
 mod encodings;
 mod eval;
+mod gate;
 mod graph;
 mod handover;
 mod internvl;
 mod models;
 mod numerics;
+mod page;
 mod parity;
 mod pipeline;
 mod resume;
 mod run;
+mod sealed;
 mod sizes;
 mod snapshots;
 mod synth;
