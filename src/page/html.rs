@@ -152,7 +152,7 @@ fn samples(subject: &Subject, body: &mut String) {
         (Some(table), Some(recipe)) => {
             let (calibration, verification) = (recipe.calibration.len(), recipe.verification.len());
             body.push_str(&note(&format!(
-                "Recipe {}: ranges are from {calibration} samples, figures from {verification} others.",
+                "Recipe {}: ranges are from {calibration} samples, figures from {verification} for verification.",
                 recipe.name
             )));
             folded("Every sample", &table, body);

@@ -71,7 +71,8 @@
 
   const chart = () => {
     const layers = part().layers;
-    const width = 1200, height = 260, left = 44, right = 10, top = 12, bottom = 24;
+    const slot = app.querySelector("[data-slot=chart]");
+    const width = Math.max(280, slot.clientWidth), height = 260, left = 44, right = 10, top = 12, bottom = 24;
     const svg = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", tabindex: "0" });
     svg.append(draw("title", {}, "SQNR of the layers of " + part().name + " in the network's order; arrow keys go along it"));
     const lines = [["sim", (layer) => layer.sim], ["npu", (layer) => layer.npu], ["other", otherOf]];
@@ -177,13 +178,13 @@
   const table = () => {
     const entries = sorted();
     const most = state.all || state.filter ? state.shown : WORST;
-    const head = make("tr", {}, ...columns.map((column) => make("th", { scope: "col", "aria-sort": column.key === state.sort ? (state.down ? "descending" : "ascending") : null },
+    const head = make("tr", {}, ...columns.map((column) => make("th", { scope: "col", class: column.number ? "number" : null, "aria-sort": column.key === state.sort ? (state.down ? "descending" : "ascending") : null },
       make("button", { type: "button", "data-key": column.key, onclick: () => sort(column) }, column.title + (column.key === state.sort ? (state.down ? " ↓" : " ↑") : "")))));
     const rows = entries.slice(0, most).map(({ layer, index }) => make("tr", { "data-index": index, tabindex: "0", "aria-selected": String(index === state.layer),
       onclick: () => select(index), onkeydown: (event) => { if (event.key === "Enter") select(index); } },
       ...columns.map((column) => {
         const text = column.show(layer);
-        return known(text) ? make("td", { class: column.number ? "number" : null }, text) : make("td", { class: "missing" }, "not measured");
+        return known(text) ? make("td", { class: column.number ? "number" : null }, text) : make("td", { class: column.number ? "number missing" : "missing" }, "not measured");
       })));
     const box = make("div", {}, make("div", { class: "wide" }, make("table", { class: "layers" }, make("thead", {}, head), make("tbody", {}, ...rows))));
     if (entries.length > most && most !== WORST) {
@@ -225,4 +226,9 @@
   const filter = make("input", { type: "search", placeholder: "find a layer or operator", "aria-label": "find a layer or operator", oninput: (event) => { state.filter = event.target.value; state.shown = STEP; refresh("table", table()); } });
   app.append(slot("parts"), slot("legend"), slot("chart"), slot("detail"), make("div", { class: "bar controls" }, slot("choice"), filter), slot("table"));
   render();
+  let width = app.clientWidth;
+  new ResizeObserver(() => {
+    if (app.clientWidth !== width) refresh("chart", chart());
+    width = app.clientWidth;
+  }).observe(app);
 })();

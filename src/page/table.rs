@@ -3,6 +3,9 @@
 use crate::gate::output::cell;
 use crate::text::escape;
 
+/// Text of more characters is broken into lines.
+const LONG: usize = 40;
+
 /// A cell of a table.
 pub enum Cell {
     /// Words.
@@ -67,18 +70,21 @@ impl Table {
     /// As HTML; all text is escaped.
     pub fn html(&self) -> String {
         let mut text = String::from("<div class=\"wide\"><table><thead><tr>");
-        for title in &self.titles {
-            text.push_str(&format!("<th scope=\"col\">{}</th>", escape(title)));
+        for (index, title) in self.titles.iter().enumerate() {
+            let is_number = |row: &Vec<Cell>| matches!(row.get(index), Some(Cell::Number(_) | Cell::Bad(_)));
+            let class = if self.rows.iter().any(is_number) { " class=\"number\"" } else { "" };
+            text.push_str(&format!("<th scope=\"col\"{class}>{}</th>", escape(title)));
         }
         text.push_str("</tr></thead><tbody>\n");
         for row in &self.rows {
             text.push_str("<tr>");
             for cell in row {
                 let class = match cell {
+                    Cell::Text(text) if text.chars().count() > LONG => " class=\"long\"",
                     Cell::Text(_) => "",
                     Cell::Number(_) => " class=\"number\"",
                     Cell::Bad(_) => " class=\"number bad\"",
-                    Cell::Missing => " class=\"missing\"",
+                    Cell::Missing => " class=\"number missing\"",
                 };
                 text.push_str(&format!("<td{class}>{}</td>", escape(cell.words())));
             }
