@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use autoneural::back::bundle::Bundle;
+use autoneural::error::IoContext;
 use autoneural::gate::{self, Baseline, Date, Thresholds};
 use autoneural::page::{self, Gate, Subject};
 use autoneural::{Result, text};
@@ -81,9 +82,12 @@ impl Report {
 
     /// The bundle's name with `.html`, beside it; `.` has a name, too.
     fn beside(&self) -> Result<PathBuf> {
-        use autoneural::error::IoContext;
-        let bundle = std::fs::canonicalize(&self.bundle).at(&self.bundle)?;
-        let mut name = if self.bundle.file_name().is_some() { self.bundle.clone() } else { bundle }.into_os_string();
+        // Without a slash at the end.
+        let mut named: PathBuf = self.bundle.components().collect();
+        if named.file_name().is_none() {
+            named = std::fs::canonicalize(&self.bundle).at(&self.bundle)?;
+        }
+        let mut name = named.into_os_string();
         name.push(".html");
         Ok(name.into())
     }

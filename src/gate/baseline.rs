@@ -36,18 +36,23 @@ impl Baseline {
         Ok(Baseline { path: path.to_path_buf(), digest, facts, text })
     }
 
-    /// Line of the entry of this name in a partition, counted from 1; that of the partition where there is no such entry, and
-    /// the first where there is none of either.
-    pub fn line(&self, partition: &str, name: &str) -> usize {
-        let key = |name: &str| format!("{}:", Value::from(name));
-        let mut lines =
-            self.text.lines().enumerate().skip_while(|(_, line)| !line.trim_start().starts_with("\"partitions\""));
-        let Some((at, _)) = lines.find(|(_, line)| line.trim_start().starts_with(&key(partition))) else { return 1 };
-        let depth = |line: &str| line.len() - line.trim_start().len();
-        let base = depth(self.text.lines().nth(at).unwrap_or_default());
-        let own = lines.take_while(|(_, line)| depth(line) > base);
-        let found = own.into_iter().find(|(_, line)| line.trim_start().starts_with(&key(name)));
-        found.map_or(at, |(at, _)| at) + 1
+    /// Line of an entry in a section of a partition, counted from 1; that of the section or the partition where there is no
+    /// such entry, and the first where there is none of them.
+    pub fn line(&self, partition: &str, section: &str, name: &str) -> usize {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let mut at = None;
+        for (depth, key) in ["partitions", partition, section, name].into_iter().enumerate() {
+            let start = format!("{}{}:", "  ".repeat(depth + 1), Value::from(key));
+            let first = at.map_or(0, |at| at + 1);
+            // What is indented less ends the object that is looked into.
+            let inside = |line: &&str| depth == 0 || line.starts_with(&"  ".repeat(depth + 1));
+            let found = lines[first..].iter().take_while(|line| inside(line)).position(|line| line.starts_with(&start));
+            match found {
+                Some(found) => at = Some(first + found),
+                None => break,
+            }
+        }
+        at.map_or(1, |at| at + 1)
     }
 }
 

@@ -1,12 +1,11 @@
 //! Checks of what is no figure: encodings, tensors, versions, inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::judge::Judge;
 use super::tensor::TensorFact;
-use super::thresholds::Policy;
 
 /// Names that a sentence has at most.
 const MOST_NAMES: usize = 5;
@@ -132,9 +131,7 @@ fn moved(
 }
 
 fn versions(judge: &mut Judge, baseline: &Facts, now: &Facts) {
-    let mut names: Vec<&String> = baseline.versions.keys().chain(now.versions.keys()).collect();
-    names.sort();
-    names.dedup();
+    let names: BTreeSet<&String> = baseline.versions.keys().chain(now.versions.keys()).collect();
     let changes = &judge.thresholds.changes;
     let (toolkit, program) = (changes.toolkit, changes.program);
     for name in names {
@@ -153,16 +150,11 @@ fn versions(judge: &mut Judge, baseline: &Facts, now: &Facts) {
 }
 
 fn inputs(judge: &mut Judge, baseline: &Facts, now: &Facts) {
+    let paths: BTreeSet<&str> = baseline.inputs.keys().chain(now.inputs.keys()).map(String::as_str).collect();
+    let others = paths.into_iter().filter(|path| baseline.inputs.get(*path) != now.inputs.get(*path));
+    let (settings, weights): (Vec<&str>, Vec<&str>) = others.partition(|path| path.ends_with(".toml"));
     let changes = &judge.thresholds.changes;
-    let is_setting = |path: &str| path.ends_with(".toml");
-    let kinds: [(&str, Policy, &dyn Fn(&str) -> bool); 2] =
-        [("weights", changes.weights, &|path| !is_setting(path)), ("settings", changes.settings, &is_setting)];
-    for (kind, policy, is_of) in kinds {
-        let mut paths: Vec<&str> =
-            baseline.inputs.keys().chain(now.inputs.keys()).map(String::as_str).filter(|path| is_of(path)).collect();
-        paths.sort_unstable();
-        paths.dedup();
-        paths.retain(|path| baseline.inputs.get(*path) != now.inputs.get(*path));
+    for (kind, policy, paths) in [("weights", changes.weights, weights), ("settings", changes.settings, settings)] {
         let place = Place::of("", kind);
         match paths.is_empty() {
             true => judge.add(Check::new(Rule::Input, place, Outcome::Passed, "the same as in the baseline")),

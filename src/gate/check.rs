@@ -84,6 +84,16 @@ impl Rule {
         self.words().1
     }
 
+    /// Part of a partition in the baseline in which what it looks at has its line.
+    pub fn section(self) -> &'static str {
+        match self {
+            Rule::LayerFloor | Rule::LayerDrop => "layers",
+            Rule::ActivationsMoved => "activations",
+            Rule::ConstantsMoved => "constants",
+            _ => "outputs",
+        }
+    }
+
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Rule::SqnrFloor => ("sqnr-floor", "An output of a partition has at least so much SQNR."),

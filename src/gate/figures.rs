@@ -1,5 +1,7 @@
 //! Checks of figures: SQNR, errors, answers, nodes, bytes.
 
+use std::collections::BTreeSet;
+
 use super::changes::some;
 use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
@@ -135,9 +137,7 @@ fn evaluations(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let thresholds = &judge.thresholds.evaluation;
     let (accuracy, perplexity) = (thresholds.accuracy_drop_points, thresholds.perplexity_rise_percent);
     let required = thresholds.required;
-    let mut names: Vec<&String> = baseline.evaluations.keys().chain(now.evaluations.keys()).collect();
-    names.sort();
-    names.dedup();
+    let names: BTreeSet<&String> = baseline.evaluations.keys().chain(now.evaluations.keys()).collect();
     for name in names {
         let (before, after) = (baseline.evaluations.get(name), now.evaluations.get(name));
         let place = || Place::of("", name);

@@ -38,10 +38,8 @@ pub enum TensorFact {
 impl TensorFact {
     /// Of an activation.
     pub fn activation(encoding: &Encoding) -> Self {
-        let (least, most) = encoding.integer.limits();
-        let (scale, zero_point) = (f64::from(encoding.scale[0]), encoding.zero_point[0]);
-        let real = |integer: i64| short((integer - zero_point) as f64 * scale);
-        TensorFact::Range { integer: encoding.integer, low: real(least), high: real(most) }
+        let [low, high] = encoding.range().map(|end| short(f64::from(end)));
+        TensorFact::Range { integer: encoding.integer, low, high }
     }
 
     /// Of a constant.

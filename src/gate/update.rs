@@ -1,5 +1,7 @@
 //! A new baseline in place of an old one: what it holds less tightly is said, and not written without leave.
 
+use std::collections::BTreeSet;
+
 use super::changes::some;
 use super::check::Place;
 use super::facts::{Facts, PartitionFacts};
@@ -26,7 +28,7 @@ pub fn changes(before: &Facts, now: &Facts) -> Changes {
             None => changes.looser.push(format!("{name}: the partition is gone")),
         }
     }
-    changes.new("partition", before.partitions.keys(), now.partitions.keys());
+    changes.added("partition", before.partitions.keys(), now.partitions.keys());
     changes.columns(
         &Place::of("", "sequences"),
         "logits",
@@ -47,15 +49,12 @@ pub fn changes(before: &Facts, now: &Facts) -> Changes {
         let perplexity = new.map(|new| new.perplexity);
         changes.figure(&place, "perplexity", "", Measure::Rise, Some(old.perplexity), perplexity);
     }
-    changes.new("evaluation", before.evaluations.keys(), now.evaluations.keys());
+    changes.added("evaluation", before.evaluations.keys(), now.evaluations.keys());
     for (what, old, new) in [("version", &before.versions, &now.versions), ("input", &before.inputs, &now.inputs)] {
-        let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
-        names.sort();
-        names.dedup();
-        names.retain(|name| old.get(*name) != new.get(*name));
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        let names = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
         let say = |value: Option<&String>| value.map_or("none".to_string(), String::clone);
-        let lines =
-            names.iter().map(|name| format!("{what} {name}: {} -> {}", say(old.get(*name)), say(new.get(*name))));
+        let lines = names.map(|name| format!("{what} {name}: {} -> {}", say(old.get(name)), say(new.get(name))));
         changes.others.extend(lines);
     }
     changes
@@ -87,7 +86,7 @@ impl Changes {
         self.figure(place, &format!("{what} simulated"), unit, measure, old.simulated, new.simulated);
     }
 
-    fn new<'a>(&mut self, what: &str, old: impl Iterator<Item = &'a String>, new: impl Iterator<Item = &'a String>) {
+    fn added<'a>(&mut self, what: &str, old: impl Iterator<Item = &'a String>, new: impl Iterator<Item = &'a String>) {
         let old: Vec<&String> = old.collect();
         self.tighter.extend(new.filter(|name| !old.contains(name)).map(|name| format!("{what} {name} is new")));
     }
@@ -106,7 +105,7 @@ impl Changes {
             let after_sqnr = after.map(|after| after.sqnr_db).unwrap_or_default();
             self.columns(&place, "SQNR", " dB", Measure::Drop, before.sqnr_db, after_sqnr);
         }
-        self.new(&format!("{name}: output"), old.outputs.keys(), new.outputs.keys());
+        self.added(&format!("{name}: output"), old.outputs.keys(), new.outputs.keys());
         for (layer, before) in &old.layers {
             let after = new.layers.get(layer).copied().unwrap_or_default();
             self.columns(&Place::of(name, layer), "layer SQNR", " dB", Measure::Drop, *before, after);

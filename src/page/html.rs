@@ -135,30 +135,21 @@ fn weigh(subject: &Subject, body: &mut String) {
 
 fn picture(subject: &Subject, body: &mut String) {
     section("partitions", "Partitions", body);
-    match &subject.picture {
-        // As an image, a drawing can run nothing.
-        Some(svg) => body.push_str(&format!(
-            "<div class=\"wide\"><img alt=\"The partitions and the tensors between them\" src=\"data:image/svg+xml;base64,{}\"></div>\n",
-            base64(svg.as_bytes())
-        )),
-        None => body.push_str(&note("No graphs are in the bundle.")),
-    }
-    body.push_str("</section>\n");
+    // As an image, a drawing can run nothing.
+    let drawing = base64(subject.picture.as_bytes());
+    body.push_str("<div class=\"wide\"><img alt=\"The partitions and the tensors between them\" ");
+    body.push_str(&format!("src=\"data:image/svg+xml;base64,{drawing}\"></div>\n</section>\n"));
 }
 
 fn samples(subject: &Subject, body: &mut String) {
     section("samples", "Samples", body);
-    match (provenance::samples(subject), &subject.recipe) {
-        (Some(table), Some(recipe)) => {
-            let (calibration, verification) = (recipe.calibration.len(), recipe.verification.len());
-            body.push_str(&note(&format!(
-                "Recipe {}: ranges are from {calibration} samples, figures from {verification} for verification.",
-                recipe.name
-            )));
-            folded("Every sample", &table, body);
-        }
-        _ => body.push_str(&note("No recipe is in the bundle.")),
-    }
+    let recipe = &subject.recipe;
+    let (calibration, verification) = (recipe.calibration.len(), recipe.verification.len());
+    body.push_str(&note(&format!(
+        "Recipe {}: {calibration} samples for the ranges, {verification} for verification.",
+        recipe.name
+    )));
+    folded("Every sample", &provenance::samples(subject), body);
     body.push_str("</section>\n");
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
-use crate::back::bundle::{Bundle, Stage};
+use crate::back::bundle::Bundle;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
 use crate::ir::Graph;
@@ -82,24 +82,19 @@ impl Layer {
     }
 }
 
-/// The layers of every partition of the report. A bundle whose graphs or encodings are not there any more has those that the
-/// report names.
+/// The layers of every partition of the report.
 ///
 /// # Errors
 /// Damaged files.
 pub fn parts(bundle: &Bundle, report: &Report, against: Option<&Report>) -> Result<Vec<Part>> {
-    let has_graphs = bundle.manifest.has(Stage::Quantize.name());
-    let partitions = if has_graphs { bundle.partitions()? } else { vec![] };
+    let partitions = bundle.partitions()?;
     let tables = bundle.tables(&partitions)?;
-    let statistics = if has_graphs { bundle.statistics()? } else { StatisticsTable::default() };
+    let statistics = bundle.statistics()?;
     let mut parts = Vec::new();
-    for found in &report.partitions {
+    for (partition, table) in partitions.iter().zip(&tables) {
+        let Some(found) = report.partitions.iter().find(|found| found.name == partition.name) else { continue };
+        let mut layers = of_graph(partition, table, &statistics);
         let figures = figures(found);
-        let graph = partitions.iter().zip(&tables).find(|(partition, _)| partition.name == found.name);
-        let mut layers = match graph {
-            Some((partition, table)) => of_graph(partition, table, &statistics),
-            None => found.layers.iter().map(|layer| Layer { name: layer.name.clone(), ..Layer::default() }).collect(),
-        };
         let other = against.and_then(|report| report.partitions.iter().find(|other| other.name == found.name));
         let other = other.map(self::figures).unwrap_or_default();
         for layer in &mut layers {

@@ -16,13 +16,16 @@ mod table;
 pub use html::html;
 pub use markdown::markdown;
 
-use crate::back::bundle::{Bundle, Manifest, REPORT, Stage};
+use crate::back::bundle::{Bundle, Manifest};
 use crate::error::Result;
 use crate::gate::{Facts, Judgement};
 use crate::progress::Silent;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Report};
 use layers::Part;
+
+/// The recipe's copy in a bundle.
+const RECIPE: &str = "calibration/recipe.toml";
 
 /// What a page is about.
 pub struct Subject {
@@ -32,8 +35,8 @@ pub struct Subject {
     manifest: Manifest,
     facts: Facts,
     parts: Vec<Part>,
-    picture: Option<String>,
-    recipe: Option<Recipe>,
+    picture: String,
+    recipe: Recipe,
     other: Option<Other>,
     gate: Option<Gate>,
     least_db: f64,
@@ -64,7 +67,11 @@ impl Subject {
     /// A bundle that was never verified or is damaged.
     pub fn read(bundle: &Bundle, name: &str, against: Option<(&Bundle, &str)>, least_db: f64) -> Result<Self> {
         let (facts, report) = Facts::of(bundle)?;
-        bundle.check(&|path| path != REPORT && path.ends_with(".json") && !path.starts_with("encodings/"), &Silent)?;
+        let read = |path: &str| {
+            path == RECIPE
+                || (path.starts_with("model/") || path.starts_with("calibration/")) && path.ends_with(".json")
+        };
+        bundle.check(&read, &Silent)?;
         let other = match against {
             Some((bundle, name)) => {
                 let (facts, report) = Facts::of(bundle)?;
@@ -73,16 +80,12 @@ impl Subject {
             None => None,
         };
         let parts = layers::parts(bundle, &report, other.as_ref().map(|other| &other.report))?;
-        let has_graphs = bundle.manifest.has(Stage::Quantize.name());
-        let picture = || -> Result<String> {
-            crate::drawing::overview(&crate::drawing::Subject::read(bundle)?, crate::drawing::Tensors::Border)
-        };
-        let recipe = bundle.has_file("calibration/recipe.toml");
+        let drawn = crate::drawing::Subject::read(bundle)?;
         Ok(Subject {
             name: name.to_string(),
             least_db: report.demands.min_sqnr_db.unwrap_or(least_db),
-            picture: has_graphs.then(picture).transpose()?,
-            recipe: recipe.then(|| Recipe::read(&bundle.path("calibration/recipe.toml"))).transpose()?,
+            picture: crate::drawing::overview(&drawn, crate::drawing::Tensors::Border)?,
+            recipe: Recipe::read(&bundle.path(RECIPE))?,
             manifest: bundle.manifest.clone(),
             facts,
             parts,

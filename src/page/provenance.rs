@@ -1,11 +1,13 @@
 //! Where the figures are from: samples, versions, stages, files.
 
+use std::collections::BTreeSet;
+
 use super::Subject;
 use super::table::{Cell, Table};
 
-/// The samples of calibration and verification; none without a recipe.
-pub fn samples(subject: &Subject) -> Option<Table> {
-    let recipe = subject.recipe.as_ref()?;
+/// The samples of calibration and verification.
+pub fn samples(subject: &Subject) -> Table {
+    let recipe = &subject.recipe;
     let mut table = Table::new(&["use", "images", "prompt"]);
     for (name, samples) in [("calibration", &recipe.calibration), ("verification", &recipe.verification)] {
         for sample in samples {
@@ -14,7 +16,7 @@ pub fn samples(subject: &Subject) -> Option<Table> {
             table.row(cells.into_iter().map(Cell::Text).collect());
         }
     }
-    Some(table)
+    table
 }
 
 /// Versions, names and what was made how long.
@@ -32,9 +34,7 @@ pub fn facts(subject: &Subject) -> Table {
     row("target", &|facts| facts.target.clone());
     row("recipe", &|facts| facts.recipe.clone());
     row("verification", &|facts| format!("{} samples, {} decode steps", facts.samples, facts.decode_steps));
-    let mut names: Vec<&String> = ours.versions.keys().chain(theirs.iter().flat_map(|t| t.versions.keys())).collect();
-    names.sort();
-    names.dedup();
+    let names: BTreeSet<&String> = ours.versions.keys().chain(theirs.iter().flat_map(|t| t.versions.keys())).collect();
     for name in names {
         row(name, &|facts| facts.versions.get(name).map_or("not recorded".into(), String::clone));
     }
@@ -55,9 +55,7 @@ pub fn facts(subject: &Subject) -> Table {
 pub fn differences(subject: &Subject) -> Option<Table> {
     let (ours, theirs) = (&subject.facts.inputs, &subject.other.as_ref()?.facts.inputs);
     let mut table = Table::new(&["made from", "this bundle", "other bundle"]);
-    let mut paths: Vec<&String> = ours.keys().chain(theirs.keys()).collect();
-    paths.sort();
-    paths.dedup();
+    let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     for path in paths {
         let say = |hash: Option<&String>| Cell::Text(hash.map_or("none".into(), |hash| format!("sha256 {hash}…")));
         if ours.get(path) != theirs.get(path) {

@@ -134,12 +134,13 @@ impl Browser {
         found["result"]["value"].clone()
     }
 
-    /// Clicks with the mouse on the middle of the first element that fits, or on a share of its width.
+    /// Clicks with the mouse on the middle of the first element that fits, or on a share of its width in the window.
     pub fn click_at(&mut self, selector: &str, share: f64) {
         let place = format!(
             "(() => {{ const found = document.querySelector({}); if (!found) return null;
              found.scrollIntoView({{ block: 'center' }}); const box = found.getBoundingClientRect();
-             return [box.left + box.width * {share}, box.top + box.height / 2]; }})()",
+             const width = Math.min(box.right, window.innerWidth) - box.left;
+             return [box.left + width * {share}, box.top + box.height / 2]; }})()",
             json!(selector)
         );
         let place = self.value(&place);

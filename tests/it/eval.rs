@@ -1,6 +1,6 @@
 //! `autoneural eval`: what a user sees of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 

@@ -51,10 +51,12 @@ fn measure_layers(sealed: &Sealed) -> usize {
 #[test]
 fn the_page_is_one_file_and_says_what_was_not_measured() {
     let sealed = Sealed::of(demo_bundle());
-    let output = sealed.run(&["report", "bundle"]);
+    let output = sealed.run(&["report", "bundle/"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let html = sealed.text("bundle.html");
     assert!(stdout(&output).starts_with("report: bundle.html ("));
+    // The name of a namespace is no address.
+    let html = html.replace("http://www.w3.org/2000/svg", "");
     for foreign in ["http://", "https://", "src=\"/", "@import", "url("] {
         assert!(!html.contains(foreign), "{foreign}");
     }
@@ -82,7 +84,7 @@ fn the_page_is_one_file_and_says_what_was_not_measured() {
     assert!(layers.iter().filter(|layer| layer["npu"].is_null()).count() == layers.len() - 1);
     // The bundle is as it was, and the page is the same again.
     assert_eq!(sealed.run(&["inspect", "bundle", "-q"]).status.code(), Some(0));
-    assert_eq!(page(&sealed, &[]).len(), html.len());
+    assert_eq!(page(&sealed, &[]), sealed.text("bundle.html"));
 }
 
 #[test]

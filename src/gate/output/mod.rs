@@ -13,7 +13,7 @@ pub use markdown::{cell, markdown};
 pub use sarif::sarif;
 pub use text::text;
 
-use super::{Baseline, Check, Judgement, Outcome, Place};
+use super::{Baseline, Check, Judgement, Outcome};
 
 /// Checks that a summary names at most, of each outcome; JSON, JUnit and SARIF have all.
 const MOST_SHOWN: usize = 10;
@@ -31,9 +31,10 @@ pub struct Statement<'a> {
 }
 
 impl Statement<'_> {
-    /// Line of a place in the baseline's file.
-    fn line(&self, place: &Place) -> usize {
-        self.baseline.map_or(1, |baseline| baseline.line(&place.partition, &place.name))
+    /// Line of what was checked in the baseline's file.
+    fn line(&self, check: &Check) -> usize {
+        let Check { rule, place, .. } = check;
+        self.baseline.map_or(1, |baseline| baseline.line(&place.partition, rule.section(), &place.name))
     }
 
     /// What was judged, against what.

@@ -62,7 +62,7 @@ fn result(statement: &Statement, check: &Check) -> Option<Value> {
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": { "uri": uri(&statement.file) },
-                "region": { "startLine": statement.line(&check.place) },
+                "region": { "startLine": statement.line(check) },
             },
             "logicalLocations": [{ "fullyQualifiedName": place }],
         }],
