@@ -36,13 +36,12 @@ impl Baseline {
         Ok(Baseline { path: path.to_path_buf(), digest, facts, text })
     }
 
-    /// Line of an entry in a section of a partition, counted from 1; that of the section or the partition where there is no
-    /// such entry, and the first where there is none of them.
-    pub fn line(&self, partition: &str, section: &str, name: &str) -> usize {
+    /// Line of the entry that these keys lead to, counted from 1; where one of them is not there, that of the key before.
+    pub fn line(&self, keys: &[&str]) -> usize {
         let lines: Vec<&str> = self.text.lines().collect();
         let mut at = None;
-        for (depth, key) in ["partitions", partition, section, name].into_iter().enumerate() {
-            let start = format!("{}{}:", "  ".repeat(depth + 1), Value::from(key));
+        for (depth, key) in keys.iter().enumerate() {
+            let start = format!("{}{}:", "  ".repeat(depth + 1), Value::from(*key));
             let first = at.map_or(0, |at| at + 1);
             // What is indented less ends the object that is looked into.
             let inside = |line: &&str| depth == 0 || line.starts_with(&"  ".repeat(depth + 1));

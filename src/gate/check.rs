@@ -84,12 +84,17 @@ impl Rule {
         self.words().1
     }
 
-    /// Part of a partition in the baseline in which what it looks at has its line.
+    /// Part of the baseline, or of a partition in it, in which what it looks at has its line.
     pub fn section(self) -> &'static str {
         match self {
             Rule::LayerFloor | Rule::LayerDrop => "layers",
             Rule::ActivationsMoved => "activations",
             Rule::ConstantsMoved => "constants",
+            Rule::ChainSqnr | Rule::ChainTokens => "chain",
+            Rule::Accuracy | Rule::Perplexity => "evaluations",
+            Rule::DeviceSize => "device_bytes",
+            Rule::Version => "versions",
+            Rule::Input => "inputs",
             _ => "outputs",
         }
     }

@@ -699,13 +699,18 @@ fn annotations_stand_at_their_line() {
         let outputs = partition(report, "language.decode")["outputs"].as_array_mut().expect("outputs");
         let output = outputs.iter_mut().find(|output| output["name"] == "layers.1.k_new").expect("the output");
         shift(&mut output["sqnr_db"]["npu"], -2.0);
+        shift(&mut report["chain"]["logits_sqnr_db"]["npu"], -2.0);
     });
     let (_, text) = sealed.gate(&["--github"]);
-    let command = text.lines().find(|line| line.contains("title=sqnr-drop")).expect("an annotation");
-    let line = command.split("line=").nth(1).and_then(|rest| rest.split(',').next()).expect("a line");
+    let line_of = |check: &str| -> usize {
+        let command = text.lines().find(|line| line.contains(&format!("title={check}"))).expect("an annotation");
+        let line = command.split("line=").nth(1).and_then(|rest| rest.split(',').next()).expect("a line");
+        line.parse().expect("a number")
+    };
     let baseline = sealed.text("quant-baseline.json");
     let lines: Vec<&str> = baseline.lines().collect();
-    let at: usize = line.parse().expect("a number");
+    assert_eq!(lines[line_of("chain-sqnr") - 1], "  \"chain\": {");
+    let at = line_of("sqnr-drop");
     assert!(lines[at - 1].trim_start().starts_with("\"layers.1.k_new\": {"), "{}", lines[at - 1]);
     let before = lines[..at].iter().rev().find(|line| line.starts_with("    \"")).expect("a partition");
     assert!(before.starts_with("    \"language.decode\": {"), "{before}");

@@ -51,7 +51,8 @@ fn measure_layers(sealed: &Sealed) -> usize {
 #[test]
 fn the_page_is_one_file_and_says_what_was_not_measured() {
     let sealed = Sealed::of(demo_bundle());
-    let output = sealed.run(&["report", "bundle/"]);
+    assert!(sealed.run(&["report", "bundle/"]).status.success() && sealed.path("bundle.html").exists());
+    let output = sealed.run(&["report", "bundle"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let html = sealed.text("bundle.html");
     assert!(stdout(&output).starts_with("report: bundle.html ("));

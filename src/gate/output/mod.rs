@@ -34,7 +34,11 @@ impl Statement<'_> {
     /// Line of what was checked in the baseline's file.
     fn line(&self, check: &Check) -> usize {
         let Check { rule, place, .. } = check;
-        self.baseline.map_or(1, |baseline| baseline.line(&place.partition, rule.section(), &place.name))
+        let keys = match place.partition.as_str() {
+            "" => vec![rule.section(), &place.name],
+            partition => vec!["partitions", partition, rule.section(), &place.name],
+        };
+        self.baseline.map_or(1, |baseline| baseline.line(&keys))
     }
 
     /// What was judged, against what.
