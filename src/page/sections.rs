@@ -14,7 +14,7 @@ pub fn partitions(subject: &Subject) -> Table {
     let mut titles =
         vec!["partition", "bits", "nodes on NPU", "output", "SQNR simulated", "SQNR NPU", "RMS error NPU", "goal"];
     titles.extend(subject.gate.iter().map(|_| "baseline"));
-    titles.extend(subject.other.iter().flat_map(|_| ["other bundle", "difference"]));
+    titles.extend(subject.other.iter().flat_map(|_| ["other bundle", "other - this"]));
     titles.push("worst output on the NPU");
     let mut table = Table::new(&titles);
     for partition in &subject.report.partitions {
@@ -71,7 +71,7 @@ pub fn outputs(subject: &Subject) -> Table {
         vec!["partition", "output", "SQNR simulated", "SQNR NPU", "RMS error NPU", "goal", "NPU to simulation"];
     let at = titles.len() - 1;
     let mut more: Vec<&str> = subject.gate.iter().map(|_| "baseline").collect();
-    more.extend(subject.other.iter().flat_map(|_| ["other bundle", "difference"]));
+    more.extend(subject.other.iter().flat_map(|_| ["other bundle", "other - this"]));
     titles.splice(at..at, more);
     let mut table = Table::new(&titles);
     for partition in &subject.report.partitions {

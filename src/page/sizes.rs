@@ -36,7 +36,7 @@ pub fn device(subject: &Subject) -> Option<Table> {
     let sizes = subject.report.sizes.as_ref()?;
     let other = subject.other.as_ref().and_then(|other| other.report.sizes.as_ref());
     let mut titles = vec!["a device holds", "bytes"];
-    titles.extend(subject.other.iter().flat_map(|_| ["other bundle", "difference"]));
+    titles.extend(subject.other.iter().flat_map(|_| ["other bundle", "other - this"]));
     let mut table = Table::new(&titles);
     let other = other.map(lines);
     for (index, (name, count)) in lines(sizes).into_iter().enumerate() {
