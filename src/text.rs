@@ -101,6 +101,26 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     written.inspect_err(|_| drop(std::fs::remove_file(&partial))).at(path)
 }
 
+/// Text as it may stand in XML 1.0 and HTML, between tags or in quotes: what marks it up is written out, what XML cannot hold is
+/// replaced.
+pub fn escape(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => made.push_str("&lt;"),
+            '>' => made.push_str("&gt;"),
+            '&' => made.push_str("&amp;"),
+            '"' => made.push_str("&quot;"),
+            '\'' => made.push_str("&#39;"),
+            // Marks that reorder what follows would make a name look like another.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => made.push('\u{fffd}'),
+            character if character.is_control() => made.push('\u{fffd}'),
+            character => made.push(character),
+        }
+    }
+    made
+}
+
 /// True when `name` matches `pattern`, in which `*` stands for any run of characters.
 pub fn glob(pattern: &str, name: &str) -> bool {
     let mut parts = pattern.split('*');
@@ -124,7 +144,13 @@ pub fn glob(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::glob;
+    use super::{escape, glob};
+
+    #[test]
+    fn text_of_others_is_no_markup() {
+        assert_eq!(escape(r#"a<b>&"c'"#), "a&lt;b&gt;&amp;&quot;c&#39;");
+        assert_eq!(escape("a\u{0}b\u{1b}\nc\u{202e}d"), "a\u{fffd}b\u{fffd}\u{fffd}c\u{fffd}d");
+    }
 
     #[test]
     fn stars_match_any_run() {

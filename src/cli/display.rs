@@ -85,11 +85,16 @@ pub fn note(text: &str) {
 
 /// Prints an error to standard error.
 pub fn error(error: &Error, json: bool) {
+    error_with_status(error, json, error.kind.exit_status());
+}
+
+/// Prints an error of a command whose exit status is not that of the error's kind.
+pub fn error_with_status(error: &Error, json: bool, status: u8) {
     if json {
         let kind = format!("{:?}", error.kind).to_lowercase();
         let value = serde_json::json!({ "error": {
             "kind": kind, "place": error.place, "message": error.message, "help": error.help,
-            "exit_status": error.kind.exit_status(),
+            "exit_status": status,
         }});
         note(&value.to_string());
     } else {

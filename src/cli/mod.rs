@@ -5,9 +5,11 @@ mod compile;
 mod display;
 mod doctor;
 mod eval;
+mod gate;
 mod graph;
 mod inspect;
 mod parity;
+mod report;
 mod run;
 mod stage;
 mod synth;
@@ -96,6 +98,10 @@ enum Command {
     Target(target::Target),
     /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
     Inspect(inspect::Inspect),
+    /// Write the report of a bundle as a page: verdict, layers, sizes, samples, provenance.
+    Report(report::Report),
+    /// Hold a bundle against a committed baseline: passed or a regression, for CI.
+    Gate(gate::Gate),
     /// Draw a bundle: its partitions, what crosses their borders, and the state, or the inside of one partition.
     Graph(graph::Graph),
 }
@@ -144,6 +150,8 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Target(args) => args.run(&session),
         Command::Inspect(args) => args.run(&session),
         Command::Graph(args) => args.run(&session),
+        Command::Report(args) => args.run(&session),
+        Command::Gate(args) => return args.run(&session),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

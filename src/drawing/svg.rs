@@ -4,6 +4,8 @@
 
 use std::fmt::Write;
 
+use crate::text::escape;
+
 /// Height of a line of text.
 pub const LINE: i32 = 17;
 /// Room between a box and its text.
@@ -69,26 +71,6 @@ pub fn shorten(text: &str, most: usize) -> String {
     let (head, tail) = ((most - 1) / 3, most - 1 - (most - 1) / 3);
     let (head, tail) = (&characters[..head], &characters[characters.len() - tail..]);
     head.iter().chain(&['…']).chain(tail).collect()
-}
-
-/// Text as it may stand in XML 1.0, between tags or in quotes: what marks it up is written out, what XML cannot hold is
-/// replaced.
-pub fn escape(text: &str) -> String {
-    let mut made = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => made.push_str("&lt;"),
-            '>' => made.push_str("&gt;"),
-            '&' => made.push_str("&amp;"),
-            '"' => made.push_str("&quot;"),
-            '\'' => made.push_str("&#39;"),
-            // Marks that reorder what follows would make a name look like another.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => made.push('\u{fffd}'),
-            character if character.is_control() => made.push('\u{fffd}'),
-            character => made.push(character),
-        }
-    }
-    made
 }
 
 /// A drawing that is being made.
@@ -162,8 +144,6 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out_of_their_text() {
-        assert_eq!(escape(r#"a<b>&"c'"#), "a&lt;b&gt;&amp;&quot;c&#39;");
-        assert_eq!(escape("a\u{0}b\u{1b}\nc\u{202e}d"), "a\u{fffd}b\u{fffd}\u{fffd}c\u{fffd}d");
         let mut svg = Svg::default();
         svg.text("", 0, 0, "</text><script>", Some("]]>"));
         let made = svg.finish("<title>", "&");

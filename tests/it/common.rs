@@ -65,6 +65,19 @@ pub fn python(script: &str, models: &[PathBuf]) -> String {
     stdout(&output)
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => assert!(std::fs::copy(&path, &target).is_ok()),
+        }
+    }
+}
+
 /// Arguments of a compilation of the demo model.
 pub fn compile_args<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut args =

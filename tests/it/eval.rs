@@ -1,11 +1,11 @@
 //! `autoneural eval`: what a user sees of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::bad_input::{INPUT, OS};
-use crate::common::{autoneural, demo_bundle, root, stderr, stdout, succeed, toolkit};
+use crate::common::{autoneural, copy, demo_bundle, root, stderr, stdout, succeed, toolkit};
 
 const SET: &str = "\
 {\"use\": \"cats\", \"images\": [\"cat.jpg\"], \"question\": \"What colour are the eyes?\", \"answer\": \"Green.\"}
@@ -68,18 +68,6 @@ impl Bench {
             found = std::fs::read_dir(&found).expect("a folder").next().expect("an entry").expect("an entry").path();
         }
         found.join(format!("{engine}.jsonl"))
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        match path.is_dir() {
-            true => copy(&path, &target),
-            false => assert!(std::fs::copy(&path, &target).is_ok()),
-        }
     }
 }
 

@@ -3,10 +3,12 @@
 //! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit) and AUTONEURAL_CHECK_PYTHONPATH (the onnx package).
 
 mod bad_input;
+mod browser;
 mod common;
 mod encodings;
 mod eval;
 mod extent;
+mod gate;
 mod graph;
 mod handover;
 mod internvl;
@@ -14,10 +16,12 @@ mod layers;
 mod layout;
 mod models;
 mod numerics;
+mod page;
 mod parity;
 mod pipeline;
 mod resume;
 mod run;
+mod sealed;
 mod segments;
 mod sizes;
 mod snapshots;

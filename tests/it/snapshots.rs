@@ -83,6 +83,8 @@ fn help_texts() {
         "target list",
         "inspect",
         "graph",
+        "report",
+        "gate",
     ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         text.push_str(&format!("$ autoneural {}\n{}\n", args.join(" "), succeed(&args)));

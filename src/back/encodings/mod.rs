@@ -166,6 +166,28 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
     Ok(table)
 }
 
+/// Reads a table to look at, whatever graph it is of: a scale per channel is said to be along the first axis.
+///
+/// # Errors
+/// Malformed JSON, another version, an entry that is impossible or stands twice.
+pub fn look(path: &Path) -> Result<Table> {
+    let file = parse(&crate::text::read_at_most(path, LARGEST_JSON)?, path)?;
+    let mut table = Table::default();
+    for (entries, map) in
+        [(file.activation_encodings, &mut table.activations), (file.param_encodings, &mut table.params)]
+    {
+        for entry in entries {
+            let name = entry.name.clone();
+            let place = format!("{}: `{name}`", path.display());
+            let encoding = to_encoding(entry, Some(0)).map_err(|message| Error::input(&place, message))?;
+            if map.insert(name, encoding).is_some() {
+                return Err(Error::input(place, "stands twice"));
+            }
+        }
+    }
+    Ok(table)
+}
+
 /// Refuses an entry in the wrong list, and what activations cannot have.
 fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
     match (as_param, is_constant) {

@@ -1,0 +1,90 @@
+//! Today's date, to tell which exceptions are over.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::error::{Error, Result};
+
+/// A day of the Gregorian calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date {
+    year: u64,
+    month: u64,
+    day: u64,
+}
+
+/// Latest moment that is taken, in the year 9999: beyond it dates have no four digits.
+const LATEST: u64 = 253_402_300_799;
+
+impl Date {
+    /// The day of a date in TOML.
+    pub fn of_toml(date: &toml::value::Date) -> Self {
+        Date { year: date.year.into(), month: date.month.into(), day: date.day.into() }
+    }
+
+    /// The day (UTC) so many seconds after the beginning of 1970.
+    pub fn of_seconds(seconds: u64) -> Self {
+        let (mut days, mut year) = (seconds / 86_400, 1970);
+        let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+        while days >= 365 + u64::from(leap(year)) {
+            days -= 365 + u64::from(leap(year));
+            year += 1;
+        }
+        let mut month = 1;
+        for length in [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30] {
+            if days < length {
+                break;
+            }
+            days -= length;
+            month += 1;
+        }
+        Date { year, month, day: days + 1 }
+    }
+
+    /// Today (UTC): that of `source_date_epoch` (seconds since 1970, as reproducible builds set `SOURCE_DATE_EPOCH`) where
+    /// there is one, else that of the system's clock.
+    ///
+    /// # Errors
+    /// Text that is no number of seconds.
+    pub fn today(source_date_epoch: Option<&str>) -> Result<Self> {
+        let Some(text) = source_date_epoch else {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            return Ok(Self::of_seconds(since.as_secs().min(LATEST)));
+        };
+        match text.parse::<u64>() {
+            Ok(seconds) if seconds <= LATEST => Ok(Self::of_seconds(seconds)),
+            _ => Err(Error::input("SOURCE_DATE_EPOCH", "is no number of seconds since 1970")),
+        }
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_days_of_the_calendar() {
+        // From `date -u -d @SECONDS +%F`.
+        for (seconds, wanted) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (4_107_542_399, "2100-02-28"),
+            (4_107_542_400, "2100-03-01"),
+            (1_798_675_200, "2026-12-31"),
+            (1_798_761_600, "2027-01-01"),
+            (LATEST, "9999-12-31"),
+        ] {
+            assert_eq!(Date::of_seconds(seconds).to_string(), wanted);
+        }
+        assert!(Date::today(Some("soon")).is_err() && Date::today(Some("253402300800")).is_err());
+        assert!(Date::of_seconds(951_782_400) < Date::of_seconds(951_868_800));
+    }
+}

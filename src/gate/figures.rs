@@ -1,0 +1,153 @@
+//! Checks of figures: SQNR, errors, answers, nodes, bytes.
+
+use std::collections::BTreeSet;
+
+use super::changes::some;
+use super::check::{Check, Outcome, Place, Rule};
+use super::facts::{Facts, PartitionFacts};
+use super::judge::{Figures, Judge, Measure, Unit};
+use crate::report::{Columns, Report};
+
+const NPU_DB: Unit = Unit { of: " dB on the NPU", difference: " dB", digits: 2 };
+const SIMULATED_DB: Unit = Unit { of: " dB simulated", difference: " dB", digits: 2 };
+const RMS: Unit = Unit { of: " % RMS error", difference: " points", digits: 3 };
+const TOKENS: Unit = Unit { of: " % of steps with the token of float", difference: " points", digits: 2 };
+const ANSWERS: Unit = Unit { of: " % exact answers", difference: " points", digits: 2 };
+const PERPLEXITY: Unit = Unit { of: " perplexity", difference: "", digits: 4 };
+const BYTES: Unit = Unit { of: " bytes", difference: " bytes", digits: 0 };
+
+/// Adds all checks of figures.
+pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
+    for failure in &report.failures {
+        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Failed, failure.clone()));
+    }
+    if report.failures.is_empty() {
+        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Passed, "all demands are met"));
+    }
+    for (name, partition) in &now.partitions {
+        if let Some(before) = baseline.partitions.get(name) {
+            outputs(judge, name, before, partition);
+            layers(judge, name, before, partition);
+            nodes(judge, name, before, partition);
+            sizes(judge, name, before, partition);
+        }
+    }
+    let thresholds = judge.thresholds;
+    let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
+    let device = Figures { baseline: bytes(baseline.device_bytes), now: bytes(now.device_bytes) };
+    let limit = thresholds.size.device_growth_percent;
+    judge.hold(Rule::DeviceSize, Place::of("", "device"), Measure::Growth, BYTES, device, limit);
+    let place = || Place::of("", "sequences");
+    let (logits, simulated) = judge.column(baseline.chain.logits_db, now.chain.logits_db);
+    judge.hold(Rule::ChainSqnr, place(), Measure::Drop, db(simulated), logits, thresholds.chain.drop_db);
+    let (tokens, _) = judge.column(baseline.chain.same_token_percent, now.chain.same_token_percent);
+    let limit = thresholds.chain.same_token_drop_points;
+    judge.hold(Rule::ChainTokens, place(), Measure::Drop, TOKENS, tokens, limit);
+    evaluations(judge, baseline, now);
+}
+
+fn db(simulated: bool) -> Unit {
+    if simulated { SIMULATED_DB } else { NPU_DB }
+}
+
+fn outputs(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
+    let thresholds = &judge.thresholds.outputs;
+    let (floor, drop, rise) = (thresholds.floor_db, thresholds.drop_db, thresholds.rms_rise_points);
+    for (name, output) in &now.outputs {
+        let place = || Place::of(partition, name);
+        let before = baseline.outputs.get(name);
+        let (sqnr, simulated) = judge.column(before.map(|b| b.sqnr_db).unwrap_or_default(), output.sqnr_db);
+        let (rms, _) = judge.column(before.map(|b| b.rms_error_percent).unwrap_or_default(), output.rms_error_percent);
+        if sqnr.now.is_none() && judge.thresholds.npu.required {
+            let message = "was not measured on the NPU";
+            judge.add(Check::new(Rule::SqnrFloor, place(), Outcome::Unjudged, message));
+            continue;
+        }
+        judge.hold(Rule::SqnrFloor, place(), Measure::AtLeast, db(simulated), sqnr, floor);
+        judge.hold(Rule::SqnrDrop, place(), Measure::Drop, db(simulated), sqnr, drop);
+        judge.hold(Rule::RmsError, place(), Measure::Rise, RMS, rms, rise);
+    }
+}
+
+/// A layer is judged by the NPU where the baseline has it so, else by the simulation: which layers run on the NPU is a
+/// choice of verification, and the sentence says which it was.
+fn layers(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
+    if now.layers.is_empty() && !baseline.layers.is_empty() {
+        let message = format!("no layer was measured; the baseline has {}", baseline.layers.len());
+        judge.add(Check::new(Rule::LayerDrop, Place::of(partition, ""), Outcome::Unjudged, message));
+    }
+    let missing: Vec<&str> =
+        baseline.layers.keys().filter(|name| !now.layers.contains_key(*name)).map(String::as_str).collect();
+    if !now.layers.is_empty() && !missing.is_empty() {
+        let message = format!("{} layers of the baseline were not measured: {}", missing.len(), some(&missing));
+        judge.add(Check::new(Rule::LayerDrop, Place::of(partition, ""), Outcome::Unjudged, message));
+    }
+    let (floor, drop) = (judge.thresholds.layers.floor_db, judge.thresholds.layers.drop_db);
+    for (name, layer) in &now.layers {
+        let place = || Place::of(partition, name);
+        let before = baseline.layers.get(name).copied().unwrap_or_default();
+        let pick = |of: fn(Columns) -> Option<f64>| Figures { baseline: of(before), now: of(*layer) };
+        let has_npu = before.npu.is_some() || (before.simulated.is_none() && layer.npu.is_some());
+        let figures = if has_npu { pick(|columns| columns.npu) } else { pick(|columns| columns.simulated) };
+        judge.hold(Rule::LayerFloor, place(), Measure::AtLeast, db(!has_npu), figures, floor);
+        judge.hold(Rule::LayerDrop, place(), Measure::Drop, db(!has_npu), figures, drop);
+    }
+}
+
+fn nodes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
+    let outside = |facts: &PartitionFacts| facts.npu_nodes.map(|inside| facts.nodes - inside);
+    let place = Place::of(partition, "");
+    let (before, after) = (outside(baseline), outside(now));
+    let (limit, exception) = judge.limit(Rule::NodesOutside, &place, judge.thresholds.nodes.outside_npu as f64);
+    // Without an exception no node may leave; one that was outside may stay there.
+    let most = if exception.is_some() { limit } else { limit.min(before.unwrap_or(0) as f64) };
+    let (outcome, message) = match after {
+        Some(count) if count as f64 > most => {
+            let before = before.map_or("-".into(), |before| before.to_string());
+            let message = format!(
+                "{count} of {} nodes are outside the NPU; {before} in the baseline, at most {most} allowed",
+                now.nodes
+            );
+            (Outcome::Failed, message)
+        }
+        Some(count) => (Outcome::Passed, format!("{count} of {} nodes are outside the NPU", now.nodes)),
+        None if before.is_some() || judge.thresholds.npu.required => {
+            (Outcome::Unjudged, "has no context binary, so its nodes cannot be counted".to_string())
+        }
+        None => (Outcome::Skipped, "has no context binary, nor in the baseline".to_string()),
+    };
+    let figure = |count: Option<usize>| count.map(|count| count as f64);
+    let check = Check::new(Rule::NodesOutside, place, outcome, message);
+    judge.add(Check { baseline: figure(before), now: figure(after), limit: Some(most), exception, ..check });
+}
+
+fn sizes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
+    let place = || Place::of(partition, "");
+    let figures = |of: fn(&PartitionFacts) -> Option<u64>| Figures {
+        baseline: of(baseline).map(|bytes| bytes as f64),
+        now: of(now).map(|bytes| bytes as f64),
+    };
+    let (binary, buffer) = (judge.thresholds.size.binary_growth_percent, judge.thresholds.size.buffer_growth_percent);
+    let bytes = figures(|facts| facts.binary_bytes);
+    judge.hold(Rule::BinarySize, place(), Measure::Growth, BYTES, bytes, binary);
+    judge.hold(Rule::BufferSize, place(), Measure::Growth, BYTES, figures(|facts| facts.buffer_bytes), buffer);
+}
+
+fn evaluations(judge: &mut Judge, baseline: &Facts, now: &Facts) {
+    let thresholds = &judge.thresholds.evaluation;
+    let (accuracy, perplexity) = (thresholds.accuracy_drop_points, thresholds.perplexity_rise_percent);
+    let required = thresholds.required;
+    let names: BTreeSet<&String> = baseline.evaluations.keys().chain(now.evaluations.keys()).collect();
+    for name in names {
+        let (before, after) = (baseline.evaluations.get(name), now.evaluations.get(name));
+        let place = || Place::of("", name);
+        if after.is_none() && !required {
+            judge.add(Check::new(Rule::Accuracy, place(), Outcome::Skipped, "was not evaluated"));
+            continue;
+        }
+        let exact = Figures { baseline: before.map(|e| e.accuracy_percent), now: after.map(|e| e.accuracy_percent) };
+        judge.hold(Rule::Accuracy, place(), Measure::Drop, ANSWERS, exact, accuracy);
+        let surprise = Figures { baseline: before.map(|e| e.perplexity), now: after.map(|e| e.perplexity) };
+        judge.hold(Rule::Perplexity, place(), Measure::Growth, PERPLEXITY, surprise, perplexity);
+    }
+}

@@ -1,0 +1,254 @@
+//! Thresholds: a TOML file says how much worse a bundle may be than its baseline, and where that is otherwise for a while.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::date::Date;
+use crate::error::{Error, Result};
+
+/// The built-in thresholds, with comments.
+pub const DEFAULT: &str = include_str!("default.toml");
+
+/// How much worse is too much.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    schema: u32,
+    /// Figures of the NPU.
+    pub npu: Npu,
+    /// Outputs of partitions.
+    pub outputs: Outputs,
+    /// Single layers.
+    pub layers: Layers,
+    /// Whole sequences.
+    pub chain: Chain,
+    /// Questions with known answers.
+    pub evaluation: Evaluation,
+    /// Nodes outside the NPU.
+    pub nodes: Nodes,
+    /// Bytes.
+    pub size: Size,
+    /// Encodings that moved.
+    pub encodings: Encodings,
+    /// Versions and inputs.
+    pub changes: Changes,
+    /// Exceptions.
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<Override>,
+    /// The file; none for the built-in thresholds.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
+}
+
+/// Thresholds of figures on the NPU.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Npu {
+    /// Whether a figure that was not measured there cannot be judged.
+    pub required: bool,
+}
+
+/// Thresholds of outputs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outputs {
+    /// Least SQNR in dB.
+    pub floor_db: f64,
+    /// Largest drop of SQNR in dB.
+    pub drop_db: f64,
+    /// Largest rise of the RMS error in points of percent.
+    pub rms_rise_points: f64,
+}
+
+/// Thresholds of layers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layers {
+    /// Least SQNR in dB.
+    pub floor_db: f64,
+    /// Largest drop of SQNR in dB.
+    pub drop_db: f64,
+}
+
+/// Thresholds of whole sequences.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chain {
+    /// Largest drop of the logits' SQNR in dB.
+    pub drop_db: f64,
+    /// Largest drop of steps with the token of float, in points of percent.
+    pub same_token_drop_points: f64,
+}
+
+/// Thresholds of evaluations.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// Largest drop of exact answers in points of percent.
+    pub accuracy_drop_points: f64,
+    /// Largest rise of perplexity in percent.
+    pub perplexity_rise_percent: f64,
+    /// Whether an evaluation of the baseline must be in the report.
+    pub required: bool,
+}
+
+/// Thresholds of nodes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nodes {
+    /// Most nodes of a partition outside the context binary.
+    pub outside_npu: usize,
+}
+
+/// Thresholds of bytes, in percent of the baseline.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Size {
+    /// Of a context binary.
+    pub binary_growth_percent: f64,
+    /// Of a partition's buffers.
+    pub buffer_growth_percent: f64,
+    /// Of all that a device holds.
+    pub device_growth_percent: f64,
+}
+
+/// Thresholds of encodings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encodings {
+    /// Of an activation's range, in percent of the range.
+    pub range_moved_percent: f64,
+    /// Of a constant's scales, in percent of the scale.
+    pub scale_moved_percent: f64,
+}
+
+/// What to do about changes of what is not a figure.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// Of the vendor toolkit.
+    pub toolkit: Policy,
+    /// Of this program.
+    pub program: Policy,
+    /// Of float weights and given encodings.
+    pub weights: Policy,
+    /// Of the model's definition, the target file, the recipe.
+    pub settings: Policy,
+}
+
+/// What to do about a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// It is a regression.
+    Fail,
+    /// It is said.
+    Warn,
+    /// It is let be.
+    Allow,
+}
+
+/// An exception for some places.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// Glob on the place, as the gate prints it.
+    #[serde(rename = "match")]
+    pub place: String,
+    /// Glob on the name of the check.
+    pub check: String,
+    /// The limit there.
+    pub limit: f64,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds.
+    expires: toml::value::Datetime,
+}
+
+impl Override {
+    /// The last day on which it holds.
+    pub fn last_day(&self) -> Date {
+        self.expires.date.as_ref().map_or(Date::of_seconds(0), Date::of_toml)
+    }
+}
+
+impl Thresholds {
+    /// Reads a file; what it does not say, and without a file everything, is as built in.
+    ///
+    /// # Errors
+    /// A missing file, malformed TOML, an unknown key, a limit that is impossible, an exception without reason or date.
+    pub fn read(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else { return Self::parse(DEFAULT, Path::new("default.toml")) };
+        let mut made = Self::parse(&crate::text::read(path)?, path)?;
+        made.path = Some(path.to_path_buf());
+        Ok(made)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        let help = "`autoneural gate --print-thresholds` prints a whole file with comments";
+        let given: toml::Table =
+            toml::from_str(text).map_err(|error| crate::text::toml_error(path, text, &error).help(help))?;
+        let mut all: toml::Table = toml::from_str(DEFAULT).map_err(|error| Error::internal("default.toml", error))?;
+        merge(&mut all, given);
+        let made: Thresholds = all.try_into().map_err(|error| Error::input(path.display(), error).help(help))?;
+        let fail = |key: &str, message: String| Error::input(format!("{}: {key}", path.display()), message).help(help);
+        if made.schema != 1 {
+            return Err(fail("schema", format!("schema {} is not known, only 1 is", made.schema)));
+        }
+        for (key, value) in made.tolerances() {
+            if !(0.0..=1e6).contains(&value) {
+                return Err(fail(key, format!("{value} is impossible; 0 and more are possible")));
+            }
+        }
+        for (key, value) in [("outputs.floor_db", made.outputs.floor_db), ("layers.floor_db", made.layers.floor_db)] {
+            if !(-200.0..=200.0).contains(&value) {
+                return Err(fail(key, format!("{value} is impossible; -200 to 200 are possible")));
+            }
+        }
+        for (index, exception) in made.overrides.iter().enumerate() {
+            let key = format!("override[{index}]");
+            if exception.expires.date.is_none() {
+                return Err(fail(&key, "`expires` has no date; write it as 2027-03-31".into()));
+            }
+            if exception.reason.trim().is_empty() {
+                return Err(fail(&key, "`reason` is empty".into()));
+            }
+            if !exception.limit.is_finite() {
+                return Err(fail(&key, format!("a limit of {} is impossible", exception.limit)));
+            }
+            if !super::check::Rule::ALL.iter().any(|rule| crate::text::glob(&exception.check, rule.id())) {
+                return Err(fail(&key, format!("`{}` is the name of no check", exception.check)));
+            }
+        }
+        Ok(made)
+    }
+
+    fn tolerances(&self) -> [(&'static str, f64); 13] {
+        [
+            ("outputs.drop_db", self.outputs.drop_db),
+            ("outputs.rms_rise_points", self.outputs.rms_rise_points),
+            ("layers.drop_db", self.layers.drop_db),
+            ("chain.drop_db", self.chain.drop_db),
+            ("chain.same_token_drop_points", self.chain.same_token_drop_points),
+            ("evaluation.accuracy_drop_points", self.evaluation.accuracy_drop_points),
+            ("evaluation.perplexity_rise_percent", self.evaluation.perplexity_rise_percent),
+            ("nodes.outside_npu", self.nodes.outside_npu as f64),
+            ("size.binary_growth_percent", self.size.binary_growth_percent),
+            ("size.buffer_growth_percent", self.size.buffer_growth_percent),
+            ("size.device_growth_percent", self.size.device_growth_percent),
+            ("encodings.range_moved_percent", self.encodings.range_moved_percent),
+            ("encodings.scale_moved_percent", self.encodings.scale_moved_percent),
+        ]
+    }
+}
+
+/// Puts what a file says over what is built in.
+fn merge(all: &mut toml::Table, given: toml::Table) {
+    for (key, value) in given {
+        match (all.get_mut(&key), value) {
+            (Some(toml::Value::Table(known)), toml::Value::Table(given)) => merge(known, given),
+            (_, value) => drop(all.insert(key, value)),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The layers of a bundle as data of the page: the graphs tell what there is and what reads what, encodings and statistics
+//! its numbers, the report its SQNR as far as it was measured.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use crate::back::bundle::Bundle;
+use crate::encoding::{Encoding, IntegerType};
+use crate::error::Result;
+use crate::ir::Graph;
+use crate::observe::StatisticsTable;
+use crate::partition::Partition;
+use crate::quantize::Table;
+use crate::report::{Columns, LayerReport, PartitionReport, Report};
+
+/// The layers of a partition.
+#[derive(Debug, Serialize)]
+pub struct Part {
+    /// Name of the partition.
+    pub name: String,
+    /// Whether the report has figures of layers, beside those of outputs.
+    pub measured: bool,
+    /// The layers in an order in which they can run.
+    pub layers: Vec<Layer>,
+}
+
+/// A tensor that an operator makes.
+#[derive(Debug, Default, Serialize)]
+pub struct Layer {
+    /// Its name.
+    pub name: String,
+    /// The operator.
+    pub op: String,
+    /// Sizes of its axes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shape: Vec<usize>,
+    /// Bits of activation and weights, such as W8A16.
+    pub bits: String,
+    /// SQNR in dB, simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sim: Option<f64>,
+    /// SQNR in dB on the NPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub npu: Option<f64>,
+    /// Noise that the layer adds, in percent of its signal, on the NPU where that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added: Option<f64>,
+    /// Share of elements outside the range in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saturation: Option<f64>,
+    /// Share of the encoding's range that was used in percent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range_use: Option<f64>,
+    /// The encoding in words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub encoding: String,
+    /// The lowest and the highest number that it can hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holds: Option<[f32; 2]>,
+    /// The lowest and the highest number that calibration saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen: Option<[f32; 2]>,
+    /// Numbers that calibration saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Layers that it reads, by their place in the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<usize>,
+    /// Inputs of the partition that it reads, and constants in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+    /// SQNR of the other bundle, on the NPU and simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<Columns>,
+}
+
+impl Layer {
+    /// SQNR that sorts: the NPU's where it was measured.
+    pub fn db(&self) -> Option<f64> {
+        self.npu.or(self.sim)
+    }
+}
+
+/// The layers of every partition of the report.
+///
+/// # Errors
+/// Damaged files.
+pub fn parts(bundle: &Bundle, report: &Report, against: Option<&Report>) -> Result<Vec<Part>> {
+    let partitions = bundle.partitions()?;
+    let tables = bundle.tables(&partitions)?;
+    let statistics = bundle.statistics()?;
+    let mut parts = Vec::new();
+    for (partition, table) in partitions.iter().zip(&tables) {
+        let Some(found) = report.partitions.iter().find(|found| found.name == partition.name) else { continue };
+        let mut layers = of_graph(partition, table, &statistics);
+        let figures = figures(found);
+        let other = against.and_then(|report| report.partitions.iter().find(|other| other.name == found.name));
+        let other = other.map(self::figures).unwrap_or_default();
+        for layer in &mut layers {
+            if let Some(figures) = figures.get(layer.name.as_str()) {
+                add(layer, figures);
+            }
+            layer.other = other.get(layer.name.as_str()).map(|figures| figures.sqnr_db);
+        }
+        parts.push(Part { name: found.name.clone(), measured: !found.layers.is_empty(), layers });
+    }
+    Ok(parts)
+}
+
+/// What the report says of tensors, by name: of layers, else of outputs.
+fn figures(partition: &PartitionReport) -> BTreeMap<&str, LayerReport> {
+    let outputs = partition.outputs.iter().map(|output| {
+        let (name, sqnr_db) = (output.name.clone(), output.sqnr_db);
+        let layer = LayerReport { name, sqnr_db, ..LayerReport::default() };
+        (output.name.as_str(), layer)
+    });
+    let layers = partition.layers.iter().map(|layer| (layer.name.as_str(), layer.clone()));
+    outputs.chain(layers).collect()
+}
+
+fn add(layer: &mut Layer, figures: &LayerReport) {
+    (layer.sim, layer.npu) = (figures.sqnr_db.simulated, figures.sqnr_db.npu);
+    layer.added = figures.added_percent.npu.or(figures.added_percent.simulated);
+    layer.saturation = figures.saturation_percent;
+    layer.range_use = figures.range_use_percent.or(layer.range_use);
+    if !figures.op.is_empty() {
+        layer.op.clone_from(&figures.op);
+    }
+    if !figures.bits.is_empty() {
+        layer.bits.clone_from(&figures.bits);
+    }
+}
+
+fn of_graph(partition: &Partition, table: &Table, statistics: &StatisticsTable) -> Vec<Layer> {
+    let graph = &partition.graph;
+    let mut places = HashMap::new();
+    let mut layers: Vec<Layer> = Vec::new();
+    for node in graph.nodes() {
+        let mut reads = Vec::new();
+        let mut others = Vec::new();
+        for id in &node.inputs {
+            match places.get(id) {
+                Some(place) => reads.push(*place),
+                None => others.push(other(graph, *id, table)),
+            }
+        }
+        for id in &node.outputs {
+            let value = graph.value(*id);
+            places.insert(*id, layers.len());
+            let mut layer = Layer {
+                name: value.name.clone(),
+                op: node.op.name().to_string(),
+                shape: value.shape.clone(),
+                reads: reads.clone(),
+                others: others.clone(),
+                ..Layer::default()
+            };
+            if let Some(encoding) = table.activations.get(&value.name) {
+                let weights = node.inputs.iter().filter_map(|id| table.params.get(&graph.value(*id).name));
+                numbers(&mut layer, encoding, weights.map(|weights| weights.integer));
+            }
+            if let Some(seen) = statistics.get(partition.component, &value.name) {
+                (layer.seen, layer.count) = (Some([seen.min, seen.max]), Some(seen.count));
+                layer.range_use = layer.holds.and_then(|holds| range_use(holds, [seen.min, seen.max]));
+            }
+            layers.push(layer);
+        }
+    }
+    layers
+}
+
+fn numbers(layer: &mut Layer, encoding: &Encoding, weights: impl Iterator<Item = IntegerType>) {
+    let bits = weights.filter(|integer| *integer != IntegerType::Int32).map(IntegerType::bits).min();
+    let activations = encoding.integer.bits();
+    layer.bits = bits.map_or(format!("A{activations}"), |bits| format!("W{bits}A{activations}"));
+    let (scale, zero_point) = (encoding.scale[0], encoding.zero_point[0]);
+    layer.encoding = format!("{}, scale {scale:e}, zero point {zero_point}", encoding.integer.name());
+    layer.holds = Some(encoding.range());
+}
+
+/// Share of a range that was used, in percent.
+fn range_use([low, high]: [f32; 2], [min, max]: [f32; 2]) -> Option<f64> {
+    let (whole, used) = (f64::from(high) - f64::from(low), f64::from(max.min(high)) - f64::from(min.max(low)));
+    (whole > 0.0).then(|| (1000.0 * used.max(0.0) / whole).round() / 10.0)
+}
+
+/// An input of the partition or a constant, in words.
+fn other(graph: &Graph, id: crate::ir::ValueId, table: &Table) -> String {
+    let value = graph.value(id);
+    if value.constant().is_none() {
+        return format!("{} (input)", value.name);
+    }
+    match table.params.get(&value.name) {
+        Some(encoding) => {
+            let largest = encoding.scale.iter().copied().fold(0.0, f32::max);
+            let scales = match encoding.scale.len() {
+                1 => format!("scale {largest:e}"),
+                count => format!("{count} scales to {largest:e}"),
+            };
+            format!("{} ({}, {scales})", value.name, encoding.integer.name())
+        }
+        None => format!("{} (constant)", value.name),
+    }
+}

@@ -1,0 +1,60 @@
+//! The page in Markdown, for the summary of a job or a pull request.
+
+use super::table::{Cell, Table};
+use super::{State, Subject, layers::Layer, provenance, sections, sizes};
+use crate::gate::output::cell;
+
+/// Layers that are named.
+const WORST: usize = 10;
+
+/// The whole file.
+pub fn markdown(subject: &Subject) -> String {
+    let (state, sentence) = subject.verdict();
+    let mark = match state {
+        State::Well => "✅",
+        State::Bad => "❌",
+        State::Unknown => "⚠️",
+    };
+    let title = format!("{} for {}", subject.report.model, subject.report.target);
+    let mut text = format!("# {}\n\n{mark} {}\n", cell(&title), cell(&sentence));
+    for failure in &subject.report.failures {
+        text.push_str(&format!("- {}\n", cell(failure)));
+    }
+    if !subject.report.left_out.is_empty() {
+        text.push_str(&format!("\nNot measured: {}.\n", cell(&subject.report.left_out.join(", "))));
+    }
+    let mut add = |title: &str, table: Option<Table>| {
+        if let Some(table) = table.filter(|table| !table.is_empty()) {
+            text.push_str(&format!("\n## {title}\n\n{}", table.markdown()));
+        }
+    };
+    add("Against the baseline", sections::findings(subject).map(|(table, _)| table));
+    add("Partitions", Some(sections::partitions(subject)));
+    add("Outputs", Some(sections::outputs(subject)));
+    add("Whole sequences", Some(sections::sequences(subject)));
+    add("Questions with known answers", Some(sections::evaluations(subject)));
+    add("Worst layers", worst(subject));
+    add("Size", sizes::device(subject));
+    add("Size of partitions", sizes::partitions(subject));
+    add("Provenance", Some(provenance::facts(subject)));
+    add("Made from other files", provenance::differences(subject));
+    text
+}
+
+/// The worst layers of all partitions; none where layers were not measured.
+fn worst(subject: &Subject) -> Option<Table> {
+    let measured = subject.parts.iter().filter(|part| part.measured);
+    let mut found: Vec<(f64, &str, &Layer)> = measured
+        .flat_map(|part| part.layers.iter().filter_map(|layer| layer.db().map(|db| (db, part.name.as_str(), layer))))
+        .collect();
+    found.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut table =
+        Table::new(&["partition", "layer", "operator", "bits", "SQNR simulated", "SQNR NPU", "added noise"]);
+    for (_, partition, layer) in found.into_iter().take(WORST) {
+        let words = [partition, &layer.name, &layer.op, &layer.bits].map(|text| Cell::Text(text.to_string()));
+        let figures = [layer.sim, layer.npu].map(|figure| Cell::figure(figure, 1, " dB"));
+        let added = Cell::figure(layer.added, 2, " %");
+        table.row(words.into_iter().chain(figures).chain([added]).collect());
+    }
+    (!table.is_empty()).then_some(table)
+}

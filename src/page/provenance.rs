@@ -1,0 +1,76 @@
+//! Where the figures are from: samples, versions, stages, files.
+
+use std::collections::BTreeSet;
+
+use super::Subject;
+use super::table::{Cell, Table};
+
+/// The samples of calibration and verification.
+pub fn samples(subject: &Subject) -> Table {
+    let recipe = &subject.recipe;
+    let mut table = Table::new(&["use", "images", "prompt"]);
+    for (name, samples) in [("calibration", &recipe.calibration), ("verification", &recipe.verification)] {
+        for sample in samples {
+            let images: Vec<String> = sample.images.iter().map(|image| image.display().to_string()).collect();
+            let cells = [name.to_string(), images.join(", "), sample.prompt.clone()];
+            table.row(cells.into_iter().map(Cell::Text).collect());
+        }
+    }
+    table
+}
+
+/// Versions, names and what was made how long.
+pub fn facts(subject: &Subject) -> Table {
+    let mut titles = vec!["", "this bundle"];
+    titles.extend(subject.other.iter().map(|_| "other bundle"));
+    let mut table = Table::new(&titles);
+    let (ours, theirs) = (&subject.facts, subject.other.as_ref().map(|other| &other.facts));
+    let mut row = |name: &str, of: &dyn Fn(&crate::gate::Facts) -> String| {
+        let mut cells = vec![Cell::Text(name.into()), Cell::Text(of(ours))];
+        cells.extend(theirs.map(|theirs| Cell::Text(of(theirs))));
+        table.row(cells);
+    };
+    row("model", &|facts| facts.model.clone());
+    row("target", &|facts| facts.target.clone());
+    row("recipe", &|facts| facts.recipe.clone());
+    row("verification", &|facts| format!("{} samples, {} decode steps", facts.samples, facts.decode_steps));
+    let names: BTreeSet<&String> = ours.versions.keys().chain(theirs.iter().flat_map(|t| t.versions.keys())).collect();
+    for name in names {
+        row(name, &|facts| facts.versions.get(name).map_or("not recorded".into(), String::clone));
+    }
+    let stages = |stages: &[crate::back::bundle::StageRecord]| {
+        let stages: Vec<String> = stages.iter().map(|stage| format!("{} {:.1} s", stage.name, stage.seconds)).collect();
+        stages.join(", ")
+    };
+    let mut cells = vec![Cell::Text("stages".into()), Cell::Text(stages(&subject.manifest.stages))];
+    cells.extend(subject.other.iter().map(|other| Cell::Text(stages(&other.report.stages))));
+    table.row(cells);
+    let mut cells = vec![Cell::Text("command line".into())];
+    cells.extend((0..=subject.other.iter().len()).map(|_| Cell::Text("not recorded in the bundle".into())));
+    table.row(cells);
+    table
+}
+
+/// What the other bundle was made from otherwise; none without another.
+pub fn differences(subject: &Subject) -> Option<Table> {
+    let (ours, theirs) = (&subject.facts.inputs, &subject.other.as_ref()?.facts.inputs);
+    let mut table = Table::new(&["made from", "this bundle", "other bundle"]);
+    let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+    for path in paths {
+        let say = |hash: Option<&String>| Cell::Text(hash.map_or("none".into(), |hash| format!("sha256 {hash}…")));
+        if ours.get(path) != theirs.get(path) {
+            table.row(vec![Cell::Text(path.clone()), say(ours.get(path)), say(theirs.get(path))]);
+        }
+    }
+    Some(table)
+}
+
+/// Every file of the bundle.
+pub fn files(subject: &Subject) -> Table {
+    let mut table = Table::new(&["file", "bytes", "SHA-256"]);
+    for file in &subject.manifest.files {
+        let (path, hash) = (file.path.clone(), file.sha256.clone());
+        table.row(vec![Cell::Text(path), Cell::Number(file.bytes.to_string()), Cell::Text(hash)]);
+    }
+    table
+}

@@ -1,0 +1,160 @@
+//! `autoneural gate`: what a user and a system of CI see of it.
+
+mod forms;
+mod regressions;
+mod unjudged;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::common::{demo_bundle, stdout};
+use crate::sealed::Sealed;
+
+pub fn accepted() -> Sealed {
+    let sealed = Sealed::of(demo_bundle());
+    sealed.accept();
+    sealed
+}
+
+pub fn partition<'a>(report: &'a mut Value, name: &str) -> &'a mut Value {
+    let partitions = report["partitions"].as_array_mut().expect("partitions");
+    partitions.iter_mut().find(|partition| partition["name"] == name).expect("the partition")
+}
+
+pub fn shift(value: &mut Value, by: f64) {
+    *value = json!(value.as_f64().expect("a figure") + by);
+}
+
+pub fn scale_of<'a>(encodings: &'a mut Value, list: &str, name: &str) -> &'a mut Value {
+    let entries = encodings[list].as_array_mut().expect("entries");
+    entries.iter_mut().find(|entry| entry["name"] == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+/// An evaluation, as `eval` writes it.
+pub fn evaluation(exact: f64, perplexity: f64) -> Value {
+    let total = json!({
+        "questions": 100, "exact_match_percent": exact, "perplexity": perplexity,
+        "token_agreement_percent": 99.0, "features_sqnr_db": 40.0, "logits_sqnr_db": 30.0,
+    });
+    let engine = json!({ "engine": "npu", "total": total, "uses": {}, "wrong": [] });
+    json!([{ "set": "demo-eval", "blank": false, "questions": 100, "engines": [engine] }])
+}
+
+/// What a test does to a bundle.
+pub type Change = fn(&Sealed);
+
+/// A bundle with all that can get worse.
+pub fn whole() -> Sealed {
+    let sealed = Sealed::of(demo_bundle());
+    sealed.edit("report.json", |report| {
+        report["evaluations"] = evaluation(95.0, 1.02);
+        partition(report, "vision")["layers"] = json!([
+            { "name": "conv_stem.conv", "op": "Conv", "sqnr_db": { "simulated": 50.0, "npu": null }, "bits": "W8A16" },
+            { "name": "blocks.0.0.act", "op": "Gelu", "sqnr_db": { "simulated": 48.0, "npu": 40.0 } },
+        ]);
+        partition(report, "language.decode")["outputs"][0]["rms_error_percent"]["npu"] = json!(50.0);
+        report["chain"]["top1_agreement_percent"]["npu"] = json!(80.0);
+    });
+    sealed.accept();
+    sealed
+}
+
+/// A name that every form would obey if it were not escaped.
+pub const HOSTILE: &str = "</script><img src=x onerror=hacked()>\"'&]]>|`::error::\u{1b}[31m\r\nname\u{202e}%0A";
+
+#[test]
+fn a_bundle_passes_against_its_own_baseline_and_stays_quiet() {
+    let sealed = accepted();
+    for _ in 0..20 {
+        let begun = Instant::now();
+        let (status, text) = sealed.gate(&[]);
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        assert_eq!(status, 0, "{text}");
+        assert!(text.starts_with("gate: passed: bundle (autoneural-random for sa8295p, recipe photos)"), "{text}");
+        assert!(!text.contains("failed") && !text.contains("warning"), "{text}");
+    }
+    assert_eq!(sealed.gate(&["-q"]), (0, String::new()));
+    // The same bundle again changes nothing in the baseline.
+    let before = sealed.text("quant-baseline.json");
+    let (status, text) = sealed.gate(&["--update"]);
+    assert_eq!((status, text.trim()), (0, "baseline: quant-baseline.json (the same figures)"));
+    assert_eq!(sealed.text("quant-baseline.json"), before);
+    // One entry a line, sorted, and small.
+    assert!(before.len() < 100_000, "{}", before.len());
+    assert!(before.lines().all(|line| line.len() < 200));
+    let names: Vec<&str> = before.lines().filter(|line| line.contains(": \"uint16 ")).collect();
+    assert!(names.len() > 500);
+    assert!(before.contains("\n        \"features\": {\"rms_error_percent\":{\"npu\":"), "{before}");
+}
+
+#[test]
+fn exceptions_hold_until_their_day_is_over() {
+    let sealed = accepted();
+    sealed.edit("report.json", |report| shift(&mut partition(report, "vision")["outputs"][0]["sqnr_db"]["npu"], -1.5));
+    let thresholds = |place: &str, expires: &str| {
+        let text = format!(
+            "[[override]]\nmatch = \"{place}\"\ncheck = \"sqnr-drop\"\nlimit = 2.0\nreason = \"a new stem\"\nexpires = {expires}\n"
+        );
+        sealed.write("gate.toml", &text);
+        sealed.gate(&["--thresholds", "gate.toml"])
+    };
+    // The day of the tests is 2026-06-15.
+    for expires in ["2026-06-15", "2030-01-01"] {
+        let (status, text) = thresholds("vision: f*", expires);
+        assert_eq!(status, 0, "{text}");
+    }
+    let (status, text) = thresholds("vision: f*", "2026-06-14");
+    assert_eq!(status, 1);
+    assert!(
+        text.contains(
+            "override of sqnr-drop at vision: f*: is over since 2026-06-14; take it out or renew it (a new stem)"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("vision: features: ") && text.contains("(sqnr-drop)"), "{text}");
+    let (status, text) = thresholds("language*", "2030-01-01");
+    assert_eq!(status, 1, "{text}");
+    let (_, text) = thresholds("nothing", "2030-01-01");
+    assert!(text.contains("override of sqnr-drop at nothing: fits no check; take it out"), "{text}");
+    // What a file does not say is as built in, and the printed file is the built-in one.
+    let printed = stdout(&sealed.run(&["gate", "--print-thresholds"]));
+    sealed.write("gate.toml", &printed);
+    assert_eq!(sealed.gate(&["--thresholds", "gate.toml"]), sealed.gate(&[]));
+    sealed.write("gate.toml", "[outputs]\ndrop_db = 2.0\n");
+    assert_eq!(sealed.gate(&["--thresholds", "gate.toml"]).0, 0);
+}
+
+#[test]
+fn a_baseline_is_loosened_only_on_purpose() {
+    let sealed = whole();
+    let before = sealed.text("quant-baseline.json");
+    sealed.edit("report.json", |report| {
+        shift(&mut partition(report, "vision")["outputs"][0]["sqnr_db"]["npu"], -0.25);
+        shift(&mut partition(report, "projector")["outputs"][0]["sqnr_db"]["npu"], 1.0);
+    });
+    let (status, text) = sealed.gate(&["--update"]);
+    assert_eq!(status, 1);
+    assert!(text.starts_with("baseline: quant-baseline.json was not written: it would hold less tightly; --loosen writes it\nwould be loosened:\n  vision: features: SQNR on the NPU "), "{text}");
+    assert!(text.contains("tightened:\n  projector: embeds: SQNR on the NPU "), "{text}");
+    assert_eq!(sealed.text("quant-baseline.json"), before);
+    let (status, text) = sealed.gate(&["--update", "--loosen"]);
+    assert_eq!(status, 0);
+    assert!(text.contains("\nloosened:\n  vision: features: SQNR on the NPU "), "{text}");
+    assert_eq!(sealed.gate(&[]).0, 0);
+    // Two lines of the file are others.
+    let after = sealed.text("quant-baseline.json");
+    assert_eq!(before.lines().zip(after.lines()).filter(|(a, b)| a != b).count(), 2);
+    // Better figures need no leave; fewer bits and figures that are gone do.
+    sealed.edit("report.json", |report| shift(&mut report["chain"]["logits_sqnr_db"]["npu"], 0.5));
+    assert_eq!(sealed.gate(&["--update"]).0, 0);
+    sealed.edit("report.json", |report| drop(report.as_object_mut().expect("an object").remove("evaluations")));
+    let (status, text) = sealed.gate(&["--update"]);
+    assert!(status == 1 && text.contains("100 of demo-eval on npu: exact answers 95 % -> not measured"), "{text}");
+    // A broken baseline, or one of another model, is not written over.
+    for text in ["{", &before.replacen("autoneural-random", "other", 1)] {
+        sealed.write("quant-baseline.json", text);
+        assert_eq!(sealed.gate(&["--update", "--loosen"]).0, 2);
+        assert_eq!(sealed.text("quant-baseline.json"), text);
+    }
+}
