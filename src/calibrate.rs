@@ -93,7 +93,7 @@ pub fn text(
     drop(walk);
     let mut table = watched.statistics();
     // Any token may be looked up later, not only those of the samples.
-    let whole_table = Statistics { min: range[0], max: range[1], count: 1, non_finite: 0 };
+    let whole_table = Statistics { min: range[0], max: range[1], count: 1, non_finite: 0, runs: 0, settled: 0 };
     table.add(Component::Language, "embeds", whole_table);
     Ok(table)
 }

@@ -29,6 +29,21 @@ pub struct Statistics {
     pub count: u64,
     /// Numbers seen that were NaN or infinite; they are in none of the above.
     pub non_finite: u64,
+    /// Runs in which numbers were seen.
+    #[serde(default)]
+    pub runs: u64,
+    /// The last run that widened the range by more than 1 %; what came behind it changed little.
+    #[serde(default)]
+    pub settled: u64,
+}
+
+/// Share of a range's width by which it may grow and still be the same.
+const SAME: f32 = 0.01;
+
+/// Whether the second range reaches beyond the first by more than 1 % of the first.
+fn widens([low, high]: [f32; 2], [min, max]: [f32; 2]) -> bool {
+    let room = SAME * (high - low);
+    min < low - room || max > high + room
 }
 
 impl Statistics {
@@ -39,6 +54,11 @@ impl Statistics {
             max: self.max.max(other.max),
             count: self.count + other.count,
             non_finite: self.non_finite + other.non_finite,
+            runs: self.runs + other.runs,
+            settled: match widens([self.min, self.max], [other.min, other.max]) {
+                true => self.runs + other.settled,
+                false => self.settled,
+            },
         }
     }
 }
@@ -46,15 +66,21 @@ impl Statistics {
 /// A new observer of a kind.
 pub fn observer(kind: ObserverKind) -> Box<dyn Observer> {
     match kind {
-        ObserverKind::MinMax => Box::new(MinMax(None)),
+        ObserverKind::MinMax => Box::new(MinMax::default()),
     }
 }
 
-struct MinMax(Option<Statistics>);
+#[derive(Default)]
+struct MinMax {
+    seen: Option<Statistics>,
+    /// The range when it was last widened by more than 1 %.
+    range: [f32; 2],
+}
 
 impl Observer for MinMax {
     fn observe(&mut self, values: &[f32]) {
-        let mut seen = Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0 };
+        let mut seen =
+            Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0, runs: 1, settled: 1 };
         // Without a branch, which the compiler turns into vector instructions: every value of calibration comes by here.
         for &value in values {
             let finite = value.is_finite();
@@ -63,11 +89,23 @@ impl Observer for MinMax {
             seen.non_finite += u64::from(!finite);
         }
         seen.count = values.len() as u64 - seen.non_finite;
-        self.0 = Some(self.0.map_or(seen, |known| known.merged(seen)));
+        let Some(known) = self.seen else {
+            self.range = [seen.min, seen.max];
+            self.seen = Some(seen);
+            return;
+        };
+        let mut all = known.merged(seen);
+        all.settled = known.settled;
+        // Against the range at that time, so that many small steps count in the end.
+        if widens(self.range, [all.min, all.max]) {
+            self.range = [all.min, all.max];
+            all.settled = all.runs;
+        }
+        self.seen = Some(all);
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        self.0
+        self.seen
     }
 }
 
@@ -81,7 +119,23 @@ mod tests {
         assert_eq!(made.statistics(), None);
         made.observe(&[1.0, -2.0]);
         made.observe(&[0.5, f32::NAN, 7.0]);
-        let wanted = Statistics { min: -2.0, max: 7.0, count: 4, non_finite: 1 };
+        let wanted = Statistics { min: -2.0, max: 7.0, count: 4, non_finite: 1, runs: 2, settled: 2 };
         assert_eq!(made.statistics(), Some(wanted));
+    }
+
+    #[test]
+    fn a_range_is_settled_when_it_stays_within_a_hundredth() {
+        let mut made = observer(ObserverKind::MinMax);
+        for values in [[-1.0, 1.0], [-0.5, 1.5], [-1.0, 1.51], [0.0, 1.5], [-1.0, 1.52]] {
+            made.observe(&values);
+        }
+        let seen = made.statistics().unwrap();
+        assert_eq!((seen.runs, seen.settled), (5, 2));
+        // Three steps of less than a hundredth are more than one.
+        made.observe(&[1.53]);
+        assert_eq!(made.statistics().unwrap().settled, 6);
+        let other = Statistics { min: -1.0, max: 1.5, count: 2, non_finite: 0, runs: 3, settled: 3 };
+        assert_eq!(seen.merged(other).settled, 2);
+        assert_eq!(seen.merged(Statistics { max: 9.0, ..other }).settled, 8);
     }
 }

@@ -30,6 +30,11 @@ impl StatisticsTable {
         StatisticsTable(own.map(|(component, values)| (*component, values.clone())).collect())
     }
 
+    /// Statistics of all values of a component, by name.
+    pub fn iter(&self, component: Component) -> impl Iterator<Item = (&str, Statistics)> {
+        self.0.get(&component).into_iter().flatten().map(|(name, statistics)| (name.as_str(), *statistics))
+    }
+
     /// Adds all statistics of another table.
     pub fn merge(&mut self, other: &StatisticsTable) {
         for (component, values) in &other.0 {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::base64::base64;
 use super::table::Table;
-use super::{Subject, provenance, sections, sizes};
+use super::{Subject, calibration, provenance, sections, sizes};
 use crate::error::{Error, Result};
 use crate::text::escape;
 
@@ -149,6 +149,14 @@ fn samples(subject: &Subject, body: &mut String) {
         "Recipe {}: {calibration} samples for the ranges, {verification} for verification.",
         recipe.name
     )));
+    let settled = calibration::settled(subject);
+    if !settled.is_empty() {
+        body.push_str(&note(
+            "A range is settled after the run behind which nothing widened it by more than 1 %. A run is a picture for vision and \
+             projector, a chunk of a prompt or a token for the language model; all chunks of all samples come first.",
+        ));
+        body.push_str(&settled.html());
+    }
     folded("Every sample", &provenance::samples(subject), body);
     body.push_str("</section>\n");
 }

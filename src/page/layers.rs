@@ -12,7 +12,7 @@ use crate::ir::Graph;
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::quantize::Table;
-use crate::report::{Columns, LayerReport, PartitionReport, Report};
+use crate::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
 
 /// The layers of a partition.
 #[derive(Debug, Serialize)]
@@ -52,6 +52,9 @@ pub struct Layer {
     /// Share of the encoding's range that was used in percent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range_use: Option<f64>,
+    /// How float and quantized numbers lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
     /// The encoding in words.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub encoding: String,
@@ -123,6 +126,7 @@ fn add(layer: &mut Layer, figures: &LayerReport) {
     (layer.sim, layer.npu) = (figures.sqnr_db.simulated, figures.sqnr_db.npu);
     layer.added = figures.added_percent.npu.or(figures.added_percent.simulated);
     layer.saturation = figures.saturation_percent;
+    layer.histogram.clone_from(&figures.histogram);
     layer.range_use = figures.range_use_percent.or(layer.range_use);
     if !figures.op.is_empty() {
         layer.op.clone_from(&figures.op);

@@ -1,7 +1,7 @@
 //! The page in Markdown, for the summary of a job or a pull request.
 
 use super::table::{Cell, Table};
-use super::{State, Subject, layers::Layer, provenance, sections, sizes};
+use super::{State, Subject, calibration, layers::Layer, provenance, sections, sizes};
 use crate::gate::output::cell;
 
 /// Layers that are named.
@@ -36,6 +36,7 @@ pub fn markdown(subject: &Subject) -> String {
     add("Worst layers", worst(subject));
     add("Size", sizes::device(subject));
     add("Size of partitions", sizes::partitions(subject));
+    add("When ranges settled", Some(calibration::settled(subject)));
     add("Provenance", Some(provenance::facts(subject)));
     add("Made from other files", provenance::differences(subject));
     text

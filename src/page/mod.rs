@@ -5,6 +5,7 @@
 //! page shows it sets as text; the page allows itself no script but its own, and no network.
 
 mod base64;
+mod calibration;
 mod html;
 mod layers;
 mod markdown;
@@ -19,6 +20,7 @@ pub use markdown::markdown;
 use crate::back::bundle::{Bundle, Manifest};
 use crate::error::Result;
 use crate::gate::{Facts, Judgement};
+use crate::observe::StatisticsTable;
 use crate::progress::Silent;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Report};
@@ -37,6 +39,7 @@ pub struct Subject {
     parts: Vec<Part>,
     picture: String,
     recipe: Recipe,
+    statistics: StatisticsTable,
     other: Option<Other>,
     gate: Option<Gate>,
     least_db: f64,
@@ -89,6 +92,7 @@ impl Subject {
             manifest: bundle.manifest.clone(),
             facts,
             parts,
+            statistics: bundle.statistics()?,
             report,
             other,
             gate: None,

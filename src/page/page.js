@@ -139,6 +139,20 @@
     return svg;
   };
 
+  const histogram = ({ low, high, float, quantized = [] }) => {
+    const svg = draw("svg", { class: "histogram", viewBox: "0 0 420 92", role: "img" });
+    svg.append(draw("title", {}, "how many numbers lie where: float (grey), quantized (colour); the height is the root of the count"));
+    const most = Math.sqrt(Math.max(1, ...float, ...quantized)), part = 420 / float.length;
+    const bars = (name, counts, inset, size) => counts.forEach((count, index) => {
+      const height = (70 * Math.sqrt(count)) / most;
+      svg.append(draw("rect", { class: name, x: part * index + inset, width: size, y: 72 - height, height }));
+    });
+    bars("holds", float, 0.5, part - 1);
+    bars("seen", quantized, part * 0.3, part * 0.4);
+    svg.append(draw("text", { x: 0, y: 88 }, short(low)), draw("text", { x: 420, y: 88, "text-anchor": "end" }, short(high)));
+    return svg;
+  };
+
   const detail = () => {
     const box = make("div", { class: "detail", id: "detail", "aria-live": "polite" });
     if (state.layer === null) { box.hidden = true; return box; }
@@ -162,7 +176,7 @@
     row("calibration saw", layer.seen ? short(layer.seen[0]) + " to " + short(layer.seen[1]) + " in " + layer.count + " numbers" : null);
     row("range used", fixed(layer.range_use, 1, " %"));
     if (layer.holds && layer.seen) row("", range(layer));
-    row("histograms", null);
+    row("histogram", layer.histogram ? histogram(layer.histogram) : null);
     row("reads", links(layer.reads || []));
     if (layer.others && layer.others.length) row("and", layer.others.join("; "));
     row("is read by", links(readersOf(state.layer)));

@@ -25,7 +25,24 @@ pub struct LayerReport {
     /// Share of the encoding's range that the float reference uses, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range_use_percent: Option<f64>,
+    /// How the numbers lie.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram: Option<Histogram>,
     /// Bits of weights and activations, such as W8A16, or A16 without weights.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub bits: String,
+}
+
+/// How many numbers lie in each of as many equal parts of a range.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Histogram {
+    /// Lower end of the range.
+    pub low: f32,
+    /// Upper end of the range.
+    pub high: f32,
+    /// Numbers of the float reference.
+    pub float: Vec<u32>,
+    /// Numbers of the quantized model: on the NPU where that was measured, else simulated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantized: Vec<u32>,
 }

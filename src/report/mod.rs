@@ -7,7 +7,7 @@ mod sizes;
 mod state;
 mod table;
 
-pub use layers::LayerReport;
+pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};

@@ -13,7 +13,7 @@ use crate::host::Walk;
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
-use crate::report::{Columns, LayerReport};
+use crate::report::{Columns, Histogram, LayerReport};
 use crate::segment::is_whole;
 use crate::target::Target;
 use crate::verify::{Kept, LayerComparison, On, layers};
@@ -93,6 +93,7 @@ fn on_npu(
 impl From<LayerComparison> for LayerReport {
     fn from(layer: LayerComparison) -> Self {
         let [simulated, npu] = layer.added;
+        let ([low, high], float, quantized) = layer.histogram;
         LayerReport {
             name: layer.name,
             op: layer.op.to_string(),
@@ -100,6 +101,7 @@ impl From<LayerComparison> for LayerReport {
             added_percent: Columns { simulated: simulated.map(round), npu: npu.map(round) },
             saturation_percent: Some(round(layer.saturation_percent)),
             range_use_percent: Some(round(layer.range_use_percent)),
+            histogram: Some(Histogram { low, high, float, quantized }),
             bits: layer.bits,
         }
     }

@@ -17,6 +17,8 @@ use crate::quantize::Table;
 
 /// Most elements of a value that are compared; of a larger one, evenly spaced ones.
 const MOST: usize = 1 << 16;
+/// Parts of a histogram.
+const PARTS: usize = 24;
 /// Bytes of values that leave a model at once.
 const GROUP: usize = 256 << 20;
 
@@ -37,6 +39,8 @@ pub struct LayerComparison {
     pub bits: String,
     /// Names of the values that the operator reads.
     inputs: Vec<String>,
+    /// How the elements lie: the range, and the numbers in its parts in float and quantized.
+    pub histogram: ([f32; 2], Vec<u32>, Vec<u32>),
     /// Share of float elements that lie outside the encoding's range, in percent.
     pub saturation_percent: f64,
     /// Share of the encoding's range that float elements use, in percent.
@@ -126,6 +130,7 @@ pub fn layers(
                 let test = thinned_real(output, table.activation(&port.name)?)?;
                 let Some(reference) = float.get(&port.name) else { continue };
                 let db = Some(Sqnr::of(reference, &test)?);
+                layer.histogram.2 = histogram(&test, layer.histogram.0);
                 match on {
                     On::Simulation => layer.simulated = db,
                     On::Npu => layer.npu = db,
@@ -180,9 +185,21 @@ fn layer(
         added: [None; 2],
         bits: format!("{weights}A{}", encoding.integer.bits()),
         inputs: read.filter(|value| value.constant().is_none()).map(|value| value.name.clone()).collect(),
+        histogram: ([least, most], histogram(values, [least, most]), vec![]),
         saturation_percent: percent(outside as f64, values.len() as f64),
         range_use_percent: percent(f64::from(most.min(high) - least.max(low)), f64::from(high - low)),
     }
+}
+
+/// Numbers in equal parts of a range; what lies outside is in the first or the last.
+fn histogram(values: &[f32], [low, high]: [f32; 2]) -> Vec<u32> {
+    let mut made = vec![0; PARTS];
+    let part = (f64::from(high) - f64::from(low)) / PARTS as f64;
+    for &value in values {
+        let at = if part > 0.0 { ((f64::from(value) - f64::from(low)) / part) as usize } else { 0 };
+        made[at.min(PARTS - 1)] += 1;
+    }
+    made
 }
 
 /// Values in a row, as many as leave a model at once.
@@ -248,6 +265,13 @@ mod tests {
         assert_eq!(added_percent(20.0, 40.0), 0.0);
         assert!((added_percent(200.0, 40.0) - 1.0).abs() < 1e-6);
         assert!((added_percent(40.0, 40.0 - 10.0 * 2f64.log10()) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_histogram_counts_every_number_once() {
+        let made = histogram(&[-9.0, 0.0, 0.49, 23.5, 24.0, 99.0], [0.0, 24.0]);
+        assert_eq!((made[0], made[23], made.iter().sum::<u32>()), (3, 3, 6));
+        assert_eq!(histogram(&[1.0, 1.0], [1.0, 1.0])[0], 2);
     }
 
     #[test]

@@ -28,3 +28,4 @@ mod snapshots;
 mod synth;
 mod targets;
 mod trained;
+mod workflows;

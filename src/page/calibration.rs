@@ -1,0 +1,24 @@
+//! How calibration went: when ranges settled, and so how many samples would have been enough.
+
+use super::Subject;
+use super::table::{Cell, Table};
+use crate::partition::Component;
+
+/// A line per component: runs that it saw, and after how many of them as many of its ranges were as they are.
+pub fn settled(subject: &Subject) -> Table {
+    let titles = ["component", "ranges", "runs", "half settled after", "95 %", "99 %", "all", "last to settle"];
+    let mut table = Table::new(&titles);
+    for component in Component::ALL {
+        let mut seen: Vec<(u64, &str)> =
+            subject.statistics.iter(component).filter(|(_, s)| s.runs > 0).map(|(name, s)| (s.settled, name)).collect();
+        seen.sort_unstable();
+        let Some(&(all, last)) = seen.last() else { continue };
+        let runs = subject.statistics.iter(component).map(|(_, s)| s.runs).max().unwrap_or(0);
+        let after = |share: usize| Cell::Number(seen[(seen.len() * share).div_ceil(100) - 1].0.to_string());
+        let mut row = vec![Cell::Text(component.name().into()), Cell::Number(seen.len().to_string())];
+        row.extend([Cell::Number(runs.to_string()), after(50), after(95), after(99)]);
+        row.extend([Cell::Number(all.to_string()), Cell::Text(last.to_string())]);
+        table.row(row);
+    }
+    table
+}
