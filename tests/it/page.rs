@@ -199,7 +199,7 @@ fn a_browser_shows_layers_and_their_neighbours() {
         assert_eq!(browser.value("document.querySelector('#detail h3').textContent"), first);
         let text = browser.value("document.querySelector('#detail').textContent");
         for part in
-            ["operator", "SQNR NPU", "encoding", "uint16, scale ", "calibration saw", "histograms", "not measured"]
+            ["operator", "SQNR NPU", "encoding", "uint16, scale ", "calibration saw", "histogram", "not measured"]
         {
             assert!(text.as_str().expect("text").contains(part), "{part}: {text}");
         }
