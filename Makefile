@@ -9,7 +9,7 @@ TEST_ARGS ?=
 .PHONY: help demo bench train test toolkit check-tools lint doc clean
 
 help:
-	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, and ask it a question'
+	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, with a report, and ask it a question'
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
@@ -29,7 +29,8 @@ demo: toolkit
 	cargo build --release --locked
 	'$(TARGET_DIR)/release/autoneural' compile graphs/autoneural-tiny.toml \
 		--weights models/autoneural-tiny --encodings models/autoneural-tiny/encodings.json \
-		--calibration calibration/demo.toml --target sa8295p --out out/demo --require-npu
+		--calibration calibration/demo.toml --target sa8295p --out out/demo --layers npu --require-npu
+	'$(TARGET_DIR)/release/autoneural' report out/demo --baseline calibration/demo-baseline.json
 	@echo
 	'$(TARGET_DIR)/release/autoneural' run out/demo --on float,simulated,npu \
 		--image calibration/demo-eval/images/cluster-01.png --prompt 'Which warning lamp is lit?'

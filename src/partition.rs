@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::front::{Definition, MASKED, Model};
 use crate::ir::{ElementType, Graph, Shape, ValueId};
 use crate::passes::lower;
-use crate::target::Target;
 
 /// Names of the partitions that a model may have.
 pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
@@ -128,11 +127,11 @@ impl Partition {
     }
 }
 
-/// Lowers the graphs of a model for a target and states their contracts.
+/// Lowers the graphs of a model and states their contracts.
 ///
 /// # Errors
 /// A value that crosses the border without a contract, which is a defect of the front end.
-pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Result<Vec<Partition>> {
+pub fn partition(model: &Model, definition: &Definition) -> Result<Vec<Partition>> {
     let graphs = [
         (Component::Vision, &model.vision),
         (Component::Projector, &model.projector),
@@ -141,7 +140,7 @@ pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Res
     ];
     let mut partitions = Vec::new();
     for (component, graph) in graphs {
-        let graph = lower(graph, target)?;
+        let graph = lower(graph)?;
         let ports = |ids: &[ValueId]| -> Result<Vec<Port>> {
             ids.iter().map(|&id| port(component, &graph.value(id).name, definition)).collect()
         };

@@ -1,12 +1,12 @@
-//! Spells out what the target does not take as one operator.
+//! Spells out what no ONNX operator or target does in one.
 
 use super::rewrite::Rewrite;
 use crate::error::Result;
 use crate::ir::{Builder, Constant, Graph, Node, Op, ValueId};
-use crate::target::Target;
 
-/// The graph with composite operators spelled out and normalizations moved to the axis the target takes.
-pub fn legalize(graph: &Graph, target: &Target) -> Result<Graph> {
+/// The graph with composite operators spelled out and normalizations moved to the last axis: ONNX has no operator for another
+/// single axis.
+pub fn legalize(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let rank = graph.value(node.outputs[0]).shape.len();
@@ -23,7 +23,7 @@ pub fn legalize(graph: &Graph, target: &Target) -> Result<Graph> {
                 let inputs = rewrite.inputs(node)?;
                 attention(&mut rewrite.new, node, &inputs, *scale)?
             }
-            Op::RmsNorm { axis, epsilon } if *axis + 1 != rank && target.normalizes_last_axis_only() => {
+            Op::RmsNorm { axis, epsilon } if *axis + 1 != rank => {
                 let inputs = rewrite.inputs(node)?;
                 norm_on_last_axis(&mut rewrite.new, node, &inputs, *axis, *epsilon)?
             }

@@ -15,22 +15,15 @@ pub use prune::prune;
 
 use crate::error::Result;
 use crate::ir::{Graph, validate};
-use crate::target::Target;
 
-/// Brings a graph of the front end into the form that the target takes. Validates after every pass.
+/// Brings a graph of the front end into the form that targets take. Validates after every pass.
 ///
 /// # Errors
 /// A graph that breaks a promise, which is a defect of the front end or of a pass.
-pub fn lower(graph: &Graph, target: &Target) -> Result<Graph> {
+pub fn lower(graph: &Graph) -> Result<Graph> {
     validate(graph)?;
     let mut graph = graph.clone();
-    for pass in [fold_constants, fold_scales] {
-        graph = pass(&graph)?;
-        validate(&graph)?;
-    }
-    graph = legalize(&graph, target)?;
-    validate(&graph)?;
-    for pass in [merge_moves, prune] {
+    for pass in [fold_constants, fold_scales, legalize, merge_moves, prune] {
         graph = pass(&graph)?;
         validate(&graph)?;
     }

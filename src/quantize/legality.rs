@@ -18,7 +18,7 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     let Some(operator) = target.operator(name) else {
         return Ok(Some(format!("target {} does not take {name}", target.name)));
     };
-    if let (true, Op::Softmax { axis } | Op::RmsNorm { axis, .. }) = (operator.last_axis_only, &node.op)
+    if let (true, Op::Softmax { axis }) = (operator.last_axis_only, &node.op)
         && axis + 1 != graph.value(node.inputs[0]).shape.len()
     {
         return Ok(Some(format!("target {} takes {name} on the last axis only", target.name)));

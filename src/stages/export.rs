@@ -43,7 +43,7 @@ pub fn export(
             return Ok(made);
         }
         let model = build(definition, &checkpoint, progress).map_err(of_definition)?;
-        let partitions = partition(&model, definition, target).map_err(of_definition)?;
+        let partitions = partition(&model, definition).map_err(of_definition)?;
         Ok(made.get_or_init(|| (model.embeddings, partitions)))
     };
     let key = || -> Result<Key> {

@@ -154,9 +154,4 @@ impl Target {
     pub fn operator(&self, name: &str) -> Option<&Operator> {
         self.operators.iter().find(|operator| operator.name == name)
     }
-
-    /// Whether normalizations must be on the last axis; on the CPU they must.
-    pub fn normalizes_last_axis_only(&self) -> bool {
-        self.operator("RMSNormalization").is_none_or(|operator| operator.last_axis_only)
-    }
 }

@@ -118,7 +118,7 @@ enum Bias {
 
 const MOVE: Form = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
 const PAIR: Form = Form { activations: 2, weights: true, ..MOVE };
-const NORM: Form = Form { activations: 0, weights: true, axis: true, ..MOVE };
+const NORM: Form = Form { activations: 0, weights: true, ..MOVE };
 
 /// The operators that may stand in a lowered graph.
 const FORMS: [(&str, Form); 19] = [

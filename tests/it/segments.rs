@@ -269,7 +269,7 @@ fn nodes_in_integers_that_the_npu_does_not_take_go_to_the_cpu() {
     std::fs::create_dir(&empty).unwrap();
     let mut text = target_with(|name| !["Softmax", "RMSNormalization"].contains(&name));
     text += "[[operator]]\nname = \"Softmax\"\nactivations = [\"uint8\"]\n";
-    text += "[[operator]]\nname = \"RMSNormalization\"\nactivations = [\"uint8\"]\nweights = [\"uint8 per tensor\"]\nlast_axis_only = true\n";
+    text += "[[operator]]\nname = \"RMSNormalization\"\nactivations = [\"uint8\"]\nweights = [\"uint8 per tensor\"]\n";
     std::fs::write(&target, text).unwrap();
     let [target, out_text, empty] = [&target, &out, &empty].map(|path| path.to_str().unwrap());
     let args = ["compile", GRAPH, "--weights", WEIGHTS, "--calibration", RECIPE, "--target", target, "--out", out_text];
