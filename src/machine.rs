@@ -1,4 +1,4 @@
-//! The machine that the program runs on: how much memory it has.
+//! The machine that the program runs on: its memory.
 
 use rustix::process::{Resource, getrlimit};
 
@@ -11,6 +11,16 @@ pub fn memory() -> u64 {
     let group = group.and_then(|text| text.trim().parse().ok());
     let address_space = getrlimit(Resource::As).current;
     [group, address_space].into_iter().flatten().fold(installed, u64::min)
+}
+
+/// Gives memory that was freed back to the machine. The allocator keeps what a model took for the next, but the next work is
+/// done by other processes.
+pub fn release_memory() {
+    // SAFETY: no pointer of ours is touched; the allocator looks through its own free memory.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 #[cfg(test)]

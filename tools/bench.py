@@ -2,7 +2,7 @@
 """Time and memory of a compilation of AutoNeural-VL-1.5B with synthetic weights, beside what is to be reached.
 
 Runs the program as a user does, reads the times that it prints for its pieces of work, and samples the resident memory of
-the program and of the processes it starts. Needs nothing but the standard library.
+the program, and of it and the vendor's compiler that it starts, which works beside it on other pieces. Needs nothing but the standard library.
 """
 
 import argparse
@@ -24,22 +24,28 @@ BEGUN = re.compile(r"^(export|calibrate|quantize|emit|build|verify|read)\b[a-z. 
 
 
 def resident(pid):
-    """Bytes of a process and of those it started."""
+    """Bytes of a process, and of it and those it started."""
     try:
         pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
         children = []
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
             children += (task / "children").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(resident(child) for child in children)
+        return 0, 0
+    own = pages * os.sysconf("SC_PAGE_SIZE")
+    return own, own + sum(resident(child)[1] for child in children)
+
+
+def higher(one, other):
+    """The higher of each of two figures."""
+    return max(one[0], other[0]), max(one[1], other[1])
 
 
 class Run:
     """One run of the program: wall time, peak memory, time and memory of each piece of work."""
 
     def __init__(self, command, stop_after=None):
-        self.seconds, self.peak, self.units, self.peaks, self.text = 0.0, 0, {}, {}, ""
+        self.seconds, self.peak, self.units, self.peaks, self.text = 0.0, (0, 0), {}, {}, ""
         begun = time.monotonic()
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.current, over = None, threading.Event()
@@ -47,9 +53,9 @@ class Run:
         def watch():
             while not over.wait(0.1):
                 now = resident(process.pid)
-                self.peak = max(self.peak, now)
+                self.peak = higher(self.peak, now)
                 if self.current:
-                    self.peaks[self.current] = max(self.peaks.get(self.current, 0), now)
+                    self.peaks[self.current] = higher(self.peaks.get(self.current, (0, 0)), now)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -75,7 +81,10 @@ class Run:
         """Seconds and peak bytes of the pieces of work whose names fit."""
         fits = lambda name: re.fullmatch(pattern, name)
         seconds = sum(seconds for name, seconds in self.units.items() if fits(name))
-        return seconds, max((peak for name, peak in self.peaks.items() if fits(name)), default=0)
+        peak = (0, 0)
+        for name in filter(fits, self.peaks):
+            peak = higher(peak, self.peaks[name])
+        return seconds, peak
 
 
 def main():
@@ -91,13 +100,14 @@ def main():
 
     def row(what, run_or_pair, goal):
         seconds, peak = run_or_pair if isinstance(run_or_pair, tuple) else (run_or_pair.seconds, run_or_pair.peak)
-        rows.append({"what": what, "seconds": round(seconds, 1), "peak_bytes": peak, "goal": goal})
-        print(f"{what:<66} {seconds:7.1f} s {peak / 1e9:6.2f} GB   {goal}", flush=True)
+        rows.append({"what": what, "seconds": round(seconds, 1), "peak_bytes": peak[0], "with_compiler": peak[1], "goal": goal})
+        print(f"{what:<70} {seconds:7.1f} s {peak[0] / 1e9:6.2f} {peak[1] / 1e9:6.2f} GB   {goal}", flush=True)
 
     def compile_to(name, recipe, *more, stop_after=None):
         command = [program, "compile", GRAPH, "--weights", weights, "--calibration", recipe, "--target", "sa8295p"]
         return Run([*command, "--out", work / name, "--verify", "none", "--require-npu", "-v", *more], stop_after)
 
+    print(f"{'':<70} {'time':>9} {'peak memory of the program, and with the compiler':>14}")
     if not weights.exists():
         row("synth: a checkpoint of made-up weights", Run([program, "synth", GRAPH, "--out", weights, "-v"]), "")
     # Recipes name their images from their own folder.
@@ -107,7 +117,7 @@ def main():
     recipes = {
         "whole": text,
         "four": text.replace('"photos/astronaut.jpg"', images),
-        "layer": text + '\n[[override]]\ntensor = "blocks.3.7.*"\ntype = "uint8"\n',
+        "layer": text + '\n[[override]]\ntensor = "blocks.3.8.pw_exp.conv.weight"\ntype = "int4"\n',
     }
     for name, text in recipes.items():
         (work / f"{name}.toml").write_text(text)
@@ -126,10 +136,11 @@ def main():
     row("language, 1 picture and 3 prompts of 128 tokens: the same", whole.of(language), "<= 240 s, <= 8 GB")
     row("whole compile, 768 pixels, cold, with context binaries", whole, "<= 900 s, <= 10 GB")
     for unit, seconds in whole.units.items():
-        print(f"    {unit:<62} {seconds:7.1f} s {whole.peaks.get(unit, 0) / 1e9:6.2f} GB")
+        own, both = whole.peaks.get(unit, (0, 0))
+        print(f"    {unit:<66} {seconds:7.1f} s {own / 1e9:6.2f} {both / 1e9:6.2f} GB")
     row("again with nothing changed", compile_to("whole", recipe("whole")), "<= 5 s")
     changed = compile_to("whole", recipe("layer"))
-    row("again with one layer of vision in other bits", changed, "")
+    row("again with one layer of vision in 4 bits", changed, "")
     print("    made again: " + ", ".join(changed.units))
     (work / "bench.json").write_text(json.dumps({"rows": rows, "units": whole.units}, indent=2) + "\n")
 

@@ -160,16 +160,15 @@ impl Checkpoint {
     pub fn refuse_non_finite(&self, name: &str) -> Result<()> {
         let info = self.info(name)?;
         let place = format!("{}: `{name}`", info.file.display());
-        let values = Constant::from_view(self.view(info, &place)?, info.shape.clone()).to_f32();
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(at) => {
+        match self.view(info, &place)?.first_non_finite() {
+            Some((at, value)) => {
                 let mut rest = at;
                 let mut index = vec![0; info.shape.len()];
                 for (slot, &size) in index.iter_mut().zip(&info.shape).rev() {
                     *slot = rest % size;
                     rest /= size;
                 }
-                let message = format!("element {index:?} is {}; weights must be finite", values[at]);
+                let message = format!("element {index:?} is {value}; weights must be finite");
                 Err(Error::input(place, message))
             }
             None => Ok(()),

@@ -49,13 +49,30 @@ impl View {
         &self.map[self.start..self.start + self.elements * self.stored.bytes()]
     }
 
-    /// The elements. Pages that were read for them leave this process's memory: models pass through that weigh more than
-    /// there is.
+    /// The elements.
     fn to_f32(&self) -> Vec<f32> {
         let made = self.read();
+        self.release();
+        made
+    }
+
+    /// Place and value of the first element that is NaN or infinite: all bits of its exponent are set.
+    pub fn first_non_finite(&self) -> Option<(usize, f32)> {
+        let found = match self.stored {
+            StoredType::F32 => {
+                first_with(self.bytes().as_chunks().0, |b| u32::from_le_bytes(b) & 0x7f80_0000 == 0x7f80_0000)
+            }
+            StoredType::F16 => first_with(self.bytes().as_chunks().0, |b| u16::from_le_bytes(b) & 0x7c00 == 0x7c00),
+            StoredType::Bf16 => first_with(self.bytes().as_chunks().0, |b| u16::from_le_bytes(b) & 0x7f80 == 0x7f80),
+        };
+        self.release();
+        found.map(|at| (at, self.read()[at]))
+    }
+
+    /// Pages that were read leave this process's memory: models pass through that weigh more than there is.
+    fn release(&self) {
         // SAFETY: a shared read-only map of a file; what is read again comes from the file again.
         let _ = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, self.start, self.bytes().len()) };
-        made
     }
 
     fn read(&self) -> Vec<f32> {
@@ -68,6 +85,18 @@ impl View {
             StoredType::Bf16 => self.bytes().chunks_exact(2).map(|b| bf16::from_le_bytes(two(b)).to_f32()).collect(),
         }
     }
+}
+
+/// Elements that are looked through without a branch before the one that is looked for is found among them.
+const RUN: usize = 4096;
+
+/// Position of the first element that is such.
+fn first_with<const N: usize>(elements: &[[u8; N]], is_such: impl Fn([u8; N]) -> bool) -> Option<usize> {
+    elements.chunks(RUN).enumerate().find_map(|(run, elements)| {
+        let any = elements.iter().fold(false, |any, &element| any | is_such(element));
+        let at = if any { elements.iter().position(|&element| is_such(element)) } else { None };
+        at.map(|at| run * RUN + at)
+    })
 }
 
 #[derive(Clone)]

@@ -14,6 +14,7 @@ use super::stamp::Owner;
 use super::work::{MAKING, State};
 use super::{Bundle, remove, round};
 use crate::error::{Error, IoContext, Result};
+use crate::machine;
 use crate::progress::Progress;
 
 impl Bundle {
@@ -55,6 +56,7 @@ impl Bundle {
         remove(&making)?;
         std::fs::create_dir(&making).at(&making)?;
         let made = work(&making).and_then(|found| Ok((records(&making, folder)?, found)));
+        machine::release_memory();
         let (files, found) = made.inspect_err(|_| drop(remove(&making)))?;
         let stored = serde_json::to_value(&found).map_err(|error| Error::internal(name, error))?;
         let mut state = self.state()?;

@@ -232,17 +232,18 @@ fn real_regressions_are_caught() {
     copy(&root("calibration/photos"), &sealed.path("photos"));
     let recipe = std::fs::read_to_string(root(RECIPE)).expect("the recipe");
     let toolkit = toolkit();
-    let compile = |weights: &str, recipe: &str| {
+    let compile_for = |target: &str, weights: &str, recipe: &str| {
         sealed.write("recipe.toml", recipe);
         let graph = project(GRAPH);
         let args =
-            ["compile", &graph, "--weights", weights, "--calibration", "recipe.toml", "--target", "sa8295p", "--out"];
+            ["compile", &graph, "--weights", weights, "--calibration", "recipe.toml", "--target", target, "--out"];
         let more =
             ["bundle", "--require-npu", "-q", "--max-difference", "100", "--toolkit", toolkit.to_str().expect("UTF-8")];
         let output = sealed.run(&[&args[..], &more].concat());
         assert!(output.status.success(), "{}", stderr(&output));
         sealed.gate(&[])
     };
+    let compile = |weights: &str, recipe: &str| compile_for("sa8295p", weights, recipe);
     let original = project(WEIGHTS);
     // Without a change, a second compilation passes.
     let (status, text) = compile(&original, &recipe);
@@ -264,6 +265,17 @@ fn real_regressions_are_caught() {
     let (status, text) = compile(&original, &chunks.join("\n\n"));
     assert_eq!(status, 1, "{text}");
     assert!(text.contains("(activations-moved)") && text.contains("the worst of "), "{text}");
+
+    // Operators that the target no longer takes: they go to the CPU, the figures stay good.
+    let target = std::fs::read_to_string(root("targets/sa8295p.toml")).expect("the target");
+    for operator in ["Gelu", "RMSNormalization"] {
+        let mut entries: Vec<&str> = target.split("[[operator]]").collect();
+        entries.retain(|entry| !entry.starts_with(&format!("\nname = \"{operator}\"\n")));
+        sealed.write("target.toml", &entries.join("[[operator]]"));
+        let (status, text) = compile_for("target.toml", &original, &recipe);
+        assert_eq!(status, 1, "{operator}: {text}");
+        assert!(text.contains("nodes-outside-npu") && text.contains("vision"), "{operator}: {text}");
+    }
 
     // Twice the weights of one layer.
     let file = weights.join("model.safetensors");
