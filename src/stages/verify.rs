@@ -73,8 +73,7 @@ pub fn verify(
             &tables,
             &mut walk,
             &mut engines,
-            recipe,
-            what.extent,
+            (recipe, what.extent),
             progress,
         )?;
         Report::new(bundle, &partitions, &tables, &comparison, (recipe, what.extent), left_out)

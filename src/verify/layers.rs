@@ -19,8 +19,8 @@ use crate::quantize::Table;
 const MOST: usize = 1 << 16;
 /// Parts of a histogram.
 const PARTS: usize = 24;
-/// Bytes of values that leave a model at once.
-const GROUP: usize = 256 << 20;
+/// Bytes of values that leave a model at once, in simulation and on the NPU's emulator, which holds them more than once.
+const GROUPS: [usize; 2] = [1 << 30, 256 << 20];
 
 /// What was found of one layer.
 #[derive(Debug, Clone, Default)]
@@ -118,9 +118,10 @@ pub fn layers(
         inputs.push(codes);
     }
     for &on in engines {
-        let mut groups = groups(&inside);
+        let most = GROUPS[usize::from(on == On::Npu)];
+        let mut groups = groups(&inside, most);
         if on == On::Npu && groups.len() > 1 {
-            groups = vec![spaced(&inside, groups.len())];
+            groups = vec![spaced(&inside, groups.len(), most)];
         }
         for group in groups {
             let opened = partition.with_inside(&group);
@@ -203,11 +204,11 @@ fn histogram(values: &[f32], [low, high]: [f32; 2]) -> Vec<u32> {
 }
 
 /// Values in a row, as many as leave a model at once.
-fn groups(inside: &[(ValueId, usize)]) -> Vec<Vec<ValueId>> {
+fn groups(inside: &[(ValueId, usize)], most: usize) -> Vec<Vec<ValueId>> {
     let mut made: Vec<Vec<ValueId>> = vec![vec![]];
     let mut bytes = 0;
     for &(id, size) in inside {
-        if bytes + size > GROUP && !made[made.len() - 1].is_empty() {
+        if bytes + size > most && !made[made.len() - 1].is_empty() {
             made.push(vec![]);
             bytes = 0;
         }
@@ -220,9 +221,9 @@ fn groups(inside: &[(ValueId, usize)]) -> Vec<Vec<ValueId>> {
 }
 
 /// One of `every` values, as far as they fit into one group.
-fn spaced(inside: &[(ValueId, usize)], every: usize) -> Vec<ValueId> {
+fn spaced(inside: &[(ValueId, usize)], every: usize, most: usize) -> Vec<ValueId> {
     let chosen: Vec<(ValueId, usize)> = inside.iter().step_by(every).copied().collect();
-    groups(&chosen).swap_remove(0)
+    groups(&chosen, most).swap_remove(0)
 }
 
 /// The real numbers of an output, thinned.
@@ -247,16 +248,16 @@ mod tests {
         let mut b = Builder::new("g");
         let mut x = b.input("x", vec![1], ElementType::F32).unwrap();
         let mut inside = Vec::new();
-        for (index, size) in [GROUP / 2, GROUP / 2, 1, 2 * GROUP, 5].into_iter().enumerate() {
+        for (index, size) in [50, 50, 1, 200, 5].into_iter().enumerate() {
             x = b.node(format!("n{index}"), Op::Neg, &[x]).unwrap();
             inside.push((x, size));
         }
-        let made = groups(&inside);
+        let made = groups(&inside, 100);
         let sizes: Vec<usize> = made.iter().map(Vec::len).collect();
         assert_eq!(sizes, [2, 1, 1, 1]);
         assert_eq!(made.concat(), inside.iter().map(|(id, _)| *id).collect::<Vec<_>>());
-        assert_eq!(spaced(&inside, 2), [inside[0].0, inside[2].0, inside[4].0]);
-        assert_eq!(spaced(&inside, 3), [inside[0].0]);
+        assert_eq!(spaced(&inside, 2, 100), [inside[0].0, inside[2].0, inside[4].0]);
+        assert_eq!(spaced(&inside, 3, 100), [inside[0].0]);
     }
 
     #[test]

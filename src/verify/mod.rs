@@ -82,8 +82,7 @@ pub fn verify(
     tables: &[Table],
     walk: &mut Walk<Reference>,
     load: &mut LoadEngines,
-    recipe: &Recipe,
-    extent: &Extent,
+    (recipe, extent): (&Recipe, &Extent),
     progress: &dyn Progress,
 ) -> Result<Comparison> {
     let language = partitions.iter().position(|partition| partition.component == Component::Language);
