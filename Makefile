@@ -24,6 +24,7 @@ toolkit:
 # Only the tests need these.
 check-tools:
 	@tools/install_toolkit.sh --check-tools
+	@python3 tools/install_browser.py
 
 demo: toolkit
 	cargo build --release --locked

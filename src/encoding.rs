@@ -151,6 +151,13 @@ impl Encoding {
         made
     }
 
+    /// Share of the range of one scale that numbers from `low` to `high` use, in percent.
+    pub fn range_use_percent(&self, [low, high]: [f32; 2]) -> f64 {
+        let [least, most] = self.range();
+        let (whole, used) = (f64::from(most) - f64::from(least), f64::from(high.min(most)) - f64::from(low.max(least)));
+        if whole > 0.0 { 100.0 * used.max(0.0) / whole } else { 0.0 }
+    }
+
     /// The real numbers that the integers reach (of the first scale).
     pub fn range(&self) -> [f32; 2] {
         let (least, most) = self.integer.limits();

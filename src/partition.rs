@@ -107,19 +107,6 @@ impl Partition {
         self.inputs.iter().position(|port| port.name == name)
     }
 
-    /// The same partition with more outputs: values from inside, behind its own.
-    pub fn with_inside(&self, values: &[ValueId]) -> Partition {
-        let mut made = self.clone();
-        made.graph = self.graph.with_outputs([self.graph.outputs(), values].concat());
-        made.outputs.extend(values.iter().map(|&id| Port {
-            name: self.graph.value(id).name.clone(),
-            role: Role::Inside,
-            encoding_key: String::new(),
-            range: None,
-        }));
-        made
-    }
-
     /// Number of nodes that compute or move something; [`crate::ir::Op::Requantize`] is a change of encoding, not a node
     /// of the emitted models.
     pub fn node_count(&self) -> usize {

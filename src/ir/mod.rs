@@ -124,11 +124,6 @@ impl Graph {
         &self.outputs
     }
 
-    /// The same graph that gives other values to the outside.
-    pub fn with_outputs(&self, outputs: Vec<ValueId>) -> Graph {
-        Graph { outputs, ..self.clone() }
-    }
-
     /// Handle of the value with this name.
     pub fn find(&self, name: &str) -> Option<ValueId> {
         self.values().find(|(_, value)| value.name == name).map(|(id, _)| id)

@@ -10,6 +10,14 @@ pub enum ObserverKind {
     MinMax,
 }
 
+impl std::fmt::Display for ObserverKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ObserverKind::MinMax => "min-max",
+        })
+    }
+}
+
 /// Keeps statistics of a value, never the value itself.
 pub trait Observer: Send {
     /// Takes in the numbers of one run.

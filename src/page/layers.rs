@@ -2,16 +2,19 @@
 //! its numbers, the report its SQNR as far as it was measured.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::back::bundle::Bundle;
+use crate::back::bundle::{Bundle, round};
+use crate::back::encodings::GivenFiles;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
-use crate::ir::Graph;
+use crate::ir::{Graph, Node};
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
-use crate::quantize::Table;
+use crate::quantize::{Source, Sources, Table, is_weight};
+use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
 
 /// The layers of a partition.
@@ -55,6 +58,9 @@ pub struct Layer {
     /// How float and quantized numbers lie.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub histogram: Option<Histogram>,
+    /// How it got its encoding and its weights theirs, in words.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub method: String,
     /// The encoding in words.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub encoding: String,
@@ -89,14 +95,21 @@ impl Layer {
 ///
 /// # Errors
 /// Damaged files.
-pub fn parts(bundle: &Bundle, report: &Report, against: Option<&Report>) -> Result<Vec<Part>> {
+pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<&Report>) -> Result<Vec<Part>> {
     let partitions = bundle.partitions()?;
     let tables = bundle.tables(&partitions)?;
-    let statistics = bundle.statistics()?;
+    let (statistics, target) = (bundle.statistics()?, bundle.target()?);
+    let files: Vec<PathBuf> = bundle.manifest.given_encodings.iter().map(|given| bundle.path(&given.path)).collect();
+    let given = GivenFiles::read(&files)?;
+    let sources = Sources::new(&partitions, &statistics, recipe, &target, given.encodings())?;
     let mut parts = Vec::new();
     for (partition, table) in partitions.iter().zip(&tables) {
         let Some(found) = report.partitions.iter().find(|found| found.name == partition.name) else { continue };
         let mut layers = of_graph(partition, table, &statistics);
+        let nodes = partition.graph.nodes().iter().flat_map(|node| node.outputs.iter().map(move |_| node));
+        for (layer, node) in layers.iter_mut().zip(nodes) {
+            layer.method = method(partition, node, &layer.name, recipe, &sources);
+        }
         let figures = figures(found);
         let other = against.and_then(|report| report.partitions.iter().find(|other| other.name == found.name));
         let other = other.map(self::figures).unwrap_or_default();
@@ -166,7 +179,8 @@ fn of_graph(partition: &Partition, table: &Table, statistics: &StatisticsTable) 
             }
             if let Some(seen) = statistics.get(partition.component, &value.name) {
                 (layer.seen, layer.count) = (Some([seen.min, seen.max]), Some(seen.count));
-                layer.range_use = layer.holds.and_then(|holds| range_use(holds, [seen.min, seen.max]));
+                let encoding = table.activations.get(&value.name);
+                layer.range_use = encoding.map(|encoding| round(encoding.range_use_percent([seen.min, seen.max])));
             }
             layers.push(layer);
         }
@@ -183,10 +197,24 @@ fn numbers(layer: &mut Layer, encoding: &Encoding, weights: impl Iterator<Item =
     layer.holds = Some(encoding.range());
 }
 
-/// Share of a range that was used, in percent.
-fn range_use([low, high]: [f32; 2], [min, max]: [f32; 2]) -> Option<f64> {
-    let (whole, used) = (f64::from(high) - f64::from(low), f64::from(max.min(high)) - f64::from(min.max(low)));
-    (whole > 0.0).then(|| (1000.0 * used.max(0.0) / whole).round() / 10.0)
+/// How a layer got its encoding, and its weights theirs.
+fn method(partition: &Partition, node: &Node, name: &str, recipe: &Recipe, sources: &Sources) -> String {
+    let exception = |name: &str, signed| recipe.exception(name, signed).map_or("", |_| ", type by an override");
+    let file = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = sources.activation(partition.component, name).map(|source| match source {
+        Source::Given(path) => format!("given in {}", file(path)),
+        Source::Known => "known range".into(),
+        Source::Masked => "scores that the mask leaves".into(),
+        Source::Seen => recipe.part(partition.component).observer.to_string(),
+    });
+    let mut made: Vec<String> = own.map(|own| own + exception(name, false)).into_iter().collect();
+    let weights = node.inputs.get(1).map(|&id| partition.graph.value(id)).filter(|value| value.constant().is_some());
+    if let Some(weights) = weights.filter(|_| is_weight(&node.op, 1)) {
+        let given = sources.file_of_param(&weights.name).map(|path| format!("given in {}", file(path)));
+        let given = given.unwrap_or("largest magnitude".into());
+        made.push(format!("weights {given}{}", exception(&weights.name, true)));
+    }
+    made.join("; ")
 }
 
 /// An input of the partition or a constant, in words.

@@ -72,6 +72,8 @@ impl Subject {
         let (facts, report) = Facts::of(bundle)?;
         let read = |path: &str| {
             path == RECIPE
+                || path.starts_with("encodings/")
+                || path == "model/target.toml"
                 || (path.starts_with("model/") || path.starts_with("calibration/")) && path.ends_with(".json")
         };
         bundle.check(&read, &Silent)?;
@@ -82,13 +84,14 @@ impl Subject {
             }
             None => None,
         };
-        let parts = layers::parts(bundle, &report, other.as_ref().map(|other| &other.report))?;
+        let recipe = Recipe::read(&bundle.path(RECIPE))?;
+        let parts = layers::parts(bundle, &recipe, &report, other.as_ref().map(|other| &other.report))?;
         let drawn = crate::drawing::Subject::read(bundle)?;
         Ok(Subject {
             name: name.to_string(),
             least_db: report.demands.min_sqnr_db.unwrap_or(least_db),
             picture: crate::drawing::overview(&drawn, crate::drawing::Tensors::Border)?,
-            recipe: Recipe::read(&bundle.path(RECIPE))?,
+            recipe,
             manifest: bundle.manifest.clone(),
             facts,
             parts,

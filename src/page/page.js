@@ -36,6 +36,7 @@
     { key: "added", title: "added noise", number: true, down: true, of: (layer) => layer.added, show: (layer) => fixed(layer.added, 2, " %") },
     { key: "saturation", title: "saturated", number: true, down: true, of: (layer) => layer.saturation, show: (layer) => fixed(layer.saturation, 3, " %") },
     { key: "range_use", title: "range used", number: true, of: (layer) => layer.range_use, show: (layer) => fixed(layer.range_use, 1, " %") },
+    { key: "method", title: "method", of: (layer) => layer.method, show: (layer) => layer.method },
   ];
   if (known(data.against)) {
     const theirs = (layer) => (layer.other ? (known(layer.other.npu) ? layer.other.npu : layer.other.simulated) : undefined);
@@ -172,6 +173,7 @@
     row("noise it adds", fixed(layer.added, 2, " %"));
     row("saturated", fixed(layer.saturation, 4, " %"));
     row("encoding", layer.encoding);
+    row("method", layer.method || null);
     if (layer.holds) row("holds", short(layer.holds[0]) + " to " + short(layer.holds[1]));
     row("calibration saw", layer.seen ? short(layer.seen[0]) + " to " + short(layer.seen[1]) + " in " + layer.count + " numbers" : null);
     row("range used", fixed(layer.range_use, 1, " %"));

@@ -36,6 +36,11 @@ pub struct GivenClass<'a> {
 }
 
 impl GivenClass<'_> {
+    /// The file that it is from.
+    pub fn file(&self) -> &str {
+        &self.entry.file
+    }
+
     /// The encoding, if it is of the integers that are wanted.
     pub fn encoding(&self, wanted: IntegerType) -> Result<Encoding> {
         refuse_other_integer(&self.entry.encoding, wanted).map_err(|message| self.entry.error(self.name, message))?;
@@ -121,6 +126,11 @@ impl Given {
         let Some(entry) = self.params.get(name) else { return Ok(None) };
         refuse_other_form(&entry.encoding, computed).map_err(|message| entry.error(name, message))?;
         Ok(Some(Encoding { axis: computed.axis, ..entry.encoding.clone() }))
+    }
+
+    /// The file that has an encoding of a constant.
+    pub fn file_of_param(&self, name: &str) -> Option<&str> {
+        self.params.get(name).map(|entry| entry.file.as_str())
     }
 
     /// Refuses an entry for a bias that is not what its input and weights make of it.

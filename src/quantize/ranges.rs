@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::given::GivenClass;
+use super::sources::Source;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
@@ -33,6 +34,40 @@ struct Class {
     exception: Option<(IntegerType, String)>,
     component: Option<Component>,
     name: String,
+}
+
+impl Class {
+    fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
+        let component = self.component.expect("set with the first value");
+        let exception = self.exception.map(|(integer, _)| integer);
+        let integer = exception.or(self.integer).unwrap_or(recipe.part(component).activations);
+        if let Some(given) = given {
+            return given.encoding(integer);
+        }
+        let mut range = self.fixed;
+        if let Some(seen) = self.seen {
+            widen(&mut range, seen);
+        }
+        let Some([low, high]) = self.masked.or(range) else {
+            let place = format!("{}: {}", component.name(), self.name);
+            return Err(Error::input(place, "was not seen during calibration")
+                .help("calibrate again; the statistics belong to another graph"));
+        };
+        // Sums of 16-bit integers alone are longer than what the hardware keeps.
+        let step = if integer == IntegerType::Uint16 { self.step } else { 1 };
+        Ok(Encoding::of_range_with_step(integer, low, high, step))
+    }
+
+    fn source(&self, given: Option<&GivenClass>) -> Source {
+        // A known range is widened by what was seen outside it.
+        let is_wider = |known: [f32; 2]| self.seen.is_some_and(|[low, high]| low < known[0] || high > known[1]);
+        match given {
+            Some(given) => Source::Given(given.file().to_string()),
+            None if self.masked.is_some() => Source::Masked,
+            None if self.fixed.is_some_and(|known| !is_wider(known)) => Source::Known,
+            None => Source::Seen,
+        }
+    }
 }
 
 fn widen(range: &mut Option<[f32; 2]>, [low, high]: [f32; 2]) {
@@ -68,6 +103,36 @@ pub fn encodings(
     target: &Target,
     given: &BTreeMap<usize, GivenClass>,
 ) -> Result<BTreeMap<usize, Encoding>> {
+    let classes = classes(partitions, ties, statistics, recipe, target, given)?;
+    let (mut made, wanted) = (BTreeMap::new(), ties.classes(of));
+    for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
+        made.insert(number, class.encoding(recipe, given.get(&number))?);
+    }
+    Ok(made)
+}
+
+/// Where the encoding of every class is from.
+pub fn sources(
+    partitions: &[Partition],
+    ties: &Ties,
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    target: &Target,
+    given: &BTreeMap<usize, GivenClass>,
+) -> Result<BTreeMap<usize, Source>> {
+    let classes = classes(partitions, ties, statistics, recipe, target, given)?;
+    let source = |(number, class): (usize, Class)| (number, class.source(given.get(&number)));
+    Ok(classes.into_iter().map(source).collect())
+}
+
+fn classes(
+    partitions: &[Partition],
+    ties: &Ties,
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    target: &Target,
+    given: &BTreeMap<usize, GivenClass>,
+) -> Result<BTreeMap<usize, Class>> {
     let mut classes: BTreeMap<usize, Class> = BTreeMap::new();
     // Scores before the mask, by the class of the masked ones.
     let mut masked: Vec<(usize, usize)> = Vec::new();
@@ -138,27 +203,5 @@ pub fn encodings(
             class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
         }
     }
-    let (mut made, wanted) = (BTreeMap::new(), ties.classes(of));
-    for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
-        let component = class.component.expect("set with the first value");
-        let exception = class.exception.map(|(integer, _)| integer);
-        let integer = exception.or(class.integer).unwrap_or(recipe.part(component).activations);
-        if let Some(given) = given.get(&number) {
-            made.insert(number, given.encoding(integer)?);
-            continue;
-        }
-        let mut range = class.fixed;
-        if let Some(seen) = class.seen {
-            widen(&mut range, seen);
-        }
-        let Some([low, high]) = class.masked.or(range) else {
-            let place = format!("{}: {}", component.name(), class.name);
-            return Err(Error::input(place, "was not seen during calibration")
-                .help("calibrate again; the statistics belong to another graph"));
-        };
-        // Sums of 16-bit integers alone are longer than what the hardware keeps.
-        let step = if integer == IntegerType::Uint16 { class.step } else { 1 };
-        made.insert(number, Encoding::of_range_with_step(integer, low, high, step));
-    }
-    Ok(made)
+    Ok(classes)
 }

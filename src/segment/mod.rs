@@ -8,10 +8,12 @@ mod assign;
 mod border;
 mod cost;
 mod cut;
+mod inside;
 mod pieces;
 
 pub use cost::multiply_adds;
 pub use cut::cut;
+pub use inside::{inside, part};
 
 use std::ops::Range;
 

@@ -14,7 +14,7 @@ use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
-use crate::segment::is_whole;
+use crate::segment::Device;
 use crate::target::Target;
 use crate::verify::{Kept, LayerComparison, On, layers};
 
@@ -53,21 +53,19 @@ pub fn measure_layers(
                 return Ok(());
             }
             let (partition, table) = (&partitions[at], &tables[at]);
-            let mut load = |opened: &Partition, on: On| -> Result<Box<dyn Engine>> {
+            let mut load = |part: &Partition, device: Device| -> Result<Box<dyn Engine>> {
                 let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
-                let model = scratch.path().join(format!("{}.onnx", opened.name));
-                let mut data = DataWriter::create(scratch.path(), opened.component)?;
-                emit_qdq(&opened.graph, table, &model, &mut data)?;
+                let model = scratch.path().join(format!("{}.onnx", part.name));
+                let mut data = DataWriter::create(scratch.path(), part.component)?;
+                emit_qdq(&part.graph, table, &model, &mut data)?;
                 data.finish()?;
-                match on {
-                    On::Simulation => Ok(Box::new(runtime.simulate(opened, &model)?)),
-                    On::Npu => Ok(Box::new(on_npu(opened, &model, &target, bundle, runtime)?)),
+                match device {
+                    Device::Cpu => Ok(Box::new(runtime.simulate(part, &model)?)),
+                    Device::Npu => Ok(Box::new(on_npu(part, &model, &target, bundle, runtime)?)),
                 }
             };
-            // What leaves a graph is cut otherwise, so that layers of a partition in several segments say nothing of them.
-            let whole = is_whole(&bundle.segments(partition)?);
-            let engines: Vec<On> = engines.iter().copied().filter(|on| whole || *on == On::Simulation).collect();
-            let measured = layers(partition, table, &step, &kept, &engines, &mut load)?;
+            let segments = bundle.segments(partition)?;
+            let measured = layers((partition, table, &segments), &step, &kept, engines, &mut load, progress)?;
             found[at] = Some(measured.into_iter().map(LayerReport::from).collect());
             Ok(())
         })?;

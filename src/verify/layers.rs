@@ -1,26 +1,26 @@
 //! Layers: what every operator of a partition makes, against float, in one step of each partition.
 //!
-//! Values from inside become outputs of the quantized model, in groups that memory holds. On the NPU this changes what the
-//! vendor's compiler may fuse, so the figures of layers tell where noise comes from; those of outputs tell what is loaded.
+//! The graph is run in parts of which all that they make is an output, as much as memory holds, each on what the part before
+//! it made: the work of one run, and for every value a figure. On the NPU a part is compiled alone, and what leaves it is not
+//! fused away, so the figures of layers tell where noise comes from; those of outputs tell what is loaded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Sqnr;
+use super::spread::{added_percent, histogram, range, saturation_percent, seen, thinned};
 use crate::encoding::Encoding;
 use crate::engine::{Data, Engine, Tensor, Watcher};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Step;
-use crate::ir::{ElementType, Node, ValueId};
-use crate::partition::Partition;
+use crate::ir::{ElementType, Node, Op};
+use crate::partition::{Partition, Role};
+use crate::progress::Progress;
 use crate::quantize::Table;
+use crate::segment::{Device, Segment, inside, part};
 
-/// Most elements of a value that are compared; of a larger one, evenly spaced ones.
-const MOST: usize = 1 << 16;
-/// Parts of a histogram.
-const PARTS: usize = 24;
-/// Bytes of values that leave a model at once, in simulation and on the NPU's emulator, which holds them more than once.
-const GROUPS: [usize; 2] = [1 << 30, 256 << 20];
+/// Bytes of values that leave a model at once; an engine holds them more than once.
+const MOST_AT_ONCE: u64 = 256 << 20;
 
 /// What was found of one layer.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +39,8 @@ pub struct LayerComparison {
     pub bits: String,
     /// Names of the values that the operator reads.
     inputs: Vec<String>,
+    /// Float numbers below this one are hidden by a mask and take no part.
+    floor: Option<f32>,
     /// How the elements lie: the range, and the numbers in its parts in float and quantized.
     pub histogram: ([f32; 2], Vec<u32>, Vec<u32>),
     /// Share of float elements that lie outside the encoding's range, in percent.
@@ -54,6 +56,15 @@ pub enum On {
     Simulation,
     /// A context binary.
     Npu,
+}
+
+impl std::fmt::Display for On {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            On::Simulation => "simulated",
+            On::Npu => "on the NPU",
+        })
+    }
 }
 
 /// Keeps what the float reference made of every value in its last run, thinned.
@@ -74,69 +85,65 @@ impl Kept {
     }
 }
 
-fn thinned<T: Copy>(values: &[T]) -> Vec<T> {
-    values.iter().step_by(values.len().div_ceil(MOST).max(1)).copied().collect()
-}
+/// Loads a part of a partition: for the NPU a part that stays on the CPU there, too.
+pub type LoadPart<'a> = dyn FnMut(&Partition, Device) -> Result<Box<dyn Engine>> + 'a;
 
-/// Loads a partition with values from inside as outputs.
-pub type LoadInside<'a> = dyn FnMut(&Partition, On) -> Result<Box<dyn Engine>> + 'a;
-
-/// Compares the layers of a partition in one step, whose float values are `kept`, on these engines. On the NPU, whose
-/// compiler takes minutes for a large graph, one group is measured: all layers where they fit, else evenly spaced ones.
+/// Compares the layers of a partition in one step, whose float values are `kept`, on these engines; `segments` are what it is
+/// carried out as where the NPU is asked for. `load` loads a part; [`Device::Cpu`] is the simulation.
 ///
 /// # Errors
 /// A model that an engine does not take, a table of another partition.
 pub fn layers(
-    partition: &Partition,
-    table: &Table,
+    (partition, table, segments): (&Partition, &Table, &[Segment]),
     step: &Step,
     kept: &Arc<Kept>,
     engines: &[On],
-    load: &mut LoadInside,
+    load: &mut LoadPart,
+    progress: &dyn Progress,
 ) -> Result<Vec<LayerComparison>> {
     let (graph, float) = (&partition.graph, kept.take());
     let mut made = Vec::new();
-    let mut inside: Vec<(ValueId, usize)> = Vec::new();
     for node in graph.nodes() {
         for &id in node.outputs.iter().filter(|id| graph.value(**id).element == ElementType::F32) {
-            let value = graph.value(id);
-            let encoding = table.activation(&value.name)?;
-            made.push(layer(partition, node, &value.name, table, encoding, float.get(&value.name)));
-            if !graph.outputs().contains(&id) {
-                inside.push((id, value.shape.iter().product::<usize>() * encoding.integer.bits() as usize / 8));
-            }
+            made.push(layer(partition, node, &graph.value(id).name, table, &float)?);
         }
     }
     // What comes in has the noise of its own encoding.
-    let (mut inputs, mut incoming) = (Vec::new(), BTreeMap::new());
+    let (mut inputs, mut incoming) = (BTreeMap::new(), BTreeMap::new());
     for (port, input) in partition.inputs.iter().zip(step.inputs) {
         let encoding = table.activations.get(&port.name);
         let codes = input.encode(encoding)?;
         if encoding.is_some() {
             incoming.insert(port.name.clone(), Sqnr::of(input.as_f32()?, codes.decode(encoding).as_f32()?)?);
         }
-        inputs.push(codes);
+        inputs.insert(port.name.clone(), codes);
     }
     for &on in engines {
-        let most = GROUPS[usize::from(on == On::Npu)];
-        let mut groups = groups(&inside, most);
-        if on == On::Npu && groups.len() > 1 {
-            groups = vec![spaced(&inside, groups.len(), most)];
-        }
-        for group in groups {
-            let opened = partition.with_inside(&group);
-            let outputs = load(&opened, on)?.run(&inputs)?;
+        let whole = [whole(partition)];
+        let segments = if on == On::Npu { segments } else { &whole };
+        let parts = inside(partition, table, segments, MOST_AT_ONCE)?;
+        let mut known = inputs.clone();
+        for (at, segment) in parts.iter().enumerate() {
+            progress.begin(&format!("{}: layers {on}, part {} of {}", partition.name, at + 1, parts.len()));
+            let opened = part(partition, segment)?;
+            let read = |name: &String| known.get(name).cloned().ok_or_else(|| Error::internal(name, "was not made"));
+            let inputs = opened.inputs.iter().map(|port| read(&port.name)).collect::<Result<Vec<_>>>()?;
+            let outputs = load(&opened, segment.device)?.run(&inputs)?;
             for (port, output) in opened.outputs.iter().zip(&outputs) {
                 let Some(layer) = made.iter_mut().find(|layer| layer.name == port.name) else { continue };
-                let test = thinned_real(output, table.activation(&port.name)?)?;
                 let Some(reference) = float.get(&port.name) else { continue };
-                let db = Some(Sqnr::of(reference, &test)?);
+                let test = seen(&thinned_real(output, table.activation(&port.name)?)?, reference, layer.floor);
+                let db = Some(Sqnr::of(&seen(reference, reference, layer.floor), &test)?);
                 layer.histogram.2 = histogram(&test, layer.histogram.0);
                 match on {
                     On::Simulation => layer.simulated = db,
                     On::Npu => layer.npu = db,
                 }
             }
+            known.extend(opened.outputs.iter().map(|port| port.name.clone()).zip(outputs));
+            let later = parts[at + 1..].iter().flat_map(|part| &part.inputs);
+            let later: BTreeSet<&str> = later.map(|id| graph.value(*id).name.as_str()).collect();
+            known.retain(|name, _| later.contains(name.as_str()));
         }
     }
     for (column, figure) in [(|l: &LayerComparison| l.simulated) as fn(&_) -> _, |l| l.npu].into_iter().enumerate() {
@@ -152,11 +159,10 @@ pub fn layers(
     Ok(made)
 }
 
-/// Root mean square of the noise that is not that of the worst input, as a share of the signal's, in percent: noise powers
-/// add up where they are independent. 0 where the layer has less noise than its input.
-fn added_percent(input_db: f64, own_db: f64) -> f64 {
-    let power = |db: f64| 10f64.powf(-db / 10.0);
-    100.0 * (power(own_db) - power(input_db)).max(0.0).sqrt()
+/// All nodes of a partition, carried out by the CPU.
+fn whole(partition: &Partition) -> Segment {
+    let (name, nodes) = (partition.name.clone(), 0..partition.graph.nodes().len());
+    Segment { name, device: Device::Cpu, nodes, inputs: vec![], outputs: vec![], why: vec![] }
 }
 
 fn layer(
@@ -164,21 +170,19 @@ fn layer(
     node: &Node,
     name: &str,
     table: &Table,
-    encoding: &Encoding,
-    float: Option<&Vec<f32>>,
-) -> LayerComparison {
-    let graph = &partition.graph;
-    let [low, high] = encoding.range();
-    let values = float.map(Vec::as_slice).unwrap_or_default();
-    // What is rounded to an end of the range is not outside it.
-    let half = encoding.scale[0] / 2.0;
-    let outside = values.iter().filter(|&&value| value < low - half || value > high + half).count();
-    let (least, most) = values.iter().fold((0f32, 0f32), |(least, most), &value| (least.min(value), most.max(value)));
-    let percent = |part: f64, whole: f64| if whole > 0.0 { 100.0 * part / whole } else { 0.0 };
+    float: &BTreeMap<String, Vec<f32>>,
+) -> Result<LayerComparison> {
+    let (graph, encoding) = (&partition.graph, table.activation(name)?);
+    let is_mask = |name: &str| partition.input(name).is_some_and(|at| partition.inputs[at].role == Role::Mask);
+    let is_masked = node.op == Op::Add && node.inputs.iter().any(|id| is_mask(&graph.value(*id).name));
+    let floor = is_masked.then_some(encoding.range()[0]);
+    let values = float.get(name).map(Vec::as_slice).unwrap_or_default();
+    let values = seen(values, values, floor);
+    let range = range(&values);
     let read = node.inputs.iter().map(|&id| graph.value(id));
     let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
     let weights = weights.map(|weights| format!("W{}", weights.integer.bits())).unwrap_or_default();
-    LayerComparison {
+    Ok(LayerComparison {
         name: name.to_string(),
         op: node.op.name(),
         simulated: None,
@@ -186,44 +190,11 @@ fn layer(
         added: [None; 2],
         bits: format!("{weights}A{}", encoding.integer.bits()),
         inputs: read.filter(|value| value.constant().is_none()).map(|value| value.name.clone()).collect(),
-        histogram: ([least, most], histogram(values, [least, most]), vec![]),
-        saturation_percent: percent(outside as f64, values.len() as f64),
-        range_use_percent: percent(f64::from(most.min(high) - least.max(low)), f64::from(high - low)),
-    }
-}
-
-/// Numbers in equal parts of a range; what lies outside is in the first or the last.
-fn histogram(values: &[f32], [low, high]: [f32; 2]) -> Vec<u32> {
-    let mut made = vec![0; PARTS];
-    let part = (f64::from(high) - f64::from(low)) / PARTS as f64;
-    for &value in values {
-        let at = if part > 0.0 { ((f64::from(value) - f64::from(low)) / part) as usize } else { 0 };
-        made[at.min(PARTS - 1)] += 1;
-    }
-    made
-}
-
-/// Values in a row, as many as leave a model at once.
-fn groups(inside: &[(ValueId, usize)], most: usize) -> Vec<Vec<ValueId>> {
-    let mut made: Vec<Vec<ValueId>> = vec![vec![]];
-    let mut bytes = 0;
-    for &(id, size) in inside {
-        if bytes + size > most && !made[made.len() - 1].is_empty() {
-            made.push(vec![]);
-            bytes = 0;
-        }
-        bytes += size;
-        if let Some(group) = made.last_mut() {
-            group.push(id);
-        }
-    }
-    made
-}
-
-/// One of `every` values, as far as they fit into one group.
-fn spaced(inside: &[(ValueId, usize)], every: usize, most: usize) -> Vec<ValueId> {
-    let chosen: Vec<(ValueId, usize)> = inside.iter().step_by(every).copied().collect();
-    groups(&chosen, most).swap_remove(0)
+        floor,
+        histogram: (range, histogram(&values, range), vec![]),
+        saturation_percent: saturation_percent(&values, encoding),
+        range_use_percent: encoding.range_use_percent(range),
+    })
 }
 
 /// The real numbers of an output, thinned.
@@ -236,49 +207,4 @@ fn thinned_real(output: &Tensor, encoding: &Encoding) -> Result<Vec<f32>> {
     };
     let count = data.len();
     Ok(Tensor { shape: vec![count], data }.decode(Some(encoding)).as_f32()?.to_vec())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ir::{Builder, Op};
-
-    #[test]
-    fn groups_hold_every_value_once_and_spaced_ones_fit() {
-        let mut b = Builder::new("g");
-        let mut x = b.input("x", vec![1], ElementType::F32).unwrap();
-        let mut inside = Vec::new();
-        for (index, size) in [50, 50, 1, 200, 5].into_iter().enumerate() {
-            x = b.node(format!("n{index}"), Op::Neg, &[x]).unwrap();
-            inside.push((x, size));
-        }
-        let made = groups(&inside, 100);
-        let sizes: Vec<usize> = made.iter().map(Vec::len).collect();
-        assert_eq!(sizes, [2, 1, 1, 1]);
-        assert_eq!(made.concat(), inside.iter().map(|(id, _)| *id).collect::<Vec<_>>());
-        assert_eq!(spaced(&inside, 2, 100), [inside[0].0, inside[2].0, inside[4].0]);
-        assert_eq!(spaced(&inside, 3, 100), [inside[0].0]);
-    }
-
-    #[test]
-    fn noise_that_came_in_is_not_added() {
-        assert_eq!(added_percent(30.0, 30.0), 0.0);
-        assert_eq!(added_percent(20.0, 40.0), 0.0);
-        assert!((added_percent(200.0, 40.0) - 1.0).abs() < 1e-6);
-        assert!((added_percent(40.0, 40.0 - 10.0 * 2f64.log10()) - 1.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_histogram_counts_every_number_once() {
-        let made = histogram(&[-9.0, 0.0, 0.49, 23.5, 24.0, 99.0], [0.0, 24.0]);
-        assert_eq!((made[0], made[23], made.iter().sum::<u32>()), (3, 3, 6));
-        assert_eq!(histogram(&[1.0, 1.0], [1.0, 1.0])[0], 2);
-    }
-
-    #[test]
-    fn large_values_are_thinned_evenly() {
-        let values: Vec<usize> = (0..3 * MOST).collect();
-        assert_eq!(thinned(&values), (0..MOST).map(|at| 3 * at).collect::<Vec<_>>());
-        assert_eq!(thinned(&[1, 2, 3]), [1, 2, 3]);
-    }
 }

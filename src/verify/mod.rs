@@ -3,6 +3,7 @@
 mod chain;
 mod extent;
 mod layers;
+mod spread;
 mod sqnr;
 
 pub use chain::{ChainComparison, Chains};

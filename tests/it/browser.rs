@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::common::root;
+
 pub struct Browser {
     child: Child,
     to: File,
@@ -21,21 +23,22 @@ pub struct Browser {
     _folder: tempfile::TempDir,
 }
 
-/// The browser of this machine: `AUTONEURAL_CHROMIUM`, or one in the search path.
+/// A browser: `AUTONEURAL_CHROMIUM`, one in the search path, or the one that `make test` installs.
 fn find() -> Option<PathBuf> {
     if let Some(given) = std::env::var_os("AUTONEURAL_CHROMIUM") {
         return Some(given.into());
     }
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-    names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file())
+    let found = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    found.chain([root(".vendor/browser/chromium")]).find(|path| path.is_file())
 }
 
 impl Browser {
     /// Starts one; none where this machine has none, which is said.
     pub fn start() -> Option<Self> {
         let Some(program) = find() else {
-            eprintln!("skipped: this part needs Chromium (in the search path, or AUTONEURAL_CHROMIUM)");
+            eprintln!("skipped: this part needs Chromium, which tools/install_browser.py installs");
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");

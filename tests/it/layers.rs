@@ -60,7 +60,20 @@ fn noise_is_found_in_the_layer_that_makes_it() {
     let used = layer["range_use_percent"].as_f64().unwrap();
     assert!((1.0..=100.0).contains(&used), "{used}");
     for partition in 1..4 {
-        assert!(!layers(&report, partition).0.is_empty(), "{partition}");
+        let found = layers(&report, partition).0;
+        assert!(found.iter().all(|layer| layer["sqnr_db"]["npu"].is_number()), "{partition}");
+        // What a mask hides lies far below the range of the scores and is no noise.
+        let masked = found.iter().filter(|layer| layer["name"].as_str().unwrap().ends_with("attention.masked"));
+        let masked: Vec<&Value> = masked.collect();
+        assert_eq!(masked.is_empty(), partition == 1);
+        for layer in masked {
+            let low = layer["histogram"]["low"].as_f64().unwrap();
+            let scores = layer["name"].as_str().unwrap().replace("masked", "scores");
+            let scores = found.iter().find(|layer| layer["name"] == scores.as_str()).expect(&scores);
+            let db = |layer: &Value| layer["sqnr_db"]["npu"].as_f64().unwrap();
+            assert!(low > -100.0 && db(layer) > db(scores) - 3.0, "{layer} {scores}");
+            assert!(layer["saturation_percent"].as_f64().unwrap() < 5.0, "{layer}");
+        }
     }
 }
 

@@ -191,16 +191,24 @@ fn a_browser_shows_layers_and_their_neighbours() {
         let worst: Vec<f64> = serde_json::from_value(browser.value(shown)).expect("figures");
         assert_eq!(worst.len(), 10);
         assert!(worst.windows(2).all(|two| two[0] <= two[1]), "{worst:?}");
-        assert_eq!(browser.value("document.querySelector('.layers').tHead.rows[0].cells.length"), 9);
+        assert_eq!(browser.value("document.querySelector('.layers').tHead.rows[0].cells.length"), 10);
         // A click tells about a layer, its neighbours lead on.
         assert_eq!(browser.value("document.querySelector('#detail').hidden"), true);
         browser.click(".layers tbody tr");
         let first = browser.value("document.querySelector('.layers tbody td').textContent");
         assert_eq!(browser.value("document.querySelector('#detail h3').textContent"), first);
         let text = browser.value("document.querySelector('#detail').textContent");
-        for part in
-            ["operator", "SQNR NPU", "encoding", "uint16, scale ", "calibration saw", "histogram", "not measured"]
-        {
+        for part in [
+            "operator",
+            "SQNR NPU",
+            "encoding",
+            "uint16, scale ",
+            "method",
+            "min-max",
+            "calibration saw",
+            "histogram",
+            "not measured",
+        ] {
             assert!(text.as_str().expect("text").contains(part), "{part}: {text}");
         }
         browser.click("#detail dd button");
@@ -212,7 +220,7 @@ fn a_browser_shows_layers_and_their_neighbours() {
         browser.click("[data-key=name]");
         let names = "[...document.querySelectorAll('.layers tbody tr')].map((row) => row.cells[0].textContent)";
         let names: Vec<String> = serde_json::from_value(browser.value(names)).expect("names");
-        assert!(names.is_sorted());
+        assert!(names.is_sorted(), "{names:?}");
         browser.value("(() => { const box = document.querySelector('input'); box.value = 'MSFA'; box.dispatchEvent(new Event('input')); })()");
         let rows = "[...document.querySelectorAll('.layers tbody tr')].map((row) => row.textContent.toLowerCase())";
         let rows: Vec<String> = serde_json::from_value(browser.value(rows)).expect("rows");

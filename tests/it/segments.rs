@@ -99,6 +99,26 @@ fn what_the_npu_does_not_take_is_carried_out_by_the_cpu() {
     assert!(said.contains("vision.1 on the CPU: ") && said.contains("target sa8295p does not take Gelu"), "{said}");
 }
 
+/// Layers are measured where they run: those of a segment on the CPU there, on what the NPU made before.
+#[test]
+fn layers_of_segments_are_measured() {
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("bundle");
+    crate::common::copy(without_gelu(), &copy);
+    let paths = [copy.clone(), toolkit()].map(|path| path.to_str().unwrap().to_string());
+    let more = ["--verify", "none", "--layers", "npu", "--calibration", RECIPE, "--toolkit", &paths[1], "-q"];
+    succeed(&[&["verify", &paths[0]], &more[..]].concat());
+    let vision = &partitions(&copy.join("report.json"))["vision"];
+    let layers = list(vision, "layers");
+    assert_eq!(layers.len(), list(&json(&copy.join("model/vision.json")), "nodes").len());
+    assert!(layers.iter().any(|layer| layer["op"] == "Gelu"));
+    for layer in layers {
+        let (simulated, npu) = (layer["sqnr_db"]["simulated"].as_f64(), layer["sqnr_db"]["npu"].as_f64());
+        let difference = simulated.unwrap() - npu.unwrap_or_else(|| panic!("not measured: {layer}"));
+        assert!(difference < 3.0 || npu > Some(30.0), "{layer}");
+    }
+}
+
 /// A runtime finds in the manifest what to load, in order, and what goes from one to the next.
 #[test]
 fn the_manifest_tells_how_to_run_segments() {
