@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::Session;
 use super::build_one::ChildCompiler;
-use super::stage::{Demands, Encodings, Source, finish_verification, record_toolkit};
+use super::stage::{Demands, Encodings, Source, command_line, finish_verification, record_toolkit};
 
 /// Arguments of `compile`.
 #[derive(Args)]
@@ -40,6 +40,7 @@ impl Compile {
         let given = self.encodings.read()?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
         let mut bundle = Bundle::begin(out, begin, *check_contents)?;
+        bundle.set_command(command_line());
         refuse_loss(&bundle, runtime.as_ref())?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
         let compiler = ChildCompiler::new(session, runtime.as_ref());

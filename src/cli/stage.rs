@@ -173,6 +173,7 @@ impl Export {
         let (target, target_text) = Target::find(target)?;
         let begin = if *force { Begin::Replace } else { Begin::New };
         let mut bundle = Bundle::begin(out, begin, *check_contents)?;
+        bundle.set_command(command_line());
         stages::export(&mut bundle, &definition, weights, &target, &target_text, session.progress())?;
         finish_stage(session, bundle, Stage::Export)
     }
@@ -233,9 +234,18 @@ impl Verify {
 
 /// A whole bundle on which a stage can run.
 fn open(session: &Session, path: &Path, stage: Stage) -> Result<Bundle> {
-    let bundle = Bundle::open(path, session.progress())?;
+    let mut bundle = Bundle::open(path, session.progress())?;
     bundle.require(stage)?;
+    bundle.set_command(command_line());
     Ok(bundle)
+}
+
+/// The command line of this run, as a shell takes it, with the program's name for its path.
+pub fn command_line() -> String {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let words = std::iter::once(env!("CARGO_PKG_NAME")).chain(words.iter().map(String::as_str));
+    // No argument of a process has a NUL byte, which is what cannot be quoted.
+    shlex::try_join(words).unwrap_or_default()
 }
 
 /// Notes the versions of the toolkit in the manifest, if it takes part.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Subject;
 use super::table::{Cell, Table};
+use crate::back::bundle::StageRecord;
 
 /// The samples of calibration and verification.
 pub fn samples(subject: &Subject) -> Table {
@@ -38,17 +39,34 @@ pub fn facts(subject: &Subject) -> Table {
     for name in names {
         row(name, &|facts| facts.versions.get(name).map_or("not recorded".into(), String::clone));
     }
-    let stages = |stages: &[crate::back::bundle::StageRecord]| {
-        let stages: Vec<String> = stages.iter().map(|stage| format!("{} {:.1} s", stage.name, stage.seconds)).collect();
-        stages.join(", ")
-    };
-    let mut cells = vec![Cell::Text("stages".into()), Cell::Text(stages(&subject.manifest.stages))];
-    cells.extend(subject.other.iter().map(|other| Cell::Text(stages(&other.report.stages))));
-    table.row(cells);
-    let mut cells = vec![Cell::Text("command line".into())];
-    cells.extend((0..=subject.other.iter().len()).map(|_| Cell::Text("not recorded in the bundle".into())));
-    table.row(cells);
+    for (name, of) in [("stages", times as fn(&[StageRecord]) -> String), ("command line", commands)] {
+        let mut cells = vec![Cell::Text(name.into()), Cell::Text(of(&subject.manifest.stages))];
+        cells.extend(subject.other.iter().map(|other| Cell::Text(of(&other.report.stages))));
+        table.row(cells);
+    }
     table
+}
+
+fn times(stages: &[StageRecord]) -> String {
+    let stages: Vec<String> = stages.iter().map(|stage| format!("{} {:.1} s", stage.name, stage.seconds)).collect();
+    stages.join(", ")
+}
+
+/// The command that made all stages, or each with those that it made.
+fn commands(stages: &[StageRecord]) -> String {
+    let command = |stage: &StageRecord| stage.command.clone().unwrap_or("not recorded in the bundle".into());
+    let mut made: Vec<(String, Vec<&str>)> = Vec::new();
+    for stage in stages {
+        match made.last_mut() {
+            Some((last, names)) if *last == command(stage) => names.push(&stage.name),
+            _ => made.push((command(stage), vec![&stage.name])),
+        }
+    }
+    let lines: Vec<String> = match made.as_slice() {
+        [(only, _)] => vec![only.clone()],
+        several => several.iter().map(|(command, names)| format!("{}: {command}", names.join(", "))).collect(),
+    };
+    lines.join("; ")
 }
 
 /// What the other bundle was made from otherwise; none without another.

@@ -357,3 +357,29 @@ fn inspect_prints_every_kind_of_file() {
     assert_eq!(context["binary"]["bytes"], size);
     assert_eq!(context["inputs"][0]["dtype"], "uint16");
 }
+
+/// The command that did the work of a stage stays with it; one that finds nothing to do leaves no trace.
+#[test]
+fn a_bundle_tells_the_commands_that_made_it() {
+    let folder = TempDir::new().unwrap();
+    let copy = folder.path().join("a bundle");
+    crate::common::copy(demo_bundle(), &copy);
+    let paths = [copy.clone(), toolkit()].map(|path| path.to_str().unwrap().to_string());
+    let args = ["verify", &paths[0], "--verify", "none", "--calibration", RECIPE, "--toolkit", &paths[1]];
+    let line = args.map(|arg| if arg.contains(' ') { format!("'{arg}'") } else { arg.to_string() }).join(" ");
+    succeed(&args);
+    succeed(&[&args[..], &["-q"]].concat());
+    for file in ["manifest.json", "report.json"] {
+        let stages = json(&copy.join(file))["stages"].as_array().unwrap().clone();
+        let (verify, others) = stages.split_last().unwrap();
+        assert_eq!(verify["command"].as_str(), Some(format!("autoneural {line}").as_str()));
+        assert_eq!(others.len(), 5);
+        for stage in others {
+            assert!(stage["command"].as_str().unwrap().starts_with("autoneural compile "), "{stage}");
+        }
+    }
+    let page = folder.path().join("page.html");
+    succeed(&["report", &paths[0], "--out", page.to_str().unwrap()]);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("autoneural compile ") && page.contains("verify: autoneural verify "), "{page}");
+}

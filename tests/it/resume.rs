@@ -156,7 +156,7 @@ fn parts(bundle: &Path) -> BTreeMap<String, Vec<u8>> {
         let mut value: Value = serde_json::from_slice(&found[timed]).unwrap();
         let mut stages = value["stages"].take();
         for stage in stages.as_array_mut().unwrap() {
-            stage["seconds"] = Value::Null;
+            (stage["seconds"], stage["command"]) = (Value::Null, Value::Null);
         }
         value["stages"] = stages;
         for file in value["files"].as_array_mut().into_iter().flatten().filter(|file| file["path"] == "report.json") {

@@ -83,6 +83,9 @@ pub struct StageRecord {
     pub name: String,
     /// Wall time.
     pub seconds: f64,
+    /// Command line of the run that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// A partition and its contract.

@@ -74,6 +74,7 @@ impl Bundle {
         remove(&making)?;
         let unit = Unit { key, seconds: round(begun.elapsed().as_secs_f64()), files, found: stored };
         state.tally.made += 1;
+        state.made.insert(name.to_string());
         state.changed = true;
         state.take(name, unit);
         // A ledger is what makes the next run go on from here; checks alone are not worth it.

@@ -39,6 +39,8 @@ pub struct Work {
     resumable: bool,
     /// Whether stamps are not believed.
     pub read_anew: bool,
+    /// The command line of this run.
+    command: Option<String>,
     state: Mutex<State>,
     committed: bool,
     // Let go last.
@@ -63,6 +65,8 @@ pub struct State {
     /// Units that this run asked for, with their files.
     pub asked: BTreeMap<String, Unit>,
     pub tally: Tally,
+    /// Units that this run made.
+    pub made: BTreeSet<String>,
     /// Whether anything is other than in the bundle at the destination.
     pub changed: bool,
 }
@@ -185,6 +189,7 @@ impl Bundle {
             files: BTreeMap::new(),
             asked: BTreeMap::new(),
             tally: Tally::default(),
+            made: BTreeSet::new(),
             changed,
         };
         let work = Work {
@@ -192,6 +197,7 @@ impl Bundle {
             before,
             resumable,
             read_anew,
+            command: None,
             state: Mutex::new(state),
             committed: false,
             _lock: lock,
@@ -218,8 +224,15 @@ impl Bundle {
         Some((&before.root, &before.manifest))
     }
 
-    /// Notes a stage as done, with the time that its units took, whenever that was. What the stage left before and did not
-    /// make again is taken out.
+    /// States the command line of this run, which stays with the stages that it carries out.
+    pub fn set_command(&mut self, command: String) {
+        if let Some(work) = &mut self.work {
+            work.command = Some(command);
+        }
+    }
+
+    /// Notes a stage as done, with the time that its units took, whenever that was, and the command line of the run that last
+    /// made something of it. What the stage left before and did not make again is taken out.
     pub fn finish_stage(&mut self, stage: Stage) -> Result<()> {
         let mut state = self.state()?;
         let units = state.asked.iter().filter(|(name, _)| stage.is_of(name));
@@ -227,10 +240,15 @@ impl Bundle {
         let made: BTreeSet<String> =
             units.flat_map(|(_, unit)| unit.files.iter().map(|file| file.path.clone())).collect();
         state.files.retain(|path, _| !stage.owns_file(path) || made.contains(path) || stage == Stage::Verify);
+        let is_made = state.made.iter().any(|unit| stage.is_of(unit));
         drop(state);
+        let earlier = self.before().map_or(&[][..], |(_, manifest)| &manifest.stages);
+        let earlier = self.manifest.stages.iter().chain(earlier).find(|record| record.name == stage.name());
+        let earlier = earlier.filter(|_| !is_made).and_then(|record| record.command.clone());
+        let command = earlier.or_else(|| self.work.as_ref()?.command.clone());
         let stages = &mut self.manifest.stages;
         stages.retain(|record| record.name != stage.name());
-        stages.push(StageRecord { name: stage.name().into(), seconds: round(seconds) });
+        stages.push(StageRecord { name: stage.name().into(), seconds: round(seconds), command });
         stages.sort_by_key(|record| Stage::ALL.iter().position(|stage| stage.name() == record.name));
         Ok(())
     }
