@@ -16,9 +16,14 @@ pub struct Sealed {
 }
 
 impl Sealed {
+    /// No bundle yet.
+    pub fn empty() -> Self {
+        Sealed { folder: tempfile::tempdir().expect("a folder") }
+    }
+
     /// A copy of a bundle.
     pub fn of(bundle: &Path) -> Self {
-        let made = Sealed { folder: tempfile::tempdir().expect("a folder") };
+        let made = Sealed::empty();
         copy(bundle, &made.path("bundle"));
         made
     }

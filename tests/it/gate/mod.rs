@@ -2,9 +2,8 @@
 
 mod forms;
 mod regressions;
+mod repeats;
 mod unjudged;
-
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -64,16 +63,12 @@ pub fn whole() -> Sealed {
 pub const HOSTILE: &str = "</script><img src=x onerror=hacked()>\"'&]]>|`::error::\u{1b}[31m\r\nname\u{202e}%0A";
 
 #[test]
-fn a_bundle_passes_against_its_own_baseline_and_stays_quiet() {
+fn a_bundle_passes_against_its_own_baseline() {
     let sealed = accepted();
-    for _ in 0..20 {
-        let begun = Instant::now();
-        let (status, text) = sealed.gate(&[]);
-        assert!(begun.elapsed() < Duration::from_secs(2));
-        assert_eq!(status, 0, "{text}");
-        assert!(text.starts_with("gate: passed: bundle (autoneural-random for sa8295p, recipe photos)"), "{text}");
-        assert!(!text.contains("failed") && !text.contains("warning"), "{text}");
-    }
+    let (status, text) = sealed.gate(&[]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.starts_with("gate: passed: bundle (autoneural-random for sa8295p, recipe photos)"), "{text}");
+    assert!(!text.contains("failed") && !text.contains("warning"), "{text}");
     assert_eq!(sealed.gate(&["-q"]), (0, String::new()));
     // The same bundle again changes nothing in the baseline.
     let before = sealed.text("quant-baseline.json");
