@@ -6,6 +6,8 @@ pub trait Progress: Sync {
     fn start(&self, stage: &str, steps: u64);
     /// A step that may take long begins; `what` names it.
     fn begin(&self, what: &str);
+    /// A part of a step that may take long begins; `what` names it.
+    fn part(&self, what: &str);
     /// One step was done; `what` names it.
     fn tick(&self, what: &str);
     /// The stage is over.
@@ -20,6 +22,7 @@ pub struct Silent;
 impl Progress for Silent {
     fn start(&self, _: &str, _: u64) {}
     fn begin(&self, _: &str) {}
+    fn part(&self, _: &str) {}
     fn tick(&self, _: &str) {}
     fn finish(&self) {}
     fn reuse(&self, _: &str) {}

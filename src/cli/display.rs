@@ -149,6 +149,20 @@ impl<T> Threads<T> {
     }
 }
 
+/// Most characters of the name of a step, which may be a whole conversation.
+const LONGEST: usize = 72;
+
+/// The name of a step in a line: its beginning, with a space for what would leave the line.
+fn one_line(what: &str) -> String {
+    let words: Vec<&str> =
+        what.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 struct Bar {
     bars: MultiProgress,
     threads: Threads<ProgressBar>,
@@ -178,7 +192,11 @@ impl Progress for Bar {
     }
 
     fn begin(&self, what: &str) {
-        self.threads.with(|running| running.shown.set_message(what.to_string()));
+        self.threads.with(|running| running.shown.set_message(one_line(what)));
+    }
+
+    fn part(&self, what: &str) {
+        self.begin(what);
     }
 
     fn tick(&self, _: &str) {
@@ -224,11 +242,15 @@ impl Progress for Lines {
 
     fn begin(&self, _: &str) {}
 
+    fn part(&self, what: &str) {
+        self.tick(what);
+    }
+
     fn tick(&self, what: &str) {
         // Long work shows that it lives, also where nobody asked for every step.
         self.threads.with(|running| {
             if self.verbose || running.shown.elapsed() > SLOW {
-                note(&format!("  {what}"));
+                note(&format!("  {}", one_line(what)));
             }
             running.shown = Instant::now();
         });
@@ -242,5 +264,17 @@ impl Progress for Lines {
 
     fn reuse(&self, what: &str) {
         note(&format!("{what}: unchanged"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_is_named_in_one_line() {
+        assert_eq!(one_line("user\nWhat is the\tspeed?\n\u{1b}[31mred"), "user What is the speed? [31mred");
+        let long = one_line(&"Ä".repeat(100));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (LONGEST + 1, true));
     }
 }

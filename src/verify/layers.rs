@@ -124,7 +124,7 @@ pub fn layers(
         let parts = inside(partition, table, segments, MOST_AT_ONCE)?;
         let mut known = inputs.clone();
         for (at, segment) in parts.iter().enumerate() {
-            progress.begin(&format!("{}: layers {on}, part {} of {}", partition.name, at + 1, parts.len()));
+            progress.part(&format!("{}: layers {on}, part {} of {}", partition.name, at + 1, parts.len()));
             let opened = part(partition, segment)?;
             let read = |name: &String| known.get(name).cloned().ok_or_else(|| Error::internal(name, "was not made"));
             let inputs = opened.inputs.iter().map(|port| read(&port.name)).collect::<Result<Vec<_>>>()?;

@@ -99,6 +99,23 @@ fn what_the_npu_does_not_take_is_carried_out_by_the_cpu() {
     assert!(said.contains("vision.1 on the CPU: ") && said.contains("target sa8295p does not take Gelu"), "{said}");
 }
 
+/// Norms stand between transpositions, which the vendor's compiler refuses at the beginning of a graph before a convolution.
+#[test]
+fn a_chip_without_rms_normalization_is_served() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("bundle");
+    compile(&out, DEMO, &target_with(|name| name != "RMSNormalization"));
+    let (report, demo) = (partitions(&out.join("report.json")), partitions(&demo_bundle().join("report.json")));
+    for (name, partition) in &report {
+        let on_cpu: Vec<&Value> = list(partition, "segments").iter().filter(|s| s["device"] == "cpu").collect();
+        let norms = |s: &&Value| s["operators"]["RMSNormalization"].as_u64().unwrap_or(0);
+        assert_eq!(on_cpu.iter().map(norms).sum::<u64>() > 0, name != "projector", "{name}");
+        assert!(on_cpu.iter().all(|s| s["operators"]["Conv"].is_null() && s["operators"]["MatMul"].is_null()));
+        let (figure, whole) = (npu_db(partition, 0), npu_db(&demo[name], 0));
+        assert!(figure > whole - 1.0, "{name}: {figure} {whole}");
+    }
+}
+
 /// Layers are measured where they run: those of a segment on the CPU there, on what the NPU made before.
 #[test]
 fn layers_of_segments_are_measured() {

@@ -14,7 +14,8 @@ use crate::quantize::Table;
 /// Writes `path` and appends its weights to `data`.
 ///
 /// Names: the integers of a port have the port's name; inside, a value `v` is `v` as the float that a node makes, `v/q`
-/// as integers and `v/dq` as the float that nodes read.
+/// as integers and `v/dq` as the float that nodes read. An output's integers are those that nodes read, unless one is a
+/// convolution.
 ///
 /// # Errors
 /// A value without an encoding: the table belongs to another graph.
@@ -108,12 +109,24 @@ impl Emitter<'_> {
         let name = self.graph.value(id).name.clone();
         let encoding = self.table.activation(&name)?;
         self.parameters(&name, encoding, &[])?;
-        let is_output = self.graph.outputs().contains(&id);
-        let integers = if is_output { name.clone() } else { format!("{name}/q") };
-        self.convert("QuantizeLinear", &name, from, integers.clone(), vec![]);
-        let is_read = self.graph.nodes().iter().any(|node| node.inputs.contains(&id));
-        if is_read {
-            self.dequantize(&name, &integers, vec![]);
+        let inner = format!("{name}/q");
+        let readers: Vec<&Op> =
+            self.graph.nodes().iter().filter(|node| node.inputs.contains(&id)).map(|node| &node.op).collect();
+        let mut read = &inner;
+        if self.graph.outputs().contains(&id) {
+            self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
+            // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output behind
+            // a transposition ("inserted using the NHWC format …, but was not selected by that EP").
+            if readers.iter().any(|op| matches!(op, Op::Conv { .. })) {
+                self.convert("QuantizeLinear", &name, from, inner.clone(), vec![]);
+            } else {
+                read = &name;
+            }
+        } else {
+            self.convert("QuantizeLinear", &name, from, inner.clone(), vec![]);
+        }
+        if !readers.is_empty() {
+            self.dequantize(&name, read, vec![]);
         }
         Ok(())
     }
