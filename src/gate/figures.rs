@@ -6,6 +6,7 @@ use super::changes::some;
 use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::judge::{Figures, Judge, Measure, Unit};
+use super::thresholds::Layers;
 use crate::report::{Columns, Report};
 
 const NPU_DB: Unit = Unit { of: " dB on the NPU", difference: " dB", digits: 2 };
@@ -82,7 +83,7 @@ fn layers(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &P
         let message = format!("{} layers of the baseline were not measured: {}", missing.len(), some(&missing));
         judge.add(Check::new(Rule::LayerDrop, Place::of(partition, ""), Outcome::Unjudged, message));
     }
-    let (floor, drop) = (judge.thresholds.layers.floor_db, judge.thresholds.layers.drop_db);
+    let Layers { floor_db: floor, drop_db, enough_db } = judge.thresholds.layers.clone();
     for (name, layer) in &now.layers {
         let place = || Place::of(partition, name);
         let before = baseline.layers.get(name).copied().unwrap_or_default();
@@ -90,7 +91,8 @@ fn layers(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &P
         let has_npu = before.npu.is_some() || (before.simulated.is_none() && layer.npu.is_some());
         let figures = if has_npu { pick(|columns| columns.npu) } else { pick(|columns| columns.simulated) };
         judge.hold(Rule::LayerFloor, place(), Measure::AtLeast, db(!has_npu), figures, floor);
-        judge.hold(Rule::LayerDrop, place(), Measure::Drop, db(!has_npu), figures, drop);
+        let to_enough = figures.baseline.map_or(0.0, |before| (1e3 * (before - enough_db)).round() / 1e3);
+        judge.hold(Rule::LayerDrop, place(), Measure::Drop, db(!has_npu), figures, drop_db.max(to_enough));
     }
 }
 

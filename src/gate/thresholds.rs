@@ -69,6 +69,8 @@ pub struct Layers {
     pub floor_db: f64,
     /// Largest drop of SQNR in dB.
     pub drop_db: f64,
+    /// SQNR in dB to which any layer may fall.
+    pub enough_db: f64,
 }
 
 /// Thresholds of whole sequences.
@@ -201,7 +203,11 @@ impl Thresholds {
                 return Err(fail(key, format!("{value} is impossible; 0 and more are possible")));
             }
         }
-        for (key, value) in [("outputs.floor_db", made.outputs.floor_db), ("layers.floor_db", made.layers.floor_db)] {
+        for (key, value) in [
+            ("outputs.floor_db", made.outputs.floor_db),
+            ("layers.floor_db", made.layers.floor_db),
+            ("layers.enough_db", made.layers.enough_db),
+        ] {
             if !(-200.0..=200.0).contains(&value) {
                 return Err(fail(key, format!("{value} is impossible; -200 to 200 are possible")));
             }

@@ -121,6 +121,23 @@ fn exceptions_hold_until_their_day_is_over() {
 }
 
 #[test]
+fn a_layer_that_is_still_good_has_not_got_worse() {
+    let sealed = whole();
+    let layer = |db: f64| {
+        sealed.edit("report.json", |report| partition(report, "vision")["layers"][1]["sqnr_db"]["npu"] = json!(db));
+    };
+    layer(60.0);
+    sealed.accept();
+    for (db, status) in [(58.5, 0), (50.0, 0), (49.9, 1)] {
+        layer(db);
+        assert_eq!(sealed.gate(&[]).0, status, "{db} dB: {}", sealed.gate(&[]).1);
+    }
+    assert!(sealed.gate(&[]).1.contains("10.10 dB less than the baseline's 60.00; at most 10 dB allowed (layer-drop)"));
+    sealed.write("gate.toml", "[layers]\nenough_db = 45.0\n");
+    assert_eq!(sealed.gate(&["--thresholds", "gate.toml"]).0, 0);
+}
+
+#[test]
 fn a_baseline_is_loosened_only_on_purpose() {
     let sealed = whole();
     let before = sealed.text("quant-baseline.json");
