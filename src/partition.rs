@@ -7,12 +7,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::front::{Definition, MASKED, Model};
+use crate::front::{DECODE, Definition, MASKED, Model, PREFILL};
 use crate::ir::{ElementType, Graph, Shape, ValueId};
 use crate::passes::lower;
 
 /// Names of the partitions that a model may have.
-pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
+pub const NAMES: [&str; 4] = ["vision", "projector", PREFILL, DECODE];
 
 /// Parts of a model that are calibrated together and share weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -175,8 +175,8 @@ fn port(component: Component, name: &str, definition: &Definition) -> Result<Por
 pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()> {
     let graph = &partition.graph;
     let tokens = match partition.name.as_str() {
-        "language.prefill" => definition.language.prefill,
-        "language.decode" => 1,
+        PREFILL => definition.language.prefill,
+        DECODE => 1,
         _ => definition.vision.tokens(),
     };
     let inputs =

@@ -61,8 +61,9 @@ pub struct Demands {
     /// them. The emulator takes minutes for a step of a large model.
     #[arg(long = "verify", value_name = "WHAT", default_value = "all")]
     extent: Extent,
-    /// Engines on which every operator is compared with float, too, in one step of each partition. On the NPU a model of which
-    /// not all values fit into memory at once is measured in evenly spaced ones.
+    /// Engines on which every operator is compared with float, too, in one step of each partition: the first picture, the last
+    /// chunk of its prompt, the first token behind it. Graphs are run in parts, each on what the part before it made, so that
+    /// every value can leave; it takes as long as the step does.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use super::score::Outputs;
 use crate::error::{Error, IoContext, Result};
+use crate::ir::le_bytes;
 use crate::runner::EngineKind;
 
 /// Largest journal that is read.
@@ -83,8 +84,7 @@ impl Journal {
     /// Keeps the float outputs of a question.
     pub fn keep_reference(&self, number: usize, outputs: &Outputs) -> Result<()> {
         let path = self.reference_file(number);
-        let bytes = |values: &[f32]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
-        let (features, logits) = (bytes(&outputs.features), bytes(&outputs.logits));
+        let (features, logits) = (le_bytes(&outputs.features), le_bytes(&outputs.logits));
         let view = |bytes, count| TensorView::new(Dtype::F32, vec![count], bytes);
         let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
         let tensors = [

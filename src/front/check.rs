@@ -1,5 +1,6 @@
 //! What a definition may say: sizes that can be, numbers that make sense. Names the key that does not.
 
+use super::PREFILL;
 use super::blocks::parse_stages;
 use super::definition::{Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Preprocess, Vision};
 
@@ -123,7 +124,7 @@ fn language(l: &Language) -> Check {
         ("language.kv_heads", l.kv_heads),
         ("language.head_dim", l.head_dim),
         ("language.context", l.context),
-        ("language.prefill", l.prefill),
+        (PREFILL, l.prefill),
     ])?;
     epsilon("language.norm_eps", l.norm_eps)?;
     if l.layers.len() > MOST_LAYERS {
@@ -143,7 +144,7 @@ fn language(l: &Language) -> Check {
         return Err(("language.conv_kernel", format!("{} is impossible; 2 to 64 are", l.conv_kernel)));
     }
     if l.prefill >= l.context {
-        return Err(("language.prefill", format!("{} must be less than context = {}", l.prefill, l.context)));
+        return Err((PREFILL, format!("{} must be less than context = {}", l.prefill, l.context)));
     }
     if !(l.rope_theta.is_finite() && l.rope_theta > 1.0) {
         return Err(("language.rope_theta", format!("{} is impossible", l.rope_theta)));

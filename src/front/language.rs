@@ -56,6 +56,11 @@ pub fn first_tensor(family: LanguageFamily) -> &'static str {
 /// Added to the scores that a token must not see; far below any score, well inside what 16 bits resolve.
 pub const MASKED: f32 = -256.0;
 
+/// Name of the graph that takes in a prompt by chunks.
+pub const PREFILL: &str = "language.prefill";
+/// Name of the graph that takes in one token.
+pub const DECODE: &str = "language.decode";
+
 /// Which of the two language graphs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -107,8 +112,8 @@ pub fn head(definition: &Language, weights: &Weights, names: &[String]) -> Resul
 /// `layers.i.v_new [1,G,S,D]`, `layers.i.conv_state_new`.
 pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: Phase) -> Result<Graph> {
     let (name, tokens) = match phase {
-        Phase::Prefill => ("language.prefill", definition.prefill),
-        Phase::Decode => ("language.decode", 1),
+        Phase::Prefill => (PREFILL, definition.prefill),
+        Phase::Decode => (DECODE, 1),
     };
     let l = definition;
     let mut b = Builder::new(name);

@@ -20,7 +20,7 @@ pub use definition::{
     Resize, Tokens, Vision, WeightNames,
 };
 pub use definition_file::DefinitionFile;
-pub use language::MASKED;
+pub use language::{DECODE, MASKED, PREFILL};
 pub use layout::{ComponentLayout, Layout, Misshapen};
 pub use recorder::Recorder;
 pub use weights::{Tensors, Weights};

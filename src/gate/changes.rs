@@ -152,7 +152,8 @@ fn versions(judge: &mut Judge, baseline: &Facts, now: &Facts) {
 fn inputs(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let paths: BTreeSet<&str> = baseline.inputs.keys().chain(now.inputs.keys()).map(String::as_str).collect();
     let others = paths.into_iter().filter(|path| baseline.inputs.get(*path) != now.inputs.get(*path));
-    let (settings, weights): (Vec<&str>, Vec<&str>) = others.partition(|path| path.ends_with(".toml"));
+    let (settings, weights): (Vec<&str>, Vec<&str>) =
+        others.partition(|path| path.ends_with(".toml") || *path == IMAGES);
     let changes = &judge.thresholds.changes;
     for (kind, policy, paths) in [("weights", changes.weights, weights), ("settings", changes.settings, settings)] {
         let place = Place::of("", kind);

@@ -280,7 +280,7 @@ fn inputs(bundle: &Bundle) -> BTreeMap<String, String> {
         let (folder, file) = path.split_once('/').unwrap_or_default();
         match folder {
             "model" => [".data", ".toml", ".safetensors"].iter().any(|end| file.ends_with(end)),
-            "calibration" => file == "recipe.toml",
+            "calibration" => file == "recipe.toml" || file == "images.json",
             "encodings" => file.starts_with("given/"),
             _ => false,
         }

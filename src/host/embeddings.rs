@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::{Error, IoContext, Result};
 use crate::front::{Checkpoint, Language};
-use crate::ir::Constant;
+use crate::ir::{Constant, le_bytes};
 
 /// Name of the table's tensor in its file.
 const TENSOR: &str = "embed_tokens";
@@ -27,8 +27,7 @@ impl Embeddings {
 
     /// Writes a table as f32.
     pub fn write(path: &Path, table: &Constant) -> Result<()> {
-        let bytes: Vec<u8> = table.to_f32().iter().flat_map(|value| value.to_le_bytes()).collect();
-        write_tensor(path, safetensors::Dtype::F32, table.shape(), &bytes)
+        write_tensor(path, safetensors::Dtype::F32, table.shape(), &le_bytes(&table.to_f32()))
     }
 
     /// Writes the table as the integers of the language model's input, so that a lookup is a copy.

@@ -7,7 +7,7 @@ use super::sequence::step_tokens;
 use super::{Codec, Sequence};
 use crate::engine::{Engine, Tensor};
 use crate::error::{Error, Result};
-use crate::front::Definition;
+use crate::front::{DECODE, Definition, PREFILL};
 use crate::partition::{Component, Partition, Role};
 use crate::quantize::Table;
 
@@ -105,7 +105,7 @@ impl<'a, E: Engine> Steps<'a, E> {
 
     /// A sequence that has taken in nothing yet.
     pub fn begin(&self) -> Result<Sequence<'a>> {
-        Ok(Sequence::new(&self.definition.language, self.codec(self.find("language.prefill")?)))
+        Ok(Sequence::new(&self.definition.language, self.codec(self.find(PREFILL)?)))
     }
 
     /// Runs a preprocessed image through the vision encoder and the projector.
@@ -147,7 +147,7 @@ impl<'a, E: Engine> Steps<'a, E> {
     /// for decode.
     fn takes_chunk(&self, position: usize, embeds: &[f32]) -> Result<bool> {
         let language = &self.definition.language;
-        let chunk = step_tokens(&self.partitions[self.find("language.prefill")?]);
+        let chunk = step_tokens(&self.partitions[self.find(PREFILL)?]);
         Ok(embeds.len() / language.hidden > 1 && position + chunk <= language.context)
     }
 
@@ -160,7 +160,7 @@ impl<'a, E: Engine> Steps<'a, E> {
     ) -> Result<(Vec<f32>, &'e [f32])> {
         let language = &self.definition.language;
         let by_chunk = self.takes_chunk(sequence.position(), embeds)?;
-        let at = self.find(if by_chunk { "language.prefill" } else { "language.decode" })?;
+        let at = self.find(if by_chunk { PREFILL } else { DECODE })?;
         let partition = &self.partitions[at];
         let tokens = step_tokens(partition).min(embeds.len() / language.hidden);
         let (now, rest) = embeds.split_at(tokens * language.hidden);

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Embeddings, Load, Sequence, Step, Steps, Tokenizer, Visit, best, load_image};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::front::Definition;
+use crate::front::{Definition, PREFILL};
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::{Recipe, Sample};
@@ -123,7 +123,7 @@ impl<'a, E: Engine> Walk<'a, E> {
             begun.push({ chunks }().map_err(|error| error.within(&sample.place))?);
             progress.tick(&sample.prompt);
         }
-        self.steps.drop_engine("language.prefill");
+        self.steps.drop_engine(PREFILL);
         for (number, (sample, begun)) in samples.iter().zip(begun).enumerate() {
             progress.begin(&sample.prompt);
             let mut visit = |step: Step| visit(Step { sample: number, ..step });

@@ -29,6 +29,14 @@ impl StoredType {
     }
 }
 
+/// Little-endian bytes of numbers, as files hold them.
+pub fn le_bytes(values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; 4 * values.len()];
+    let (places, _) = bytes.as_chunks_mut::<4>();
+    places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
+    bytes
+}
+
 /// A range of a memory-mapped file that holds little-endian elements in row-major order.
 #[derive(Clone)]
 pub struct View {

@@ -11,7 +11,7 @@ mod print;
 mod validate;
 
 pub use build::Builder;
-pub use constant::{Constant, StoredType, View, permute};
+pub use constant::{Constant, StoredType, View, le_bytes, permute};
 pub use infer::infer;
 pub use op::{GeluKind, Interpolation, Op};
 pub use validate::validate;

@@ -35,6 +35,9 @@ pub struct Layer {
     pub name: String,
     /// The operator.
     pub op: String,
+    /// Whether it only moves what another layer made, and its noise with it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub moves: bool,
     /// Sizes of its axes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shape: Vec<usize>,
@@ -168,6 +171,7 @@ fn of_graph(partition: &Partition, table: &Table, statistics: &StatisticsTable) 
             let mut layer = Layer {
                 name: value.name.clone(),
                 op: node.op.name().to_string(),
+                moves: node.op.moves_data_only(),
                 shape: value.shape.clone(),
                 reads: reads.clone(),
                 others: others.clone(),

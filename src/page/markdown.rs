@@ -42,11 +42,13 @@ pub fn markdown(subject: &Subject) -> String {
     text
 }
 
-/// The worst layers of all partitions; none where layers were not measured.
+/// The worst layers of all partitions, without those that only move what others made; none where layers were not measured.
 fn worst(subject: &Subject) -> Option<Table> {
     let measured = subject.parts.iter().filter(|part| part.measured);
     let mut found: Vec<(f64, &str, &Layer)> = measured
-        .flat_map(|part| part.layers.iter().filter_map(|layer| layer.db().map(|db| (db, part.name.as_str(), layer))))
+        .flat_map(|part| part.layers.iter().map(|layer| (part.name.as_str(), layer)))
+        .filter(|(_, layer)| !layer.moves)
+        .filter_map(|(part, layer)| Some((layer.db()?, part, layer)))
         .collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut table =

@@ -17,7 +17,7 @@ mod table;
 pub use html::html;
 pub use markdown::markdown;
 
-use crate::back::bundle::{Bundle, Manifest};
+use crate::back::bundle::{Bundle, IMAGES, InputRecord, Manifest, read_json};
 use crate::error::Result;
 use crate::gate::{Facts, Judgement};
 use crate::observe::StatisticsTable;
@@ -39,6 +39,7 @@ pub struct Subject {
     parts: Vec<Part>,
     picture: String,
     recipe: Recipe,
+    images: Vec<InputRecord>,
     statistics: StatisticsTable,
     other: Option<Other>,
     gate: Option<Gate>,
@@ -92,6 +93,7 @@ impl Subject {
             least_db: report.demands.min_sqnr_db.unwrap_or(least_db),
             picture: crate::drawing::overview(&drawn, crate::drawing::Tensors::Border)?,
             recipe,
+            images: if bundle.has_file(IMAGES) { read_json(&bundle.path(IMAGES))? } else { vec![] },
             manifest: bundle.manifest.clone(),
             facts,
             parts,

@@ -62,7 +62,8 @@
     const wanted = state.filter.toLowerCase();
     const list = part().layers.map((layer, index) => ({ layer, index, value: column.of(layer) }));
     if (state.sort === "npu") list.forEach((entry) => { if (!known(entry.value)) entry.value = entry.layer.sim; });
-    const chosen = wanted ? list.filter(({ layer }) => (layer.name + " " + layer.op).toLowerCase().includes(wanted)) : list;
+    const fits = ({ layer }) => (wanted ? (layer.name + " " + layer.op).toLowerCase().includes(wanted) : state.all || !layer.moves);
+    const chosen = list.filter(fits);
     return chosen.sort((a, b) => {
       if (known(a.value) !== known(b.value)) return known(a.value) ? -1 : 1;
       if (!known(a.value) || a.value === b.value) return a.index - b.index;
@@ -231,7 +232,8 @@
     refresh("legend", make("div", { class: "bar" }, make("strong", {}, part().name), ...legend.map(([name, title]) => make("span", { class: "legend" }, make("span", { class: "key " + name }), title))));
     refresh("choice", make("div", { class: "bar" },
       toggle("worst ten", !state.all, () => { state.all = false; state.shown = STEP; render(); }),
-      toggle(`all ${part().layers.length}`, state.all, () => { state.all = true; render(); })));
+      toggle(`all ${part().layers.length}`, state.all, () => { state.all = true; render(); }),
+      make("span", { class: "missing" }, state.all ? "" : "of those that compute, not only move")));
     refresh("chart", chart());
     refresh("detail", detail());
     refresh("table", table());

@@ -6,14 +6,25 @@ use super::Subject;
 use super::table::{Cell, Table};
 use crate::back::bundle::StageRecord;
 
+/// Digits of hashes in tables.
+const DIGITS: usize = 16;
+
 /// The samples of calibration and verification.
 pub fn samples(subject: &Subject) -> Table {
     let recipe = &subject.recipe;
-    let mut table = Table::new(&["use", "images", "prompt"]);
-    for (name, samples) in [("calibration", &recipe.calibration), ("verification", &recipe.verification)] {
+    let mut table = Table::new(&["use", "images", "SHA-256", "prompt"]);
+    let (calibration, verification) = (&subject.images, &subject.report.samples.images);
+    let uses =
+        [("calibration", &recipe.calibration, calibration), ("verification", &recipe.verification, verification)];
+    for (name, samples, records) in uses {
+        let hash = |path: &String| {
+            let record = records.iter().find(|record| record.path == *path);
+            record.map_or("not recorded".into(), |record| record.sha256.chars().take(DIGITS).collect::<String>())
+        };
         for sample in samples {
             let images: Vec<String> = sample.images.iter().map(|image| image.display().to_string()).collect();
-            let cells = [name.to_string(), images.join(", "), sample.prompt.clone()];
+            let hashes: Vec<String> = images.iter().map(hash).collect();
+            let cells = [name.to_string(), images.join(", "), hashes.join(", "), sample.prompt.clone()];
             table.row(cells.into_iter().map(Cell::Text).collect());
         }
     }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, LARGEST_JSON, StageRecord, json_of, round, write_json};
+use crate::back::bundle::{Bundle, InputRecord, LARGEST_JSON, StageRecord, json_of, round, write_json};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
 use crate::error::Result;
@@ -77,6 +77,9 @@ pub struct SamplesReport {
     /// How much of it was compared.
     #[serde(default)]
     pub extent: Extent,
+    /// What the images of the verification samples hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<InputRecord>,
 }
 
 /// Whole sequences, each engine on its own integer state from step to step, with the tokens of the float reference.
@@ -204,6 +207,7 @@ impl Report {
             samples: recipe.verification.len(),
             decode_steps: recipe.decode_steps,
             extent: extent.clone(),
+            images: vec![],
         };
         Ok(Report {
             schema: SCHEMA,

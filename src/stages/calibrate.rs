@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
-use crate::back::bundle::{Bundle, IMAGE_STATISTICS, Key, STATISTICS, VISUAL, read_json, write_json};
+use super::samples::{hash_image, images};
+use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, VISUAL, read_json, write_json};
 use crate::error::{Error, IoContext, Result};
 use crate::front::DefinitionFile;
 use crate::host::{TOKENIZER, Tokenizer, load_image};
+use crate::ir::le_bytes;
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
@@ -95,6 +97,10 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
         statistics.merge(&made);
         write_json(&statistics, &folder.join(name_of(STATISTICS)))
     })?;
+    let images = images(bundle, recipe, &recipe.calibration)?;
+    let key = Key::new().setting("images", &images);
+    bundle
+        .unit("calibrate/hashes", FOLDER, key, &Silent, |folder| write_json(&images, &folder.join(name_of(IMAGES))))?;
     // The copy of the recipe is what the next stages read where each is a command of its own.
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
@@ -116,14 +122,8 @@ fn float_models(bundle: &Bundle, components: &[Component]) -> Result<Key> {
     bundle.key(Key::new(), is_read)
 }
 
-/// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
-pub fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
-    bundle.hash_input(path).map_err(|error| error.within(&sample.place))
-}
-
 fn write_visual(path: &Path, visual: &[Vec<f32>]) -> Result<()> {
-    let bytes: Vec<Vec<u8>> =
-        visual.iter().map(|values| values.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
+    let bytes: Vec<Vec<u8>> = visual.iter().map(|values| le_bytes(values)).collect();
     let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
     let mut tensors = Vec::new();
     for (number, (bytes, values)) in bytes.iter().zip(visual).enumerate().filter(|(_, (bytes, _))| !bytes.is_empty()) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::calibrate::hash_image;
+use super::samples::and_samples;
 use crate::back::bundle::{Bundle, Key, round};
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
@@ -33,10 +33,8 @@ pub fn measure_layers(
     };
     let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
     let mut key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
-    key = key.setting("npu", &engines.contains(&On::Npu)).setting("sample", &(&sample.prompt, sample.tokens));
-    for path in recipe.image_paths(sample) {
-        key = key.and("image", hash_image(bundle, &path, sample)?);
-    }
+    key = key.setting("npu", &engines.contains(&On::Npu));
+    key = and_samples(key, bundle, recipe, std::slice::from_ref(sample))?;
     bundle.unit("verify/layers", "", key, progress, |folder| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = bundle.tables(&partitions)?;

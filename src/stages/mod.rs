@@ -11,6 +11,7 @@ mod layers;
 mod memory;
 mod parity;
 mod quantize;
+mod samples;
 mod verify;
 
 pub use build::{build, build_partition};

@@ -1,7 +1,7 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
-use super::calibrate::hash_image;
 use super::measure_layers;
+use super::samples::{and_samples, images};
 use crate::back::bundle::{Bundle, Key, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
@@ -49,12 +49,7 @@ pub fn verify(
         .and("toolkit", runtime.map_or("", Compiler::identity))
         .setting("recipe", &(&recipe.name, recipe.decode_steps))
         .setting("extent", what.extent);
-    for sample in &recipe.verification {
-        key = key.setting("sample", &(&sample.prompt, sample.images.len(), sample.tokens));
-        for path in recipe.image_paths(sample) {
-            key = key.and("image", hash_image(bundle, &path, sample)?);
-        }
-    }
+    key = and_samples(key, bundle, recipe, &recipe.verification)?;
     let mut report = bundle.unit("verify", "", key, progress, |_| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = bundle.tables(&partitions)?;
@@ -87,6 +82,7 @@ pub fn verify(
         let found = measure_layers(bundle, recipe, runtime, &engines, progress)?;
         report.partitions.iter_mut().zip(found).for_each(|(partition, layers)| partition.layers = layers);
     }
+    report.samples.images = images(bundle, recipe, &recipe.verification)?;
     bundle.finish_stage(Stage::Verify)?;
     report.judge(what.demands);
     report.stages.clone_from(&bundle.manifest.stages);

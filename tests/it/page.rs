@@ -160,7 +160,7 @@ fn a_hostile_name_is_text() {
     assert!(layers.as_array().expect("layers").iter().any(|layer| layer["name"] == HOSTILE));
     let Some(mut browser) = Browser::start() else { return };
     browser.open(&sealed.path("page.html"), 1280, 900, false);
-    browser.click("[data-slot=choice] button:last-child");
+    browser.click("[data-slot=choice] button:last-of-type");
     let names =
         browser.value("[...document.querySelectorAll('.layers td:first-child')].map((cell) => cell.textContent)");
     let at = names.as_array().expect("names").iter().position(|name| name == HOSTILE).expect("the name, as it is");
@@ -214,7 +214,7 @@ fn a_browser_shows_layers_and_their_neighbours() {
         browser.click("#detail dd button");
         assert_ne!(browser.value("document.querySelector('#detail h3').textContent"), first);
         // All of them, sorted by name, found by name.
-        browser.click("[data-slot=choice] button:last-child");
+        browser.click("[data-slot=choice] button:last-of-type");
         let count = browser.value("document.querySelectorAll('.layers tbody tr').length").as_u64().expect("a count");
         assert!(count > 100, "{count}");
         browser.click("[data-key=name]");
@@ -279,7 +279,7 @@ fn thousands_of_layers_are_shown_at_once() {
     browser.open(&sealed.path("page.html"), 1280, 900, false);
     let painted = browser.first_paint();
     println!("{count} layers: made in {made:?}, {size} bytes, first paint after {painted:.0} ms");
-    browser.click("[data-slot=choice] button:last-child");
+    browser.click("[data-slot=choice] button:last-of-type");
     browser.click("[data-slot=table] > div > button");
     assert_eq!(browser.value("document.querySelectorAll('.layers tbody tr').length"), 1800);
     assert_eq!(browser.complaints, Vec::<String>::new());

@@ -7,7 +7,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-use crate::common::{GRAPH, RECIPE, WEIGHTS, autoneural, compile_args, demo_bundle, python, stderr, succeed, toolkit};
+use crate::common::{
+    GRAPH, RECIPE, WEIGHTS, autoneural, compile_args, demo_bundle, python, root, stderr, succeed, toolkit,
+};
 
 pub fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -382,4 +384,11 @@ fn a_bundle_tells_the_commands_that_made_it() {
     succeed(&["report", &paths[0], "--out", page.to_str().unwrap()]);
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("autoneural compile ") && page.contains("verify: autoneural verify "), "{page}");
+    // The images of both kinds of samples, by their contents.
+    for image in ["astronaut.jpg", "rocket.jpg"] {
+        let bytes = std::fs::read(root("calibration/photos").join(image)).unwrap();
+        let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert!(page.contains(&hash[..16]), "{image}");
+    }
+    assert!(!page.contains("not recorded"));
 }

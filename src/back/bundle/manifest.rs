@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::json::{json_of, write_json};
 use super::segment_record::SegmentRecord;
 use crate::back::encodings::GivenRecord;
-use crate::back::qnn::Toolkit;
+use crate::back::qnn::{Toolkit, version_text};
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ElementType;
@@ -70,8 +70,7 @@ impl ToolkitRecord {
 
 impl std::fmt::Display for ToolkitRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let version = |version: &Option<String>| version.clone().unwrap_or("of an unknown version".into());
-        let (runtime, provider) = (version(&self.onnxruntime), version(&self.onnxruntime_qnn));
+        let (runtime, provider) = (version_text(&self.onnxruntime), version_text(&self.onnxruntime_qnn));
         write!(f, "onnxruntime {runtime} and onnxruntime-qnn {provider}")
     }
 }
@@ -134,6 +133,15 @@ pub struct FileRecord {
     pub path: String,
     /// Size.
     pub bytes: u64,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+/// A file that was read and is no part of the bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputRecord {
+    /// Its path as it was named.
+    pub path: String,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
 }

@@ -16,7 +16,9 @@ mod work;
 
 pub use json::{LARGEST_JSON, json_of, read_json, write_json};
 pub use ledger::Key;
-pub use manifest::{FileRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash};
+pub use manifest::{
+    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash,
+};
 pub use segment_record::{CrossingRecord, SegmentRecord};
 use work::Work;
 pub use work::{Begin, Outcome, Tally};
@@ -40,6 +42,8 @@ const MANIFEST: &str = "manifest.json";
 pub const STATISTICS: &str = "calibration/statistics.json";
 /// Statistics of what pictures go through: the first half of calibration, kept for runs that begin with the second.
 pub const IMAGE_STATISTICS: &str = "calibration/.images.json";
+/// What the images of calibration hold.
+pub const IMAGES: &str = "calibration/images.json";
 /// Embeddings of the pictures that were calibrated with, kept for the same.
 pub const VISUAL: &str = "calibration/.visual.safetensors";
 /// The report's file name.

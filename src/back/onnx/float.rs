@@ -8,18 +8,11 @@ use tract_onnx::pb::GraphProto;
 use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::error::Result;
-use crate::ir::{ElementType, ValueId};
+use crate::ir::{ElementType, ValueId, le_bytes};
 use crate::partition::Partition;
 
 /// Where a constant's f32 elements stand in the data file.
 pub type ConstantPlace = u64;
-
-fn le_bytes(values: &[f32]) -> Vec<u8> {
-    let mut bytes = vec![0; 4 * values.len()];
-    let (places, _) = bytes.as_chunks_mut::<4>();
-    places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
-    bytes
-}
 
 /// Writes `path` and appends its weights to `data`; gives the place of every constant.
 pub fn emit_float(

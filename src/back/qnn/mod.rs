@@ -7,4 +7,4 @@ mod toolkit;
 
 pub use compiler::{Compiler, Job};
 pub use session::Runtime;
-pub use toolkit::{ONNXRUNTIME, ONNXRUNTIME_QNN, Toolkit};
+pub use toolkit::{ONNXRUNTIME, ONNXRUNTIME_QNN, Toolkit, version_text};

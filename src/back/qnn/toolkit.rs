@@ -31,6 +31,11 @@ pub struct Toolkit {
     pub provider_version: Option<String>,
 }
 
+/// A package's version, or that it has none that can be read.
+pub fn version_text(version: &Option<String>) -> &str {
+    version.as_deref().unwrap_or("of an unknown version")
+}
+
 impl Toolkit {
     /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in `.vendor/toolkit` of the program's own folder, of
     /// this folder and of their parents. A folder of Python packages (`site-packages`) will do.
@@ -108,8 +113,9 @@ impl Toolkit {
         ];
         let other =
             packages.iter().filter(|(_, file, version, tested)| file.is_some() && version.as_deref() != Some(tested));
-        let said = |version: &Option<String>| version.clone().unwrap_or("of an unknown version".into());
-        other.map(|(name, _, version, tested)| format!("{name} {} (tested with {tested})", said(version))).collect()
+        other
+            .map(|(name, _, version, tested)| format!("{name} {} (tested with {tested})", version_text(version)))
+            .collect()
     }
 
     /// What is missing and how to get it; `None` when all is there.
