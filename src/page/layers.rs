@@ -73,6 +73,9 @@ pub struct Layer {
     /// The lowest and the highest number that calibration saw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen: Option<[f32; 2]>,
+    /// The run of calibration after which the range was as it is, and how many runs there were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<[u64; 2]>,
     /// Numbers that calibration saw.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
@@ -183,6 +186,7 @@ fn of_graph(partition: &Partition, table: &Table, statistics: &StatisticsTable) 
             }
             if let Some(seen) = statistics.get(partition.component, &value.name) {
                 (layer.seen, layer.count) = (Some([seen.min, seen.max]), Some(seen.count));
+                layer.settled = (seen.runs > 0).then_some([seen.settled, seen.runs]);
                 let encoding = table.activations.get(&value.name);
                 layer.range_use = encoding.map(|encoding| round(encoding.range_use_percent([seen.min, seen.max])));
             }

@@ -177,6 +177,7 @@
     row("method", layer.method || null);
     if (layer.holds) row("holds", short(layer.holds[0]) + " to " + short(layer.holds[1]));
     row("calibration saw", layer.seen ? short(layer.seen[0]) + " to " + short(layer.seen[1]) + " in " + layer.count + " numbers" : null);
+    if (layer.settled) row("settled after", "run " + layer.settled[0] + " of " + layer.settled[1]);
     row("range used", fixed(layer.range_use, 1, " %"));
     if (layer.holds && layer.seen) row("", range(layer));
     row("histogram", layer.histogram ? histogram(layer.histogram) : null);

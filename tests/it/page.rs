@@ -206,6 +206,7 @@ fn a_browser_shows_layers_and_their_neighbours() {
             "method",
             "min-max",
             "calibration saw",
+            "settled after",
             "histogram",
             "not measured",
         ] {
