@@ -18,8 +18,9 @@ use crate::target::Target;
 /// together weigh less than 2e-7.
 const MASK_MARGIN: f32 = 24.0;
 
+/// What is known of the range of a class of tied values.
 #[derive(Default)]
-struct Class {
+pub struct Class {
     /// Range known without calibration.
     fixed: Option<[f32; 2]>,
     /// Range of masked scores: what was seen reaches down to the mask and would waste the integers on it.
@@ -37,7 +38,11 @@ struct Class {
 }
 
 impl Class {
-    fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
+    /// Its encoding.
+    ///
+    /// # Errors
+    /// It was never seen, or what is given for it is of other integers.
+    pub fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
         let component = self.component.expect("set with the first value");
         let exception = self.exception.map(|(integer, _)| integer);
         let integer = exception.or(self.integer).unwrap_or(recipe.part(component).activations);
@@ -58,7 +63,8 @@ impl Class {
         Ok(Encoding::of_range_with_step(integer, low, high, step))
     }
 
-    fn source(&self, given: Option<&GivenClass>) -> Source {
+    /// Where its range is from.
+    pub fn source(&self, given: Option<&GivenClass>) -> Source {
         // A known range is widened by what was seen outside it.
         let is_wider = |known: [f32; 2]| self.seen.is_some_and(|[low, high]| low < known[0] || high > known[1]);
         match given {
@@ -93,39 +99,11 @@ fn except(class: &mut Class, integer: IntegerType, name: &str) -> Result<()> {
     }
 }
 
-/// The encoding of every class of [`Ties`] that values of a component belong to.
-pub fn encodings(
-    partitions: &[Partition],
-    ties: &Ties,
-    of: Component,
-    statistics: &StatisticsTable,
-    recipe: &Recipe,
-    target: &Target,
-    given: &BTreeMap<usize, GivenClass>,
-) -> Result<BTreeMap<usize, Encoding>> {
-    let classes = classes(partitions, ties, statistics, recipe, target, given)?;
-    let (mut made, wanted) = (BTreeMap::new(), ties.classes(of));
-    for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
-        made.insert(number, class.encoding(recipe, given.get(&number))?);
-    }
-    Ok(made)
-}
-
-/// Where the encoding of every class is from.
-pub fn sources(
-    partitions: &[Partition],
-    ties: &Ties,
-    statistics: &StatisticsTable,
-    recipe: &Recipe,
-    target: &Target,
-    given: &BTreeMap<usize, GivenClass>,
-) -> Result<BTreeMap<usize, Source>> {
-    let classes = classes(partitions, ties, statistics, recipe, target, given)?;
-    let source = |(number, class): (usize, Class)| (number, class.source(given.get(&number)));
-    Ok(classes.into_iter().map(source).collect())
-}
-
-fn classes(
+/// What is known of every class of [`Ties`].
+///
+/// # Errors
+/// A value that was not finite, exceptions of the recipe that contradict each other, scores that a mask cannot hide.
+pub fn classes(
     partitions: &[Partition],
     ties: &Ties,
     statistics: &StatisticsTable,

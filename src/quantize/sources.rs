@@ -45,7 +45,8 @@ impl<'a> Sources<'a> {
     ) -> Result<Self> {
         let ties = Ties::new(partitions);
         let classes = given.by_class(partitions, &ties)?;
-        let by_class = ranges::sources(partitions, &ties, statistics, recipe, target, &classes)?;
+        let found = ranges::classes(partitions, &ties, statistics, recipe, target, &classes)?;
+        let by_class = found.iter().map(|(number, class)| (*number, class.source(classes.get(number)))).collect();
         Ok(Sources { ties, by_class, given })
     }
 

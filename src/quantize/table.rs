@@ -102,7 +102,11 @@ pub fn quantize(
     given.refuse_unknown(partitions)?;
     let ties = Ties::new(partitions);
     let given_classes = given.by_class(partitions, &ties)?;
-    let by_class = ranges::encodings(partitions, &ties, component, statistics, recipe, target, &given_classes)?;
+    let (mut by_class, wanted) = (BTreeMap::new(), ties.classes(component));
+    let classes = ranges::classes(partitions, &ties, statistics, recipe, target, &given_classes)?;
+    for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
+        by_class.insert(number, class.encoding(recipe, given_classes.get(&number))?);
+    }
     let mut tables = Vec::new();
     for partition in partitions.iter().filter(|partition| partition.component == component) {
         let (mut table, mut counts) = (Table::default(), Counts::default());

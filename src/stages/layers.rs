@@ -88,13 +88,14 @@ fn on_npu(
 
 impl From<LayerComparison> for LayerReport {
     fn from(layer: LayerComparison) -> Self {
-        let [simulated, npu] = layer.added;
+        let columns =
+            |[simulated, npu]: [Option<f64>; 2]| Columns { simulated: simulated.map(round), npu: npu.map(round) };
         let ([low, high], float, quantized) = layer.histogram;
         LayerReport {
             name: layer.name,
             op: layer.op.to_string(),
-            sqnr_db: Columns { simulated: layer.simulated.map(round), npu: layer.npu.map(round) },
-            added_percent: Columns { simulated: simulated.map(round), npu: npu.map(round) },
+            sqnr_db: columns(layer.db),
+            added_percent: columns(layer.added),
             saturation_percent: Some(round(layer.saturation_percent)),
             range_use_percent: Some(round(layer.range_use_percent)),
             histogram: Some(Histogram { low, high, float, quantized }),

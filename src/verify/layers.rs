@@ -29,11 +29,9 @@ pub struct LayerComparison {
     pub name: String,
     /// The operator that makes it.
     pub op: &'static str,
-    /// Simulation against float, in dB.
-    pub simulated: Option<f64>,
-    /// NPU against float, in dB.
-    pub npu: Option<f64>,
-    /// Noise that the layer adds, as a share of its signal's root mean square, in percent; in simulation and on the NPU.
+    /// SQNR against float in dB, by [`On`].
+    pub db: [Option<f64>; 2],
+    /// Noise that the layer adds, as a share of its signal's root mean square, in percent, by [`On`].
     pub added: [Option<f64>; 2],
     /// Bits of weights and of what it makes, such as W8A16.
     pub bits: String,
@@ -122,41 +120,57 @@ pub fn layers(
         let whole = [whole(partition)];
         let segments = if on == On::Npu { segments } else { &whole };
         let parts = inside(partition, table, segments, MOST_AT_ONCE)?;
-        let mut known = inputs.clone();
-        for (at, segment) in parts.iter().enumerate() {
-            progress.part(&format!("{}: layers {on}, part {} of {}", partition.name, at + 1, parts.len()));
-            let opened = part(partition, segment)?;
-            let read = |name: &String| known.get(name).cloned().ok_or_else(|| Error::internal(name, "was not made"));
-            let inputs = opened.inputs.iter().map(|port| read(&port.name)).collect::<Result<Vec<_>>>()?;
-            let outputs = load(&opened, segment.device)?.run(&inputs)?;
-            for (port, output) in opened.outputs.iter().zip(&outputs) {
-                let Some(layer) = made.iter_mut().find(|layer| layer.name == port.name) else { continue };
-                let Some(reference) = float.get(&port.name) else { continue };
-                let test = seen(&thinned_real(output, table.activation(&port.name)?)?, reference, layer.floor);
-                let db = Some(Sqnr::of(&seen(reference, reference, layer.floor), &test)?);
-                layer.histogram.2 = histogram(&test, layer.histogram.0);
-                match on {
-                    On::Simulation => layer.simulated = db,
-                    On::Npu => layer.npu = db,
-                }
-            }
-            known.extend(opened.outputs.iter().map(|port| port.name.clone()).zip(outputs));
-            let later = parts[at + 1..].iter().flat_map(|part| &part.inputs);
-            let later: BTreeSet<&str> = later.map(|id| graph.value(*id).name.as_str()).collect();
-            known.retain(|name, _| later.contains(name.as_str()));
-        }
+        run_parts((partition, on), &parts, inputs.clone(), load, progress, &mut |name, output| {
+            let layer = made.iter_mut().find(|layer| layer.name == name);
+            let (Some(layer), Some(reference)) = (layer, float.get(name)) else { return Ok(()) };
+            let test = seen(&thinned_real(output, table.activation(name)?)?, reference, layer.floor);
+            layer.db[on as usize] = Some(Sqnr::of(&seen(reference, reference, layer.floor), &test)?);
+            layer.histogram.2 = histogram(&test, layer.histogram.0);
+            Ok(())
+        })?;
     }
-    for (column, figure) in [(|l: &LayerComparison| l.simulated) as fn(&_) -> _, |l| l.npu].into_iter().enumerate() {
+    add_noise(&mut made, &incoming);
+    Ok(made)
+}
+
+/// Runs parts of a partition on an engine, each on what those before it made, and shows every value that they make.
+fn run_parts(
+    (partition, on): (&Partition, On),
+    parts: &[Segment],
+    mut known: BTreeMap<String, Tensor>,
+    load: &mut LoadPart,
+    progress: &dyn Progress,
+    see: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+) -> Result<()> {
+    for (at, segment) in parts.iter().enumerate() {
+        progress.part(&format!("{}: layers {on}, part {} of {}", partition.name, at + 1, parts.len()));
+        let opened = part(partition, segment)?;
+        let read = |name: &String| known.get(name).cloned().ok_or_else(|| Error::internal(name, "was not made"));
+        let inputs = opened.inputs.iter().map(|port| read(&port.name)).collect::<Result<Vec<_>>>()?;
+        let outputs = load(&opened, segment.device)?.run(&inputs)?;
+        for (port, output) in opened.outputs.iter().zip(&outputs) {
+            see(&port.name, output)?;
+        }
+        known.extend(opened.outputs.into_iter().map(|port| port.name).zip(outputs));
+        let later = parts[at + 1..].iter().flat_map(|part| &part.inputs);
+        let later: BTreeSet<&str> = later.map(|id| partition.graph.value(*id).name.as_str()).collect();
+        known.retain(|name, _| later.contains(name.as_str()));
+    }
+    Ok(())
+}
+
+/// The noise that each layer adds to that of the worst of its inputs; `incoming` has that of the partition's inputs.
+fn add_noise(layers: &mut [LayerComparison], incoming: &BTreeMap<String, f64>) {
+    for column in 0..2 {
         let measured: BTreeMap<String, f64> =
-            made.iter().filter_map(|layer| Some((layer.name.clone(), figure(layer)?))).collect();
-        for layer in &mut made {
+            layers.iter().filter_map(|layer| Some((layer.name.clone(), layer.db[column]?))).collect();
+        for layer in layers.iter_mut() {
             let known = |name: &String| measured.get(name).or(incoming.get(name)).copied();
             let inputs: Option<Vec<f64>> = layer.inputs.iter().map(known).collect();
             let worst = inputs.and_then(|inputs| inputs.into_iter().reduce(f64::min));
-            layer.added[column] = worst.zip(figure(layer)).map(|(worst, own)| added_percent(worst, own));
+            layer.added[column] = worst.zip(layer.db[column]).map(|(worst, own)| added_percent(worst, own));
         }
     }
-    Ok(made)
 }
 
 /// All nodes of a partition, carried out by the CPU.
@@ -185,8 +199,7 @@ fn layer(
     Ok(LayerComparison {
         name: name.to_string(),
         op: node.op.name(),
-        simulated: None,
-        npu: None,
+        db: [None; 2],
         added: [None; 2],
         bits: format!("{weights}A{}", encoding.integer.bits()),
         inputs: read.filter(|value| value.constant().is_none()).map(|value| value.name.clone()).collect(),

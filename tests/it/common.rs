@@ -12,6 +12,36 @@ pub const WEIGHTS: &str = "tests/fixtures/autoneural-random";
 pub const RECIPE: &str = "calibration/photos.toml";
 pub const GOLDEN: &str = "tests/fixtures/golden";
 
+/// A recipe with one sample of each use, with the image `photo.png`.
+pub const SMALL_RECIPE: &str = r#"schema = 1
+name = "bench"
+decode_steps = 1
+
+[recipe.vision]
+weights = "int8"
+activations = "uint16"
+observer = "min-max"
+
+[recipe.projector]
+weights = "int8"
+activations = "uint16"
+observer = "min-max"
+
+[recipe.language]
+weights = "int4"
+activations = "uint16"
+kv_cache = "uint8"
+observer = "min-max"
+
+[[calibration]]
+image = "photo.png"
+prompt = "Who?"
+
+[[verification]]
+image = "photo.png"
+prompt = "Where?"
+"#;
+
 /// Path of a file of the project.
 pub fn root(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)

@@ -19,7 +19,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use tempfile::TempDir;
 
-use crate::common::{GOLDEN, GRAPH, WEIGHTS, root, stderr};
+use crate::common::{GOLDEN, GRAPH, SMALL_RECIPE, WEIGHTS, root, stderr};
 
 /// Exit statuses as the help text states them.
 pub const USAGE: i32 = 2;
@@ -47,7 +47,7 @@ impl Bench {
             bench.copy(&format!("{WEIGHTS}/{file}"), &format!("weights/{file}"));
         }
         bench.copy(&format!("{GOLDEN}/photo.png"), "recipe/photo.png");
-        bench.write("recipe/recipe.toml", RECIPE);
+        bench.write("recipe/recipe.toml", SMALL_RECIPE);
         bench
     }
 
@@ -143,35 +143,6 @@ pub const COMPILE: [&str; 12] = [
     "--toolkit",
     "{empty}",
 ];
-
-const RECIPE: &str = r#"schema = 1
-name = "bench"
-decode_steps = 1
-
-[recipe.vision]
-weights = "int8"
-activations = "uint16"
-observer = "min-max"
-
-[recipe.projector]
-weights = "int8"
-activations = "uint16"
-observer = "min-max"
-
-[recipe.language]
-weights = "int4"
-activations = "uint16"
-kv_cache = "uint8"
-observer = "min-max"
-
-[[calibration]]
-image = "photo.png"
-prompt = "Who?"
-
-[[verification]]
-image = "photo.png"
-prompt = "Where?"
-"#;
 
 /// Names in a folder, hidden ones too.
 pub fn names(folder: &Path) -> Vec<String> {
