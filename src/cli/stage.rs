@@ -63,7 +63,7 @@ pub struct Demands {
     extent: Extent,
     /// Engines on which every operator is compared with float, too, in one step of each partition: the first picture, the last
     /// chunk of its prompt, the first token behind it. Graphs are run in parts, each on what the part before it made, so that
-    /// every value can leave; it takes as long as the step does.
+    /// every value can leave; it takes as long as the step does. Partitions that --verify names, or all.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.

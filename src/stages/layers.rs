@@ -10,30 +10,32 @@ use crate::back::qnn::{Compiler, Job, Runtime};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
 use crate::host::Walk;
-use crate::partition::Partition;
+use crate::partition::{Component, Partition};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
 use crate::segment::Device;
 use crate::target::Target;
-use crate::verify::{Kept, LayerComparison, On, layers};
+use crate::verify::{Extent, Kept, LayerComparison, On, layers};
 
-/// Measures the layers of every partition on these engines in one step: the first picture of the verification samples that
+/// Measures the layers of partitions on these engines in one step each: the first picture of the verification samples that
 /// has one, the last chunk of its prompt, the first token behind it. One list for each partition, in the graph's order;
 /// empty where no step came by.
 pub fn measure_layers(
     bundle: &Bundle,
     recipe: &Recipe,
     runtime: &Runtime,
-    engines: &[On],
+    what: (&Extent, &[On]),
     progress: &dyn Progress,
 ) -> Result<Vec<Vec<LayerReport>>> {
+    let (extent, engines) = what;
     let Some(sample) = recipe.verification.iter().find(|sample| !sample.images.is_empty()) else {
         return Err(Error::input(format!("recipe `{}`", recipe.name), "has no verification sample with an image"));
     };
     let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
     let mut key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
-    key = key.setting("npu", &engines.contains(&On::Npu));
+    let wanted: Vec<bool> = bundle.partitions()?.iter().map(|partition| extent.measures(partition)).collect();
+    key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.decode_steps));
     key = and_samples(key, bundle, recipe, std::slice::from_ref(sample))?;
     bundle.unit("verify/layers", "", key, progress, |folder| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
@@ -45,9 +47,11 @@ pub fn measure_layers(
         let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder(), Box::new(reference))?;
         let mut found: Vec<Option<Vec<LayerReport>>> = vec![None; partitions.len()];
         let samples = std::slice::from_ref(sample);
-        walk.samples("measure layers", recipe, samples, true, progress, &mut |step| {
+        let of_text = partitions.iter().map(|partition| partition.component == Component::Language);
+        let with_text = of_text.zip(&wanted).any(|(of_text, wanted)| of_text && *wanted);
+        walk.samples("measure layers", recipe, samples, with_text, progress, &mut |step| {
             let at = step.partition;
-            if !step.is_last || found[at].is_some() {
+            if !step.is_last || !wanted[at] || found[at].is_some() {
                 return Ok(());
             }
             let (partition, table) = (&partitions[at], &tables[at]);

@@ -79,7 +79,7 @@ pub fn verify(
     if let Some(runtime) = runtime
         && !engines.is_empty()
     {
-        let found = measure_layers(bundle, recipe, runtime, &engines, progress)?;
+        let found = measure_layers(bundle, recipe, runtime, (what.extent, &engines), progress)?;
         report.partitions.iter_mut().zip(found).for_each(|(partition, layers)| partition.layers = layers);
     }
     report.samples.images = images(bundle, recipe, &recipe.verification)?;

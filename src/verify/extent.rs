@@ -24,6 +24,11 @@ impl Extent {
         self.partitions.as_ref().is_none_or(|names| names.contains(&partition.name))
     }
 
+    /// Whether layers of a partition are measured where layers are: of those that are named, of all where none is.
+    pub fn measures(&self, partition: &Partition) -> bool {
+        self.partitions.as_ref().is_none_or(|names| names.is_empty() || names.contains(&partition.name))
+    }
+
     /// Whether every step of every partition is compared.
     pub fn is_whole(&self) -> bool {
         self.partitions.is_none() && !self.sampled

@@ -123,9 +123,11 @@ fn layers_of_segments_are_measured() {
     let copy = folder.path().join("bundle");
     crate::common::copy(without_gelu(), &copy);
     let paths = [copy.clone(), toolkit()].map(|path| path.to_str().unwrap().to_string());
-    let more = ["--verify", "none", "--layers", "npu", "--calibration", RECIPE, "--toolkit", &paths[1], "-q"];
+    let more = ["--verify", "vision", "--layers", "npu", "--calibration", RECIPE, "--toolkit", &paths[1], "-q"];
     succeed(&[&["verify", &paths[0]], &more[..]].concat());
-    let vision = &partitions(&copy.join("report.json"))["vision"];
+    let report = partitions(&copy.join("report.json"));
+    assert!(report.iter().all(|(name, partition)| list(partition, "layers").is_empty() == (name != "vision")));
+    let vision = &report["vision"];
     let layers = list(vision, "layers");
     assert_eq!(layers.len(), list(&json(&copy.join("model/vision.json")), "nodes").len());
     assert!(layers.iter().any(|layer| layer["op"] == "Gelu"));
