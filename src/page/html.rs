@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::base64::base64;
 use super::table::Table;
-use super::{Subject, calibration, provenance, sections, sizes};
+use super::{Subject, calibration, provenance, sections, sizes, weak};
 use crate::error::{Error, Result};
 use crate::text::escape;
 
@@ -105,6 +105,13 @@ fn verdict(subject: &Subject, body: &mut String) {
 /// The script fills it.
 fn layers(subject: &Subject, body: &mut String) {
     section("layers", "Layers", body);
+    body.push_str("<h3>Where it is weak</h3>\n");
+    body.push_str(&note(weak::explanation(subject)));
+    let weak = weak::table(subject);
+    if !weak.is_empty() {
+        body.push_str(&weak.html());
+    }
+    body.push_str("<h3>Every layer</h3>\n");
     let count: usize = subject.parts.iter().map(|part| part.layers.len()).sum();
     let measured: Vec<&str> =
         subject.parts.iter().filter(|part| part.measured).map(|part| part.name.as_str()).collect();

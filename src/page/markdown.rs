@@ -1,7 +1,7 @@
 //! The page in Markdown, for the summary of a job or a pull request.
 
 use super::table::{Cell, Table};
-use super::{State, Subject, calibration, layers::Layer, provenance, sections, sizes};
+use super::{State, Subject, calibration, layers::Layer, provenance, sections, sizes, weak};
 use crate::gate::output::cell;
 
 /// Layers that are named.
@@ -33,6 +33,7 @@ pub fn markdown(subject: &Subject) -> String {
     add("Outputs", Some(sections::outputs(subject)));
     add("Whole sequences", Some(sections::sequences(subject)));
     add("Questions with known answers", Some(sections::evaluations(subject)));
+    add("Where it is weak", Some(weak::table(subject)));
     add("Worst layers", worst(subject));
     add("Size", sizes::device(subject));
     add("Size of partitions", sizes::partitions(subject));

@@ -13,6 +13,7 @@ mod provenance;
 mod sections;
 mod sizes;
 mod table;
+mod weak;
 
 pub use html::html;
 pub use markdown::markdown;

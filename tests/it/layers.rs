@@ -59,6 +59,13 @@ fn noise_is_found_in_the_layer_that_makes_it() {
     assert!(layer["bits"].as_str().unwrap().starts_with("W4"), "{layer}");
     let used = layer["range_use_percent"].as_f64().unwrap();
     assert!((1.0..=100.0).contains(&used), "{used}");
+    // The report names the cause and what may help.
+    let page = folder.path().join("page.md");
+    succeed(&["report", out.to_str().unwrap(), "--markdown", page.to_str().unwrap()]);
+    let page = std::fs::read_to_string(page).unwrap().replace('\\', "");
+    let row = page.lines().find(|line| line.starts_with("| vision | weights in 4 bits | ")).expect(&page);
+    let help = format!("[[override]] tensor = \"{coarse}.weight\" type = \"int8\", ");
+    assert!(row.contains(&format!("| {coarse} |")) && row.contains(&help), "{row}");
     for partition in 1..4 {
         let found = layers(&report, partition).0;
         assert!(found.iter().all(|layer| layer["sqnr_db"]["npu"].is_number()), "{partition}");

@@ -63,6 +63,7 @@ fn the_page_is_one_file_and_says_what_was_not_measured() {
     }
     assert!(html.contains("<p class=\"verdict well\">Every output reaches its goal of 3 dB on the NPU</p>"));
     assert!(html.contains("Single layers were not measured in this verification"));
+    assert!(html.contains("Layers were not measured; `autoneural verify --layers npu` tells where noise comes from."));
     assert!(html.contains("Not evaluated; `autoneural eval` asks them."));
     assert!(html.contains("What colour are the eyes of the cat?") && html.contains("2.7.0"));
     let manifest = read_json(&sealed.path("bundle/manifest.json"));
