@@ -129,7 +129,7 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
             }
             layer.other = other.get(layer.name.as_str()).map(|figures| figures.sqnr_db);
         }
-        let weak = weaknesses(partition, table, &layers);
+        let weak = weaknesses(partition, table, &sources, &layers);
         parts.push(Part { name: found.name.clone(), measured: !found.layers.is_empty(), layers, weak });
     }
     Ok(parts)

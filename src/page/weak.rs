@@ -6,7 +6,7 @@ use super::table::{Cell, Table};
 use crate::encoding::IntegerType;
 use crate::ir::{Node, Op};
 use crate::partition::Partition;
-use crate::quantize::{Table as Encodings, is_weight};
+use crate::quantize::{Sources, Table as Encodings, is_weight};
 
 /// Least noise that a layer adds to be named, in percent of its signal: less is not what an output suffers from.
 const LEAST_PERCENT: f64 = 0.5;
@@ -51,7 +51,7 @@ pub struct Weakness {
 }
 
 /// The causes of the noise in a partition whose layers were measured, the worst first.
-pub fn weaknesses(partition: &Partition, encodings: &Encodings, layers: &[Layer]) -> Vec<Weakness> {
+pub fn weaknesses(partition: &Partition, encodings: &Encodings, sources: &Sources, layers: &[Layer]) -> Vec<Weakness> {
     let nodes = partition.graph.nodes().iter().flat_map(|node| node.outputs.iter().map(move |_| node));
     let mut made: Vec<Weakness> = Vec::new();
     for (layer, node) in layers.iter().zip(nodes) {
@@ -59,7 +59,7 @@ pub fn weaknesses(partition: &Partition, encodings: &Encodings, layers: &[Layer]
         if added < LEAST_PERCENT || layer.moves {
             continue;
         }
-        let (cause, help) = cause(partition, encodings, layer, node);
+        let (cause, help) = cause(partition, encodings, sources, layer, node);
         let found = Weakness { cause, layer: layer.name.clone(), db, added, others: 0, help };
         match made.iter_mut().find(|known| known.cause == cause) {
             Some(known) => {
@@ -76,7 +76,13 @@ pub fn weaknesses(partition: &Partition, encodings: &Encodings, layers: &[Layer]
     made
 }
 
-fn cause(partition: &Partition, encodings: &Encodings, layer: &Layer, node: &Node) -> (Cause, String) {
+fn cause(
+    partition: &Partition,
+    encodings: &Encodings,
+    sources: &Sources,
+    layer: &Layer,
+    node: &Node,
+) -> (Cause, String) {
     let name = |at: usize| node.inputs.get(at).map(|&id| &partition.graph.value(id).name);
     let exception = |tensor: &str, integer: &str| format!("[[override]] tensor = \"{tensor}\" type = \"{integer}\"");
     if layer.saturation.is_some_and(|percent| percent >= SATURATED_PERCENT) {
@@ -94,7 +100,8 @@ fn cause(partition: &Partition, encodings: &Encodings, layer: &Layer, node: &Nod
     {
         let elements: usize = partition.graph.value(node.inputs[1]).shape.iter().product();
         let more = crate::text::bytes(elements as u64 / 2);
-        return (Cause::FewBits, format!("{}, {more} more", exception(name, "int8")));
+        let given = sources.file_of_param(name).map_or("", |_| ", and no entry for it in --encodings");
+        return (Cause::FewBits, format!("{}, {more} more{given}", exception(name, "int8")));
     }
     let inputs: Vec<(String, IntegerType)> = (0..node.inputs.len()).filter_map(name).filter_map(of).collect();
     if let Some((name, _)) = inputs.iter().chain(&own).find(|(_, integer)| *integer == IntegerType::Uint8) {
@@ -103,7 +110,7 @@ fn cause(partition: &Partition, encodings: &Encodings, layer: &Layer, node: &Nod
     }
     let is_below = layer.npu.zip(layer.sim).is_some_and(|(npu, simulated)| npu < simulated - OWN_DB);
     if is_below && node.op == Op::MatMul && inputs.len() == 2 {
-        return (Cause::Product, format!("to try: {}", exception(&inputs[1].0, "uint8")));
+        return (Cause::Product, "nothing in the recipe: the chip has no wider product".into());
     }
     match is_below {
         true => (Cause::Npu, "nothing in the recipe".into()),
