@@ -7,14 +7,13 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-NAMES = ["chromium", "chromium-browser", "google-chrome"]
+import install_browser
+
 OPTIONS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe",
@@ -24,9 +23,8 @@ TIMEOUT_S = 10
 
 
 def find():
-    vendored = ROOT / ".vendor/browser/chromium"
-    found = os.environ.get("AUTONEURAL_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    return found or (str(vendored) if vendored.is_file() else None)
+    vendored = install_browser.TARGET / "chromium"
+    return install_browser.find() or (str(vendored) if vendored.is_file() else None)
 
 
 def first_paint(chromium, page):

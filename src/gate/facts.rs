@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tensor::TensorFact;
 use super::unique::unique;
-use crate::back::bundle::{Bundle, REPORT, Stage};
+use crate::back::bundle::{Bundle, REPORT, Stage, short};
 use crate::back::encodings;
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
@@ -17,8 +17,6 @@ use crate::report::{Columns, PartitionReport, PartitionSizes, Report};
 
 /// Version of the format of facts.
 pub const SCHEMA: u32 = 1;
-/// Hexadecimal digits that are kept of a SHA-256.
-const DIGITS: usize = 16;
 
 /// Everything that is compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -286,5 +284,5 @@ fn inputs(bundle: &Bundle) -> BTreeMap<String, String> {
         }
     };
     let files = bundle.manifest.files.iter().filter(|file| is_input(&file.path));
-    files.map(|file| (file.path.clone(), file.sha256.chars().take(DIGITS).collect())).collect()
+    files.map(|file| (file.path.clone(), short(&file.sha256))).collect()
 }

@@ -106,7 +106,7 @@ fn verdict(subject: &Subject, body: &mut String) {
 fn layers(subject: &Subject, body: &mut String) {
     section("layers", "Layers", body);
     body.push_str("<h3>Where it is weak</h3>\n");
-    body.push_str(&note(weak::explanation(subject)));
+    body.push_str(&note(&weak::explanation(subject)));
     let weak = weak::table(subject);
     if !weak.is_empty() {
         body.push_str(&weak.html());

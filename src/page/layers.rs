@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::ir::{Graph, Node};
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
-use crate::quantize::{Source, Sources, Table, is_weight};
+use crate::quantize::{Source, Sources, Table, weight};
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
 
@@ -115,11 +115,7 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
     let mut parts = Vec::new();
     for (partition, table) in partitions.iter().zip(&tables) {
         let Some(found) = report.partitions.iter().find(|found| found.name == partition.name) else { continue };
-        let mut layers = of_graph(partition, table, &statistics);
-        let nodes = partition.graph.nodes().iter().flat_map(|node| node.outputs.iter().map(move |_| node));
-        for (layer, node) in layers.iter_mut().zip(nodes) {
-            layer.method = method(partition, node, &layer.name, recipe, &sources);
-        }
+        let mut layers = of_graph(partition, table, &statistics, recipe, &sources);
         let figures = figures(found);
         let other = against.and_then(|report| report.partitions.iter().find(|other| other.name == found.name));
         let other = other.map(self::figures).unwrap_or_default();
@@ -160,7 +156,13 @@ fn add(layer: &mut Layer, figures: &LayerReport) {
     }
 }
 
-fn of_graph(partition: &Partition, table: &Table, statistics: &StatisticsTable) -> Vec<Layer> {
+fn of_graph(
+    partition: &Partition,
+    table: &Table,
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    sources: &Sources,
+) -> Vec<Layer> {
     let graph = &partition.graph;
     let mut places = HashMap::new();
     let mut layers: Vec<Layer> = Vec::new();
@@ -183,16 +185,17 @@ fn of_graph(partition: &Partition, table: &Table, statistics: &StatisticsTable) 
                 shape: value.shape.clone(),
                 reads: reads.clone(),
                 others: others.clone(),
+                method: method(partition, node, &value.name, recipe, sources),
                 ..Layer::default()
             };
-            if let Some(encoding) = table.activations.get(&value.name) {
+            let encoding = table.activations.get(&value.name);
+            if let Some(encoding) = encoding {
                 let weights = node.inputs.iter().filter_map(|id| table.params.get(&graph.value(*id).name));
                 numbers(&mut layer, encoding, weights.map(|weights| weights.integer));
             }
             if let Some(seen) = statistics.get(partition.component, &value.name) {
                 (layer.seen, layer.count) = (Some([seen.min, seen.max]), Some(seen.count));
                 layer.settled = (seen.runs > 0).then_some([seen.settled, seen.runs]);
-                let encoding = table.activations.get(&value.name);
                 layer.range_use = encoding.map(|encoding| round(encoding.range_use_percent([seen.min, seen.max])));
             }
             layers.push(layer);
@@ -221,11 +224,10 @@ fn method(partition: &Partition, node: &Node, name: &str, recipe: &Recipe, sourc
         Source::Seen => recipe.part(partition.component).observer.to_string(),
     });
     let mut made: Vec<String> = own.map(|own| own + exception(name, false)).into_iter().collect();
-    let weights = node.inputs.get(1).map(|&id| partition.graph.value(id)).filter(|value| value.constant().is_some());
-    if let Some(weights) = weights.filter(|_| is_weight(&node.op, 1)) {
-        let given = sources.file_of_param(&weights.name).map(|path| format!("given in {}", file(path)));
+    if let Some(weight) = weight(&partition.graph, node) {
+        let given = sources.file_of_param(&weight.name).map(|path| format!("given in {}", file(path)));
         let given = given.unwrap_or("largest magnitude".into());
-        made.push(format!("weights {given}{}", exception(&weights.name, true)));
+        made.push(format!("weights {given}{}", exception(&weight.name, true)));
     }
     made.join("; ")
 }

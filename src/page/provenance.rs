@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Subject;
 use super::table::{Cell, Table};
-use crate::back::bundle::StageRecord;
-
-/// Digits of hashes in tables.
-const DIGITS: usize = 16;
+use crate::back::bundle::{StageRecord, short};
 
 /// The samples of calibration and verification.
 pub fn samples(subject: &Subject) -> Table {
@@ -19,7 +16,7 @@ pub fn samples(subject: &Subject) -> Table {
     for (name, samples, records) in uses {
         let hash = |path: &String| {
             let record = records.iter().find(|record| record.path == *path);
-            record.map_or("not recorded".into(), |record| record.sha256.chars().take(DIGITS).collect::<String>())
+            record.map_or("not recorded".into(), |record| short(&record.sha256))
         };
         for sample in samples {
             let images: Vec<String> = sample.images.iter().map(|image| image.display().to_string()).collect();

@@ -6,20 +6,21 @@ use super::table::{Cell, Table};
 use crate::encoding::IntegerType;
 use crate::ir::{Node, Op};
 use crate::partition::Partition;
-use crate::quantize::{Sources, Table as Encodings, is_weight};
+use crate::quantize::{Sources, Table as Encodings, weight};
 
 /// Least noise that a layer adds to be named, in percent of its signal: less is not what an output suffers from.
 const LEAST_PERCENT: f64 = 0.5;
 /// Share of elements outside the range that counts as saturation, in percent.
 const SATURATED_PERCENT: f64 = 0.1;
-/// Share of a range, in percent, that is so little that what is left of its integers makes [`LEAST_PERCENT`] of noise: an eighth of
-/// 8 bits, a two-hundredth of 16.
-const UNUSED_PERCENT: [f64; 2] = [12.5, 0.5];
+/// Share of a range, in percent, that is so little that what is left of its integers makes [`LEAST_PERCENT`] of noise: of 8 bits.
+const UNUSED_OF_8_BITS: f64 = 12.5;
+/// The same of 16 bits.
+const UNUSED_OF_16_BITS: f64 = 0.5;
 /// How far the NPU must be below the simulation for the noise to be its own, in dB.
 const OWN_DB: f64 = 3.0;
 
 /// What layers that add noise have in common. The first that fits a layer is its cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// Numbers lie outside the range that calibration saw.
     Saturated,
@@ -83,27 +84,28 @@ fn cause(
     layer: &Layer,
     node: &Node,
 ) -> (Cause, String) {
-    let name = |at: usize| node.inputs.get(at).map(|&id| &partition.graph.value(id).name);
     let exception = |tensor: &str, integer: &str| format!("[[override]] tensor = \"{tensor}\" type = \"{integer}\"");
     if layer.saturation.is_some_and(|percent| percent >= SATURATED_PERCENT) {
         return (Cause::Saturated, "samples in the recipe's calibration that reach as far".into());
     }
     let of = |name: &String| Some((name.clone(), encodings.activations.get(name)?.integer));
     let own = of(&layer.name);
-    let unused = UNUSED_PERCENT[usize::from(own.as_ref().is_none_or(|(_, integer)| *integer != IntegerType::Uint8))];
+    let unused = match own {
+        Some((_, IntegerType::Uint8)) => UNUSED_OF_8_BITS,
+        _ => UNUSED_OF_16_BITS,
+    };
     if layer.range_use.is_some_and(|percent| percent < unused) {
         return (Cause::Unused, "no single calibration sample that reaches far beyond the others".into());
     }
-    let weights = name(1).and_then(|name| Some((name, encodings.params.get(name)?))).filter(|_| is_weight(&node.op, 1));
-    if let Some((name, encoding)) = weights
-        && encoding.integer == IntegerType::Int4
+    if let Some(weight) = weight(&partition.graph, node)
+        && encodings.params.get(&weight.name).is_some_and(|encoding| encoding.integer == IntegerType::Int4)
     {
-        let elements: usize = partition.graph.value(node.inputs[1]).shape.iter().product();
-        let more = crate::text::bytes(elements as u64 / 2);
-        let given = sources.file_of_param(name).map_or("", |_| ", and no entry for it in --encodings");
-        return (Cause::FewBits, format!("{}, {more} more{given}", exception(name, "int8")));
+        let more = crate::text::bytes(weight.shape.iter().product::<usize>() as u64 / 2);
+        let given = sources.file_of_param(&weight.name).map_or("", |_| ", and no entry for it in --encodings");
+        return (Cause::FewBits, format!("{}, {more} more{given}", exception(&weight.name, "int8")));
     }
-    let inputs: Vec<(String, IntegerType)> = (0..node.inputs.len()).filter_map(name).filter_map(of).collect();
+    let inputs: Vec<(String, IntegerType)> =
+        node.inputs.iter().filter_map(|&id| of(&partition.graph.value(id).name)).collect();
     if let Some((name, _)) = inputs.iter().chain(&own).find(|(_, integer)| *integer == IntegerType::Uint8) {
         let help = exception(name, "uint16");
         return (Cause::EightBits, format!("{help}, or kv_cache = \"uint16\" where it is a key or a value"));
@@ -153,13 +155,13 @@ pub fn table(subject: &Subject) -> Table {
 }
 
 /// What the table is, or why there is none.
-pub fn explanation(subject: &Subject) -> &'static str {
+pub fn explanation(subject: &Subject) -> String {
     match (subject.parts.iter().any(|part| part.measured), subject.parts.iter().all(|part| part.weak.is_empty())) {
-        (false, _) => "Layers were not measured; `autoneural verify --layers npu` tells where noise comes from.",
-        (true, true) => "No layer that was measured adds noise of 0.5 % of its signal.",
-        (true, false) => {
-            "Layers that add noise of at least 0.5 % of their signal, by what they have in common. What may help is for the recipe; \
-             a compilation with it tells whether it does."
-        }
+        (false, _) => "Layers were not measured; `autoneural verify --layers npu` tells where noise comes from.".into(),
+        (true, true) => format!("No layer that was measured adds noise of {LEAST_PERCENT} % of its signal."),
+        (true, false) => format!(
+            "Layers that add noise of at least {LEAST_PERCENT} % of their signal, by what they have in common. What may help is for \
+             the recipe; a compilation with it tells whether it does."
+        ),
     }
 }

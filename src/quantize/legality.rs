@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use super::table::Table;
-use super::weights::is_weight;
+use super::weights::{constant, weight};
 use crate::error::Result;
-use crate::ir::{Graph, Node, Op, Value};
+use crate::ir::{Graph, Node, Op};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 
 /// Why the NPU does not carry out a node; none where it does.
@@ -41,22 +41,13 @@ pub fn statement<'a>(graph: &Graph, node: &Node, target: &'a Target, table: &Tab
     let name = node.op.name();
     let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
     // Bits of weights are the recipe's to change, and a node of other constants may be in activations that are not taken.
-    if !chooses_weights(graph, node) && constant(graph, node, 1).is_some() && !node.op.moves_data_only() {
+    if weight(graph, node).is_none() && constant(graph, node, 1).is_some() && !node.op.moves_data_only() {
         let activations = activations(graph, node, table)?;
         if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {
             return Ok(Cow::Owned(Operator::on_cpu(name)));
         }
     }
     Ok(Cow::Borrowed(operator))
-}
-
-/// Whether a node has weights whose bits the recipe chooses.
-pub fn chooses_weights(graph: &Graph, node: &Node) -> bool {
-    is_weight(&node.op, 1) && constant(graph, node, 1).is_some()
-}
-
-fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
-    node.inputs.get(input).map(|&id| graph.value(id)).filter(|value| value.constant().is_some())
 }
 
 fn activations(graph: &Graph, node: &Node, table: &Table) -> Result<Activations> {

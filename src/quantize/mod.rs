@@ -15,4 +15,4 @@ pub use legality::refusal;
 pub use multiplier::settle;
 pub use sources::{Source, Sources};
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
-pub use weights::{fit, is_weight, of_sums};
+pub use weights::{fit, of_sums, weight};

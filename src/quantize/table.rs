@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::given::Given;
-use super::legality::{chooses_weights, refusal, statement};
+use super::legality::{refusal, statement};
 use super::multiplier::settle;
 use super::ranges;
 use super::ties::Ties;
-use super::weights::{Place, encode, is_weight};
+use super::weights::{Place, encode, weight};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Value};
@@ -136,10 +136,7 @@ pub fn decisive(partitions: &[Partition], component: Component) -> BTreeSet<Comp
 pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
     let (mut weights, mut activations) = (BTreeSet::new(), BTreeSet::new());
     for graph in partitions.iter().map(|partition| &partition.graph) {
-        for node in graph.nodes() {
-            let constant = node.inputs.get(1).map(|&id| graph.value(id)).filter(|value| value.constant().is_some());
-            weights.extend(constant.filter(|_| is_weight(&node.op, 1)).map(|value| value.name.as_str()));
-        }
+        weights.extend(graph.nodes().iter().filter_map(|node| Some(weight(graph, node)?.name.as_str())));
         let computed = graph.values().filter(|(_, v)| v.element == ElementType::F32 && v.constant().is_none());
         activations.extend(computed.map(|(_, value)| value.name.as_str()));
     }
@@ -223,7 +220,7 @@ fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Resu
     let graph = &partition.graph;
     for node in graph.nodes() {
         if target.operator(node.op.name()).is_some()
-            && chooses_weights(graph, node)
+            && weight(graph, node).is_some()
             && let Some(why) = refusal(graph, node, target, table)?
         {
             return Err(Error::input(format!("{}: {}", partition.name, node.name), why).help("change the recipe"));

@@ -2,13 +2,23 @@
 
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
-use crate::ir::{Constant, Node, Op};
+use crate::ir::{Constant, Graph, Node, Op, Value};
 use crate::recipe::PartRecipe;
 use crate::target::{Activations, Case, Granularity, Operator, Weights};
 
 /// Whether a node's input is a weight, whose integers the recipe chooses.
-pub fn is_weight(op: &Op, input: usize) -> bool {
+fn is_weight(op: &Op, input: usize) -> bool {
     matches!((op, input), (Op::Conv { .. } | Op::MatMul, 1))
+}
+
+/// The weight of a node, whose integers the recipe chooses.
+pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    constant(graph, node, 1).filter(|_| is_weight(&node.op, 1))
+}
+
+/// A node's input, if it is a constant.
+pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
+    node.inputs.get(input).map(|&id| graph.value(id)).filter(|value| value.constant().is_some())
 }
 
 /// What a constant is to its node.

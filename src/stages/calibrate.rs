@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
-use super::samples::{hash_image, images};
+use super::samples::{and_images, images};
 use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, VISUAL, read_json, write_json};
 use crate::error::{Error, IoContext, Result};
 use crate::front::DefinitionFile;
@@ -59,10 +59,7 @@ pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progres
     let parts = [Component::Vision, Component::Projector];
     let mut key = float_models(bundle, &parts)?.setting("observers", &parts.map(|part| recipe.part(part).observer));
     for sample in &recipe.calibration {
-        key = key.setting("images", &sample.images.len());
-        for path in recipe.image_paths(sample) {
-            key = key.and("image", hash_image(bundle, &path, sample)?);
-        }
+        key = and_images(key.setting("images", &sample.images.len()), bundle, recipe, sample)?;
     }
     bundle.unit("calibrate/images", FOLDER, key, progress, |folder| {
         let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);

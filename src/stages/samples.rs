@@ -7,17 +7,21 @@ use crate::error::Result;
 use crate::recipe::{Recipe, Sample};
 
 /// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
-pub fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
+fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
     bundle.hash_input(path).map_err(|error| error.within(&sample.place))
+}
+
+/// Adds the contents of a sample's images to a key.
+pub fn and_images(key: Key, bundle: &Bundle, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+    let mut paths = recipe.image_paths(sample).into_iter();
+    paths.try_fold(key, |key, path| Ok(key.and("image", hash_image(bundle, &path, sample)?)))
 }
 
 /// Adds prompts and the contents of images to a key.
 pub fn and_samples(mut key: Key, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
     for sample in samples {
         key = key.setting("sample", &(&sample.prompt, sample.images.len(), sample.tokens));
-        for path in recipe.image_paths(sample) {
-            key = key.and("image", hash_image(bundle, &path, sample)?);
-        }
+        key = and_images(key, bundle, recipe, sample)?;
     }
     Ok(key)
 }

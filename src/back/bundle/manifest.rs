@@ -238,6 +238,14 @@ fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Opt
     }
 }
 
+/// Digits of a hash that tell files apart.
+const DIGITS: usize = 16;
+
+/// The beginning of a SHA-256 in hexadecimal, for people and baselines.
+pub fn short(sha256: &str) -> String {
+    sha256.chars().take(DIGITS).collect()
+}
+
 /// SHA-256 of a file in hexadecimal.
 pub fn hash(path: &Path) -> Result<String> {
     let mut file = std::fs::File::open(path).at(path)?;

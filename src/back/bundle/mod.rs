@@ -17,7 +17,7 @@ mod work;
 pub use json::{LARGEST_JSON, json_of, read_json, write_json};
 pub use ledger::Key;
 pub use manifest::{
-    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash,
+    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash, short,
 };
 pub use segment_record::{CrossingRecord, SegmentRecord};
 use work::Work;

@@ -73,7 +73,6 @@ impl Bundle {
         }
         remove(&making)?;
         let unit = Unit { key, seconds: round(begun.elapsed().as_secs_f64()), files, found: stored };
-        state.tally.made += 1;
         state.made.insert(name.to_string());
         state.changed = true;
         state.take(name, unit);
@@ -94,7 +93,7 @@ impl Bundle {
             && let Some(found) = found(&unit)
             && is_whole(&unit, &self.root, &mut state.ledger, work.read_anew)
         {
-            state.tally.reused += 1;
+            state.reused += 1;
             state.take(name, unit);
             return Ok(Some(found));
         }
@@ -109,7 +108,7 @@ impl Bundle {
                 link(&before.root.join(&file.path), &to)?;
                 state.ledger.products.note(&file.path, &to, &file.sha256)?;
             }
-            state.tally.reused += 1;
+            state.reused += 1;
             state.take(name, unit);
             return Ok(Some(found));
         }

@@ -64,9 +64,10 @@ pub struct State {
     pub files: BTreeMap<String, FileRecord>,
     /// Units that this run asked for, with their files.
     pub asked: BTreeMap<String, Unit>,
-    pub tally: Tally,
     /// Units that this run made.
     pub made: BTreeSet<String>,
+    /// How many units were done before.
+    pub reused: usize,
     /// Whether anything is other than in the bundle at the destination.
     pub changed: bool,
 }
@@ -188,8 +189,8 @@ impl Bundle {
             before: known,
             files: BTreeMap::new(),
             asked: BTreeMap::new(),
-            tally: Tally::default(),
             made: BTreeSet::new(),
+            reused: 0,
             changed,
         };
         let work = Work {
@@ -293,7 +294,7 @@ impl Bundle {
         let mut state = self.state()?;
         let files = std::mem::take(&mut state.files);
         let asked: BTreeSet<String> = state.asked.keys().cloned().collect();
-        let (tally, changed) = (state.tally, state.changed);
+        let (tally, changed) = (Tally { made: state.made.len(), reused: state.reused }, state.changed);
         drop(state);
         self.manifest.files = files.values().filter(|file| !is_hidden(&file.path)).cloned().collect();
         let destination = self.work()?.destination.clone();

@@ -109,24 +109,19 @@ impl Emitter<'_> {
         let name = self.graph.value(id).name.clone();
         let encoding = self.table.activation(&name)?;
         self.parameters(&name, encoding, &[])?;
-        let inner = format!("{name}/q");
         let readers: Vec<&Op> =
             self.graph.nodes().iter().filter(|node| node.inputs.contains(&id)).map(|node| &node.op).collect();
-        let mut read = &inner;
-        if self.graph.outputs().contains(&id) {
+        let is_output = self.graph.outputs().contains(&id);
+        // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output behind a
+        // transposition ("inserted using the NHWC format …, but was not selected by that EP").
+        let is_shared = is_output && !readers.iter().any(|op| matches!(op, Op::Conv { .. }));
+        let read = if is_shared { name.clone() } else { format!("{name}/q") };
+        if is_output && !is_shared {
             self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
-            // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output behind
-            // a transposition ("inserted using the NHWC format …, but was not selected by that EP").
-            if readers.iter().any(|op| matches!(op, Op::Conv { .. })) {
-                self.convert("QuantizeLinear", &name, from, inner.clone(), vec![]);
-            } else {
-                read = &name;
-            }
-        } else {
-            self.convert("QuantizeLinear", &name, from, inner.clone(), vec![]);
         }
+        self.convert("QuantizeLinear", &name, from, read.clone(), vec![]);
         if !readers.is_empty() {
-            self.dequantize(&name, read, vec![]);
+            self.dequantize(&name, &read, vec![]);
         }
         Ok(())
     }
