@@ -34,5 +34,6 @@ pub mod target;
 pub mod target_check;
 pub mod text;
 pub mod verify;
+pub mod warning;
 
 pub use error::{Error, Result};

@@ -261,8 +261,10 @@ fn finish_stage(session: &Session, mut bundle: Bundle, stage: Stage) -> Result<(
     bundle.drop_later(stage)?;
     let record = bundle.manifest.stages.iter().find(|record| record.name == stage.name());
     let seconds = record.map_or(0.0, |record| record.seconds);
+    let warnings = bundle.manifest.warnings.clone();
     let Outcome { place, up_to_date, .. } = bundle.commit()?;
-    let value = serde_json::json!({ "bundle": place, "stage": stage.name(), "seconds": seconds });
+    warnings.iter().for_each(|warning| session.note(&warning.to_string()));
+    let value = serde_json::json!({ "bundle": place, "stage": stage.name(), "seconds": seconds, "warnings": warnings });
     let what = if up_to_date { "up to date".to_string() } else { format!("{seconds:.1} s") };
     session.print(&value, &format!("{}: {} ({what})", stage.name(), place.display()))
 }
@@ -276,6 +278,7 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
         Tally { made, reused } => format!(" ({reused} of {} pieces of work were done before)", made + reused),
     };
     session.print(report, &format!("{}\nbundle: {}{what}", table(report), place.display()))?;
+    report.warnings.iter().for_each(|warning| session.note(&warning.to_string()));
     if !report.left_out.is_empty() {
         let what = report.left_out.join(" and ");
         let help = match session.toolkit().missing() {

@@ -74,6 +74,9 @@ fn verdict(subject: &Subject, body: &mut String) {
     for failure in &subject.report.failures {
         body.push_str(&format!("<p class=\"bad\">{}</p>\n", escape(failure)));
     }
+    for warning in &subject.report.warnings {
+        body.push_str(&note(&warning.to_string()));
+    }
     if !subject.report.left_out.is_empty() {
         body.push_str(&note(&format!("Not measured: {}.", subject.report.left_out.join(", "))));
     }

@@ -20,6 +20,9 @@ pub fn markdown(subject: &Subject) -> String {
     for failure in &subject.report.failures {
         text.push_str(&format!("- {}\n", cell(failure)));
     }
+    for warning in &subject.report.warnings {
+        text.push_str(&format!("- {}\n", cell(&warning.to_string())));
+    }
     if !subject.report.left_out.is_empty() {
         text.push_str(&format!("\nNot measured: {}.\n", cell(&subject.report.left_out.join(", "))));
     }

@@ -28,6 +28,7 @@ use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::segment::{Device, Segment, segments};
 use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepsCompared};
+use crate::warning::Warning;
 
 /// Version of the report's format.
 pub const SCHEMA: u32 = 2;
@@ -59,6 +60,9 @@ pub struct Report {
     pub demands: Demands,
     /// Outputs that fall short of the demands; empty when all is well.
     pub failures: Vec<String>,
+    /// What a person should know of the figures, and of the bundle.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// What was not run, for want of the vendor toolkit or of context binaries.
     pub left_out: Vec<String>,
     /// Stages with the time they took.
@@ -221,6 +225,7 @@ impl Report {
             evaluations: vec![],
             demands: Demands::default(),
             failures: vec![],
+            warnings: vec![],
             left_out,
             stages: vec![],
         })

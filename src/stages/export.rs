@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, Key, write_partition};
+use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, IoContext, Result};
 use crate::front::{Checkpoint, Definition, DefinitionFile, build};
@@ -83,6 +83,8 @@ pub fn export(
             Ok(())
         })?;
     }
+    let warnings = vec![];
+    bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())

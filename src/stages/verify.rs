@@ -86,6 +86,7 @@ pub fn verify(
     bundle.finish_stage(Stage::Verify)?;
     report.judge(what.demands);
     report.stages.clone_from(&bundle.manifest.stages);
+    report.warnings.clone_from(&bundle.manifest.warnings);
     // Answers of the same models stay true.
     if bundle.has_same_models()?
         && let Some((root, _)) = bundle.before()

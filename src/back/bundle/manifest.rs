@@ -14,6 +14,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
 use crate::quantize::{Counts, Table};
+use crate::warning::Warning;
 
 /// Version of the manifest's format.
 const SCHEMA: u32 = 1;
@@ -36,6 +37,9 @@ pub struct Manifest {
     /// Encodings that were learned elsewhere and taken in place of calibrated ones.
     #[serde(default)]
     pub given_encodings: Vec<GivenRecord>,
+    /// What a person should know of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// The partitions with their contracts.
     pub partitions: Vec<PartitionRecord>,
     /// Every file but the manifest.
@@ -157,6 +161,7 @@ impl Default for Manifest {
             target: String::new(),
             stages: vec![],
             given_encodings: vec![],
+            warnings: vec![],
             partitions: vec![],
             files: vec![],
         }
@@ -181,6 +186,12 @@ impl Manifest {
     /// Whether a stage has run.
     pub fn has(&self, stage: &str) -> bool {
         self.stages.iter().any(|record| record.name == stage)
+    }
+
+    /// Sets the warnings of a stage, in place of those that it gave before.
+    pub fn set_warnings(&mut self, stage: &str, warnings: Vec<Warning>) {
+        self.warnings.retain(|warning| warning.stage != stage);
+        self.warnings.extend(warnings);
     }
 
     /// Whether another manifest says the same, whatever the stages took.

@@ -269,6 +269,7 @@ impl Bundle {
         drop(state);
         let is_later = |name: &str| Stage::ALL.iter().any(|later| *later > stage && later.name() == name);
         self.manifest.stages.retain(|record| !is_later(&record.name));
+        self.manifest.warnings.retain(|warning| !is_later(&warning.stage));
         Ok(())
     }
 
