@@ -3,6 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, IoContext, Result};
+use crate::files;
+
+/// Where a folder is or will be that the user calls `out`: where the link leads that it may be. The last part is a name.
+///
+/// # Errors
+/// Links that lead in a circle; no folder of this name where it is no name, such as `..`.
+pub fn place(out: &Path) -> Result<PathBuf> {
+    let place = files::target(out)?;
+    if place.file_name().is_some() { Ok(place) } else { place.canonicalize().at(out) }
+}
 
 /// A new hidden folder beside `out` to write to; [`finish`] gives it the name. What killed runs left of it is removed.
 ///
@@ -18,15 +28,23 @@ pub fn begin(out: &Path) -> Result<PathBuf> {
     new_folder(parent, &format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()))
 }
 
-/// Gives a finished folder its name, in place of what stands there.
+/// Gives a finished folder its name, in place of what stands there, once all of it is on the disk.
 pub fn finish(made: &Path, destination: &Path) -> Result<()> {
+    files::flush(made)?;
     let aside = made.with_extension("replaced");
     if replace(made, destination, &aside)? { remove(&aside) } else { Ok(()) }
 }
 
 /// Moves a folder to a place, at once where the file system can exchange two names. Whether something was there; it is
-/// `aside` then.
+/// `aside` then. The names are on the disk afterwards.
 pub fn replace(made: &Path, destination: &Path, aside: &Path) -> Result<bool> {
+    let was_there = exchange(made, destination, aside)?;
+    let parent = destination.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    files::Folder::open(parent)?.flush()?;
+    Ok(was_there)
+}
+
+fn exchange(made: &Path, destination: &Path, aside: &Path) -> Result<bool> {
     if destination.symlink_metadata().is_err() {
         return std::fs::rename(made, destination).at(destination).map(|()| false);
     }

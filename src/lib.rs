@@ -12,6 +12,7 @@ pub mod encoding;
 pub mod engine;
 pub mod error;
 pub mod evaluate;
+pub mod files;
 pub mod folder;
 pub mod front;
 pub mod gate;

@@ -123,7 +123,14 @@ impl Recipe {
     /// # Errors
     /// A missing file, malformed TOML, an impossible type, an image path that leaves the recipe's folder.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = crate::text::read(path)?;
+        Self::parse(crate::text::read(path)?, path)
+    }
+
+    /// Checks a recipe from the text of its file, which is in the folder that its images are in.
+    ///
+    /// # Errors
+    /// As for [`Recipe::read`].
+    pub fn parse(text: String, path: &Path) -> Result<Self> {
         let mut made: Recipe = toml::from_str(&text).map_err(|error| crate::text::toml_error(path, &text, &error))?;
         made.path = path.to_path_buf();
         for (list, samples) in [("calibration", &mut made.calibration), ("verification", &mut made.verification)] {

@@ -88,6 +88,9 @@ impl Model {
             of_engine || of_host || of_segments || (quantized && file.starts_with("encodings/"))
         };
         bundle.check(&needed, progress)?;
+        if kinds.contains(&EngineKind::Npu) {
+            bundle.check_contexts()?;
+        }
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = if quantized { Some(bundle.tables(&partitions)?) } else { None };
         let folder = bundle.host_folder();
@@ -141,7 +144,7 @@ impl Model {
         };
         let (bundle, target) = (&self.bundle, &self.target);
         type Loaded = Result<Box<dyn Engine>>;
-        let load: Box<dyn FnMut(&Partition) -> Loaded + 'a> = match kind {
+        let mut load: Box<dyn FnMut(&Partition) -> Loaded + 'a> = match kind {
             EngineKind::Float => Box::new(|partition: &Partition| -> Loaded {
                 Ok(Box::new(Reference::load(partition, &bundle.float_model(partition))?))
             }),
@@ -159,6 +162,12 @@ impl Model {
                 })
             }
         };
+        // Engines are loaded by path, when they are needed: by then it may be another bundle's.
+        let load = Box::new(move |partition: &Partition| -> Loaded {
+            let loaded = load(partition)?;
+            bundle.refuse_replaced()?;
+            Ok(loaded)
+        });
         Ok(Generator::new(&self.definition, &self.partitions, tables, &self.embeddings, load))
     }
 

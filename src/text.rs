@@ -1,37 +1,34 @@
 //! Reading small text files that users write, with errors that name the line.
 
-use std::io::Read;
 use std::path::{Component, Path};
 
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 
 /// Largest text file read whole; definitions and recipes are a thousandth of it.
-const LARGEST: u64 = 16 << 20;
+pub const LARGEST: u64 = 16 << 20;
 
 /// Reads a small UTF-8 text file.
 ///
 /// # Errors
-/// A missing or unreadable file, one over 16 MiB, or bytes that are no UTF-8.
+/// A missing or unreadable file, what is no regular file, one over 16 MiB, or bytes that are no UTF-8.
 pub fn read(path: &Path) -> Result<String> {
-    let meta = std::fs::metadata(path).at(path)?;
-    if meta.is_dir() {
-        return Err(Error::input(path.display(), "is a folder, a file is wanted"));
-    }
-    let bytes = read_at_most(path, LARGEST)?;
+    utf8(path, read_at_most(path, LARGEST)?)
+}
+
+/// Text of a file from its bytes.
+///
+/// # Errors
+/// Bytes that are no UTF-8.
+pub fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| Error::input(path.display(), format!("is no UTF-8 text: {error}")))
 }
 
 /// Reads a file whole if it is no larger than `most` bytes, whatever the file system says of its size.
 ///
 /// # Errors
-/// A missing or unreadable file, or a larger one.
+/// A missing or unreadable file, what is no regular file, or a larger one.
 pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).at(path)?;
-    if bytes.len() as u64 > most {
-        return Err(Error::input(path.display(), format!("is larger than {most} bytes, the most that is read")));
-    }
-    Ok(bytes)
+    crate::files::read(crate::files::open(path)?, path, most)
 }
 
 /// A value from the JSON text of a file.
@@ -83,22 +80,6 @@ pub fn bytes(count: u64) -> String {
         1_000.. => format!("{:.1} kB", count as f64 / 1e3),
         _ => format!("{count} B"),
     }
-}
-
-/// Writes a text file whole or not at all: under another name first. What is no plain file, say a pipe, is written to.
-///
-/// # Errors
-/// The operating system refuses.
-pub fn write(path: &Path, text: &str) -> Result<()> {
-    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-        return std::fs::write(path, text).at(path);
-    }
-    // A link stays a link, to the new contents.
-    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    let mut partial = place.clone().into_os_string();
-    partial.push(".partial");
-    let written = std::fs::write(&partial, text).and_then(|()| std::fs::rename(&partial, &place));
-    written.inspect_err(|_| drop(std::fs::remove_file(&partial))).at(path)
 }
 
 /// Text as it may stand in XML 1.0 and HTML, between tags or in quotes: what marks it up is written out, what XML cannot hold is

@@ -108,7 +108,9 @@ impl Gate {
             }
         };
         let statement = statement(Ok(&judgement));
-        self.write(&statement, session)?;
+        if self.write(&statement, session)? {
+            return Ok(judgement.verdict.exit_status());
+        }
         let value = json!({
             "verdict": judgement.verdict, "bundle": bundle, "baseline": file, "checks": judgement.checks,
             "exit_status": judgement.verdict.exit_status(),
@@ -129,27 +131,34 @@ impl Gate {
             return Err(Error::input(file.display(), "there is no baseline").help("--update writes one"));
         }
         let baseline = baseline.insert(Baseline::read(file)?);
-        let (now, report) = Facts::of(&Bundle::look(bundle)?)?;
+        let bundle = Bundle::look(bundle)?;
+        let (now, report) = Facts::of(&bundle)?;
+        bundle.refuse_replaced()?;
         gate::judge(&now, &report, baseline, &thresholds, today)
     }
 
-    fn write(&self, statement: &Statement, session: &Session) -> Result<()> {
+    /// Writes the forms that are wanted. Whether one went to standard output, which then gets nothing else.
+    fn write(&self, statement: &Statement, session: &Session) -> Result<bool> {
+        let mut is_taken = false;
         for (file, made) in
             [(&self.junit, junit(statement)), (&self.sarif, sarif(statement)?), (&self.markdown, markdown(statement))]
         {
             if let Some(file) = file {
-                autoneural::text::write(file, &made)?;
+                is_taken |= session.write(file, &made)?;
             }
         }
         if self.github {
             session.output.text(&github(statement))?;
         }
-        Ok(())
+        Ok(is_taken)
     }
 
     fn update(&self, bundle: &Path, file: &Path, session: &Session) -> Result<u8> {
-        let (now, _) = Facts::of(&Bundle::look(bundle)?)?;
-        let changes = match file.exists() {
+        let bundle = Bundle::look(bundle)?;
+        let (now, _) = Facts::of(&bundle)?;
+        bundle.refuse_replaced()?;
+        // What is no regular file, such as standard output, holds no baseline.
+        let changes = match file.is_file() {
             true => {
                 let baseline = Baseline::read(file)?;
                 gate::refuse_incomparable(&now, &baseline)?;
@@ -158,8 +167,8 @@ impl Gate {
             false => None,
         };
         let refused = !self.loosen && changes.as_ref().is_some_and(|changes| !changes.looser.is_empty());
-        if !refused {
-            autoneural::text::write(file, &gate::text_of(&now)?)?;
+        if !refused && session.write(file, &gate::text_of(&now)?)? {
+            return Ok(0);
         }
         let text = told(changes.as_ref(), &file.display().to_string(), refused);
         let value = json!({ "baseline": file, "written": !refused, "changes": changes });

@@ -53,7 +53,9 @@ impl Graph {
             Named::All => Tensors::All,
             Named::Border => Tensors::Border,
         };
-        let subject = Subject::read(&Bundle::look(&self.bundle)?)?;
+        let bundle = Bundle::look(&self.bundle)?;
+        let subject = Subject::read(&bundle)?;
+        bundle.refuse_replaced()?;
         let svg = match &self.partition {
             Some(name) => {
                 drawing::inside(&subject, name, tensors).map_err(|error| error.within(self.bundle.display()))?
@@ -63,7 +65,9 @@ impl Graph {
         let Some(out) = &self.out else {
             return session.print(&json!({ "svg": svg }), &svg);
         };
-        autoneural::text::write(out, &svg)?;
+        if session.write(out, &svg)? {
+            return Ok(());
+        }
         let text = format!("graph: {} ({})", out.display(), autoneural::text::bytes(svg.len() as u64));
         session.print(&json!({ "file": out, "bytes": svg.len() }), &text)
     }

@@ -16,14 +16,14 @@ mod synth;
 mod talk;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::error::Kind;
 use autoneural::progress::Progress;
-use autoneural::{Error, Result, contain};
+use autoneural::{Error, Result, contain, files};
 use clap::{Args, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
@@ -220,6 +220,17 @@ impl Session {
             self.output.line(text.trim_end())?;
         }
         Ok(())
+    }
+
+    /// Writes a result to where the user wants it. Whether that is standard output, which then gets nothing else.
+    fn write(&self, file: &Path, text: &str) -> Result<bool> {
+        // Standard output is not where it was: see [`display::Output`].
+        if files::descriptor(file) == Some(1) {
+            self.output.text(text)?;
+            return Ok(true);
+        }
+        files::output(file, text.as_bytes())?;
+        Ok(false)
     }
 
     /// A line for people, on standard error.

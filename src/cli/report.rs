@@ -6,7 +6,7 @@ use autoneural::back::bundle::Bundle;
 use autoneural::error::IoContext;
 use autoneural::gate::{self, Baseline, Date, Thresholds};
 use autoneural::page::{self, Gate, Subject};
-use autoneural::{Result, text};
+use autoneural::{Error, Result, text};
 use clap::Args;
 use serde_json::json;
 
@@ -55,6 +55,7 @@ impl Report {
         let against = against.as_ref().map(|(bundle, name)| (bundle, name.as_str()));
         let name = self.bundle.display().to_string();
         let mut subject = Subject::read(&bundle, &name, against, thresholds.outputs.floor_db)?;
+        [Some(&bundle), against.map(|(other, _)| other)].into_iter().flatten().try_for_each(Bundle::refuse_replaced)?;
         if let Some(file) = &self.baseline {
             let baseline = Baseline::read(file)?;
             let today = Date::today(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
@@ -72,15 +73,19 @@ impl Report {
         for (file, is_page) in [(out.as_ref(), true), (self.markdown.as_ref(), false)] {
             if let Some(file) = file {
                 let made = if is_page { page::html(&subject)? } else { page::markdown(&subject) };
-                text::write(file, &made)?;
+                if session.write(file, &made)? {
+                    continue;
+                }
                 lines.push(format!("report: {} ({})", file.display(), text::bytes(made.len() as u64)));
                 files.push(json!({ "file": file, "bytes": made.len() }));
             }
         }
-        session.print(&json!({ "files": files }), &lines.join("\n"))
+        // Standard output that took a page takes nothing else.
+        if files.is_empty() { Ok(()) } else { session.print(&json!({ "files": files }), &lines.join("\n")) }
     }
 
-    /// The bundle's name with `.html`, beside it; `.` has a name, too.
+    /// The bundle's name with `.html`, beside it; `.` has a name, too. What the user did not name is not written through a link,
+    /// which may have come with the bundle.
     fn beside(&self) -> Result<PathBuf> {
         // Without a slash at the end.
         let mut named: PathBuf = self.bundle.components().collect();
@@ -89,6 +94,11 @@ impl Report {
         }
         let mut name = named.into_os_string();
         name.push(".html");
-        Ok(name.into())
+        let page = PathBuf::from(name);
+        if page.is_symlink() {
+            return Err(Error::input(page.display(), "is a link, which the page is not written through unasked")
+                .help("remove it, or name it with --out"));
+        }
+        Ok(page)
     }
 }

@@ -11,7 +11,7 @@ mod svg;
 pub use inside::inside;
 pub use overview::overview;
 
-use crate::back::bundle::{Bundle, REPORT, Stage};
+use crate::back::bundle::{Bundle, Stage};
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
 use crate::ir::ValueId;
@@ -94,7 +94,7 @@ impl Subject {
         let tables = bundle.tables(&partitions)?;
         let sizes = Sizes::new(bundle, &partitions, &tables)?;
         let verified = bundle.manifest.has(Stage::Verify.name());
-        let report = verified.then(|| Report::read(&bundle.path(REPORT))).transpose()?;
+        let report = verified.then(|| Report::read(bundle)).transpose()?;
         let (mut parts, target) = (Vec::new(), bundle.target()?);
         for (partition, table) in partitions.into_iter().zip(tables) {
             let segments = segments(&partition, &table, &target)?;

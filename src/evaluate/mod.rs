@@ -11,11 +11,10 @@ mod set;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
 
-use std::path::Path;
-
 use crate::back::qnn::Runtime;
 use crate::engine::Tensor;
 use crate::error::Result;
+use crate::files::Folder;
 use crate::front::Definition;
 use crate::host::{blank_image, load_image};
 use crate::progress::Progress;
@@ -40,7 +39,7 @@ pub struct Plan {
 /// A question that cannot be asked: all are looked at before the first is.
 pub fn evaluate(
     model: &Model,
-    folder: &Path,
+    folder: &Folder,
     set: &Set,
     plan: &Plan,
     runtime: Option<&Runtime>,
@@ -51,7 +50,7 @@ pub fn evaluate(
     for question in questions {
         asked.push(score::prepare(model, question).map_err(|error| error.within(&question.place))?);
     }
-    let journal = Journal::open(&folder.join(set.key(plan.blank)))?;
+    let journal = Journal::open(folder.folder(set.key(plan.blank))?)?;
     let mut engines = Vec::new();
     for &kind in &plan.kinds {
         let mut generator = model.generator(kind, runtime)?;
@@ -63,7 +62,7 @@ pub fn evaluate(
             let has_reference = journal.has_reference(number);
             // An answer from before float was known lacks the figures against it.
             let whole = |record: &&Record| match kind {
-                EngineKind::Float => has_reference,
+                EngineKind::Float => has_reference && journal.reference(number).is_ok_and(|kept| kept.is_some()),
                 _ => !has_reference || record.logits.count() > 0,
             };
             let record = match known.get(&number).filter(whole) {

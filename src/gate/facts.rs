@@ -126,7 +126,7 @@ impl Facts {
         }
         bundle.check(&|path| path == REPORT || path.starts_with("encodings/"), &Silent)?;
         let path = bundle.path(REPORT);
-        let report = Report::read(&path)?;
+        let report = Report::read(bundle)?;
         let manifest = &bundle.manifest;
         if (&report.model, &report.target) != (&manifest.model, &manifest.target) {
             let (model, target) = (&report.model, &report.target);
@@ -229,7 +229,7 @@ fn partition_facts(bundle: &Bundle, report: &Report, partition: &PartitionReport
         let message = format!("has the partition `{}`, of which the bundle has no encodings", partition.name);
         return Err(Error::input(path.display(), message));
     }
-    let table = encodings::look(&bundle.path(&file))?;
+    let table = encodings::look(&bundle.read(&file, crate::back::bundle::LARGEST_JSON)?, &bundle.path(&file))?;
     let constants = table.params.iter().filter(|(_, encoding)| encoding.integer != IntegerType::Int32);
     let sizes = report.sizes.as_ref().and_then(|sizes| sizes.partitions.iter().find(|s| s.name == partition.name));
     let buffers = |sizes: &PartitionSizes| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::front::{Checkpoint, Language};
 use crate::ir::{Constant, le_bytes};
 
@@ -74,5 +74,5 @@ fn write_tensor(path: &Path, dtype: safetensors::Dtype, shape: &[usize], bytes: 
         .map_err(|error| Error::internal(path.display(), error))?;
     let made =
         safetensors::serialize([(TENSOR, view)], None).map_err(|error| Error::internal(path.display(), error))?;
-    std::fs::write(path, made).at(path)
+    crate::files::write(path, &made)
 }

@@ -2,7 +2,7 @@
 //! its numbers, the report its SQNR as far as it was measured.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -109,8 +109,7 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
     let partitions = bundle.partitions()?;
     let tables = bundle.tables(&partitions)?;
     let (statistics, target) = (bundle.statistics()?, bundle.target()?);
-    let files: Vec<PathBuf> = bundle.manifest.given_encodings.iter().map(|given| bundle.path(&given.path)).collect();
-    let given = GivenFiles::read(&files)?;
+    let given = GivenFiles::of_bundle(bundle)?;
     let sources = Sources::new(&partitions, &statistics, recipe, &target, given.encodings())?;
     let mut parts = Vec::new();
     for (partition, table) in partitions.iter().zip(&tables) {

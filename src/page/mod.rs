@@ -18,7 +18,7 @@ mod weak;
 pub use html::html;
 pub use markdown::markdown;
 
-use crate::back::bundle::{Bundle, IMAGES, InputRecord, Manifest, read_json};
+use crate::back::bundle::{Bundle, IMAGES, InputRecord, Manifest};
 use crate::error::Result;
 use crate::gate::{Facts, Judgement};
 use crate::observe::StatisticsTable;
@@ -86,7 +86,7 @@ impl Subject {
             }
             None => None,
         };
-        let recipe = Recipe::read(&bundle.path(RECIPE))?;
+        let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
         let parts = layers::parts(bundle, &recipe, &report, other.as_ref().map(|other| &other.report))?;
         let drawn = crate::drawing::Subject::read(bundle)?;
         Ok(Subject {
@@ -94,7 +94,7 @@ impl Subject {
             least_db: report.demands.min_sqnr_db.unwrap_or(least_db),
             picture: crate::drawing::overview(&drawn, crate::drawing::Tensors::Border)?,
             recipe,
-            images: if bundle.has_file(IMAGES) { read_json(&bundle.path(IMAGES))? } else { vec![] },
+            images: if bundle.has_file(IMAGES) { bundle.json(IMAGES)? } else { vec![] },
             manifest: bundle.manifest.clone(),
             facts,
             parts,

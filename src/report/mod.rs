@@ -18,10 +18,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, InputRecord, LARGEST_JSON, StageRecord, json_of, round, write_json};
+use crate::back::bundle::{Bundle, InputRecord, LARGEST_JSON, REPORT, StageRecord, json_of, round};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
@@ -237,17 +237,29 @@ impl Report {
         self.failures = self.failures();
     }
 
-    /// Reads a report.
+    /// Reads the report of a bundle.
     ///
     /// # Errors
     /// A file that is no report, or one of another schema.
-    pub fn read(path: &Path) -> Result<Self> {
-        json_of(path, &crate::text::read_at_most(path, LARGEST_JSON)?, SCHEMA, "run `autoneural verify` again")
+    pub fn read(bundle: &Bundle) -> Result<Self> {
+        Self::parse(&bundle.read(REPORT, LARGEST_JSON)?, &bundle.path(REPORT))
     }
 
-    /// Writes the report.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write_json(self, path)
+    /// A report from the text of its file; `path` is only for messages.
+    ///
+    /// # Errors
+    /// As for [`Report::read`].
+    pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
+        json_of(path, text, SCHEMA, "run `autoneural verify` again")
+    }
+
+    /// The text of its file.
+    ///
+    /// # Errors
+    /// A number that JSON does not know, which is a defect.
+    pub fn text(&self) -> Result<String> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(REPORT, error))?;
+        Ok(text + "\n")
     }
 
     /// Outputs that fall short of the demands, one line each.

@@ -1,18 +1,18 @@
 //! Calibrate: samples become statistics. In two units, of which the second waits for nothing but the first: pictures, then
 //! prompts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
 use super::samples::{and_images, images};
-use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, VISUAL, read_json, write_json};
-use crate::error::{Error, IoContext, Result};
+use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, VISUAL, write_json};
+use crate::error::{Error, Result};
+use crate::files;
 use crate::front::DefinitionFile;
 use crate::host::{TOKENIZER, Tokenizer, load_image};
 use crate::ir::le_bytes;
-use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
 use crate::recipe::{Recipe, Sample};
@@ -87,10 +87,10 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
     bundle.unit("calibrate/text", FOLDER, key, progress, |folder| {
         let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
         let models = |partition: &Partition| bundle.float_model(partition);
-        let visual = read_visual(&bundle.path(VISUAL))?;
+        let visual = read_visual(&bundle.read(VISUAL, u64::MAX)?, &bundle.path(VISUAL))?;
         let host = bundle.host_folder();
         let made = crate::calibrate::text(&definition, &partitions, &models, &host, recipe, &visual, progress)?;
-        let mut statistics: StatisticsTable = read_json(&bundle.path(IMAGE_STATISTICS))?;
+        let mut statistics = bundle.image_statistics()?;
         statistics.merge(&made);
         write_json(&statistics, &folder.join(name_of(STATISTICS)))
     })?;
@@ -101,8 +101,7 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
     // The copy of the recipe is what the next stages read where each is a command of its own.
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
-        let path = folder.join("recipe.toml");
-        std::fs::write(&path, recipe.text()).at(&path)
+        files::write(&folder.join("recipe.toml"), recipe.text().as_bytes())
     })
 }
 
@@ -129,15 +128,14 @@ fn write_visual(path: &Path, visual: &[Vec<f32>]) -> Result<()> {
     }
     let count = std::collections::HashMap::from([("samples".to_string(), visual.len().to_string())]);
     let made = safetensors::serialize(tensors, Some(count)).map_err(failed)?;
-    std::fs::write(path, made).at(path)
+    files::write(path, &made)
 }
 
-fn read_visual(path: &PathBuf) -> Result<Vec<Vec<f32>>> {
-    let bytes = std::fs::read(path).at(path)?;
+fn read_visual(bytes: &[u8], path: &Path) -> Result<Vec<Vec<f32>>> {
     let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(failed)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(failed)?;
     let count = header.metadata().as_ref().and_then(|texts| texts.get("samples")?.parse().ok()).unwrap_or(0);
-    let tensors = SafeTensors::deserialize(&bytes).map_err(failed)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(failed)?;
     let values = |number: usize| match tensors.tensor(&format!("{number:05}")) {
         Ok(tensor) => {
             let (chunks, _) = tensor.data().as_chunks::<4>();

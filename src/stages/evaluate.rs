@@ -10,30 +10,35 @@ use crate::progress::Progress;
 use crate::report::Report;
 use crate::runner::Model;
 
-/// Evaluates a bundle and adds what was found to its report. A run that was stopped goes on where it was.
+/// Evaluates a bundle and adds what was found to its report. A run that was stopped goes on where it was. Nobody else works on
+/// the bundle meanwhile, and it has the new report at once or not at all.
 ///
 /// # Errors
-/// A bundle without a report, an engine whose stage has not run, a question that cannot be asked.
+/// A bundle without a report or on which another run works, an engine whose stage has not run, a question that cannot be asked.
 pub fn evaluate(
-    bundle: &Path,
+    path: &Path,
     set: &Set,
     plan: &Plan,
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
 ) -> Result<EvaluationReport> {
-    let model = Model::open(bundle, &plan.kinds, progress)?;
+    let held = Bundle::hold(path)?;
+    let model = Model::open(path, &plan.kinds, progress)?;
     if !model.bundle().manifest.has(Stage::Verify.name()) {
         return Err(
-            Error::input(bundle.display(), "has no report: `verify` has not run").help("run `autoneural verify` first")
+            Error::input(path.display(), "has no report: `verify` has not run").help("run `autoneural verify` first")
         );
     }
+    // A report that cannot be read is better told now than after all questions.
+    let mut report = Report::read(model.bundle())?;
     let kept = model.bundle().evaluation_folder()?;
     let made = crate::evaluate::evaluate(&model, &kept, set, plan, runtime, progress)?;
+    model.bundle().refuse_replaced()?;
     drop(model);
-    let mut bundle = Bundle::look(bundle)?;
-    let mut report = Report::read(&bundle.path(REPORT))?;
+    let bundle = held.open(progress)?;
     report.evaluations.retain(|other| !other.asks_the_same(&made));
     report.evaluations.push(made.clone());
-    bundle.update_file(REPORT, |path| report.write(path))?;
+    bundle.put(REPORT, &report.text()?)?;
+    bundle.commit()?;
     Ok(made)
 }

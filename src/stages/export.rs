@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
+use crate::files;
 use crate::front::{Checkpoint, Definition, DefinitionFile, build};
 use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
 use crate::ir::Constant;
@@ -14,6 +15,8 @@ use crate::partition::{Component, Partition, partition};
 use crate::progress::Progress;
 use crate::target::Target;
 
+/// Largest tokenizer that is copied; reading it has checked it before.
+const LARGEST_TOKENIZER: u64 = 1 << 30;
 /// Folder of everything that export makes.
 const FOLDER: &str = "model";
 
@@ -60,10 +63,10 @@ pub fn export(
         // Only later stages need the tokenizer; a wrong one is better told now.
         Tokenizer::read(checkpoint.folder(), definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
-        let copy = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).at(&folder.join(name));
+        let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
-        copy(TOKENIZER, &std::fs::read(&tokenizer).at(&tokenizer)?)?;
+        copy(TOKENIZER, &crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER)?)?;
         template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))
     })?;
     for component in Component::ALL {

@@ -23,7 +23,8 @@ pub fn check_encodings(partitions: &[Partition], recipe: &Recipe, given: &GivenF
 /// Runs the stage, with the recipe that calibration left in the bundle. Encodings that are given stand in place of what
 /// calibration found.
 pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress) -> Result<()> {
-    let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
+    let recipe = "calibration/recipe.toml";
+    let recipe = Recipe::parse(bundle.text(recipe)?, &bundle.path(recipe))?;
     let partitions = bundle.partitions()?;
     check_encodings(&partitions, &recipe, given)?;
     let (statistics, mut records) = (bundle.statistics()?, Vec::new());

@@ -2,7 +2,7 @@
 
 use super::measure_layers;
 use super::samples::{and_samples, images};
-use crate::back::bundle::{Bundle, Key, REPORT, Stage};
+use crate::back::bundle::{Bundle, Key, LARGEST_JSON, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
 use crate::error::{Error, Result};
@@ -39,6 +39,9 @@ pub fn verify(
     }
     if !built || !runtime.is_some_and(Runtime::has_npu) {
         left_out.push("NPU".to_string());
+    }
+    if built {
+        bundle.check_contexts()?;
     }
     let mut key = bundle.key(Key::new(), |path| path.contains('/') && !path.starts_with("calibration/"))?;
     let manifest = &bundle.manifest;
@@ -87,13 +90,13 @@ pub fn verify(
     report.judge(what.demands);
     report.stages.clone_from(&bundle.manifest.stages);
     report.warnings.clone_from(&bundle.manifest.warnings);
-    // Answers of the same models stay true.
+    // Answers of the same models stay true; those of a report from elsewhere nobody can vouch for.
     if bundle.has_same_models()?
-        && let Some((root, _)) = bundle.before()
-        && let Ok(old) = Report::read(&root.join(REPORT))
+        && let Some(old) = bundle.made_here_before(REPORT, LARGEST_JSON)
+        && let Ok(old) = Report::parse(&old, &bundle.path(REPORT))
     {
         report.evaluations = old.evaluations;
     }
-    bundle.put(REPORT, |path| report.write(path))?;
+    bundle.put(REPORT, &report.text()?)?;
     Ok(report)
 }

@@ -44,7 +44,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::back::bundle::write_json;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::folder;
 use crate::front::{Definition, Recorder, assemble};
 use crate::host::{CHAT_TEMPLATE, TOKENIZER};
@@ -114,7 +114,8 @@ pub fn synthesize(plan: &Plan, progress: &dyn Progress) -> Result<Summary> {
     let in_definition = |error: Error| error.within(plan.definition.display());
     let tokenizer = tokenizer::tokenizer(&definition).map_err(in_definition)?;
     let tensors = tensors(&definition, plan).map_err(in_definition)?;
-    refuse_taken(plan.out, plan.replace)?;
+    let place = folder::place(plan.out)?;
+    refuse_taken(&place, plan)?;
     let shards = shards::split(&tensors, plan.shard_bytes);
     let summary = Summary {
         checkpoint: plan.out.to_path_buf(),
@@ -124,16 +125,16 @@ pub fn synthesize(plan: &Plan, progress: &dyn Progress) -> Result<Summary> {
         bytes: tensors.iter().map(Tensor::bytes).sum(),
         shards: shards.len(),
     };
-    let partial = Partial(folder::begin(plan.out)?);
+    let partial = Partial(folder::begin(&place)?);
     let root = &partial.0;
     refuse_full(root, plan.out, summary.bytes)?;
     progress.start("synth", tensors.len() as u64);
     shards::write(root, &shards, plan.seed, progress)?;
     write_json(&tokenizer, &root.join(TOKENIZER))?;
     let template = root.join(CHAT_TEMPLATE);
-    std::fs::write(&template, tokenizer::CHAT_TEMPLATE).at(&template)?;
+    crate::files::write(&template, tokenizer::CHAT_TEMPLATE.as_bytes())?;
     write_json(&note(&definition, &summary), &root.join(NOTE))?;
-    folder::finish(root, plan.out)?;
+    folder::finish(root, &place)?;
     progress.finish();
     Ok(summary)
 }
@@ -170,11 +171,12 @@ fn of_shape(shape: &[usize]) -> Recipe {
     }
 }
 
-fn refuse_taken(out: &Path, replace: bool) -> Result<()> {
-    if out.symlink_metadata().is_err() {
+fn refuse_taken(place: &Path, plan: &Plan) -> Result<()> {
+    let out = plan.out;
+    if place.symlink_metadata().is_err() {
         return Ok(());
     }
-    if !replace {
+    if !plan.replace {
         return Err(Error::input(out.display(), "exists already")
             .help("choose another folder with --out, or replace this checkpoint with --force"));
     }

@@ -1,7 +1,6 @@
 //! Tensors as the shards of a checkpoint, written number by number.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -58,7 +57,7 @@ fn write_shard(path: &Path, tensors: &[Tensor], seed: u64, progress: &dyn Progre
         .map_err(|error| Error::internal(path.display(), error))
         .and_then(|made| serde_json::to_vec(&made).map_err(|error| Error::internal(path.display(), error)))?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    let mut file = BufWriter::new(File::create(path).at(path)?);
+    let mut file = BufWriter::new(crate::files::create(path)?);
     file.write_all(&(header.len() as u64).to_le_bytes()).and_then(|()| file.write_all(&header)).at(path)?;
     for tensor in tensors {
         progress.begin(&tensor.name);

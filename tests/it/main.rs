@@ -5,6 +5,8 @@
 mod bad_input;
 mod browser;
 mod common;
+mod crash;
+mod doors;
 mod encodings;
 mod eval;
 mod extent;
@@ -27,5 +29,6 @@ mod sizes;
 mod snapshots;
 mod synth;
 mod targets;
+mod tracer;
 mod trained;
 mod workflows;

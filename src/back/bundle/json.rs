@@ -6,23 +6,20 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files;
 
 /// Largest JSON file of a bundle that is read; those of a model of 1.5 billion parameters have some megabytes.
 pub const LARGEST_JSON: u64 = 256 << 20;
 
-/// Writes a value as JSON under another name first, so that the file is whole or not there.
+/// Writes a value as JSON, in place of what has this name; the file is whole or not there.
 pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
-    text.push('\n');
-    crate::text::write(path, &text)
+    files::replace(path, text_of(value, path)?.as_bytes())
 }
 
-/// Reads a value.
-///
-/// # Errors
-/// A missing file, a larger one than [`LARGEST_JSON`], or another content; with the line.
-pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    crate::text::json(path, &crate::text::read_at_most(path, LARGEST_JSON)?)
+/// A value as JSON for people; `path` is only for messages.
+pub(super) fn text_of(value: &impl Serialize, path: &Path) -> Result<String> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
+    Ok(text + "\n")
 }
 
 /// A value from the text of a file that says which schema it is of; `help` is what to do where it is another.

@@ -1,22 +1,25 @@
 //! The ledger: which piece of work was done on what, and which files came of it. One hidden file, in a bundle and in the
 //! folder in which one is being made. It belongs to this machine and this program and is no part of the bundle: without it
-//! everything is made again.
+//! everything is made again. One that was written elsewhere, or that others may write, is none.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{json_of, write_json};
+use super::json::{json_of, text_of};
 use super::manifest::{FileRecord, digest};
+use super::origin;
 use super::stamp::{Owner, Stamps};
 use crate::error::Result;
+use crate::files::{self, Folder};
 use crate::text;
 
 /// Name of the ledger's file.
 pub const LEDGER: &str = ".ledger.json";
 /// Version of the ledger's format.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// The program that is running, whatever its file was replaced by since.
 const PROGRAM: &str = "/proc/self/exe";
 
@@ -37,6 +40,8 @@ pub struct Unit {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Ledger {
     schema: u32,
+    /// Where it was written.
+    origin: String,
     /// SHA-256 of the program: another build of it may make other files of the same inputs.
     program: String,
     /// Finished work by name.
@@ -48,26 +53,36 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of a folder. Nothing is known of one without a ledger, with a damaged one, or with one of another build of
-    /// the program.
+    /// The ledger of a folder. Nothing is known of one without a ledger, with a damaged one or one from elsewhere, or with one
+    /// of another build of the program.
     ///
     /// # Errors
-    /// The program's own file cannot be read.
-    pub fn read(folder: &Path, read_anew: bool) -> Result<Self> {
-        let path = folder.join(LEDGER);
-        let text = text::read_at_most(&path, super::LARGEST_JSON);
-        let mut made: Ledger = text.and_then(|text| json_of(&path, &text, SCHEMA, "")).unwrap_or_default();
+    /// The program's own file cannot be read; a ledger that is no regular file.
+    pub fn read(folder: &Folder, read_anew: bool) -> Result<Self> {
+        let mut made = if folder.has(LEDGER) { Self::believed(folder)? } else { Self::default() };
         made.schema = SCHEMA;
-        let program = made.inputs.hash(PROGRAM, Path::new(PROGRAM), Owner::Others, read_anew)?;
+        let path = Path::new(PROGRAM);
+        let program = made.inputs.hash(PROGRAM, &files::open(path)?, path, Owner::Others, read_anew)?;
         let is_ours = made.program == program;
         made.program = program;
         made.units.retain(|_, unit| is_ours && unit.files.iter().all(|file| text::stays_inside(Path::new(&file.path))));
         Ok(made)
     }
 
+    fn believed(folder: &Folder) -> Result<Self> {
+        let (file, path) = (folder.file(LEDGER)?, folder.path().join(LEDGER));
+        let text = folder.read(LEDGER, super::LARGEST_JSON);
+        let made: Ledger = text.and_then(|text| json_of(&path, &text, SCHEMA, "")).unwrap_or_default();
+        Ok(if origin::is(&made.origin, &file, folder) { made } else { Self::default() })
+    }
+
     /// Writes the ledger, whole or not at all.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        write_json(self, &folder.join(LEDGER))
+    pub fn write(&self, folder: &Folder) -> Result<()> {
+        let path = folder.path().join(LEDGER);
+        folder.replace_by(LEDGER, origin::MODE, |file| {
+            let made = origin::of(file, folder).and_then(|origin| text_of(&Ledger { origin, ..self.clone() }, &path));
+            file.write_all(made.map_err(std::io::Error::other)?.as_bytes())
+        })
     }
 }
 

@@ -1,16 +1,20 @@
 //! `manifest.json`: what made the bundle, every file, and the contract of every partition.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::json::{json_of, write_json};
+use super::MANIFEST;
+use super::json::{json_of, text_of};
 use super::segment_record::SegmentRecord;
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::{Toolkit, version_text};
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
+use crate::files::Folder;
 use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
 use crate::quantize::{Counts, Table};
@@ -169,10 +173,11 @@ impl Default for Manifest {
 }
 
 impl Manifest {
-    /// Reads and checks a manifest.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = crate::text::read(path)?;
-        let made: Manifest = json_of(path, text.as_bytes(), SCHEMA, "compile the bundle again with this version")?;
+    /// Reads and checks the manifest of a bundle.
+    pub fn read(bundle: &Folder) -> Result<Self> {
+        let path = &bundle.path().join(MANIFEST);
+        let text = bundle.read(MANIFEST, crate::text::LARGEST)?;
+        let made: Manifest = json_of(path, &text, SCHEMA, "compile the bundle again with this version")?;
         let escapes =
             |file: &&FileRecord| Path::new(&file.path).components().any(|c| !matches!(c, Component::Normal(_)));
         match made.files.iter().find(escapes) {
@@ -194,6 +199,12 @@ impl Manifest {
         self.warnings.extend(warnings);
     }
 
+    /// Whether another manifest is this one.
+    pub fn is(&self, other: &Manifest) -> bool {
+        let value = |manifest: &Manifest| serde_json::to_value(manifest).ok();
+        value(self) == value(other)
+    }
+
     /// Whether another manifest says the same, whatever the stages took.
     pub fn says_the_same(&self, other: &Manifest) -> bool {
         let without_times =
@@ -202,9 +213,9 @@ impl Manifest {
         names(self) == names(other) && without_times(self) == without_times(other)
     }
 
-    /// Writes the manifest, whole or not at all.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write_json(self, path)
+    /// Writes the manifest of a bundle, whole or not at all.
+    pub fn write(&self, bundle: &Folder) -> Result<()> {
+        bundle.replace(MANIFEST, text_of(self, &bundle.path().join(MANIFEST))?.as_bytes())
     }
 }
 
@@ -257,19 +268,25 @@ pub fn short(sha256: &str) -> String {
     sha256.chars().take(DIGITS).collect()
 }
 
-/// SHA-256 of a file in hexadecimal.
-pub fn hash(path: &Path) -> Result<String> {
-    let mut file = std::fs::File::open(path).at(path)?;
+/// SHA-256 of an open file, all of it, in hexadecimal; `path` is only for messages.
+pub fn hash_of(file: &File, path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 20];
+    let mut at = 0;
     loop {
-        let read = std::io::Read::read(&mut file, &mut buffer).at(path)?;
+        let read = file.read_at(&mut buffer, at).at(path)?;
         if read == 0 {
             break;
         }
         hasher.update(&buffer[..read]);
+        at += read as u64;
     }
     Ok(hexadecimal(hasher))
+}
+
+/// SHA-256 of bytes in hexadecimal.
+pub fn hash_bytes(bytes: &[u8]) -> String {
+    hexadecimal(Sha256::new_with_prefix(bytes))
 }
 
 /// SHA-256 of texts in hexadecimal.

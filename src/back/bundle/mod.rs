@@ -3,10 +3,13 @@
 //! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file. While it is
 //! made it is in a hidden folder beside its place, in units of work that a ledger remembers.
 
+mod contexts;
+mod hold;
 mod json;
 mod ledger;
 mod lock;
 mod manifest;
+mod origin;
 mod partition_json;
 mod place;
 mod segment_record;
@@ -14,11 +17,13 @@ mod stamp;
 mod unit;
 mod work;
 
-pub use json::{LARGEST_JSON, json_of, read_json, write_json};
+pub use hold::Held;
+pub use json::{LARGEST_JSON, json_of, write_json};
 pub use ledger::Key;
 pub use manifest::{
-    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash, short,
+    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash_bytes, short,
 };
+pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
 pub use segment_record::{CrossingRecord, SegmentRecord};
 use work::Work;
 pub use work::{Begin, Outcome, Tally};
@@ -26,8 +31,11 @@ pub use work::{Begin, Outcome, Tally};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
 use crate::encoding::Encoding;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, IoContext, Kind, Result};
+use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
 use crate::observe::StatisticsTable;
@@ -109,6 +117,7 @@ impl Stage {
 /// A bundle on disk.
 pub struct Bundle {
     root: PathBuf,
+    folder: Folder,
     /// What the manifest says.
     pub manifest: Manifest,
     /// Of a bundle in the making.
@@ -126,7 +135,7 @@ impl Bundle {
         for file in files {
             progress.begin(&file.path);
             let on_disk = self.path(&file.path);
-            if hash(&on_disk)? != file.sha256 {
+            if manifest::hash_of(&self.folder.file(&file.path)?, &on_disk)? != file.sha256 {
                 return Err(damaged(&on_disk));
             }
             progress.tick(&file.path);
@@ -138,26 +147,73 @@ impl Bundle {
     /// Opens a whole bundle to look at it.
     ///
     /// # Errors
-    /// No manifest, one of another schema, a file that is missing or has another size than the manifest says.
+    /// No manifest, one of another schema, a file that is missing, is a link or no regular file, or has another size than the
+    /// manifest says.
     pub fn look(path: &Path) -> Result<Self> {
-        let place = path.join(MANIFEST);
-        if !place.is_file() {
+        place::tidy(&crate::folder::place(path)?);
+        Self::look_at(path)
+    }
+
+    fn look_at(path: &Path) -> Result<Self> {
+        let folder = Folder::open(path).ok().filter(|folder| folder.has(MANIFEST));
+        let Some(folder) = folder else {
             return Err(Error::input(path.display(), "is no bundle (it has no manifest.json)")
                 .help("`autoneural compile` or `autoneural export` makes one"));
-        }
-        let manifest = Manifest::read(&place)?;
+        };
+        let manifest = Manifest::read(&folder)?;
         for file in &manifest.files {
             let on_disk = path.join(&file.path);
-            let length = std::fs::metadata(&on_disk).map(|meta| meta.len()).ok();
-            if length != Some(file.bytes) {
-                let message = match length {
-                    Some(length) => format!("has {length} bytes, the manifest says {}", file.bytes),
-                    None => "is missing, the manifest lists it".to_string(),
-                };
-                return Err(Error::input(on_disk.display(), message).help("the bundle is damaged; make it again"));
+            let damaged = |message: String| {
+                Err(Error::input(on_disk.display(), message).help("the bundle is damaged; make it again"))
+            };
+            match folder.file(&file.path).and_then(|open| open.metadata().at(&on_disk)) {
+                Ok(meta) if meta.len() == file.bytes => {}
+                Ok(meta) => {
+                    return damaged(format!("has {} bytes, the manifest says {}", meta.len(), file.bytes));
+                }
+                Err(error) if error.kind == Kind::Io && !on_disk.exists() => {
+                    return damaged("is missing, the manifest lists it".to_string());
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(Bundle { root: path.to_path_buf(), manifest, work: None })
+        Ok(Bundle { root: path.to_path_buf(), folder, manifest, work: None })
+    }
+
+    /// Refuses what was read where another bundle has taken the place of this one meanwhile, so that it may be of both.
+    ///
+    /// # Errors
+    /// Another bundle, or none, has this name now.
+    pub fn refuse_replaced(&self) -> Result<()> {
+        let now = Folder::open(&self.root).and_then(|now| Ok((now.identity()?, Manifest::read(&now)?)));
+        match now {
+            Ok((identity, now)) if identity == self.folder.identity()? && now.is(&self.manifest) => Ok(()),
+            _ => Err(Error::input(self.root.display(), "was replaced while it was read").help("run the command again")),
+        }
+    }
+
+    /// Reads a file of the bundle of at most so many bytes; no link is followed.
+    ///
+    /// # Errors
+    /// A missing or larger file, or what is no regular file.
+    pub fn read(&self, relative: &str, most: u64) -> Result<Vec<u8>> {
+        self.folder.read(relative, most)
+    }
+
+    /// A text file of the bundle.
+    ///
+    /// # Errors
+    /// As for [`Bundle::read`], and bytes that are no UTF-8.
+    pub fn text(&self, relative: &str) -> Result<String> {
+        crate::text::utf8(&self.path(relative), self.read(relative, crate::text::LARGEST)?)
+    }
+
+    /// The value of a JSON file of the bundle.
+    ///
+    /// # Errors
+    /// As for [`Bundle::read`], and another content; with the line.
+    pub fn json<T: DeserializeOwned>(&self, relative: &str) -> Result<T> {
+        crate::text::json(&self.path(relative), &self.read(relative, LARGEST_JSON)?)
     }
 
     /// Path of a file in the bundle.
@@ -178,27 +234,16 @@ impl Bundle {
         }
     }
 
-    /// Replaces one file of a bundle that was opened to look at, and its record in the manifest.
-    pub fn update_file(&mut self, path: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-        let on_disk = self.path(path);
-        write(&on_disk)?;
-        let bytes = std::fs::metadata(&on_disk).at(&on_disk)?.len();
-        let record = FileRecord { path: path.to_string(), bytes, sha256: hash(&on_disk)? };
-        self.manifest.files.retain(|file| file.path != path);
-        self.manifest.files.push(record);
-        self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
-        self.manifest.write(&self.root.join(MANIFEST))
-    }
-
     /// The model definition.
     pub fn definition(&self) -> Result<Definition> {
-        Definition::read(&self.path("model/definition.toml"))
+        let name = "model/definition.toml";
+        Definition::parse(&self.text(name)?, &self.path(name))
     }
 
     /// The target.
     pub fn target(&self) -> Result<Target> {
-        let path = self.path("model/target.toml");
-        Target::parse(&crate::text::read(&path)?, &path)
+        let name = "model/target.toml";
+        Target::parse(&self.text(name)?, &self.path(name))
     }
 
     /// Folder of what the host needs in float: tokenizer and embeddings.
@@ -208,16 +253,18 @@ impl Bundle {
 
     /// Hidden folder in which an evaluation keeps what it has computed with these models. What it kept of other models
     /// that were here before is removed.
-    pub fn evaluation_folder(&self) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// A link in its place; the operating system refuses.
+    pub fn evaluation_folder(&self) -> Result<Folder> {
         let models = self.manifest.files.iter().filter(|file| file.path.contains('/'));
         let key = manifest::digest(models.flat_map(|file| [file.path.as_str(), file.sha256.as_str()]));
-        let kept = self.path(place::EVALUATION);
-        let folder = kept.join(&key[..16]);
-        if kept.is_dir() && !folder.is_dir() {
-            remove(&kept)?;
+        let kept = self.folder.folder(place::EVALUATION)?;
+        let key = &key[..16];
+        if !kept.has(key) {
+            remove(kept.path())?;
         }
-        std::fs::create_dir_all(&folder).at(&folder)?;
-        Ok(folder)
+        self.folder.folder(Path::new(place::EVALUATION).join(key))
     }
 
     /// Path of a partition's float model.
@@ -246,18 +293,18 @@ impl Bundle {
     pub fn partitions(&self) -> Result<Vec<Partition>> {
         let definition = self.definition()?;
         let mut maps = partition_json::Maps::default();
-        let read = |name: &&str| partition_json::read(&self.path("model"), name, &definition, &mut maps);
+        let read = |name: &&str| partition_json::read(&self.folder, name, &definition, &mut maps);
         NAMES.iter().map(read).collect()
     }
 
     /// The statistics of all values.
     pub fn statistics(&self) -> Result<StatisticsTable> {
-        read_json(&self.path(STATISTICS))
+        self.json(STATISTICS)
     }
 
     /// The statistics of what pictures go through, which are there first.
     pub fn image_statistics(&self) -> Result<StatisticsTable> {
-        read_json(&self.path(IMAGE_STATISTICS))
+        self.json(IMAGE_STATISTICS)
     }
 
     /// The encodings of every partition.
@@ -268,8 +315,9 @@ impl Bundle {
         let mut known: BTreeMap<&str, (&str, Encoding)> = BTreeMap::new();
         let mut tables = Vec::new();
         for partition in partitions {
-            let path = self.path(format!("encodings/{}.json", partition.name));
-            let table = super::encodings::read(&path, &partition.graph)?;
+            let name = format!("encodings/{}.json", partition.name);
+            let path = self.path(&name);
+            let table = super::encodings::read(&self.read(&name, LARGEST_JSON)?, &path, &partition.graph)?;
             let ports = partition.inputs.iter().chain(&partition.outputs).filter(|port| !port.encoding_key.is_empty());
             for port in ports {
                 let encoding = table.activation(&port.name).map_err(|error| error.within(path.display()))?;

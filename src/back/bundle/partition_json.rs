@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::back::onnx::DataWriter;
 use crate::error::{Error, IoContext, Kind, Result};
+use crate::files::Folder;
 use crate::front::Definition;
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
 use crate::partition::{Component, Partition, Port, refuse_unfit};
@@ -80,14 +80,14 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
     super::write_json(&stored, &folder.join(format!("{}.json", partition.name)))
 }
 
-/// Reads `folder/<name>.json` and maps the constants.
+/// Reads `model/<name>.json` of a bundle and maps the constants.
 ///
 /// # Errors
 /// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
 /// definition.
-pub fn read(folder: &Path, name: &str, definition: &Definition, maps: &mut Maps) -> Result<Partition> {
-    let path = folder.join(format!("{name}.json"));
-    let partition = read_graph(folder, &path, name, maps).map_err(|error| damaged(&path, error))?;
+pub fn read(bundle: &Folder, name: &str, definition: &Definition, maps: &mut Maps) -> Result<Partition> {
+    let path = bundle.path().join(format!("model/{name}.json"));
+    let partition = read_graph(bundle, &path, name, maps).map_err(|error| damaged(&path, error))?;
     refuse_unfit(&partition, definition).map_err(|error| damaged(&path, error))?;
     Ok(partition)
 }
@@ -106,17 +106,19 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 /// Mapped data files by component: partitions that share weights share the map, and the memory.
 pub type Maps = BTreeMap<Component, Arc<Mmap>>;
 
-fn read_graph(folder: &Path, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
-    let stored: Stored = super::read_json(path)?;
+fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
+    let text = bundle.read(format!("model/{name}.json"), super::LARGEST_JSON)?;
+    let stored: Stored = crate::text::json(path, &text)?;
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
     }
-    let data_path = folder.join(DataWriter::name_of(stored.component));
+    let data = Path::new("model").join(DataWriter::name_of(stored.component));
+    let data_path = bundle.path().join(&data);
     let map = match maps.entry(stored.component) {
         Entry::Occupied(known) => Arc::clone(known.get()),
         Entry::Vacant(free) => {
-            let file = File::open(&data_path).at(&data_path)?;
+            let file = bundle.file(&data)?;
             // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
             Arc::clone(free.insert(Arc::new(unsafe { Mmap::map(&file) }.at(&data_path)?)))
         }

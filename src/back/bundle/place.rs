@@ -1,14 +1,21 @@
 //! Folders and files beside a bundle: hidden names, links, and the exchange of an old bundle for a new one.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::ledger::LEDGER;
+use super::lock::Lock;
 use super::manifest::FileRecord;
 use super::{MANIFEST, remove};
 use crate::error::{Error, IoContext, Result};
+use crate::files::Folder;
 use crate::folder;
 
+/// End of the name of the folder in which a stage works on a bundle.
+pub const STAGE: &str = "stage";
+/// End of the name of a bundle whose place another one has taken.
+const REPLACED: &str = "replaced";
 /// What an evaluation keeps in a bundle.
 pub const EVALUATION: &str = ".evaluation";
 
@@ -17,7 +24,8 @@ pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
     let Some(name) = destination.file_name() else {
         return Err(Error::input(destination.display(), "is no name for a bundle"));
     };
-    Ok(destination.with_file_name(format!(".{}.{what}", name.to_string_lossy())))
+    let hidden = [OsStr::new("."), name, OsStr::new("."), OsStr::new(what)];
+    Ok(destination.with_file_name(hidden.into_iter().collect::<OsString>()))
 }
 
 /// Hidden files are ours alone, no part of the bundle.
@@ -65,17 +73,42 @@ pub fn make_parent(path: &Path) -> Result<()> {
 
 /// The same file under a second name; a copy where the file system knows no such thing. Files of bundles are replaced and
 /// never written into, so that one name does not change what the other shows.
-pub fn link(from: &Path, to: &Path) -> Result<()> {
+pub fn link(from: &Folder, relative: &str, to: &Path) -> Result<()> {
     make_parent(to)?;
-    if std::fs::hard_link(from, to).is_err() {
-        std::fs::copy(from, to).map(drop).at(to)?;
-    }
-    Ok(())
+    from.link(relative, to)
 }
 
-/// Brings back a bundle that was moved aside by a run that was killed before it could put the new one in its place.
+/// A folder to make a bundle in: one that is there, or a new one. What stands in it and is neither file nor folder is removed.
+pub fn workplace(root: &Path) -> Result<Folder> {
+    if root.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
+        remove(root)?;
+    }
+    if root.symlink_metadata().is_err() {
+        std::fs::create_dir(root).at(root)?;
+    }
+    walk(root, root, &mut |_, path| {
+        let is_file = path.symlink_metadata().at(path)?.is_file();
+        if is_file { Ok(()) } else { remove(path) }
+    })?;
+    Folder::open(root)
+}
+
+/// Tidies up behind runs that were killed, if nobody is at work on the bundle; a command that only reads does not fail for it.
+pub fn tidy(out: &Path) {
+    let left = |what: &str| beside(out, what).is_ok_and(|path| path.symlink_metadata().is_ok());
+    if (left(REPLACED) || left(STAGE))
+        && let Ok(path) = beside(out, "lock")
+        && let Ok(_lock) = Lock::take(&path, out)
+    {
+        let _ = put_back(out);
+    }
+}
+
+/// Brings back a bundle that was moved aside by a run that was killed before it could put the new one in its place, and
+/// removes what else such a run left that no other goes on with. Only who holds the lock may.
 pub fn put_back(out: &Path) -> Result<()> {
-    let aside = beside(out, "replaced")?;
+    remove(&beside(out, STAGE)?)?;
+    let aside = beside(out, REPLACED)?;
     if out.symlink_metadata().is_ok() {
         return remove(&aside);
     }
@@ -87,7 +120,7 @@ pub fn put_back(out: &Path) -> Result<()> {
 
 /// Moves a folder to a place, in place of the bundle that is there, whose answers of an evaluation it takes over.
 pub fn replace(root: &Path, destination: &Path) -> Result<()> {
-    let aside = beside(destination, "replaced")?;
+    let aside = beside(destination, REPLACED)?;
     if !folder::replace(root, destination, &aside)? {
         return Ok(());
     }

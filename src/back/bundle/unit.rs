@@ -8,12 +8,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ledger::{Key, Ledger, Unit};
-use super::manifest::{FileRecord, hash};
+use super::manifest::{FileRecord, hash_bytes, hash_of};
 use super::place::{link, make_parent, walk};
 use super::stamp::Owner;
 use super::work::{MAKING, State};
 use super::{Bundle, remove, round};
 use crate::error::{Error, IoContext, Result};
+use crate::files::{self, Folder};
 use crate::machine;
 use crate::progress::Progress;
 
@@ -23,9 +24,9 @@ impl Bundle {
         let absolute = path.canonicalize().at(path)?;
         let (read_anew, mut state) = (self.work()?.read_anew, self.state()?);
         let State { ledger, before, .. } = &mut *state;
-        let name = absolute.to_string_lossy();
+        let (name, file) = (absolute.to_string_lossy(), files::open(path)?);
         ledger.inputs.adopt(&name, &before.inputs);
-        ledger.inputs.hash(&name, path, Owner::Others, read_anew)
+        ledger.inputs.hash(&name, &file, path, Owner::Others, read_anew)
     }
 
     /// Adds files of this bundle to a key, by path: those whose path `is_read`.
@@ -69,7 +70,10 @@ impl Bundle {
             let (from, to) = (making.join(relative(&file.path, folder)), self.root.join(&file.path));
             make_parent(&to)?;
             std::fs::rename(&from, &to).at(&to)?;
-            state.ledger.products.note(&file.path, &to, &file.sha256)?;
+            state.ledger.products.note(&file.path, &self.folder.file(&file.path)?, &file.sha256)?;
+        }
+        if !files.is_empty() {
+            self.folder.folder(folder)?.flush()?;
         }
         remove(&making)?;
         let unit = Unit { key, seconds: round(begun.elapsed().as_secs_f64()), files, found: stored };
@@ -78,7 +82,7 @@ impl Bundle {
         state.take(name, unit);
         // A ledger is what makes the next run go on from here; checks alone are not worth it.
         if state.ledger.units.values().any(|unit| !unit.files.is_empty()) {
-            state.ledger.write(&self.root)?;
+            state.ledger.write(&self.folder)?;
         }
         Ok(found)
     }
@@ -91,7 +95,7 @@ impl Bundle {
         let found = |unit: &Unit| serde_json::from_value(unit.found.clone()).ok();
         if let Some(unit) = known(&state.ledger)
             && let Some(found) = found(&unit)
-            && is_whole(&unit, &self.root, &mut state.ledger, work.read_anew)
+            && is_whole(&unit, &self.folder, &mut state.ledger, work.read_anew)
         {
             state.reused += 1;
             state.take(name, unit);
@@ -100,13 +104,13 @@ impl Bundle {
         if let Some(before) = &work.before
             && let Some(unit) = known(&state.before)
             && let Some(found) = found(&unit)
-            && is_whole(&unit, &before.root, &mut state.before, work.read_anew)
+            && is_whole(&unit, &before.folder, &mut state.before, work.read_anew)
         {
             for file in &unit.files {
                 let to = self.root.join(&file.path);
                 remove(&to)?;
-                link(&before.root.join(&file.path), &to)?;
-                state.ledger.products.note(&file.path, &to, &file.sha256)?;
+                link(&before.folder, &file.path, &to)?;
+                state.ledger.products.note(&file.path, &self.folder.file(&file.path)?, &file.sha256)?;
             }
             state.reused += 1;
             state.take(name, unit);
@@ -115,15 +119,16 @@ impl Bundle {
         Ok(None)
     }
 
-    /// Takes in a file that `write` writes and that is made from what units found.
-    pub fn put(&self, path: &str, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-        let on_disk = self.root.join(path);
-        write(&on_disk)?;
-        let record = record(&on_disk, path.to_string())?;
-        let before = self.work()?.before.as_ref().and_then(|before| hash(&before.root.join(path)).ok());
+    /// Takes in a file at the top of the bundle that is made from what units found.
+    pub fn put(&self, path: &str, text: &str) -> Result<()> {
+        self.folder.replace(path, text.as_bytes())?;
+        let sha256 = hash_bytes(text.as_bytes());
+        let record = FileRecord { path: path.to_string(), bytes: text.len() as u64, sha256 };
+        let before = self.work()?.before.as_ref().and_then(|before| before.folder.file(path).ok());
+        let before = before.and_then(|before| hash_of(&before, Path::new(path)).ok());
         let mut state = self.state()?;
         state.changed |= before.as_ref() != Some(&record.sha256);
-        state.ledger.products.note(path, &on_disk, &record.sha256)?;
+        state.ledger.products.note(path, &self.folder.file(path)?, &record.sha256)?;
         state.files.insert(path.to_string(), record);
         Ok(())
     }
@@ -138,24 +143,24 @@ impl State {
 }
 
 /// Whether all files of a unit are those that it made.
-fn is_whole(unit: &Unit, root: &Path, ledger: &mut Ledger, read_anew: bool) -> bool {
+fn is_whole(unit: &Unit, root: &Folder, ledger: &mut Ledger, read_anew: bool) -> bool {
     unit.files.iter().all(|file| {
-        let made = ledger.products.hash(&file.path, &root.join(&file.path), Owner::Us, read_anew);
+        let open = root.file(&file.path);
+        let path = root.path().join(&file.path);
+        let made = open.and_then(|open| ledger.products.hash(&file.path, &open, &path, Owner::Us, read_anew));
         made.is_ok_and(|sha256| sha256 == file.sha256)
     })
 }
 
-fn record(on_disk: &Path, path: String) -> Result<FileRecord> {
-    let bytes = std::fs::metadata(on_disk).at(on_disk)?.len();
-    Ok(FileRecord { path, bytes, sha256: hash(on_disk)? })
-}
-
-/// The files that a unit made in `making`, as they will be called in the bundle.
+/// The files that a unit made in `making`, as they will be called in the bundle. They are on the disk then.
 fn records(making: &Path, folder: &str) -> Result<Vec<FileRecord>> {
-    let mut found = Vec::new();
+    let (mut found, root) = (Vec::new(), Folder::open(making)?);
     walk(making, making, &mut |name, path| {
+        let file = root.file(&name)?;
+        file.sync_all().at(path)?;
+        let (bytes, sha256) = (file.metadata().at(path)?.len(), hash_of(&file, path)?);
         let place = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-        found.push(record(path, place)?);
+        found.push(FileRecord { path: place, bytes, sha256 });
         Ok(())
     })?;
     found.sort_by(|a, b| a.path.cmp(&b.path));

@@ -10,11 +10,12 @@ use std::sync::{Mutex, MutexGuard};
 use super::ledger::{LEDGER, Ledger, Unit};
 use super::lock::Lock;
 use super::manifest::{FileRecord, Manifest, StageRecord};
-use super::place::{beside, is_hidden, link, put_back, remove_strays, replace};
-use super::stamp::Owner;
-use super::{Bundle, MANIFEST, Stage, damaged, remove, round};
+use super::hold::{flush_folders, keep};
+use super::place::{beside, is_hidden, put_back, remove_strays, replace, workplace};
+use super::{Bundle, MANIFEST, Stage, remove, round};
 use crate::error::{Error, IoContext, Result};
-use crate::progress::Progress;
+use crate::files::Folder;
+use crate::folder;
 
 /// Start of the names of folders in which units are made.
 pub const MAKING: &str = ".making-";
@@ -32,6 +33,9 @@ pub enum Begin {
 
 /// How a bundle in the making differs from one that is looked at.
 pub struct Work {
+    /// What the user calls it.
+    named: PathBuf,
+    /// Where that is: a link leads there.
     destination: PathBuf,
     /// What is at the destination now, and may be used.
     pub before: Option<Before>,
@@ -50,8 +54,9 @@ pub struct Work {
 /// The bundle that is being replaced.
 pub struct Before {
     /// Its folder.
-    pub root: PathBuf,
-    manifest: Manifest,
+    pub folder: Folder,
+    /// Its manifest.
+    pub manifest: Manifest,
 }
 
 /// What changes while units are worked on, by several threads.
@@ -100,78 +105,44 @@ impl Bundle {
     /// `out` is something else than `how` allows, or another run is making it.
     pub fn begin(out: &Path, how: Begin, read_anew: bool) -> Result<Self> {
         let exists = |path: &Path| path.symlink_metadata().is_ok();
-        if exists(out) {
+        let place = folder::place(out)?;
+        if exists(&place) {
             if how == Begin::New {
                 return Err(Error::input(out.display(), "exists already")
                     .help("choose another folder with --out, or replace this bundle with --force"));
             }
-            if !out.join(MANIFEST).is_file() {
+            if !Folder::open(&place).is_ok_and(|folder| folder.has(MANIFEST)) {
                 return Err(Error::input(out.display(), "exists and is no bundle (it has no manifest.json)")
                     .help("only bundles are replaced; choose another folder with --out"));
             }
         }
-        let root = beside(out, "work")?;
-        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let root = beside(&place, "work")?;
+        let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).at(parent)?;
-        let lock = Lock::take(&beside(out, "lock")?, out)?;
-        put_back(out)?;
+        let lock = Lock::take(&beside(&place, "lock")?, out)?;
+        put_back(&place)?;
         let mut before = None;
-        if exists(out) && how == Begin::Update {
-            let manifest = Manifest::read(&out.join(MANIFEST)).map_err(|error| error.help("--force replaces it"))?;
-            before = Some(Before { root: out.to_path_buf(), manifest });
+        if exists(&place) && how == Begin::Update {
+            let folder = Folder::open(&place)?;
+            let manifest = Manifest::read(&folder).map_err(|error| error.help("--force replaces it"))?;
+            before = Some(Before { folder, manifest });
         }
         if how == Begin::Replace {
             remove(&root)?;
         }
-        let ledger = Ledger::read(&root, read_anew)?;
-        std::fs::create_dir_all(&root).at(&root)?;
-        Self::at_work(root, out, before, ledger, true, read_anew, lock)
+        let mut folder = workplace(&root)?;
+        let ledger = Ledger::read(&folder, read_anew)?;
+        if ledger.units.is_empty() {
+            // Nothing here is known to be what it should be.
+            remove(&root)?;
+            folder = workplace(&root)?;
+        }
+        Self::at_work(folder, (out, place), before, ledger, true, read_anew, lock)
     }
 
-    /// Opens a whole bundle to run a stage on it: every file is the one that was written, by its SHA-256. The work is done
-    /// beside it, as by [`Bundle::begin`], but what is not finished is not kept.
-    ///
-    /// # Errors
-    /// As for [`Bundle::look`], and a file that is not the one that was written.
-    pub fn open(path: &Path, progress: &dyn Progress) -> Result<Self> {
-        Bundle::look(path)?;
-        let path = if path.file_name().is_some() { path.to_path_buf() } else { path.canonicalize().at(path)? };
-        let lock = Lock::take(&beside(&path, "lock")?, &path)?;
-        // Only now nobody else can change it.
-        let found = Bundle::look(&path)?;
-        let mut ledger = Ledger::read(&path, false)?;
-        progress.start("check files", found.manifest.files.len() as u64);
-        for file in &found.manifest.files {
-            progress.begin(&file.path);
-            let on_disk = path.join(&file.path);
-            if ledger.products.hash(&file.path, &on_disk, Owner::Us, false)? != file.sha256 {
-                return Err(damaged(&on_disk));
-            }
-            progress.tick(&file.path);
-        }
-        progress.finish();
-        let root = beside(&path, "stage")?;
-        remove(&root)?;
-        std::fs::create_dir(&root).at(&root)?;
-        let before = Before { root: path.clone(), manifest: found.manifest.clone() };
-        let mut files: BTreeMap<String, FileRecord> = BTreeMap::new();
-        for unit in ledger.units.values() {
-            let hidden = unit.files.iter().filter(|file| is_hidden(&file.path) && path.join(&file.path).is_file());
-            files.extend(hidden.map(|file| (file.path.clone(), file.clone())));
-        }
-        let mut bundle = Self::at_work(root, &path, Some(before), ledger, false, false, lock)?;
-        bundle.manifest = found.manifest.clone();
-        files.extend(bundle.manifest.files.iter().map(|file| (file.path.clone(), file.clone())));
-        for name in files.keys() {
-            link(&path.join(name), &bundle.root.join(name))?;
-        }
-        bundle.state()?.files = files;
-        Ok(bundle)
-    }
-
-    fn at_work(
-        root: PathBuf,
-        out: &Path,
+    pub(super) fn at_work(
+        folder: Folder,
+        (named, destination): (&Path, PathBuf),
         before: Option<Before>,
         ledger: Ledger,
         resumable: bool,
@@ -180,7 +151,7 @@ impl Bundle {
     ) -> Result<Self> {
         let mut known = Ledger::default();
         if let Some(before) = &before {
-            known = Ledger::read(&before.root, read_anew)?;
+            known = Ledger::read(&before.folder, read_anew)?;
         }
         // What an earlier run in this folder changed is not in the bundle at the destination.
         let changed = resumable && !ledger.units.is_empty();
@@ -194,7 +165,8 @@ impl Bundle {
             changed,
         };
         let work = Work {
-            destination: out.to_path_buf(),
+            named: named.to_path_buf(),
+            destination,
             before,
             resumable,
             read_anew,
@@ -203,7 +175,8 @@ impl Bundle {
             committed: false,
             _lock: lock,
         };
-        let bundle = Bundle { root, manifest: Manifest::default(), work: Some(work) };
+        let root = folder.path().to_path_buf();
+        let bundle = Bundle { root, folder, manifest: Manifest::default(), work: Some(work) };
         bundle.remove_unfinished()?;
         Ok(bundle)
     }
@@ -222,7 +195,7 @@ impl Bundle {
     /// The bundle at the destination that this one may take over from: its folder and its manifest.
     pub fn before(&self) -> Option<(&Path, &Manifest)> {
         let before = self.work.as_ref()?.before.as_ref()?;
-        Some((&before.root, &before.manifest))
+        Some((before.folder.path(), &before.manifest))
     }
 
     /// States the command line of this run, which stays with the stages that it carries out.
@@ -298,34 +271,49 @@ impl Bundle {
         let (tally, changed) = (Tally { made: state.made.len(), reused: state.reused }, state.changed);
         drop(state);
         self.manifest.files = files.values().filter(|file| !is_hidden(&file.path)).cloned().collect();
-        let destination = self.work()?.destination.clone();
+        let (named, destination) = (self.work()?.named.clone(), self.work()?.destination.clone());
+        self.refuse_another(&destination)?;
         let same = !changed && self.before().is_some_and(|(_, before)| self.manifest.says_the_same(before));
-        // Stamps of what was read again are worth keeping even then; a bundle on a read-only disk is as good without.
         let mut state = self.state()?;
         if self.work()?.resumable {
             state.ledger.units.retain(|name, _| asked.contains(name));
         }
         state.ledger.products.retain(|path| files.contains_key(path));
-        let ledger = std::mem::take(&mut state.ledger);
+        let mut ledger = std::mem::take(&mut state.ledger);
         drop(state);
         if same {
-            let _ = ledger.write(&destination);
             self.give_up();
-            return Ok(Outcome { place: destination, tally, up_to_date: true });
+            keep(&mut ledger, &destination);
+            return Ok(Outcome { place: named, tally, up_to_date: true });
         }
-        ledger.write(&self.root)?;
         remove_strays(&self.root, &self.root, &files)?;
-        self.manifest.write(&self.root.join(MANIFEST))?;
+        ledger.write(&self.folder)?;
+        self.manifest.write(&self.folder)?;
+        flush_folders(&self.root)?;
         replace(&self.root, &destination)?;
         if let Some(work) = &mut self.work {
             work.committed = true;
         }
-        Ok(Outcome { place: destination, tally, up_to_date: false })
+        keep(&mut ledger, &destination);
+        Ok(Outcome { place: named, tally, up_to_date: false })
+    }
+
+    /// Refuses to go on where the bundle that this one was made from is not there any more: somebody who knows no locks put
+    /// another one in its place.
+    fn refuse_another(&self, destination: &Path) -> Result<()> {
+        let work = self.work()?;
+        let Some(before) = &work.before else { return Ok(()) };
+        let now = Folder::open(destination).and_then(|now| Ok((now.identity()?, Manifest::read(&now)?)));
+        match now {
+            Ok((identity, now)) if identity == before.folder.identity()? && now.is(&before.manifest) => Ok(()),
+            _ => Err(Error::input(work.named.display(), "was changed by somebody else while it was worked on")
+                .help("nothing was written to it; run the command again")),
+        }
     }
 
     /// What is left of a run that ends early, for a note to the user: the folder in which the next run goes on.
     pub fn kept(out: &Path) -> Option<PathBuf> {
-        beside(out, "work").ok().filter(|root| root.join(LEDGER).is_file())
+        beside(&folder::place(out).ok()?, "work").ok().filter(|root| root.join(LEDGER).is_file())
     }
 
     fn give_up(&mut self) {

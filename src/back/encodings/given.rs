@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{parse, refuse_misplaced, to_encoding};
-use crate::back::bundle::{Key, LARGEST_JSON, digest, hash};
+use crate::back::bundle::{Bundle, Key, LARGEST_JSON, digest, hash_bytes};
 use crate::error::{Error, IoContext, Result};
+use crate::files;
 use crate::quantize::Given;
 
 /// Folder of the copies, in that of the encodings.
@@ -37,12 +38,23 @@ impl GivenFiles {
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut made = GivenFiles::default();
         for path in paths {
-            if path.is_dir() {
-                return Err(Error::input(path.display(), "is a folder, a file is wanted"));
-            }
             let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
             add(&mut made.encodings, path, &bytes)?;
             made.files.push((path.clone(), bytes));
+        }
+        Ok(made)
+    }
+
+    /// The copies in a bundle.
+    ///
+    /// # Errors
+    /// As for [`GivenFiles::read`], and a copy that is not in the bundle.
+    pub fn of_bundle(bundle: &Bundle) -> Result<Self> {
+        let mut made = GivenFiles::default();
+        for GivenRecord { path, .. } in &bundle.manifest.given_encodings {
+            let (bytes, path) = (bundle.read(path, LARGEST_JSON)?, bundle.path(path));
+            add(&mut made.encodings, &path, &bytes)?;
+            made.files.push((path, bytes));
         }
         Ok(made)
     }
@@ -72,8 +84,8 @@ impl GivenFiles {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
             let name = format!("{}-{stem}.json", number + 1);
             let copy = folder.join(&name);
-            std::fs::write(&copy, bytes).at(&copy)?;
-            records.push(GivenRecord { path: format!("encodings/{FOLDER}/{name}"), sha256: hash(&copy)? });
+            files::write(&copy, bytes)?;
+            records.push(GivenRecord { path: format!("encodings/{FOLDER}/{name}"), sha256: hash_bytes(bytes) });
         }
         Ok(records)
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{LARGEST_JSON, write_json};
+use crate::back::bundle::write_json;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Graph};
@@ -119,13 +119,13 @@ fn parse(bytes: &[u8], path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Reads a table; the graph tells the axis of per-channel encodings.
+/// Reads a table from the text of a file; the graph tells the axis of per-channel encodings.
 ///
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
 /// that has no entry.
-pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
-    let file = parse(&crate::text::read_at_most(path, LARGEST_JSON)?, path)?;
+pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
+    let file = parse(text, path)?;
     let mut table = Table::default();
     let lists = [(file.activation_encodings, false), (file.param_encodings, true)];
     for (entries, are_params) in lists {
@@ -170,8 +170,8 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Table> {
 ///
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible or stands twice.
-pub fn look(path: &Path) -> Result<Table> {
-    let file = parse(&crate::text::read_at_most(path, LARGEST_JSON)?, path)?;
+pub fn look(text: &[u8], path: &Path) -> Result<Table> {
+    let file = parse(text, path)?;
     let mut table = Table::default();
     for (entries, map) in
         [(file.activation_encodings, &mut table.activations), (file.param_encodings, &mut table.params)]

@@ -13,7 +13,7 @@ use tract_onnx::pb::{
 
 use super::{DataWriter, IR_VERSION, OPSET};
 use crate::encoding::IntegerType;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 
 /// ONNX `TensorProto.DataType` numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,7 +174,7 @@ pub fn model(graph: GraphProto) -> ModelProto {
 
 /// Writes a model file.
 pub fn write(model: &ModelProto, path: &Path) -> Result<()> {
-    std::fs::write(path, model.encode_to_vec()).at(path)
+    crate::files::write(path, &model.encode_to_vec())
 }
 
 /// Largest model file that is read, external data not counted; protobuf itself ends at 2 GiB.

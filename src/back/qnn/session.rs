@@ -193,20 +193,36 @@ impl Runtime {
     /// Path of the binary that a context model refers to; it is beside the model.
     ///
     /// # Errors
-    /// The model refers to no binary, or to one in another folder.
+    /// The model refers to no binary, to one in another folder or a hidden one, or to something else than a regular file.
     pub fn binary_of(context: &Path) -> Result<std::path::PathBuf> {
+        let names = Self::binaries_of(context)?;
+        Ok(context.with_file_name(names.first().map(String::as_str).unwrap_or_default()))
+    }
+
+    /// Names of all binaries that a context model refers to, one at least; they are beside the model.
+    ///
+    /// # Errors
+    /// As for [`Runtime::binary_of`].
+    pub fn binaries_of(context: &Path) -> Result<Vec<String>> {
         let model = decode(context)?;
         let nodes = model.graph.iter().flat_map(|graph| &graph.node).filter(|node| node.op_type == CONTEXT_NODE);
-        let attribute = nodes.flat_map(|node| &node.attribute).find(|attribute| attribute.name == "ep_cache_context");
-        let name = attribute.map(|attribute| String::from_utf8_lossy(&attribute.s).into_owned()).unwrap_or_default();
-        let plain = Path::new(&name).file_name().is_some_and(|file| file.to_string_lossy() == name);
-        if !plain {
-            return Err(Error::input(
-                context.display(),
-                format!("refers to the binary `{name}`; a file beside it is wanted"),
-            ));
+        let attributes = nodes.flat_map(|node| &node.attribute).filter(|one| one.name == "ep_cache_context");
+        let mut names: Vec<String> = attributes.map(|one| String::from_utf8_lossy(&one.s).into_owned()).collect();
+        if names.is_empty() {
+            names.push(String::new());
         }
-        Ok(context.with_file_name(name))
+        for name in &names {
+            let is_plain = Path::new(name).file_name().is_some_and(|file| file.to_string_lossy() == *name);
+            if !is_plain || name.starts_with('.') {
+                let message = format!("refers to the binary `{name}`; a file beside it is wanted, and no hidden one");
+                return Err(Error::input(context.display(), message));
+            }
+            let binary = context.with_file_name(name);
+            if let Ok(meta) = binary.symlink_metadata() {
+                crate::files::refuse_irregular(&meta, &binary)?;
+            }
+        }
+        Ok(names)
     }
 }
 
