@@ -116,7 +116,7 @@ pub fn run(mut command: Command, decide: &mut (dyn FnMut(&Event) -> Action + Sen
     command.stdout(out.try_clone().expect("a file")).stderr(err.try_clone().expect("a file"));
     // Whoever starts the program is its tracer, and waits for what it traces alone: a thread of its own.
     let status = std::thread::scope(|scope| scope.spawn(|| trace(&mut command, decide)).join().expect("a tracer"));
-    let mut text = |file: &mut File| {
+    let text = |file: &mut File| {
         let mut text = Vec::new();
         file.rewind().and_then(|()| file.read_to_end(&mut text)).expect("what it said");
         String::from_utf8_lossy(&text).into_owned()
