@@ -36,6 +36,7 @@ impl Inspect {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let path = &self.file;
+        Bundle::tidy(path);
         let meta = std::fs::metadata(path).at(path)?;
         let extension =
             path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -213,6 +214,7 @@ fn bundle(path: &Path) -> Result<(Value, String)> {
         text.push_str(&sizes.table());
         value["sizes"] = json!(sizes);
     }
+    bundle.refuse_replaced()?;
     text.push_str("files:\n");
     for file in &manifest.files {
         text.push_str(&format!("  {:>12} {}\n", file.bytes, file.path));

@@ -15,7 +15,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use libc::{c_int, c_long, c_void, pid_t};
 
-/// Calls that are told of. The order is that of [`CALLS`].
+/// Calls that are told of. Not the one that starts a program: it is made before there is anybody to tell.
 const CALLS: &[(c_long, &str)] = &[
     (libc::SYS_open, "open"),
     (libc::SYS_openat, "openat"),
@@ -52,7 +52,6 @@ const CALLS: &[(c_long, &str)] = &[
     (libc::SYS_utimensat, "utimensat"),
     (libc::SYS_connect, "connect"),
     (libc::SYS_sendto, "sendto"),
-    (libc::SYS_execve, "execve"),
 ];
 
 /// A call to the system, before it is made.
@@ -73,7 +72,7 @@ impl Event {
     pub fn changes(&self, folder: &Path) -> bool {
         let changes = match self.call {
             "open" | "openat" | "openat2" => self.flags & (libc::O_CREAT | libc::O_TRUNC) != 0,
-            "connect" | "sendto" | "execve" => false,
+            "connect" | "sendto" => false,
             _ => true,
         };
         changes && self.paths.iter().any(|path| path.starts_with(folder))
@@ -85,7 +84,7 @@ impl Event {
             "open" | "openat" | "openat2" => {
                 self.flags & (libc::O_CREAT | libc::O_TRUNC) != 0 || self.flags & libc::O_ACCMODE != libc::O_RDONLY
             }
-            "connect" | "sendto" | "execve" => false,
+            "connect" | "sendto" => false,
             _ => true,
         }
     }
@@ -244,7 +243,7 @@ fn event_of(thread: pid_t, registers: &libc::user_regs_struct) -> Event {
         "renameat" | "renameat2" | "linkat" => event.paths = vec![at(first, second), at(third, fourth)],
         "symlink" => event.paths = vec![here(second)],
         "symlinkat" => event.paths = vec![at(second, third)],
-        "unlink" | "rmdir" | "mkdir" | "mknod" | "chmod" | "truncate" | "execve" => event.paths = vec![here(first)],
+        "unlink" | "rmdir" | "mkdir" | "mknod" | "chmod" | "truncate" => event.paths = vec![here(first)],
         "unlinkat" | "mkdirat" | "mknodat" | "fchmodat" => event.paths = vec![at(first, second)],
         "utimensat" if second != 0 => event.paths = vec![at(first, second)],
         "copy_file_range" => event.paths = vec![of(third)],

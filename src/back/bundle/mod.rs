@@ -144,13 +144,20 @@ impl Bundle {
         Ok(())
     }
 
+    /// Tidies up behind runs that were killed while they put a bundle in its place, if nobody is at work there.
+    pub fn tidy(path: &Path) {
+        if let Ok(place) = crate::folder::place(path) {
+            place::tidy(&place);
+        }
+    }
+
     /// Opens a whole bundle to look at it.
     ///
     /// # Errors
     /// No manifest, one of another schema, a file that is missing, is a link or no regular file, or has another size than the
     /// manifest says.
     pub fn look(path: &Path) -> Result<Self> {
-        place::tidy(&crate::folder::place(path)?);
+        Self::tidy(path);
         Self::look_at(path)
     }
 

@@ -125,7 +125,8 @@ pub fn replace(root: &Path, destination: &Path) -> Result<()> {
         return Ok(());
     }
     let kept = destination.join(EVALUATION);
-    if aside.join(EVALUATION).is_dir() && kept.symlink_metadata().is_err() {
+    let is_folder = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_dir());
+    if is_folder(&aside.join(EVALUATION)) && kept.symlink_metadata().is_err() {
         // Not worth failing for: questions would be asked again.
         let _ = std::fs::rename(aside.join(EVALUATION), &kept);
     }

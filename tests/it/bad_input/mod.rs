@@ -84,12 +84,16 @@ impl Bench {
         self.run_in_shell("exec \"$0\" \"$@\"", args)
     }
 
+    /// An argument, with `{name}` for the path of `name` in the bench.
+    pub fn expand(&self, text: &str) -> String {
+        text.replace('{', &format!("{}/", self.folder.path().display())).replace('}', "")
+    }
+
     /// Runs the program by a shell line, in which it is `"$0"` and its arguments are `"$@"`.
     pub fn run_in_shell(&self, line: &str, args: &[&str]) -> Output {
-        let expand = |text: &str| text.replace('{', &format!("{}/", self.folder.path().display())).replace('}', "");
         let mut command = Command::new("bash");
         command.arg("-c").arg(format!("{LIMITS}; {line}")).arg(env!("CARGO_BIN_EXE_autoneural"));
-        command.args(args.iter().map(|arg| expand(arg))).arg("-q").current_dir(self.folder.path());
+        command.args(args.iter().map(|arg| self.expand(arg))).arg("-q").current_dir(self.folder.path());
         command.output().expect("bash starts")
     }
 

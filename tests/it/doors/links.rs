@@ -1,0 +1,177 @@
+//! Links, pipes and devices where files are wanted.
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use super::{CALIBRATE, Desk, EVAL, SECRET, journal_of};
+use crate::bad_input::{COMPILE, INPUT};
+use crate::common::{demo_bundle, stderr, toolkit};
+use crate::sealed::Sealed;
+
+#[test]
+fn links_in_a_bundle_are_refused() {
+    let desk = Desk::new();
+    let all = [&["inspect", "{out/bundle}"][..], &["emit", "{out/bundle}"], &EVAL, &["report", "{out/bundle}"]];
+    for name in [
+        "manifest.json",
+        "report.json",
+        "model/definition.toml",
+        "model/language.data",
+        "qdq/vision.onnx",
+        "model/tokenizer.json",
+        "model",
+        "calibration",
+    ] {
+        desk.link_out(name);
+        for args in &all {
+            desk.refuse(name, args, &[&format!("bundle/{name}"), "is a link"]);
+        }
+        desk.put_back(name, true);
+    }
+    // What the manifest does not list, for those that use it.
+    for (name, args) in [
+        (".ledger.json", &["emit", "{out/bundle}"][..]),
+        (".ledger.json", &CALIBRATE),
+        (".ledger.json", &COMPILE),
+        (".evaluation", &EVAL),
+    ] {
+        let was_there = desk.path("out/bundle").join(name).exists();
+        desk.link_out(name);
+        desk.refuse(name, args, &[name, "is a link"]);
+        desk.put_back(name, was_there);
+    }
+    desk.succeed(&EVAL);
+}
+
+#[test]
+fn links_where_files_are_written_lead_nowhere() {
+    let desk = Desk::new();
+    let secret = desk.path("secret");
+    desk.succeed(&EVAL);
+    // The folder of this set's journal.
+    let journal = journal_of(&desk);
+    for name in ["report.json.partial", "manifest.json.partial", ".ledger.json.partial"] {
+        symlink(&secret, desk.path("out/bundle").join(name)).expect("a link");
+    }
+    symlink(&secret, desk.path("out/bundle.html.partial")).expect("a link");
+    std::fs::remove_file(journal.join("float-00000.safetensors")).expect("removed");
+    symlink(&secret, journal.join("float-00000.partial")).expect("a link");
+    desk.succeed(&EVAL);
+    desk.succeed(&["report", "{out/bundle}"]);
+    desk.succeed(&CALIBRATE);
+    assert_eq!(desk.bench.read("secret"), SECRET);
+
+    // In the journal's own place.
+    let desk = Desk::new();
+    desk.succeed(&EVAL);
+    let journal = journal_of(&desk);
+    std::fs::rename(journal.join("float.jsonl"), desk.path("float.jsonl")).expect("moved");
+    symlink(desk.path("secret"), journal.join("float.jsonl")).expect("a link");
+    desk.refuse("the journal", &EVAL, &["float.jsonl", "is a link"]);
+    std::fs::remove_file(journal.join("float.jsonl")).expect("removed");
+    std::fs::hard_link(desk.path("secret"), journal.join("float.jsonl")).expect("a second name");
+    desk.succeed(&EVAL);
+    assert_eq!(desk.bench.read("secret"), SECRET, "a file with another name is replaced and not written into");
+    std::fs::remove_file(journal.join("float-00000.safetensors")).expect("removed");
+    symlink(desk.path("secret"), journal.join("float-00000.safetensors")).expect("a link");
+    let output = desk.bench.run(&EVAL);
+    assert!(output.status.success() || stderr(&output).contains("is a link"), "{}", stderr(&output));
+    assert_eq!(desk.bench.read("secret"), SECRET);
+    std::fs::rename(&journal, desk.path("elsewhere")).expect("moved");
+    symlink(desk.path("elsewhere"), &journal).expect("a link");
+    desk.refuse("the journal's folder", &EVAL, &["is a link"]);
+
+    // Beside the bundle.
+    for name in [".bundle.lock", ".bundle.stage", ".bundle.replaced", ".bundle.work"] {
+        let desk = Desk::new();
+        symlink(desk.path("secret"), desk.path("out").join(name)).expect("a link");
+        for args in [&CALIBRATE[..], &EVAL, &COMPILE] {
+            match name {
+                ".bundle.lock" => desk.refuse(name, args, &[name, "is a link"]),
+                _ => drop(desk.succeed(args)),
+            }
+            assert_eq!(desk.bench.read("secret"), SECRET, "{name} {args:?}");
+        }
+    }
+    let desk = Desk::new();
+    std::fs::hard_link(desk.path("secret"), desk.path("out/.bundle.lock")).expect("a second name");
+    desk.refuse("a second name", &EVAL, &[".bundle.lock", "another name"]);
+    // The page that nobody named.
+    symlink(desk.path("secret"), desk.path("out/bundle.html")).expect("a link");
+    desk.refuse("the page", &["report", "{out/bundle}"], &["bundle.html", "is a link", "--out"]);
+}
+
+#[test]
+fn pipes_and_devices_are_not_waited_for() {
+    let desk = Desk::new();
+    let compile = |from: &str, to: &str| COMPILE.map(|arg| if arg == from { to.to_string() } else { arg.to_string() });
+    let fifo = |path: &Path| {
+        let _ = std::fs::remove_file(path);
+        assert!(Command::new("mkfifo").arg(path).status().expect("mkfifo starts").success());
+    };
+    fifo(&desk.path("pipe.toml"));
+    symlink("pipe.toml", desk.path("linked.toml")).expect("a link");
+    symlink("/dev/zero", desk.path("device.toml")).expect("a link");
+    for (name, kind) in [("pipe.toml", "is a FIFO"), ("linked.toml", "is a FIFO"), ("device.toml", "is a device")] {
+        let place = format!("{{{name}}}");
+        for from in ["{graph.toml}", "{recipe/recipe.toml}", "sa8295p"] {
+            let args = compile(from, &place);
+            desk.refuse(from, &args.each_ref().map(String::as_str), &[name, kind, "a regular file is wanted"]);
+        }
+        let given = [&COMPILE[..], &["--encodings", &place]].concat();
+        desk.refuse("encodings", &given, &[name, kind]);
+        for more in [&["--thresholds", &place][..], &["--baseline", &place]] {
+            desk.refuse("report", &[&["report", "{out/bundle}"], more].concat(), &[name, kind]);
+        }
+    }
+    // A sample's picture, a set's.
+    fifo(&desk.path("recipe/photo.png"));
+    let recompile = [&COMPILE[..], &["--force"]].concat();
+    desk.refuse("a picture", &recompile, &["photo.png", "is a FIFO"]);
+    fifo(&desk.path("set/photo.png"));
+    desk.refuse("a set's picture", &EVAL, &["photo.png"]);
+    fifo(&desk.path("set/questions.jsonl"));
+    desk.refuse("a set", &EVAL, &["questions.jsonl", "is a FIFO"]);
+    // What the bundle holds.
+    for name in ["model/target.toml", "encodings/vision.json", "manifest.json", ".ledger.json"] {
+        let desk = Desk::new();
+        fifo(&desk.path("out/bundle").join(name));
+        desk.refuse(name, &["emit", "{out/bundle}"], &[name, "is a FIFO"]);
+    }
+}
+
+#[test]
+fn a_context_model_refers_to_a_binary_that_was_checked() {
+    let toolkit = toolkit();
+    let toolkit = toolkit.to_str().expect("UTF-8");
+    let ask = ["run", "bundle", "--on", "npu", "--prompt", "Who?", "--max-tokens", "1", "-q", "--toolkit", toolkit];
+    // A name of the same length, so that the model stays one.
+    for (other, words) in [
+        (".anguage.decode_qnn.bin", &["context/language.decode.onnx", "no hidden one"][..]),
+        ("lenguage.decode_qnn.bin", &["context/language.decode.onnx", "which the manifest does not list"]),
+    ] {
+        let sealed = Sealed::of(demo_bundle());
+        let model = sealed.path("bundle/context/language.decode.onnx");
+        let mut bytes = std::fs::read(&model).expect("the model");
+        let name = b"language.decode_qnn.bin";
+        let at = bytes.windows(name.len()).position(|window| window == name).expect("the name");
+        bytes[at..at + name.len()].copy_from_slice(other.as_bytes());
+        std::fs::write(&model, bytes).expect("written");
+        sealed.seal("context/language.decode.onnx");
+        let binary = sealed.path("bundle/context/language.decode_qnn.bin");
+        std::fs::copy(&binary, binary.with_file_name(other)).expect("copied");
+        let output = sealed.run(&ask);
+        assert_eq!(output.status.code(), Some(INPUT), "{other}: {}", stderr(&output));
+        words.iter().for_each(|word| assert!(stderr(&output).contains(word), "{word}: {}", stderr(&output)));
+    }
+    let sealed = Sealed::of(demo_bundle());
+    let binary = sealed.path("bundle/context/language.decode_qnn.bin");
+    std::fs::rename(&binary, sealed.path("elsewhere.bin")).expect("moved");
+    symlink(sealed.path("elsewhere.bin"), &binary).expect("a link");
+    for args in [&ask[..], &["inspect", "bundle/context/language.decode.onnx"]] {
+        let output = sealed.run(args);
+        assert_eq!(output.status.code(), Some(INPUT), "{}", stderr(&output));
+        assert!(stderr(&output).contains("_qnn.bin: is a link"), "{}", stderr(&output));
+    }
+}
