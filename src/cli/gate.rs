@@ -85,7 +85,7 @@ impl Gate {
 
     fn execute(&self, session: &Session) -> Result<u8> {
         let (Some(bundle), Some(file)) = (&self.bundle, &self.baseline) else {
-            session.output.text(DEFAULT)?;
+            session.output.exactly(DEFAULT)?;
             return Ok(0);
         };
         if self.update {
@@ -110,7 +110,7 @@ impl Gate {
         let statement = statement(Ok(&judgement));
         self.write(&statement, session)?;
         let value = json!({
-            "verdict": judgement.verdict, "bundle": bundle, "baseline": file, "checks": judgement.checks,
+            "verdict": judgement.verdict, "bundle": bundle.display().to_string(), "baseline": file.display().to_string(), "checks": judgement.checks,
             "exit_status": judgement.verdict.exit_status(),
         });
         if session.general.quiet && judgement.verdict != Verdict::Passed && !session.general.json {
@@ -142,7 +142,7 @@ impl Gate {
             }
         }
         if self.github {
-            session.output.text(&github(statement))?;
+            session.output.exactly(&github(statement))?;
         }
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Gate {
             autoneural::text::write(file, &gate::text_of(&now)?)?;
         }
         let text = told(changes.as_ref(), &file.display().to_string(), refused);
-        let value = json!({ "baseline": file, "written": !refused, "changes": changes });
+        let value = json!({ "baseline": file.display().to_string(), "written": !refused, "changes": changes });
         session.print(&value, &gate_lines(&text))?;
         Ok(u8::from(refused))
     }

@@ -9,12 +9,15 @@ mod gate;
 mod graph;
 mod inspect;
 mod parity;
+mod process;
 mod report;
 mod run;
 mod stage;
 mod synth;
 mod talk;
 mod target;
+
+pub use process::prepare;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +26,7 @@ use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::error::Kind;
 use autoneural::progress::Progress;
+use autoneural::shown::in_line;
 use autoneural::{Error, Result, contain};
 use clap::{Args, Parser, Subcommand};
 
@@ -33,6 +37,9 @@ missing or refuses the model; 6 the result is not good enough; 70 a defect of th
 Example:
   autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
       --calibration calibration/demo.toml --target sa8295p --out out/demo";
+
+#[global_allocator]
+static ALLOCATOR: process::Remembering = process::Remembering;
 
 /// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for a car NPU, and proves how far
 /// they are from the float model.
@@ -58,7 +65,7 @@ struct General {
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Folder of the vendor toolkit: the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or
-    /// .vendor/toolkit here, beside the program, or in a folder above].
+    /// .vendor/toolkit beside the program, here, or in a folder above, where nobody else may write to it].
     #[arg(long, global = true, value_name = "DIR")]
     toolkit: Option<PathBuf>,
 }
@@ -191,11 +198,16 @@ impl Session {
     fn runtime(&self, required: bool) -> Result<Option<Runtime>> {
         let toolkit = self.toolkit();
         if let (true, Some(missing)) = (required, toolkit.missing()) {
-            return Err(Error::toolkit("toolkit", format!("{missing} is missing")).help(Toolkit::how_to_get()));
+            return Err(Error::toolkit("toolkit", format!("{missing} is missing")).help(toolkit.remedy()));
+        }
+        toolkit.refusals().iter().for_each(|line| self.note(&format!("warning: {}", in_line(line))));
+        if let (true, Some(folder)) = (self.general.verbose, &toolkit.folder) {
+            let folder = folder.display().to_string();
+            self.note(&format!("toolkit: {} ({})", in_line(&folder), toolkit.found));
         }
         let untested = toolkit.untested();
         if !untested.is_empty() {
-            self.note(&format!("warning: this program is not tested with {}", untested.join(" and ")));
+            self.note(&format!("warning: this program is not tested with {}", in_line(&untested.join(" and "))));
         }
         toolkit.can_simulate().then(|| Runtime::load(&toolkit)).transpose()
     }
@@ -206,7 +218,8 @@ impl Session {
         let here = ToolkitRecord::of(&self.toolkit());
         if *made_with != here {
             self.note(&format!(
-                "warning: the bundle was made with {made_with}, here is {here}; `autoneural build` makes its binaries anew"
+                "warning: the bundle was made with {}, here is {here}; `autoneural build` makes its binaries anew",
+                in_line(&made_with.to_string())
             ));
         }
     }
@@ -215,11 +228,19 @@ impl Session {
     fn print(&self, value: &impl serde::Serialize, text: &str) -> Result<()> {
         if self.general.json {
             let json = serde_json::to_string_pretty(value).map_err(|error| Error::internal("output", error))?;
-            self.output.line(&json)?;
+            self.output.json(&json)?;
         } else if !self.general.quiet {
             self.output.line(text.trim_end())?;
         }
         Ok(())
+    }
+
+    /// Prints a file as it is, unless -q.
+    fn print_file(&self, text: &str) -> Result<()> {
+        match self.general.quiet {
+            true => Ok(()),
+            false => self.output.exactly(&format!("{}\n", text.trim_end())),
+        }
     }
 
     /// A line for people, on standard error.

@@ -6,17 +6,16 @@ use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use super::loading::{Loaded, PROVIDER, load};
 use super::{Compiler, Job, Toolkit};
 use crate::back::onnx::decode;
 use crate::engine::{OrtSession, Part};
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::ir::ValueId;
 use crate::partition::Partition;
 use crate::segment::{Device, Segment};
 use crate::target::Target;
 
-/// Name under which the plugin provider registers.
-const PROVIDER: &str = "QNNExecutionProvider";
 /// Name of ONNX Runtime's own provider.
 const CPU: &str = "CPUExecutionProvider";
 /// What the provider says when the file system does not take a context binary.
@@ -32,31 +31,12 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Loads the libraries.
+    /// Loads the libraries, in a process that nothing leaves: see [`super::quiet`].
     ///
     /// # Errors
-    /// The toolkit has no ONNX Runtime, or a library does not load.
+    /// The toolkit has no ONNX Runtime or an older one, a library does not load, the environment is not quiet.
     pub fn load(toolkit: &Toolkit) -> Result<Self> {
-        let Some(library) = &toolkit.runtime else {
-            return Err(Error::toolkit("toolkit", "ONNX Runtime is missing").help(Toolkit::how_to_get()));
-        };
-        let fail = |path: &Path, error: &dyn std::fmt::Display| {
-            Error::toolkit(path.display(), format!("does not load: {error}"))
-                .help("the toolkit needs x86-64 Linux with glibc 2.35 or newer; `autoneural doctor` says more")
-        };
-        for library in toolkit.libraries() {
-            if super::elf::is_truncated(&library).at(&library)? {
-                return Err(fail(&library, &"the file is cut off").help(Toolkit::how_to_get()));
-            }
-        }
-        let builder = ort::init_from(library).map_err(|error| fail(library, &error))?;
-        let environment = builder.with_name("autoneural").build().map_err(|error| fail(library, &error))?;
-        environment.set_log_level(ort::logging::LogLevel::Fatal);
-        let mut backend = None;
-        if let (Some(provider), Some(path)) = (&toolkit.provider, &toolkit.backend) {
-            environment.register_ep_library(PROVIDER, provider).map_err(|error| fail(provider, &error))?;
-            backend = Some(path.to_string_lossy().into_owned());
-        }
+        let Loaded { environment, backend } = load(toolkit)?;
         Ok(Runtime { environment, backend, identity: toolkit.identity()? })
     }
 
