@@ -35,6 +35,7 @@ pub mod synth;
 pub mod target;
 pub mod target_check;
 pub mod text;
+pub mod utf8_path;
 pub mod verify;
 pub mod warning;
 

@@ -4,8 +4,8 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::error::{Error, Kind};
 
-/// Address space that is enough for the vendor's libraries with a small model; they map 0.4 GB before they do anything.
-pub const ENOUGH_ADDRESS_SPACE: u64 = 2 << 30;
+/// Address space below which it may be the reason of what a library does not explain.
+pub const ENOUGH_ADDRESS_SPACE: u64 = 4 << 30;
 
 /// What libraries say where memory ran out.
 const NO_MEMORY: [&str; 9] = [
@@ -20,13 +20,8 @@ const NO_MEMORY: [&str; 9] = [
     "out of memory",
 ];
 /// What they say where no more threads or processes are to be had.
-const NO_THREAD: [&str; 5] = [
-    "pthread_create",
-    "failed to spawn thread",
-    "Resource temporarily unavailable",
-    "thread constructor failed",
-    "temporarily unavailable",
-];
+const NO_THREAD: [&str; 4] =
+    ["pthread_create", "failed to spawn thread", "thread constructor failed", "Resource temporarily unavailable"];
 /// What they say where no more files may be open.
 const NO_FILE: [&str; 1] = ["Too many open files"];
 
@@ -42,7 +37,10 @@ pub fn explained(error: Error) -> Error {
     let (message, help) = if said(&NO_MEMORY) {
         ("memory ran out", memory_help())
     } else if said(&NO_THREAD) {
-        ("no more threads are to be had", "raise the limit of processes (`ulimit -u`) or of memory (`ulimit -v`)".into())
+        (
+            "no more threads are to be had",
+            "raise the limit of processes (`ulimit -u`) or of memory (`ulimit -v`)".into(),
+        )
     } else if said(&NO_FILE) {
         ("no more files can be opened", "raise the limit of open files (`ulimit -n`)".into())
     } else {
@@ -57,6 +55,26 @@ pub fn explained(error: Error) -> Error {
     };
     let message = format!("{message}: {}", error.message);
     Error { kind: Kind::Io, place: error.place, message, help: Some(help) }
+}
+
+/// Refuses to begin what is known to need this many bytes of address space.
+///
+/// # Errors
+/// This process may take less.
+pub fn refuse_scant_address_space(needed: u64) -> crate::error::Result<()> {
+    match address_space() {
+        Some(limit) if limit < needed => Err(Error {
+            kind: Kind::Io,
+            place: "memory".into(),
+            message: format!(
+                "the vendor's libraries need {} of address space, this process may take {}",
+                crate::text::bytes(needed),
+                crate::text::bytes(limit)
+            ),
+            help: Some("raise the limit (`ulimit -v`)".into()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// What to do where memory ran out.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use autoneural::back::bundle::Bundle;
-use autoneural::gate::output::{Statement, github, junit, markdown, sarif, text};
+use autoneural::gate::output::{Located, Statement, github, junit, markdown, sarif, text};
 use autoneural::gate::{self, Baseline, Changes, DEFAULT, Date, Facts, Judgement, Thresholds, Verdict};
 use autoneural::{Error, Result, contain};
 use clap::Args;
@@ -93,9 +93,11 @@ impl Gate {
         }
         let mut baseline = None;
         let result = self.judge(bundle, file, &mut baseline);
+        let workspace = std::env::var_os("GITHUB_WORKSPACE").filter(|path| !path.is_empty()).map(PathBuf::from);
         let statement = |result| Statement {
             bundle: bundle.display().to_string(),
             file: file.display().to_string(),
+            located: Located::find(file, workspace.as_deref()),
             baseline: baseline.as_ref(),
             result,
         };

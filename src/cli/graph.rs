@@ -68,7 +68,8 @@ impl Graph {
             };
         };
         autoneural::text::write(out, &svg)?;
-        let text = format!("graph: {} ({})", in_line(&out.display().to_string()), autoneural::text::bytes(svg.len() as u64));
+        let text =
+            format!("graph: {} ({})", in_line(&out.display().to_string()), autoneural::text::bytes(svg.len() as u64));
         session.print(&json!({ "file": out.display().to_string(), "bytes": svg.len() }), &text)
     }
 }

@@ -116,7 +116,9 @@ fn tensors(checkpoint: &Checkpoint) -> (Value, String) {
     for (name, info) in checkpoint.tensors() {
         parameters += info.shape.iter().map(|&size| size as u64).product::<u64>();
         text.push_str(&format!("{:<5} {:<20} {}\n", info.dtype, format!("{:?}", info.shape), in_line(name)));
-        tensors.push(json!({ "name": name, "dtype": info.dtype, "shape": info.shape, "file": info.file }));
+        tensors.push(
+            json!({ "name": name, "dtype": info.dtype, "shape": info.shape, "file": info.file.display().to_string() }),
+        );
     }
     let count = tensors.len();
     text.push_str(&format!("checkpoint of {count} tensors, {parameters} parameters\n"));

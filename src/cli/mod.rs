@@ -17,18 +17,17 @@ mod synth;
 mod talk;
 mod target;
 
-pub use process::prepare;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
-use autoneural::error::Kind;
 use autoneural::progress::Progress;
 use autoneural::shown::in_line;
-use autoneural::{Error, Result, contain};
+use autoneural::{Error, Result, contain, limits, shown};
 use clap::{Args, Parser, Subcommand};
+pub use process::prepare;
 
 const AFTER_HELP: &str = "\
 Exit status: 0 done; 2 wrong usage; 3 a file you gave is wrong; 4 the operating system refused; 5 the vendor toolkit is \
@@ -115,19 +114,35 @@ enum Command {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse_usage(&error));
     let json = cli.general.json;
     std::panic::set_hook(Box::new(move |panic| {
         if !contain::is_contained() {
             let place =
                 panic.location().map_or("autoneural".into(), |place| format!("{}:{}", place.file(), place.line()));
             let message = panic.payload_as_str().unwrap_or("no reason given");
-            display::error(&Error::internal(place, format!("the program panicked: {message}")), json);
+            let error = limits::explained(Error::internal(place, format!("the program panicked: {message}")));
+            STATUS.store(error.kind.exit_status(), Ordering::Relaxed);
+            display::error(&error, json);
         }
     }));
     // What was begun is cleaned up on the way out of the panic.
     let run = std::panic::AssertUnwindSafe(|| run_command(cli));
-    std::panic::catch_unwind(run).unwrap_or(ExitCode::from(Kind::Internal.exit_status()))
+    std::panic::catch_unwind(run).unwrap_or_else(|_| ExitCode::from(STATUS.load(Ordering::Relaxed)))
+}
+
+/// Exit status of a panic: of a defect, unless it came of a limit of the process.
+static STATUS: AtomicU8 = AtomicU8::new(70);
+
+/// Ends the program with what the parser of the command line says: help, or what is wrong. An argument may be the name of
+/// somebody else's file, so it stands for itself.
+fn refuse_usage(error: &clap::Error) -> ! {
+    let said = error.render().to_string();
+    if shown::lines(&said) == said {
+        error.exit()
+    }
+    display::note(said.trim_end());
+    std::process::exit(error.exit_code())
 }
 
 fn run_command(cli: Cli) -> ExitCode {

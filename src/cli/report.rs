@@ -74,7 +74,11 @@ impl Report {
             if let Some(file) = file {
                 let made = if is_page { page::html(&subject)? } else { page::markdown(&subject) };
                 text::write(file, &made)?;
-                lines.push(format!("report: {} ({})", in_line(&file.display().to_string()), text::bytes(made.len() as u64)));
+                lines.push(format!(
+                    "report: {} ({})",
+                    in_line(&file.display().to_string()),
+                    text::bytes(made.len() as u64)
+                ));
                 files.push(json!({ "file": file.display().to_string(), "bytes": made.len() }));
             }
         }

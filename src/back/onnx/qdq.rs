@@ -135,7 +135,7 @@ impl Emitter<'_> {
         }
         let shapes: Vec<&[usize]> = ir.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
         let outputs: Vec<String> = ir.outputs.iter().map(|&id| self.float_name(id)).collect();
-        let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone(), self.data)?;
+        let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
         self.made.node.push(node);
         self.made.initializer.extend(extra);
         for (&id, from) in ir.outputs.iter().zip(outputs) {

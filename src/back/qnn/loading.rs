@@ -8,6 +8,9 @@ use super::{ONNXRUNTIME, Toolkit, quiet};
 use crate::error::{Error, IoContext, Result};
 use crate::{contain, limits};
 
+/// Bytes of address space that loading the libraries takes.
+const ADDRESS_SPACE: u64 = 256 << 20;
+
 /// Name under which the plugin provider registers.
 pub const PROVIDER: &str = "QNNExecutionProvider";
 
@@ -27,6 +30,7 @@ pub fn load(toolkit: &Toolkit) -> Result<Loaded> {
         return Err(Error::toolkit("toolkit", "ONNX Runtime is missing").help(toolkit.remedy()));
     };
     quiet()?;
+    limits::refuse_scant_address_space(ADDRESS_SPACE)?;
     // The engine takes the path of its backend as text.
     let backend = toolkit.provider.as_ref().and(toolkit.backend.as_ref());
     let text = |path: &Path| {
@@ -63,14 +67,23 @@ fn refused(library: &Path, error: &ort::LoadDynamicError) -> Error {
     match error {
         ort::LoadDynamicError::BadVersion { version_str, .. } => Error::toolkit(
             library.display(),
-            format!("is ONNX Runtime {version_str}; at least 1.{} is needed, {ONNXRUNTIME} is tested", ort::MINOR_VERSION),
+            format!(
+                "is ONNX Runtime {version_str}; at least 1.{} is needed, {ONNXRUNTIME} is tested",
+                ort::MINOR_VERSION
+            ),
         )
         .help(Toolkit::how_to_get()),
         ort::LoadDynamicError::MissingApi { .. } | ort::LoadDynamicError::InvalidVersionString => {
             not_loaded(library, "it is not ONNX Runtime").help(Toolkit::how_to_get())
         }
-        ort::LoadDynamicError::Dlopen { error, .. } => not_loaded(library, &error.to_string()),
+        ort::LoadDynamicError::Dlopen { error, .. } => not_loaded(library, &with_sources(error)),
     }
+}
+
+/// What an error says, and those behind it, where the reason is.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ")
 }
 
 /// The error of a library that does not load, with what may help by what the system says of it.

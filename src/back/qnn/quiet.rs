@@ -26,7 +26,10 @@ pub fn quiet() -> Result<()> {
         let wanted: Vec<String> = SET.iter().map(|(name, value)| format!("{name}={value}")).collect();
         return Err(Error::toolkit(
             "environment",
-            format!("the vendor's libraries would record what they do: {} is not set, and threads run already", SET[0].0),
+            format!(
+                "the vendor's libraries would record what they do: {} is not set, and threads run already",
+                SET[0].0
+            ),
         )
         .help(format!(
             "set {} and unset {} before the program starts, or call `autoneural::back::qnn::quiet` first of all",

@@ -76,7 +76,8 @@ impl Toolkit {
         }
         if let Ok(here) = std::env::current_dir() {
             for folder in here.ancestors() {
-                let found = Self::trusted(&folder.join(USUAL), "found above this folder", &Trust::of_user(), &mut refused);
+                let found =
+                    Self::trusted(&folder.join(USUAL), "found above this folder", &Trust::of_user(), &mut refused);
                 if let Some(found) = found {
                     return Toolkit { refused, ..found };
                 }
