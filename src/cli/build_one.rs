@@ -64,9 +64,13 @@ pub struct ChildCompiler<'a> {
 
 impl<'a> ChildCompiler<'a> {
     /// A compiler with the toolkit of a runtime, if it has one.
-    pub fn new(session: &Session, runtime: Option<&'a Runtime>) -> Option<Self> {
-        let runtime = runtime.filter(|runtime| runtime.has_npu())?;
-        Some(ChildCompiler { toolkit: session.toolkit(), runtime })
+    ///
+    /// # Errors
+    /// This process may take less address space than the toolkit needs.
+    pub fn new(session: &Session, runtime: Option<&'a Runtime>) -> Result<Option<Self>> {
+        let Some(runtime) = runtime.filter(|runtime| runtime.has_npu()) else { return Ok(None) };
+        Runtime::refuse_scant_address_space()?;
+        Ok(Some(ChildCompiler { toolkit: session.toolkit(), runtime }))
     }
 }
 
@@ -92,8 +96,10 @@ impl Compiler for ChildCompiler<'_> {
             let _pipe = child.stdin.take();
             child.wait_with_output()
         });
-        let output =
-            output.map_err(|error| Error::toolkit(job.name, format!("the compiler does not start: {error}")))?;
+        let output = output.map_err(|error| {
+            let error = Error::io(Path::new(job.name), &error);
+            Error { message: format!("the NPU compiler does not start: {}", error.message), ..error }
+        })?;
         if output.status.success() {
             return Ok(());
         }

@@ -44,7 +44,7 @@ impl Compile {
         bundle.set_command(command_line());
         refuse_loss(&bundle, runtime.as_ref())?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        let compiler = ChildCompiler::new(session, runtime.as_ref());
+        let compiler = ChildCompiler::new(session, runtime.as_ref())?;
         let plan = Plan {
             definition: &definition,
             weights,

@@ -23,9 +23,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
+use autoneural::error::Kind;
 use autoneural::progress::Progress;
 use autoneural::shown::in_line;
-use autoneural::{Error, Result, contain, limits, shown};
+use autoneural::{Error, Result, contain, limits};
 use clap::{Args, Parser, Subcommand};
 pub use process::prepare;
 
@@ -121,7 +122,10 @@ pub fn run() -> ExitCode {
             let place =
                 panic.location().map_or("autoneural".into(), |place| format!("{}:{}", place.file(), place.line()));
             let message = panic.payload_as_str().unwrap_or("no reason given");
-            let error = limits::explained(Error::internal(place, format!("the program panicked: {message}")));
+            let mut error = limits::explained(Error::internal(place, format!("the program panicked: {message}")));
+            if error.kind != Kind::Internal {
+                error.place = "system".into();
+            }
             STATUS.store(error.kind.exit_status(), Ordering::Relaxed);
             display::error(&error, json);
         }
@@ -137,11 +141,14 @@ static STATUS: AtomicU8 = AtomicU8::new(70);
 /// Ends the program with what the parser of the command line says: help, or what is wrong. An argument may be the name of
 /// somebody else's file, so it stands for itself.
 fn refuse_usage(error: &clap::Error) -> ! {
-    let said = error.render().to_string();
-    if shown::lines(&said) == said {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let harmless: Vec<_> = words.iter().map(|word| in_line(word)).collect();
+    if harmless.iter().zip(&words).all(|(harmless, word)| harmless == word) {
         error.exit()
     }
-    display::note(said.trim_end());
+    // The parser repeats what it does not understand: it is asked again, in harmless words.
+    let again = Cli::try_parse_from(harmless.iter().map(|word| word.as_ref())).err();
+    display::note(again.as_ref().unwrap_or(error).render().to_string().trim_end());
     std::process::exit(error.exit_code())
 }
 

@@ -214,7 +214,7 @@ impl OnBundle {
         let mut bundle = open(session, &self.bundle, Stage::Build)?;
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref()) {
+        if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref())? {
             stages::build(&bundle, &compiler, session.progress())?;
         }
         finish_stage(session, bundle, Stage::Build)

@@ -7,9 +7,10 @@ use std::path::Path;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::proto::{DataType, model, stored_tensor, summary};
+use super::qdq::{float_name, read_name};
 use super::{DataWriter, decode, float, nodes};
 use crate::error::{Error, IoContext, Result};
-use crate::ir::{Graph, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId};
 use crate::partition::{Component, Partition};
 
 /// Operator of a node that stands for a whole context binary.
@@ -72,12 +73,13 @@ pub fn check_quantized(graph: &Graph, component: Component, path: &Path) -> Resu
             return Err(other(path, format!("`{name}` has not the bytes of its shape")));
         }
     }
-    let known: HashMap<&str, &crate::ir::Node> = graph.nodes().iter().map(|node| (node.name.as_str(), node)).collect();
+    let shape = Shape::of(graph);
     for node in &made.node {
-        let plain = ["QuantizeLinear", "DequantizeLinear"].contains(&node.op_type.as_str());
-        if !node.domain.is_empty()
-            || !plain && !known.get(node.name.as_str()).is_some_and(|ir| same(graph, ir, node, &stored))
-        {
+        let is_known = match node.op_type.as_str() {
+            "QuantizeLinear" | "DequantizeLinear" => shape.converts(node),
+            _ => shape.computes(node, &stored),
+        };
+        if !is_known {
             return Err(other(path, format!("the node `{}` is another one", node.name)));
         }
     }
@@ -175,18 +177,55 @@ fn length(tensor: &TensorProto) -> Option<u64> {
     Some(count.checked_mul(bits)?.div_ceil(8))
 }
 
-/// Whether a node is what the graph's node of its name becomes, with the integers that it reads.
-fn same(graph: &Graph, ir: &crate::ir::Node, found: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> bool {
-    if ir.op == Op::Requantize {
-        return false;
+/// What a quantized model's nodes may be.
+struct Shape<'a> {
+    graph: &'a Graph,
+    values: HashMap<&'a str, ValueId>,
+    nodes: HashMap<&'a str, &'a Node>,
+    makers: HashMap<ValueId, &'a Node>,
+}
+
+impl<'a> Shape<'a> {
+    fn of(graph: &'a Graph) -> Self {
+        let nodes = graph.nodes();
+        Shape {
+            graph,
+            values: graph.values().map(|(id, value)| (value.name.as_str(), id)).collect(),
+            nodes: nodes.iter().map(|node| (node.name.as_str(), node)).collect(),
+            makers: nodes.iter().flat_map(|node| node.outputs.iter().map(move |&id| (id, node))).collect(),
+        }
     }
-    let shapes: Vec<&[usize]> = ir.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
-    let inputs = found.input.iter().take(ir.inputs.len()).cloned().collect();
-    nodes::emit(ir, &shapes, inputs, found.output.clone()).is_ok_and(|(node, extra)| {
-        node == *found
-            && node.output.len() == ir.outputs.len()
-            && extra.iter().all(|tensor| stored.get(tensor.name.as_str()).is_some_and(|found| **found == *tensor))
-    })
+
+    /// Whether a node is what the graph's node of its name becomes, with the integers that it reads.
+    fn computes(&self, found: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> bool {
+        let Some(ir) = self.nodes.get(found.name.as_str()).filter(|ir| ir.op != Op::Requantize) else { return false };
+        let shapes: Vec<&[usize]> = ir.inputs.iter().map(|&id| self.graph.value(id).shape.as_slice()).collect();
+        let inputs = ir.inputs.iter().map(|&id| read_name(self.graph, id)).collect();
+        let outputs = ir.outputs.iter().map(|&id| float_name(self.graph, id)).collect();
+        nodes::emit(ir, &shapes, inputs, outputs).is_ok_and(|(node, extra)| {
+            let is_stored = |tensor: &TensorProto| stored.get(tensor.name.as_str()).is_some_and(|it| *it == tensor);
+            node == *found && extra.iter().all(is_stored)
+        })
+    }
+
+    /// Whether a node makes integers of a value's float, or the float that others read of its integers.
+    fn converts(&self, found: &NodeProto) -> bool {
+        let ([from, scale, zero_point], [to]) = (found.input.as_slice(), found.output.as_slice()) else { return false };
+        let name = scale.strip_suffix("/scale").unwrap_or_default();
+        let Some(&id) = self.values.get(name) else { return false };
+        let integers = [name.to_string(), format!("{name}/q")];
+        let fits = match found.op_type.as_str() {
+            "QuantizeLinear" => {
+                let source = match self.makers.get(&id) {
+                    Some(maker) if maker.op == Op::Requantize => read_name(self.graph, maker.inputs[0]),
+                    _ => float_name(self.graph, id),
+                };
+                integers.contains(to) && *from == source
+            }
+            _ => integers.contains(from) && *to == format!("{name}/dq"),
+        };
+        fits && found.domain.is_empty() && *zero_point == format!("{name}/zero_point")
+    }
 }
 
 fn ports(ids: &[ValueId], infos: &[ValueInfoProto], graph: &Graph, path: &Path) -> Result<()> {

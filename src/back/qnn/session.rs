@@ -47,6 +47,14 @@ impl Runtime {
         Ok(Runtime { environment, backend, identity: toolkit.identity()?, is_tested })
     }
 
+    /// Refuses to begin what the provider would break off.
+    ///
+    /// # Errors
+    /// This process may take less address space than the provider needs.
+    pub fn refuse_scant_address_space() -> Result<()> {
+        limits::refuse_scant_address_space(ADDRESS_SPACE)
+    }
+
     /// Whether context binaries can be made and run.
     pub fn has_npu(&self) -> bool {
         self.backend.is_some()
@@ -178,7 +186,7 @@ impl Runtime {
         if !std::fs::metadata(&binary).at(&binary)?.is_file() {
             return Err(Error::input(binary.display(), "is no file").within(name));
         }
-        limits::refuse_scant_address_space(ADDRESS_SPACE)?;
+        Self::refuse_scant_address_space()?;
         let open = || -> ort::Result<Session> {
             self.npu_builder(target)?
                 .with_config_entry("session.disable_cpu_ep_fallback", "1")?
@@ -224,7 +232,7 @@ impl Compiler for Runtime {
     /// No node may be left to the CPU.
     fn compile(&self, job: &Job) -> Result<()> {
         let Job { name, model, data, target, context, .. } = *job;
-        limits::refuse_scant_address_space(ADDRESS_SPACE)?;
+        Self::refuse_scant_address_space()?;
         let data = Some(data).filter(|data| data.is_file());
         match self.compile_with(model, data, target, context, false) {
             Ok(()) => Ok(()),
