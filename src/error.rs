@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::shown::in_line;
+
 /// What kind of failure it is; decides the exit status, which is part of the public interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -49,12 +51,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What other people's files say stands for itself, in the line that it is told in.
         if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+            write!(f, "{}: ", in_line(&self.place))?;
         }
-        write!(f, "{}", self.message)?;
+        write!(f, "{}", in_line(&self.message))?;
         if let Some(help) = &self.help {
-            write!(f, "\n  help: {help}")?;
+            write!(f, "\n  help: {}", in_line(help))?;
         }
         Ok(())
     }
@@ -72,12 +75,8 @@ impl Error {
 
     /// The operating system refused something about `path`.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        let mut made = Self::new(Kind::Io, path.display(), error);
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
-            made.help = Some("free some space, or choose another output folder with --out".into());
-        }
-        made
+        let (message, help) = words(error);
+        Error { help: help.map(String::from), ..Self::new(Kind::Io, path.display(), message) }
     }
 
     /// The vendor toolkit is missing or refuses something.
@@ -109,6 +108,48 @@ impl Error {
     }
 }
 
+/// What an error of the system means, in plain words, and what to do about it.
+fn words(error: &std::io::Error) -> (String, Option<&'static str>) {
+    use std::io::ErrorKind as Of;
+    const SPACE: &str = "free some space, or choose another output folder with --out";
+    let known = match error.kind() {
+        Of::NotADirectory => Some(("a part of the path is a file, where a folder is wanted", None)),
+        Of::InvalidFilename => Some(("the name is too long, or the file system does not take it", None)),
+        Of::ReadOnlyFilesystem => Some(("the file system is read-only", None)),
+        Of::CrossesDevices => Some(("lies on another file system, and cannot be moved there", None)),
+        Of::ExecutableFileBusy => Some(("is a program that runs", None)),
+        Of::OutOfMemory => Some(("memory ran out", Some("end other programs, or raise the limit (`ulimit -v`)"))),
+        Of::FileTooLarge => Some((
+            "File too large: larger than this process may write, or than the file system takes",
+            Some("raise the limit (`ulimit -f`), free some space, or choose another output folder with --out"),
+        )),
+        _ => match error.raw_os_error() {
+            Some(libc::ENODEV) => {
+                Some(("is no file whose contents can be mapped, as a folder or a device is none", None))
+            }
+            Some(libc::ENXIO) => Some(("is a device or socket that nothing stands behind", None)),
+            Some(libc::ELOOP) => Some(("is a link that leads in a circle", None)),
+            Some(libc::EMFILE) => {
+                Some(("this process may open no more files", Some("raise the limit of open files (`ulimit -n`)")))
+            }
+            Some(libc::ENFILE) => Some(("the system can open no more files", None)),
+            Some(libc::EAGAIN) => Some((
+                "the system starts no more threads or processes",
+                Some("raise the limit of processes (`ulimit -u`), or of memory"),
+            )),
+            Some(libc::EIO) => Some(("the disk or network behind it failed", None)),
+            _ => None,
+        },
+    };
+    if let Some((message, help)) = known {
+        return (message.to_string(), help);
+    }
+    let said = error.to_string();
+    let plain = error.raw_os_error().and_then(|code| said.strip_suffix(&format!(" (os error {code})")));
+    let help = matches!(error.kind(), Of::StorageFull | Of::QuotaExceeded).then_some(SPACE);
+    (plain.unwrap_or(&said).to_string(), help)
+}
+
 /// Turns an I/O result into one that names the path.
 pub trait IoContext<T> {
     /// Names `path` in the error.
@@ -118,5 +159,32 @@ pub trait IoContext<T> {
 impl<T> IoContext<T> for std::io::Result<T> {
     fn at(self, path: &Path) -> Result<T> {
         self.map_err(|error| Error::io(path, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_told_in_plain_words() {
+        for (code, word) in [
+            (libc::ENODEV, "is no file whose contents can be mapped"),
+            (libc::EISDIR, "Is a directory"),
+            (libc::ENOTDIR, "a folder is wanted"),
+            (libc::ELOOP, "in a circle"),
+            (libc::ENAMETOOLONG, "too long"),
+            (libc::EXDEV, "another file system"),
+            (libc::EMFILE, "no more files"),
+            (libc::EFBIG, "File too large"),
+            (libc::ENOSPC, "No space left on device"),
+            (libc::ENOENT, "No such file or directory"),
+            (libc::EACCES, "Permission denied"),
+        ] {
+            let error = Error::io(Path::new("x"), &std::io::Error::from_raw_os_error(code));
+            assert!(error.message.contains(word) && !error.message.contains("os error"), "{error}");
+        }
+        let own = Error::io(Path::new("x"), &std::io::Error::other("the pipe is strange"));
+        assert_eq!(own.message, "the pipe is strange");
     }
 }

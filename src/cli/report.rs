@@ -6,6 +6,7 @@ use autoneural::back::bundle::Bundle;
 use autoneural::error::IoContext;
 use autoneural::gate::{self, Baseline, Date, Thresholds};
 use autoneural::page::{self, Gate, Subject};
+use autoneural::shown::in_line;
 use autoneural::{Error, Result, text};
 use clap::Args;
 use serde_json::json;
@@ -76,8 +77,9 @@ impl Report {
                 if session.write(file, &made)? {
                     continue;
                 }
-                lines.push(format!("report: {} ({})", file.display(), text::bytes(made.len() as u64)));
-                files.push(json!({ "file": file, "bytes": made.len() }));
+                let named = file.display().to_string();
+                lines.push(format!("report: {} ({})", in_line(&named), text::bytes(made.len() as u64)));
+                files.push(json!({ "file": named, "bytes": made.len() }));
             }
         }
         // Standard output that took a page takes nothing else.

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
+use super::hold::{flush_folders, keep};
 use super::ledger::{LEDGER, Ledger, Unit};
 use super::lock::Lock;
 use super::manifest::{FileRecord, Manifest, StageRecord};
-use super::hold::{flush_folders, keep};
 use super::place::{beside, is_hidden, put_back, remove_strays, replace, workplace};
 use super::{Bundle, MANIFEST, Stage, remove, round};
 use crate::error::{Error, IoContext, Result};

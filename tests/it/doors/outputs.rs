@@ -91,7 +91,10 @@ fn a_bundle_is_written_through_a_link() {
         let output = bench.run(args);
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         assert!(bench.path("out/bundle").is_symlink(), "{args:?}");
-        assert_eq!((names(&bench.path("out")), names(&bench.path("far"))), (vec!["bundle".into()], vec!["bundle".into()]));
+        assert_eq!(
+            (names(&bench.path("out")), names(&bench.path("far"))),
+            (vec!["bundle".into()], vec!["bundle".into()])
+        );
     }
     let manifest = json(&bench.path("far/bundle/manifest.json"));
     assert!(manifest["stages"].as_array().expect("stages").iter().any(|stage| stage["name"] == "quantize"));
