@@ -7,6 +7,7 @@
 pub mod back;
 pub mod calibrate;
 pub mod contain;
+pub mod cut_off;
 pub mod drawing;
 pub mod encoding;
 pub mod engine;
@@ -18,6 +19,7 @@ pub mod gate;
 pub mod host;
 pub mod ir;
 pub mod machine;
+pub mod map;
 pub mod observe;
 pub mod page;
 pub mod partition;

@@ -90,16 +90,20 @@ pub fn error(error: &Error, json: bool) {
 
 /// Prints an error of a command whose exit status is not that of the error's kind.
 pub fn error_with_status(error: &Error, json: bool, status: u8) {
-    if json {
-        let kind = format!("{:?}", error.kind).to_lowercase();
-        let value = serde_json::json!({ "error": {
-            "kind": kind, "place": error.place, "message": error.message, "help": error.help,
-            "exit_status": status,
-        }});
-        note(&value.to_string());
-    } else {
-        note(&format!("error: {error}"));
+    note(&error_text(error, json, status));
+}
+
+/// An error as it is printed.
+pub fn error_text(error: &Error, json: bool, status: u8) -> String {
+    if !json {
+        return format!("error: {error}");
     }
+    let kind = format!("{:?}", error.kind).to_lowercase();
+    let value = serde_json::json!({ "error": {
+        "kind": kind, "place": error.place, "message": error.message, "help": error.help,
+        "exit_status": status,
+    }});
+    value.to_string()
 }
 
 impl Display for Silent {

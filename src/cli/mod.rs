@@ -23,7 +23,7 @@ use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::error::Kind;
 use autoneural::progress::Progress;
-use autoneural::{Error, Result, contain};
+use autoneural::{Error, Result, contain, cut_off};
 use clap::{Args, Parser, Subcommand};
 
 const AFTER_HELP: &str = "\
@@ -110,6 +110,10 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let json = cli.general.json;
+    cut_off::report(match json {
+        true => |error| format!("{}\n", display::error_text(error, true, error.kind.exit_status())),
+        false => |error| format!("{}\n", display::error_text(error, false, error.kind.exit_status())),
+    });
     std::panic::set_hook(Box::new(move |panic| {
         if !contain::is_contained() {
             let place =

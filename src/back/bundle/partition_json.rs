@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
 use crate::back::onnx::DataWriter;
-use crate::error::{Error, IoContext, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::front::Definition;
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
+use crate::map::Map;
 use crate::partition::{Component, Partition, Port, refuse_unfit};
 
 #[derive(Serialize, Deserialize)]
@@ -104,7 +103,7 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 }
 
 /// Mapped data files by component: partitions that share weights share the map, and the memory.
-pub type Maps = BTreeMap<Component, Arc<Mmap>>;
+pub type Maps = BTreeMap<Component, Arc<Map>>;
 
 fn read_graph(folder: &Path, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
     let stored: Stored = super::read_json(path)?;
@@ -115,11 +114,7 @@ fn read_graph(folder: &Path, path: &Path, name: &str, maps: &mut Maps) -> Result
     let data_path = folder.join(DataWriter::name_of(stored.component));
     let map = match maps.entry(stored.component) {
         Entry::Occupied(known) => Arc::clone(known.get()),
-        Entry::Vacant(free) => {
-            let file = File::open(&data_path).at(&data_path)?;
-            // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
-            Arc::clone(free.insert(Arc::new(unsafe { Mmap::map(&file) }.at(&data_path)?)))
-        }
+        Entry::Vacant(free) => Arc::clone(free.insert(Arc::new(Map::open(&data_path)?))),
     };
     let mut b = Builder::new(stored.name.clone());
     let mut known: BTreeMap<String, ValueId> = BTreeMap::new();
