@@ -129,10 +129,14 @@ impl Encoding {
         made
     }
 
-    /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`.
+    /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`. An index that is zero
+    /// throughout is exact at any scale; it gets the smallest of the others, which the NPU's multipliers can follow.
     pub fn symmetric(integer: IntegerType, magnitudes: &[f32], axis: Option<usize>) -> Self {
         let most = integer.limits().1 as f32;
-        let scale = magnitudes.iter().map(|&magnitude| (magnitude / most).max(SMALLEST_SCALE)).collect();
+        let mut scale: Vec<f32> = magnitudes.iter().map(|&magnitude| magnitude / most).collect();
+        let living = scale.iter().copied().filter(|&scale| scale >= SMALLEST_SCALE).fold(f32::INFINITY, f32::min);
+        let least = if living.is_finite() { living } else { SMALLEST_SCALE };
+        scale.iter_mut().filter(|scale| **scale < SMALLEST_SCALE).for_each(|scale| *scale = least);
         Encoding { integer, scale, zero_point: vec![0; magnitudes.len()], axis, block: None }
     }
 

@@ -7,6 +7,7 @@
 pub mod back;
 pub mod calibrate;
 pub mod contain;
+pub mod cut_off;
 pub mod drawing;
 pub mod encoding;
 pub mod engine;
@@ -20,6 +21,7 @@ pub mod host;
 pub mod ir;
 pub mod limits;
 pub mod machine;
+pub mod map;
 pub mod observe;
 pub mod page;
 pub mod partition;

@@ -31,6 +31,11 @@ pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
     crate::files::read(crate::files::open(path)?, path, most)
 }
 
+/// Whether a file is a pointer that git-lfs leaves in the place of a large file that was not fetched.
+pub fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"version https://git-lfs.github.com/spec/v1")
+}
+
 /// A value from the JSON text of a file.
 ///
 /// # Errors

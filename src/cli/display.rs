@@ -120,16 +120,24 @@ pub fn error(error: &Error, json: bool) {
 
 /// Prints an error of a command whose exit status is not that of the error's kind.
 pub fn error_with_status(error: &Error, json: bool, status: u8) {
-    if json {
-        let kind = format!("{:?}", error.kind).to_lowercase();
-        let value = serde_json::json!({ "error": {
-            "kind": kind, "place": error.place, "message": error.message, "help": error.help,
-            "exit_status": status,
-        }});
-        let _ = writeln!(std::io::stderr(), "{}", in_json(&value.to_string()));
-    } else {
-        note(&format!("error: {error}"));
+    let text = error_text(error, json, status);
+    match json {
+        true => drop(writeln!(std::io::stderr(), "{}", in_json(&text))),
+        false => note(&text),
     }
+}
+
+/// An error as it is printed.
+pub fn error_text(error: &Error, json: bool, status: u8) -> String {
+    if !json {
+        return format!("error: {error}");
+    }
+    let kind = format!("{:?}", error.kind).to_lowercase();
+    let value = serde_json::json!({ "error": {
+        "kind": kind, "place": error.place, "message": error.message, "help": error.help,
+        "exit_status": status,
+    }});
+    value.to_string()
 }
 
 impl Display for Silent {

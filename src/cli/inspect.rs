@@ -6,7 +6,7 @@ use autoneural::back::bundle::{Bundle, Stage};
 use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
-use autoneural::front::{Checkpoint, ComponentLayout, Definition, Layout, Misshapen};
+use autoneural::front::{self, Checkpoint, ComponentLayout, Definition, Layout, Misshapen};
 use autoneural::partition::Partition;
 use autoneural::quantize::Table;
 use autoneural::report::{Sizes, segment_reports};
@@ -56,9 +56,14 @@ impl Inspect {
         }
         let (value, text) = match extension.as_str() {
             _ if meta.is_dir() && path.join("manifest.json").is_file() => bundle(path)?,
-            _ if meta.is_dir() => self.checkpoint()?,
-            "safetensors" => self.checkpoint()?,
+            _ if meta.is_dir() => return self.checkpoint(session),
+            // Those of other formats are told by name.
+            "safetensors" | "json" | "gguf" | "pt" | "pth" | "ckpt" | "h5" => return self.checkpoint(session),
             "onnx" => model(path)?,
+            // PyTorch's files of weights end like context binaries.
+            "bin" if front::kind_of_file(path).is_some() => {
+                return self.checkpoint(session);
+            }
             "bin" => model(&context_of(path)?)?,
             _ => {
                 return Err(Error::input(path.display(), "is no kind of file that is known").help(
@@ -69,25 +74,46 @@ impl Inspect {
         session.print(&value, &text)
     }
 
-    fn checkpoint(&self) -> Result<(Value, String)> {
+    fn checkpoint(&self, session: &Session) -> Result<()> {
         let checkpoint = Checkpoint::open(&self.file)?;
-        let layout = match &self.definition {
-            Some(path) => Some(Layout::of(&checkpoint, &Definition::read(path)?, path)?),
+        let found = match &self.definition {
+            Some(path) => {
+                let definition = Definition::read(path)?;
+                Some((Layout::of(&checkpoint, &definition, path)?, definition))
+            }
             None => Layout::recognize(&checkpoint)?,
         };
         let (mut value, mut text) = tensors(&checkpoint);
-        text.push_str(&match &layout {
-            Some(layout) => layout_text(layout),
-            None => "no tensor of a known model; --definition names the file of another one\n".into(),
-        });
+        let Some((layout, definition)) = found else {
+            text.push_str("no tensor of a known model; --definition names the file of another one\n");
+            value["layout"] = Value::Null;
+            return session.print(&value, &text);
+        };
+        // What names and shapes do not tell, as export would.
+        let refusal = match layout.is_whole() {
+            true => front::build(&definition, &checkpoint, session.progress()).err(),
+            false => None,
+        };
+        let warnings = front::warnings(&checkpoint, &definition, &layout);
+        text.push_str(&layout_text(&layout, refusal.as_ref()));
+        warnings.iter().for_each(|warning| text.push_str(&format!("{warning}\n")));
         value["layout"] = json!(layout);
-        Ok((value, text))
+        value["warnings"] = json!(warnings);
+        if let Some(error) = &refusal {
+            value["refusal"] = json!({ "place": error.place, "message": error.message, "help": error.help });
+        }
+        session.print(&value, &text)?;
+        refusal.map_or(Ok(()), Err)
     }
 }
 
 /// What was recognized, as a list.
-fn layout_text(layout: &Layout) -> String {
-    let all = if layout.is_whole() { "all of it and nothing else" } else { "not all fits" };
+fn layout_text(layout: &Layout, refusal: Option<&Error>) -> String {
+    let all = match layout.is_whole() {
+        true if refusal.is_none() => "all of it and nothing else",
+        true => "all names and shapes fit, but it cannot be exported",
+        false => "not all fits",
+    };
     let mut text = format!("layout: {} ({}), {all}\n", layout.model, layout.definition);
     for one in &layout.components {
         let ComponentLayout { component, naming, prefix, found, needed } = one;
@@ -98,8 +124,12 @@ fn layout_text(layout: &Layout) -> String {
     let lists = [
         ("missing", layout.missing.clone()),
         ("of another shape", layout.misshapen.iter().map(shapes).collect()),
+        ("zero, as no layer of the kind has one", layout.zero.clone()),
         ("left over", layout.left_over.clone()),
     ];
+    if let Some(error) = refusal {
+        text.push_str(&format!("export refuses it: {error}\n"));
+    }
     for (title, names) in lists.iter().filter(|(_, names)| !names.is_empty()) {
         text.push_str(&format!("{title}: {}\n", names.len()));
         names.iter().take(MOST_LISTED).for_each(|name| text.push_str(&format!("  {}\n", in_line(name))));

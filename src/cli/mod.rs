@@ -26,7 +26,7 @@ use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::error::Kind;
 use autoneural::progress::Progress;
 use autoneural::shown::in_line;
-use autoneural::{Error, Result, contain, files, limits};
+use autoneural::{Error, Result, contain, cut_off, files, limits};
 use clap::{Args, Parser, Subcommand};
 pub use process::prepare;
 
@@ -117,6 +117,10 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse_usage(&error));
     let json = cli.general.json;
+    cut_off::report(match json {
+        true => |error| format!("{}\n", display::error_text(error, true, error.kind.exit_status())),
+        false => |error| format!("{}\n", display::error_text(error, false, error.kind.exit_status())),
+    });
     std::panic::set_hook(Box::new(move |panic| {
         if !contain::is_contained() {
             let place =

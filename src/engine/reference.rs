@@ -1,6 +1,6 @@
 //! The float reference: the emitted float model in tract. It can watch every value while it runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -116,11 +116,41 @@ impl TypedOp for Watch {
     as_op!();
 }
 
+/// Ends a branch in a scalar: an output that keeps alive what optimization would take out, and holds nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct End;
+
+impl Op for End {
+    fn name(&self) -> StaticName {
+        "End".into()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for End {
+    op_out_of_plan!();
+
+    fn eval(&self, _: &EvalContext, _: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        Ok(tvec!(tensor0(0f32).into_tvalue()))
+    }
+}
+
+impl TypedOp for End {
+    fn output_facts(&self, _: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        Ok(tvec!(f32::scalar_fact()))
+    }
+
+    as_op!();
+}
+
 /// A partition's float model, loaded into tract.
 pub struct Reference {
     name: String,
     path: PathBuf,
     model: Runnable,
+    /// Outputs before those of the partition, which only keep values alive.
+    ends: usize,
 }
 
 impl Reference {
@@ -148,12 +178,40 @@ impl Reference {
             limits::explained(Error::input(path.display(), format!("tract does not load it: {said}")).help(DAMAGED))
                 .within(&partition.name)
         };
-        let model = contain(|| Self::tract_model(partition, path, watcher)).map_err(refused)?;
-        let model = model.map_err(|error| refused(format!("{error:#}")))?;
-        Ok(Reference { name: partition.name.clone(), path: path.to_path_buf(), model })
+        let made = contain(|| Self::runnable(partition, path, watcher.as_ref())).map_err(refused)?;
+        let (model, ends) = made.map_err(|error| refused(format!("{error:#}")))?;
+        Ok(Reference { name: partition.name.clone(), path: path.to_path_buf(), model, ends })
     }
 
-    fn tract_model(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> TractResult<Runnable> {
+    /// The model, and how many outputs it has before those of the partition.
+    fn runnable(
+        partition: &Partition,
+        path: &Path,
+        watcher: Option<&Arc<dyn Watcher>>,
+    ) -> TractResult<(Runnable, usize)> {
+        let mut model = Self::tract_model(partition, path, watcher, &[])?;
+        // What is multiplied with zeros alone, as by a LayerScale of zeros, is optimized away. The NPU computes it all the
+        // same, so it is seen.
+        let gone = if watcher.is_some() { Self::gone(partition, &model) } else { vec![] };
+        if !gone.is_empty() {
+            model = Self::tract_model(partition, path, watcher, &gone)?;
+        }
+        Ok((model.into_runnable()?, gone.len()))
+    }
+
+    /// Names of the watched values that an optimized model does not compute.
+    fn gone<'a>(partition: &'a Partition, model: &TypedModel) -> Vec<&'a str> {
+        let left = model.nodes().iter().filter_map(|node| node.op_as::<Watch>().map(|watch| watch.name.as_str()));
+        let left: BTreeSet<&str> = left.collect();
+        watched(partition).filter(|name| !left.contains(name)).collect()
+    }
+
+    fn tract_model(
+        partition: &Partition,
+        path: &Path,
+        watcher: Option<&Arc<dyn Watcher>>,
+        keep: &[&str],
+    ) -> TractResult<TypedModel> {
         let path = Utf8Path::of(path).map_err(|error| TractError::msg(error.to_string()))?;
         let mut model = tract_onnx::onnx().model_for_path(path.as_str())?.into_typed()?;
         if let Some(watcher) = watcher {
@@ -163,11 +221,19 @@ impl Reference {
                 let outlet = input.or_else(|| model.find_outlet_label(name));
                 let outlet = outlet.ok_or_else(|| TractError::msg(format!("value `{name}` is not in the model")))?;
                 let fact = model.outlet_fact(outlet)?.without_value();
-                let watch = Watch { name: name.to_string(), watcher: Arc::clone(&watcher) };
+                let watch = Watch { name: name.to_string(), watcher: Arc::clone(watcher) };
                 TypedModelPatch::intercept(&model, outlet, format!("{name}.watch"), watch, fact)?.apply(&mut model)?;
             }
         }
-        model.into_optimized()?.into_runnable()
+        // Outputs are computed in their order: each of these ends right behind its value, which is then let go.
+        let mut outputs = vec![];
+        for name in keep {
+            let watch = model.node_id_by_name(&format!("{name}.watch"))?;
+            outputs.extend(model.wire_node(format!("{name}.end"), End, &[watch.into()])?);
+        }
+        outputs.extend(model.output_outlets()?.to_vec());
+        model.select_output_outlets(&outputs)?;
+        model.into_optimized()
     }
 
     fn run_tract(&self, inputs: &[Tensor]) -> TractResult<Vec<Tensor>> {
@@ -186,6 +252,7 @@ impl Reference {
         self.model
             .run(values)?
             .iter()
+            .skip(self.ends)
             .map(|output| {
                 let view = output.to_plain_array_view::<f32>()?;
                 Ok(Tensor::f32(output.shape().to_vec(), view.iter().copied().collect()))

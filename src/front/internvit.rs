@@ -33,12 +33,17 @@ impl Encoder<'_> {
         self.b.constant(tensor, constant)
     }
 
+    fn bias(&mut self, tensor: String, size: usize) -> Result<ValueId> {
+        let constant = self.weights.bias(&tensor, size)?;
+        self.b.constant(tensor, constant)
+    }
+
     /// Patches as tokens behind the class token, with their positions added: `[1,patches+1,hidden]`.
     fn embeddings(&mut self, image: ValueId) -> Result<ValueId> {
         let (hidden, patch, count) = (self.v.hidden, self.v.patch_size, self.v.patches() * self.v.patches());
         let path = "embeddings.patch_embedding";
         let weight = self.constant(format!("{path}.weight"), &[hidden, 3, patch, patch])?;
-        let bias = self.constant(format!("{path}.bias"), &[hidden])?;
+        let bias = self.bias(format!("{path}.bias"), hidden)?;
         let op = Op::Conv { strides: [patch; 2], pads: [0; 4], groups: 1 };
         let x = self.b.node(path, op, &[image, weight, bias])?;
         let x = self.b.node(format!("{path}.flat"), Op::Reshape { shape: vec![1, hidden, count] }, &[x])?;
@@ -73,7 +78,7 @@ impl Encoder<'_> {
         let input = self.b.shape(x)[2];
         let weight = self.weights.linear(&format!("{name}.weight"), input, output)?;
         let weight = self.b.constant(format!("{name}.weight"), weight)?;
-        let bias = self.constant(format!("{name}.bias"), &[output])?;
+        let bias = self.bias(format!("{name}.bias"), output)?;
         let product = self.b.node(format!("{name}.product"), Op::MatMul, &[x, weight])?;
         self.b.node(name, Op::Add, &[product, bias])
     }
@@ -87,7 +92,7 @@ impl Encoder<'_> {
         let (hidden, heads) = (self.v.hidden, self.v.heads);
         let (tokens, size) = (self.b.shape(h)[1], hidden / heads);
         let weight = self.weights.get(&format!("{path}.qkv.weight"), &[3 * hidden, hidden])?;
-        let bias = self.weights.get(&format!("{path}.qkv.bias"), &[3 * hidden])?;
+        let bias = self.weights.bias(&format!("{path}.qkv.bias"), 3 * hidden)?;
         let mut parts = Vec::with_capacity(3);
         for (index, part) in ["q", "k", "v"].into_iter().enumerate() {
             let (start, end) = (index * hidden, (index + 1) * hidden);

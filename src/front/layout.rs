@@ -1,14 +1,14 @@
 //! What a checkpoint is: which model's tensors it holds, under which names, and what is missing or left over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Serialize;
 
+use super::absent_biases;
 use super::{Checkpoint, Definition, LanguageFamily, Recorder, Vision, WeightNames, assemble, internvit, language};
 use super::{mobilenetv5, projector};
 use crate::error::Result;
-use crate::text::glob;
 
 /// The definitions that are built into the program.
 const BUILT_IN: [(&str, &str); 3] = [
@@ -30,6 +30,9 @@ pub struct Layout {
     pub missing: Vec<String>,
     /// Tensors of another shape than the model's.
     pub misshapen: Vec<Misshapen>,
+    /// Biases that the checkpoint's layers were built without: they are zero.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub zero: Vec<String>,
     /// Tensors that the model does not use.
     pub left_over: Vec<String>,
 }
@@ -67,7 +70,7 @@ impl Layout {
     /// A definition from which no graph can be built.
     pub fn of(checkpoint: &Checkpoint, definition: &Definition, path: &Path) -> Result<Self> {
         let parts = parts(definition);
-        let has = |name: &str| checkpoint.tensors().contains_key(name);
+        let has = |name: &str| checkpoint.find(name).is_some();
         // Tensors are recorded behind marks that no checkpoint has, one for each component.
         let mark = |part: &Part| format!("\0{}\0", part.component);
         let mut marked = definition.clone();
@@ -88,7 +91,7 @@ impl Layout {
             absent.extend(heads.iter().filter(|other| *other != head).cloned());
         }
         let recorder = Recorder::without(path, absent);
-        assemble(&marked, &recorder)?;
+        let may_lack = assemble(&marked, &recorder)?.biases;
         let wanted = recorder.into_tensors();
         let mut made = Layout {
             model: definition.name.clone(),
@@ -96,9 +99,10 @@ impl Layout {
             components: vec![],
             missing: vec![],
             misshapen: vec![],
+            zero: vec![],
             left_over: vec![],
         };
-        let mut used = BTreeSet::new();
+        let mut used = Vec::new();
         for (part, (prefix, first)) in parts.iter().zip(recognized) {
             let is_head = |name: &str| part.component == "language" && heads.iter().any(|head| head == name);
             let own: Vec<(&str, bool, &Vec<usize>)> = wanted
@@ -112,43 +116,52 @@ impl Layout {
             let count = |prefix: &String| own.iter().filter(|(name, ..)| has(&format!("{prefix}{name}"))).count();
             let most = || part.prefixes.iter().rev().max_by_key(|prefix| count(prefix)).cloned().unwrap_or_default();
             let prefix = prefix.unwrap_or_else(most);
+            let full =
+                |name: &str, behind_prefix| if behind_prefix { format!("{prefix}{name}") } else { name.to_string() };
+            let biases = own.iter().filter(|(name, ..)| may_lack.contains_key(&format!("{}{name}", mark(part))));
+            let biases: BTreeMap<String, bool> =
+                biases.map(|&(name, behind, _)| (full(name, behind), has(&full(name, behind)))).collect();
+            let zero: BTreeSet<String> = absent_biases(&biases).zero.into_iter().collect();
             let mut found = 0;
             for &(name, behind_prefix, shape) in &own {
-                let full = if behind_prefix { format!("{prefix}{name}") } else { name.to_string() };
-                match checkpoint.tensors().get(&full) {
+                let full = full(name, behind_prefix);
+                match checkpoint.find(&full) {
+                    None if zero.contains(&full) => {}
                     None => made.missing.push(full),
-                    Some(info) => {
+                    Some((_, info)) => {
                         if info.shape == *shape {
                             found += 1;
                         } else {
                             let (shape, needed) = (info.shape.clone(), shape.clone());
                             made.misshapen.push(Misshapen { name: full.clone(), shape, needed });
                         }
-                        used.insert(full);
+                        used.push(full);
                     }
                 }
             }
             let naming = part.firsts.iter().find(|(name, _)| *name == first).map_or("", |(_, naming)| naming);
             let component = part.component;
-            made.components.push(ComponentLayout { component, naming, prefix, found, needed: own.len() });
+            let needed = own.len() - zero.len();
+            made.zero.extend(zero);
+            made.components.push(ComponentLayout { component, naming, prefix, found, needed });
         }
-        let may_stay = |name: &str| {
-            heads.iter().any(|head| head == name) || definition.weights.ignore.iter().any(|pattern| glob(pattern, name))
-        };
-        let names = checkpoint.tensors().keys();
-        made.left_over = names.filter(|name| !used.contains(*name) && !may_stay(name)).cloned().collect();
+        // A head beside tied embeddings may stay where it is equal to them.
+        used.extend(heads);
+        let left_over = checkpoint.left_over(&used, &definition.weights.ignore);
+        made.left_over = left_over.into_iter().map(String::from).collect();
         Ok(made)
     }
 
-    /// The built-in definition that a checkpoint fits best; `None` if it has no tensor of any.
-    pub fn recognize(checkpoint: &Checkpoint) -> Result<Option<Self>> {
-        let mut best: Option<Layout> = None;
+    /// The built-in definition that a checkpoint fits best, and how; `None` if it has no tensor of any.
+    pub fn recognize(checkpoint: &Checkpoint) -> Result<Option<(Self, Definition)>> {
+        let mut best: Option<(Layout, Definition)> = None;
         for (name, text) in BUILT_IN {
             let path = Path::new(name);
-            let layout = Layout::of(checkpoint, &Definition::parse(text, path)?, path)?;
-            let better = best.as_ref().is_none_or(|best| layout.rank() > best.rank());
+            let definition = Definition::parse(text, path)?;
+            let layout = Layout::of(checkpoint, &definition, path)?;
+            let better = best.as_ref().is_none_or(|(best, _)| layout.rank() > best.rank());
             if better && layout.named() > 0 {
-                best = Some(layout);
+                best = Some((layout, definition));
             }
         }
         Ok(best)

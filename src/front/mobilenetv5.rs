@@ -71,7 +71,7 @@ impl Encoder<'_> {
         let weight = self.weights.get(&format!("{tensor}.weight"), &shape)?;
         let mut inputs = vec![x, self.b.constant(format!("{tensor}.weight"), weight)?];
         if conv.bias {
-            let bias = self.weights.get(&format!("{tensor}.bias"), &[conv.output])?;
+            let bias = self.weights.bias(&format!("{tensor}.bias"), conv.output)?;
             inputs.push(self.b.constant(format!("{tensor}.bias"), bias)?);
         }
         let padding = |size: usize| {

@@ -5,13 +5,14 @@ mod check;
 mod checkpoint;
 mod definition;
 mod definition_file;
-mod header;
+mod hub;
 mod internvit;
 mod language;
 mod layout;
 mod mobilenetv5;
 mod projector;
 mod recorder;
+mod warnings;
 mod weights;
 
 pub use checkpoint::{Checkpoint, TensorInfo};
@@ -20,10 +21,14 @@ pub use definition::{
     Resize, Tokens, Vision, WeightNames,
 };
 pub use definition_file::DefinitionFile;
+pub use hub::{Files, contradictions, kind_of_file};
 pub use language::{DECODE, MASKED, PREFILL};
 pub use layout::{ComponentLayout, Layout, Misshapen};
 pub use recorder::Recorder;
-pub use weights::{Tensors, Weights};
+pub use warnings::warnings;
+pub use weights::{AbsentBiases, Tensors, Weights, absent_biases};
+
+use std::collections::BTreeMap;
 
 use crate::error::{Error, Kind, Result};
 use crate::ir::Graph;
@@ -48,7 +53,13 @@ pub struct Model {
 /// # Errors
 /// A tensor that is missing, superfluous, misshapen, of a wrong type, or not finite, named with its file.
 pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<Model> {
-    let (model, used) = assemble(definition, checkpoint).map_err(|error| hint(error, definition, checkpoint))?;
+    let Assembled { model, used, biases } =
+        assemble(definition, checkpoint).map_err(|error| hint(error, definition, checkpoint))?;
+    if let Some(name) = absent_biases(&biases).missing.first() {
+        let message = format!("tensor `{name}` is missing; other layers have theirs");
+        return Err(Error::input(checkpoint.path().display(), message)
+            .help("`autoneural inspect` lists what the checkpoint holds"));
+    }
     checkpoint.refuse_extra(&used, &definition.weights.ignore)?;
     progress.start("read weights", used.len() as u64);
     for name in &used {
@@ -62,7 +73,7 @@ pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Pr
 /// An error about tensors, with the model whose checkpoint this is if it is another's.
 fn hint(error: Error, definition: &Definition, checkpoint: &Checkpoint) -> Error {
     match Layout::recognize(checkpoint) {
-        Ok(Some(layout)) if error.kind == Kind::Input && layout.is_whole() && layout.model != definition.name => {
+        Ok(Some((layout, _))) if error.kind == Kind::Input && layout.is_whole() && layout.model != definition.name => {
             let file = &layout.definition;
             error.help(format!("this is a checkpoint of {}, whose definition is {file}", layout.model))
         }
@@ -70,11 +81,21 @@ fn hint(error: Error, definition: &Definition, checkpoint: &Checkpoint) -> Error
     }
 }
 
-/// Builds all graphs of the model from tensors that are nowhere looked into; also gives the full names of those used.
+/// The graphs of a model, and which tensors they are made of, by full name.
+pub struct Assembled {
+    /// The graphs.
+    pub model: Model,
+    /// Tensors that are used.
+    pub used: Vec<String>,
+    /// Biases that a model may be built without, and whether they are there; zeros stand in for those that are not.
+    pub biases: BTreeMap<String, bool>,
+}
+
+/// Builds all graphs of the model from tensors that are nowhere looked into.
 ///
 /// # Errors
 /// A tensor that cannot be had, a dimension that is impossible.
-pub fn assemble(definition: &Definition, tensors: &dyn Tensors) -> Result<(Model, Vec<String>)> {
+pub fn assemble(definition: &Definition, tensors: &dyn Tensors) -> Result<Assembled> {
     let weights =
         |component, prefixes: &[String], firsts: &[&'static str]| Weights::new(tensors, component, prefixes, firsts);
     let (names, of_language) = (&definition.weights, &definition.language);
@@ -97,5 +118,7 @@ pub fn assemble(definition: &Definition, tensors: &dyn Tensors) -> Result<(Model
         decode: language::build(of_language, &language, &head, language::Phase::Decode)?,
         embeddings: language::embeddings(of_language, &language)?,
     };
-    Ok((model, [vision.used(), projector.used(), language.used()].concat()))
+    let parts = [&vision, &projector, &language];
+    let used = parts.map(Weights::used).concat();
+    Ok(Assembled { model, used, biases: parts.into_iter().flat_map(Weights::biases).collect() })
 }

@@ -49,7 +49,7 @@ pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
     for (layer, stored, input, output) in sizes {
         let weight =
             b.constant(format!("{layer}.weight"), weights.linear(&format!("{stored}.weight"), input, output)?)?;
-        let bias = b.constant(format!("{layer}.bias"), weights.get(&format!("{stored}.bias"), &[output])?)?;
+        let bias = b.constant(format!("{layer}.bias"), weights.bias(&format!("{stored}.bias"), output)?)?;
         let product = b.node(format!("{layer}.product"), Op::MatMul, &[x, weight])?;
         let last = layer == "linear_2";
         x = b.node(if last { "embeds" } else { layer }, Op::Add, &[product, bias])?;

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::{Mmap, MmapMut};
+use memmap2::MmapMut;
 
 use super::{Definition, Tensors};
 use crate::error::{Error, Result};
 use crate::ir::{Constant, Shape, StoredType, View};
+use crate::map::Map;
 
 /// Most elements of one tensor; the graph takes no larger value either.
 const MOST_ELEMENTS: usize = 1 << 30;
@@ -26,7 +27,7 @@ pub struct Recorder {
 
 #[derive(Default)]
 struct Asked {
-    zeros: Option<Arc<Mmap>>,
+    zeros: Option<Arc<Map>>,
     places: BTreeMap<String, (usize, Shape)>,
 }
 
@@ -76,7 +77,8 @@ impl Tensors for Recorder {
             Some(zeros) if zeros.len() >= end => Arc::clone(zeros),
             _ => {
                 let map = MmapMut::map_anon(2 * end).and_then(MmapMut::make_read_only);
-                Arc::clone(asked.zeros.insert(Arc::new(map.map_err(|error| Error::io(&self.path, &error))?)))
+                let map = map.map_err(|error| Error::io(&self.path, &error))?;
+                Arc::clone(asked.zeros.insert(Arc::new(Map::anonymous(map))))
             }
         };
         let view =

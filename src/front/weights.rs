@@ -1,7 +1,7 @@
 //! The tensors of one component of a checkpoint, under the prefix that this checkpoint uses.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -26,6 +26,8 @@ pub struct Weights<'a> {
     prefix: String,
     first: &'static str,
     used: RefCell<BTreeSet<String>>,
+    /// Biases that were asked for, and whether they are there.
+    biases: RefCell<BTreeMap<String, bool>>,
 }
 
 impl<'a> Weights<'a> {
@@ -50,7 +52,7 @@ impl<'a> Weights<'a> {
                 "`autoneural inspect` lists the tensors; other prefixes go to `{component}` under [weights] in the model definition"
             )));
         };
-        Ok(Weights { tensors, prefix: prefix.clone(), first, used: RefCell::default() })
+        Ok(Weights { tensors, prefix: prefix.clone(), first, used: RefCell::default(), biases: RefCell::default() })
     }
 
     /// The tensor that was found among those that were looked for.
@@ -64,6 +66,20 @@ impl<'a> Weights<'a> {
         let constant = self.tensors.tensor(&full, shape)?;
         self.used.borrow_mut().insert(full);
         Ok(constant)
+    }
+
+    /// The bias of a convolution or a linear layer, which may have been built without: then it is zero. [`absent_biases`] tells
+    /// whether the checkpoint may lack it.
+    pub fn bias(&self, name: &str, size: usize) -> Result<Constant> {
+        let full = format!("{}{name}", self.prefix);
+        let is_there = self.tensors.contains(&full);
+        self.biases.borrow_mut().insert(full, is_there);
+        if is_there { self.get(name, &[size]) } else { Ok(Constant::from_values(vec![0.0; size], vec![size])) }
+    }
+
+    /// Full names of the biases asked for so far, and whether they are there.
+    pub fn biases(&self) -> BTreeMap<String, bool> {
+        self.biases.borrow().clone()
     }
 
     /// The weights of a linear layer, stored `[out, in]`, as the `[in, out]` that a matrix product takes.
@@ -90,5 +106,52 @@ impl<'a> Weights<'a> {
     /// Full names of the tensors asked for so far.
     pub fn used(&self) -> Vec<String> {
         self.used.borrow().iter().cloned().collect()
+    }
+}
+
+/// Biases that a checkpoint does not hold.
+#[derive(Debug, Default, PartialEq)]
+pub struct AbsentBiases {
+    /// Those of layers that were built without: no layer of the kind has one.
+    pub zero: Vec<String>,
+    /// Those that other layers of the kind have.
+    pub missing: Vec<String>,
+}
+
+/// Which of the biases that are not there are zero, and which are missing. Layers are of one kind whose names differ in numbers.
+pub fn absent_biases(biases: &BTreeMap<String, bool>) -> AbsentBiases {
+    let kind = |name: &str| {
+        let mut made = String::with_capacity(name.len());
+        for character in name.chars() {
+            match character.is_ascii_digit() {
+                true if made.ends_with('0') => {}
+                true => made.push('0'),
+                false => made.push(character),
+            }
+        }
+        made
+    };
+    let there: BTreeSet<String> = biases.iter().filter(|(_, there)| **there).map(|(name, _)| kind(name)).collect();
+    let absent = biases.iter().filter(|(_, there)| !**there).map(|(name, _)| name.clone());
+    let (missing, zero) = absent.partition(|name| there.contains(&kind(name)));
+    AbsentBiases { zero, missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bias_is_zero_only_where_no_layer_of_its_kind_has_one() {
+        let biases = [
+            ("layers.0.qkv.bias", false),
+            ("layers.11.qkv.bias", false),
+            ("layers.0.fc1.bias", true),
+            ("layers.11.fc1.bias", false),
+            ("stem.bias", false),
+        ];
+        let made = absent_biases(&biases.map(|(name, there)| (name.to_string(), there)).into());
+        assert_eq!(made.zero, ["layers.0.qkv.bias", "layers.11.qkv.bias", "stem.bias"]);
+        assert_eq!(made.missing, ["layers.11.fc1.bias"]);
     }
 }

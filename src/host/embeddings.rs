@@ -38,6 +38,11 @@ impl Embeddings {
         write_tensor(path, safetensors::Dtype::U16, &shape, &bytes)
     }
 
+    /// The numbers, row-major.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// Smallest and largest number of the table.
     pub fn range(&self) -> [f32; 2] {
         self.values.iter().fold([0.0, 0.0], |[low, high], &value| [low.min(value), high.max(value)])

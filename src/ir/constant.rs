@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use memmap2::{Mmap, UncheckedAdvice};
 
 use super::Shape;
+use super::float8::{self, scale_blocks};
+use crate::map::Map;
 
 /// Element type of stored constant data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -17,6 +18,10 @@ pub enum StoredType {
     F16,
     /// bfloat16.
     Bf16,
+    /// float8 with 4 bits of exponent, without infinity.
+    F8E4m3,
+    /// float8 with 5 bits of exponent.
+    F8E5m2,
 }
 
 impl StoredType {
@@ -25,6 +30,7 @@ impl StoredType {
         match self {
             StoredType::F32 => 4,
             StoredType::F16 | StoredType::Bf16 => 2,
+            StoredType::F8E4m3 | StoredType::F8E5m2 => 1,
         }
     }
 }
@@ -40,7 +46,7 @@ pub fn le_bytes(values: &[f32]) -> Vec<u8> {
 /// A range of a memory-mapped file that holds little-endian elements in row-major order.
 #[derive(Clone)]
 pub struct View {
-    map: Arc<Mmap>,
+    map: Arc<Map>,
     start: usize,
     elements: usize,
     stored: StoredType,
@@ -48,7 +54,7 @@ pub struct View {
 
 impl View {
     /// A view of `elements` elements at byte `start`; `None` when the file is too short for it.
-    pub fn new(map: Arc<Mmap>, start: usize, elements: usize, stored: StoredType) -> Option<Self> {
+    pub fn new(map: Arc<Map>, start: usize, elements: usize, stored: StoredType) -> Option<Self> {
         let end = start.checked_add(elements.checked_mul(stored.bytes())?)?;
         (end <= map.len()).then_some(View { map, start, elements, stored })
     }
@@ -72,6 +78,8 @@ impl View {
             }
             StoredType::F16 => first_with(self.bytes().as_chunks().0, |b| u16::from_le_bytes(b) & 0x7c00 == 0x7c00),
             StoredType::Bf16 => first_with(self.bytes().as_chunks().0, |b| u16::from_le_bytes(b) & 0x7f80 == 0x7f80),
+            StoredType::F8E4m3 => first_with(self.bytes().as_chunks().0, |[b]| b & 0x7f == 0x7f),
+            StoredType::F8E5m2 => first_with(self.bytes().as_chunks().0, |[b]| b & 0x7c == 0x7c),
         };
         self.release();
         found.map(|at| (at, self.read()[at]))
@@ -79,8 +87,7 @@ impl View {
 
     /// Pages that were read leave this process's memory: models pass through that weigh more than there is.
     fn release(&self) {
-        // SAFETY: a shared read-only map of a file; what is read again comes from the file again.
-        let _ = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, self.start, self.bytes().len()) };
+        self.map.release(self.start, self.bytes().len());
     }
 
     fn read(&self) -> Vec<f32> {
@@ -91,6 +98,8 @@ impl View {
             }
             StoredType::F16 => self.bytes().chunks_exact(2).map(|b| f16::from_le_bytes(two(b)).to_f32()).collect(),
             StoredType::Bf16 => self.bytes().chunks_exact(2).map(|b| bf16::from_le_bytes(two(b)).to_f32()).collect(),
+            StoredType::F8E4m3 => self.bytes().iter().map(|&b| float8::e4m3(b)).collect(),
+            StoredType::F8E5m2 => self.bytes().iter().map(|&b| float8::e5m2(b)).collect(),
         }
     }
 }
@@ -126,6 +135,11 @@ enum Transform {
     /// Multiply along one axis (of the shape at that point) by one factor per index.
     ScaleAxis {
         axis: usize,
+        factors: Arc<[f32]>,
+    },
+    /// Multiply blocks of this shape by one factor each.
+    ScaleBlocks {
+        block: Shape,
         factors: Arc<[f32]>,
     },
 }
@@ -198,6 +212,12 @@ impl Constant {
         self.with(Transform::ScaleAxis { axis, factors }, self.shape().clone())
     }
 
+    /// The constant with one factor, row-major, for each block of this shape; the last block of an axis may be shorter.
+    pub fn scaled_in_blocks(&self, block: Shape, factors: Arc<[f32]>) -> Self {
+        debug_assert_eq!(block.len(), self.shape().len());
+        self.with(Transform::ScaleBlocks { block, factors }, self.shape().clone())
+    }
+
     fn with(&self, transform: Transform, shape: Shape) -> Self {
         let mut made = self.clone();
         made.transforms.push(transform);
@@ -229,6 +249,9 @@ impl Constant {
                 Transform::ScaleAxis { axis, factors } => {
                     let inner: usize = self.shapes[index][axis + 1..].iter().product();
                     scale_axis(&mut values, inner, factors);
+                }
+                Transform::ScaleBlocks { block, factors } => {
+                    scale_blocks(&mut values, &self.shapes[index], block, factors);
                 }
             }
         }

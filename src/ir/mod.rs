@@ -5,6 +5,7 @@
 
 mod build;
 mod constant;
+mod float8;
 mod infer;
 mod op;
 mod print;

@@ -4,6 +4,7 @@
 mod given;
 mod legality;
 mod multiplier;
+mod outliers;
 mod ranges;
 mod sources;
 mod table;
@@ -13,6 +14,7 @@ mod weights;
 pub use given::Given;
 pub use legality::refusal;
 pub use multiplier::settle;
+pub use outliers::{of_constants, of_embeddings, of_zeros};
 pub use sources::{Source, Sources};
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
 pub use weights::{fit, of_sums, weight};

@@ -9,6 +9,10 @@
 //! is below a step is cut off, and the whole channel is shifted by it. Of the multipliers nearby that are exact, the one
 //! with the least of both errors is taken: the shift, and the change of the scale, which counts where weights lie on a grid
 //! that was learned.
+//!
+//! `zero point / multiplier` has to fit into the 32 bits of a sum, in its steps. A channel that is nearly zero beside the others,
+//! or that gets nothing but zeros, would have a multiplier so small that it does not; its scale is raised until it does. What
+//! its weights lose by that is below the steps of the output.
 
 use crate::encoding::Encoding;
 
@@ -19,16 +23,20 @@ const TYPICAL: f64 = 1.0 / 16.0;
 /// How far from an integer a mantissa may be that a scale in f32 gives.
 const EXACT: f64 = 1e-3;
 
+/// Largest `zero point / multiplier` of a sum, in its steps: half of what 32 bits hold, so that sums have room beside it.
+const LARGEST_OFFSET: f64 = (1u32 << 30) as f64;
+
 /// Moves each scale of `weights` so that the multiplier from `input` to `output` has at most `bits` significant bits behind
 /// the leading one; by at most `2^-(bits + 1)` of itself, or `(NEARBY + 1/2) * 2^-bits` where sums are kept in steps of
-/// `sum_step` integers.
+/// `sum_step` integers. Scales whose multiplier is too small for the output's zero point are raised first.
 pub fn settle(weights: &mut Encoding, input: &Encoding, output: &Encoding, bits: u32, sum_step: Option<u32>) {
     let ratio = f64::from(input.scale[0]) / f64::from(output.scale[0]);
     let zero_point = output.zero_point[0] as f64;
     let (least, most) = output.integer.limits();
     let levels = (most - least) as f64;
+    let least = sum_step.map_or(0.0, |step| zero_point / (f64::from(step) * LARGEST_OFFSET));
     for scale in &mut weights.scale {
-        let multiplier = f64::from(*scale) * ratio;
+        let multiplier = (f64::from(*scale) * ratio).max(least);
         let unit = (multiplier.log2().floor() - f64::from(bits)).exp2();
         let nearest = (multiplier / unit).round();
         // Both errors in integers of the output.
@@ -90,6 +98,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_channel_that_is_nearly_zero_gets_a_multiplier_that_the_zero_point_fits_into() {
+        let of = |integer, scale: Vec<f32>, zero_point| Encoding {
+            integer,
+            zero_point: vec![zero_point; scale.len()],
+            scale,
+            axis: Some(0),
+            block: None,
+        };
+        let (input, output) = (of(IntegerType::Uint16, vec![5e-5], 0), of(IntegerType::Uint16, vec![1e-4], 33_858));
+        let mut weights = of(IntegerType::Int8, vec![1e-3, 1e-12], 0);
+        settle(&mut weights, &input, &output, 10, Some(256));
+        let offset = |scale: f32| 33_858.0 / (f64::from(scale) * 0.5) / 256.0;
+        assert!((weights.scale[0] / 1e-3 - 1.0).abs() < 0.01, "{weights:?}");
+        assert!(offset(weights.scale[1]) < f64::from(1 << 30) * 1.01, "{weights:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::front::MASKED;
 use crate::ir::{Op, ValueId};
-use crate::observe::StatisticsTable;
+use crate::observe::{Statistics, StatisticsTable};
 use crate::partition::{Component, Partition, Role};
 use crate::recipe::Recipe;
 use crate::target::Target;
@@ -99,6 +99,19 @@ fn except(class: &mut Class, integer: IntegerType, name: &str) -> Result<()> {
     }
 }
 
+/// Refuses statistics that tell no range.
+fn refuse_unusable(seen: &Statistics) -> Result<()> {
+    let times = |count: u64| if count == 1 { "once".to_string() } else { format!("{count} times") };
+    if seen.non_finite > 0 {
+        let message = format!("was NaN or infinite {} during calibration", times(seen.non_finite));
+        return Err(Error::input("", message).help("check the weights and the samples"));
+    }
+    if seen.count == 0 || !seen.min.is_finite() || !seen.max.is_finite() || seen.min > seen.max {
+        return Err(Error::input("", "has no range in the statistics, which are damaged").help("calibrate again"));
+    }
+    Ok(())
+}
+
 /// What is known of every class of [`Ties`].
 ///
 /// # Errors
@@ -128,11 +141,7 @@ pub fn classes(
             if let Some(seen) = statistics.get(component, &value.name)
                 && !given.contains_key(&number)
             {
-                if seen.non_finite > 0 || seen.count == 0 {
-                    let place = format!("{}: {}", partition.name, value.name);
-                    let message = format!("took NaN or infinite values {} times during calibration", seen.non_finite);
-                    return Err(Error::input(place, message).help("check the weights and the samples"));
-                }
+                refuse_unusable(&seen).map_err(|error| error.within(format!("{}: {}", partition.name, value.name)))?;
                 widen(&mut class.seen, [seen.min, seen.max]);
             }
         }

@@ -67,7 +67,7 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             let axis = (granularity == Granularity::Channel).then_some(0);
             let mut magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
             if let (Some(bias), Some(data)) = (place.bias, place.data) {
-                leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, integer);
+                leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, integer.limits().1 as f64);
             }
             Ok(Encoding::symmetric(integer, &magnitudes, axis))
         }
@@ -96,7 +96,11 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             let weights = *place.operator.weights.iter().find(taken).ok_or_else(|| {
                 Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
             })?;
-            Ok(fit(&node.op, weights, &constant.to_f32(), constant.shape()))
+            let mut made = fit(&node.op, weights, &constant.to_f32(), constant.shape());
+            if let (Op::LayerNorm { .. }, Some(bias), Some(data)) = (&node.op, place.bias, place.data) {
+                leave_room_for_bias(&mut made.scale, &bias.to_f32(), data, 1.0);
+            }
+            Ok(made)
         }
         // What is only moved keeps its encoding.
         (op, _) if op.moves_data_only() => {
@@ -175,9 +179,8 @@ fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> 
 }
 
 /// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not make
-/// that scale so small that the bias overflows.
-fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, integer: IntegerType) {
-    let most = integer.limits().1 as f64;
+/// that scale so small that the bias overflows. `most` integers of the weights make up a magnitude.
+fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, most: f64) {
     for (channel, bias) in bias.iter().enumerate() {
         // One scale for all channels has to leave room for every bias.
         let at = channel.min(magnitudes.len() - 1);

@@ -10,7 +10,7 @@ use super::samples::{and_images, images};
 use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, VISUAL, write_json};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::DefinitionFile;
+use crate::front::{DefinitionFile, Files};
 use crate::host::{TOKENIZER, Tokenizer, load_image};
 use crate::ir::le_bytes;
 use crate::partition::{Component, Partition};
@@ -26,7 +26,7 @@ const FOLDER: &str = "calibration";
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.
 pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &Path, recipe: &Recipe) -> Result<()> {
     let DefinitionFile { text, definition, .. } = file;
-    let folder = if weights.is_dir() { weights } else { weights.parent().unwrap_or(Path::new("")) };
+    let folder = &Files::folder_of(weights)?;
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
     let mut key = Key::new().and("definition", text).and("recipe", recipe.text());
     let tokenizer = folder.join(TOKENIZER);

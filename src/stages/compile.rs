@@ -7,9 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::memory::{fits_beside_calibration, refuse_too_large};
-use super::{Comparing, export, keep_given, quantize_component, verify};
+use super::{Comparing, Quantized, export, keep_given, quantize_component, verify};
 use super::{build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component};
-use crate::back::bundle::{Bundle, PartitionRecord, Stage};
+use crate::back::bundle::{Bundle, Stage};
 use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::{Error, Result};
@@ -48,8 +48,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
     let partitions = bundle.partitions()?;
     check_encodings(&partitions, plan.recipe, plan.given)?;
-    let records = quantize_and_build(bundle, &partitions, plan, progress)?;
-    bundle.manifest.partitions = records;
+    quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {
         bundle.finish_stage(stage)?;
@@ -60,13 +59,13 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     verify(bundle, plan.recipe, runtime, &plan.comparing, progress)
 }
 
-/// From samples to context binaries; gives the contracts of the partitions in order.
+/// From samples to context binaries; gives what the manifest says of the partitions in order.
 fn quantize_and_build(
     bundle: &Bundle,
     partitions: &[Partition],
     plan: &Plan,
     progress: &dyn Progress,
-) -> Result<Vec<PartitionRecord>> {
+) -> Result<Quantized> {
     let compiler = plan.compiler;
     let (sender, receiver) = channel();
     let builder = Builder { bundle, compiler, progress, queue: Mutex::new(receiver), stopped: AtomicBool::new(false) };
@@ -79,8 +78,8 @@ fn quantize_and_build(
         // Nothing comes into the queue any more; what is left in it is work for two.
         let own = builder.work();
         let other = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let records = made?;
-        own.and(other).map(|()| records)
+        let made = made?;
+        own.and(other).map(|()| made)
     })
 }
 
@@ -91,8 +90,8 @@ fn quantize_all<'a>(
     plan: &Plan,
     queue: Sender<&'a Partition>,
     progress: &dyn Progress,
-) -> Result<Vec<PartitionRecord>> {
-    let finish = |component: Component, statistics: &StatisticsTable| -> Result<Vec<PartitionRecord>> {
+) -> Result<Quantized> {
+    let finish = |component: Component, statistics: &StatisticsTable| -> Result<Quantized> {
         let (recipe, given) = (plan.recipe, plan.given);
         let made = quantize_component(bundle, partitions, component, statistics, recipe, given, progress)?;
         emit_component(bundle, component, progress)?;
@@ -106,17 +105,18 @@ fn quantize_all<'a>(
     // Nothing that prompts tell decides about encodings of vision, unless a value is handed on as it is.
     let early =
         !decisive(partitions, Component::Vision).contains(&Component::Language) && fits_beside_calibration(bundle)?;
-    let mut vision = vec![];
+    let mut all = Quantized::default();
     if early {
-        vision = finish(Component::Vision, &bundle.image_statistics()?)?;
+        all = finish(Component::Vision, &bundle.image_statistics()?)?;
     }
     calibrate_text(bundle, plan.recipe, progress)?;
     let statistics = bundle.statistics()?;
     if !early {
-        vision = finish(Component::Vision, &statistics)?;
+        all = finish(Component::Vision, &statistics)?;
     }
-    let rest = [finish(Component::Projector, &statistics)?, finish(Component::Language, &statistics)?].concat();
-    Ok([vision, rest].concat())
+    all.extend(finish(Component::Projector, &statistics)?);
+    all.extend(finish(Component::Language, &statistics)?);
+    Ok(all)
 }
 
 /// Builds context binaries of partitions in the order in which they come.

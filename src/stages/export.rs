@@ -1,14 +1,13 @@
 //! Export: definition and checkpoint become lowered graphs, float models and what the host needs.
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Checkpoint, Definition, DefinitionFile, build};
+use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, warnings};
 use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
@@ -51,7 +50,7 @@ pub fn export(
     };
     let key = || -> Result<Key> {
         let mut key = Key::new().and("definition", definition_text).and("target", target_text);
-        for file in checkpoint.tensors().values().map(|info| &info.file).collect::<BTreeSet<_>>() {
+        for file in checkpoint.files() {
             key = key.and("weights", bundle.hash_input(file)?);
         }
         Ok(key)
@@ -67,7 +66,9 @@ pub fn export(
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
         copy(TOKENIZER, &crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER)?)?;
-        template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))
+        template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))?;
+        // Before the work counts as done on the contents whose hash is in its key.
+        checkpoint.refuse_changed()
     })?;
     for component in Component::ALL {
         let name = format!("export/{}", component.name());
@@ -83,10 +84,11 @@ pub fn export(
             }
             data.finish()?;
             progress.finish();
-            Ok(())
+            checkpoint.refuse_changed()
         })?;
     }
-    let warnings = vec![];
+    checkpoint.refuse_changed()?;
+    let warnings = warnings(&checkpoint, definition, &Layout::of(&checkpoint, definition, path)?);
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();

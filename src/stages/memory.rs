@@ -25,7 +25,7 @@ const WEIGHT: f64 = 4.0;
 /// # Errors
 /// The machine has less memory than its largest component needs, with both numbers.
 pub fn refuse_too_large(definition: &Definition, place: &Path) -> Result<()> {
-    let (model, _) = assemble(definition, &Recorder::new(definition, place))?;
+    let model = assemble(definition, &Recorder::new(definition, place))?.model;
     let components = [("vision encoder", parameters(&model.vision)), ("language model", parameters(&model.decode))];
     let available = machine::memory() as f64;
     for (name, count) in components {

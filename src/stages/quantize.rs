@@ -1,14 +1,18 @@
 //! Quantize: statistics and weights become encodings.
 
-use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord};
+use serde::{Deserialize, Serialize};
+
+use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord, Stage};
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::Result;
+use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
-use crate::quantize::decisive;
+use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
 use crate::recipe::Recipe;
 use crate::segment::segments;
+use crate::warning::Warning;
 
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
@@ -27,13 +31,34 @@ pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress
     let recipe = Recipe::parse(bundle.text(recipe)?, &bundle.path(recipe))?;
     let partitions = bundle.partitions()?;
     check_encodings(&partitions, &recipe, given)?;
-    let (statistics, mut records) = (bundle.statistics()?, Vec::new());
+    let (statistics, mut made) = (bundle.statistics()?, Quantized::default());
     for component in Component::ALL {
-        records.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
+        made.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
     }
-    bundle.manifest.partitions = records;
+    made.note(bundle);
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
     Ok(())
+}
+
+/// What the manifest says of quantized components.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Quantized {
+    records: Vec<PartitionRecord>,
+    warnings: Vec<Warning>,
+}
+
+impl Quantized {
+    /// Adds what is said of another component.
+    pub fn extend(&mut self, other: Quantized) {
+        self.records.extend(other.records);
+        self.warnings.extend(other.warnings);
+    }
+
+    /// Writes it into the manifest.
+    pub fn note(self, bundle: &mut Bundle) {
+        bundle.manifest.partitions = self.records;
+        bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
+    }
 }
 
 /// Copies given encodings into the bundle.
@@ -41,7 +66,7 @@ pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord
     bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
 }
 
-/// Encodings of one component, and the contracts of its partitions. `statistics` holds at least what is [`decisive`].
+/// Encodings of one component, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at least what is [`decisive`].
 pub fn quantize_component(
     bundle: &Bundle,
     partitions: &[Partition],
@@ -50,13 +75,15 @@ pub fn quantize_component(
     recipe: &Recipe,
     given: &GivenFiles,
     progress: &dyn Progress,
-) -> Result<Vec<PartitionRecord>> {
+) -> Result<Quantized> {
+    let visual = statistics.get(Component::Projector, "embeds");
     let statistics = statistics.of(&decisive(partitions, component));
     // Graphs of all components tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {
         let file = path.strip_prefix("model/").unwrap_or_default();
         file == "target.toml"
             || component.owns(file)
+            || component == Component::Language && file == Embeddings::FILE
             || Component::ALL.iter().any(|c| c.owns(file)) && file.ends_with(".json")
     })?;
     let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
@@ -78,7 +105,16 @@ pub fn quantize_component(
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
             records.push(PartitionRecord::new(partition, table, *counts, recipe.part(component).scheme(), segments));
         }
+        let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
+        let mut warnings: Vec<Warning> = of_zeros(component, &tables).into_iter().collect();
+        warnings.extend(of_constants(&partitions, component, &tables)?);
+        if let (Component::Language, Some(table)) = (component, tables.last()) {
+            let (path, language) = (bundle.path("model").join(Embeddings::FILE), bundle.definition()?.language);
+            let visual = visual.map_or([0.0; 2], |seen| [seen.min, seen.max]);
+            let embeddings = Embeddings::read(&path, &language)?;
+            warnings.extend(of_embeddings(embeddings.values(), language.hidden, table.activation("embeds")?, visual));
+        }
         progress.finish();
-        Ok(records)
+        Ok(Quantized { records, warnings })
     })
 }

@@ -153,7 +153,7 @@ impl Drop for Partial {
 /// The tensors of a model in the order of their names.
 fn tensors(definition: &Definition, plan: &Plan) -> Result<Vec<Tensor>> {
     let recorder = Recorder::new(definition, plan.definition);
-    let (model, _) = assemble(definition, &recorder)?;
+    let model = assemble(definition, &recorder)?.model;
     let mut recipes = walk::recipes(&model, plan.seed);
     drop(model);
     let with_recipe = |(name, (start, shape)): (String, (usize, Shape))| {

@@ -5,14 +5,14 @@ use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 
-use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
 use crate::back::onnx::DataWriter;
-use crate::error::{Error, IoContext, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::front::Definition;
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
+use crate::map::Map;
 use crate::partition::{Component, Partition, Port, refuse_unfit};
 
 #[derive(Serialize, Deserialize)]
@@ -104,7 +104,7 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 }
 
 /// Mapped data files by component: partitions that share weights share the map, and the memory.
-pub type Maps = BTreeMap<Component, Arc<Mmap>>;
+pub type Maps = BTreeMap<Component, Arc<Map>>;
 
 fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
     let text = bundle.read(format!("model/{name}.json"), super::LARGEST_JSON)?;
@@ -117,11 +117,7 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     let data_path = bundle.path().join(&data);
     let map = match maps.entry(stored.component) {
         Entry::Occupied(known) => Arc::clone(known.get()),
-        Entry::Vacant(free) => {
-            let file = bundle.file(&data)?;
-            // SAFETY: the map is read-only; a file that another process truncates meanwhile is outside what we can guard.
-            Arc::clone(free.insert(Arc::new(unsafe { Mmap::map(&file) }.at(&data_path)?)))
-        }
+        Entry::Vacant(free) => Arc::clone(free.insert(Arc::new(Map::of(bundle.file(&data)?, &data_path)?))),
     };
     let mut b = Builder::new(stored.name.clone());
     let mut known: BTreeMap<String, ValueId> = BTreeMap::new();
