@@ -18,6 +18,7 @@ mod models;
 mod numerics;
 mod page;
 mod parity;
+mod pictures;
 mod pipeline;
 mod resume;
 mod run;

@@ -3,10 +3,11 @@
 //!
 //! In one thing Pillow is not followed: from a grey PNG of 16 bits it makes white of everything above 255.
 
+use std::fmt::Display;
 use std::io::Cursor;
 
 use image::codecs::png::PngDecoder;
-use image::{ColorType, ImageDecoder, ImageError};
+use image::{ColorType, ImageDecoder};
 
 use super::format::Format;
 use super::turn::Turn;
@@ -21,16 +22,26 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A part of the file is missing or wrong.
-    pub fn damaged(message: impl Into<String>) -> Self {
-        let help = "the file is damaged: copy or download it again, or save it anew in a program that still opens it";
-        Fault { message: message.into(), help: help.into() }
+    fn new(why: impl Display, help: &str) -> Self {
+        Fault { message: format!("cannot be read as an image: {why}"), help: help.into() }
     }
 
-    /// The file is of a kind that is not read.
-    pub fn kind(message: impl Into<String>) -> Self {
-        let help = "PNG and JPEG images are read; convert it, say with `magick PICTURE picture.png`";
-        Fault { message: message.into(), help: help.into() }
+    /// A part of the file is missing or wrong: what "it" has or does.
+    pub fn damaged(what: impl Display) -> Self {
+        Self::broken(format!("it {what}"))
+    }
+
+    /// A decoder finds fault with it.
+    pub fn broken(error: impl Display) -> Self {
+        Self::new(error, "copy or download it again, or save it anew in a program that still opens it")
+    }
+
+    /// The file is of a kind that is not read: what "it" is.
+    pub fn kind(what: impl Display) -> Self {
+        Self::new(
+            format!("it {what}"),
+            "PNG and JPEG images are read; convert it, say with `magick PICTURE picture.png`",
+        )
     }
 }
 
@@ -147,37 +158,41 @@ impl Picture {
 /// Refuses sizes that show nothing or take too much memory, `bytes` for a pixel; what is made RGB counts as that.
 pub fn refuse_sizes(width: u32, height: u32, bytes: f64) -> Result<(), Fault> {
     let memory = f64::from(width) * f64::from(height) * bytes.max(3.0);
-    let message = if width.min(height) < LEAST_PIXELS {
-        format!("has {width} x {height} pixels; at least {LEAST_PIXELS} a side are wanted")
-    } else if width.max(height) > MOST_PIXELS {
-        format!("has {width} x {height} pixels; at most {MOST_PIXELS} a side are read")
-    } else if memory > MOST_BYTES as f64 {
-        let mib = (1 << 20) as f64;
-        format!("has {width} x {height} pixels, which would take {:.0} MiB", (memory / mib).ceil())
-    } else {
-        return Ok(());
-    };
+    let sizes = format!("{width} x {height} pixels");
+    if width.min(height) == 0 {
+        return Err(Fault::damaged("has no pixels"));
+    }
+    if width.min(height) < LEAST_PIXELS {
+        let message = format!("has {sizes}; at least {LEAST_PIXELS} a side are wanted");
+        return Err(Fault { message, help: "give a picture that shows something".into() });
+    }
     let help = format!(
         "PNG and JPEG images of {LEAST_PIXELS} to {MOST_PIXELS} pixels a side and at most {} MiB of pixels are read",
         MOST_BYTES >> 20
     );
-    Err(Fault { message, help })
+    if width.max(height) > MOST_PIXELS {
+        return Err(Fault::new(format!("it has {sizes}"), &help));
+    }
+    if memory > MOST_BYTES as f64 {
+        let mib = (memory / f64::from(1 << 20)).ceil();
+        return Err(Fault::new(format!("it has {sizes}, which would take {mib} MiB"), &help));
+    }
+    Ok(())
 }
 
 fn png(bytes: &[u8]) -> Result<Picture, Fault> {
-    let fail = |error: ImageError| Fault::damaged(format!("cannot be read as an image: {error}"));
     if let Some(&[w3, w2, w1, w0, h3, h2, h1, h0]) = bytes.get(16..24)
         && bytes.get(12..16) == Some(b"IHDR")
     {
         // Before the decoder sees them: it takes memory for a row.
         refuse_sizes(u32::from_be_bytes([w3, w2, w1, w0]), u32::from_be_bytes([h3, h2, h1, h0]), 3.0)?;
     }
-    let decoder = PngDecoder::new(Cursor::new(bytes)).map_err(fail)?;
+    let decoder = PngDecoder::new(Cursor::new(bytes)).map_err(Fault::broken)?;
     let (width, height) = decoder.dimensions();
     let layout = Layout::of(decoder.color_type()).ok_or_else(|| Fault::kind("is a PNG of unknown colours"))?;
     refuse_sizes(width, height, layout.bytes() as f64)?;
     let mut pixels = vec![0; width as usize * height as usize * layout.bytes()];
-    decoder.read_image(&mut pixels).map_err(fail)?;
+    decoder.read_image(&mut pixels).map_err(Fault::broken)?;
     Ok(Picture { width, height, layout, pixels, turn: turn_of_png(bytes) })
 }
 

@@ -58,8 +58,8 @@ impl Format {
         let is_svg = head.windows(4).any(|window| window == b"<svg");
         let other = OTHERS.iter().find(|(at, mark, _)| is_at(*at, mark)).map(|(.., name)| *name);
         match other.or(is_svg.then_some("an SVG drawing")) {
-            Some(name) => Err(Fault::kind(format!("cannot be read as an image: it is {name}"))),
-            None => Err(Fault::kind("cannot be read as an image: its format is not known")),
+            Some(name) => Err(Fault::kind(format!("is {name}"))),
+            None => Err(Fault::kind("is of no known format")),
         }
     }
 }

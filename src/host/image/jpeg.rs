@@ -35,7 +35,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, Fault> {
     let mut pixels = vec![0; width as usize * height as usize * layout.bytes()];
     zune_jpeg::JpegDecoder::new_with_options(ZCursor::new(&*segments.needed), options)
         .decode_into(&mut pixels)
-        .map_err(|error| Fault::damaged(format!("cannot be read as an image: {error}")))?;
+        .map_err(Fault::broken)?;
     Ok(Picture { width, height, layout, pixels, turn: segments.exif.or(segments.xmp).unwrap_or_default() })
 }
 
