@@ -110,8 +110,8 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
     let tables = bundle.tables(&partitions)?;
     let (statistics, target) = (bundle.statistics()?, bundle.target()?);
     let files: Vec<PathBuf> = bundle.manifest.given_encodings.iter().map(|given| bundle.path(&given.path)).collect();
-    let given = GivenFiles::read(&files)?;
-    let sources = Sources::new(&partitions, &statistics, recipe, &target, given.encodings())?;
+    let given = GivenFiles::read(&files)?.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
+    let sources = Sources::new(&partitions, &statistics, recipe, &target, &given)?;
     let mut parts = Vec::new();
     for (partition, table) in partitions.iter().zip(&tables) {
         let Some(found) = report.partitions.iter().find(|found| found.name == partition.name) else { continue };

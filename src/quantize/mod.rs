@@ -3,7 +3,9 @@
 
 mod given;
 mod legality;
+mod lost;
 mod multiplier;
+mod names;
 mod ranges;
 mod sources;
 mod table;
@@ -12,6 +14,7 @@ mod weights;
 
 pub use given::Given;
 pub use legality::refusal;
+pub use lost::warn_of_lost;
 pub use multiplier::settle;
 pub use sources::{Source, Sources};
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};

@@ -47,10 +47,10 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     let (target, target_text) = plan.target;
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
     let partitions = bundle.partitions()?;
-    check_encodings(&partitions, plan.recipe, plan.given)?;
+    check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
     let records = quantize_and_build(bundle, &partitions, plan, progress)?;
     bundle.manifest.partitions = records;
-    bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
+    keep_given(bundle, &partitions, plan.given)?;
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {
         bundle.finish_stage(stage)?;
     }

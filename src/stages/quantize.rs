@@ -1,7 +1,7 @@
 //! Quantize: statistics and weights become encodings.
 
-use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord};
-use crate::back::encodings::{self, GivenFiles, GivenRecord};
+use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord, Stage};
+use crate::back::encodings::{self, GivenFiles};
 use crate::error::Result;
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
@@ -15,8 +15,8 @@ const FOLDER: &str = "encodings";
 
 /// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
 /// run and not after.
-pub fn check_encodings(partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().refuse_unknown(partitions)?;
+pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
+    given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -25,19 +25,29 @@ pub fn check_encodings(partitions: &[Partition], recipe: &Recipe, given: &GivenF
 pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress) -> Result<()> {
     let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
     let partitions = bundle.partitions()?;
-    check_encodings(&partitions, &recipe, given)?;
+    check_encodings(bundle, &partitions, &recipe, given)?;
     let (statistics, mut records) = (bundle.statistics()?, Vec::new());
     for component in Component::ALL {
         records.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
     }
     bundle.manifest.partitions = records;
-    bundle.manifest.given_encodings = keep_given(bundle, given)?;
-    Ok(())
+    keep_given(bundle, &partitions, given)
 }
 
-/// Copies given encodings into the bundle.
-pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
-    bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
+/// Copies given encodings into the bundle, and warns of those under which weights are lost.
+pub fn keep_given(bundle: &mut Bundle, partitions: &[Partition], given: &GivenFiles) -> Result<()> {
+    let records = bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))?;
+    let mut warnings = Vec::new();
+    if !records.is_empty() {
+        let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
+        warnings = bundle.unit("quantize/lost", "", key, &Silent, |_| {
+            let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
+            Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
+        })?;
+    }
+    bundle.manifest.given_encodings = records;
+    bundle.manifest.set_warnings(Stage::Quantize.name(), warnings);
+    Ok(())
 }
 
 /// Encodings of one component, and the contracts of its partitions. `statistics` holds at least what is [`decisive`].
@@ -64,8 +74,9 @@ pub fn quantize_component(
         progress.start(&format!("quantize {}", component.name()), 1);
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
-        let (target, learned) = (bundle.target()?, given.encodings());
-        let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, learned);
+        let target = bundle.target()?;
+        let learned = given.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
+        let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, &learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),
