@@ -10,6 +10,7 @@ mod internvit;
 mod language;
 mod layout;
 mod mobilenetv5;
+mod preprocessor;
 mod projector;
 mod recorder;
 mod weights;
@@ -22,6 +23,7 @@ pub use definition::{
 pub use definition_file::DefinitionFile;
 pub use language::{DECODE, MASKED, PREFILL};
 pub use layout::{ComponentLayout, Layout, Misshapen};
+pub use preprocessor::other_preprocessing;
 pub use recorder::Recorder;
 pub use weights::{Tensors, Weights};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, IoContext, Result};
-use crate::front::{Checkpoint, Definition, DefinitionFile, build};
+use crate::front::{Checkpoint, Definition, DefinitionFile, build, other_preprocessing};
 use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
@@ -83,7 +83,7 @@ pub fn export(
             Ok(())
         })?;
     }
-    let warnings = vec![];
+    let warnings = other_preprocessing(checkpoint.folder(), &definition.vision);
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();

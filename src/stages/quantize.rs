@@ -1,7 +1,7 @@
 //! Quantize: statistics and weights become encodings.
 
 use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord, Stage};
-use crate::back::encodings::{self, GivenFiles};
+use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::Result;
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
@@ -9,6 +9,7 @@ use crate::progress::{Progress, Silent};
 use crate::quantize::decisive;
 use crate::recipe::Recipe;
 use crate::segment::segments;
+use crate::warning::Warning;
 
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
@@ -31,23 +32,27 @@ pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress
         records.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
     }
     bundle.manifest.partitions = records;
-    keep_given(bundle, &partitions, given)
+    bundle.manifest.set_warnings(Stage::Quantize.name(), vec![]);
+    bundle.manifest.given_encodings = keep_given(bundle, given)?;
+    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
+    Ok(())
 }
 
-/// Copies given encodings into the bundle, and warns of those under which weights are lost.
-pub fn keep_given(bundle: &mut Bundle, partitions: &[Partition], given: &GivenFiles) -> Result<()> {
-    let records = bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))?;
-    let mut warnings = Vec::new();
-    if !records.is_empty() {
-        let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
-        warnings = bundle.unit("quantize/lost", "", key, &Silent, |_| {
-            let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
-            Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
-        })?;
+/// Copies given encodings into the bundle.
+pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
+    bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
+}
+
+/// Warnings about given encodings under which weights are lost.
+pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
+    if given.is_empty() {
+        return Ok(vec![]);
     }
-    bundle.manifest.given_encodings = records;
-    bundle.manifest.set_warnings(Stage::Quantize.name(), warnings);
-    Ok(())
+    let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
+    bundle.unit("quantize/lost", "", key, &Silent, |_| {
+        let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
+        Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
+    })
 }
 
 /// Encodings of one component, and the contracts of its partitions. `statistics` holds at least what is [`decisive`].

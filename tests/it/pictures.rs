@@ -213,3 +213,77 @@ fn the_memory_of_a_picture_is_that_of_its_colours() {
     bench.write("a.jpg", &jpeg);
     bench.expect("not progressive", &ask("{a.jpg}"), INPUT, &["a.jpg: cannot be read as an image: it "]);
 }
+
+/// Warnings of an export with this file beside the weights, as `place: message`.
+fn warnings(bench: &Bench, file: &str, contents: &str) -> Vec<String> {
+    bench.write(&format!("weights/{file}"), contents);
+    let mut args = crate::bad_input::EXPORT;
+    args[7] = "{bundle}";
+    let output = bench.run(&[&args[..], &["--force"]].concat());
+    assert!(output.status.success(), "{contents}: {}", stderr(&output));
+    std::fs::remove_file(bench.path(&format!("weights/{file}"))).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&bench.read("bundle/manifest.json")).unwrap();
+    let list = manifest["warnings"].as_array().cloned().unwrap_or_default();
+    let text = |warning: &serde_json::Value, key: &str| warning[key].as_str().unwrap().to_string();
+    list.iter().map(|warning| format!("{}: {}", text(warning, "place"), text(warning, "message"))).collect()
+}
+
+#[test]
+fn a_file_that_prepares_pictures_otherwise_is_contradicted_aloud() {
+    let bench = Bench::new();
+    // The definition: 128 x 128 pixels, bilinear, from 0 to 1.
+    for agreeing in [
+        r#"{"do_normalize": false, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "rescale_factor": 0.00392156862745098}"#,
+        r#"{"image_mean": [0, 0, 0], "image_std": 1.0, "resample": 2, "size": {"height": 128, "width": 128}}"#,
+        r#"{"do_rescale": false, "image_mean": [0, 0, 0], "image_std": [255, 255, 255], "resample": "bilinear"}"#,
+        r#"{"do_center_crop": false, "do_convert_rgb": true, "do_resize": true, "size": 128, "image_mean": null}"#,
+        "{}",
+        "[]",
+    ] {
+        assert_eq!(warnings(&bench, "preprocessor_config.json", agreeing), Vec::<String>::new(), "{agreeing}");
+    }
+    for (file, contents, words) in [
+        (
+            "preprocessor_config.json",
+            r#"{"image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}"#,
+            "`image_mean`, `image_std` make -1.000 to 1.000 of red; the definition makes 0.000 to 1.000 of it",
+        ),
+        (
+            "preprocessor_config.json",
+            r#"{"do_normalize": true, "image_mean": [0, 0, 0.1], "image_std": [1, 1, 1]}"#,
+            "`do_normalize`, `image_mean`, `image_std` make -0.100 to 0.900 of blue",
+        ),
+        (
+            "preprocessor_config.json",
+            r#"{"do_normalize": false, "rescale_factor": 0.0078431}"#,
+            "make 0.000 to 2.000 of red",
+        ),
+        ("preprocessor_config.json", r#"{"do_normalize": false, "do_rescale": false}"#, "make 0.000 to 255.000 of red"),
+        (
+            "preprocessor_config.json",
+            r#"{"resample": 3}"#,
+            "`resample` is 3 (bicubic); the definition's filter is bilinear",
+        ),
+        ("preprocessor_config.json", r#"{"resample": "LANCZOS"}"#, "(lanczos)"),
+        (
+            "preprocessor_config.json",
+            r#"{"size": {"height": 128, "width": 256}}"#,
+            "`size` is 256 x 128 pixels; the definition's are 128 x 128",
+        ),
+        ("preprocessor_config.json", r#"{"size": {"shortest_edge": 128}}"#, "128 pixels along one edge"),
+        ("preprocessor_config.json", r#"{"do_center_crop": true}"#, "`do_center_crop` cuts the middle out"),
+        ("preprocessor_config.json", r#"{"do_convert_rgb": false}"#, "`do_convert_rgb` is false"),
+        ("preprocessor_config.json", r#"{"crop_to_patches": true}"#, "`crop_to_patches` cuts a picture into several"),
+        ("preprocessor_config.json", "{\"resample\": 3,", "preprocessor_config.json:1: is not compared: EOF"),
+        ("processor_config.json", r#"{"image_processor": {"resample": 3}}"#, "processor_config.json: `resample` is 3"),
+    ] {
+        let made = warnings(&bench, file, contents);
+        assert_eq!(made.len(), 1, "{contents}: {made:?}");
+        assert!(made[0].contains(words) && made[0].contains(file), "{contents}: {made:?}");
+    }
+    // The processor's file comes first, and what it does not say of pictures is none of them.
+    bench.write("weights/preprocessor_config.json", r#"{"resample": 3}"#);
+    let first = warnings(&bench, "processor_config.json", r#"{"image_processor": {"resample": 2}}"#);
+    assert_eq!(first, Vec::<String>::new());
+    assert_eq!(warnings(&bench, "processor_config.json", r#"{"image_seq_length": 4}"#).len(), 1);
+}

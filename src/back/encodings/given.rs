@@ -48,6 +48,11 @@ impl GivenFiles {
         Ok(made)
     }
 
+    /// Whether no file was given.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The encodings of all files.
     pub fn encodings(&self) -> &Given {
         &self.encodings
