@@ -3,7 +3,9 @@
 
 mod given;
 mod legality;
+mod lost;
 mod multiplier;
+mod names;
 mod outliers;
 mod ranges;
 mod sources;
@@ -13,6 +15,7 @@ mod weights;
 
 pub use given::Given;
 pub use legality::refusal;
+pub use lost::warn_of_lost;
 pub use multiplier::settle;
 pub use outliers::{of_constants, of_embeddings, of_zeros};
 pub use sources::{Source, Sources};

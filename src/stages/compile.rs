@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::memory::{fits_beside_calibration, refuse_too_large};
-use super::{Comparing, Quantized, export, keep_given, quantize_component, verify};
+use super::{Comparing, Quantized, export, keep_given, quantize_component, verify, warn_of_given};
 use super::{build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component};
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::encodings::GivenFiles;
@@ -47,9 +47,10 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     let (target, target_text) = plan.target;
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
     let partitions = bundle.partitions()?;
-    check_encodings(&partitions, plan.recipe, plan.given)?;
+    check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
     quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
+    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {
         bundle.finish_stage(stage)?;
     }

@@ -7,7 +7,7 @@ use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, warnings};
+use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, other_preprocessing, warnings};
 use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
@@ -88,7 +88,8 @@ pub fn export(
         })?;
     }
     checkpoint.refuse_changed()?;
-    let warnings = warnings(&checkpoint, definition, &Layout::of(&checkpoint, definition, path)?);
+    let mut warnings = warnings(&checkpoint, definition, &Layout::of(&checkpoint, definition, path)?);
+    warnings.extend(other_preprocessing(checkpoint.folder(), &definition.vision));
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();

@@ -19,8 +19,8 @@ const FOLDER: &str = "encodings";
 
 /// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
 /// run and not after.
-pub fn check_encodings(partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().refuse_unknown(partitions)?;
+pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
+    given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -30,13 +30,14 @@ pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress
     let recipe = "calibration/recipe.toml";
     let recipe = Recipe::parse(bundle.text(recipe)?, &bundle.path(recipe))?;
     let partitions = bundle.partitions()?;
-    check_encodings(&partitions, &recipe, given)?;
+    check_encodings(bundle, &partitions, &recipe, given)?;
     let (statistics, mut made) = (bundle.statistics()?, Quantized::default());
     for component in Component::ALL {
         made.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
     }
     made.note(bundle);
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
+    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
     Ok(())
 }
 
@@ -66,7 +67,20 @@ pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord
     bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
 }
 
-/// Encodings of one component, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at least what is [`decisive`].
+/// Warnings about given encodings under which weights are lost.
+pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
+    if given.is_empty() {
+        return Ok(vec![]);
+    }
+    let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
+    bundle.unit("quantize/lost", "", key, &Silent, |_| {
+        let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
+        Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
+    })
+}
+
+/// Encodings of one component, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
+/// least what is [`decisive`].
 pub fn quantize_component(
     bundle: &Bundle,
     partitions: &[Partition],
@@ -92,8 +106,9 @@ pub fn quantize_component(
         progress.start(&format!("quantize {}", component.name()), 1);
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
-        let (target, learned) = (bundle.target()?, given.encodings());
-        let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, learned);
+        let target = bundle.target()?;
+        let learned = given.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
+        let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, &learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),

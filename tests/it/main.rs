@@ -21,6 +21,7 @@ mod numerics;
 mod outside;
 mod page;
 mod parity;
+mod pictures;
 mod pipeline;
 mod resume;
 mod run;

@@ -249,7 +249,7 @@ fn a_conversation_with_several_engines_asks_each_of_them() {
 }
 
 /// A bench with an exported bundle at `bundle`, after a change to its checkpoint.
-fn exported(change: impl FnOnce(&Bench)) -> Bench {
+pub fn exported(change: impl FnOnce(&Bench)) -> Bench {
     let bench = Bench::new();
     change(&bench);
     let mut args = crate::bad_input::EXPORT;
@@ -263,7 +263,7 @@ fn with_template(template: &str) -> Bench {
     exported(|bench| bench.write("weights/chat_template.jinja", template))
 }
 
-const FLOAT: [&str; 6] = ["run", "{bundle}", "--on", "float", "--max-tokens", "2"];
+pub const FLOAT: [&str; 6] = ["run", "{bundle}", "--on", "float", "--max-tokens", "2"];
 
 #[test]
 fn questions_and_pictures_that_cannot_be_are_refused() {

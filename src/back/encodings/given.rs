@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{parse, refuse_misplaced, to_encoding};
+use super::entry::Lists;
+use super::{parse, refuse_misplaced};
 use crate::back::bundle::{Bundle, Key, LARGEST_JSON, digest, hash_bytes};
 use crate::error::{Error, IoContext, Result};
 use crate::files;
@@ -59,6 +60,11 @@ impl GivenFiles {
         Ok(made)
     }
 
+    /// Whether no file was given.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The encodings of all files.
     pub fn encodings(&self) -> &Given {
         &self.encodings
@@ -92,20 +98,30 @@ impl GivenFiles {
 }
 
 fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
-    let file = parse(bytes, path)?;
+    let Lists { activations, params, either } = parse(bytes, path)?;
     let place = path.display().to_string();
-    for (entries, are_params) in [(file.activation_encodings, false), (file.param_encodings, true)] {
+    for (entries, are_params) in [(activations, false), (params, true)] {
         let mut names = BTreeSet::new();
-        for entry in entries {
-            let name = entry.name.clone();
+        for (name, entry) in entries {
             let fail = |message: String| Error::input(format!("{place}: `{name}`"), message);
             if !names.insert(name.clone()) {
                 return Err(fail("stands twice".into()));
             }
-            let encoding = to_encoding(entry, Some(0)).map_err(fail)?;
+            let entry = entry.map_err(fail)?;
+            let encoding = if are_params { entry.param() } else { entry.activation() }.map_err(fail)?;
             refuse_misplaced(&encoding, are_params, are_params).map_err(fail)?;
-            given.add(are_params, name.clone(), &place, encoding)?;
+            given.add(are_params, &name, &place, encoding, entry.axis)?;
         }
+    }
+    let mut names = BTreeSet::new();
+    for (name, entry) in either {
+        let fail = |message: String| Error::input(format!("{place}: `{name}`"), message);
+        if !names.insert(name.clone()) {
+            return Err(fail("stands twice".into()));
+        }
+        let entry = entry.map_err(fail)?;
+        let activation = entry.activation().and_then(|made| refuse_misplaced(&made, false, false).map(|()| made));
+        given.add_either(&name, &place, activation, entry.param(), entry.axis)?;
     }
     Ok(())
 }

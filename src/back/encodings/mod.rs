@@ -1,95 +1,28 @@
-//! Encodings as JSON in AIMET's format 1.0.0 (AIMET documentation, "Encoding format specification 1.0.0").
+//! Encodings as JSON in AIMET's formats (AIMET documentation, "Encoding format specification"): 1.0.0 is written, 0.6.1, 1.0.0 and
+//! 2.0.0 are read.
 //!
-//! There an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with `q` from
-//! 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128.
+//! In 0.6.1 and 1.0.0 an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with
+//! `q` from 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128. An entry that
+//! does not say whether it is symmetric is so if 0 is in the middle of its grid.
 
+mod entry;
 mod given;
+mod v0_6_1;
+mod v1_0_0;
+mod v2_0_0;
 
 pub use given::{GivenFiles, GivenRecord};
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::back::bundle::write_json;
-use crate::encoding::{Encoding, IntegerType};
+use crate::encoding::Encoding;
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Graph};
 use crate::quantize::Table;
-
-const VERSION: &str = "1.0.0";
-
-#[derive(Serialize, Deserialize)]
-struct File {
-    version: String,
-    activation_encodings: Vec<Entry>,
-    param_encodings: Vec<Entry>,
-    #[serde(default)]
-    quantizer_args: serde_json::Map<String, serde_json::Value>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    name: String,
-    enc_type: EntryKind,
-    dtype: String,
-    bw: u32,
-    is_sym: bool,
-    scale: Vec<f32>,
-    offset: Vec<i64>,
-}
-
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-enum EntryKind {
-    #[serde(rename = "PER_TENSOR")]
-    PerTensor,
-    #[serde(rename = "PER_CHANNEL")]
-    PerChannel,
-}
-
-fn to_entry(name: &str, encoding: &Encoding) -> Entry {
-    let least = encoding.integer.limits().0;
-    Entry {
-        name: name.to_string(),
-        enc_type: if encoding.axis.is_some() { EntryKind::PerChannel } else { EntryKind::PerTensor },
-        dtype: "INT".into(),
-        bw: encoding.integer.bits(),
-        is_sym: encoding.integer.is_signed() && encoding.zero_point.iter().all(|&zero_point| zero_point == 0),
-        scale: encoding.scale.clone(),
-        offset: encoding.zero_point.iter().map(|zero_point| least - zero_point).collect(),
-    }
-}
-
-fn to_encoding(entry: Entry, axis: Option<usize>) -> Result<Encoding, String> {
-    let integer = match (entry.bw, entry.is_sym) {
-        (4, true) => IntegerType::Int4,
-        (8, true) => IntegerType::Int8,
-        (8, false) => IntegerType::Uint8,
-        (16, true) => IntegerType::Int16,
-        (16, false) => IntegerType::Uint16,
-        (32, true) => IntegerType::Int32,
-        (bits, symmetric) => return Err(format!("{bits} bits (symmetric: {symmetric}) are not known")),
-    };
-    if entry.dtype != "INT" {
-        return Err(format!("dtype {} is not known", entry.dtype));
-    }
-    if entry.scale.is_empty() || entry.scale.len() != entry.offset.len() {
-        return Err(format!("{} scales and {} offsets", entry.scale.len(), entry.offset.len()));
-    }
-    if let Some(scale) = entry.scale.iter().find(|scale| !(scale.is_finite() && **scale > 0.0)) {
-        return Err(format!("scale {scale} is impossible"));
-    }
-    let axis = axis.filter(|_| entry.enc_type == EntryKind::PerChannel);
-    if axis.is_none() && entry.scale.len() != 1 {
-        return Err("several scales without channels".into());
-    }
-    let (least, most) = integer.limits();
-    let zero_point: Vec<i64> = entry.offset.iter().map(|offset| least.saturating_sub(*offset)).collect();
-    match zero_point.iter().find(|zero_point| !(least..=most).contains(zero_point)) {
-        Some(zero_point) => Err(format!("zero point {zero_point} is outside {}", integer.name())),
-        None => Ok(Encoding { integer, scale: entry.scale, zero_point, axis, block: None }),
-    }
-}
+use entry::Lists;
 
 /// Writes the table of a partition. Entries are sorted by name.
 ///
@@ -99,49 +32,48 @@ pub fn write(table: &Table, path: &Path) -> Result<()> {
     if let Some((name, _)) = table.params.iter().find(|(_, encoding)| encoding.block.is_some()) {
         return Err(Error::internal(name, "is encoded in blocks, which the file of encodings does not hold"));
     }
-    let entries =
-        |map: &std::collections::BTreeMap<String, Encoding>| map.iter().map(|(n, e)| to_entry(n, e)).collect();
-    let file = File {
-        version: VERSION.into(),
-        activation_encodings: entries(&table.activations),
-        param_encodings: entries(&table.params),
-        quantizer_args: serde_json::Map::new(),
-    };
-    write_json(&file, path)
+    write_json(&v1_0_0::file(table.activations.iter(), table.params.iter()), path)
 }
 
-fn parse(bytes: &[u8], path: &Path) -> Result<File> {
-    let file: File = crate::text::json(path, bytes)?;
-    if file.version != VERSION {
-        let message = format!("encodings of version {} are not read, only {VERSION}", file.version);
-        return Err(Error::input(path.display(), message));
+fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
+    #[derive(Deserialize)]
+    struct Outline {
+        version: String,
     }
-    Ok(file)
+    let Outline { version } = crate::text::json(path, bytes)?;
+    match version.as_str() {
+        "0.6.1" => v0_6_1::read(path, bytes),
+        v1_0_0::VERSION => v1_0_0::read(path, bytes),
+        "2.0.0" => v2_0_0::read(path, bytes),
+        _ => {
+            let message = format!("encodings of version {version} are not read; 0.6.1, 1.0.0 and 2.0.0 are");
+            Err(Error::input(path.display(), message))
+        }
+    }
 }
 
-/// Reads a table from the text of a file; the graph tells the axis of per-channel encodings.
+/// Reads a table from the text of a file that [`write`] wrote; the graph tells the axis of per-channel encodings.
 ///
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
 /// that has no entry.
 pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
-    let file = parse(text, path)?;
+    let file = v1_0_0::read(path, text)?;
     let mut table = Table::default();
-    let lists = [(file.activation_encodings, false), (file.param_encodings, true)];
-    for (entries, are_params) in lists {
-        for entry in entries {
-            let name = entry.name.clone();
+    for (entries, are_params) in [(file.activations, false), (file.params, true)] {
+        for (name, entry) in entries {
             let place = format!("{}: `{name}`", path.display());
             let Some(id) = graph.find(&name) else {
                 return Err(Error::input(place, "is no value of the graph").help("the file belongs to another model"));
             };
             let value = graph.value(id);
-            let axis = match entry.scale.len() {
-                1 => (entry.enc_type == EntryKind::PerChannel).then_some(0),
-                channels => value.shape.iter().position(|&size| size == channels),
-            };
-            let axis = channel_axis(graph, &name).or(axis);
-            let encoding = to_encoding(entry, axis).map_err(|message| Error::input(&place, message))?;
+            let mut encoding =
+                entry.and_then(|entry| entry.param()).map_err(|message| Error::input(&place, message))?;
+            if encoding.axis.is_some() {
+                let channels = encoding.scale.len();
+                let by_size = value.shape.iter().position(|&size| channels > 1 && size == channels).unwrap_or(0);
+                encoding.axis = channel_axis(graph, &name).or(Some(by_size));
+            }
             if let Some(axis) = encoding.axis
                 && value.shape.get(axis) != Some(&encoding.scale.len())
             {
@@ -171,15 +103,12 @@ pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible or stands twice.
 pub fn look(text: &[u8], path: &Path) -> Result<Table> {
-    let file = parse(text, path)?;
+    let file = v1_0_0::read(path, text)?;
     let mut table = Table::default();
-    for (entries, map) in
-        [(file.activation_encodings, &mut table.activations), (file.param_encodings, &mut table.params)]
-    {
-        for entry in entries {
-            let name = entry.name.clone();
+    for (entries, map) in [(file.activations, &mut table.activations), (file.params, &mut table.params)] {
+        for (name, entry) in entries {
             let place = format!("{}: `{name}`", path.display());
-            let encoding = to_encoding(entry, Some(0)).map_err(|message| Error::input(&place, message))?;
+            let encoding = entry.and_then(|entry| entry.param()).map_err(|message| Error::input(&place, message))?;
             if map.insert(name, encoding).is_some() {
                 return Err(Error::input(place, "stands twice"));
             }

@@ -59,7 +59,23 @@ fn entries_that_do_not_fit_are_refused() {
             ["`layers.1.k_new`", "is uint16", "the recipe wants uint8"],
         ),
         ("no such bits", one(json!({ "bw": 12 })), ["`linear_1`", "12 bits", "are not known"]),
-        ("signed", one(json!({ "is_sym": true })), ["`linear_1`", "int16 is no encoding of activations", ""]),
+        (
+            "off its middle",
+            one(json!({ "is_sym": true })),
+            ["`linear_1`", "is symmetric, but its offset is -30000", "-32768"],
+        ),
+        (
+            "by channel",
+            one(json!({ "enc_type": "PER_CHANNEL" })),
+            ["`linear_1`", "uint16 per channel is no encoding", ""],
+        ),
+        (
+            "a bias among activations",
+            one(json!({ "bw": 32 })),
+            ["`linear_1`", "32 bits are not known for activations", ""],
+        ),
+        ("half an offset", one(json!({ "offset": [-30000.5] })), ["qat.json:1", "-30000.5 is no whole number", ""]),
+        ("perhaps", one(json!({ "is_sym": "maybe" })), ["qat.json:1", "`maybe` is neither True nor False", ""]),
         ("float", one(json!({ "dtype": "FLOAT" })), ["`linear_1`", "dtype FLOAT", "is not known"]),
         ("no scale", one(json!({ "scale": [] })), ["`linear_1`", "0 scales and 1 offsets", ""]),
         ("zero", one(json!({ "scale": [0.0] })), ["`linear_1`", "scale 0 is impossible", ""]),
@@ -106,7 +122,38 @@ fn entries_that_do_not_fit_are_refused() {
             per_channel(json!({ "offset": vec![-100; 256] })),
             ["`linear_1.weight`", "has zero point -28", "symmetric, their offset is -128"],
         ),
-        ("block", per_channel(json!({ "enc_type": "LPBQ" })), ["qat.json:1", "unknown variant `LPBQ`", ""]),
+        (
+            "blocks with a scale each",
+            per_channel(json!({ "enc_type": "LPBQ", "block_size": 64, "compressed_bw": 4 })),
+            ["`linear_1.weight`", "is encoded in blocks (LPBQ), which are not taken", "output channel"],
+        ),
+        ("blocks", per_channel(json!({ "enc_type": "PER_BLOCK" })), ["`linear_1.weight`", "blocks (PER_BLOCK)", ""]),
+        (
+            "a new kind",
+            per_channel(json!({ "enc_type": "VECTOR" })),
+            ["`linear_1.weight`", "enc_type VECTOR is not known", ""],
+        ),
+        (
+            "a bias in 32 bits that is added in 16",
+            json!({ "name": "linear_1.bias", "enc_type": "PER_TENSOR", "dtype": "INT", "bw": 32, "is_sym": true,
+                    "scale": [1e-7], "offset": [-2_147_483_648i64] }),
+            ["`linear_1.bias`: is a bias in 32 bits; here a node of its own adds it", "takes uint16", "leave it out"],
+        ),
+        (
+            "a bias with one scale",
+            json!({ "name": "conv_stem.conv.bias", "enc_type": "PER_TENSOR", "dtype": "INT", "bw": 32, "is_sym": true,
+                    "scale": [1e-7], "offset": [-2_147_483_648i64] }),
+            [
+                "`conv_stem.conv.bias`: is a bias, whose encoding follows from its input and weights",
+                "has one scale",
+                "leave",
+            ],
+        ),
+        (
+            "a near name of the checkpoint",
+            per_channel(json!({ "name": "model.vision_tower.timm_model.blocks.0.0.conv_exp.wieght" })),
+            ["is no tensor of the model", "did you mean `blocks.0.0.conv_exp.weight`", ""],
+        ),
     ];
     for (case, entry, words) in activations {
         bench.write("qat.json", file_of(&[entry], &[]));
@@ -148,13 +195,15 @@ fn malformed_files_are_refused_before_anything_is_made() {
     let bench = Bench::new();
     let compile = [&super::COMPILE[..], &["--encodings", "{qat.json}"]].concat();
     let whole = file_of(&[activation("linear_1")], &[weight()]);
-    let cases: [(&str, String, &[&str]); 6] = [
+    let cases: [(&str, String, &[&str]); 8] = [
         ("truncated", whole[..whole.len() / 2].into(), &["qat.json:1", "EOF"]),
         ("empty", String::new(), &["qat.json", "EOF"]),
         ("no JSON", "activations:\n- none\n".into(), &["qat.json:1"]),
         ("NaN", whole.replace("0.001", "NaN"), &["qat.json:1", "expected"]),
-        ("other version", whole.replace("1.0.0", "0.6.1"), &["qat.json", "version 0.6.1 are not read, only 1.0.0"]),
+        ("other version", whole.replace("1.0.0", "3.0.0"), &["qat.json", "version 3.0.0 are not read", "2.0.0"]),
         ("missing list", "{\"version\": \"1.0.0\"}".into(), &["qat.json:1", "missing field"]),
+        ("lists in a format of maps", whole.replace("1.0.0", "0.6.1"), &["qat.json:1", "a map of encodings by name"]),
+        ("no version", "{\"encodings\": []}".into(), &["qat.json:1", "missing field `version`"]),
     ];
     for (case, text, words) in cases {
         bench.write("qat.json", text);
@@ -168,4 +217,85 @@ fn malformed_files_are_refused_before_anything_is_made() {
     std::fs::remove_file(bench.path("qat.json")).expect("the file");
     std::fs::create_dir(bench.path("qat.json")).expect("a folder");
     bench.expect("a folder", &bench.run(&compile), INPUT, &["qat.json", "is a folder, a file is wanted"]);
+}
+
+#[test]
+fn entries_of_other_formats_that_do_not_fit_are_refused() {
+    let bench = with_bundle();
+    let channel = json!({ "bitwidth": 8, "dtype": "int", "is_symmetric": "True", "scale": 0.01, "offset": -128 });
+    let old = |activations: Value, params: Value| {
+        json!({ "version": "0.6.1", "activation_encodings": activations, "param_encodings": params }).to_string()
+    };
+    let of_weight = |channel: Value| old(json!({}), json!({ "linear_1.weight": [channel] }));
+    let new = |entry: Value| json!({ "version": "2.0.0", "encodings": [entry] }).to_string();
+    let attributes =
+        json!({ "name": "linear_1.weight", "output_dtype": "int8", "y_scale": vec![0.01; 256], "axis": 0 });
+    let cases: [(&str, String, &[&str]); 15] = [
+        ("old: one scale", of_weight(channel.clone()), &["`linear_1.weight`", "has one scale", "256 scales"]),
+        ("old: nothing", old(json!({ "linear_1": [] }), json!({})), &["`linear_1`", "has no encoding"]),
+        (
+            "old: a module",
+            old(json!({ "linear_1": { "output": { "0": channel } } }), json!({})),
+            &["`linear_1`", "is a module", "_torch.encodings", "names are those of tensors"],
+        ),
+        (
+            "old: twice",
+            of_weight(channel.clone()).replace("]}}", &format!("],\"linear_1.weight\":[{channel}]}}}}")),
+            &["`linear_1.weight`", "stands twice"],
+        ),
+        ("old: float", of_weight(with(channel.clone(), json!({ "dtype": "float" }))), &["dtype float is not known"]),
+        ("old: no bits", of_weight(json!({ "scale": 1.0 })), &["`linear_1.weight`", "missing field `bitwidth`"]),
+        (
+            "old: no scale",
+            of_weight(json!({ "bitwidth": 8 })),
+            &["`linear_1.weight`", "neither scale and offset nor min"],
+        ),
+        ("new: float", new(with(attributes.clone(), json!({ "output_dtype": "float16" }))), &["float16 is not known"]),
+        (
+            "new: no scale",
+            new(with(attributes.clone(), json!({ "y_scale": null }))),
+            &["`linear_1.weight`", "no y_scale"],
+        ),
+        (
+            "new: blocks",
+            new(with(attributes.clone(), json!({ "block_size": 64, "axis": 1 }))),
+            &["`linear_1.weight`: is encoded in blocks (block_size)", "not taken"],
+        ),
+        (
+            "new: blocks with a scale each",
+            new(with(attributes.clone(), json!({ "per_block_int_scale": [[1]], "per_channel_float_scale": [[1.0]] }))),
+            &["`linear_1.weight`: is encoded in blocks (LPBQ)", "not taken"],
+        ),
+        (
+            "new: other bits",
+            new(with(attributes.clone(), json!({ "output_dtype": "int4" }))),
+            &["is int4", "wants int8"],
+        ),
+        (
+            "new: an activation by channel",
+            new(with(attributes.clone(), json!({ "name": "linear_1" }))),
+            &["`linear_1`", "uint8 per channel is no encoding of activations"],
+        ),
+        (
+            "new: a misspelled name",
+            new(with(attributes.clone(), json!({ "name": "linear_1.wieght" }))),
+            &["`linear_1.wieght`", "is no tensor of the model", "did you mean `linear_1.weight`"],
+        ),
+        (
+            "new: the input channels of a convolution",
+            new(
+                json!({ "name": "conv_stem.conv.weight", "output_dtype": "int8", "y_scale": vec![0.01; 16], "axis": 1 }),
+            ),
+            &["`conv_stem.conv.weight`", "index of axis 1", "output channels are axis 0"],
+        ),
+    ];
+    for (case, text, words) in cases {
+        bench.write("qat.json", text);
+        expect(&bench, case, &QUANTIZE, &[&["qat.json"], words].concat());
+    }
+    // Both names of one tensor.
+    let double = with(weight(), json!({ "name": "model.multi_modal_projector.linear_1.weight" }));
+    bench.write("qat.json", file_of(&[], &[weight(), double]));
+    let words = ["qat.json: `model.multi_modal_projector.linear_1.weight`", "is the same tensor as `linear_1.weight`"];
+    expect(&bench, "two names", &QUANTIZE, &words);
 }

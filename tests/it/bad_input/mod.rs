@@ -11,7 +11,7 @@ mod recipe;
 mod system;
 mod target;
 
-pub use recipe::png_header;
+pub use recipe::{checksum, png_header};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

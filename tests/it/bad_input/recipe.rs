@@ -111,7 +111,7 @@ pub fn png_header(width: u32, height: u32) -> Vec<u8> {
 }
 
 /// CRC-32 as PNG has it (ISO 3309).
-fn checksum(bytes: &[u8]) -> u32 {
+pub fn checksum(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |sum, &byte| {
         (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
     })

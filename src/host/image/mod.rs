@@ -1,0 +1,65 @@
+//! Images as the vision encoder expects them. Everything that reads a picture reads it here: questions, calibration,
+//! verification and evaluation.
+
+mod decode;
+mod entropy;
+mod format;
+mod frame;
+mod jpeg;
+mod resample;
+mod turn;
+
+use std::path::Path;
+
+use decode::Picture;
+
+use crate::engine::Tensor;
+use crate::error::{Error, Result};
+use crate::front::Vision;
+
+/// Smallest width or height; what is smaller shows nothing.
+const LEAST_PIXELS: u32 = 16;
+/// Largest width or height that is decoded.
+const MOST_PIXELS: u32 = 16384;
+/// Most memory that pixels may take: a 16k x 10k RGB image.
+const MOST_BYTES: u64 = 512 << 20;
+/// Largest image file that is read.
+const LARGEST_FILE: u64 = 256 << 20;
+
+/// A grey image, as [`load_image`] would give it.
+pub fn blank_image(vision: &Vision) -> Tensor {
+    let side = vision.image_size();
+    let value = |channel: usize| (0.5 - vision.preprocess().mean[channel]) / vision.preprocess().std[channel];
+    let values = (0..3).flat_map(|channel| std::iter::repeat_n(value(channel), side * side)).collect();
+    Tensor::f32(vec![1, 3, side, side], values)
+}
+
+/// Reads a PNG or JPEG file as `[1,3,S,S]`: turned upright, made RGB, resized to the square input (aspect not kept), divided
+/// by 255, normalized.
+///
+/// # Errors
+/// A file that is no image, one that is damaged, smaller than 16 or larger than 16384 pixels a side.
+pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
+    let side = vision.image_size();
+    let square = load_square(path, vision)?;
+    let mut values = vec![0f32; 3 * side * side];
+    for (at, pixel) in square.chunks_exact(3).enumerate() {
+        for (channel, &code) in pixel.iter().enumerate() {
+            let (mean, std) = (vision.preprocess().mean[channel], vision.preprocess().std[channel]);
+            values[channel * side * side + at] = (f32::from(code) / 255.0 - mean) / std;
+        }
+    }
+    Ok(Tensor::f32(vec![1, 3, side, side], values))
+}
+
+/// The codes of [`load_image`] before they are divided: red, green and blue of each pixel, row by row.
+fn load_square(path: &Path, vision: &Vision) -> Result<Vec<u8>> {
+    let bytes = crate::text::read_at_most(path, LARGEST_FILE)?;
+    if bytes.is_empty() {
+        return Err(Error::input(path.display(), "is empty; a PNG or JPEG image is wanted"));
+    }
+    let picture =
+        Picture::decode(&bytes).map_err(|fault| Error::input(path.display(), fault.message).help(fault.help))?;
+    let side = vision.image_size();
+    Ok(resample::resample(&picture, side, side, vision.preprocess().resize))
+}
