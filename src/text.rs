@@ -18,6 +18,9 @@ pub fn read(path: &Path) -> Result<String> {
         return Err(Error::input(path.display(), "is a folder, a file is wanted"));
     }
     let bytes = read_at_most(path, LARGEST)?;
+    if let Some(error) = utf16(path, &bytes) {
+        return Err(error);
+    }
     String::from_utf8(bytes).map_err(|error| Error::input(path.display(), format!("is no UTF-8 text: {error}")))
 }
 
@@ -31,7 +34,29 @@ pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
     if bytes.len() as u64 > most {
         return Err(Error::input(path.display(), format!("is larger than {most} bytes, the most that is read")));
     }
+    if is_lfs_pointer(&bytes) {
+        return Err(Error::input(path.display(), "is a git-lfs pointer: the file itself was not fetched")
+            .help("run `git lfs pull` where the checkpoint was cloned, or download the file"));
+    }
     Ok(bytes)
+}
+
+/// Whether bytes are what git-lfs leaves in place of a file that it did not fetch.
+pub fn is_lfs_pointer(bytes: &[u8]) -> bool {
+    // By its specification a pointer begins so and is shorter than this; earlier versions had another host.
+    let begins = [&b"version https://git-lfs.github.com/spec/"[..], b"version https://hawser.github.com/spec/"];
+    bytes.len() < 1024 && begins.iter().any(|begin| bytes.starts_with(begin))
+}
+
+/// Text without the byte order mark that some editors put before it.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+/// The error of a text in UTF-16, which begins with a byte order mark of its own.
+fn utf16(path: &Path, bytes: &[u8]) -> Option<Error> {
+    let is = [b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| bytes.starts_with(*mark));
+    is.then(|| Error::input(path.display(), "is text in UTF-16; UTF-8 is wanted").help("save it as UTF-8"))
 }
 
 /// A value from the JSON text of a file.
@@ -39,7 +64,11 @@ pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// Another content, with the line.
 pub fn json<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
-    serde_json::from_slice(text).map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
+    if let Some(error) = utf16(path, text) {
+        return Err(error);
+    }
+    let value = serde_json::from_slice(without_mark(text));
+    value.map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
 }
 
 /// An error about TOML text, with the line it is on.

@@ -11,6 +11,7 @@ mod inspect;
 mod parity;
 mod report;
 mod run;
+mod serve;
 mod stage;
 mod synth;
 mod talk;
@@ -80,6 +81,9 @@ enum Command {
     /// One context binary, in a process of its own.
     #[command(name = build_one::COMMAND, hide = true)]
     BuildOne(build_one::BuildOne),
+    /// A chat template or a tokenizer, in a process of its own.
+    #[command(name = serve::COMMAND, hide = true)]
+    Serve(serve::Serve),
     /// Stage 6: compare float, simulation and NPU, and write the report.
     Verify(stage::Verify),
     /// Ask a compiled bundle questions about images, once or in a conversation.
@@ -141,6 +145,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Emit(args) => args.emit(&session),
         Command::Build(args) => args.build(&session),
         Command::BuildOne(args) => args.run(&session),
+        Command::Serve(args) => args.run(),
         Command::Verify(args) => args.run(&session),
         Command::Run(args) => args.run(&session),
         Command::Eval(args) => args.run(&session),

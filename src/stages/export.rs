@@ -4,15 +4,19 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, Key, Stage, write_partition};
+use crate::back::bundle::{Bundle, Key, Stage, write_json, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, IoContext, Result};
 use crate::front::{Checkpoint, Definition, DefinitionFile, build};
-use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
+use crate::host::{
+    BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, HostFacts, Message, NAME_ENDS, Role, TOKENIZER, Tokenizer,
+    find_template,
+};
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
 use crate::progress::Progress;
 use crate::target::Target;
+use crate::warning::Warning;
 
 /// Folder of everything that export makes.
 const FOLDER: &str = "model";
@@ -55,16 +59,25 @@ pub fn export(
     };
     // A missing tokenizer is an error of its own kind, which reading it gives.
     let tokenizer_hash = if tokenizer.is_file() { bundle.hash_input(&tokenizer)? } else { String::new() };
-    let host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template);
-    bundle.unit("export/host", FOLDER, host, progress, |folder| {
-        // Only later stages need the tokenizer; a wrong one is better told now.
-        Tokenizer::read(checkpoint.folder(), definition)?;
+    let mut host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template);
+    for name in BESIDE_TOKENIZER.into_iter().chain(NAME_ENDS) {
+        let path = checkpoint.folder().join(name);
+        if path.is_file() {
+            host = host.and(name, bundle.hash_input(&path)?);
+        }
+    }
+    let warnings = bundle.unit("export/host", FOLDER, host, progress, |folder| {
+        let (words, facts, warnings) = words(checkpoint.folder(), template.as_deref(), definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).at(&folder.join(name));
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
-        copy(TOKENIZER, &std::fs::read(&tokenizer).at(&tokenizer)?)?;
-        template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))
+        copy(TOKENIZER, &words.map_or_else(|| std::fs::read(&tokenizer).at(&tokenizer), Ok)?)?;
+        if facts != HostFacts::default() {
+            write_json(&facts, &folder.join(HostFacts::FILE))?;
+        }
+        template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))?;
+        Ok(warnings)
     })?;
     for component in Component::ALL {
         let name = format!("export/{}", component.name());
@@ -83,11 +96,24 @@ pub fn export(
             Ok(())
         })?;
     }
-    let warnings = vec![];
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
+}
+
+/// Tries tokenizer and chat template as later stages and conversations use them: what they would refuse is better told now. Gives
+/// the tokenizer's file where files beside it change it, what the bundle keeps of them, and what is odd.
+fn words(
+    folder: &Path,
+    template: Option<&str>,
+    definition: &Definition,
+) -> Result<(Option<Vec<u8>>, HostFacts, Vec<Warning>)> {
+    let tokenizer = Tokenizer::read(folder, definition)?;
+    let (facts, warnings) = HostFacts::find(folder, definition, &tokenizer)?;
+    let chat = Chat::of(folder.join(CHAT_TEMPLATE), template.map(String::from), tokenizer.specials()?)?;
+    tokenizer.conversation(&chat, &[Message::new(Role::User, 0, "What is it?")])?;
+    Ok((tokenizer.with_additions()?, facts, warnings))
 }
 
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.

@@ -30,6 +30,7 @@ use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::folder::remove;
 use crate::front::Definition;
+use crate::host::HostFacts;
 use crate::observe::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::Progress;
@@ -190,9 +191,14 @@ impl Bundle {
         self.manifest.write(&self.root.join(MANIFEST))
     }
 
-    /// The model definition.
+    /// The model definition, with what is known of the checkpoint beside it.
     pub fn definition(&self) -> Result<Definition> {
-        Definition::read(&self.path("model/definition.toml"))
+        let mut made = Definition::read(&self.path("model/definition.toml"))?;
+        let path = self.host_folder().join(HostFacts::FILE);
+        if path.symlink_metadata().is_ok() {
+            made.language.tokens.ends = read_json::<HostFacts>(&path)?.ends;
+        }
+        Ok(made)
     }
 
     /// The target.
