@@ -128,6 +128,10 @@ pub fn run() -> ExitCode {
 }
 
 fn run_command(cli: Cli) -> ExitCode {
+    // Its standard output is a pipe to whoever started it.
+    if let Command::Serve(args) = &cli.command {
+        return status(args.run(), cli.general.json);
+    }
     let session = Session {
         // With --json standard error is for an error alone, unless every step is asked for.
         progress: display::progress(
@@ -147,7 +151,10 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::BuildOne(args) => args.run(&session),
         Command::Serve(args) => args.run(),
         Command::Verify(args) => args.run(&session),
-        Command::Run(args) => args.run(&session),
+        Command::Run(args) => match args.run(&session) {
+            Ok(Some(failed)) => return ExitCode::from(failed.exit_status()),
+            done => done.map(drop),
+        },
         Command::Eval(args) => args.run(&session),
         Command::Parity(args) => args.run(&session),
         Command::Synth(args) => args.run(&session),
@@ -158,11 +165,18 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Report(args) => args.run(&session),
         Command::Gate(args) => return args.run(&session),
     };
+    if result.is_err() {
+        session.progress.abandon();
+    }
+    status(result, session.general.json)
+}
+
+/// The exit status of a result, whose error is printed.
+fn status(result: Result<()>, json: bool) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            session.progress.abandon();
-            display::error(&error, session.general.json);
+            display::error(&error, json);
             ExitCode::from(error.kind.exit_status())
         }
     }

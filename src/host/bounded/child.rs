@@ -109,7 +109,7 @@ struct Running {
 impl Running {
     fn start(work: Work) -> std::io::Result<Self> {
         let mut command = Command::new(program());
-        command.args([COMMAND, work.name(), "--json"]).current_dir("/");
+        command.args([COMMAND, work.name()]).current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = command.spawn()?;
         match (process.stdin.take(), process.stdout.take(), process.stderr.take()) {
