@@ -18,8 +18,7 @@ const ADDED: &str = "added_tokens.json";
 /// Largest file that is read.
 const LARGEST_FILE: u64 = 16 << 20;
 /// Keys of tokens that every tokenizer has, in the order in which they are added.
-const ROLES: [&str; 7] =
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const ROLES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 /// Tokens that are added to a tokenizer.
 #[derive(Debug, Default)]
@@ -44,8 +43,11 @@ impl Additions {
         let config = read_object(&folder.join(CONFIG))?.unwrap_or_default();
         let path = folder.join(CONFIG);
         if config.get("split_special_tokens") == Some(&Value::Bool(true)) {
-            return Err(Error::input(path.display(), "split_special_tokens: special tokens would be read as plain text")
-                .help("set it to false: a conversation needs them"));
+            return Err(Error::input(
+                path.display(),
+                "split_special_tokens: special tokens would be read as plain text",
+            )
+            .help("set it to false: a conversation needs them"));
         }
         let mut named = Named::default();
         named.read(&config, &path, false)?;
@@ -57,7 +59,12 @@ impl Additions {
                 made.numbered = numbered(folder, &named)?;
             }
         }
-        made.roles = named.roles.iter().map(|(key, token, path)| (key.clone(), token.content.clone(), path.clone())).collect();
+        let listed = made.listed.iter_mut().chain(made.numbered.iter_mut().map(|(_, token)| token));
+        for token in listed {
+            token.special |= named.roles.iter().any(|(_, named, _)| named.content == token.content);
+        }
+        made.roles =
+            named.roles.iter().map(|(key, token, path)| (key.clone(), token.content.clone(), path.clone())).collect();
         let rank = |key: &str| ROLES.iter().position(|role| *role == key).unwrap_or(ROLES.len());
         named.roles.sort_by_key(|(key, ..)| rank(key));
         made.others = named.roles.into_iter().map(|(_, token, _)| token).chain(named.extra).collect();
@@ -77,8 +84,9 @@ impl Named {
     fn read(&mut self, file: &Map<String, Value>, path: &Path, is_map: bool) -> Result<()> {
         let empty = |value: &&Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
         let extra = file.get("extra_special_tokens").filter(|value| !empty(value));
-        // An older name, which transformers does not read in the map any more.
-        let extra = extra.or_else(|| file.get("additional_special_tokens").filter(|value| !is_map && !empty(value)));
+        // An older name, for where the newer one says nothing.
+        let older = file.get("additional_special_tokens").filter(|value| self.extra.is_empty() && !empty(value));
+        let extra = extra.or(older);
         let roles = file.iter().filter(|(key, value)| key.ends_with("_token") && is_token(value));
         let of_extra = extra.and_then(Value::as_object).into_iter().flatten();
         for (key, value) in roles.chain(of_extra) {
@@ -122,9 +130,12 @@ fn numbered(folder: &Path, named: &Named) -> Result<Vec<(u32, Added)>> {
     for (content, number) in read_object(&path)?.unwrap_or_default() {
         let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
         let number = number.ok_or_else(|| Error::input(format!("{}: {content}", path.display()), "has no number"))?;
-        let mut known = named.roles.iter().map(|(_, token, _)| token).chain(&named.extra);
-        let special = known.any(|token| token.content == content);
-        made.push((number, Added { content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special }));
+        let known = named.roles.iter().filter(|(key, ..)| ROLES.contains(&key.as_str())).map(|(_, token, _)| token);
+        let special = known.chain(&named.extra).any(|token| token.content == content);
+        made.push((
+            number,
+            Added { content, single_word: false, lstrip: false, rstrip: false, normalized: !special, special },
+        ));
     }
     made.sort_by_key(|(number, _)| *number);
     Ok(made)
@@ -194,6 +205,7 @@ pub const FORMAT: &str = "the checkpoint's tokenizer.json is wanted, in the form
 
 fn with_ending(folder: &Path, ending: &str) -> Option<String> {
     let entries = std::fs::read_dir(folder).ok()?.filter_map(std::result::Result::ok);
-    let mut names = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|found| found == ending));
+    let mut names =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|found| found == ending));
     Some(names.next()?.file_name()?.to_string_lossy().into_owned())
 }

@@ -78,7 +78,8 @@ impl HostFacts {
         let left_out = &tokenizer.facts().left_out;
         if !left_out.is_empty() {
             let (count, place) = (left_out.len(), folder.join(super::TOKENIZER));
-            let message = format!("the model has no row for {count} tokens that files beside it add: {}", shown(left_out));
+            let message =
+                format!("the model has no row for {count} tokens that files beside it add: {}", shown(left_out));
             warn(&place.display(), message, "they are left out, and their texts are read as plain text");
         }
         Ok((HostFacts { ends: ends.into_iter().collect() }, warnings))

@@ -85,7 +85,9 @@ impl Tokenizer {
 
     /// Refuses a text of a user that would be read as a special token.
     pub fn refuse_special(&self, text: &str) -> Result<()> {
-        let Some(found) = self.facts.special.iter().find(|special| text.contains(special.as_str())) else { return Ok(()) };
+        let Some(found) = self.facts.special.iter().find(|special| text.contains(special.as_str())) else {
+            return Ok(());
+        };
         if *found == self.facts.named[2] {
             let message = format!("holds the image placeholder `{found}`");
             return Err(Error::input("prompt", message)
@@ -148,8 +150,11 @@ impl Tokenizer {
         self.encode(text)
     }
 
-    /// Tokens of a text as it is, without any that the text does not have.
-    fn encode(&self, text: &str) -> Result<Vec<u32>> {
+    /// Tokens of a text as it is, special ones among them, without any that the text does not have.
+    ///
+    /// # Errors
+    /// A text of more than 4 MiB, or one with something that the tokenizer has no token for.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         Ok(tokens_of(&self.inner.ask(&Request::Encode, text.as_bytes())?))
     }
 

@@ -3,6 +3,7 @@
 //! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit) and AUTONEURAL_CHECK_PYTHONPATH (the onnx package).
 
 mod bad_input;
+mod bounds;
 mod browser;
 mod common;
 mod encodings;
@@ -27,5 +28,6 @@ mod sizes;
 mod snapshots;
 mod synth;
 mod targets;
+mod tokens;
 mod trained;
 mod workflows;

@@ -84,7 +84,10 @@ impl Child {
             End::Memory => format!("the {name} takes more than {} MiB of memory", self.work.memory() >> 20),
             End::Time(seconds) => format!("the {name} takes more than {seconds} s of processor time"),
             End::Depth => format!("the {name} nests too deeply"),
-            End::Other(how) => return Error::internal(self.place.display(), format!("reading the {name} broke off: {how}")),
+            End::Signal(signal) => format!("the {name} breaks the process that reads it (signal {signal})"),
+            End::Other(how) => {
+                return Error::internal(self.place.display(), format!("reading the {name} broke off: {how}"));
+            }
         };
         Error::input(self.place.display(), message)
             .help(format!("no {name} that works needs as much: take the file from where the model was published"))
@@ -96,6 +99,7 @@ enum End {
     Memory,
     Time(u64),
     Depth,
+    Signal(i32),
     Other(String),
 }
 
@@ -138,8 +142,7 @@ impl Running {
             let _ = self.process.kill();
         }
         let said = self.last_words();
-        // Where it ended by itself this does nothing.
-        let _ = self.process.kill();
+        // Where it has closed that it is at its end.
         let status = self.process.wait();
         match status.ok().and_then(|status: ExitStatus| status.signal()) {
             Some(libc::SIGXCPU) => End::Time(seconds),
@@ -147,7 +150,7 @@ impl Running {
             // The words are those of Rust's runtime.
             _ if said.contains("has overflowed its stack") => End::Depth,
             _ if said.contains("memory allocation of") => End::Memory,
-            Some(signal) => End::Other(format!("signal {signal}, {what}: {}", said.trim())),
+            Some(signal) => End::Signal(signal),
             None => End::Other(format!("{what}: {}", said.trim())),
         }
     }
@@ -156,8 +159,10 @@ impl Running {
     fn last_words(&mut self) -> String {
         let mut said = Vec::new();
         let until = Instant::now() + Duration::from_secs(2);
-        // What was read before an error is what there is.
-        let _ = Patient { output: &mut self.errors, until }.take(1 << 16).read_to_end(&mut said);
+        let read = Patient { output: &mut self.errors, until }.take(1 << 16).read_to_end(&mut said);
+        if read.is_err() {
+            let _ = self.process.kill();
+        }
         String::from_utf8_lossy(&said).into_owned()
     }
 }

@@ -1,6 +1,6 @@
 //! How much a process that runs foreign code may take.
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::error::{Error, Result};
 
@@ -33,12 +33,13 @@ impl Work {
         Work::ALL.into_iter().find(|work| work.name() == name)
     }
 
-    /// Bytes of memory that it may take. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is read.
+    /// Bytes of memory that it may take, if this process may itself. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is read.
     pub fn memory(self) -> u64 {
-        match self {
+        let most = match self {
             Work::Tokenizer => 576 << 20,
             Work::Template => 192 << 20,
-        }
+        };
+        within(Resource::As, most)
     }
 }
 
@@ -59,11 +60,19 @@ pub fn enter(work: Work) -> Result<()> {
     let statm = std::fs::read_to_string("/proc/self/statm").map_err(|error| refused("memory", &error))?;
     let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
     let taken = pages * rustix::param::page_size() as u64;
-    let set = |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    let set = |resource, most| {
+        let most = within(resource, most);
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
+    };
     set(Resource::As, taken + STACK as u64 + work.memory()).map_err(|error| refused("memory", &error))?;
     set(Resource::Core, 0).map_err(|error| refused("core files", &error))?;
     set(Resource::Fsize, 0).map_err(|error| refused("files", &error))?;
     set(Resource::Nofile, 3).map_err(|error| refused("open files", &error))
+}
+
+/// A limit, or the lower one that this process has already.
+fn within(resource: Resource, most: u64) -> u64 {
+    getrlimit(resource).maximum.map_or(most, |already| already.min(most))
 }
 
 /// Grants so many seconds of processor time from now on.
@@ -71,7 +80,7 @@ pub fn grant(seconds: u64) {
     let mut taken = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock writes to the value that it is given.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut taken) };
-    let most = taken.tv_sec as u64 + 1 + seconds;
+    let current = Some(within(Resource::Cpu, taken.tv_sec as u64 + 1 + seconds));
     // Where it cannot be set, whoever waits for the answer stops waiting.
-    let _ = setrlimit(Resource::Cpu, Rlimit { current: Some(most), maximum: None });
+    let _ = setrlimit(Resource::Cpu, Rlimit { current, ..getrlimit(Resource::Cpu) });
 }

@@ -33,12 +33,17 @@ fn answer_all() -> Result<()> {
         // Not every panic of the libraries is one of a defect; most are about the file.
         let place = request.place().unwrap_or_else(|| opened.place().to_string());
         let done = contain(|| opened.answer(request, body));
-        let done = done.unwrap_or_else(|panic| Err(Error::input(place, format!("cannot be used: {panic}"))));
+        let done = done.unwrap_or_else(|panic| Err(Error::input(&place, format!("cannot be used: {panic}"))));
         let written = match done {
             Ok(Answer { facts, body }) => wire::write(&mut output, &Reply::Done(facts), &body),
             Err(error) => wire::write(&mut output, &Reply::<()>::Failed(Failure::of(error)), &[]),
         };
-        written.map_err(failed)?;
+        written
+            .or_else(|error| {
+                let error = Error::input(&place, format!("makes more of a text than is taken: {error}"));
+                wire::write(&mut output, &Reply::<()>::Failed(Failure::of(error)), &[])
+            })
+            .map_err(failed)?;
     }
     Ok(())
 }

@@ -101,9 +101,13 @@ impl Vocabulary {
         listed.extend(free.map(|(_, token)| token));
         let left_out = add(&mut inner, &listed, &others, vocabulary);
         let added = inner.get_added_tokens_decoder();
-        let is_special =
-            |(number, token): &(&u32, &AddedToken)| (token.special || named.contains(number)) && !token.content.is_empty();
-        let mut special: Vec<String> = added.iter().filter(is_special).map(|(_, token)| token.content.clone()).collect();
+        // A word may be special, too, and is a word to whoever asks a question with it.
+        let is_word = |text: &str| text.chars().all(|letter| letter.is_alphanumeric() || letter.is_whitespace());
+        let is_special = |(number, token): &(&u32, &AddedToken)| {
+            (token.special && !is_word(&token.content) || named.contains(number)) && !token.content.is_empty()
+        };
+        let mut special: Vec<String> =
+            added.iter().filter(is_special).map(|(_, token)| token.content.clone()).collect();
         special.sort();
         let named = named.map(|number| inner.id_to_token(number).unwrap_or_default());
         let changed = before != added;

@@ -10,8 +10,10 @@ use super::vocabulary::Opening;
 use crate::error::{Error as Fault, Kind};
 use crate::host::{Message, Specials};
 
-/// Largest head or body. The largest one that is of use is a tokenizer's file.
-pub const LARGEST: u32 = 128 << 20;
+/// Largest head.
+const LARGEST_HEAD: u32 = 32 << 20;
+/// Largest body. The largest one that is of use is a tokenizer's file.
+const LARGEST_BODY: u32 = 128 << 20;
 
 /// What the process is asked for. The first request opens, and says what the others are about.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,7 +52,8 @@ impl Request {
     /// Seconds of processor time that it may take. A tokenizer of 262,144 tokens takes two until it is read.
     pub fn seconds(&self) -> u64 {
         match self {
-            Request::Tokenizer(_) | Request::Write => 8,
+            Request::Tokenizer(_) | Request::Write => 6,
+            Request::Template { .. } | Request::Render(_) => 2,
             _ => 4,
         }
     }
@@ -92,12 +95,12 @@ impl Failure {
 /// Writes a head and a body.
 pub fn write(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> Result<()> {
     let head = serde_json::to_vec(head)?;
-    let length = |bytes: &[u8]| match u32::try_from(bytes.len()) {
-        Ok(length) if length <= LARGEST => Ok(length.to_le_bytes()),
+    let length = |bytes: &[u8], most: u32| match u32::try_from(bytes.len()) {
+        Ok(length) if length <= most => Ok(length.to_le_bytes()),
         _ => Err(Error::new(ErrorKind::InvalidInput, "too long")),
     };
     // Short ones in one piece, so that who reads wakes up once.
-    let mut first = [length(&head)?, length(body)?].concat();
+    let mut first = [length(&head, LARGEST_HEAD)?, length(body, LARGEST_BODY)?].concat();
     first.extend_from_slice(&head);
     if body.len() <= 1 << 16 {
         first.extend_from_slice(body);
@@ -117,9 +120,9 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<
         done => done?,
     }
     let (lengths, _) = lengths.as_chunks::<4>();
-    let mut part = |at: usize| -> Result<Vec<u8>> {
+    let mut part = |at: usize, most: u32| -> Result<Vec<u8>> {
         let length = u32::from_le_bytes(lengths[at]);
-        if length > LARGEST {
+        if length > most {
             return Err(Error::new(ErrorKind::InvalidData, "too long"));
         }
         // Memory follows what comes, not what is said to come.
@@ -129,7 +132,7 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<
             _ => Err(ErrorKind::UnexpectedEof.into()),
         }
     };
-    let (head, body) = (part(0)?, part(1)?);
+    let (head, body) = (part(0, LARGEST_HEAD)?, part(1, LARGEST_BODY)?);
     Ok(Some((serde_json::from_slice(&head)?, body)))
 }
 
