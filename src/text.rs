@@ -173,7 +173,25 @@ pub fn glob(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, glob};
+    use super::{escape, glob, is_lfs_pointer, json};
+
+    #[test]
+    fn pointers_of_git_lfs_are_known() {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        assert!(is_lfs_pointer(pointer.as_bytes()));
+        assert!(is_lfs_pointer(b"version https://hawser.github.com/spec/v1\n"));
+        assert!(
+            !is_lfs_pointer(b"version 1") && !is_lfs_pointer(b"") && !is_lfs_pointer(pointer.repeat(20).as_bytes())
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_read() {
+        let read = |text: &[u8]| json::<u8>(std::path::Path::new("a.json"), text);
+        assert_eq!(read(b"\xef\xbb\xbf7").unwrap(), 7);
+        assert!(read(b"\xef\xbb\xbf\xef\xbb\xbf7").is_err());
+        assert!(read(b"\xff\xfe7\x00").unwrap_err().message.contains("UTF-16"));
+    }
 
     #[test]
     fn text_of_others_is_no_markup() {

@@ -189,7 +189,7 @@ pub fn missing(folder: &Path) -> Error {
     } else if let Some(name) = ["vocab.json", "vocab.txt"].iter().find(|name| is_there(name)) {
         (name.to_string(), "a vocabulary of the slow tokenizers of transformers")
     } else {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        let missing = std::io::Error::from_raw_os_error(libc::ENOENT);
         return Error::io(&path, &missing).help(FORMAT);
     };
     let place = folder.display();

@@ -65,3 +65,23 @@ pub fn enter() -> bool {
             && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// Of the thread that is meant alone: the filter is not for whoever runs the tests.
+    #[test]
+    fn a_thread_of_foreign_code_opens_and_starts_nothing() {
+        let tried = std::thread::spawn(|| {
+            let is_on = super::enter();
+            let memory = vec![1u8; 64 << 20].iter().map(|&byte| usize::from(byte)).sum::<usize>();
+            let opened = std::fs::File::open("/proc/self/status").map(drop);
+            let connected = std::os::unix::net::UnixStream::pair().map(drop);
+            let started = std::process::Command::new("/bin/true").spawn().map(drop);
+            (is_on, memory, [opened, connected, started].map(|tried| tried.map_err(|error| error.raw_os_error())))
+        });
+        let (is_on, memory, tried) = tried.join().unwrap();
+        assert_eq!(memory, 64 << 20);
+        // A kernel without seccomp is none to fail on.
+        assert!(!is_on || tried.iter().all(|tried| *tried == Err(Some(libc::EPERM))), "{tried:?}");
+    }
+}

@@ -99,7 +99,7 @@ impl Vocabulary {
         let before = inner.get_added_tokens_decoder();
         let free = numbered.into_iter().filter(|(number, _)| !before.contains_key(number));
         listed.extend(free.map(|(_, token)| token));
-        let left_out = add(&mut inner, &listed, &others, vocabulary);
+        let left_out = add(&mut inner, &listed, &others, vocabulary).map_err(|error| fail(&error))?;
         let added = inner.get_added_tokens_decoder();
         // A word may be special, too, and is a word to whoever asks a question with it.
         let is_word = |text: &str| text.chars().all(|letter| letter.is_alphanumeric() || letter.is_whitespace());
@@ -187,7 +187,7 @@ fn refuse_batches(inner: &mut Tokenizer) -> Result<(), String> {
 
 /// Adds tokens in the order in which transformers does: those that are listed, then those that are named and not there. Gives
 /// the texts of those that would be beyond `vocabulary`, and leaves them out.
-fn add(inner: &mut Tokenizer, listed: &[Added], others: &[Added], vocabulary: usize) -> Vec<String> {
+fn add(inner: &mut Tokenizer, listed: &[Added], others: &[Added], vocabulary: usize) -> Result<Vec<String>, String> {
     let known = inner.get_added_vocabulary().get_vocab();
     let mut seen: BTreeSet<&str> = listed.iter().map(|token| token.content.as_str()).collect();
     let others = others.iter().filter(|token| !known.contains_key(&token.content) && seen.insert(&token.content));
@@ -208,16 +208,12 @@ fn add(inner: &mut Tokenizer, listed: &[Added], others: &[Added], vocabulary: us
             new.insert(token.content.as_str());
             room -= 1;
         }
-        let Added { content, single_word, lstrip, rstrip, mut normalized, mut special } = token.clone();
-        if let Some(own) = inner.get_added_vocabulary().get_vocab().get(&content).and_then(|number| own.get(number)) {
-            // In the library a special token stays one, and one that is found in the text as it is stays findable there.
-            special |= own.special;
-            normalized &= own.normalized;
-        }
+        let Added { content, single_word, lstrip, rstrip, normalized, special } = token.clone();
+        // In the library a special token stays one.
+        let own = known.get(&content).and_then(|number| own.get(number));
+        let special = special || own.is_some_and(|own| own.special);
         added.push(AddedToken { content, single_word, lstrip, rstrip, normalized, special });
     }
-    if !added.is_empty() {
-        inner.add_tokens(&added);
-    }
-    left_out
+    inner.add_tokens(added).map_err(|error| format!("tokens cannot be added to it: {error}"))?;
+    Ok(left_out)
 }
