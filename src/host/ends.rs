@@ -1,7 +1,7 @@
 //! Tokens that end an answer. A definition names one; the checkpoint's files may name more, and all of them end it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -120,7 +120,7 @@ fn numbered(folder: &Path) -> Result<Vec<(String, u32)>> {
     Ok(found)
 }
 
-fn place(path: &PathBuf, key: &str) -> String {
+fn place(path: &Path, key: &str) -> String {
     format!("{}: {key}", path.display())
 }
 

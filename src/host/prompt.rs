@@ -40,7 +40,7 @@ impl Tokenizer {
         let tokens = &definition.language.tokens;
         let named = [tokens.bos, tokens.eos, tokens.image];
         let vocabulary = definition.language.vocabulary;
-        let request = Opening { place: place.clone(), vocabulary, named, listed, numbered, others };
+        let request = Opening { place: place.display().to_string(), vocabulary, named, listed, numbered, others };
         let path = place.clone();
         let opening = move || {
             let file = text::read_at_most(&path, LARGEST_FILE);
@@ -54,7 +54,7 @@ impl Tokenizer {
     }
 
     /// What is known of it.
-    pub fn facts(&self) -> &Facts {
+    pub(super) fn facts(&self) -> &Facts {
         &self.facts
     }
 

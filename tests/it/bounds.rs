@@ -177,6 +177,30 @@ fn tokenizers_that_go_beyond_their_bounds_are_refused() {
     }
 }
 
+/// Files beside a tokenizer may be large, too.
+#[test]
+fn more_tokens_beside_a_tokenizer_than_any_has_are_refused() {
+    let bench = Bench::new();
+    let listed: Vec<String> = (0..700_000).map(|number| format!("\"{number}\":\"{number}\"")).collect();
+    bench.write("weights/tokenizer_config.json", format!("{{\"added_tokens_decoder\":{{{}}}}}", listed.join(",")));
+    refuse(&bench, "many tokens", &["tokenizer.json", "more goes with the tokenizer"]);
+}
+
+/// The name of a folder need not be UTF-8.
+#[test]
+fn a_folder_of_any_name_is_read() {
+    use std::os::unix::ffi::OsStringExt;
+    let bench = Bench::new();
+    let name = std::ffi::OsString::from_vec(b"w\xff".to_vec());
+    bench.write("weights/chat_template.jinja", "{% for m in messages %}{{ m.content[-1].text }}{% endfor %}");
+    std::fs::rename(bench.path("weights"), bench.path("").join(&name)).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_autoneural"));
+    command.arg("export").arg(bench.path("graph.toml")).arg("--weights").arg(bench.path("").join(&name));
+    command.args(["--target", "sa8295p", "-q", "--out"]).arg(bench.path("out/bundle"));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
 /// What shows only with a longer prompt ends the question, and the next one finds the tokenizer as it was.
 #[test]
 fn a_question_that_goes_beyond_the_bounds_ends_alone() {

@@ -22,6 +22,7 @@ mod parity;
 mod pipeline;
 mod resume;
 mod run;
+mod script;
 mod sealed;
 mod segments;
 mod sizes;

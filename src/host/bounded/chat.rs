@@ -29,7 +29,7 @@ impl Chat {
     /// As for [`Chat::read`].
     pub fn of(place: PathBuf, text: Option<String>, specials: Specials) -> Result<Self> {
         let start = |text: String| {
-            let (at, known) = (place.clone(), specials.clone());
+            let (at, known) = (place.display().to_string(), specials.clone());
             let opening = move || {
                 let request = Request::Template { place: at.clone(), specials: known.clone() };
                 Ok((request, text.clone().into_bytes()))

@@ -84,6 +84,7 @@ impl Child {
             End::Memory => format!("the {name} takes more than {} MiB of memory", self.work.memory() >> 20),
             End::Time(seconds) => format!("the {name} takes more than {seconds} s of processor time"),
             End::Depth => format!("the {name} nests too deeply"),
+            End::Large => format!("more goes with the {name} than is taken"),
             End::Signal(signal) => format!("the {name} breaks the process that reads it (signal {signal})"),
             End::Other(how) => {
                 return Error::internal(self.place.display(), format!("reading the {name} broke off: {how}"));
@@ -99,6 +100,8 @@ enum End {
     Memory,
     Time(u64),
     Depth,
+    /// It was never asked: the request is too large.
+    Large,
     Signal(i32),
     Other(String),
 }
@@ -127,6 +130,9 @@ impl Running {
         // It reads a request whole before anything foreign runs; where it is gone the pipe breaks.
         let written = wire::write(&mut self.input, request, body);
         let until = Instant::now() + Duration::from_secs(seconds) * PATIENCE;
+        if written.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::InvalidInput) {
+            return Err(End::Large);
+        }
         let reply = written.and_then(|()| wire::read(&mut Patient { output: &mut self.output, until }));
         match reply {
             Ok(Some(reply)) => Ok(reply),

@@ -57,6 +57,7 @@ pub fn enter(work: Work) -> Result<()> {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::close_range(3, u32::MAX, 0);
     }
+    read_time_zone();
     let statm = std::fs::read_to_string("/proc/self/statm").map_err(|error| refused("memory", &error))?;
     let pages: u64 = statm.split(' ').next().and_then(|pages| pages.parse().ok()).unwrap_or(0);
     let taken = pages * rustix::param::page_size() as u64;
@@ -68,6 +69,15 @@ pub fn enter(work: Work) -> Result<()> {
     set(Resource::Core, 0).map_err(|error| refused("core files", &error))?;
     set(Resource::Fsize, 0).map_err(|error| refused("files", &error))?;
     set(Resource::Nofile, 3).map_err(|error| refused("open files", &error))
+}
+
+/// Reads the time zone's file, which a template that asks for the date could not do later.
+fn read_time_zone() {
+    // SAFETY: numbers and a pointer that may be null; the call fills them.
+    unsafe {
+        let mut moment: libc::tm = std::mem::zeroed();
+        libc::localtime_r(&0, &raw mut moment);
+    }
 }
 
 /// A limit, or the lower one that this process has already.

@@ -87,8 +87,8 @@ impl Opened {
                 Ok(Answer { facts, body: vec![] })
             }
             (Request::Template { place, specials }, _) => {
-                let chat = Chat::parse(&place, text(body)?, specials)?;
-                *self = Opened::Template { place: place.display().to_string(), chat: Box::new(chat) };
+                let chat = Chat::parse(Path::new(&place), text(body)?, specials)?;
+                *self = Opened::Template { place, chat: Box::new(chat) };
                 Ok(Answer::default())
             }
             (Request::Encode, Opened::Tokenizer(tokenizer)) => {

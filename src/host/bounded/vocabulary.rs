@@ -1,7 +1,6 @@
 //! A tokenizer as transformers sets it up. Only a process in bounds opens one.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tokenizers::{AddedToken, PaddingStrategy, Tokenizer};
@@ -40,7 +39,7 @@ pub struct Added {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Opening {
     /// Its file, for messages.
-    pub place: PathBuf,
+    pub place: String,
     /// How many tokens the model knows.
     pub vocabulary: usize,
     /// Numbers of the tokens that begin, end, and stand for an image.
@@ -80,7 +79,6 @@ impl Vocabulary {
     /// Another content, a token beyond the model's vocabulary, a panic of the library on the file or on a short text.
     pub fn open(opening: Opening, file: &[u8]) -> Result<Self> {
         let Opening { place, vocabulary, named, mut listed, numbered, others } = opening;
-        let place = place.display().to_string();
         let fail = |error: &dyn std::fmt::Display| Error::input(&place, format!("is no tokenizer: {error}"));
         // The library panics on some malformed parts.
         let mut inner = contain(|| Tokenizer::from_bytes(crate::text::without_mark(file)))

@@ -31,7 +31,7 @@ pub enum Request {
     /// A chat template, which is the body. Gives nothing.
     Template {
         /// Its file, for messages.
-        place: std::path::PathBuf,
+        place: String,
         /// What it may write.
         specials: Specials,
     },
@@ -43,8 +43,8 @@ impl Request {
     /// The file that it opens, if it does.
     pub fn place(&self) -> Option<String> {
         match self {
-            Request::Tokenizer(opening) => Some(opening.place.display().to_string()),
-            Request::Template { place, .. } => Some(place.display().to_string()),
+            Request::Tokenizer(opening) => Some(opening.place.clone()),
+            Request::Template { place, .. } => Some(place.clone()),
             _ => None,
         }
     }
@@ -53,7 +53,7 @@ impl Request {
     pub fn seconds(&self) -> u64 {
         match self {
             Request::Tokenizer(_) | Request::Write => 6,
-            Request::Template { .. } | Request::Render(_) => 2,
+            Request::Template { .. } | Request::Render(_) | Request::Decode => 2,
             _ => 4,
         }
     }
