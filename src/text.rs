@@ -56,7 +56,7 @@ pub fn without_mark(text: &[u8]) -> &[u8] {
 /// The error of a text in UTF-16, which begins with a byte order mark of its own.
 fn utf16(path: &Path, bytes: &[u8]) -> Option<Error> {
     let is = [b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| bytes.starts_with(*mark));
-    is.then(|| Error::input(path.display(), "is text in UTF-16; UTF-8 is wanted").help("save it as UTF-8"))
+    is.then(|| Error::input(path.display(), "is no UTF-8 text but one in UTF-16").help("save it as UTF-8"))
 }
 
 /// A value from the JSON text of a file.

@@ -90,8 +90,9 @@ impl Vocabulary {
             && *largest as usize >= vocabulary
         {
             let size = tokens.len();
-            let message = format!("has {size} tokens up to number {largest}, `{text}`; the model knows {vocabulary}");
-            return Err(Error::input(&place, message).help("the tokenizer belongs to another model"));
+            let message = format!("has {size} tokens up to number {largest}; the model knows {vocabulary}");
+            let help = format!("the tokenizer belongs to another model; its token {largest} is `{text}`");
+            return Err(Error::input(&place, message).help(help));
         }
         drop(tokens);
         let before = inner.get_added_tokens_decoder();
