@@ -13,6 +13,7 @@ use crate::common::{WEIGHTS, root, stderr};
 const MOST_KILOBYTES: i64 = 640_000;
 
 /// Runs the program; gives the most memory that it or its processes took, in kilobytes.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it, and measures")]
 fn measured(bench: &Bench, args: &[&str]) -> (Output, i64) {
     let expand = |text: &str| match text.strip_prefix('{') {
         Some(rest) => bench.text(rest.trim_end_matches('}')),
