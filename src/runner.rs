@@ -95,7 +95,7 @@ impl Model {
         let tables = if quantized { Some(bundle.tables(&partitions)?) } else { None };
         let folder = bundle.host_folder();
         let tokenizer = Tokenizer::read(&folder, &definition)?;
-        let chat = Chat::read(&folder, tokenizer.specials(&folder)?)?;
+        let chat = Chat::read(&folder, tokenizer.specials()?)?;
         let embeddings = Embeddings::read(&folder.join(Embeddings::FILE), &definition.language)?;
         Ok(Model { bundle, definition, target, partitions, tables, tokenizer, chat, embeddings })
     }

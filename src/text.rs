@@ -20,6 +20,9 @@ pub fn read(path: &Path) -> Result<String> {
 /// # Errors
 /// Bytes that are no UTF-8.
 pub fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
+    if let Some(error) = utf16(path, &bytes) {
+        return Err(error);
+    }
     String::from_utf8(bytes).map_err(|error| Error::input(path.display(), format!("is no UTF-8 text: {error}")))
 }
 
@@ -28,12 +31,30 @@ pub fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
 /// # Errors
 /// A missing or unreadable file, what is no regular file, or a larger one.
 pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
-    crate::files::read(crate::files::open(path)?, path, most)
+    let bytes = crate::files::read(crate::files::open(path)?, path, most)?;
+    if is_lfs_pointer(&bytes) {
+        return Err(Error::input(path.display(), "is a git-lfs pointer: the file itself was not fetched")
+            .help("run `git lfs pull` where the checkpoint was cloned, or download the file"));
+    }
+    Ok(bytes)
 }
 
-/// Whether a file is a pointer that git-lfs leaves in the place of a large file that was not fetched.
+/// Whether bytes are what git-lfs leaves in place of a file that it did not fetch.
 pub fn is_lfs_pointer(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"version https://git-lfs.github.com/spec/v1")
+    // By its specification a pointer begins so and is shorter than this; earlier versions had another host.
+    let begins = [&b"version https://git-lfs.github.com/spec/"[..], b"version https://hawser.github.com/spec/"];
+    bytes.len() < 1024 && begins.iter().any(|begin| bytes.starts_with(begin))
+}
+
+/// Text without the byte order mark that some editors put before it.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
+/// The error of a text in UTF-16, which begins with a byte order mark of its own.
+fn utf16(path: &Path, bytes: &[u8]) -> Option<Error> {
+    let is = [b"\xff\xfe", b"\xfe\xff"].iter().any(|mark| bytes.starts_with(*mark));
+    is.then(|| Error::input(path.display(), "is no UTF-8 text but one in UTF-16").help("save it as UTF-8"))
 }
 
 /// A value from the JSON text of a file.
@@ -41,7 +62,11 @@ pub fn is_lfs_pointer(bytes: &[u8]) -> bool {
 /// # Errors
 /// Another content, with the line.
 pub fn json<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
-    serde_json::from_slice(text).map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
+    if let Some(error) = utf16(path, text) {
+        return Err(error);
+    }
+    let value = serde_json::from_slice(without_mark(text));
+    value.map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
 }
 
 /// An error about TOML text, with the line it is on.
@@ -131,7 +156,25 @@ pub fn glob(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, glob};
+    use super::{escape, glob, is_lfs_pointer, json};
+
+    #[test]
+    fn pointers_of_git_lfs_are_known() {
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+        assert!(is_lfs_pointer(pointer.as_bytes()));
+        assert!(is_lfs_pointer(b"version https://hawser.github.com/spec/v1\n"));
+        assert!(
+            !is_lfs_pointer(b"version 1") && !is_lfs_pointer(b"") && !is_lfs_pointer(pointer.repeat(20).as_bytes())
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_read() {
+        let read = |text: &[u8]| json::<u8>(std::path::Path::new("a.json"), text);
+        assert_eq!(read(b"\xef\xbb\xbf7").unwrap(), 7);
+        assert!(read(b"\xef\xbb\xbf\xef\xbb\xbf7").is_err());
+        assert!(read(b"\xff\xfe7\x00").unwrap_err().message.contains("UTF-16"));
+    }
 
     #[test]
     fn text_of_others_is_no_markup() {

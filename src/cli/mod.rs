@@ -12,6 +12,7 @@ mod parity;
 mod process;
 mod report;
 mod run;
+mod serve;
 mod stage;
 mod synth;
 mod talk;
@@ -87,6 +88,9 @@ enum Command {
     /// One context binary, in a process of its own.
     #[command(name = build_one::COMMAND, hide = true)]
     BuildOne(build_one::BuildOne),
+    /// A chat template or a tokenizer, in a process of its own.
+    #[command(name = serve::COMMAND, hide = true)]
+    Serve(serve::Serve),
     /// Stage 6: compare float, simulation and NPU, and write the report.
     Verify(stage::Verify),
     /// Ask a compiled bundle questions about images, once or in a conversation.
@@ -157,6 +161,10 @@ fn refuse_usage(error: &clap::Error) -> ! {
 }
 
 fn run_command(cli: Cli) -> ExitCode {
+    // Its standard output is a pipe to whoever started it.
+    if let Command::Serve(args) = &cli.command {
+        return status(args.run(), cli.general.json);
+    }
     let session = Session {
         // With --json standard error is for an error alone, unless every step is asked for.
         progress: display::progress(
@@ -174,8 +182,12 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Emit(args) => args.emit(&session),
         Command::Build(args) => args.build(&session),
         Command::BuildOne(args) => args.run(&session),
+        Command::Serve(args) => args.run(),
         Command::Verify(args) => args.run(&session),
-        Command::Run(args) => args.run(&session),
+        Command::Run(args) => match args.run(&session) {
+            Ok(Some(failed)) => return ExitCode::from(failed.exit_status()),
+            done => done.map(drop),
+        },
         Command::Eval(args) => args.run(&session),
         Command::Parity(args) => args.run(&session),
         Command::Synth(args) => args.run(&session),
@@ -186,11 +198,18 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Report(args) => args.run(&session),
         Command::Gate(args) => return args.run(&session),
     };
+    if result.is_err() {
+        session.progress.abandon();
+    }
+    status(result, session.general.json)
+}
+
+/// The exit status of a result, whose error is printed.
+fn status(result: Result<()>, json: bool) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            session.progress.abandon();
-            display::error(&error, session.general.json);
+            display::error(&error, json);
             ExitCode::from(error.kind.exit_status())
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use autoneural::back::bundle::Bundle;
 use autoneural::back::qnn::Runtime;
 use autoneural::engine::Tensor;
+use autoneural::error::Kind;
 use autoneural::host::{Answer, Conversation, Limits, Sampling, Stop, load_image};
 use autoneural::runner::{EngineKind, Model};
 use autoneural::{Error, Result};
@@ -133,8 +134,8 @@ fn any_seed() -> u64 {
 }
 
 impl Run {
-    /// Runs the command.
-    pub fn run(&self, session: &Session) -> Result<()> {
+    /// Runs the command. Gives the kind of the first error of a conversation that went on nevertheless.
+    pub fn run(&self, session: &Session) -> Result<Option<Kind>> {
         let kinds = kinds(&self.on, &self.bundle)?;
         let model = Model::open(&self.bundle, &kinds, session.progress())?;
         if kinds.contains(&EngineKind::Npu) {
@@ -161,10 +162,10 @@ impl Run {
                     // An engine's memory is free again before the next one comes.
                     answers.push((kind, begin(kind, false)?.ask(session, &images, prompt)?));
                 }
-                match session.general.json {
-                    true => session.print(&result(&images, prompt, &limits, &answers), ""),
-                    false => Ok(()),
+                if session.general.json {
+                    session.print(&result(&images, prompt, &limits, &answers), "")?;
                 }
+                Ok(None)
             }
             None => {
                 let lanes = kinds.iter().map(|&kind| begin(kind, true)).collect::<Result<Vec<_>>>()?;

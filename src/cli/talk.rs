@@ -1,4 +1,5 @@
-//! The conversation of `autoneural run`: lines come in, answers go out, and an error ends nothing.
+//! The conversation of `autoneural run`: lines come in, answers go out, and an error ends nothing. A person sees it and decides;
+//! a script does not, so a question whose picture could not be read is not asked, and the end tells that something failed.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -24,26 +25,40 @@ its path, alone or at the beginning of the question. Quotes, backslashes before 
 /// Endings of image files.
 const IMAGES: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// Asks the lanes what is typed, until the input ends.
-pub fn talk(session: &Session, model: &Model, lanes: Vec<Lane>, images: Vec<Picture>, limits: &Limits) -> Result<()> {
+/// Asks the lanes what is typed, until the input ends. Gives the kind of the first error in the lines of a script, if there was
+/// one; all of them are told by then.
+pub fn talk(
+    session: &Session,
+    model: &Model,
+    lanes: Vec<Lane>,
+    images: Vec<Picture>,
+    limits: &Limits,
+) -> Result<Option<Kind>> {
     let mut input = Input::new()?;
-    let mut talk = Talk { session, model, lanes, images, limits };
-    if matches!(input, Input::Terminal(_)) {
+    let scripted = matches!(input, Input::Lines);
+    let mut talk = Talk { session, model, lanes, images, limits, scripted, lacks: false };
+    let mut failed = None;
+    if !scripted {
         session.note("/help says what can be typed; Ctrl-D leaves");
     }
     loop {
         let done = match input.line() {
             Ok(Some(line)) => talk.line(&line),
-            Ok(None) => return Ok(()),
+            Ok(None) => return Ok(failed),
             // What cannot be read now cannot be read later.
             Err(error) if error.kind == Kind::Io => return Err(error),
             Err(error) => Err(error),
         };
         match done {
             Ok(Next::Go) => {}
-            Ok(Next::Leave) => return Ok(()),
+            Ok(Next::Leave) => return Ok(failed),
             Err(error) if is_final(&error) => return Err(error),
-            Err(error) => display::error(&error, session.general.json),
+            Err(error) => {
+                display::error(&error, session.general.json);
+                if talk.scripted {
+                    failed.get_or_insert(error.kind);
+                }
+            }
         }
     }
 }
@@ -60,6 +75,10 @@ struct Talk<'a> {
     /// Images of the next question.
     images: Vec<Picture>,
     limits: &'a Limits,
+    /// Whether nobody sees an error before the next line comes.
+    scripted: bool,
+    /// Whether a picture of a script's next question could not be read.
+    lacks: bool,
 }
 
 impl Talk<'_> {
@@ -71,6 +90,7 @@ impl Talk<'_> {
             "/help" => display::note(HELP),
             "/reset" => self.reset()?,
             "/image" if rest.trim().is_empty() => {
+                self.lacks = self.scripted;
                 return Err(Error::input("/image", "wants the path of an image"));
             }
             "/image" => self.add(path_of(rest.trim()))?,
@@ -80,7 +100,7 @@ impl Talk<'_> {
     }
 
     fn reset(&mut self) -> Result<()> {
-        self.images.clear();
+        self.forget();
         self.lanes.iter_mut().try_for_each(|lane| lane.talk.reset())?;
         self.session.note("a new conversation");
         Ok(())
@@ -88,7 +108,7 @@ impl Talk<'_> {
 
     /// Records an image once it is loaded.
     fn add(&mut self, path: PathBuf) -> Result<()> {
-        let image = Picture::load(path, self.model)?;
+        let image = Picture::load(path, self.model).inspect_err(|_| self.lacks = self.scripted)?;
         let path = image.path.display().to_string();
         self.session.note(&format!("image {}: {}", self.images.len() + 1, in_line(&path)));
         self.images.push(image);
@@ -103,8 +123,17 @@ impl Talk<'_> {
         let (word, rest) = first_word(line);
         let path = path_of(word);
         if !word.is_empty() && is_image(&path, word) {
-            self.add(path)?;
-            return if rest.is_empty() { Ok(()) } else { self.question(rest) };
+            let added = self.add(path);
+            return match (added, rest) {
+                (added, "") => added,
+                (Ok(()), rest) => self.question(rest),
+                (Err(error), _) => {
+                    if self.scripted {
+                        self.forget();
+                    }
+                    Err(error)
+                }
+            };
         }
         if word.starts_with('/') && !word[1..].contains('/') {
             return Err(Error::input(word, "is no command").help("/help lists them"));
@@ -112,7 +141,18 @@ impl Talk<'_> {
         self.ask(line)
     }
 
+    /// Gives up the pictures of a question that is not asked.
+    fn forget(&mut self) {
+        self.images.clear();
+        self.lacks = false;
+    }
+
     fn ask(&mut self, prompt: &str) -> Result<()> {
+        self.model.tokenizer().refuse_special(prompt).inspect_err(|_| self.lacks = false)?;
+        if self.lacks && !prompt.trim().is_empty() {
+            self.forget();
+            return Err(Error::input("prompt", format!("`{prompt}` is not asked: its picture could not be read")));
+        }
         let mut answers = Vec::new();
         for at in 0..self.lanes.len() {
             let lane = &mut self.lanes[at];

@@ -56,7 +56,8 @@ impl Set {
         let path = folder.join(QUESTIONS);
         let bytes = crate::text::read_at_most(&path, LARGEST_FILE)
             .map_err(|error| error.help("a set is a folder with questions.jsonl and the images it names"))?;
-        let text = String::from_utf8(bytes).map_err(|error| Error::input(path.display(), error))?;
+        let text = String::from_utf8(crate::text::without_mark(&bytes).to_vec());
+        let text = text.map_err(|error| Error::input(path.display(), error))?;
         let mut questions = Vec::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let place = format!("{}:{}", path.display(), number + 1);

@@ -252,12 +252,15 @@ pub struct Tokens {
     pub eos: u32,
     /// Stands for one visual token.
     pub image: u32,
+    /// Tokens that end a sequence beside `eos`, as the checkpoint's files say.
+    #[serde(skip)]
+    pub ends: Vec<u32>,
 }
 
 impl Tokens {
     /// Whether a token that the model chose ends its text. The image token does too: it has no text row of its own.
     pub fn stops(&self, token: u32) -> bool {
-        token == self.eos || token == self.image
+        token == self.eos || token == self.image || self.ends.contains(&token)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use minijinja::value::{Kwargs, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind, context};
 use minijinja_contrib::pycompat::unknown_method_callback;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contain::contain;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ const MOST_STEPS: u64 = 10_000_000;
 const MOST_TEXT: usize = 16 << 20;
 
 /// Who says a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Whoever sets the model up.
@@ -38,7 +38,7 @@ pub enum Role {
 }
 
 /// A piece of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Part {
     /// An image; which one follows from the order in the conversation.
@@ -51,7 +51,7 @@ pub enum Part {
 }
 
 /// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Who says it.
     pub role: Role,
@@ -78,7 +78,7 @@ impl Message {
 }
 
 /// Texts of the special tokens that a template may write.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Specials {
     /// Begins a sequence.
     pub bos: String,
@@ -88,10 +88,15 @@ pub struct Specials {
     pub image: String,
 }
 
-/// How a conversation becomes the text of a prompt.
+/// How a conversation becomes the text of a prompt. Only a process in bounds has one.
 pub struct Chat {
     specials: Specials,
-    template: Option<Template>,
+    template: Template,
+}
+
+/// The prompt of a conversation with a model that has no template: the messages' own text, one after the other.
+pub fn without_template(messages: &[Message], specials: &Specials) -> String {
+    messages.iter().map(|message| message.flat(&specials.image)).collect()
 }
 
 struct Template {
@@ -127,25 +132,13 @@ pub fn find_template(folder: &Path) -> Result<Option<String>> {
 }
 
 impl Chat {
-    /// Reads the template of a bundle's host folder, if there is one.
+    /// Parses a template; `place` is for messages.
     ///
     /// # Errors
     /// A template that is no Jinja template, by file and line.
-    pub fn read(folder: &Path, specials: Specials) -> Result<Self> {
-        let path = folder.join(CHAT_TEMPLATE);
-        let text = if path.is_file() { Some(crate::text::read(&path)?) } else { None };
-        let template = text.map(|text| Template::new(path, text, &specials)).transpose()?;
+    pub fn parse(place: &Path, text: String, specials: Specials) -> Result<Self> {
+        let template = Template::new(place.to_path_buf(), text, &specials)?;
         Ok(Chat { specials, template })
-    }
-
-    /// Whether there is a template. Without one a prompt is the messages' own text, one after the other.
-    pub fn has_template(&self) -> bool {
-        self.template.is_some()
-    }
-
-    /// The text of the special tokens.
-    pub fn specials(&self) -> &Specials {
-        &self.specials
     }
 
     /// The prompt that asks for the next message of a conversation.
@@ -153,10 +146,7 @@ impl Chat {
     /// # Errors
     /// The template fails, by file and line.
     pub fn render(&self, messages: &[Message]) -> Result<String> {
-        match &self.template {
-            Some(template) => template.render(messages, &self.specials),
-            None => Ok(messages.iter().map(|message| message.flat(&self.specials.image)).collect()),
-        }
+        self.template.render(messages, &self.specials)
     }
 }
 
@@ -247,7 +237,7 @@ mod tests {
     fn render(template: &str, messages: &[Message]) -> Result<String> {
         let specials = Specials { bos: "<s>".into(), eos: "</s>".into(), image: "<image>".into() };
         let template = Template::new("t.jinja".into(), template.into(), &specials)?;
-        Chat { specials, template: Some(template) }.render(messages)
+        Chat { specials, template }.render(messages)
     }
 
     fn talk() -> Vec<Message> {

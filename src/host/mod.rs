@@ -1,9 +1,12 @@
 //! What the host does around the partitions: images to pixels, text to tokens, tokens to embeddings, state from one step
 //! to the next, logits to the next token, tokens to text.
 
+mod additions;
+mod bounded;
 mod chat;
 mod conversation;
 mod embeddings;
+mod ends;
 mod generate;
 mod image;
 mod prompt;
@@ -12,9 +15,12 @@ mod sequence;
 mod steps;
 mod walk;
 
-pub use chat::{CHAT_TEMPLATE, Chat, Message, Part, Role, Specials, find_template};
+pub use additions::BESIDE_TOKENIZER;
+pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
+pub use chat::{CHAT_TEMPLATE, Message, Part, Role, Specials, find_template};
 pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
+pub use ends::{HostFacts, NAME_ENDS};
 pub use generate::{Generation, Generator, Stop, refuse_too_long};
 pub use image::{blank_image, load_image};
 pub use prompt::{TOKENIZER, Tokenizer};

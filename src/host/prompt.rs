@@ -1,91 +1,94 @@
 //! Prompts as tokens.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::chat::{CHAT_TEMPLATE, Chat, Message, Part, Specials};
-use crate::contain::contain;
+use super::additions::{Additions, FORMAT, missing};
+use super::bounded::{Chat, Child, Facts, Opening, Request, Work, bytes_of, tokens_of};
+use super::chat::{CHAT_TEMPLATE, Message, Part, Specials};
 use crate::error::{Error, Result};
 use crate::front::Definition;
 use crate::recipe::{Recipe, Sample};
+use crate::text;
 
 /// Name of the tokenizer's file in a checkpoint and in a bundle.
 pub const TOKENIZER: &str = "tokenizer.json";
 
 /// Largest tokenizer file that is read.
-const LARGEST_FILE: u64 = 256 << 20;
+const LARGEST_FILE: u64 = 96 << 20;
 
-/// Longest prompt in bytes; far beyond any context.
-const LONGEST_PROMPT: usize = 4 << 20;
-
-/// A checkpoint's tokenizer together with the special tokens of the model definition.
+/// A checkpoint's tokenizer together with the special tokens of the model definition. It runs in a process of its own.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    place: PathBuf,
+    inner: Child,
+    facts: Facts,
     bos: u32,
     image: u32,
-    eos: u32,
     visual_tokens: usize,
-    /// Texts that are read as special tokens wherever they stand.
-    special: Vec<String>,
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` of a folder.
+    /// Reads `tokenizer.json` of a folder, and the tokens that the files beside it add to it.
     ///
     /// # Errors
-    /// A missing or malformed file, or a vocabulary larger than the model's.
+    /// A missing or malformed file, a vocabulary larger than the model's, a tokenizer that goes beyond its bounds.
     pub fn read(folder: &Path, definition: &Definition) -> Result<Self> {
-        let path = folder.join(TOKENIZER);
-        let bytes = crate::text::read_at_most(&path, LARGEST_FILE).map_err(|error| {
-            error.help("the checkpoint's tokenizer.json is wanted, in the format of Hugging Face tokenizers")
-        })?;
-        let fail = |error: &dyn std::fmt::Display| Error::input(path.display(), format!("is no tokenizer: {error}"));
-        // The library panics on some malformed parts.
-        let inner = contain(|| tokenizers::Tokenizer::from_bytes(&bytes))
-            .map_err(|panic| fail(&panic))?
-            .map_err(|error| fail(&error))?;
-        let (size, wanted) = (inner.get_vocab_size(true), definition.language.vocabulary);
-        let largest = inner.get_vocab(true).into_values().max().unwrap_or(0) as usize;
-        if largest >= wanted {
-            let message = format!("has {size} tokens up to number {largest}; the model knows {wanted}");
-            return Err(Error::input(path.display(), message).help("the tokenizer belongs to another model"));
+        let place = folder.join(TOKENIZER);
+        if place.symlink_metadata().is_err() {
+            return Err(missing(folder));
         }
+        let Additions { listed, numbered, others, .. } = Additions::read(folder)?;
         let tokens = &definition.language.tokens;
         let named = [tokens.bos, tokens.eos, tokens.image];
-        let added = inner.get_added_tokens_decoder();
-        let is_special = |(token, text): &(&u32, &tokenizers::AddedToken)| {
-            (text.special || named.contains(token)) && !text.content.is_empty()
+        let vocabulary = definition.language.vocabulary;
+        let request = Opening { place: place.display().to_string(), vocabulary, named, listed, numbered, others };
+        let path = place.clone();
+        let opening = move || {
+            let file = text::read_at_most(&path, LARGEST_FILE);
+            let file = file.map_err(|error| if error.help.is_some() { error } else { error.help(FORMAT) })?;
+            Ok((Request::Tokenizer(request.clone()), file))
         };
-        let mut special: Vec<String> = added.iter().filter(is_special).map(|(_, text)| text.content.clone()).collect();
-        special.sort();
-        Ok(Tokenizer {
-            inner,
-            bos: tokens.bos,
-            image: tokens.image,
-            eos: tokens.eos,
-            visual_tokens: definition.vision.tokens(),
-            special,
-        })
+        let (inner, facts) = Child::start(Work::Tokenizer, place.clone(), opening)?;
+        let facts = facts.ok_or_else(|| Error::internal(place.display(), "nothing was found in it"))?;
+        let (bos, image, visual_tokens) = (tokens.bos, tokens.image, definition.vision.tokens());
+        Ok(Tokenizer { place, inner, facts, bos, image, visual_tokens })
+    }
+
+    /// What is known of it.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The file with what the files beside it add to it, where that changes it.
+    pub fn with_additions(&self) -> Result<Option<Vec<u8>>> {
+        self.facts.changed.then(|| self.inner.ask(&Request::Write, &[])).transpose()
+    }
+
+    /// Numbers of tokens by their texts, where there are such.
+    pub fn find(&self, texts: &[String]) -> Result<Vec<Option<u32>>> {
+        let found = self.inner.ask(&Request::Find(texts.to_vec()), &[])?;
+        serde_json::from_slice(&found).map_err(|error| Error::internal("tokenizer", error))
     }
 
     /// Texts of the special tokens that a chat template may write.
     ///
     /// # Errors
     /// The tokenizer does not know the image token: it belongs to another model.
-    pub fn specials(&self, folder: &Path) -> Result<Specials> {
-        let text = |token| self.inner.id_to_token(token).unwrap_or_default();
-        let image = text(self.image);
-        if !self.special.contains(&image) {
+    pub fn specials(&self) -> Result<Specials> {
+        let [bos, eos, image] = self.facts.named.clone();
+        if !self.facts.special.contains(&image) {
             let message = format!("has no special token {}, which is the model's image token", self.image);
-            return Err(Error::input(folder.join(TOKENIZER).display(), message)
+            return Err(Error::input(self.place.display(), message)
                 .help("the tokenizer belongs to another model, or language.tokens of the definition is wrong"));
         }
-        Ok(Specials { bos: text(self.bos), eos: text(self.eos), image })
+        Ok(Specials { bos, eos, image })
     }
 
     /// Refuses a text of a user that would be read as a special token.
     pub fn refuse_special(&self, text: &str) -> Result<()> {
-        let Some(found) = self.special.iter().find(|special| text.contains(special.as_str())) else { return Ok(()) };
-        if self.inner.token_to_id(found) == Some(self.image) {
+        let Some(found) = self.facts.special.iter().find(|special| text.contains(special.as_str())) else {
+            return Ok(());
+        };
+        if *found == self.facts.named[2] {
             let message = format!("holds the image placeholder `{found}`");
             return Err(Error::input("prompt", message)
                 .help("give pictures with --image, or by their path in a conversation; they stand before the text"));
@@ -98,7 +101,7 @@ impl Tokenizer {
     pub fn without_special(&self, text: &str) -> String {
         let mut made = text.to_string();
         // What is left may have come together to another one.
-        while let Some(found) = self.special.iter().find(|special| made.contains(special.as_str())) {
+        while let Some(found) = self.facts.special.iter().find(|special| made.contains(special.as_str())) {
             made = made.replace(found.as_str(), "");
         }
         made
@@ -116,8 +119,7 @@ impl Tokenizer {
                 self.refuse_special(text)?;
             }
         }
-        let encoded = self.encode(&chat.render(messages)?)?;
-        let text = encoded.get_ids();
+        let text = self.encode(&chat.render(messages)?)?;
         let images = parts().filter(|part| **part == Part::Image).count();
         let markers = text.iter().filter(|&&token| token == self.image).count();
         if markers != images {
@@ -125,8 +127,7 @@ impl Tokenizer {
             return Err(Error::input(CHAT_TEMPLATE, message)
                 .help("the chat template is for another model, or takes no images in such messages"));
         }
-        let text = text.strip_prefix(&[self.bos]).unwrap_or(text);
-        Ok(self.with_placeholders(text))
+        Ok(self.with_placeholders(text.strip_prefix(&[self.bos]).unwrap_or(&text)))
     }
 
     /// Number of visual tokens among tokens.
@@ -136,7 +137,8 @@ impl Tokenizer {
 
     /// Text of tokens, without special ones. Bytes that are no UTF-8 become U+FFFD.
     pub fn text(&self, tokens: &[u32]) -> Result<String> {
-        self.inner.decode(tokens, true).map_err(|error| Error::internal("tokenizer", error))
+        let text = self.inner.ask(&Request::Decode, &bytes_of(tokens))?;
+        String::from_utf8(text).map_err(|error| Error::internal("tokenizer", error))
     }
 
     /// Tokens of a text that stands by itself, such as an answer.
@@ -145,14 +147,15 @@ impl Tokenizer {
     /// The text of a special token in it.
     pub fn plain(&self, text: &str) -> Result<Vec<u32>> {
         self.refuse_special(text)?;
-        Ok(self.encode(text)?.get_ids().to_vec())
+        self.encode(text)
     }
 
-    fn encode(&self, text: &str) -> Result<tokenizers::Encoding> {
-        if text.len() > LONGEST_PROMPT {
-            return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_PROMPT} are read", text.len())));
-        }
-        self.inner.encode(text, false).map_err(|error| Error::input("prompt", format!("cannot be tokenized: {error}")))
+    /// Tokens of a text as it is, special ones among them, without any that the text does not have.
+    ///
+    /// # Errors
+    /// A text of more than 4 MiB, or one with something that the tokenizer has no token for.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        Ok(tokens_of(&self.inner.ask(&Request::Encode, text.as_bytes())?))
     }
 
     /// The beginning token and tokens of a text, each image token as often as an image has visual tokens.
@@ -165,14 +168,13 @@ impl Tokenizer {
     /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has the
     /// image token (by its text, say `<image>`), or before the text where it has none.
     pub fn prompt(&self, text: &str, images: usize) -> Result<Vec<u32>> {
-        let encoded = self.encode(text)?;
-        let text = encoded.get_ids();
-        let markers = self.count_visual(text);
+        let text = self.encode(text)?;
+        let markers = self.count_visual(&text);
         if markers == images {
-            return Ok(self.with_placeholders(text));
+            return Ok(self.with_placeholders(&text));
         }
         let message = match (markers, images) {
-            (0, _) => return Ok(self.with_placeholders(&[&vec![self.image; images], text].concat())),
+            (0, _) => return Ok(self.with_placeholders(&[vec![self.image; images], text].concat())),
             (_, 0) => "holds the image placeholder, but there is no image".to_string(),
             _ => format!("holds the image placeholder {markers} times; images: {images}"),
         };

@@ -11,7 +11,7 @@ use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, VIS
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{DefinitionFile, Files};
-use crate::host::{TOKENIZER, Tokenizer, load_image};
+use crate::host::{BESIDE_TOKENIZER, HostFacts, TOKENIZER, Tokenizer, load_image};
 use crate::ir::le_bytes;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
@@ -29,10 +29,10 @@ pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &Path, rec
     let folder = &Files::folder_of(weights)?;
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
     let mut key = Key::new().and("definition", text).and("recipe", recipe.text());
-    let tokenizer = folder.join(TOKENIZER);
+    let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| folder.join(name));
     let images = samples.iter().flat_map(|sample| recipe.image_paths(sample));
     // What is not there cannot be a reason to skip the check.
-    for path in images.chain([tokenizer]).filter(|path| path.is_file()) {
+    for path in images.chain(words).filter(|path| path.is_file()) {
         key = key.and(&path.to_string_lossy(), bundle.hash_input(&path)?);
     }
     bundle.unit("check/samples", "", key, &Silent, |_| {
@@ -78,6 +78,7 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
         path == VISUAL
             || path == IMAGE_STATISTICS
             || path.ends_with(TOKENIZER)
+            || path.ends_with(HostFacts::FILE)
             || path == "model/embeddings.safetensors"
     })?;
     key = key.setting("observer", &language.observer).setting("steps", &recipe.decode_steps);

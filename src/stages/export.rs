@@ -3,16 +3,20 @@
 use std::cell::OnceCell;
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, Key, Stage, write_partition};
+use crate::back::bundle::{Bundle, Key, Stage, write_json, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, other_preprocessing, warnings};
-use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
+use crate::host::{
+    BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, HostFacts, Message, NAME_ENDS, Role, TOKENIZER, Tokenizer,
+    find_template,
+};
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
 use crate::progress::Progress;
 use crate::target::Target;
+use crate::warning::Warning;
 
 /// Largest tokenizer that is copied; reading it has checked it before.
 const LARGEST_TOKENIZER: u64 = 1 << 30;
@@ -57,18 +61,27 @@ pub fn export(
     };
     // A missing tokenizer is an error of its own kind, which reading it gives.
     let tokenizer_hash = if tokenizer.is_file() { bundle.hash_input(&tokenizer)? } else { String::new() };
-    let host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template);
-    bundle.unit("export/host", FOLDER, host, progress, |folder| {
-        // Only later stages need the tokenizer; a wrong one is better told now.
-        Tokenizer::read(checkpoint.folder(), definition)?;
+    let mut host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template);
+    for name in BESIDE_TOKENIZER.into_iter().chain(NAME_ENDS) {
+        let path = checkpoint.folder().join(name);
+        if path.is_file() {
+            host = host.and(name, bundle.hash_input(&path)?);
+        }
+    }
+    let of_host = bundle.unit("export/host", FOLDER, host, progress, |folder| {
+        let (words, facts, found) = words(checkpoint.folder(), template.as_deref(), definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
-        copy(TOKENIZER, &crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER)?)?;
+        copy(TOKENIZER, &words.map_or_else(|| crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER), Ok)?)?;
+        if facts != HostFacts::default() {
+            write_json(&facts, &folder.join(HostFacts::FILE))?;
+        }
         template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))?;
         // Before the work counts as done on the contents whose hash is in its key.
-        checkpoint.refuse_changed()
+        checkpoint.refuse_changed()?;
+        Ok(found)
     })?;
     for component in Component::ALL {
         let name = format!("export/{}", component.name());
@@ -90,10 +103,25 @@ pub fn export(
     checkpoint.refuse_changed()?;
     let mut warnings = warnings(&checkpoint, definition, &Layout::of(&checkpoint, definition, path)?);
     warnings.extend(other_preprocessing(checkpoint.folder(), &definition.vision));
+    warnings.extend(of_host);
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
+}
+
+/// Tries tokenizer and chat template as later stages and conversations use them: what they would refuse is better told now. Gives
+/// the tokenizer's file where files beside it change it, what the bundle keeps of them, and what is odd.
+fn words(
+    folder: &Path,
+    template: Option<&str>,
+    definition: &Definition,
+) -> Result<(Option<Vec<u8>>, HostFacts, Vec<Warning>)> {
+    let tokenizer = Tokenizer::read(folder, definition)?;
+    let (facts, warnings) = HostFacts::find(folder, definition, &tokenizer)?;
+    let chat = Chat::of(folder.join(CHAT_TEMPLATE), template.map(String::from), tokenizer.specials()?)?;
+    tokenizer.conversation(&chat, &[Message::new(Role::User, 0, "What is it?")])?;
+    Ok((tokenizer.with_additions()?, facts, warnings))
 }
 
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.

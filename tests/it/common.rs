@@ -55,6 +55,11 @@ pub fn toolkit() -> PathBuf {
     folder
 }
 
+/// Lets the library run templates and tokenizers by the program: this test is not it.
+pub fn serve() {
+    autoneural::host::serve_with(env!("CARGO_BIN_EXE_autoneural"));
+}
+
 /// Runs the program in the project's folder.
 pub fn autoneural(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_autoneural"))

@@ -3,6 +3,7 @@
 //! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit) and AUTONEURAL_CHECK_PYTHONPATH (the onnx package).
 
 mod bad_input;
+mod bounds;
 mod browser;
 mod common;
 mod crash;
@@ -25,6 +26,7 @@ mod pictures;
 mod pipeline;
 mod resume;
 mod run;
+mod script;
 mod sealed;
 mod segments;
 mod sizes;
@@ -32,6 +34,7 @@ mod snapshots;
 mod synth;
 mod targets;
 mod terminal;
+mod tokens;
 mod tracer;
 mod trained;
 mod trust;

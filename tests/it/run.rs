@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::bad_input::{Bench, INPUT, OS, TOOLKIT, USAGE};
-use crate::common::{autoneural, demo_bundle, root, runtime, stderr, stdout, succeed, toolkit};
+use crate::common::{autoneural, demo_bundle, root, runtime, serve, stderr, stdout, succeed, toolkit};
 
 const CAT: &str = "calibration/photos/cat.jpg";
 const DOGS: &str = "calibration/photos/dogs.jpg";
@@ -26,6 +26,7 @@ fn ask(more: &[&str]) -> Value {
 }
 
 fn demo(kind: EngineKind) -> Model {
+    serve();
     Model::open(demo_bundle(), &[kind], &Silent).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -211,7 +212,8 @@ fn a_conversation_can_be_scripted_and_survives_errors() {
     bench.write("text", "no image");
     let line = "\"$0\" \"$@\" < script";
     let output = bench.run_in_shell(line, &["run", "{bundle}", "--on", "float", "--max-tokens", "2", "--json"]);
-    assert!(output.status.success(), "{}", stderr(&output));
+    // Lines that failed are told at the end, too: the first one was an input that is wrong.
+    assert_eq!(output.status.code(), Some(INPUT), "{}", stderr(&output));
     let answers: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let found: Vec<(&str, u64)> = answers
         .iter()
@@ -405,7 +407,7 @@ fn templates_come_from_the_checkpoint() {
 
 #[test]
 fn templates_that_fail_name_their_line() {
-    let place = |line: usize| format!("model/chat_template.jinja:{line}");
+    let place = |line: usize| format!("weights/chat_template.jinja:{line}");
     for (case, template, words) in [
         ("syntax", "a\n{% for %}", [place(2), "is no chat template".into()]),
         ("refusal", "\n\n{{ raise_exception('no such roles') }}", [place(3), "no such roles".into()]),
@@ -415,14 +417,13 @@ fn templates_that_fail_name_their_line() {
             ["chat_template.jinja".into(), "fails".into()],
         ),
         ("file", "{% include '/etc/passwd' %}", [place(1), "fails".into()]),
-        (
-            "no picture",
-            "{% for m in messages %}a{% endfor %}",
-            ["chat_template.jinja".into(), "writes 0 image placeholders for 1 images".into()],
-        ),
     ] {
-        let bench = with_template(template);
-        let output = bench.run(&[&FLOAT[..], &["--prompt", "a", "--image", "{recipe/photo.png}"]].concat());
-        bench.expect(case, &output, INPUT, &words.each_ref().map(String::as_str));
+        // Before hours of work, and not at the first question.
+        let bench = Bench::new();
+        bench.write("weights/chat_template.jinja", template);
+        bench.expect(case, &bench.export(), INPUT, &words.each_ref().map(String::as_str));
     }
+    let bench = with_template("{% for m in messages %}a{% endfor %}");
+    let output = bench.run(&[&FLOAT[..], &["--prompt", "a", "--image", "{recipe/photo.png}"]].concat());
+    bench.expect("no picture", &output, INPUT, &["chat_template.jinja", "writes 0 image placeholders for 1 images"]);
 }

@@ -53,6 +53,7 @@ fn float_answers_are_those_of_pytorch_token_for_token() {
     let golden = json(&root(GOLDEN).join("answers.json"));
     let golden = golden.as_array().expect("answers");
     assert!(golden.len() >= 50, "{}", golden.len());
+    crate::common::serve();
     let model = Model::open(bundle(), &[EngineKind::Float], &autoneural::progress::Silent).expect("the bundle");
     let mut generator = model.generator(EngineKind::Float, None).expect("the engine");
     let questions = autoneural::evaluate::Set::read(&root(SET)).expect("the set");

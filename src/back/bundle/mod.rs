@@ -39,6 +39,7 @@ use crate::error::{Error, IoContext, Kind, Result};
 use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
+use crate::host::HostFacts;
 use crate::observe::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::Progress;
@@ -242,10 +243,15 @@ impl Bundle {
         }
     }
 
-    /// The model definition.
+    /// The model definition, with what is known of the checkpoint beside it.
     pub fn definition(&self) -> Result<Definition> {
         let name = "model/definition.toml";
-        Definition::parse(&self.text(name)?, &self.path(name))
+        let mut made = Definition::parse(&self.text(name)?, &self.path(name))?;
+        let facts = format!("model/{}", HostFacts::FILE);
+        if self.has_file(&facts) {
+            made.language.tokens.ends = self.json::<HostFacts>(&facts)?.ends;
+        }
+        Ok(made)
     }
 
     /// The target.
