@@ -5,7 +5,7 @@ use std::path::Path;
 use super::chat::{CHAT_TEMPLATE, Chat, Message, Part, Specials};
 use crate::contain::contain;
 use crate::error::{Error, Result};
-use crate::front::Definition;
+use crate::front::{Definition, Vision};
 use crate::recipe::{Recipe, Sample};
 
 /// Name of the tokenizer's file in a checkpoint and in a bundle.
@@ -24,6 +24,8 @@ pub struct Tokenizer {
     image: u32,
     eos: u32,
     visual_tokens: usize,
+    /// Whether the model is an InternVL, which has tags around the tokens of an image.
+    is_internvl: bool,
     /// Texts that are read as special tokens wherever they stand.
     special: Vec<String>,
 }
@@ -63,6 +65,7 @@ impl Tokenizer {
             image: tokens.image,
             eos: tokens.eos,
             visual_tokens: definition.vision.tokens(),
+            is_internvl: matches!(definition.vision, Vision::InternVit(_)),
             special,
         })
     }
@@ -79,7 +82,10 @@ impl Tokenizer {
             return Err(Error::input(folder.join(TOKENIZER).display(), message)
                 .help("the tokenizer belongs to another model, or language.tokens of the definition is wrong"));
         }
-        Ok(Specials { bos: text(self.bos), eos: text(self.eos), image })
+        // A vocabulary without the tags was not trained with them.
+        let tag = |tag: &str| if self.special.iter().any(|known| known == tag) { tag.to_string() } else { String::new() };
+        let image_tags = self.is_internvl.then(|| ["<img>", "</img>"].map(tag));
+        Ok(Specials { bos: text(self.bos), eos: text(self.eos), image, image_tags, ..Specials::default() })
     }
 
     /// Refuses a text of a user that would be read as a special token.

@@ -8,7 +8,7 @@ use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, IoContext, Result};
 use crate::front::{Checkpoint, Definition, DefinitionFile, build};
-use crate::host::{CHAT_TEMPLATE, Embeddings, TOKENIZER, Tokenizer, find_template};
+use crate::host::{CHAT_TEMPLATE, Chat, Embeddings, Found, SPECIAL_TOKENS, TOKENIZER, Tokenizer, find_template, probe};
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
 use crate::progress::Progress;
@@ -29,7 +29,7 @@ pub fn export(
     let DefinitionFile { path, text: definition_text, definition } = file;
     refuse_another_model(bundle, definition, target)?;
     let checkpoint = Checkpoint::open(weights)?;
-    let template = find_template(checkpoint.folder())?;
+    let Found { template, specials, mut warnings } = find_template(checkpoint.folder(), Stage::Export.name())?;
     let tokenizer = checkpoint.folder().join(TOKENIZER);
     // Errors about the checkpoint name its files; the others are about graphs that the definition asks for.
     let of_definition = |error: Error| match error.place.starts_with(&*weights.to_string_lossy()) {
@@ -55,17 +55,27 @@ pub fn export(
     };
     // A missing tokenizer is an error of its own kind, which reading it gives.
     let tokenizer_hash = if tokenizer.is_file() { bundle.hash_input(&tokenizer)? } else { String::new() };
-    let host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template);
-    bundle.unit("export/host", FOLDER, host, progress, |folder| {
-        // Only later stages need the tokenizer; a wrong one is better told now.
-        Tokenizer::read(checkpoint.folder(), definition)?;
+    let host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template).setting("specials", &specials);
+    warnings.extend(bundle.unit("export/host", FOLDER, host, progress, |folder| {
+        // Only later stages need the tokenizer and the template; wrong ones are better told now.
+        let tokenizer_read = Tokenizer::read(checkpoint.folder(), definition)?;
+        let mut texts = tokenizer_read.specials(checkpoint.folder())?;
+        texts.named.clone_from(&specials);
+        let warnings = probe(&tokenizer_read, &Chat::new(template.clone(), texts)?, Stage::Export.name())?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).at(&folder.join(name));
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
         copy(TOKENIZER, &std::fs::read(&tokenizer).at(&tokenizer)?)?;
-        template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))
-    })?;
+        if let Some(template) = &template {
+            copy(CHAT_TEMPLATE, template.text.as_bytes())?;
+            if !specials.is_empty() {
+                let text = serde_json::to_vec(&specials).map_err(|error| Error::internal(SPECIAL_TOKENS, error))?;
+                copy(SPECIAL_TOKENS, &text)?;
+            }
+        }
+        Ok(warnings)
+    })?);
     for component in Component::ALL {
         let name = format!("export/{}", component.name());
         bundle.unit(&name, FOLDER, key()?, progress, |folder| {
@@ -83,7 +93,6 @@ pub fn export(
             Ok(())
         })?;
     }
-    let warnings = vec![];
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
