@@ -13,7 +13,10 @@ mod sequence;
 mod steps;
 mod walk;
 
-pub use chat::{CHAT_TEMPLATE, Chat, Found, Message, Part, Role, SPECIAL_TOKENS, Special, Specials, find_template};
+pub use chat::{
+    CHAT_TEMPLATE, Chat, Complaint, Found, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why,
+    find_template,
+};
 pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
 pub use generate::{Generation, Generator, Stop, refuse_too_long};

@@ -27,5 +27,6 @@ mod sizes;
 mod snapshots;
 mod synth;
 mod targets;
+mod templates;
 mod trained;
 mod workflows;

@@ -14,6 +14,7 @@ use crate::error::Result;
 
 pub use find::{Found, SPECIAL_TOKENS, Source, find_template};
 pub use message::{Message, Part, Role, Special, Specials};
+pub use python::Why;
 pub use template::Complaint;
 use template::Template;
 

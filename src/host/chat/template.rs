@@ -4,7 +4,7 @@ use minijinja::value::Value;
 
 use super::find::Source;
 use super::message::{Message, Part, Role, Special, Specials};
-use super::python::{Engine, Refusal, dict, list};
+use super::python::{Engine, Refusal, Why, dict, list};
 use crate::contain::contain;
 use crate::error::{Error, Result};
 
@@ -36,8 +36,8 @@ pub struct Complaint {
     pub message: String,
     /// Line of the template.
     pub line: Option<usize>,
-    /// Whether the template itself refuses the messages.
-    pub raised: bool,
+    /// What kind of failure it is.
+    pub why: Why,
 }
 
 impl Complaint {
@@ -51,8 +51,8 @@ impl Complaint {
     }
 
     fn of(refusal: Refusal, what: &str) -> Self {
-        let Refusal { line, message, raised } = refusal;
-        Complaint { message: format!("{what}: {message}"), line, raised }
+        let Refusal { line, message, why } = refusal;
+        Complaint { message: format!("{what}: {message}"), line, why }
     }
 }
 
@@ -79,11 +79,17 @@ impl Template {
 
     /// The form in which a question with an image gets its placeholder; else the one in which it gets its text.
     fn form_of_user(&mut self, specials: &Specials) -> Form {
-        for images in [1, 0] {
+        // A template that prints in quotes whatever it is given is taken last.
+        for (images, quoted) in [(1, false), (0, false), (0, true)] {
             for form in [Form::Parts, Form::Urls, Form::Text] {
                 self.user = form;
-                let text = self.render(&[Message::new(Role::User, images, PROBE)], specials).unwrap_or_default();
-                if text.matches(&specials.image).count() == images && is_said(&text) {
+                let text = match self.render(&[Message::new(Role::User, images, PROBE)], specials) {
+                    Ok(text) => text,
+                    Err(complaint) if complaint.why == Why::Endless => return Form::Parts,
+                    Err(_) => continue,
+                };
+                let said = if quoted { text.contains(PROBE) } else { is_said(&text) };
+                if said && text.matches(&specials.image).count() == images {
                     return form;
                 }
             }
@@ -122,7 +128,7 @@ impl Template {
             self.engine.render(&self.source.text, values(messages, specials))
         };
         let text = contain(work)
-            .map_err(|panic| Complaint { message: format!("{what}: {panic}"), line: None, raised: false })?
+            .map_err(|panic| Complaint { message: format!("{what}: {panic}"), line: None, why: Why::Fault })?
             .map_err(|refusal| Complaint::of(refusal, what))?;
         Ok(with_tags(&text, specials))
     }
@@ -142,9 +148,9 @@ impl Template {
 }
 
 /// Whether a prompt holds the question as it was asked. A template that was written for plain text prints the list of parts
-/// itself: its keys, and the text in quotes.
+/// itself, with the text in quotes.
 fn is_said(prompt: &str) -> bool {
-    let printed = |quote| ["type", PROBE].iter().all(|word| prompt.contains(&format!("{word}{quote}")));
+    let printed = |quote| prompt.contains(&format!("{PROBE}{quote}"));
     prompt.contains(PROBE) && !['"', '\''].into_iter().any(printed)
 }
 

@@ -9,7 +9,7 @@ use super::print::{repr, text};
 use super::values::{Given, Kind, fault, float, int, kind, spend, type_name};
 
 /// How deep a specification may hold another one.
-const DEEPEST: usize = 2;
+const DEEPEST: usize = 3;
 
 /// A text with values in its braces.
 ///

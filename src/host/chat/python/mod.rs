@@ -25,7 +25,7 @@ mod values;
 
 use minijinja::machinery::{CodeGenerator, Vm, make_string_output, parse};
 use minijinja::value::{Rest, Value};
-use minijinja::{AutoEscape, Environment, State};
+use minijinja::{AutoEscape, Environment, ErrorKind, State};
 
 use arguments::Args;
 pub use values::{dict, list};
@@ -35,6 +35,17 @@ use super::{MOST_STEPS, MOST_TEXT};
 /// Name of the template in errors of the engine.
 const NAME: &str = "chat template";
 
+/// What kind of failure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The template raised it itself.
+    Raised,
+    /// It takes too many steps.
+    Endless,
+    /// A fault of the template.
+    Fault,
+}
+
 /// Why a template cannot be parsed or rendered.
 #[derive(Debug)]
 pub struct Refusal {
@@ -42,20 +53,25 @@ pub struct Refusal {
     pub line: Option<usize>,
     /// The reason.
     pub message: String,
-    /// Whether the template raised it itself.
-    pub raised: bool,
+    /// The kind of it.
+    pub why: Why,
 }
 
 impl Refusal {
     /// For a line.
     fn at(line: usize, message: impl Into<String>) -> Self {
-        Refusal { line: Some(line), message: message.into(), raised: false }
+        Refusal { line: Some(line), message: message.into(), why: Why::Fault }
     }
 
     fn of(error: &minijinja::Error) -> Self {
         let message = error.detail().map(String::from).unwrap_or_else(|| error.kind().to_string());
         let raised = std::error::Error::source(error).is_some_and(|source| source.is::<globals::Raised>());
-        Refusal { line: error.line(), message, raised }
+        let why = match error.kind() {
+            _ if raised => Why::Raised,
+            ErrorKind::OutOfFuel => Why::Endless,
+            _ => Why::Fault,
+        };
+        Refusal { line: error.line(), message, why }
     }
 }
 
@@ -108,7 +124,7 @@ impl Engine {
         let done = Vm::new(&self.0).eval(&instructions, values, &blocks, &mut output, AutoEscape::None);
         done.map(drop).map_err(|error| Refusal::of(&error))?;
         if made.len() > MOST_TEXT {
-            return Err(Refusal { line: None, message: format!("writes more than {MOST_TEXT} bytes"), raised: false });
+            return Err(Refusal { line: None, message: format!("writes more than {MOST_TEXT} bytes"), why: Why::Fault });
         }
         Ok(made)
     }

@@ -20,7 +20,7 @@ pub const BINARY: [&str; 16] = ["+", "-", "*", "/", "//", "%", "**", "~", "==", 
 /// Values that the operator does not take.
 pub fn binary(sign: &str, left: &Value, right: &Value) -> Given {
     match sign {
-        "~" => return joined(left, right),
+        "~" => return joined(&Value::from(text(left)?), &Value::from(text(right)?)),
         "==" => return Ok(equal(left, right).into()),
         "!=" => return Ok((!equal(left, right)).into()),
         "<" => return ordered(sign, left, right, Ordering::is_lt),

@@ -118,10 +118,17 @@ impl<'s> Rewriter<'s> {
                 }
             },
             Expr::BinOp(node) => {
-                let (left, right) = (self.expr(&node.left)?, self.expr(&node.right)?);
+                let (mut left, right) = (self.expr(&node.left)?, self.expr(&node.right)?);
                 match sign(node.op) {
                     Some(sign) => call(sign, vec![left, right], span),
-                    None => Expr::BinOp(Spanned::new(BinOp { op: node.op, left, right }, span)),
+                    None => {
+                        // Of two constants the engine's compiler would make one, and not the one that Python gives.
+                        if left.as_const().is_some() {
+                            let test_expr = constant(true.into(), span);
+                            left = Expr::IfExpr(Spanned::new(IfExpr { test_expr, true_expr: left, false_expr: None }, span));
+                        }
+                        Expr::BinOp(Spanned::new(BinOp { op: node.op, left, right }, span))
+                    }
                 }
             }
             Expr::Compare(node) => {

@@ -7,7 +7,7 @@ use minijinja::machinery::ast::{
 };
 use minijinja::value::Value;
 
-use super::globals::ITERATE;
+use super::globals::{ALONE, ITERATE};
 use super::rewrite::{Made, Rewriter, call, constant, emit, refusal};
 
 /// A whole template.
@@ -107,8 +107,7 @@ impl<'s> Rewriter<'s> {
             Stmt::Continue(_) => Stmt::Continue(Spanned::new(Continue, span)),
             Stmt::Break(_) => Stmt::Break(Spanned::new(Break, span)),
             Stmt::Import(_) | Stmt::FromImport(_) | Stmt::Extends(_) | Stmt::Include(_) => {
-                let message = constant("a chat template stands alone: there is no other file to take in".into(), span);
-                Stmt::EmitExpr(emit(call("raise_exception", vec![message], span), span))
+                Stmt::EmitExpr(emit(call(ALONE, Vec::new(), span), span))
             }
             Stmt::Do(_) => return Err(refusal(span, "unknown tag `do`")),
         })

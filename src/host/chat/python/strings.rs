@@ -6,13 +6,13 @@ use super::arguments::{Args, flag, number, string};
 use super::print::is_printable;
 use super::values::{Dict, Given, Kind, fault, index, items, kind, list, spend, tuple, type_name};
 
-/// Methods that templates may call. `encode` and `translate` are not among them: templates have no bytes.
-pub const METHODS: [&str; 44] = [
-    "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "format", "format_map", "index",
+/// All methods.
+pub const METHODS: [&str; 46] = [
+    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map", "index",
     "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable",
     "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "partition", "removeprefix", "removesuffix",
     "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith",
-    "strip", "swapcase", "title", "upper", "zfill",
+    "strip", "swapcase", "title", "translate", "upper", "zfill",
 ];
 
 /// Calls a method.
@@ -60,6 +60,7 @@ pub fn call(value: &Value, name: &str, args: Args) -> Given {
             }
             found.into()
         }
+        "encode" | "translate" => return Err(fault(format!("{name}() is not supported: templates have no bytes"))),
         "format" => Value::from(super::format::format(text, &args)?),
         "format_map" => {
             let (map, _) = args.bind_first(["mapping"])?;
@@ -191,6 +192,14 @@ pub fn capitalize(text: &str) -> String {
 }
 
 fn titled(c: char) -> String {
+    // Two letters in one character, of which the first becomes large.
+    match c {
+        'Ǆ'..='ǆ' => return 'ǅ'.to_string(),
+        'Ǉ'..='ǉ' => return 'ǈ'.to_string(),
+        'Ǌ'..='ǌ' => return 'ǋ'.to_string(),
+        'Ǳ'..='ǳ' => return 'ǲ'.to_string(),
+        _ => {}
+    }
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
         // One character that becomes two has only the first of them large.
@@ -329,8 +338,7 @@ fn split_space(text: &str, most: usize, from_right: bool) -> Vec<&str> {
     while !rest.is_empty() {
         let end = if from_right { rest.rfind(is_space) } else { rest.find(is_space) };
         let Some(at) = end.filter(|_| parts.len() < most) else {
-            // What is left keeps its white space inside and loses it at the other end.
-            parts.push(strip(rest, None, from_right, !from_right && parts.len() < most));
+            parts.push(rest);
             break;
         };
         let width = rest[at..].chars().next().map_or(1, char::len_utf8);
