@@ -22,7 +22,7 @@ SNIPPETS = r"""
 {{ dict(b=1, a=2) }} {{ dict([('x', 1), ('y', 2)]) }} {{ dict({'q': 1}, r=2) }} {{ dict() }} {{ dict(a=1).a }} {{ dict(a=1)['a'] }}
 {{ {'b': 1, 'a': 2, 'b': 3} }} {{ {'x': {'y': {'z': 1}}}.x.y.z }} {{ {'x': [1, {'y': 2}]}['x'][1]['y'] }} {{ {'items': 1}['items'] }}
 {{ [1, 2, 3, 4, 5][::2] }} {{ [1, 2, 3, 4, 5][-2:] }} {{ [1, 2, 3][::-1] }} {{ 'hello'[1:-1] }} {{ 'hello'[::-1] }} {{ (1, 2, 3)[1:] }} {{ 'hello'[10:] }} {{ [1, 2, 3][5:1] }} {{ [1, 2, 3, 4][3:0:-2] }} {{ 'abc'[:none] }}
-{{ [1][5] }}|{{ 'abc'[7] }}|{{ {'a': 1}.b }}|{{ {'a': 1}['b'] }}|{{ none.x }}|{{ (5).x }}|{{ [1]['x'] }}|{{ none[0] }}|{{ 5[1:] }}|{{ [1, 2].0 }}
+{{ [1][5] }}|{{ 'abc'[7] }}|{{ {'a': 1}.b }}|{{ {'a': 1}['b'] }}|{{ none.x }}|{{ (5).x }}|{{ [1]['x'] }}|{{ none[0] }}|{{ [1, 2].0 }}
 {{ missing }}|{{ ''.__class__ }}|{{ missing is defined }}|{{ missing is undefined }}|{{ missing is none }}|{{ missing == '' }}|{{ missing | length }}|{{ missing ~ 'x' }}|{{ missing | upper }}|{{ missing | default('d') }}|{{ missing or 'o' }}|{% for x in missing %}{{ x }}{% endfor %}
 {{ 'a-b'.split('-') }} {{ ' a  b '.split() }} {{ 'a,b,c'.rsplit(',', 1) }} {{ 'a b c d'.split(' ', 2) }} {{ ' a  b  c '.split(none, 1) }} {{ ' a  b  c '.rsplit(none, 1) }} {{ ''.split() }} {{ ''.split(',') }} {{ 'x'.split(sep='x') }} {{ 'a1b1c'.split('1', maxsplit=1) }}
 {{ 'k=v=w'.partition('=') }} {{ 'k=v=w'.rpartition('=') }} {{ 'kv'.partition('=') }} {{ 'kv'.rpartition('=') }}
@@ -100,6 +100,58 @@ SNIPPETS = r"""
 {% autoescape true %}{{ '<' }}{{ '<' | safe }}<{{ ['<'] }}{% endautoescape %}{{ '<' }}{% block content %}in {{ messages | length }}{% endblock %}{{ self.content() }}
 {% set a = {'x': [1, 2]} %}{% set b = a.x + [3] %}{{ a }}{{ b }}{% set d = dict(a, y=5) %}{{ d }}{% set merged = dict(a.items() | list + [('z', 1)]) %}{{ merged }}
 {%- set tool = {'name': 'f', 'parameters': {'type': 'object', 'properties': {'x': {'type': 'int'}}, 'required': ['x']}} -%}{{ tool | tojson(indent=4) }}{{ tool.parameters.properties.items() | list | length }}{{ tool['parameters']['required'] | join }}{% for n, p in tool.parameters.properties.items() %}{{ n }}:{{ p.type }}{% if n in tool.parameters.required %}*{% endif %}{% endfor %}
+{{ "%s" % (1,) }}{{ "%s %s" % (1, (2, 3)) }}{{ '%5.1f|%-8s|' % (2.25, 'ab') }}{{ '%3d%%' % 50 }}{{ '%s' % true }}{{ '%r' % 'a' }}{{ '%.3s' % 'abcdef' }}{{ '%+.2e' % 12345.678 }}{{ '% d' % 5 }}
+{{ 'a'.join(['x']) }}{{ 'A'.lower() }}{{ 'x y z'.split(maxsplit=1) }}{{ 'a,b'.split(',', -1) }}{{ 'aXbXc'.rsplit('X') }}{{ 'abc'.replace('b', 'B', -1) }}{{ 'abc'.find('c', -1) }}{{ 'abc'.count('a', 1) }}
+{{ 'title case here' | title }} {{ "it's o'clock" | title }} {{ 'HELLO world' | capitalize }} {{ 'a_b c-d' | title }} {{ '[foo] {bar} <baz>' | title }}
+{{ 1.0 | string }} {{ 1e100 }} {{ 123456789012345.6 }} {{ 1234567890123456.7 }} {{ 1e22 }} {{ 1.1e-5 }} {{ 5e-324 }} {{ 1.7976931348623157e308 }} {{ 100 * 1.1 }} {{ 1e5 | int }} {{ 3.0 // 2 }} {{ 2 ** 0.5 }}
+{{ 10 | float }} {{ 10 / 3 }} {{ 10 % 3.5 }} {{ 7 // 2.0 }} {{ -3 // 2.0 }} {{ 5.0 == 5 }} {{ '5' == 5 }} {{ 0.1 + 0.2 == 0.3 }} {{ 1e16 + 1 }} {{ 2**53 + 1 }} {{ 1.5 | int }} {{ -1.5 | int }}
+{{ [1,2,3][-1] }} {{ [1,2,3][1:][0] }} {{ 'abc'[::2] }} {{ [0,1,2,3,4,5][1:5:2] }} {{ [0,1,2,3][-3:-1] }} {{ [1,2,3][:-5] }} {{ [1,2,3][-5:] }} {{ 'abc'[-2:] }} {{ (1,2,3)[::-1] }} {{ range(10)[2:8:3] | list }} {{ range(10)[::-1] }}
+{{ {'a': 1, 'b': 2} | list }} {{ {'a': 1} | length }} {{ {'a': 1}.items() | first }} {{ {'b': 2, 'a': 1} | dictsort | first }} {{ {'a': 1} | items | list }} {{ {'x': 1} == {'x': 1} }} {{ {'a': 1, 'b': 2} == {'b': 2, 'a': 1} }} {{ dict({'a': 1}, **{'b': 2}) }}
+{{ [[1, 2], [3, 4]] | sum(start=[]) }} {{ [1, 2, 3] | batch(2, 0) | list }} {{ 'abc' | list }} {{ 'abc' | first | upper }} {{ ['x'] * 3 }} {{ [] + [1] }} {{ [1, 2] == [1, 2] }} {{ [1] != [2] }} {{ (1, 2) == [1, 2] }} {{ [1, 2] in [[1, 2]] }}
+{{ 'foo' is string and 'foo' is not mapping }} {{ none is string }} {{ undefined_x is string }} {{ {} is iterable }} {{ 'a' is sequence }} {{ 1 is sequence }} {{ [] is mapping }} {{ 5 is divisibleby(5) }} {{ 'A' is upper }} {{ 0 is even }} {{ none is defined }} {{ 'x' is sameas 'x' }} {{ true is integer }} {{ 1.0 is number }}
+{% set x = [] %}{% for i in range(3) %}{% set x = x + [i] %}{% endfor %}{{ x }}{% set ns = namespace(x=[]) %}{% for i in range(3) %}{% set ns.x = ns.x + [i] %}{% endfor %}{{ ns.x }}
+{% set content = messages[0].content %}{% if content is string %}s{% elif content is iterable and content is not mapping %}l{% endif %}{{ content | map(attribute='text') | join('|') }}{{ content[0]['text'].split(' ')[0] }}{{ content[0].text | replace('<', '[') }}
+{% for m in messages %}{% if loop.first %}F{% endif %}{% if not loop.last %}, {% endif %}{{ loop.index0 }}/{{ loop.length }}{% if loop.nextitem is defined %}->{{ loop.nextitem.role }}{% endif %}{% endfor %}
+{% for m in messages if m['role'] != 'system' %}{{ loop.index }}{{ m.role }}{% endfor %}{% for k in messages[0] %}{{ k }}{% endfor %}{% for a in messages | map(attribute='role') | unique %}{{ a }}{% endfor %}{% for i in range(1, 4) | reverse %}{{ i }}{% endfor %}{% for x in [[1, 2], [3, 4]] %}{{ x[0] }}{{ x | last }}{% endfor %}
+{% macro r(d, depth=0) %}{% for k, v in d.items() %}{{ '  ' * depth }}{{ k }}:{% if v is mapping %}{{ r(v, depth + 1) }}{% else %}{{ v }};{% endif %}{% endfor %}{% endmacro %}{{ r({'a': {'b': 1, 'c': {'d': 2}}, 'e': 3}) }}
+{%- macro type_of(p) -%}{%- if p is mapping -%}{%- if p.type is string -%}{{ p.type }}{%- elif p.type is sequence -%}{{ p.type | join('|') }}{%- endif -%}{%- else -%}any{%- endif -%}{%- endmacro -%}{{ type_of({'type': 'int'}) }} {{ type_of({'type': ['a', 'b']}) }} {{ type_of(5) }}
+{% set a = 'x' %}{% set a = a ~ 'y' %}{{ a }}{% set b %}{{ a }}{{ a }}{% endset %}{{ b | length }}{{ b.upper() }}{% set c = b | replace('x', '') %}{{ c }}{% set d = {'k': a} %}{{ d.k }}{% set e = [a, b] | join(',') %}{{ e }}
+{{ 'a' if true }}{{ 'b' if false else '' }}{{ ('x' if false) is defined }}{{ [1 if true else 2, 3] }}{{ {'a': 1 if false else 2}.a }}{{ 'yes' if messages else 'no' }}{{ 'A' if 1 == 2 else 'B' if 2 == 2 else 'C' }}
+{{ messages[0].role == 'system' and messages | length > 1 }}{{ messages[0].role == 'user' or messages[1].role == 'user' }}{{ not messages[0].role == 'user' }}{{ (messages | length) % 2 == 0 }}{{ messages | length is even }}{{ loop is defined }}
+{{ '\n'.join(['a', 'b']) }}{{ "\t|" }}{{ '\r' | length }}{{ 'a\\nb' }}{{ '\u00e9\u4e2d' }}{{ "\x41" }}{{ '{{' }}{{ '{%' }}{{ "'" }}{{ '"' }}{{ '\x00' | length }}{{ '\ud83d\ude00' | tojson if false else 'q' }}
+{{ {'a': [1, {'b': 2}], 'c': 'd'} | tojson(indent=2) }}{{ {} | tojson(indent=2) }}{{ [[], {}] | tojson(indent=1) }}{{ {'z': 1, 'a': {'y': 1, 'b': 2}} | tojson(sort_keys=true, indent=2) }}{{ 'é"\\' | tojson }}{{ none | tojson }}{{ 1.0 | tojson }}{{ true | tojson }}{{ [1.5, 2e-7] | tojson }}{{ {'a': 1} | tojson | length }}{{ {'a': 'ü'} | tojson(ensure_ascii=true, separators=(',', ':')) }}
+{{ {'a': 1} | string }}{{ [none, true] | string }}{{ (1, 'a') | string }}{{ 1.50 | string }}{{ 'x' | string }}{{ {'a': {'b': [1, 2]}} }}{{ [[], [()], {}] }}{{ ('a',) ~ '' }}{{ {'a': 'it\'s'} }}{{ ["a'b\"c"] }}{{ ['\n'] }}{{ [1e20, 0.1, -0.0, 1e-10] }}
+{{ 'ab' < 'b' }}{{ 'a' == 'a' }}{{ 'B' < 'a' }}{{ [1, 2] < [1, 2, 3] }}{{ 1 <= 1.0 }}{{ true == 1 }}{{ none != 0 }}{{ 1 < 2 == true }}{{ 'a' in 'abc' in ['x'] }}{{ 3 not in [1, 2] and 1 in [1] }}{{ 5 > 3 > 1 }}{{ 1 == 1 == 1 }}
+{{ 'hello world foo'.split() | map('capitalize') | join(' ') }}{{ ['b', 'a'] | sort | first }}{{ [3, 1, 2] | sort(reverse=true) | join(',') }}{{ ['a', 'b', 'c'] | reverse | join }}{{ [1, 2, 3] | map('pprint') | list }}{{ ['1', '2'] | map('int') | map('string') | list }}{{ [1, 2, 3, 4] | select('odd') | map('string') | join }}{{ ['a', ''] | select | list }}{{ [none, 1] | reject('none') | list }}
+{{ 'text' | wordwrap(2) }}{{ 'aaa bbb ccc' | wordwrap(7) }}{{ 'hello\nworld foo' | wordwrap(5) }}{{ 'longword short' | wordwrap(5, break_long_words=false) }}{{ 'a-b-c-d-e-f' | wordwrap(4) }}{{ 'one two' | wordwrap(3, true, '|') }}{{ '' | wordwrap(5) }}{{ '  lead  trail  ' | wordwrap(8) }}{{ 'x.y,z e-mail co-operate --flag -x a--b' | wordwrap(9) }}
+{{ 12345.678 | round(2) }}{{ 0.5 | round }}{{ 1.5 | round }}{{ 2.5 | round(0) }}{{ -0.5 | round }}{{ 1.005 | round(2) }}{{ 3.14159 | round(3, 'floor') }}{{ 3.1 | round(0, 'ceil') | int }}{{ 10 | round(2) }}{{ 15 | round(-1) }}{{ 25 | round(-1) }}{{ 1e20 | round }}{{ 12.0 | round | int }}
+{{ 1234567 | filesizeformat }}{{ 1024 | filesizeformat(true) }}{{ 1023 | filesizeformat(true) }}{{ 1.0 | filesizeformat }}{{ 500.7 | filesizeformat }}{{ (10 ** 25) | filesizeformat }}{{ (10 ** 27) | filesizeformat }}
+{{ 'a b' | urlencode }}{{ 'ä/&' | urlencode }}{{ {'a b': 'c&d'} | urlencode }}{{ 5 | urlencode }}{{ {'id': 'x"y', 'none': none, 'u': undefined_v} | xmlattr }}{{ '<p>a  b</p>' | striptags }}{{ 'a < b > c' | striptags }}{{ '&quot;x&#39;&#x41;' | striptags }}
+{{ messages | groupby('role') | length }}{% for role, items in messages | groupby('role') %}{{ role }}:{{ items | length }},{% endfor %}{{ messages | groupby('role') | map(attribute='grouper') | list }}{{ messages | map(attribute='content') | map('first') | map(attribute='type') | list }}{{ messages | map(attribute='content.0.type') | list }}
+{{ '{:>10}|{:^10}|{:<10}|'.format('a', 'b', 'c') }}{{ '{0}{0}'.format('x') }}{{ '{:03d}'.format(7) }}{{ '{:,}'.format(1234567) }}{{ '{:_}'.format(1234567) }}{{ '{:.0f}'.format(2.5) }}{{ '{:e}'.format(0) }}{{ '{:g}'.format(0.00001) }}{{ '{:s}'.format('s') }}{{ '{!s}'.format(5) }}{{ '{:d}'.format(true) }}{{ '{}'.format(none) }}{{ '{:10.3f}|'.format(3.14159) }}{{ '{:+.1f}'.format(2) }}{{ '{:#x}'.format(255) }}{{ '{:08.2f}'.format(-3.14159) }}{{ '{:X}'.format(255) }}{{ '{:%}'.format(0.5) }}{{ '{:>+8,.2f}'.format(1234.5) }}{{ '{:012,}'.format(1234) if false else '' }}
+{{ 'aßc'.upper() }}{{ 'ÀÉ'.casefold() }}{{ 'abc'.isidentifier() }}{{ '１２'.isdigit() }}{{ '٣'.isdecimal() }}{{ '一'.isnumeric() }}{{ 'ª'.isalpha() }}{{ 'Ⅷ'.isnumeric() }}{{ 'ⅷ'.isalpha() }}{{ 'a'.isprintable() }}{{ '\u00a0'.isspace() }}{{ 'Dž'.istitle() }}{{ 'ß'.islower() }}{{ 'ʰ'.islower() }}
+{{ "Hello"[0] }}{{ "Hello"[1:3] }}{{ "Hello" | length }}{{ "Hello".endswith("lo") }}{{ "Hello" + " " + "World" }}{{ "Hello" ~ 5 }}{{ "a" "b" ~ "c" }}{{ "x".center(5, "-") }}{{ "Hello" | reverse }}{{ "hello" | first }}{{ "a,b;c".replace(";", ",").split(",") }}
+{{ lipsum is defined }}{{ range is defined }}{{ dict is defined }}{{ namespace is defined }}{{ joiner is defined }}{{ cycler is defined }}{{ open is defined }}{{ print is defined }}{{ len is defined }}{{ str is defined }}
+{{ 5 | attr('real') if false }}{{ 'x' | d('y') }}{{ undefined_x | d }}|{{ undefined_x | default(none) }}|{{ undefined_x | default([]) }}|{{ undefined_x.y | default('z') if false }}|{{ false | default('x') }}|{{ false | default('x', true) }}|{{ messages[0].z | default('w') }}
+{%- set sys = messages[0].content if messages[0].role == 'system' else none -%}{{ sys[0].text if sys else '' }}{%- if sys is not none and sys | length > 0 -%}!{%- endif -%}{{ (messages[1:] if sys else messages) | length }}{%- for m in (messages[1:] if sys else messages) -%}{{ m.role }}{%- endfor -%}
+{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system_message = messages[0]['content'] %}{% else %}{% set loop_messages = messages %}{% endif %}{{ loop_messages | length }}{{ system_message[0].text }}{% if true %}{% set q = 1 %}{% if true %}{% set q = 2 %}{% endif %}{% endif %}{{ q }}
+{{ 2 * 'ab' }}{{ 'ab' * 2 }}{{ [0] * 3 }}{{ 3 + 4 * 2 ** 2 }}{{ (3 + 4) * 2 }}{{ -2 ** 2 }}{{ 2 ** -1 }}{{ 7 % 3 }}{{ -7 % 3 }}{{ 7.5 % 2 }}{{ 1 // 1 }}{{ 1 - 2 }}{{ 1 -2 }}{{ 1 -(-2) }}{{ 10 // 3 * 3 + 10 % 3 }}
+{% set data = {'k': [{'n': 'a', 'v': [1, 2]}, {'n': 'b', 'v': []}]} %}{% for x in data.k %}{{ x.n }}{% for y in x.v %}{{ y }}{{ loop.parent is defined }}{% else %}-{% endfor %}{% endfor %}{{ data['k'][0].v | sum }}{{ data.k | map(attribute='n') | join }}{{ data.k | selectattr('v') | map(attribute='n') | list }}{{ data.k | sort(attribute='n', reverse=true) | map(attribute='n') | list }}
+{{ 'x' in none if false else 'ok' }}{{ '' in 'abc' }}{{ 'ab' in 'abc' }}{{ 1 in (1,) }}{{ 'a' in {'a': none} }}{{ none in [none] }}{{ 'x' in [] }}{{ 'x' in undefined_q }}{{ true in [1] }}{{ 'A' in 'abc' }}{{ [] in [[]] }}
+{{ 0 == none }}{{ '' == none }}{{ [] == none }}{{ undefined_a == undefined_b }}{{ undefined_a != none }}{{ undefined_a is none }}{{ undefined_a == false }}{{ not undefined_a }}{{ undefined_a and 1 }}|{{ undefined_a or 1 }}{{ undefined_a if undefined_a else 'e' }}{{ [undefined_a] }}{{ {'a': undefined_a} }}{{ undefined_a | string }}|{{ undefined_a | list }}{{ undefined_a | join }}|{{ undefined_a | first }}|{{ undefined_a | trim }}|{{ undefined_a | length }}{{ undefined_a ~ 'x' }}{{ undefined_a | sort }}{{ undefined_a | map('upper') | list }}{{ undefined_a | reverse | list }}{{ undefined_a | unique | list }}{{ undefined_a | items | list }}{{ undefined_a | replace('a', 'b') }}|{{ undefined_a | title }}|{{ undefined_a | max }}|{{ undefined_a | batch(2) | list }}{{ undefined_a | select | list }}{{ undefined_a | escape }}|{{ undefined_a | wordcount }}{{ undefined_a | capitalize }}|{{ undefined_a | striptags }}|{{ undefined_a | urlencode }}|{{ undefined_a | center(3) }}|
+{{ [1, 2, 3] | join(',') }}{{ [1, 2, 3] | map('string') | join(', ') }}{{ [1, [2, 3]] | join('-') }}{{ (1, 2) | join }}{{ range(3) | join }}{{ {'a': 1}.values() | join }}{{ ['a'] | join(', ') | upper }}{{ 'x' | join('-') }}{{ messages | map(attribute='role') | join(' > ') }}{{ [true, none] | join('/') }}
+x{%- if true %} y {%- endif %} z{{- ' w ' }} v {{ 'u' -}}  t {#- c -#} s
+{{ 'a' }} {%+ if true %} b {%+ endif %} c
+{# multi #}{% set x = 1 -%}   y{% if x %}{{ x }}{% endif -%}   z
+{{- 'a' -}} {{ ' b ' }} {{- 'c' }}
+{{ 1if true else 2 }}{{ [1,2]|length }}{{ 'a'|upper~'b' }}{{ 1+1|string|length }}{{ (1+1)|string }}{{ not 1 in [1] }}{{ 'x'is string }}{{ 2**3**0 }}{{ 1.5|round|int+1 }}{{ -1|abs }}{{ -1.5|abs }}{{ 'a'.upper()|lower }}{{ {'a':1}['a']+1 }}{{ [[1]][0][0] }}
+{{ none }}{{ None }}{{ True }}{{ False }}{{ true and True }}{{ none is none }}{{ None == none }}{{ [None, True] }}{{ true | int }}{{ false | string }}{{ None | string | upper }}{{ not None }}{{ True + True }}
+{{ caller is defined }}{{ varargs is defined }}{{ kwargs is defined }}{% macro a() %}{% set z = 5 %}{{ z }}{% endmacro %}{{ a() }}{{ z is defined }}{% macro b(x) %}{% if x > 0 %}{{ x }}{{ b(x - 1) }}{% endif %}{% endmacro %}{{ b(3) }}{% macro c(x=[]) %}{{ x | length }}{% endmacro %}{{ c() }}{{ c([1]) }}{% macro d(a, b=a) %}{{ a }}{{ b }}{% endmacro %}{{ d(1) }}
+{% for i in [1, 2, 3] %}{% if i is odd %}{% continue %}{% endif %}{{ i }}{% else %}none{% endfor %}{% for i in [] %}{% else %}{{ 'e' }}{% endfor %}{% for i in [1, 2] %}{% set y = i %}{% endfor %}{{ y is defined }}{% for i in range(3) %}{% for j in range(i) %}{{ i }}{{ j }} {% endfor %}{% endfor %}{% for a, b in {'x': 1}.items() %}{{ a }}={{ b }}{% endfor %}{% for i, c in [(1, 'a'), (2, 'b')] %}{{ i }}{{ c }}{% endfor %}
+{{ [3, 1] | min }}{{ ['b', 'a'] | max }}{{ [1.5, 1] | max }}{{ {'a': 1, 'b': 2} | max }}{{ messages | map(attribute='role') | max }}{{ [[1, 2], [0, 5]] | min }}{{ [] | min is defined }}{{ [1, 2] | sum / 2 }}{{ [0.1] * 3 | sum if false }}{{ [0.1, 0.2] | sum }}{{ ['a', 'b'] | sort(reverse=True) }}{{ [True, False] | sort }}{{ [2, 1.5] | sort }}
+{{ 'abc' | truncate(10) }}{{ 'hello world' | truncate(5) }}{{ 'hello world' | truncate(5, true) }}{{ 'hello big wide world' | truncate(12) }}{{ 'hello' | truncate(3, true, '', 0) }}{{ 'x' * 300 | length if false }}{{ ('word ' * 60) | truncate | length }}{{ 'a b c' | truncate(4, leeway=0, end='…') }}{{ 'abcdefgh' | truncate(length=6, killwords=true, leeway=1) }}
+{{ 'a\nb' | indent(4, true) }}{{ 'a\n\nb' | indent(2, false, true) }}{{ 'a' | indent }}{{ 'x\ny\n' | indent(1, true) }}{{ '\na' | indent(2) }}{{ 'a\r\nb' | indent(1) }}{{ ['a', 'b'] | join('\n') | indent(2, first=True) }}
+{{ messages[1].content | selectattr('type', 'equalto', 'text') | map(attribute='text') | join('') }}{{ messages[1].content | rejectattr('type', 'equalto', 'image') | list | length }}{{ messages[1]['content'] | length }}{{ messages[1].content[-1].text[-3:] }}{{ messages[1].content[0] == {'type': 'image'} }}{{ messages[1].content[0].text is defined }}{{ messages[1].content[1]['text'].split('\n') }}{{ messages[1].content[1].text | replace('\n', ' ') | trim }}{{ 'image' in messages[1].content[0] }}{{ 'image' in messages[1].content[0].values() }}{{ messages[1].content | map(attribute='type') | list }}{{ messages[1].content | map(attribute='text', default='<i>') | list }}
 """
 
 # Those that jinja2 refuses, when they are parsed or when they run.
@@ -171,12 +223,20 @@ FAULTS = r"""
 {{ ''.__class__.__mro__ }}
 {{ 'abc' | truncate(2, false, '...') }}
 {{ 1() }}
+{{ messages[0][:1] }}
+{{ (messages | length)[1:] }}
+{{ messages['x':] }}
+{{ missing | int }}
+{{ missing | float }}
+{{ missing | round }}
+{{ missing | attr('x') }}
 {{ {'a': 1}() }}
 {{ [] | first | upper + none }}
 """
 
 # Those of several lines.
 LINES = [
+    '{% raw %}\n{{ kept }}\n{% endraw %}\nx{%- raw -%}\n y\n{% endraw +%}\n{# {% raw %}\n #}{{ "{% raw %}\n" }}',
     '{{ \'a\' \'b\' "c" }} {{ "x" ~ \'y\' \'z\' }} {{ \'multi\\\nline\' }}',
     "{% macro m(x) -%}\n   {{ x }}\n{%- endmacro %}{{ m(1) }}|{{ m('a') ~ m('b') }}|{{ m([1, 2]) }}|{{ [m(1), 2] }}",
     "{% filter upper %}abc {{ 'x' }}{% set q = 1 %}{% endfilter %}{{ q is defined }}{% filter replace('a', 'b') | trim %} aaa {% endfilter %}{% filter indent(2) %}a\nb{% endfilter %}",

@@ -12,21 +12,16 @@ const RULE: &str = "Answer in short.";
 /// What was answered before.
 const ANSWER: &str = "None of them.";
 
-/// Renders and tokenizes a question, one with an image, one with two, a system message, and a second question. What the
-/// template refuses by a rule of its own, or leaves out, is a warning.
+/// Renders and tokenizes a question, one with an image, one with two, a system message, and a second question. What does not
+/// go is a warning, as long as anything goes.
 ///
 /// # Errors
-/// A template that fails.
+/// A template that fails whatever it is asked for, or that comes to no end.
 pub fn probe(tokenizer: &Tokenizer, chat: &Chat, stage: &str) -> Result<Vec<Warning>> {
     if !chat.has_template() {
         return Ok(Vec::new());
     }
     let user = |images| Message::new(Role::User, images, QUESTION);
-    let mut warnings = Vec::new();
-    let mut warn = |what: &str, reason: String| {
-        let message = format!("the chat template does not take {what}: {reason}");
-        warnings.push(Warning::new(stage, chat.place(), message).help("prompts with it are refused, or miss it: use the chat template that the model was trained with"));
-    };
     let conversations = [
         ("a question", vec![user(0)], QUESTION),
         ("an image", vec![user(1)], QUESTION),
@@ -34,20 +29,33 @@ pub fn probe(tokenizer: &Tokenizer, chat: &Chat, stage: &str) -> Result<Vec<Warn
         ("a system message", vec![Message::new(Role::System, 0, RULE), user(0)], RULE),
         ("a second question", vec![user(0), Message::new(Role::Assistant, 0, ANSWER), user(0)], ANSWER),
     ];
-    for (what, messages, said) in conversations {
-        match chat.try_render(&messages) {
-            // What fails by mistake would fail in use; what the template refuses is its own rule.
-            Err(complaint) if complaint.why == Why::Raised => warn(what, complaint.message),
-            Err(complaint) => return Err(complaint.error(chat.place())),
-            Ok(text) if !says(&text, said) => warn(what, "it leaves out the text of the message".to_string()),
-            Ok(_) => {
-                if let Err(error) = tokenizer.conversation(chat, &messages) {
-                    warn(what, error.message);
+    let (mut warnings, mut faults) = (Vec::new(), Vec::new());
+    for (what, messages, said) in &conversations {
+        let (place, reason) = match chat.try_render(messages) {
+            Err(complaint) => {
+                let error = complaint.error(chat.place());
+                match complaint.why {
+                    Why::Endless => return Err(error),
+                    // What the template refuses is its own rule.
+                    Why::Raised => {}
+                    Why::Fault => faults.push(complaint.error(chat.place())),
                 }
+                (error.place, error.message)
             }
-        }
+            Ok(text) if !says(&text, said) => {
+                (chat.place().into(), "it leaves out the text of the message".to_string())
+            }
+            Ok(_) => match tokenizer.conversation(chat, messages) {
+                Ok(_) => continue,
+                Err(error) => (chat.place().into(), error.message),
+            },
+        };
+        let message = format!("the chat template does not take {what}: {reason}");
+        let help = "prompts with it are refused, or miss it: use the chat template that the model was trained with";
+        warnings.push(Warning::new(stage, place, message).help(help));
     }
-    Ok(warnings)
+    let fails = faults.len() == conversations.len();
+    faults.into_iter().next().filter(|_| fails).map_or(Ok(warnings), Err)
 }
 
 /// Whether a prompt holds a text, in whichever case the template writes it.

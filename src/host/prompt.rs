@@ -83,7 +83,8 @@ impl Tokenizer {
                 .help("the tokenizer belongs to another model, or language.tokens of the definition is wrong"));
         }
         // A vocabulary without the tags was not trained with them.
-        let tag = |tag: &str| if self.special.iter().any(|known| known == tag) { tag.to_string() } else { String::new() };
+        let tag =
+            |tag: &str| if self.special.iter().any(|known| known == tag) { tag.to_string() } else { String::new() };
         let image_tags = self.is_internvl.then(|| ["<img>", "</img>"].map(tag));
         Ok(Specials { bos: text(self.bos), eos: text(self.eos), image, image_tags, ..Specials::default() })
     }

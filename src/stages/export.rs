@@ -55,7 +55,11 @@ pub fn export(
     };
     // A missing tokenizer is an error of its own kind, which reading it gives.
     let tokenizer_hash = if tokenizer.is_file() { bundle.hash_input(&tokenizer)? } else { String::new() };
-    let host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template).setting("specials", &specials);
+    let text = template.as_ref().map(|template| &template.text);
+    let mut host = key()?.and("tokenizer", tokenizer_hash).setting("template", &text);
+    if !specials.is_empty() {
+        host = host.setting("specials", &specials);
+    }
     warnings.extend(bundle.unit("export/host", FOLDER, host, progress, |folder| {
         // Only later stages need the tokenizer and the template; wrong ones are better told now.
         let tokenizer_read = Tokenizer::read(checkpoint.folder(), definition)?;

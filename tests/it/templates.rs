@@ -41,7 +41,10 @@ fn templates_make_the_text_that_transformers_makes() {
         let (template, wanted) = (snippet["template"].as_str().unwrap(), snippet["text"].as_str().unwrap());
         let made = chat(&goldens, template).and_then(|chat| chat.render(&messages));
         if made.as_ref().ok().map(String::as_str) != Some(wanted) {
-            wrong.push(format!("{template}\n  wanted {wanted:?}\n  made   {:?}", made.map_err(|error| error.to_string())));
+            wrong.push(format!(
+                "{template}\n  wanted {wanted:?}\n  made   {:?}",
+                made.map_err(|error| error.to_string())
+            ));
         }
     }
     assert!(goldens["snippets"].as_array().unwrap().len() > 100);
@@ -100,7 +103,8 @@ fn exported(change: impl FnOnce(&Bench)) -> (Bench, Vec<String>) {
     assert!(output.status.success(), "{}", stderr(&output));
     let manifest: Value = serde_json::from_str(&bench.read("out/bundle/manifest.json")).unwrap();
     let list = manifest["warnings"].as_array().cloned().unwrap_or_default();
-    let warning = |warning: Value| format!("{}: {}", warning["place"].as_str().unwrap(), warning["message"].as_str().unwrap());
+    let warning =
+        |warning: Value| format!("{}: {}", warning["place"].as_str().unwrap(), warning["message"].as_str().unwrap());
     (bench, list.into_iter().map(warning).collect())
 }
 
@@ -163,11 +167,14 @@ fn a_checkpoint_without_a_template_is_told_to_have_none() {
     assert!(warnings[0].ends_with("weights: holds no chat template: a prompt is the bare text of the messages"));
     let list = json!({"chat_template": [{"name": "tool_use", "template": "x"}, {"name": "rag", "template": "y"}]});
     let (bench, warnings) = exported(|bench| bench.write(CONFIG, list.to_string()));
-    assert!(warnings[0].contains("tokenizer_config.json, chat_template: has no chat template named default, only rag, tool_use"));
+    assert!(
+        warnings[0]
+            .contains("tokenizer_config.json, chat_template: has no chat template named default, only rag, tool_use")
+    );
     assert!(!bench.path("out/bundle/model/chat_template.jinja").exists());
     // A bundle that is there already says it again.
-    let output = bench.export();
-    assert!(output.status.success());
+    let output = bench.run(&[&EXPORT[..], &["--force"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
     assert!(bench.read("out/bundle/manifest.json").contains("named default"));
 }
 
@@ -175,8 +182,16 @@ fn a_checkpoint_without_a_template_is_told_to_have_none() {
 fn templates_that_cannot_work_are_refused_by_export() {
     for (case, template, words) in [
         ("syntax", "a\n{% for %}", ["chat_template.jinja:2: is no chat template"; 1]),
-        ("not closed", "a\n{% if true %}\nb", ["chat_template.jinja:2: is no chat template: the tag `if` has no `endif`"]),
-        ("unknown filter", "\n\n{{ 'x' | shout }}", ["chat_template.jinja:3: is no chat template: no filter named 'shout'"]),
+        (
+            "not closed",
+            "a\n{% if true %}\nb",
+            ["chat_template.jinja:2: is no chat template: the tag `if` has no `endif`"],
+        ),
+        (
+            "unknown filter",
+            "\n\n{{ 'x' | shout }}",
+            ["chat_template.jinja:3: is no chat template: no filter named 'shout'"],
+        ),
         ("another file", "{% include '/etc/passwd' %}", ["chat_template.jinja:1: the chat template fails"]),
         ("a fault", "{% for m in messages %}\n{{ m.content + m.nothing }}{% endfor %}", ["chat_template.jinja:2: "]),
         (
@@ -191,7 +206,10 @@ fn templates_that_cannot_work_are_refused_by_export() {
     }
     let config = json!({"chat_template": "a\n{{ 1 + }}"}).to_string();
     refused(|bench| bench.write(CONFIG, config), &["tokenizer_config.json, chat_template:2: is no chat template"]);
-    refused(|bench| bench.write(CONFIG, "{\"chat_template\": 5}"), &["tokenizer_config.json, chat_template: is a number"]);
+    refused(
+        |bench| bench.write(CONFIG, "{\"chat_template\": 5}"),
+        &["tokenizer_config.json, chat_template: is a number"],
+    );
 }
 
 #[test]
@@ -203,11 +221,22 @@ fn what_a_template_refuses_itself_is_a_warning() {
     let run = ["run", "{out/bundle}", "--on", "float", "--max-tokens", "1", "--prompt", "a"];
     assert!(bench.run(&run).status.success());
     let output = bench.run(&[&run[..], &["--system", "b"]].concat());
-    bench.expect("system", &output, INPUT, &["chat_template.jinja:1", "no system, please"]);
+    assert_eq!(output.status.code(), Some(INPUT));
+    let said = stderr(&output);
+    assert!(said.contains("chat_template.jinja:1: the chat template fails: no system, please"), "{said}");
+    // One that counts on a system message has a fault without one.
+    let (_, warnings) = exported(|bench| bench.write(FILE, format!("{{{{ messages[1].role }}}}{}", parts(""))));
+    assert!(
+        warnings[0].contains("chat_template.jinja:1: the chat template does not take a question: "),
+        "{warnings:?}"
+    );
+    assert!(!warnings.iter().any(|warning| warning.contains("system message")), "{warnings:?}");
     // One that leaves out pictures says so before they are asked for.
     let blind = "{% for m in messages %}{% for part in m.content %}{{ part.text }}{% endfor %}{% endfor %}";
     let (_, warnings) = exported(|bench| bench.write(FILE, blind));
-    assert!(warnings.iter().any(|warning| warning.contains("does not take an image: writes 0 image placeholders for 1")));
+    assert!(
+        warnings.iter().any(|warning| warning.contains("does not take an image: writes 0 image placeholders for 1"))
+    );
 }
 
 #[test]
@@ -230,7 +259,10 @@ fn templates_find_functions_tags_and_tokens_of_transformers() {
 fn links_stay_in_the_checkpoint_or_in_its_repository() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), parts("secret")).unwrap();
-    refused(|bench| symlink(secret.path(), bench.path(FILE)).unwrap(), &["chat_template.jinja", "is a link out of the checkpoint"]);
+    refused(
+        |bench| symlink(secret.path(), bench.path(FILE)).unwrap(),
+        &["chat_template.jinja", "is a link out of the checkpoint"],
+    );
     refused(|bench| symlink("../graph.toml", bench.path(CONFIG)).unwrap(), &["tokenizer_config.json", "is a link out"]);
     let (bench, _) = exported(|bench| {
         bench.write("weights/own.txt", parts("own"));

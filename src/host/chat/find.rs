@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::message::Special;
 use super::CHAT_TEMPLATE;
+use super::message::Special;
 use crate::error::{Error, IoContext, Result};
 use crate::warning::Warning;
 
@@ -59,7 +59,8 @@ pub fn find_template(folder: &Path, stage: &str) -> Result<Found> {
     let of_processor = sources.len();
     sources.extend(in_config(folder, TOKENIZER_CONFIG)?);
     let Some(first) = sources.first() else {
-        let help = "add the model's chat_template.jinja to the checkpoint, or write prompts as the model was trained on them";
+        let help =
+            "add the model's chat_template.jinja to the checkpoint, or write prompts as the model was trained on them";
         let message = "holds no chat template: a prompt is the bare text of the messages";
         found.warnings.push(Warning::new(stage, folder.display(), message).help(help));
         return Ok(found);
@@ -110,7 +111,8 @@ fn in_config(folder: &Path, name: &str) -> Result<Option<Templates>> {
             named.into_iter().filter_map(text).collect()
         }
         Value::Array(list) => {
-            let pair = |entry: &Value| Some((entry["name"].as_str()?.to_string(), entry["template"].as_str()?.to_string()));
+            let pair =
+                |entry: &Value| Some((entry["name"].as_str()?.to_string(), entry["template"].as_str()?.to_string()));
             list.iter().filter_map(pair).collect()
         }
         Value::Bool(_) => return wrong("true or false"),
@@ -153,7 +155,8 @@ fn stay_inside(folder: &Path, path: &Path) -> Result<()> {
         return Ok(());
     }
     let message = format!("is a link out of the checkpoint, to {}", file.display());
-    Err(Error::input(path.display(), message).help("copy the file into the checkpoint's folder if it is the one that is meant"))
+    Err(Error::input(path.display(), message)
+        .help("copy the file into the checkpoint's folder if it is the one that is meant"))
 }
 
 /// `models--…` of `models--…/snapshots/REVISION`.

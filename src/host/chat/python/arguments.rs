@@ -90,7 +90,8 @@ pub fn string(what: &str, value: Option<Value>) -> Given<Option<String>> {
 
 /// A number as the engine's value, if it holds it.
 pub fn whole(number: Option<i128>) -> Given {
-    let number = number.ok_or_else(|| fault("makes an integer of more than 128 bits, which is more than is computed with"))?;
+    let number =
+        number.ok_or_else(|| fault("makes an integer of more than 128 bits, which is more than is computed with"))?;
     let made = Value::from(number);
     debug_assert_eq!(int(&made), Some(number));
     Ok(made)

@@ -9,8 +9,20 @@ use super::{containers, strings};
 
 /// Methods that change their value, which the sandbox refuses.
 const CHANGING: [&str; 14] = [
-    "append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove", "update", "setdefault", "popitem", "add",
-    "discard", "__setitem__",
+    "append",
+    "clear",
+    "pop",
+    "reverse",
+    "insert",
+    "sort",
+    "extend",
+    "remove",
+    "update",
+    "setdefault",
+    "popitem",
+    "add",
+    "discard",
+    "__setitem__",
 ];
 
 /// `value.name`: an attribute, which for Python's own types is a method; else the item of that name.
@@ -66,14 +78,18 @@ fn is_loop(value: &Value) -> bool {
 
 fn item_of(value: &Value, key: &Value) -> Given<Option<Value>> {
     Ok(match kind(value) {
-        Kind::Undefined => return Err(fault(format!("an undefined value has no element {}", super::print::repr(key)?))),
+        Kind::Undefined => {
+            return Err(fault(format!("an undefined value has no element {}", super::print::repr(key)?)));
+        }
         Kind::Dict => value.downcast_object_ref::<Dict>().and_then(|dict| dict.get(key).cloned()),
         Kind::Str | Kind::List | Kind::Tuple | Kind::Range => match int(key) {
             Some(at) => at_index(value, at)?,
             None => None,
         },
         // The engine has no tuples.
-        Kind::Other if key.as_str() == Some("arguments") => value.get_item(key).and_then(|it| Ok(tuple(items(&it)?))).ok(),
+        Kind::Other if key.as_str() == Some("arguments") => {
+            value.get_item(key).and_then(|it| Ok(tuple(items(&it)?))).ok()
+        }
         Kind::Other => value.get_item(key).ok().filter(|item| !item.is_undefined()),
         _ => None,
     })
@@ -98,15 +114,14 @@ pub fn slice(value: &Value, bounds: [&Value; 3]) -> Given {
         return Err(fault("an undefined value cannot be sliced"));
     }
     if !matches!(kind(value), Kind::Str | Kind::List | Kind::Tuple | Kind::Range) {
-        return Ok(Value::UNDEFINED);
+        return Err(fault(format!("'{}' object cannot be sliced", type_name(value))));
     }
     let mut numbers = [None; 3];
     for (number, bound) in numbers.iter_mut().zip(bounds) {
         match int(bound) {
             _ if bound.is_none() => {}
             Some(given) => *number = Some(given),
-            // Jinja takes what Python does not slice for an item that is not there.
-            None => return Ok(Value::UNDEFINED),
+            None => return Err(fault("slice indices must be integers or None")),
         }
     }
     let all = items(value)?;

@@ -13,7 +13,8 @@ const LONGEST: usize = 4096;
 /// The function: a format, as `%d %B %Y`.
 pub fn strftime_now(args: Args) -> Given {
     let [format] = args.bind(["format"])?;
-    let format = string("strftime_now", format)?.ok_or_else(|| fault("strftime_now is missing the argument 'format'"))?;
+    let format =
+        string("strftime_now", format)?.ok_or_else(|| fault("strftime_now is missing the argument 'format'"))?;
     spend(format.len())?;
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let seconds = since.as_secs().try_into().map_err(|_| fault("the clock is too far ahead"))?;

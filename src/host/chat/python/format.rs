@@ -60,7 +60,11 @@ fn field_end(text: &str) -> Given<usize> {
             return Ok(at);
         }
     }
-    Err(fault(if text.is_empty() { "Single '{' encountered in format string" } else { "expected '}' before end of string" }))
+    Err(fault(if text.is_empty() {
+        "Single '{' encountered in format string"
+    } else {
+        "expected '}' before end of string"
+    }))
 }
 
 fn one(field: &str, args: &Args, counted: &mut Counter, depth: usize) -> Given<String> {
@@ -69,7 +73,8 @@ fn one(field: &str, args: &Args, counted: &mut Counter, depth: usize) -> Given<S
     let (name, mut behind) = field.split_at(split.map_or(field.len(), |(at, _)| at));
     let mut conversion = None;
     if let Some(text) = behind.strip_prefix('!') {
-        let letter = text.chars().next().ok_or_else(|| fault("end of string while looking for conversion specifier"))?;
+        let letter =
+            text.chars().next().ok_or_else(|| fault("end of string while looking for conversion specifier"))?;
         conversion = Some(letter);
         behind = &text[letter.len_utf8()..];
     }
@@ -121,7 +126,8 @@ fn lookup(field: &str, args: &Args, counted: &mut Counter) -> Given {
         if let Some(behind) = path.strip_prefix('[') {
             let end = behind.find(']').ok_or_else(|| fault("Missing ']' in format string"))?;
             let key = &behind[..end];
-            let key = key.parse::<i64>().ok().filter(|_| !key.starts_with(['-', '+'])).map_or(Value::from(key), Value::from);
+            let key =
+                key.parse::<i64>().ok().filter(|_| !key.starts_with(['-', '+'])).map_or(Value::from(key), Value::from);
             value = super::attributes::item(&value, &key)?;
             path = &behind[end + 1..];
         } else {
@@ -200,9 +206,8 @@ pub fn formatted(value: &Value, spec: &str) -> Given<String> {
     }
     let spec = parse(spec)?;
     spend(spec.width.max(spec.precision.unwrap_or(0)))?;
-    let unknown = |letter: char| {
-        fault(format!("Unknown format code '{letter}' for object of type '{}'", type_name(value)))
-    };
+    let unknown =
+        |letter: char| fault(format!("Unknown format code '{letter}' for object of type '{}'", type_name(value)));
     let (body, align) = match (kind(value), spec.letter) {
         (Kind::Str, None | Some('s')) => {
             if spec.signed || spec.align == Some('=') || spec.group.is_some() {

@@ -36,7 +36,8 @@ pub fn add(environment: &mut Environment<'static>) {
         }
     });
     environment.add_function("lipsum", || -> Given { Err(fault("`lipsum` would make another prompt each time")) });
-    environment.add_function(ALONE, || -> Given { Err(fault("a chat template stands alone: it takes in no other file")) });
+    environment
+        .add_function(ALONE, || -> Given { Err(fault("a chat template stands alone: it takes in no other file")) });
     // A rewritten template calls these by names that no template can write.
     for sign in BINARY {
         environment.add_function(sign, move |left: &Value, right: &Value| binary(sign, left, right));

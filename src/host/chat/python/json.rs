@@ -6,6 +6,9 @@ use super::arguments::{Args, flag};
 use super::print::float;
 use super::values::{Dict, Given, Kind, fault, items, kind, spend, type_name};
 
+/// How deep values may stand in each other.
+const DEEPEST: usize = 200;
+
 struct Writer {
     to: String,
     ascii: bool,
@@ -38,8 +41,14 @@ pub fn tojson(args: Args) -> Given {
             _ => return Err(fault("tojson: separators must be two strings")),
         },
     };
-    let mut writer =
-        Writer { to: String::new(), ascii: flag(ascii, false), sorted: flag(sorted, false), indent, between, behind_key };
+    let mut writer = Writer {
+        to: String::new(),
+        ascii: flag(ascii, false),
+        sorted: flag(sorted, false),
+        indent,
+        between,
+        behind_key,
+    };
     writer.write(&value.unwrap_or_default(), 0)?;
     spend(writer.to.len())?;
     Ok(Value::from(writer.to))
@@ -47,6 +56,9 @@ pub fn tojson(args: Args) -> Given {
 
 impl Writer {
     fn write(&mut self, value: &Value, depth: usize) -> Given<()> {
+        if depth > DEEPEST {
+            return Err(fault(format!("tojson of a value of more than {DEEPEST} levels")));
+        }
         match kind(value) {
             Kind::Dict => {
                 let mut items: Vec<(Value, Value)> =
@@ -71,9 +83,8 @@ impl Writer {
                 Ok(())
             }
             _ => {
-                let text = scalar(value).ok_or_else(|| {
-                    fault(format!("Object of type {} is not JSON serializable", type_name(value)))
-                })?;
+                let text = scalar(value)
+                    .ok_or_else(|| fault(format!("Object of type {} is not JSON serializable", type_name(value))))?;
                 self.to.push_str(&text);
                 Ok(())
             }
@@ -155,6 +166,5 @@ fn key(value: &Value) -> Given<String> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_string());
     }
-    scalar(value)
-        .ok_or_else(|| fault(format!("keys must be str, int, float, bool or None, not {}", type_name(value))))
+    scalar(value).ok_or_else(|| fault(format!("keys must be str, int, float, bool or None, not {}", type_name(value))))
 }

@@ -12,6 +12,7 @@ mod filters;
 mod format;
 mod globals;
 mod json;
+mod letters;
 mod number;
 mod operators;
 mod percent;
@@ -124,7 +125,11 @@ impl Engine {
         let done = Vm::new(&self.0).eval(&instructions, values, &blocks, &mut output, AutoEscape::None);
         done.map(drop).map_err(|error| Refusal::of(&error))?;
         if made.len() > MOST_TEXT {
-            return Err(Refusal { line: None, message: format!("writes more than {MOST_TEXT} bytes"), why: Why::Fault });
+            return Err(Refusal {
+                line: None,
+                message: format!("writes more than {MOST_TEXT} bytes"),
+                why: Why::Fault,
+            });
         }
         Ok(made)
     }

@@ -7,12 +7,11 @@ use minijinja::value::Value;
 use super::arguments::whole;
 use super::percent::percent;
 use super::print::text;
-use super::values::{
-    Dict, Given, Kind, compare, equal, fault, float, int, items, kind, list, spend, tuple, type_name,
-};
+use super::values::{Dict, Given, Kind, compare, equal, fault, float, int, items, kind, list, spend, tuple, type_name};
 
 /// Signs of the operators of two values.
-pub const BINARY: [&str; 16] = ["+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in"];
+pub const BINARY: [&str; 16] =
+    ["+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in"];
 
 /// The value of an operator between two values.
 ///
@@ -31,11 +30,14 @@ pub fn binary(sign: &str, left: &Value, right: &Value) -> Given {
         "not in" => return Ok((!contains(right, left)?).into()),
         _ => {}
     }
+    // A text without marks takes anything that might hold values.
+    if sign == "%" && kind(left) == Kind::Str {
+        return percent(left, right);
+    }
     if left.is_undefined() || right.is_undefined() {
         return Err(fault(format!("an undefined value cannot be used with `{sign}`")));
     }
     match (sign, kind(left), kind(right)) {
-        ("%", Kind::Str, _) => percent(left, right),
         ("+", Kind::Str, Kind::Str) => joined(left, right),
         ("+", Kind::List, Kind::List) => chained(left, right).map(list),
         ("+", Kind::Tuple, Kind::Tuple) => chained(left, right).map(tuple),

@@ -118,8 +118,11 @@ pub fn percent(format: &Value, values: &Value) -> Given {
     }
     let rest = match &source.list {
         Some(list) => source.taken < list.len() && !keyed,
-        // A dict or a list may stay unused; any other single value may not.
-        None => source.taken == 0 && !keyed && !matches!(kind(values), Kind::Dict | Kind::List),
+        // What might be asked for a key may stay unused; any other single value may not.
+        None => {
+            let might = matches!(kind(values), Kind::Dict | Kind::List | Kind::Range | Kind::Undefined);
+            source.taken == 0 && !keyed && !might
+        }
     };
     if rest {
         return Err(fault("not all arguments converted during string formatting"));

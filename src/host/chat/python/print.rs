@@ -4,6 +4,9 @@ use minijinja::value::Value;
 
 use super::values::{Dict, Given, Kind, Range, View, fault, items, kind, spend, type_name};
 
+/// How deep values may stand in each other.
+const DEEPEST: usize = 200;
+
 /// `str(value)`.
 ///
 /// # Errors
@@ -22,12 +25,16 @@ pub fn text(value: &Value) -> Given<String> {
 /// As of [`text`].
 pub fn repr(value: &Value) -> Given<String> {
     let mut made = String::new();
-    write(&mut made, value)?;
+    write(&mut made, value, 0)?;
     spend(made.len())?;
     Ok(made)
 }
 
-fn write(to: &mut String, value: &Value) -> Given<()> {
+fn write(to: &mut String, value: &Value, depth: usize) -> Given<()> {
+    if depth > DEEPEST {
+        return Err(fault(format!("prints a value of more than {DEEPEST} levels")));
+    }
+    let depth = depth + 1;
     match kind(value) {
         Kind::Undefined => to.push_str("Undefined"),
         Kind::None => to.push_str("None"),
@@ -38,18 +45,18 @@ fn write(to: &mut String, value: &Value) -> Given<()> {
             let quoted = quoted(value.as_str().unwrap_or_default());
             to.push_str(&if value.is_safe() { format!("Markup({quoted})") } else { quoted });
         }
-        Kind::List => sequence(to, "[", &items(value)?, "]")?,
+        Kind::List => sequence(to, "[", &items(value)?, "]", depth)?,
         Kind::Tuple => {
             let items = items(value)?;
-            sequence(to, "(", &items, if items.len() == 1 { ",)" } else { ")" })?;
+            sequence(to, "(", &items, if items.len() == 1 { ",)" } else { ")" }, depth)?;
         }
         Kind::Dict => {
             to.push('{');
             for (at, (key, value)) in value.downcast_object_ref::<Dict>().into_iter().flat_map(|d| &d.0).enumerate() {
                 to.push_str(if at > 0 { ", " } else { "" });
-                write(to, key)?;
+                write(to, key, depth)?;
                 to.push_str(": ");
-                write(to, value)?;
+                write(to, value, depth)?;
             }
             to.push('}');
         }
@@ -61,30 +68,30 @@ fn write(to: &mut String, value: &Value) -> Given<()> {
         Kind::View if type_name(value).starts_with("dict_") => {
             let view = value.downcast_object_ref::<View>();
             to.push_str(type_name(value));
-            sequence(to, "([", view.map_or(&[], |view| &view.items), "])")?;
+            sequence(to, "([", view.map_or(&[], |view| &view.items), "])", depth)?;
         }
-        Kind::View | Kind::Other => object(to, value)?,
+        Kind::View | Kind::Other => object(to, value, depth)?,
     }
     // What grows without end is stopped while it grows.
     if to.len() > super::super::MOST_TEXT { spend(to.len()) } else { Ok(()) }
 }
 
-fn sequence(to: &mut String, open: &str, items: &[Value], close: &str) -> Given<()> {
+fn sequence(to: &mut String, open: &str, items: &[Value], close: &str, depth: usize) -> Given<()> {
     to.push_str(open);
     for (at, item) in items.iter().enumerate() {
         to.push_str(if at > 0 { ", " } else { "" });
-        write(to, item)?;
+        write(to, item, depth)?;
     }
     to.push_str(close);
     Ok(())
 }
 
 /// Objects of the engine.
-fn object(to: &mut String, value: &Value) -> Given<()> {
+fn object(to: &mut String, value: &Value, depth: usize) -> Given<()> {
     let engine = value.as_object().map_or("", |object| object.type_name());
     if engine.ends_with("::Macro") {
         to.push_str("<Macro ");
-        write(to, &value.get_attr("name")?)?;
+        write(to, &value.get_attr("name")?, depth)?;
         to.push('>');
         return Ok(());
     }
@@ -92,11 +99,7 @@ fn object(to: &mut String, value: &Value) -> Given<()> {
         to.push_str(&format!("<LoopContext {}/{}>", value.get_attr("index")?, value.get_attr("length")?));
         return Ok(());
     }
-    let what = match type_name(value) {
-        "object" => "an object of the engine",
-        name => name,
-    };
-    Err(fault(format!("prints a {what}, which has no text of its own")).with_source(fault("call it, or make a list")))
+    Err(fault(format!("prints a {}, which has no text of its own", type_name(value))))
 }
 
 /// A text in quotes, as Python's `repr`.

@@ -2,8 +2,8 @@
 
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{
-    BinOp, BinOpKind, Call, CallArg, CompareOpKind, Const, EmitExpr, Expr, Filter, GetAttr, IfExpr, List, Spanned, Test,
-    UnaryOp, UnaryOpKind, Var,
+    BinOp, BinOpKind, Call, CallArg, CompareOpKind, Const, EmitExpr, Expr, Filter, GetAttr, IfExpr, List, Spanned,
+    Test, UnaryOp, UnaryOpKind, Var,
 };
 use minijinja::value::Value;
 
@@ -125,7 +125,10 @@ impl<'s> Rewriter<'s> {
                         // Of two constants the engine's compiler would make one, and not the one that Python gives.
                         if left.as_const().is_some() {
                             let test_expr = constant(true.into(), span);
-                            left = Expr::IfExpr(Spanned::new(IfExpr { test_expr, true_expr: left, false_expr: None }, span));
+                            left = Expr::IfExpr(Spanned::new(
+                                IfExpr { test_expr, true_expr: left, false_expr: None },
+                                span,
+                            ));
                         }
                         Expr::BinOp(Spanned::new(BinOp { op: node.op, left, right }, span))
                     }
@@ -174,7 +177,7 @@ impl<'s> Rewriter<'s> {
                 let items = node.items.iter().map(|item| self.expr(item)).collect::<Made<_>>()?;
                 let made = Expr::List(Spanned::new(List { items }, span));
                 // The parser takes tuples for lists.
-                let before = node.items.first().is_some_and(|first| first.span().start_offset <= span.start_offset);
+                let before = node.items.first().is_some_and(|first| first.span().start_offset < span.start_offset);
                 let is_list = self.starts_with(span, '[') && !before;
                 if is_list { made } else { call(TUPLE, vec![made], span) }
             }

@@ -38,6 +38,9 @@ pub fn prepare(text: &str) -> Result<String, Refusal> {
     if text.ends_with('\n') {
         text.pop();
     }
+    if text.contains("endraw") {
+        text = with_raw_lines(&text);
+    }
     let mut tokens = Vec::new();
     for token in tokenize(&text, false, Default::default(), whitespace()) {
         tokens.push(token.map_err(|error| Refusal::of(&error))?);
@@ -45,7 +48,8 @@ pub fn prepare(text: &str) -> Result<String, Refusal> {
     let mut changes = Vec::new();
     let mut open = Vec::new();
     let mut rest = &tokens[..];
-    while let Some(start) = rest.iter().position(|(token, _)| matches!(token, Token::BlockStart | Token::VariableStart)) {
+    while let Some(start) = rest.iter().position(|(token, _)| matches!(token, Token::BlockStart | Token::VariableStart))
+    {
         let inside = &rest[start + 1..];
         let end = inside.iter().position(|(token, _)| matches!(token, Token::BlockEnd | Token::VariableEnd));
         let (inside, behind) = inside.split_at(end.unwrap_or(inside.len()));
@@ -75,6 +79,54 @@ pub fn prepare(text: &str) -> Result<String, Refusal> {
         done = at + bytes;
     }
     Ok(made + &text[done..])
+}
+
+/// Jinja keeps the line end right behind `{% raw %}`, which the parser drops: it gets a second one.
+fn with_raw_lines(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{#")).chain(rest.find("{{")).min() {
+        let tag = &rest[at..];
+        let is_tag = tag.starts_with("{%");
+        let word = tag[2..].trim_start_matches(['-', '+']).trim_start();
+        let end = match tag.starts_with("{#") {
+            true => tag.find("#}").map(|end| end + 2),
+            false => end_of_tag(tag, if is_tag { "%}" } else { "}}" }),
+        };
+        let Some(mut end) = end else { break };
+        let is_raw = is_tag && word.strip_prefix("raw").is_some_and(|rest| rest.trim_start().starts_with(['%', '-']));
+        if is_raw {
+            made.push_str(&rest[..at + end]);
+            let trimmed = tag[..end].ends_with("-%}");
+            made.push_str(if !trimmed && tag[end..].starts_with('\n') { "\n" } else { "" });
+            rest = &tag[end..];
+            // What looks like tags up to the end of the block is text.
+            end = rest.find("endraw").unwrap_or(rest.len());
+            made.push_str(&rest[..end]);
+            rest = &rest[end..];
+            continue;
+        }
+        made.push_str(&rest[..at + end]);
+        rest = &tag[end..];
+    }
+    made + rest
+}
+
+/// Where a tag ends, whatever its strings hold.
+fn end_of_tag(tag: &str, close: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut escaped = false;
+    for (at, c) in tag.char_indices().skip(2) {
+        match quote {
+            Some(_) if escaped => escaped = false,
+            Some(_) if c == '\\' => escaped = true,
+            Some(open) => quote = if c == open { None } else { quote },
+            None if matches!(c, '"' | '\'') => quote = Some(c),
+            None if tag[at..].starts_with(close) => return Some(at + close.len()),
+            None => {}
+        }
+    }
+    None
 }
 
 fn tag<'a>(
@@ -179,7 +231,8 @@ fn escape(rest: &mut std::str::Chars<'_>, made: &mut String, high: &mut Option<u
     let Some(letter) = rest.next() else { return Err("a string ends in a backslash".into()) };
     let mut hex = |digits: usize| {
         let text: String = rest.clone().take(digits).collect();
-        let code = u32::from_str_radix(&text, 16).ok().filter(|_| text.chars().count() == digits && !text.starts_with('+'));
+        let code =
+            u32::from_str_radix(&text, 16).ok().filter(|_| text.chars().count() == digits && !text.starts_with('+'));
         rest.nth(digits - 1);
         code.ok_or_else(|| format!("\\{letter} wants {digits} hexadecimal digits"))
     };

@@ -2,8 +2,8 @@
 
 use minijinja::machinery::Span;
 use minijinja::machinery::ast::{
-    AutoEscape, Block, Break, CallBlock, Continue, Expr, FilterBlock, ForLoop, GetAttr, IfCond, List, Macro, Set, SetBlock,
-    Spanned, Stmt, Template, Var, WithBlock,
+    AutoEscape, Block, Break, CallBlock, Continue, Expr, FilterBlock, ForLoop, GetAttr, IfCond, List, Macro, Set,
+    SetBlock, Spanned, Stmt, Template, Test, Var, WithBlock,
 };
 use minijinja::value::Value;
 
@@ -49,9 +49,7 @@ impl<'s> Rewriter<'s> {
             }
             Stmt::EmitExpr(node) => Stmt::EmitExpr(emit(self.expr(&node.expr)?, span)),
             // All that is written goes one way, where it is counted.
-            Stmt::EmitRaw(node) => {
-                Stmt::EmitExpr(emit(constant(Value::from_safe_string(node.raw.into()), span), span))
-            }
+            Stmt::EmitRaw(node) => Stmt::EmitExpr(emit(constant(Value::from_safe_string(node.raw.into()), span), span)),
             Stmt::ForLoop(node) => {
                 let iter = call(ITERATE, vec![self.expr(&node.iter)?], node.iter.span());
                 let filter_expr = node.filter_expr.as_ref().map(|expr| self.expr(expr)).transpose()?;
@@ -74,8 +72,7 @@ impl<'s> Rewriter<'s> {
                     values.push(self.value_for(name, value)?);
                 }
                 let list = |items| Expr::List(Spanned::new(List { items }, span));
-                let assignments =
-                    if targets.is_empty() { Vec::new() } else { vec![(list(targets), list(values))] };
+                let assignments = if targets.is_empty() { Vec::new() } else { vec![(list(targets), list(values))] };
                 Stmt::WithBlock(Spanned::new(WithBlock { assignments, body: self.body(&node.body)? }, span))
             }
             Stmt::Set(node) => {
@@ -101,7 +98,8 @@ impl<'s> Rewriter<'s> {
             }
             Stmt::Macro(node) => Stmt::Macro(self.macro_of(node)?),
             Stmt::CallBlock(node) => {
-                let made = CallBlock { call: self.call(&node.call, false)?, macro_decl: self.macro_of(&node.macro_decl)? };
+                let made =
+                    CallBlock { call: self.call(&node.call, false)?, macro_decl: self.macro_of(&node.macro_decl)? };
                 Stmt::CallBlock(Spanned::new(made, span))
             }
             Stmt::Continue(_) => Stmt::Continue(Spanned::new(Continue, span)),
@@ -124,12 +122,31 @@ impl<'s> Rewriter<'s> {
 
     fn macro_of(&mut self, node: &Spanned<Macro<'s>>) -> Made<Spanned<Macro<'s>>> {
         let before = std::mem::replace(&mut self.in_macro, true);
-        let defaults = node.defaults.iter().map(|expr| self.expr(expr)).collect::<Made<_>>()?;
-        let body = self.soft_body(&node.body, false)?;
+        let mut body = self.soft_body(&node.body, false)?;
+        let (mut defaults, mut given) = (Vec::new(), Vec::new());
+        let from = node.args.len() - node.defaults.len();
+        for (name, default) in node.args[from..].iter().zip(&node.defaults) {
+            let made = self.expr(default)?;
+            let constant_one = matches!(made, Expr::Const(_));
+            defaults.push(if constant_one { made } else { constant(Value::UNDEFINED, default.span()) });
+            // One that is computed may name the arguments before it, so it is computed among them.
+            if !constant_one {
+                given.push(default_of(target(name), target(name), self.expr(default)?));
+            }
+        }
+        body.splice(0..0, given);
         self.in_macro = before;
         let args = node.args.iter().map(target).collect();
         Ok(Spanned::new(Macro { name: node.name, args, defaults, body }, node.span()))
     }
+}
+
+/// The value of an argument that was not given.
+fn default_of<'s>(asked: Expr<'s>, name: Expr<'s>, value: Expr<'s>) -> Stmt<'s> {
+    let span = value.span();
+    let expr = Expr::Test(Spanned::new(Test { name: "undefined", expr: asked, args: Vec::new() }, span));
+    let true_body = vec![Stmt::Set(Spanned::new(Set { target: name, expr: value }, span))];
+    Stmt::IfCond(Spanned::new(IfCond { expr, true_body, false_body: Vec::new() }, span))
 }
 
 /// What is assigned to, which stays as it is.
@@ -137,9 +154,7 @@ fn target<'s>(of: &Expr<'s>) -> Expr<'s> {
     let span = of.span();
     match of {
         Expr::List(node) => Expr::List(Spanned::new(List { items: node.items.iter().map(target).collect() }, span)),
-        Expr::GetAttr(node) => {
-            Expr::GetAttr(Spanned::new(GetAttr { expr: target(&node.expr), name: node.name }, span))
-        }
+        Expr::GetAttr(node) => Expr::GetAttr(Spanned::new(GetAttr { expr: target(&node.expr), name: node.name }, span)),
         Expr::Var(node) => Expr::Var(Spanned::new(Var { id: node.id }, span)),
         _ => constant(Value::UNDEFINED, span),
     }

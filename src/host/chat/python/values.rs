@@ -337,9 +337,7 @@ pub fn equal(left: &Value, right: &Value) -> bool {
             let same = |(key, value): &(Value, Value)| right.get(key).is_some_and(|other| equal(value, other));
             left.0.len() == right.0.len() && left.0.iter().all(same)
         }
-        (Kind::Float, _) | (_, Kind::Float) => {
-            float(left).zip(float(right)).is_some_and(|(left, right)| left == right)
-        }
+        (Kind::Float, _) | (_, Kind::Float) => float(left).zip(float(right)).is_some_and(|(left, right)| left == right),
         (Kind::Int | Kind::Bool, Kind::Int | Kind::Bool) => int(left) == int(right),
         (Kind::Undefined, Kind::Undefined) | (Kind::None, Kind::None) => true,
         (Kind::Other, Kind::Other) | (Kind::View, Kind::View) => left == right,

@@ -16,7 +16,7 @@ pub fn map(state: &State, mut args: Args) -> Given {
         let path = order::path(attribute.as_ref())?;
         let otherwise = otherwise.filter(|value| !value.is_none());
         let of = |item: &Value| order::follow(item, &path, otherwise.as_ref());
-        return Ok(generator(items(&value)?.iter().map(of).collect::<Given<_>>()?));
+        return Ok(generator(items_of(&value)?.iter().map(of).collect::<Given<_>>()?));
     }
     if args.given.is_empty() {
         return Err(fault("map requires a filter argument"));
@@ -28,7 +28,7 @@ pub fn map(state: &State, mut args: Args) -> Given {
         let given = std::iter::once(item.clone()).chain(args.given.iter().cloned()).collect();
         apply(state, name, Args { what: name.to_string(), given, named: args.named.clone() })
     };
-    Ok(generator(items(&value)?.iter().map(one).collect::<Given<_>>()?))
+    Ok(generator(items_of(&value)?.iter().map(one).collect::<Given<_>>()?))
 }
 
 /// `select`, `reject`, `selectattr` and `rejectattr`: the items on which a test passes, or does not.
@@ -41,7 +41,7 @@ pub fn select(name: &str, mut args: Args) -> Given {
     let wanted = name.starts_with("select");
     let test = if args.given.is_empty() { None } else { Some(args.take_first()?) };
     let mut kept = Vec::new();
-    for item in items(&value)? {
+    for item in items_of(&value)? {
         let looked_at = order::follow(&item, &path, None)?;
         let passes = match &test {
             None => looked_at.is_true(),
@@ -56,4 +56,9 @@ pub fn select(name: &str, mut args: Args) -> Given {
         }
     }
     Ok(generator(kept))
+}
+
+/// What is gone through: nothing of what is false, whatever it is.
+fn items_of(value: &Value) -> Given<Vec<Value>> {
+    if value.is_true() { items(value) } else { Ok(Vec::new()) }
 }

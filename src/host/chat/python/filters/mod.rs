@@ -21,11 +21,60 @@ use super::{json, operators};
 
 /// All of them.
 pub const NAMES: [&str; 54] = [
-    "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "filesizeformat",
-    "first", "float", "forceescape", "format", "groupby", "indent", "int", "items", "join", "last", "length", "list",
-    "lower", "map", "max", "min", "pprint", "random", "reject", "rejectattr", "replace", "reverse", "round", "safe",
-    "select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim", "truncate",
-    "unique", "upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr",
+    "abs",
+    "attr",
+    "batch",
+    "capitalize",
+    "center",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "e",
+    "escape",
+    "filesizeformat",
+    "first",
+    "float",
+    "forceescape",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "pprint",
+    "random",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "string",
+    "striptags",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "urlencode",
+    "urlize",
+    "wordcount",
+    "wordwrap",
+    "xmlattr",
 ];
 
 /// Applies a filter; the first argument is what stands before it.
@@ -50,11 +99,14 @@ pub fn apply(state: &State, name: &str, mut args: Args) -> Given {
         }
         "tojson" => return json::tojson(args),
         "dictsort" | "groupby" | "max" | "min" | "sort" | "sum" | "unique" => return order::apply(name, args),
-        "capitalize" | "center" | "filesizeformat" | "indent" | "lower" | "replace" | "striptags" | "title" | "trim"
-        | "truncate" | "upper" | "wordcount" => return texts::apply(name, args),
+        "capitalize" | "center" | "filesizeformat" | "indent" | "lower" | "replace" | "striptags" | "title"
+        | "trim" | "truncate" | "upper" | "wordcount" => return texts::apply(name, args),
         "wordwrap" | "pprint" => return wrap::apply(name, args),
         "urlencode" | "urlize" | "xmlattr" => return urls::apply(name, args),
         _ => {}
+    }
+    if matches!(name, "float" | "int") && args.given.first().is_some_and(Value::is_undefined) {
+        return Err(fault(format!("an undefined value has no {name}")));
     }
     match name {
         "default" | "d" => {
@@ -119,7 +171,9 @@ fn plain(name: &str, value: &Value) -> Given {
         "list" => list(items(value)?),
         "items" => match (kind(value), value.downcast_object_ref::<Dict>()) {
             (Kind::Undefined, _) => generator(Vec::new()),
-            (_, Some(dict)) => generator(dict.0.iter().map(|(key, value)| tuple(vec![key.clone(), value.clone()])).collect()),
+            (_, Some(dict)) => {
+                generator(dict.0.iter().map(|(key, value)| tuple(vec![key.clone(), value.clone()])).collect())
+            }
             _ => return Err(fault("Can only get item pairs from a mapping.")),
         },
         "random" => return Err(fault("`random` would make another prompt each time")),
@@ -128,7 +182,8 @@ fn plain(name: &str, value: &Value) -> Given {
 }
 
 fn batches(name: &str, args: Args) -> Given {
-    let (value, [_, count, fill]) = args.bind_first(["value", if name == "batch" { "linecount" } else { "slices" }, "fill_with"])?;
+    let (value, [_, count, fill]) =
+        args.bind_first(["value", if name == "batch" { "linecount" } else { "slices" }, "fill_with"])?;
     let count = count.ok_or_else(|| fault(format!("{name} wants a number")))?;
     let count = usize::try_from(index(&count)?).ok().filter(|&count| count > 0);
     let count = count.ok_or_else(|| fault(format!("{name} wants a number of at least 1")))?;
@@ -192,10 +247,15 @@ fn parse_int(text: &str, base: i128) -> Option<i128> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     let lower = digits.to_ascii_lowercase();
-    let prefix = |mark: &str, of: i128| lower.strip_prefix(mark).filter(|_| base == of || base == 0).map(|rest| (rest, of));
+    let prefix =
+        |mark: &str, of: i128| lower.strip_prefix(mark).filter(|_| base == of || base == 0).map(|rest| (rest, of));
     let found = prefix("0x", 16).or_else(|| prefix("0o", 8)).or_else(|| prefix("0b", 2));
     let (digits, base) = found.unwrap_or((&lower, if base == 0 { 10 } else { base }));
-    if digits.starts_with(['_', '+', '-']) || digits.ends_with('_') || digits.contains("__") || !(2..=36).contains(&base) {
+    if digits.starts_with(['_', '+', '-'])
+        || digits.ends_with('_')
+        || digits.contains("__")
+        || !(2..=36).contains(&base)
+    {
         return None;
     }
     let number = i128::from_str_radix(&digits.replace('_', ""), base as u32).ok()?;
@@ -217,10 +277,14 @@ fn round(args: Args) -> Given {
     let method = method.as_ref().and_then(Value::as_str).unwrap_or("common").to_string();
     if method == "common" && matches!(kind(&value), Kind::Int | Kind::Bool) {
         let number = int(&value).unwrap_or(0);
-        return super::arguments::whole(Some(if digits < 0 { round_int(number, digits.unsigned_abs()) } else { number }));
+        return super::arguments::whole(Some(if digits < 0 {
+            round_int(number, digits.unsigned_abs())
+        } else {
+            number
+        }));
     }
-    let number = float(&value)
-        .ok_or_else(|| fault(format!("type {} doesn't define __round__ method", type_name(&value))))?;
+    let number =
+        float(&value).ok_or_else(|| fault(format!("type {} doesn't define __round__ method", type_name(&value))))?;
     let scale = 10f64.powi(digits);
     Ok(Value::from(match method.as_str() {
         "common" if !number.is_finite() => number,

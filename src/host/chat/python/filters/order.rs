@@ -177,8 +177,7 @@ fn group_by(args: Args) -> Given {
             _ => groups.push((folded, shown, vec![item])),
         }
     }
-    let named = |(_, shown, group)| {
-        Value::from_object(Tuple { items: vec![shown, list(group)], names: &["grouper", "list"] })
-    };
+    let named =
+        |(_, shown, group)| Value::from_object(Tuple { items: vec![shown, list(group)], names: &["grouper", "list"] });
     Ok(list(groups.into_iter().map(named).collect()))
 }

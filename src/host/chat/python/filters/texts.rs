@@ -3,8 +3,9 @@
 use minijinja::value::Value;
 
 use super::super::arguments::{Args, flag, number, string};
+use super::super::letters::{capitalize, is_space};
 use super::super::print::text;
-use super::super::strings::{aligned, capitalize, is_space, lines, replace, strip};
+use super::super::strings::{aligned, lines, replace, strip};
 use super::super::values::{Given, fault, float, index, len, spend, type_name};
 
 /// Applies one of these filters.
@@ -34,7 +35,7 @@ pub fn apply(name: &str, args: Args) -> Given {
                 "lower" => text.to_lowercase(),
                 "upper" => text.to_uppercase(),
                 "title" => title(&text),
-                "striptags" => return Ok(strip_tags(&text).into()),
+                "striptags" => strip_tags(&text)?,
                 _ => return Ok(words(&text).into()),
             }
         }
@@ -70,7 +71,7 @@ fn file_size(args: Args) -> Given<String> {
         return Ok("1 Byte".into());
     }
     if bytes < base {
-        return Ok(format!("{} Bytes", bytes.trunc()));
+        return Ok(format!("{} Bytes", bytes.trunc() + 0.0));
     }
     let (letters, end) = if binary { ("KMGTPEZY", "iB") } else { ("kMGTPEZY", "B") };
     let mut made = String::new();
@@ -129,7 +130,7 @@ fn truncate(args: Args) -> Given {
 }
 
 /// Text without what stands in `<…>`, with single spaces and characters in place of their names.
-fn strip_tags(source: &str) -> String {
+fn strip_tags(source: &str) -> Given<String> {
     let mut text = source.to_string();
     for (open, close) in [("<!--", "-->"), ("<", ">")] {
         while let Some(at) = text.find(open) {
@@ -141,39 +142,37 @@ fn strip_tags(source: &str) -> String {
     unescape(&joined)
 }
 
-fn unescape(text: &str) -> String {
+/// Characters in place of their names.
+fn unescape(text: &str) -> Given<String> {
     let mut made = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('&') {
         made.push_str(&rest[..at]);
         rest = &rest[at..];
-        let name = rest[1..].split_once(';').map(|(name, _)| name).filter(|name| name.len() < 12);
-        let character = name.and_then(|name| match name {
+        let name = rest[1..].split_once(';').map(|(name, _)| name);
+        let name = name.filter(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#') && !name.is_empty());
+        let Some(name) = name else {
+            made.push('&');
+            rest = &rest[1..];
+            continue;
+        };
+        let character = match name {
             "amp" => Some('&'),
             "lt" => Some('<'),
             "gt" => Some('>'),
             "quot" => Some('"'),
             "apos" => Some('\''),
             "nbsp" => Some('\u{a0}'),
-            _ => {
-                let digits = name.strip_prefix('#')?;
+            _ => name.strip_prefix('#').and_then(|digits| {
                 let code = match digits.strip_prefix(['x', 'X']) {
                     Some(digits) => u32::from_str_radix(digits, 16),
                     None => digits.parse(),
                 };
                 char::from_u32(code.ok()?)
-            }
-        });
-        match (character, name) {
-            (Some(character), Some(name)) => {
-                made.push(character);
-                rest = &rest[name.len() + 2..];
-            }
-            _ => {
-                made.push('&');
-                rest = &rest[1..];
-            }
-        }
+            }),
+        };
+        made.push(character.ok_or_else(|| fault(format!("striptags: the character &{name}; is not known here")))?);
+        rest = &rest[name.len() + 2..];
     }
-    made + rest
+    Ok(made + rest)
 }

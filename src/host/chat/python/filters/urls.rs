@@ -31,7 +31,9 @@ pub fn apply(name: &str, args: Args) -> Given {
             let (value, _) = args.bind_first(["value"])?;
             let pairs = match (kind(&value), value.downcast_object_ref::<Dict>()) {
                 (_, Some(dict)) => dict.0.clone(),
-                (Kind::List | Kind::Tuple | Kind::View, _) => items(&value)?.iter().map(pair).collect::<Given<_>>()?,
+                (Kind::List | Kind::Tuple | Kind::Range | Kind::View, _) => {
+                    items(&value)?.iter().map(pair).collect::<Given<_>>()?
+                }
                 _ => return Ok(Value::from(quote(&text(&value)?, false))),
             };
             let one = |(key, value): (Value, Value)| {

@@ -37,7 +37,7 @@ fn is_blank(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' ')
 }
 
-/// Pieces between which a line may be broken: words, their parts behind hyphens, and the blanks between them.
+/// Pieces between which a line may be broken: words, their parts behind hyphens, dashes, and the blanks between them.
 fn pieces(line: &str, hyphens: bool) -> Vec<String> {
     let mut made: Vec<String> = Vec::new();
     let chars: Vec<char> = line.chars().collect();
@@ -45,24 +45,43 @@ fn pieces(line: &str, hyphens: bool) -> Vec<String> {
     while at < chars.len() {
         let blank = is_blank(chars[at]);
         let end = (at..chars.len()).find(|&i| is_blank(chars[i]) != blank).unwrap_or(chars.len());
-        let word = &chars[at..end];
-        let mut begin = 0;
-        if !blank && hyphens {
-            let letter = |i: usize| word.get(i).is_some_and(|c| c.is_alphabetic() || *c == '_');
-            for i in 1..word.len() {
-                // `well-known` breaks behind the hyphen, `-1` and `a--b` do not; `--` of two words breaks around itself.
-                let single = word[i] == '-' && word[i - 1] != '-' && word.get(i + 1) != Some(&'-');
-                let around = letter(i.wrapping_sub(1)) && letter(i.wrapping_sub(2)) || (letter(i.wrapping_sub(1)) && i < 2 && false);
-                if single && around && letter(i + 1) && (letter(i + 2) || word.get(i + 2) == Some(&'-')) {
-                    made.push(word[begin..=i].iter().collect());
-                    begin = i + 1;
-                }
-            }
+        match blank || !hyphens {
+            true => made.push(chars[at..end].iter().collect()),
+            false => parts(&chars[at..end], &mut made),
         }
-        made.push(word[begin..].iter().collect());
         at = end;
     }
     made
+}
+
+/// Parts of a word: `well-` and `known`; `a`, `--` and `b`.
+fn parts(word: &[char], made: &mut Vec<String>) {
+    let letter = |i: Option<usize>| i.and_then(|i| word.get(i)).is_some_and(|c| c.is_alphabetic() || *c == '_');
+    let hyphen = |i: Option<usize>| i.and_then(|i| word.get(i)) == Some(&'-');
+    let before = |i: usize, back: usize| i.checked_sub(back);
+    let (mut begin, mut i) = (0, 0);
+    while i < word.len() {
+        let run = word[i..].iter().take_while(|c| **c == '-').count();
+        let behind = before(i, 1).and_then(|at| word.get(at));
+        let in_text = behind.is_some_and(|c| c.is_alphanumeric() || "_!\"'&.,?".contains(*c));
+        if run > 1 && in_text && word.get(i + run).is_some_and(|c| c.is_alphanumeric() || *c == '_') {
+            made.push(word[begin..i].iter().collect());
+            made.push(word[i..i + run].iter().collect());
+            begin = i + run;
+        } else if run == 1 {
+            let two = letter(before(i, 1)) && letter(before(i, 2));
+            let joined = letter(before(i, 1)) && hyphen(before(i, 2)) && letter(before(i, 3));
+            let goes_on = letter(Some(i + 1)) && (letter(Some(i + 2)) || (hyphen(Some(i + 2)) && letter(Some(i + 3))));
+            if (two || joined) && goes_on {
+                made.push(word[begin..=i].iter().collect());
+                begin = i + 1;
+            }
+        }
+        i += run.max(1);
+    }
+    if begin < word.len() {
+        made.push(word[begin..].iter().collect());
+    }
 }
 
 fn wrap(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
@@ -198,7 +217,7 @@ fn pretty_text(to: &mut String, text: &str, indent: usize, behind: usize) -> Giv
         let mut words: Vec<String> = Vec::new();
         for c in whole.chars() {
             match words.last_mut() {
-                Some(word) if !(word.ends_with(char::is_whitespace) && !c.is_whitespace()) => word.push(c),
+                Some(word) if !word.ends_with(char::is_whitespace) || c.is_whitespace() => word.push(c),
                 _ => words.push(c.to_string()),
             }
         }
