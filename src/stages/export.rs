@@ -13,6 +13,7 @@ use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
 use crate::progress::Progress;
 use crate::target::Target;
+use crate::warning::Warning;
 
 /// Folder of everything that export makes.
 const FOLDER: &str = "model";
@@ -29,7 +30,17 @@ pub fn export(
     let DefinitionFile { path, text: definition_text, definition } = file;
     refuse_another_model(bundle, definition, target)?;
     let checkpoint = Checkpoint::open(weights)?;
-    let Found { template, specials, mut warnings } = find_template(checkpoint.folder(), Stage::Export.name())?;
+    let Found { template, specials, warnings } = find_template(checkpoint.folder(), Stage::Export.name())?;
+    // A bundle does not depend on where its checkpoint lies.
+    let folder = format!("{}/", checkpoint.folder().display());
+    let relative = |mut warnings: Vec<Warning>| {
+        for warning in &mut warnings {
+            warning.place = warning.place.replace(&folder, "");
+            warning.message = warning.message.replace(&folder, "");
+        }
+        warnings
+    };
+    let mut warnings = relative(warnings);
     let tokenizer = checkpoint.folder().join(TOKENIZER);
     // Errors about the checkpoint name its files; the others are about graphs that the definition asks for.
     let of_definition = |error: Error| match error.place.starts_with(&*weights.to_string_lossy()) {
@@ -78,7 +89,7 @@ pub fn export(
                 copy(SPECIAL_TOKENS, &text)?;
             }
         }
-        Ok(warnings)
+        Ok(relative(warnings))
     })?);
     for component in Component::ALL {
         let name = format!("export/{}", component.name());

@@ -61,8 +61,9 @@ pub fn find_template(folder: &Path, stage: &str) -> Result<Found> {
     let Some(first) = sources.first() else {
         let help =
             "add the model's chat_template.jinja to the checkpoint, or write prompts as the model was trained on them";
-        let message = "holds no chat template: a prompt is the bare text of the messages";
-        found.warnings.push(Warning::new(stage, folder.display(), message).help(help));
+        let message =
+            "is not in the checkpoint, nor is another chat template: a prompt is the bare text of the messages";
+        found.warnings.push(Warning::new(stage, CHAT_TEMPLATE, message).help(help));
         return Ok(found);
     };
     let others = sources[1..of_processor.max(1)].iter().filter(|other| other.templates != first.templates);
