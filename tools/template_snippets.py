@@ -226,6 +226,7 @@ FAULTS = r"""
 {{ messages[0][:1] }}
 {{ (messages | length)[1:] }}
 {{ messages['x':] }}
+{{ messages | unique | list }}
 {{ missing | int }}
 {{ missing | float }}
 {{ missing | round }}

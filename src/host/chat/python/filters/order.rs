@@ -7,7 +7,9 @@ use minijinja::value::Value;
 use super::super::arguments::{Args, flag};
 use super::super::attributes::item as item_of;
 use super::super::operators::binary;
-use super::super::values::{Dict, Given, Tuple, compare, equal, fault, generator, int, items, list, tuple};
+use super::super::values::{
+    Dict, Given, Kind, Tuple, compare, equal, fault, generator, int, items, kind, list, tuple, type_name,
+};
 
 /// The keys that an attribute's name stands for: `a.0.b` is three.
 pub fn path(attribute: Option<&Value>) -> Given<Vec<Value>> {
@@ -100,6 +102,9 @@ pub fn apply(name: &str, args: Args) -> Given {
             let mut kept = Vec::new();
             for item in items(&value)? {
                 let key = folded(follow(&item, &path, None)?, exact);
+                if matches!(kind(&key), Kind::List | Kind::Dict) {
+                    return Err(fault(format!("unhashable type: '{}'", type_name(&key))));
+                }
                 if !seen.iter().any(|known| equal(known, &key)) {
                     seen.push(key);
                     kept.push(item);
