@@ -126,11 +126,14 @@ fn question(images: usize) -> [Message; 1] {
     [Message::new(Role::User, images, "What?")]
 }
 
+/// A place of a template: the mark of the template there, and what puts it there.
+type Place<'a> = (&'a str, &'a dyn Fn(&Bench));
+
 #[test]
 fn templates_are_found_where_transformers_finds_them() {
     let named = |key: &str, text: String| json!({ key: text }).to_string();
     let key = "chat_template";
-    let sources: [(&str, &dyn Fn(&Bench)); 5] = [
+    let sources: [Place; 5] = [
         ("processor", &|bench| bench.write("weights/processor_config.json", named(key, parts("processor")))),
         ("json", &|bench| bench.write("weights/chat_template.json", named(key, parts("json")))),
         ("file", &|bench| bench.write(FILE, parts("file"))),
