@@ -9,6 +9,7 @@ mod embeddings;
 mod ends;
 mod generate;
 mod image;
+mod probe;
 mod prompt;
 mod sample;
 mod sequence;
@@ -17,12 +18,15 @@ mod walk;
 
 pub use additions::BESIDE_TOKENIZER;
 pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
-pub use chat::{CHAT_TEMPLATE, Message, Part, Role, Specials, find_template};
+pub use chat::{
+    CHAT_TEMPLATE, Complaint, Found, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why, find_template,
+};
 pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
 pub use ends::{HostFacts, NAME_ENDS};
 pub use generate::{Generation, Generator, Stop, refuse_too_long};
 pub use image::{blank_image, load_image};
+pub use probe::probe;
 pub use prompt::{TOKENIZER, Tokenizer};
 pub use sample::{Sampler, Sampling, best};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};

@@ -6,7 +6,7 @@ use super::additions::{Additions, FORMAT, missing};
 use super::bounded::{Chat, Child, Facts, Opening, Request, Work, bytes_of, tokens_of};
 use super::chat::{CHAT_TEMPLATE, Message, Part, Specials};
 use crate::error::{Error, Result};
-use crate::front::Definition;
+use crate::front::{Definition, Vision};
 use crate::recipe::{Recipe, Sample};
 use crate::text;
 
@@ -24,6 +24,8 @@ pub struct Tokenizer {
     bos: u32,
     image: u32,
     visual_tokens: usize,
+    /// Whether the model is an InternVL, which has tags around the tokens of an image.
+    is_internvl: bool,
 }
 
 impl Tokenizer {
@@ -50,7 +52,8 @@ impl Tokenizer {
         let (inner, facts) = Child::start(Work::Tokenizer, place.clone(), opening)?;
         let facts = facts.ok_or_else(|| Error::internal(place.display(), "nothing was found in it"))?;
         let (bos, image, visual_tokens) = (tokens.bos, tokens.image, definition.vision.tokens());
-        Ok(Tokenizer { place, inner, facts, bos, image, visual_tokens })
+        let is_internvl = matches!(definition.vision, Vision::InternVit(_));
+        Ok(Tokenizer { place, inner, facts, bos, image, visual_tokens, is_internvl })
     }
 
     /// What is known of it.
@@ -80,7 +83,11 @@ impl Tokenizer {
             return Err(Error::input(self.place.display(), message)
                 .help("the tokenizer belongs to another model, or language.tokens of the definition is wrong"));
         }
-        Ok(Specials { bos, eos, image })
+        // A vocabulary without the tags was not trained with them.
+        let is_known = |tag: &str| self.facts.special.iter().any(|known| known == tag);
+        let tag = |tag: &str| if is_known(tag) { tag.to_string() } else { String::new() };
+        let image_tags = self.is_internvl.then(|| ["<img>", "</img>"].map(tag));
+        Ok(Specials { bos, eos, image, image_tags, ..Specials::default() })
     }
 
     /// Refuses a text of a user that would be read as a special token.

@@ -1,16 +1,17 @@
 //! Export: definition and checkpoint become lowered graphs, float models and what the host needs.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::back::bundle::{Bundle, Key, Stage, write_json, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, other_preprocessing, warnings};
+use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, other_preprocessing};
 use crate::host::{
-    BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, HostFacts, Message, NAME_ENDS, Role, TOKENIZER, Tokenizer,
-    find_template,
+    BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
+    Specials, TOKENIZER, Tokenizer, find_template, probe,
 };
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
@@ -35,7 +36,7 @@ pub fn export(
     let DefinitionFile { path, text: definition_text, definition } = file;
     refuse_another_model(bundle, definition, target)?;
     let checkpoint = Checkpoint::open(weights)?;
-    let template = find_template(checkpoint.folder())?;
+    let Found { template, specials, warnings: of_template } = find_template(checkpoint.folder(), Stage::Export.name())?;
     let tokenizer = checkpoint.folder().join(TOKENIZER);
     // Errors about the checkpoint name its files; the others are about graphs that the definition asks for.
     let of_definition = |error: Error| match error.place.starts_with(&*weights.to_string_lossy()) {
@@ -61,7 +62,11 @@ pub fn export(
     };
     // A missing tokenizer is an error of its own kind, which reading it gives.
     let tokenizer_hash = if tokenizer.is_file() { bundle.hash_input(&tokenizer)? } else { String::new() };
-    let mut host = key()?.and("tokenizer", tokenizer_hash).setting("template", &template);
+    let text = template.as_ref().map(|template| &template.text);
+    let mut host = key()?.and("tokenizer", tokenizer_hash).setting("template", &text);
+    if !specials.is_empty() {
+        host = host.setting("specials", &specials);
+    }
     for name in BESIDE_TOKENIZER.into_iter().chain(NAME_ENDS) {
         let path = checkpoint.folder().join(name);
         if path.is_file() {
@@ -69,19 +74,27 @@ pub fn export(
         }
     }
     let of_host = bundle.unit("export/host", FOLDER, host, progress, |folder| {
-        let (words, facts, found) = words(checkpoint.folder(), template.as_deref(), definition)?;
+        let Words { tokenizer: changed, facts, warnings } =
+            words(checkpoint.folder(), template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
-        copy(TOKENIZER, &words.map_or_else(|| crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER), Ok)?)?;
+        let whole = || crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER);
+        copy(TOKENIZER, &changed.map_or_else(whole, Ok)?)?;
         if facts != HostFacts::default() {
             write_json(&facts, &folder.join(HostFacts::FILE))?;
         }
-        template.as_ref().map_or(Ok(()), |template| copy(CHAT_TEMPLATE, template.as_bytes()))?;
+        if let Some(template) = &template {
+            copy(CHAT_TEMPLATE, template.text.as_bytes())?;
+            if !specials.is_empty() {
+                let text = serde_json::to_vec(&specials).map_err(|error| Error::internal(SPECIAL_TOKENS, error))?;
+                copy(SPECIAL_TOKENS, &text)?;
+            }
+        }
         // Before the work counts as done on the contents whose hash is in its key.
         checkpoint.refuse_changed()?;
-        Ok(found)
+        Ok(warnings)
     })?;
     for component in Component::ALL {
         let name = format!("export/{}", component.name());
@@ -101,27 +114,46 @@ pub fn export(
         })?;
     }
     checkpoint.refuse_changed()?;
-    let mut warnings = warnings(&checkpoint, definition, &Layout::of(&checkpoint, definition, path)?);
-    warnings.extend(other_preprocessing(checkpoint.folder(), &definition.vision));
-    warnings.extend(of_host);
+    let layout = Layout::of(&checkpoint, definition, path)?;
+    let of_checkpoint = crate::front::warnings(&checkpoint, definition, &layout);
+    let of_pictures = other_preprocessing(checkpoint.folder(), &definition.vision);
+    let warnings = [of_template, of_checkpoint, of_pictures, of_host].concat();
+    // A bundle does not depend on where its checkpoint lies.
+    let folder = format!("{}/", checkpoint.folder().display());
+    let relative = |warning: Warning| Warning {
+        place: warning.place.replace(&folder, ""),
+        message: warning.message.replace(&folder, ""),
+        ..warning
+    };
+    let warnings = warnings.into_iter().map(relative).collect();
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
 }
 
-/// Tries tokenizer and chat template as later stages and conversations use them: what they would refuse is better told now. Gives
-/// the tokenizer's file where files beside it change it, what the bundle keeps of them, and what is odd.
+/// What tokenizer and chat template come to.
+struct Words {
+    /// The tokenizer's file, where files beside it change it.
+    tokenizer: Option<Vec<u8>>,
+    /// What the bundle keeps of files beside it.
+    facts: HostFacts,
+    /// What is odd.
+    warnings: Vec<Warning>,
+}
+
+/// Tries tokenizer and chat template as later stages and conversations use them: what they would refuse is better told now.
 fn words(
     folder: &Path,
-    template: Option<&str>,
+    template: Option<&Source>,
+    specials: &BTreeMap<String, Special>,
     definition: &Definition,
-) -> Result<(Option<Vec<u8>>, HostFacts, Vec<Warning>)> {
+) -> Result<Words> {
     let tokenizer = Tokenizer::read(folder, definition)?;
-    let (facts, warnings) = HostFacts::find(folder, definition, &tokenizer)?;
-    let chat = Chat::of(folder.join(CHAT_TEMPLATE), template.map(String::from), tokenizer.specials()?)?;
-    tokenizer.conversation(&chat, &[Message::new(Role::User, 0, "What is it?")])?;
-    Ok((tokenizer.with_additions()?, facts, warnings))
+    let (facts, mut warnings) = HostFacts::find(folder, definition, &tokenizer)?;
+    let texts = Specials { named: specials.clone(), ..tokenizer.specials()? };
+    warnings.extend(probe(&tokenizer, &Chat::new(template.cloned(), texts)?, Stage::Export.name())?);
+    Ok(Words { tokenizer: tokenizer.with_additions()?, facts, warnings })
 }
 
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.

@@ -33,6 +33,7 @@ mod sizes;
 mod snapshots;
 mod synth;
 mod targets;
+mod templates;
 mod terminal;
 mod tokens;
 mod tracer;

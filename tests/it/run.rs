@@ -409,14 +409,12 @@ fn templates_come_from_the_checkpoint() {
 fn templates_that_fail_name_their_line() {
     let place = |line: usize| format!("weights/chat_template.jinja:{line}");
     for (case, template, words) in [
-        ("syntax", "a\n{% for %}", [place(2), "is no chat template".into()]),
         ("refusal", "\n\n{{ raise_exception('no such roles') }}", [place(3), "no such roles".into()]),
         (
-            "endless",
-            "{% for a in range(99999) %}\n{% for b in range(99999) %}{% endfor %}{% endfor %}",
-            ["chat_template.jinja".into(), "fails".into()],
+            "no picture",
+            "{% for m in messages %}a{% endfor %}",
+            ["chat_template.jinja".into(), "writes 0 image placeholders for 1 images".into()],
         ),
-        ("file", "{% include '/etc/passwd' %}", [place(1), "fails".into()]),
     ] {
         // Before hours of work, and not at the first question.
         let bench = Bench::new();

@@ -8,7 +8,7 @@ use super::wire::{self, Failure, Reply, Request, bytes_of, tokens_of};
 use super::{Facts, seccomp};
 use crate::contain::contain;
 use crate::error::{Error, Result};
-use crate::host::chat::Chat;
+use crate::host::chat::{Chat, Source};
 
 /// Answers what comes on standard input until it ends: the hidden command.
 ///
@@ -87,7 +87,7 @@ impl Opened {
                 Ok(Answer { facts, body: vec![] })
             }
             (Request::Template { place, specials }, _) => {
-                let chat = Chat::parse(Path::new(&place), text(body)?, specials)?;
+                let chat = Chat::new(Source { place: place.clone(), text: text(body)? }, specials)?;
                 *self = Opened::Template { place, chat: Box::new(chat) };
                 Ok(Answer::default())
             }
@@ -97,7 +97,10 @@ impl Opened {
             (Request::Decode, Opened::Tokenizer(tokenizer)) => Ok(Answer::of(tokenizer.decode(&tokens_of(&body))?)),
             (Request::Find(texts), Opened::Tokenizer(tokenizer)) => Ok(Answer::of(tokenizer.find(&texts)?)),
             (Request::Write, Opened::Tokenizer(tokenizer)) => Ok(Answer::of(tokenizer.write()?)),
-            (Request::Render(messages), Opened::Template { chat, .. }) => Ok(Answer::of(chat.render(&messages)?)),
+            (Request::Render(messages), Opened::Template { place, chat }) => {
+                let made = serde_json::to_vec(&chat.render(&messages));
+                Ok(Answer::of(made.map_err(|error| Error::internal(place, error))?))
+            }
             (request, _) => Err(Error::internal("request", format!("nothing was opened for {request:?}"))),
         }
     }

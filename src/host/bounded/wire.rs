@@ -35,7 +35,7 @@ pub enum Request {
         /// What it may write.
         specials: Specials,
     },
-    /// The text of a conversation.
+    /// The text of a conversation, or why there is none, as JSON.
     Render(Vec<Message>),
 }
 
