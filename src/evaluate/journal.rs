@@ -73,7 +73,9 @@ impl Journal {
         let (mut found, mut is_whole) = (Vec::new(), true);
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
             match serde_json::from_slice::<Line>(line) {
-                Ok(parsed) if line.ends_with(b"\n") && is_ours(&parsed.origin, &file, &self.folder) => found.push(parsed),
+                Ok(parsed) if line.ends_with(b"\n") && is_ours(&parsed.origin, &file, &self.folder) => {
+                    found.push(parsed)
+                }
                 _ => is_whole = false,
             }
         }

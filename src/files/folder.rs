@@ -132,7 +132,8 @@ impl Folder {
         let path = self.path.join(name);
         self.sweep(name);
         let fresh = fresh_name(name);
-        let mut file = self.create(&fresh, mode).map_err(|error| Error { place: path.display().to_string(), ..error })?;
+        let mut file =
+            self.create(&fresh, mode).map_err(|error| Error { place: path.display().to_string(), ..error })?;
         let written = write(&mut file).and_then(|()| file.sync_all());
         let renamed = written.and_then(|()| {
             rustix::fs::renameat(&self.handle, &fresh, &self.handle, name).map_err(std::io::Error::from)

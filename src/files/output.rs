@@ -36,11 +36,12 @@ pub fn output(path: &Path, bytes: &[u8]) -> Result<()> {
     let Some(name) = place.file_name() else {
         return Err(Error::input(path.display(), "is no name for a file"));
     };
-    let replaced = Folder::open(parent(&place))?.replace_by(name, 0o666, |file| {
+    let write = |file: &mut File| {
         // Whoever might read the old one may read the new one; running as its owner is not taken over.
         let rights = found.map(|meta| Permissions::from_mode(meta.permissions().mode() & 0o777));
         rights.map_or(Ok(()), |rights| file.set_permissions(rights)).and_then(|()| file.write_all(bytes))
-    });
+    };
+    let replaced = Folder::open(parent(&place)).and_then(|folder| folder.replace_by(name, 0o666, write));
     // The user knows the name that was given.
     replaced.map_err(|error| Error { place: path.display().to_string(), ..error })
 }

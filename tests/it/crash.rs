@@ -121,7 +121,9 @@ impl Ground {
                 for stage in value["stages"].as_array_mut().into_iter().flatten() {
                     (stage["seconds"], stage["command"]) = (Value::Null, Value::Null);
                 }
-                for file in value["files"].as_array_mut().into_iter().flatten().filter(|file| file["path"] == "report.json") {
+                for file in
+                    value["files"].as_array_mut().into_iter().flatten().filter(|file| file["path"] == "report.json")
+                {
                     (file["sha256"], file["bytes"]) = (Value::Null, Value::Null);
                 }
                 *bytes = serde_json::to_vec(&value).expect("JSON");
@@ -150,7 +152,8 @@ fn expect_whole(case: &str, bundle: &Path) {
         let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(file["sha256"], hash.as_str(), "{case}: {path} is another than the manifest says");
     }
-    let mut others: Vec<&String> = found.keys().filter(|name| !listed.iter().any(|file| file["path"] == **name)).collect();
+    let mut others: Vec<&String> =
+        found.keys().filter(|name| !listed.iter().any(|file| file["path"] == **name)).collect();
     others.retain(|name| *name != "manifest.json");
     assert!(others.is_empty(), "{case}: {others:?}");
 }
@@ -162,7 +165,11 @@ fn expect_end(case: &str, blow: Blow, outcome: &Outcome) {
         Blow::Full if outcome.status.success() => {}
         Blow::Full => {
             assert_eq!(outcome.status.code(), Some(OS), "{case}: {}", outcome.stderr);
-            assert!(outcome.stderr.contains("No space left") && outcome.stderr.contains("help: free"), "{case}: {}", outcome.stderr);
+            assert!(
+                outcome.stderr.contains("No space left") && outcome.stderr.contains("help: free"),
+                "{case}: {}",
+                outcome.stderr
+            );
         }
     }
 }
@@ -190,7 +197,10 @@ fn strike_bundle(ground: &Ground, args: &[&str], most: usize) {
         let looked = ground.bench.run(&["inspect", "{out/bundle}"]);
         assert!(looked.status.success(), "{case}: {}", String::from_utf8_lossy(&looked.stderr));
         let beside = names(&ground.out());
-        assert!(!beside.iter().any(|name| name.ends_with(".replaced") || name.ends_with(".stage")), "{case}: {beside:?}");
+        assert!(
+            !beside.iter().any(|name| name.ends_with(".replaced") || name.ends_with(".stage")),
+            "{case}: {beside:?}"
+        );
     });
 }
 
@@ -209,7 +219,8 @@ fn a_stage_leaves_a_whole_bundle_wherever_it_ends() {
     let calibrate = ["calibrate", "{out/bundle}", "--calibration", "{recipe/recipe.toml}"];
     strike_bundle(&ground, &calibrate, 16);
     ground.bench.write("recipe/recipe.toml", recipe);
-    let verify = ["verify", "{out/bundle}", "--calibration", "{recipe/recipe.toml}", "--toolkit", "{empty}", "--min-sqnr", "0"];
+    let verify =
+        ["verify", "{out/bundle}", "--calibration", "{recipe/recipe.toml}", "--toolkit", "{empty}", "--min-sqnr", "0"];
     strike_bundle(&ground, &verify, 16);
 }
 
@@ -223,7 +234,8 @@ fn a_bundle_is_replaced_by_a_whole_one_wherever_a_run_ends() {
 
 #[test]
 fn a_result_is_the_old_file_or_the_new_one() {
-    let ground = Ground::after(&[&COMPILE, &["report", "{out/bundle}"], &["graph", "{out/bundle}", "--out", "{out/graph.svg}"]]);
+    let ground =
+        Ground::after(&[&COMPILE, &["report", "{out/bundle}"], &["graph", "{out/bundle}", "--out", "{out/graph.svg}"]]);
     for (args, file) in [
         (&["report", "{out/bundle}"][..], "out/bundle.html"),
         (&["report", "{out/bundle}", "--markdown", "{out/new.md}"], "out/new.md"),

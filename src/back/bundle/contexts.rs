@@ -21,8 +21,9 @@ impl Bundle {
                 let binary = path.with_file_name(binary);
                 if self.manifest.files.iter().all(|listed| Path::new(&listed.path) != binary) {
                     let message = format!("refers to {}, which the manifest does not list", binary.display());
-                    return Err(Error::input(self.path(path).display(), message)
-                        .help("the bundle is damaged; make it again"));
+                    return Err(
+                        Error::input(self.path(path).display(), message).help("the bundle is damaged; make it again")
+                    );
                 }
             }
         }

@@ -78,7 +78,8 @@ impl Held {
         files.extend(found.manifest.files.iter().map(|file| (file.path.clone(), file.clone())));
         let manifest = found.manifest.clone();
         let before = Before { folder: Folder::open(&path)?, manifest: manifest.clone() };
-        let mut bundle = Bundle::at_work(Folder::open(&root)?, (&named, path), Some(before), ledger, false, false, lock)?;
+        let mut bundle =
+            Bundle::at_work(Folder::open(&root)?, (&named, path), Some(before), ledger, false, false, lock)?;
         bundle.manifest = manifest;
         let mut state = bundle.state()?;
         for (name, file) in &files {

@@ -21,7 +21,8 @@ pub use hold::Held;
 pub use json::{LARGEST_JSON, json_of, write_json};
 pub use ledger::Key;
 pub use manifest::{
-    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash_bytes, short,
+    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash_bytes,
+    short,
 };
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
 pub use segment_record::{CrossingRecord, SegmentRecord};

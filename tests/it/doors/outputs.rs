@@ -91,7 +91,10 @@ fn a_bundle_is_written_through_a_link() {
         let output = bench.run(args);
         assert!(output.status.success(), "{args:?}: {}", stderr(&output));
         assert!(bench.path("out/bundle").is_symlink(), "{args:?}");
-        assert_eq!((names(&bench.path("out")), names(&bench.path("far"))), (vec!["bundle".into()], vec!["bundle".into()]));
+        assert_eq!(
+            (names(&bench.path("out")), names(&bench.path("far"))),
+            (vec!["bundle".into()], vec!["bundle".into()])
+        );
     }
     let manifest = json(&bench.path("far/bundle/manifest.json"));
     assert!(manifest["stages"].as_array().expect("stages").iter().any(|stage| stage["name"] == "quantize"));
@@ -129,6 +132,11 @@ fn what_a_killed_run_left_is_swept_by_any_command() {
         desk.succeed(args);
         assert_eq!(names(&desk.path("out")), ["bundle"], "{args:?}");
     }
+    // Killed right behind the exchange: the old bundle has the name of what was being made.
+    std::fs::rename(desk.path("out/bundle"), desk.path("out/.bundle.work")).expect("moved");
+    copy(&desk.path("out/.bundle.work"), &desk.path("out/bundle"));
+    desk.succeed(&["inspect", "{out/bundle}"]);
+    assert_eq!(names(&desk.path("out")), ["bundle"]);
     // Killed between the two halves of an exchange, where a file system cannot do it at once.
     std::fs::rename(desk.path("out/bundle"), desk.path("out/.bundle.replaced")).expect("moved");
     desk.succeed(&["inspect", "{out/bundle}"]);
