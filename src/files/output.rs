@@ -25,9 +25,6 @@ pub fn output(path: &Path, bytes: &[u8]) -> Result<()> {
         return file.write_all(bytes).at(path);
     }
     if let Some(meta) = found.as_ref().filter(|meta| !meta.is_file()) {
-        if meta.is_dir() {
-            return Err(Error::input(path.display(), "is a folder, a file is wanted"));
-        }
         // Waiting for a reader is what a pipe is for.
         let mut file = File::options().write(true).open(path).at(path)?;
         return file.write_all(bytes).and_then(|()| file.flush()).at(path);
