@@ -330,7 +330,7 @@ mod tests {
         // No process has this number.
         let dead = place.path().join(format!(".f.partial-{}-1", u32::MAX));
         let living = place.path().join(format!(".f.partial-{}-1", std::process::id()));
-        [&dead, &living].map(|path| std::fs::write(path, "half").unwrap());
+        [&dead, &living].iter().for_each(|path| std::fs::write(path, "half").unwrap());
         folder.replace("f", b"whole").unwrap();
         assert!(!dead.exists() && living.exists());
         // The longest name that there may be has a fresh one, too.
