@@ -16,7 +16,7 @@ const MOST_LINKS: usize = 40;
 /// one; what is no regular file, such as a pipe or a device, is written into.
 ///
 /// # Errors
-/// A folder, a link that leads to itself, or what the operating system refuses.
+/// A link that leads to itself, or what the operating system refuses, such as a folder.
 pub fn output(path: &Path, bytes: &[u8]) -> Result<()> {
     let found = std::fs::metadata(path).ok();
     if found.is_some() && descriptor(path).is_some() {
@@ -24,7 +24,7 @@ pub fn output(path: &Path, bytes: &[u8]) -> Result<()> {
         let mut file = File::options().append(true).open(path).at(path)?;
         return file.write_all(bytes).at(path);
     }
-    if let Some(meta) = found.as_ref().filter(|meta| !meta.is_file()) {
+    if found.as_ref().is_some_and(|meta| !meta.is_file()) {
         // Waiting for a reader is what a pipe is for.
         let mut file = File::options().write(true).open(path).at(path)?;
         return file.write_all(bytes).and_then(|()| file.flush()).at(path);
