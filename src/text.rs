@@ -12,6 +12,9 @@ pub const LARGEST: u64 = 16 << 20;
 /// # Errors
 /// A missing or unreadable file, what is no regular file, one over 16 MiB, or bytes that are no UTF-8.
 pub fn read(path: &Path) -> Result<String> {
+    if path.is_dir() {
+        return Err(Error::input(path.display(), "is a folder, a file is wanted"));
+    }
     utf8(path, read_at_most(path, LARGEST)?)
 }
 

@@ -285,3 +285,57 @@ fn fresh_name(name: &OsStr) -> OsString {
     fresh.push(format!("{}-{:016x}", std::process::id(), RandomState::new().build_hasher().finish()));
     fresh
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_and_ways_out_are_not_followed() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::fs::create_dir_all(path("in/sub")).unwrap();
+        std::fs::write(path("secret"), "secret").unwrap();
+        std::fs::write(path("in/sub/file"), "mine").unwrap();
+        symlink("../secret", path("in/link")).unwrap();
+        symlink("sub", path("in/folder")).unwrap();
+        let folder = Folder::open(&path("in")).unwrap();
+        assert_eq!(folder.read("sub/file", 4).unwrap(), b"mine");
+        for (name, word) in [
+            ("link", "in/link: is a link"),
+            ("folder/file", "in/folder: is a link"),
+            ("../secret", "leaves the folder"),
+            ("/etc/passwd", "leaves the folder"),
+            ("sub", "is a folder"),
+            ("sub/none", "No such file"),
+        ] {
+            let error = folder.read(name, 100).unwrap_err().to_string();
+            assert!(error.contains(word), "{name}: {error}");
+        }
+        assert!(folder.read("sub/file", 3).unwrap_err().to_string().contains("larger than 3 bytes"));
+        assert!(folder.append("link").is_err() && folder.folder("folder/new").is_err());
+        assert!(folder.link("link", &path("second")).is_err());
+        // Replacing does not follow either.
+        folder.replace("link", b"new").unwrap();
+        assert_eq!(std::fs::read(path("secret")).unwrap(), b"secret");
+        assert_eq!(std::fs::read(path("in/link")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_killed_runs_left_of_a_file_is_swept_and_what_lives_is_not() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        // No process has this number.
+        let dead = place.path().join(format!(".f.partial-{}-1", u32::MAX));
+        let living = place.path().join(format!(".f.partial-{}-1", std::process::id()));
+        [&dead, &living].iter().for_each(|path| std::fs::write(path, "half").unwrap());
+        folder.replace("f", b"whole").unwrap();
+        assert!(!dead.exists() && living.exists());
+        // The longest name that there may be has a fresh one, too.
+        let longest = "n".repeat(255);
+        folder.replace(&longest, b"whole").unwrap();
+        assert_eq!(folder.read(&longest, 5).unwrap(), b"whole");
+    }
+}

@@ -16,7 +16,7 @@ const MOST_LINKS: usize = 40;
 /// one; what is no regular file, such as a pipe or a device, is written into.
 ///
 /// # Errors
-/// A folder, a link that leads to itself, or what the operating system refuses.
+/// A link that leads to itself, or what the operating system refuses, such as a folder.
 pub fn output(path: &Path, bytes: &[u8]) -> Result<()> {
     let found = std::fs::metadata(path).ok();
     if found.is_some() && descriptor(path).is_some() {
@@ -24,10 +24,7 @@ pub fn output(path: &Path, bytes: &[u8]) -> Result<()> {
         let mut file = File::options().append(true).open(path).at(path)?;
         return file.write_all(bytes).at(path);
     }
-    if let Some(meta) = found.as_ref().filter(|meta| !meta.is_file()) {
-        if meta.is_dir() {
-            return Err(Error::input(path.display(), "is a folder, a file is wanted"));
-        }
+    if found.as_ref().is_some_and(|meta| !meta.is_file()) {
         // Waiting for a reader is what a pipe is for.
         let mut file = File::options().write(true).open(path).at(path)?;
         return file.write_all(bytes).and_then(|()| file.flush()).at(path);
@@ -36,11 +33,12 @@ pub fn output(path: &Path, bytes: &[u8]) -> Result<()> {
     let Some(name) = place.file_name() else {
         return Err(Error::input(path.display(), "is no name for a file"));
     };
-    let replaced = Folder::open(parent(&place))?.replace_by(name, 0o666, |file| {
+    let write = |file: &mut File| {
         // Whoever might read the old one may read the new one; running as its owner is not taken over.
         let rights = found.map(|meta| Permissions::from_mode(meta.permissions().mode() & 0o777));
         rights.map_or(Ok(()), |rights| file.set_permissions(rights)).and_then(|()| file.write_all(bytes))
-    });
+    };
+    let replaced = Folder::open(parent(&place)).and_then(|folder| folder.replace_by(name, 0o666, write));
     // The user knows the name that was given.
     replaced.map_err(|error| Error { place: path.display().to_string(), ..error })
 }

@@ -43,7 +43,8 @@ pub fn read(file: File, path: &Path, most: u64) -> Result<Vec<u8>> {
 pub fn refuse_irregular(meta: &Metadata, path: &Path) -> Result<()> {
     match kind(meta.file_type()) {
         None => Ok(()),
-        Some("a folder") => Err(Error::input(path.display(), "is a folder, a file is wanted")),
+        // The system's own words for it.
+        Some("a folder") => Err(std::io::Error::from(rustix::io::Errno::ISDIR)).at(path),
         Some(kind) => Err(Error::input(path.display(), format!("is {kind}; a regular file is wanted"))),
     }
 }

@@ -14,6 +14,8 @@ use crate::folder;
 
 /// End of the name of the folder in which a stage works on a bundle.
 pub const STAGE: &str = "stage";
+/// End of the name of the folder in which a bundle is made, and goes on being made after a run that ended early.
+pub const WORK: &str = "work";
 /// End of the name of a bundle whose place another one has taken.
 const REPLACED: &str = "replaced";
 /// What an evaluation keeps in a bundle.
@@ -96,7 +98,7 @@ pub fn workplace(root: &Path) -> Result<Folder> {
 /// Tidies up behind runs that were killed, if nobody is at work on the bundle; a command that only reads does not fail for it.
 pub fn tidy(out: &Path) {
     let left = |what: &str| beside(out, what).is_ok_and(|path| path.symlink_metadata().is_ok());
-    if (left(REPLACED) || left(STAGE))
+    if (left(REPLACED) || left(STAGE) || is_replaced(out))
         && let Ok(path) = beside(out, "lock")
         && let Ok(_lock) = Lock::take(&path, out)
     {
@@ -108,6 +110,9 @@ pub fn tidy(out: &Path) {
 /// removes what else such a run left that no other goes on with. Only who holds the lock may.
 pub fn put_back(out: &Path) -> Result<()> {
     remove(&beside(out, STAGE)?)?;
+    if is_replaced(out) {
+        remove(&beside(out, WORK)?)?;
+    }
     let aside = beside(out, REPLACED)?;
     if out.symlink_metadata().is_ok() {
         return remove(&aside);
@@ -116,6 +121,16 @@ pub fn put_back(out: &Path) -> Result<()> {
         std::fs::rename(&aside, out).at(out)?;
     }
     Ok(())
+}
+
+/// Whether the folder that the bundle was made in holds the one whose place it took: a run was killed right behind the exchange.
+/// The manifest of a bundle that is still to take its place is the younger one.
+fn is_replaced(out: &Path) -> bool {
+    let written = |folder: &Path| folder.join(MANIFEST).symlink_metadata().and_then(|meta| meta.modified());
+    match (beside(out, WORK).and_then(|work| written(&work).at(&work)), written(out)) {
+        (Ok(in_work), Ok(in_place)) => in_work < in_place,
+        _ => false,
+    }
 }
 
 /// Moves a folder to a place, in place of the bundle that is there, whose answers of an evaluation it takes over.

@@ -11,7 +11,7 @@ use super::hold::{flush_folders, keep};
 use super::ledger::{LEDGER, Ledger, Unit};
 use super::lock::Lock;
 use super::manifest::{FileRecord, Manifest, StageRecord};
-use super::place::{beside, is_hidden, put_back, remove_strays, replace, workplace};
+use super::place::{WORK, beside, is_hidden, put_back, remove_strays, replace, workplace};
 use super::{Bundle, MANIFEST, Stage, remove, round};
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
@@ -116,7 +116,7 @@ impl Bundle {
                     .help("only bundles are replaced; choose another folder with --out"));
             }
         }
-        let root = beside(&place, "work")?;
+        let root = beside(&place, WORK)?;
         let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(parent).at(parent)?;
         let lock = Lock::take(&beside(&place, "lock")?, out)?;
@@ -313,7 +313,7 @@ impl Bundle {
 
     /// What is left of a run that ends early, for a note to the user: the folder in which the next run goes on.
     pub fn kept(out: &Path) -> Option<PathBuf> {
-        beside(&folder::place(out).ok()?, "work").ok().filter(|root| root.join(LEDGER).is_file())
+        beside(&folder::place(out).ok()?, WORK).ok().filter(|root| root.join(LEDGER).is_file())
     }
 
     fn give_up(&mut self) {

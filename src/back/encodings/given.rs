@@ -39,6 +39,9 @@ impl GivenFiles {
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
         let mut made = GivenFiles::default();
         for path in paths {
+            if path.is_dir() {
+                return Err(Error::input(path.display(), "is a folder, a file is wanted"));
+            }
             let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
             add(&mut made.encodings, path, &bytes)?;
             made.files.push((path.clone(), bytes));

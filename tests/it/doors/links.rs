@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::{CALIBRATE, Desk, EVAL, SECRET, journal_of};
-use crate::bad_input::{COMPILE, INPUT};
+use crate::bad_input::{COMPILE, EXPORT, INPUT};
 use crate::common::{demo_bundle, stderr, toolkit};
 use crate::sealed::Sealed;
 
@@ -124,6 +124,12 @@ fn pipes_and_devices_are_not_waited_for() {
         for more in [&["--thresholds", &place][..], &["--baseline", &place]] {
             desk.refuse("report", &[&["report", "{out/bundle}"], more].concat(), &[name, kind]);
         }
+    }
+    // What belongs to a checkpoint.
+    for name in ["chat_template.jinja", "tokenizer_config.json", "tokenizer.json"] {
+        let desk = Desk::new();
+        fifo(&desk.path("weights").join(name));
+        desk.refuse(name, &[&EXPORT[..], &["--force"]].concat(), &[name, "is a FIFO"]);
     }
     // A sample's picture, a set's.
     fifo(&desk.path("recipe/photo.png"));
