@@ -108,46 +108,47 @@ impl Error {
     }
 }
 
-/// What an error of the system means, in plain words, and what to do about it.
+/// What an error of the system means, in plain words, and what to do about it. One that this program or a library made keeps
+/// its own.
 fn words(error: &std::io::Error) -> (String, Option<&'static str>) {
     use std::io::ErrorKind as Of;
-    const SPACE: &str = "free some space, or choose another output folder with --out";
-    let known = match error.kind() {
-        Of::NotADirectory => Some(("a part of the path is a file, where a folder is wanted", None)),
-        Of::InvalidFilename => Some(("the name is too long, or the file system does not take it", None)),
-        Of::ReadOnlyFilesystem => Some(("the file system is read-only", None)),
-        Of::CrossesDevices => Some(("lies on another file system, and cannot be moved there", None)),
-        Of::ExecutableFileBusy => Some(("is a program that runs", None)),
-        Of::OutOfMemory => Some(("memory ran out", Some("end other programs, or raise the limit (`ulimit -v`)"))),
-        Of::FileTooLarge => Some((
-            "File too large: larger than this process may write, or than the file system takes",
-            Some("raise the limit (`ulimit -f`), free some space, or choose another output folder with --out"),
-        )),
-        _ => match error.raw_os_error() {
-            Some(libc::ENODEV) => {
-                Some(("is no file whose contents can be mapped, as a folder or a device is none", None))
-            }
-            Some(libc::ENXIO) => Some(("is a device or socket that nothing stands behind", None)),
-            Some(libc::ELOOP) => Some(("is a link that leads in a circle", None)),
-            Some(libc::EMFILE) => {
-                Some(("this process may open no more files", Some("raise the limit of open files (`ulimit -n`)")))
-            }
-            Some(libc::ENFILE) => Some(("the system can open no more files", None)),
-            Some(libc::EAGAIN) => Some((
-                "the system starts no more threads or processes",
-                Some("raise the limit of processes (`ulimit -u`), or of memory"),
-            )),
-            Some(libc::EIO) => Some(("the disk or network behind it failed", None)),
-            _ => None,
-        },
+    let help = match error.kind() {
+        Of::StorageFull | Of::QuotaExceeded => Some("free some space, or choose another output folder with --out"),
+        Of::FileTooLarge => {
+            Some("free some space, raise the limit (`ulimit -f`), or choose another output folder with --out")
+        }
+        _ => None,
     };
-    if let Some((message, help)) = known {
-        return (message.to_string(), help);
-    }
-    let said = error.to_string();
-    let plain = error.raw_os_error().and_then(|code| said.strip_suffix(&format!(" (os error {code})")));
-    let help = matches!(error.kind(), Of::StorageFull | Of::QuotaExceeded).then_some(SPACE);
-    (plain.unwrap_or(&said).to_string(), help)
+    let code = match (error.raw_os_error(), error.kind()) {
+        (Some(code), _) => code,
+        (None, Of::OutOfMemory) if error.get_ref().is_none() => libc::ENOMEM,
+        (None, _) => return (error.to_string(), help),
+    };
+    let (message, help) = match code {
+        libc::ENOTDIR => ("a part of the path is a file, where a folder is wanted", None),
+        libc::ENAMETOOLONG => ("the name is too long", None),
+        libc::EROFS => ("the file system is read-only", None),
+        libc::EXDEV => ("lies on another file system, and cannot be moved there", None),
+        libc::ETXTBSY => ("is a program that runs", None),
+        libc::ENODEV => ("is no file whose contents can be mapped, as a folder or a device is none", None),
+        libc::ENXIO => ("is a device or socket that nothing stands behind", None),
+        libc::ELOOP => ("is a link that leads in a circle", None),
+        libc::EIO => ("the disk or network behind it failed", None),
+        libc::EFBIG => ("File too large: larger than this process may write, or than the file system takes", help),
+        libc::ENOMEM => ("memory ran out", Some("end other programs, or raise the limit (`ulimit -v`)")),
+        libc::EMFILE => ("this process may open no more files", Some("raise the limit of open files (`ulimit -n`)")),
+        libc::ENFILE => ("the system can open no more files", None),
+        libc::EAGAIN => (
+            "the system starts no more threads or processes",
+            Some("raise the limit of processes (`ulimit -u`), or of memory"),
+        ),
+        _ => {
+            let said = error.to_string();
+            let plain = said.strip_suffix(&format!(" (os error {code})"));
+            return (plain.unwrap_or(&said).to_string(), help);
+        }
+    };
+    (message.to_string(), help)
 }
 
 /// Turns an I/O result into one that names the path.
@@ -184,7 +185,7 @@ mod tests {
             let error = Error::io(Path::new("x"), &std::io::Error::from_raw_os_error(code));
             assert!(error.message.contains(word) && !error.message.contains("os error"), "{error}");
         }
-        let own = Error::io(Path::new("x"), &std::io::Error::other("the pipe is strange"));
-        assert_eq!(own.message, "the pipe is strange");
+        let own = std::io::Error::new(std::io::ErrorKind::OutOfMemory, "the model is too large");
+        assert_eq!(Error::io(Path::new("x"), &own).message, "the model is too large");
     }
 }

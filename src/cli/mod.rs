@@ -121,6 +121,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::try_parse().unwrap_or_else(|error| refuse_usage(&error));
     let json = cli.general.json;
+    process::tell_as_json(json);
     cut_off::report(match json {
         true => |error| format!("{}\n", display::error_text(error, true, error.kind.exit_status())),
         false => |error| format!("{}\n", display::error_text(error, false, error.kind.exit_status())),

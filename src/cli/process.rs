@@ -50,16 +50,28 @@ fn seen(at: *mut u8) -> *mut u8 {
     at
 }
 
+/// Whether errors are told as JSON.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Chooses how the end of memory is told.
+pub fn tell_as_json(json: bool) {
+    AS_JSON.store(json, Ordering::Relaxed);
+}
+
 /// What is said where memory ran out. Nothing can be made any more, so it is whole as it is.
 const SAID: &str = "error: memory ran out\n  help: raise the limit of this process (`ulimit -v`), end other programs, or take a \
                     machine with more memory\n";
+/// The same as JSON.
+const SAID_AS_JSON: &str = "{\"error\":{\"kind\":\"io\",\"place\":\"memory\",\"message\":\"memory ran out\",\"help\":\"raise the limit of this \
+                            process (`ulimit -v`), end other programs, or take a machine with more memory\",\"exit_status\":4}}\n";
 
 /// Handles the signal by which the program ends itself: where memory ran out, with the exit status of what the system refused.
 extern "C" fn aborted(_: libc::c_int) {
     // SAFETY: these may be called in a handler.
     unsafe {
         if REFUSED.load(Ordering::Relaxed) {
-            libc::write(libc::STDERR_FILENO, SAID.as_ptr().cast(), SAID.len());
+            let said = if AS_JSON.load(Ordering::Relaxed) { SAID_AS_JSON } else { SAID };
+            libc::write(libc::STDERR_FILENO, said.as_ptr().cast(), said.len());
             libc::_exit(Kind::Io.exit_status().into());
         }
         libc::signal(libc::SIGABRT, libc::SIG_DFL);

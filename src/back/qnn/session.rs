@@ -8,13 +8,13 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::loading::{Loaded, PROVIDER, load};
 use super::{Compiler, Job, Toolkit};
-use crate::back::onnx::{check_context, check_quantized, decode};
+use crate::back::onnx::{check_context, check_float, check_quantized, decode};
 use crate::engine::{OrtSession, Part};
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ValueId;
 use crate::limits;
 use crate::partition::Partition;
-use crate::segment::{Device, Segment};
+use crate::segment::{Device, Segment, cut};
 use crate::target::Target;
 use crate::utf8_path::Utf8Path;
 
@@ -62,12 +62,14 @@ impl Runtime {
 
     /// The quantized model on the CPU, every node as it is written: no optimization that changes arithmetic.
     pub fn simulate(&self, partition: &Partition, model: &Path) -> Result<OrtSession> {
-        let session = self.cpu_session(partition, &partition.name, model)?;
+        // The float model will do as well.
+        check_quantized(&partition.graph, partition.component, model)
+            .or_else(|error| check_float(partition, model).map_err(|_| error.within(&partition.name)))?;
+        let session = self.cpu_session(&partition.name, model)?;
         Ok(OrtSession::new(partition, "simulated", vec![Part::whole(partition, session)]))
     }
 
-    fn cpu_session(&self, partition: &Partition, name: &str, model: &Path) -> Result<Session> {
-        check_quantized(&partition.graph, partition.component, model).map_err(|error| error.within(name))?;
+    fn cpu_session(&self, name: &str, model: &Path) -> Result<Session> {
         let open = || -> ort::Result<Session> {
             Session::builder(&self.environment)?
                 .with_devices(self.devices(CPU), None)?
@@ -155,6 +157,9 @@ impl Runtime {
 
     /// A context binary on the NPU, or on its emulator where there is none.
     pub fn open_context(&self, partition: &Partition, context: &Path, target: &Target) -> Result<OrtSession> {
+        let graph = &partition.graph;
+        check_context(graph, graph.inputs(), graph.outputs(), context)
+            .map_err(|error| error.within(&partition.name))?;
         let session = self.npu_session(&partition.name, context, target)?;
         Ok(OrtSession::new(partition, "npu", vec![Part::whole(partition, session)]))
     }
@@ -171,8 +176,20 @@ impl Runtime {
         for segment in segments {
             let model = bundle.join(segment.file());
             let session = match segment.device {
-                Device::Npu => self.npu_session(&segment.name, &model, target)?,
-                Device::Cpu => self.cpu_session(partition, &segment.name, &model)?,
+                Device::Npu => {
+                    let checked = check_context(&partition.graph, &segment.inputs, &segment.outputs, &model);
+                    checked.map_err(|error| error.within(&segment.name))?;
+                    self.npu_session(&segment.name, &model, target)?
+                }
+                Device::Cpu => {
+                    let graph = match segments {
+                        [_] => &partition.graph,
+                        _ => &cut(&partition.graph, segment)?,
+                    };
+                    let checked = check_quantized(graph, partition.component, &model);
+                    checked.map_err(|error| error.within(&segment.name))?;
+                    self.cpu_session(&segment.name, &model)?
+                }
             };
             let names = |ids: &[ValueId]| ids.iter().map(|&id| partition.graph.value(id).name.clone()).collect();
             parts.push(Part { inputs: names(&segment.inputs), outputs: names(&segment.outputs), session });
@@ -181,7 +198,6 @@ impl Runtime {
     }
 
     fn npu_session(&self, name: &str, context: &Path, target: &Target) -> Result<Session> {
-        check_context(context).map_err(|error| error.within(name))?;
         let binary = Self::binary_of(context)?;
         if !std::fs::metadata(&binary).at(&binary)?.is_file() {
             return Err(Error::input(binary.display(), "is no file").within(name));

@@ -65,8 +65,10 @@ impl Toolkit {
                     .unwrap_or(Toolkit { refused, ..Self::default() }),
             };
         }
+        let mut elsewhere = Trust::of_user();
         if let Ok(program) = std::env::current_exe() {
             let trust = Trust::of_program(&program);
+            elsewhere = trust.clone().without_owners();
             let folders = program.ancestors().skip(1).map(|folder| folder.join(USUAL)).chain(packages(&program));
             for folder in folders {
                 if let Some(found) = Self::trusted(&folder, "the program's own environment", &trust, &mut refused) {
@@ -76,8 +78,7 @@ impl Toolkit {
         }
         if let Ok(here) = std::env::current_dir() {
             for folder in here.ancestors() {
-                let found =
-                    Self::trusted(&folder.join(USUAL), "found above this folder", &Trust::of_user(), &mut refused);
+                let found = Self::trusted(&folder.join(USUAL), "found above this folder", &elsewhere, &mut refused);
                 if let Some(found) = found {
                     return Toolkit { refused, ..found };
                 }

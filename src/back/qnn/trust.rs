@@ -40,11 +40,17 @@ impl Trust {
                 return Self::of_user();
             }
             trust.owners.insert(meta.uid());
-            if meta.mode() & GROUP != 0 {
+            // In a sticky folder nobody takes the name of what belongs to others.
+            if meta.mode() & GROUP != 0 && !(is_folder && meta.mode() & STICKY != 0) {
                 trust.groups.insert(meta.gid());
             }
         }
         trust
+    }
+
+    /// The same groups, but only the user's and the system's own files.
+    pub fn without_owners(self) -> Self {
+        Trust { groups: self.groups, ..Self::of_user() }
     }
 
     /// Why a toolkit's folder may not be loaded from; `None` where only those who are trusted may change it. `folder` has no

@@ -4,6 +4,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use prost::Message;
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
+
 use super::{Bench, COMPILE, OS, TOOLKIT, names};
 use crate::common::{demo_bundle, stderr, toolkit};
 
@@ -46,16 +49,31 @@ fn a_limit_of_memory_is_named() {
     }
 }
 
-/// Memory that is not to be had ends a program on the spot: it says why.
+/// Memory that is not to be had ends a program on the spot, or fails: either way it says why.
 #[test]
 fn memory_that_ran_out_is_told() {
     let bench = Bench::new();
-    // Less than a large model file takes: a size that is true, so that nobody can refuse it.
-    let file = std::fs::File::create(bench.path("large.onnx")).expect("a file");
+    let file = std::fs::File::create(bench.path("endless.onnx")).expect("a file");
     file.set_len(1 << 30).expect("a size");
-    let output = bench.run_in_shell("ulimit -c 0; ulimit -v 200000; exec \"$0\" \"$@\"", &["inspect", "{large.onnx}"]);
-    assert_eq!(output.status.code(), Some(OS), "{}", stderr(&output));
-    assert!(stderr(&output).contains("memory ran out"), "{}", stderr(&output));
+    // A model that can be read and, beside what was read, not be held.
+    let tensor = TensorProto { raw_data: vec![1; 64 << 20], ..TensorProto::default() };
+    let graph = GraphProto { initializer: vec![tensor], ..GraphProto::default() };
+    let model = ModelProto { graph: Some(graph), ..ModelProto::default() };
+    bench.write("large.onnx", model.encode_to_vec());
+    for (name, kilobytes) in [("{endless.onnx}", 200_000), ("{large.onnx}", 220_000)] {
+        let inspect = |more: &[&str]| {
+            let line = format!("ulimit -c 0; ulimit -v {kilobytes}; exec \"$0\" \"$@\"");
+            let output = bench.run_in_shell(&line, &[&["inspect", name], more].concat());
+            assert_eq!(output.status.code(), Some(OS), "{name}: {}", stderr(&output));
+            stderr(&output)
+        };
+        let said = inspect(&[]);
+        assert!(said.contains("memory ran out") && said.contains("`ulimit -v`"), "{name}: {said}");
+        let said = inspect(&["--json"]);
+        let error = said.lines().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()).expect("JSON");
+        assert_eq!((&error["error"]["kind"], &error["error"]["exit_status"]), (&"io".into(), &4.into()), "{name}");
+    }
+    assert!(bench.run(&["inspect", "{large.onnx}"]).status.success(), "with memory it works");
 }
 
 #[test]
@@ -69,7 +87,7 @@ fn a_file_that_grows_too_large_is_told_by_the_program_itself() {
 }
 
 #[test]
-fn too_few_descriptors_and_threads_are_named() {
+fn too_few_descriptors_are_named() {
     let bench = Bench::new();
     let mut failed = 0;
     for most in [4, 5, 6, 8, 10, 12] {
