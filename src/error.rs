@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::shown::in_line;
+
 /// What kind of failure it is; decides the exit status, which is part of the public interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -49,12 +51,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What other people's files say stands for itself, in the line that it is told in.
         if !self.place.is_empty() {
-            write!(f, "{}: ", self.place)?;
+            write!(f, "{}: ", in_line(&self.place))?;
         }
-        write!(f, "{}", self.message)?;
+        write!(f, "{}", in_line(&self.message))?;
         if let Some(help) = &self.help {
-            write!(f, "\n  help: {help}")?;
+            write!(f, "\n  help: {}", in_line(help))?;
         }
         Ok(())
     }
@@ -72,12 +75,8 @@ impl Error {
 
     /// The operating system refused something about `path`.
     pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        let mut made = Self::new(Kind::Io, path.display(), error);
-        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-        if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
-            made.help = Some("free some space, or choose another output folder with --out".into());
-        }
-        made
+        let (message, help) = words(error);
+        Error { help: help.map(String::from), ..Self::new(Kind::Io, path.display(), message) }
     }
 
     /// The vendor toolkit is missing or refuses something.
@@ -109,6 +108,49 @@ impl Error {
     }
 }
 
+/// What an error of the system means, in plain words, and what to do about it. One that this program or a library made keeps
+/// its own.
+fn words(error: &std::io::Error) -> (String, Option<&'static str>) {
+    use std::io::ErrorKind as Of;
+    let help = match error.kind() {
+        Of::StorageFull | Of::QuotaExceeded => Some("free some space, or choose another output folder with --out"),
+        Of::FileTooLarge => {
+            Some("free some space, raise the limit (`ulimit -f`), or choose another output folder with --out")
+        }
+        _ => None,
+    };
+    let code = match (error.raw_os_error(), error.kind()) {
+        (Some(code), _) => code,
+        (None, Of::OutOfMemory) if error.get_ref().is_none() => libc::ENOMEM,
+        (None, _) => return (error.to_string(), help),
+    };
+    let (message, help) = match code {
+        libc::ENOTDIR => ("a part of the path is a file, where a folder is wanted", None),
+        libc::ENAMETOOLONG => ("the name is too long", None),
+        libc::EROFS => ("the file system is read-only", None),
+        libc::EXDEV => ("lies on another file system, and cannot be moved there", None),
+        libc::ETXTBSY => ("is a program that runs", None),
+        libc::ENODEV => ("is no file whose contents can be mapped, as a folder or a device is none", None),
+        libc::ENXIO => ("is a device or socket that nothing stands behind", None),
+        libc::ELOOP => ("is a link that leads in a circle", None),
+        libc::EIO => ("the disk or network behind it failed", None),
+        libc::EFBIG => ("File too large: larger than this process may write, or than the file system takes", help),
+        libc::ENOMEM => ("memory ran out", Some("end other programs, or raise the limit (`ulimit -v`)")),
+        libc::EMFILE => ("this process may open no more files", Some("raise the limit of open files (`ulimit -n`)")),
+        libc::ENFILE => ("the system can open no more files", None),
+        libc::EAGAIN => (
+            "the system starts no more threads or processes",
+            Some("raise the limit of processes (`ulimit -u`), or of memory"),
+        ),
+        _ => {
+            let said = error.to_string();
+            let plain = said.strip_suffix(&format!(" (os error {code})"));
+            return (plain.unwrap_or(&said).to_string(), help);
+        }
+    };
+    (message.to_string(), help)
+}
+
 /// Turns an I/O result into one that names the path.
 pub trait IoContext<T> {
     /// Names `path` in the error.
@@ -118,5 +160,32 @@ pub trait IoContext<T> {
 impl<T> IoContext<T> for std::io::Result<T> {
     fn at(self, path: &Path) -> Result<T> {
         self.map_err(|error| Error::io(path, &error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_refuses_is_told_in_plain_words() {
+        for (code, word) in [
+            (libc::ENODEV, "is no file whose contents can be mapped"),
+            (libc::EISDIR, "Is a directory"),
+            (libc::ENOTDIR, "a folder is wanted"),
+            (libc::ELOOP, "in a circle"),
+            (libc::ENAMETOOLONG, "too long"),
+            (libc::EXDEV, "another file system"),
+            (libc::EMFILE, "no more files"),
+            (libc::EFBIG, "File too large"),
+            (libc::ENOSPC, "No space left on device"),
+            (libc::ENOENT, "No such file or directory"),
+            (libc::EACCES, "Permission denied"),
+        ] {
+            let error = Error::io(Path::new("x"), &std::io::Error::from_raw_os_error(code));
+            assert!(error.message.contains(word) && !error.message.contains("os error"), "{error}");
+        }
+        let own = std::io::Error::new(std::io::ErrorKind::OutOfMemory, "the model is too large");
+        assert_eq!(Error::io(Path::new("x"), &own).message, "the model is too large");
     }
 }

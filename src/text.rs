@@ -61,10 +61,11 @@ pub fn stays_inside(path: &Path) -> bool {
 
 /// Rows of cells as lines: the first column left, the others right, two spaces between.
 pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let rows: Vec<[_; N]> = rows.iter().map(|row| row.each_ref().map(|cell| crate::shown::in_line(cell))).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let mut text = String::new();
-    for row in rows {
+    for row in &rows {
         let mut line = format!("{:<width$}", row[0], width = widths[0]);
         for (cell, &width) in row[1..].iter().zip(&widths[1..]) {
             line.push_str(&format!("  {cell:>width$}"));

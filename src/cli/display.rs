@@ -1,5 +1,6 @@
 //! How progress and errors look.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
@@ -10,6 +11,7 @@ use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 use autoneural::progress::{Progress, Silent};
+use autoneural::shown::{Lines as Shown, in_json, in_line, lines};
 use autoneural::{Error, Result};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -34,7 +36,11 @@ pub fn progress(quiet: bool, verbose: bool) -> Box<dyn Display> {
 pub const STANDARD_OUTPUT: &str = "standard output";
 
 /// Where results go.
-pub struct Output(Option<File>);
+pub struct Output {
+    file: Option<File>,
+    /// Where in a line the text is that came so far.
+    lines: Cell<Shown>,
+}
 
 impl Output {
     /// Takes standard output for results alone. The vendor's libraries print to it too; what they say goes to standard
@@ -47,12 +53,16 @@ impl Output {
             OpenOptions::new().write(true).open("/dev/null").map(Into::into)
         };
         match (results, elsewhere) {
-            (Ok(results), Ok(elsewhere)) if rustix::stdio::dup2_stdout(&elsewhere).is_ok() => Output(Some(results)),
-            _ => Output(None),
+            (Ok(results), Ok(elsewhere)) if rustix::stdio::dup2_stdout(&elsewhere).is_ok() => Output::to(Some(results)),
+            _ => Output::to(None),
         }
     }
 
-    /// Prints a line; a closed pipe is the reader's choice and no error.
+    fn to(file: Option<File>) -> Self {
+        Output { file, lines: Cell::default() }
+    }
+
+    /// Prints a line, as [`Output::text`] does; a closed pipe is the reader's choice and no error.
     ///
     /// # Errors
     /// The output cannot be written, say for want of space.
@@ -60,12 +70,32 @@ impl Output {
         self.text(&format!("{text}\n"))
     }
 
-    /// Prints text that may end within a line, at once.
+    /// Prints text that may end within a line, at once. What a terminal or a system of CI would obey in it stands for itself
+    /// (see [`Shown`]), on a terminal and elsewhere: where a log goes is not known here.
     ///
     /// # Errors
     /// As for [`Output::line`].
     pub fn text(&self, text: &str) -> Result<()> {
-        let written = match &self.0 {
+        let mut lines = self.lines.get();
+        let shown = lines.piece(text);
+        self.lines.set(lines);
+        self.exactly(&shown)
+    }
+
+    /// Prints JSON, on lines of its own.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn json(&self, text: &str) -> Result<()> {
+        self.exactly(&format!("{}\n", in_json(text)))
+    }
+
+    /// Prints a file, or commands for a system of CI, as they are: whoever makes them escapes in them what others wrote.
+    ///
+    /// # Errors
+    /// As for [`Output::line`].
+    pub fn exactly(&self, text: &str) -> Result<()> {
+        let written = match &self.file {
             Some(file) => (&mut &*file).write_all(text.as_bytes()),
             None => std::io::stdout().write_all(text.as_bytes()).and_then(|()| std::io::stdout().flush()),
         };
@@ -80,7 +110,7 @@ impl Output {
 
 /// Prints a line to standard error; if nobody can read it, there is nobody to tell.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", lines(text));
 }
 
 /// Prints an error to standard error.
@@ -96,7 +126,7 @@ pub fn error_with_status(error: &Error, json: bool, status: u8) {
             "kind": kind, "place": error.place, "message": error.message, "help": error.help,
             "exit_status": status,
         }});
-        note(&value.to_string());
+        let _ = writeln!(std::io::stderr(), "{}", in_json(&value.to_string()));
     } else {
         note(&format!("error: {error}"));
     }
@@ -156,7 +186,7 @@ const LONGEST: usize = 72;
 fn one_line(what: &str) -> String {
     let words: Vec<&str> =
         what.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    let line = words.join(" ");
+    let line = in_line(&words.join(" ")).into_owned();
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -183,7 +213,7 @@ impl Display for Bar {
 impl Progress for Bar {
     fn start(&self, stage: &str, steps: u64) {
         let style = ProgressStyle::with_template("{prefix:>24} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}");
-        let bar = self.bars.add(ProgressBar::new(steps).with_prefix(stage.to_string()));
+        let bar = self.bars.add(ProgressBar::new(steps).with_prefix(one_line(stage)));
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));
         }
@@ -206,13 +236,13 @@ impl Progress for Bar {
     fn finish(&self) {
         if let Some(running) = self.threads.take() {
             running.shown.finish_and_clear();
-            let line = format!("{:>24} {:.1} s", running.stage, running.begun.elapsed().as_secs_f64());
+            let line = format!("{:>24} {:.1} s", one_line(&running.stage), running.begun.elapsed().as_secs_f64());
             self.bars.suspend(|| note(&line));
         }
     }
 
     fn reuse(&self, what: &str) {
-        self.bars.suspend(|| note(&format!("{what:>24} unchanged")));
+        self.bars.suspend(|| note(&format!("{:>24} unchanged", one_line(what))));
     }
 }
 
@@ -236,7 +266,7 @@ impl Display for Lines {
 impl Progress for Lines {
     fn start(&self, stage: &str, steps: u64) {
         let count = if steps == 1 { String::new() } else { format!(": {steps} steps") };
-        note(&format!("{stage}{count}"));
+        note(&format!("{}{count}", one_line(stage)));
         self.threads.start(stage, Instant::now());
     }
 
@@ -258,12 +288,12 @@ impl Progress for Lines {
 
     fn finish(&self) {
         if let Some(running) = self.threads.take() {
-            note(&format!("{}: done in {:.1} s", running.stage, running.begun.elapsed().as_secs_f64()));
+            note(&format!("{}: done in {:.1} s", one_line(&running.stage), running.begun.elapsed().as_secs_f64()));
         }
     }
 
     fn reuse(&self, what: &str) {
-        note(&format!("{what}: unchanged"));
+        note(&format!("{}: unchanged", one_line(what)));
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use autoneural::Result;
 use autoneural::back::bundle::Bundle;
 use autoneural::drawing::{self, Subject, Tensors};
+use autoneural::shown::in_line;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -61,10 +62,14 @@ impl Graph {
             None => drawing::overview(&subject, tensors)?,
         };
         let Some(out) = &self.out else {
-            return session.print(&json!({ "svg": svg }), &svg);
+            return match session.general.json {
+                true => session.print(&json!({ "svg": svg }), ""),
+                false => session.print_file(&svg),
+            };
         };
         autoneural::text::write(out, &svg)?;
-        let text = format!("graph: {} ({})", out.display(), autoneural::text::bytes(svg.len() as u64));
-        session.print(&json!({ "file": out, "bytes": svg.len() }), &text)
+        let text =
+            format!("graph: {} ({})", in_line(&out.display().to_string()), autoneural::text::bytes(svg.len() as u64));
+        session.print(&json!({ "file": out.display().to_string(), "bytes": svg.len() }), &text)
     }
 }

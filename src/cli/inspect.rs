@@ -10,6 +10,7 @@ use autoneural::front::{Checkpoint, ComponentLayout, Definition, Layout, Misshap
 use autoneural::partition::Partition;
 use autoneural::quantize::Table;
 use autoneural::report::{Sizes, segment_reports};
+use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -89,6 +90,7 @@ fn layout_text(layout: &Layout) -> String {
     let mut text = format!("layout: {} ({}), {all}\n", layout.model, layout.definition);
     for one in &layout.components {
         let ComponentLayout { component, naming, prefix, found, needed } = one;
+        let (naming, prefix) = (in_line(naming), in_line(prefix));
         text.push_str(&format!("  {component:<10} {naming}, behind `{prefix}`: {found} of {needed} tensors\n"));
     }
     let shapes = |one: &Misshapen| format!("{} is {:?}, the model has {:?}", one.name, one.shape, one.needed);
@@ -99,7 +101,7 @@ fn layout_text(layout: &Layout) -> String {
     ];
     for (title, names) in lists.iter().filter(|(_, names)| !names.is_empty()) {
         text.push_str(&format!("{title}: {}\n", names.len()));
-        names.iter().take(MOST_LISTED).for_each(|name| text.push_str(&format!("  {name}\n")));
+        names.iter().take(MOST_LISTED).for_each(|name| text.push_str(&format!("  {}\n", in_line(name))));
         if names.len() > MOST_LISTED {
             text.push_str(&format!("  and {} more (--json lists all)\n", names.len() - MOST_LISTED));
         }
@@ -113,8 +115,10 @@ fn tensors(checkpoint: &Checkpoint) -> (Value, String) {
     let mut tensors = Vec::new();
     for (name, info) in checkpoint.tensors() {
         parameters += info.shape.iter().map(|&size| size as u64).product::<u64>();
-        text.push_str(&format!("{:<5} {:<20} {name}\n", info.dtype, format!("{:?}", info.shape)));
-        tensors.push(json!({ "name": name, "dtype": info.dtype, "shape": info.shape, "file": info.file }));
+        text.push_str(&format!("{:<5} {:<20} {}\n", info.dtype, format!("{:?}", info.shape), in_line(name)));
+        tensors.push(
+            json!({ "name": name, "dtype": info.dtype, "shape": info.shape, "file": info.file.display().to_string() }),
+        );
     }
     let count = tensors.len();
     text.push_str(&format!("checkpoint of {count} tensors, {parameters} parameters\n"));
@@ -127,7 +131,8 @@ fn model(path: &Path) -> Result<(Value, String)> {
     let is_context = counts.contains_key("EPContext");
     let kind = if is_context { "context" } else { "onnx" };
     let opset = model.opset_import.iter().find(|import| import.domain.is_empty()).map_or(0, |import| import.version);
-    let mut text = format!("{kind} model, opset {opset}, made by {} {}\n", model.producer_name, model.producer_version);
+    let (maker, version) = (in_line(&model.producer_name), in_line(&model.producer_version));
+    let mut text = format!("{kind} model, opset {opset}, made by {maker} {version}\n");
     let mut value = json!({ "kind": kind, "opset": opset, "nodes": counts });
     let graph = model.graph.unwrap_or_default();
     for (title, infos) in [("inputs", &graph.input), ("outputs", &graph.output)] {
@@ -135,22 +140,23 @@ fn model(path: &Path) -> Result<(Value, String)> {
         let mut list = Vec::new();
         for info in infos {
             let (name, dtype, shape) = onnx::summary(info);
-            text.push_str(&format!("  {dtype:<8} {:<20} {name}\n", format!("{shape:?}")));
+            text.push_str(&format!("  {dtype:<8} {:<20} {}\n", format!("{shape:?}"), in_line(&name)));
             list.push(json!({ "name": name, "dtype": dtype, "shape": shape }));
         }
         value[title] = json!(list);
     }
     text.push_str("nodes:\n");
     for (op, count) in &counts {
-        text.push_str(&format!("  {count:>6} {op}\n"));
+        text.push_str(&format!("  {count:>6} {}\n", in_line(op)));
     }
     value["initializers"] = json!(graph.initializer.len());
     text.push_str(&format!("{} initializers\n", graph.initializer.len()));
     if is_context {
         let binary = Runtime::binary_of(path)?;
         let bytes = std::fs::metadata(&binary).at(&binary)?.len();
-        text.push_str(&format!("context binary: {} ({bytes} bytes)\n", binary.display()));
-        value["binary"] = json!({ "file": binary, "bytes": bytes });
+        let file = binary.display().to_string();
+        text.push_str(&format!("context binary: {} ({bytes} bytes)\n", in_line(&file)));
+        value["binary"] = json!({ "file": file, "bytes": bytes });
     }
     Ok((value, text))
 }
@@ -174,7 +180,7 @@ fn segments(bundle: &Bundle, partitions: &[Partition], tables: &[Table], text: &
     let mut all = Vec::new();
     for (partition, table) in partitions.iter().zip(tables) {
         let found = segment_reports(bundle, partition, table, &bundle.segments(partition)?)?;
-        found.iter().for_each(|segment| text.push_str(&format!("{}\n", segment.line())));
+        found.iter().for_each(|segment| text.push_str(&format!("{}\n", in_line(&segment.line()))));
         all.extend(found);
     }
     Ok(json!(all))
@@ -185,13 +191,16 @@ fn bundle(path: &Path) -> Result<(Value, String)> {
     let manifest = &bundle.manifest;
     let mut text = format!(
         "bundle of {} for {}, made by {} {}\n",
-        manifest.model, manifest.target, manifest.tool.name, manifest.tool.version
+        in_line(&manifest.model),
+        in_line(&manifest.target),
+        in_line(&manifest.tool.name),
+        in_line(&manifest.tool.version)
     );
     let stages: Vec<String> =
         manifest.stages.iter().map(|stage| format!("{} {:.1} s", stage.name, stage.seconds)).collect();
-    text.push_str(&format!("stages: {}\n", stages.join(", ")));
+    text.push_str(&format!("stages: {}\n", in_line(&stages.join(", "))));
     for partition in &manifest.partitions {
-        text.push_str(&format!("{} ({})\n", partition.name, partition.weights));
+        text.push_str(&format!("{} ({})\n", in_line(&partition.name), in_line(&partition.weights)));
         for (direction, ports) in [("in", &partition.inputs), ("out", &partition.outputs)] {
             for port in ports {
                 let encoding = match (port.scale, port.zero_point) {
@@ -199,7 +208,8 @@ fn bundle(path: &Path) -> Result<(Value, String)> {
                     _ => String::new(),
                 };
                 let shape = format!("{:?}", port.shape);
-                text.push_str(&format!("  {direction:<3} {:<7} {shape:<20} {}{encoding}\n", port.dtype, port.name));
+                let (dtype, name) = (in_line(&port.dtype), in_line(&port.name));
+                text.push_str(&format!("  {direction:<3} {dtype:<7} {shape:<20} {name}{encoding}\n"));
             }
         }
     }
@@ -215,7 +225,7 @@ fn bundle(path: &Path) -> Result<(Value, String)> {
     }
     text.push_str("files:\n");
     for file in &manifest.files {
-        text.push_str(&format!("  {:>12} {}\n", file.bytes, file.path));
+        text.push_str(&format!("  {:>12} {}\n", file.bytes, in_line(&file.path)));
     }
     Ok((value, text))
 }

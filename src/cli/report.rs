@@ -6,6 +6,7 @@ use autoneural::back::bundle::Bundle;
 use autoneural::error::IoContext;
 use autoneural::gate::{self, Baseline, Date, Thresholds};
 use autoneural::page::{self, Gate, Subject};
+use autoneural::shown::in_line;
 use autoneural::{Result, text};
 use clap::Args;
 use serde_json::json;
@@ -73,8 +74,12 @@ impl Report {
             if let Some(file) = file {
                 let made = if is_page { page::html(&subject)? } else { page::markdown(&subject) };
                 text::write(file, &made)?;
-                lines.push(format!("report: {} ({})", file.display(), text::bytes(made.len() as u64)));
-                files.push(json!({ "file": file, "bytes": made.len() }));
+                lines.push(format!(
+                    "report: {} ({})",
+                    in_line(&file.display().to_string()),
+                    text::bytes(made.len() as u64)
+                ));
+                files.push(json!({ "file": file.display().to_string(), "bytes": made.len() }));
             }
         }
         session.print(&json!({ "files": files }), &lines.join("\n"))

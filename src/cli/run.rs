@@ -18,7 +18,8 @@ use super::talk::talk;
 const AFTER_HELP: &str = "\
 With --prompt one question is asked; without it a conversation begins, in which each line is a question and the path of a \
 picture adds it to the next one (/help says more). The answer goes to standard output as it comes, its figures to standard \
-error.
+error. Line ends and tabs of an answer stay; other control characters and marks that turn text around are written out \
+(\\u{1b}), on a terminal and elsewhere. --json has the answer to the letter.
 
 Examples:
   autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\"

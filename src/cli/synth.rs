@@ -41,7 +41,7 @@ impl Synth {
         let made = synthesize(&plan, session.progress())?;
         let text = format!(
             "synth: {} (synthetic weights, seed {}: {} tensors, {:.1} million parameters, {:.1} MB in {} {})",
-            made.checkpoint.display(),
+            autoneural::shown::in_line(&made.checkpoint.display().to_string()),
             made.seed,
             made.tensors,
             made.parameters as f64 / 1e6,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use autoneural::error::Kind;
 use autoneural::host::Limits;
 use autoneural::runner::Model;
+use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use rustyline::error::ReadlineError;
 
@@ -88,7 +89,8 @@ impl Talk<'_> {
     /// Records an image once it is loaded.
     fn add(&mut self, path: PathBuf) -> Result<()> {
         let image = Picture::load(path, self.model)?;
-        self.session.note(&format!("image {}: {}", self.images.len() + 1, image.path.display()));
+        let path = image.path.display().to_string();
+        self.session.note(&format!("image {}: {}", self.images.len() + 1, in_line(&path)));
         self.images.push(image);
         Ok(())
     }
@@ -124,7 +126,7 @@ impl Talk<'_> {
             }
         }
         if self.session.general.json {
-            self.session.output.line(&result(&self.images, prompt, self.limits, &answers).to_string())?;
+            self.session.output.json(&result(&self.images, prompt, self.limits, &answers).to_string())?;
         }
         self.images.clear();
         Ok(())

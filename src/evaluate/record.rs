@@ -179,5 +179,10 @@ pub fn table(report: &EvaluationReport) -> String {
     }
     report.engines.iter().for_each(|engine| add("all", engine, &engine.total));
     let blank = if report.blank { ", every picture blanked" } else { "" };
-    format!("{} questions of {}{blank}\n\n{}", report.questions, report.set, crate::text::columns(&rows))
+    format!(
+        "{} questions of {}{blank}\n\n{}",
+        report.questions,
+        crate::shown::in_line(&report.set),
+        crate::text::columns(&rows)
+    )
 }

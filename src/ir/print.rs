@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{ElementType, Graph, Origin, ValueId};
+use crate::shown::in_line;
 
 impl Graph {
     fn typed(&self, id: ValueId) -> String {
@@ -12,13 +13,13 @@ impl Graph {
             ElementType::F32 => "f32",
             ElementType::I32 => "i32",
         };
-        format!("{}: {element}[{}]", value.name, sizes.join(","))
+        format!("{}: {element}[{}]", in_line(&value.name), sizes.join(","))
     }
 }
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "graph {} {{", self.name)?;
+        writeln!(f, "graph {} {{", in_line(&self.name))?;
         for &id in &self.inputs {
             writeln!(f, "  input {}", self.typed(id))?;
         }
@@ -29,11 +30,11 @@ impl fmt::Display for Graph {
         }
         for node in &self.nodes {
             let outputs: Vec<String> = node.outputs.iter().map(|&id| self.typed(id)).collect();
-            let inputs: Vec<&str> = node.inputs.iter().map(|&id| self.value(id).name.as_str()).collect();
+            let inputs: Vec<_> = node.inputs.iter().map(|&id| in_line(&self.value(id).name)).collect();
             writeln!(f, "  {} = {:?}({})", outputs.join(", "), node.op, inputs.join(", "))?;
         }
         for &id in &self.outputs {
-            writeln!(f, "  output {}", self.value(id).name)?;
+            writeln!(f, "  output {}", in_line(&self.value(id).name))?;
         }
         writeln!(f, "}}")
     }

@@ -241,7 +241,8 @@ impl Sizes {
             rows.extend(<[String; 10]>::try_from(row));
         }
         let lines = [vec![self.line()], self.device.limits.lines()].concat();
-        format!("{}{}\n", crate::text::columns(&rows), lines.join("\n"))
+        let lines: String = lines.iter().map(|line| format!("{}\n", crate::shown::in_line(line))).collect();
+        crate::text::columns(&rows) + &lines
     }
 }
 

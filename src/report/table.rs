@@ -1,6 +1,7 @@
 //! The report as a table for a terminal.
 
 use super::Report;
+use crate::shown::in_line;
 
 /// One line per partition; the figures are those of its first output, which is what the partition is for.
 pub fn table(report: &Report) -> String {
@@ -22,7 +23,8 @@ pub fn table(report: &Report) -> String {
     let mut text = crate::text::columns(&rows);
     let segments: Vec<String> = report.partitions.iter().filter_map(super::segments::summary).collect();
     if !segments.is_empty() {
-        text.push_str(&format!("\n{}\n", segments.join("\n")));
+        segments.iter().for_each(|line| text.push_str(&format!("\n{}", in_line(line))));
+        text.push('\n');
     }
     text.push_str(&encodings(report));
     text.push_str(&extent(report));
@@ -37,7 +39,7 @@ pub fn table(report: &Report) -> String {
     }
     if let Some(sizes) = &report.sizes {
         text.push_str(&format!("\n{}\n", sizes.line()));
-        text.extend(sizes.device.limits.lines().iter().map(|line| format!("{line}\n")));
+        text.extend(sizes.device.limits.lines().iter().map(|line| format!("{}\n", in_line(line))));
     }
     text
 }
@@ -53,7 +55,7 @@ fn extent(report: &Report) -> String {
             [] => String::new(),
             positions => format!(" (at {})", positions.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
         };
-        (steps.compared > 0).then(|| format!("{} {} of {}{at}", partition.name, steps.compared, steps.taken))
+        (steps.compared > 0).then(|| format!("{} {} of {}{at}", in_line(&partition.name), steps.compared, steps.taken))
     };
     let said: Vec<String> = report.partitions.iter().filter_map(said).collect();
     if said.is_empty() {
@@ -69,7 +71,7 @@ fn encodings(report: &Report) -> String {
     }
     let count = |partition: &super::PartitionReport| {
         let counts = partition.encodings;
-        format!("{} {} of {}", partition.name, counts.given, counts.given + counts.calibrated)
+        format!("{} {} of {}", in_line(&partition.name), counts.given, counts.given + counts.calibrated)
     };
     let counts: Vec<String> = report.partitions.iter().map(count).collect();
     format!("\nencodings given, the others calibrated: {}\n", counts.join("; "))

@@ -75,6 +75,7 @@ pub struct Plan<'a> {
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// The folder.
+    #[serde(serialize_with = "crate::shown::path")]
     pub checkpoint: PathBuf,
     /// Where chance began.
     pub seed: u64,
