@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use autoneural::back::bundle::Bundle;
-use autoneural::gate::output::{Statement, github, junit, markdown, sarif, text};
+use autoneural::gate::output::{Located, Statement, github, junit, markdown, sarif, text};
 use autoneural::gate::{self, Baseline, Changes, DEFAULT, Date, Facts, Judgement, Thresholds, Verdict};
 use autoneural::{Error, Result, contain};
 use clap::Args;
@@ -85,7 +85,7 @@ impl Gate {
 
     fn execute(&self, session: &Session) -> Result<u8> {
         let (Some(bundle), Some(file)) = (&self.bundle, &self.baseline) else {
-            session.output.text(DEFAULT)?;
+            session.output.exactly(DEFAULT)?;
             return Ok(0);
         };
         if self.update {
@@ -93,9 +93,11 @@ impl Gate {
         }
         let mut baseline = None;
         let result = self.judge(bundle, file, &mut baseline);
+        let workspace = std::env::var_os("GITHUB_WORKSPACE").filter(|path| !path.is_empty()).map(PathBuf::from);
         let statement = |result| Statement {
             bundle: bundle.display().to_string(),
             file: file.display().to_string(),
+            located: Located::find(file, workspace.as_deref()),
             baseline: baseline.as_ref(),
             result,
         };
@@ -110,7 +112,7 @@ impl Gate {
         let statement = statement(Ok(&judgement));
         self.write(&statement, session)?;
         let value = json!({
-            "verdict": judgement.verdict, "bundle": bundle, "baseline": file, "checks": judgement.checks,
+            "verdict": judgement.verdict, "bundle": bundle.display().to_string(), "baseline": file.display().to_string(), "checks": judgement.checks,
             "exit_status": judgement.verdict.exit_status(),
         });
         if session.general.quiet && judgement.verdict != Verdict::Passed && !session.general.json {
@@ -142,7 +144,7 @@ impl Gate {
             }
         }
         if self.github {
-            session.output.text(&github(statement))?;
+            session.output.exactly(&github(statement))?;
         }
         Ok(())
     }
@@ -162,7 +164,7 @@ impl Gate {
             autoneural::text::write(file, &gate::text_of(&now)?)?;
         }
         let text = told(changes.as_ref(), &file.display().to_string(), refused);
-        let value = json!({ "baseline": file, "written": !refused, "changes": changes });
+        let value = json!({ "baseline": file.display().to_string(), "written": !refused, "changes": changes });
         session.print(&value, &gate_lines(&text))?;
         Ok(u8::from(refused))
     }

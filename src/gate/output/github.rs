@@ -19,7 +19,7 @@ pub fn github(statement: &Statement) -> String {
         // The last place says how many there are.
         let shown = if checks.len() > MOST_SHOWN { MOST_SHOWN - 1 } else { checks.len() };
         for check in &checks[..shown] {
-            let (file, line) = (property(&statement.file), statement.line(check));
+            let (file, line) = (property(&plain(&statement.located.path.to_string_lossy())), statement.line(check));
             let said = data(&format!("{}: {}", plain(&check.place.to_string()), message(check)));
             text.push_str(&format!("::{command} file={file},line={line},title={}::{said}\n", check.rule.id()));
         }

@@ -10,7 +10,7 @@ use crate::text::escape;
 /// The whole file.
 pub fn junit(statement: &Statement) -> String {
     let mut suites: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut sums = [0usize; 4];
+    let mut sums = [0usize; 3];
     match statement.result {
         Ok(judgement) => {
             for check in &judgement.checks {
@@ -20,20 +20,20 @@ pub fn junit(statement: &Statement) -> String {
                 match check.outcome {
                     Outcome::Failed => sums[1] += 1,
                     Outcome::Unjudged => sums[2] += 1,
-                    Outcome::Skipped => sums[3] += 1,
-                    Outcome::Warning | Outcome::Passed => {}
+                    Outcome::Skipped | Outcome::Warning | Outcome::Passed => {}
                 }
             }
         }
         Err(why) => {
-            sums = [1, 0, 1, 0];
+            sums = [1, 0, 1];
             suites.insert("gate", vec![element("gate", "judge", &format!("<error message=\"{}\"/>", escape(why)))]);
         }
     }
-    let [tests, failures, errors, skipped] = sums;
+    // Jenkins' schema allows the sum of what was skipped at a suite alone.
+    let [tests, failures, errors] = sums;
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"autoneural gate\" tests=\"{tests}\" \
-         failures=\"{failures}\" errors=\"{errors}\" skipped=\"{skipped}\">\n"
+         failures=\"{failures}\" errors=\"{errors}\">\n"
     );
     for (name, cases) in suites {
         let count = |tag: &str| cases.iter().filter(|case| case.contains(tag)).count();

@@ -3,12 +3,14 @@
 
 mod github;
 mod junit;
+mod located;
 mod markdown;
 mod sarif;
 mod text;
 
 pub use github::github;
 pub use junit::junit;
+pub use located::Located;
 pub use markdown::{cell, markdown};
 pub use sarif::sarif;
 pub use text::text;
@@ -24,6 +26,8 @@ pub struct Statement<'a> {
     pub bundle: String,
     /// The baseline's file, as it was named.
     pub file: String,
+    /// Where it is in its repository.
+    pub located: Located,
     /// The baseline; none where it cannot be read.
     pub baseline: Option<&'a Baseline>,
     /// The judgement, or in one line why there is none.

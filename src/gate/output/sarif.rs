@@ -7,6 +7,9 @@ use super::{Statement, message};
 use crate::error::{Error, Result};
 use crate::gate::{Check, Outcome, Rule, plain};
 
+/// Name of the repository's root (section 3.14.14), as the specification's examples and readers have it.
+const ROOT: &str = "%SRCROOT%";
+
 /// The whole file.
 ///
 /// # Errors
@@ -30,7 +33,7 @@ pub fn sarif(statement: &Statement) -> Result<String> {
             (vec![], invocation)
         }
     };
-    let log = json!({
+    let mut log = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
@@ -43,6 +46,9 @@ pub fn sarif(statement: &Statement) -> Result<String> {
             "results": results,
         }],
     });
+    if let Some(uri) = statement.located.root_uri() {
+        log["runs"][0]["originalUriBaseIds"] = json!({ ROOT: { "uri": uri } });
+    }
     let text = serde_json::to_string_pretty(&log).map_err(|error| Error::internal("SARIF", error))?;
     Ok(text + "\n")
 }
@@ -54,6 +60,10 @@ fn result(statement: &Statement, check: &Check) -> Option<Value> {
         Outcome::Skipped | Outcome::Passed => return None,
     };
     let place = plain(&check.place.to_string());
+    let mut artifact = json!({ "uri": statement.located.uri() });
+    if statement.located.root.is_some() {
+        artifact["uriBaseId"] = json!(ROOT);
+    }
     Some(json!({
         "ruleId": check.rule.id(),
         "ruleIndex": Rule::ALL.iter().position(|rule| *rule == check.rule),
@@ -61,22 +71,10 @@ fn result(statement: &Statement, check: &Check) -> Option<Value> {
         "message": { "text": format!("{place}: {}", message(check)) },
         "locations": [{
             "physicalLocation": {
-                "artifactLocation": { "uri": uri(&statement.file) },
+                "artifactLocation": artifact,
                 "region": { "startLine": statement.line(check) },
             },
             "logicalLocations": [{ "fullyQualifiedName": place }],
         }],
     }))
-}
-
-/// A path as a URI reference (RFC 3986): what may not stand in one is written as its bytes.
-fn uri(path: &str) -> String {
-    let mut made = String::new();
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => made.push(byte.into()),
-            byte => made.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    made
 }
