@@ -9,6 +9,7 @@ use ort::value::TensorElementType;
 
 use super::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::partition::{Partition, Port};
 
 /// The sessions that carry out a partition, in order, with the names of its inputs and outputs.
@@ -110,6 +111,7 @@ fn missing(name: &str) -> ort::Error {
 impl Engine for OrtSession {
     fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
         let place = self.place.clone();
-        self.run_parts(inputs).map_err(|error| Error::toolkit(place, format!("the run failed: {error}")))
+        self.run_parts(inputs)
+            .map_err(|error| limits::explained(Error::toolkit(place, format!("the run failed: {error}"))))
     }
 }

@@ -1,7 +1,7 @@
 //! The float reference: the emitted float model in tract. It can watch every value while it runs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use tract_onnx::prelude::*;
@@ -10,10 +10,17 @@ use tract_onnx::tract_core::internal::{
 };
 
 use super::{Data, Engine, Tensor};
+use crate::back::onnx::check_float;
+use crate::contain::contain;
 use crate::error::{Error, Result};
 use crate::ir::ElementType;
+use crate::limits;
 use crate::observe::{Observer, ObserverKind, Statistics, observer};
 use crate::partition::Partition;
+use crate::utf8_path::Utf8Path;
+
+/// What may help where a model that is whole by its form does not work.
+const DAMAGED: &str = "the bundle is damaged, or this is a defect of autoneural: `autoneural export` makes it anew";
 
 type Runnable = Arc<TypedRunnableModel>;
 
@@ -112,6 +119,7 @@ impl TypedOp for Watch {
 /// A partition's float model, loaded into tract.
 pub struct Reference {
     name: String,
+    path: PathBuf,
     model: Runnable,
 }
 
@@ -134,14 +142,20 @@ impl Reference {
     }
 
     fn build(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> Result<Self> {
-        let model = Self::tract_model(partition, path, watcher).map_err(|error| {
-            Error::internal(&partition.name, format!("tract does not load {}: {error:#}", path.display()))
-        })?;
-        Ok(Reference { name: partition.name.clone(), model })
+        check_float(partition, path).map_err(|error| error.within(&partition.name))?;
+        // What goes wrong behind the check is of numbers and sizes that the file may choose.
+        let refused = |said: String| {
+            limits::explained(Error::input(path.display(), format!("tract does not load it: {said}")).help(DAMAGED))
+                .within(&partition.name)
+        };
+        let model = contain(|| Self::tract_model(partition, path, watcher)).map_err(refused)?;
+        let model = model.map_err(|error| refused(format!("{error:#}")))?;
+        Ok(Reference { name: partition.name.clone(), path: path.to_path_buf(), model })
     }
 
     fn tract_model(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> TractResult<Runnable> {
-        let mut model = tract_onnx::onnx().model_for_path(path)?.into_typed()?;
+        let path = Utf8Path::of(path).map_err(|error| TractError::msg(error.to_string()))?;
+        let mut model = tract_onnx::onnx().model_for_path(path.as_str())?.into_typed()?;
         if let Some(watcher) = watcher {
             let inputs = model.input_outlets()?.to_vec();
             for name in watched(partition) {
@@ -190,6 +204,10 @@ fn watched(partition: &Partition) -> impl Iterator<Item = &str> {
 
 impl Engine for Reference {
     fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        self.run_tract(inputs).map_err(|error| Error::internal(&self.name, format!("tract failed: {error:#}")))
+        let failed = |said: String| {
+            limits::explained(Error::input(self.path.display(), format!("tract does not run it: {said}")).help(DAMAGED))
+                .within(&self.name)
+        };
+        contain(|| self.run_tract(inputs)).map_err(failed)?.map_err(|error| failed(format!("{error:#}")))
     }
 }

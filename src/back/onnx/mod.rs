@@ -1,11 +1,13 @@
 //! ONNX emission: one walk over the graph for float models, one for quantized ones, the nodes themselves in common.
 
+mod check;
 mod data;
 mod float;
 mod nodes;
 mod proto;
 mod qdq;
 
+pub use check::{check_context, check_float, check_quantized};
 pub use data::DataWriter;
 pub use float::{ConstantPlace, emit_float};
 pub use proto::{decode, op_counts, summary};

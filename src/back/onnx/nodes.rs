@@ -2,8 +2,7 @@
 
 use tract_onnx::pb::{NodeProto, TensorProto};
 
-use super::DataWriter;
-use super::proto::{DataType, axis, float, int, ints, node, string, tensor};
+use super::proto::{DataType, axis, float, int, ints, node, small_tensor, string};
 use crate::error::{Error, Result};
 use crate::ir::{GeluKind, Interpolation, Node, Op};
 
@@ -16,15 +15,14 @@ pub fn emit(
     shapes: &[&[usize]],
     mut inputs: Vec<String>,
     outputs: Vec<String>,
-    data: &mut DataWriter,
 ) -> Result<(NodeProto, Vec<TensorProto>)> {
     let mut extra = Vec::new();
     let rank = shapes[0].len();
-    let mut integers = |what: &str, values: &[usize]| -> Result<String> {
+    let mut integers = |what: &str, values: &[usize]| -> String {
         let name = format!("{}/{what}", ir.name);
         let bytes = values.iter().flat_map(|&value| (value as i64).to_le_bytes()).collect();
-        extra.push(tensor(&name, DataType::INT64, &[values.len()], bytes, data)?);
-        Ok(name)
+        extra.push(small_tensor(&name, DataType::INT64, &[values.len()], bytes));
+        name
     };
     let attributes = match &ir.op {
         Op::Conv { strides, pads, groups } => {
@@ -37,21 +35,21 @@ pub fn emit(
         Op::Gelu { kind: GeluKind::Tanh } => vec![string("approximate", "tanh")],
         Op::Softmax { axis: a } | Op::Concat { axis: a } | Op::Gather { axis: a } => vec![axis(*a, rank)],
         Op::Reshape { shape } => {
-            inputs.push(integers("shape", shape)?);
+            inputs.push(integers("shape", shape));
             vec![]
         }
         Op::Transpose { perm } => vec![ints("perm", perm)],
         Op::Split { axis: a, parts } => vec![axis(*a, rank), int("num_outputs", *parts)],
         Op::Slice { axis: a, start, end } => {
-            inputs.push(integers("starts", &[*start])?);
-            inputs.push(integers("ends", &[*end])?);
-            inputs.push(integers("axes", &[*a])?);
+            inputs.push(integers("starts", &[*start]));
+            inputs.push(integers("ends", &[*end]));
+            inputs.push(integers("axes", &[*a]));
             vec![]
         }
         Op::AveragePool { kernel, strides } => vec![ints("kernel_shape", kernel), ints("strides", strides)],
         Op::Resize { interpolation, size } => {
             inputs.extend([String::new(), String::new()]);
-            inputs.push(integers("sizes", &[shapes[0][0], shapes[0][1], size[0], size[1]])?);
+            inputs.push(integers("sizes", &[shapes[0][0], shapes[0][1], size[0], size[1]]));
             match interpolation {
                 Interpolation::Nearest => vec![
                     string("mode", "nearest"),

@@ -51,23 +51,25 @@ pub fn tensor(
     bytes: Vec<u8>,
     data: &mut DataWriter,
 ) -> Result<TensorProto> {
-    let mut made = header(name, kind, shape);
     if bytes.len() < EXTERNAL_FROM {
-        made.raw_data = bytes;
-        return Ok(made);
+        return Ok(small_tensor(name, kind, shape, bytes));
     }
-    place_outside(&mut made, data.append(&bytes)?, bytes.len(), data);
-    Ok(made)
+    Ok(stored_tensor(name, kind, shape, data.append(&bytes)?, bytes.len(), data.name()))
 }
 
-/// A tensor that stands in the data file already.
+/// A tensor of few bytes, in the model itself.
+pub fn small_tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
+    TensorProto { raw_data: bytes, ..header(name, kind, shape) }
+}
+
+/// A tensor that stands in the data file of this name already.
 pub fn stored_tensor(
     name: &str,
     kind: DataType,
     shape: &[usize],
     offset: u64,
     bytes: usize,
-    data: &DataWriter,
+    data: &str,
 ) -> TensorProto {
     let mut made = header(name, kind, shape);
     place_outside(&mut made, offset, bytes, data);
@@ -83,10 +85,10 @@ fn header(name: &str, kind: DataType, shape: &[usize]) -> TensorProto {
     }
 }
 
-fn place_outside(tensor: &mut TensorProto, offset: u64, bytes: usize, data: &DataWriter) {
+fn place_outside(tensor: &mut TensorProto, offset: u64, bytes: usize, data: &str) {
     let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_string(), value };
     tensor.external_data = vec![
-        entry("location", data.name().to_string()),
+        entry("location", data.to_string()),
         entry("offset", offset.to_string()),
         entry("length", bytes.to_string()),
     ];

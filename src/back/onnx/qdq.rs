@@ -128,14 +128,14 @@ impl Emitter<'_> {
 
     fn node(&mut self, ir: &crate::ir::Node) -> Result<()> {
         let graph = self.graph;
-        let inputs: Vec<String> = ir.inputs.iter().map(|&id| self.read_name(id)).collect();
+        let inputs: Vec<String> = ir.inputs.iter().map(|&id| read_name(graph, id)).collect();
         if ir.op == Op::Requantize {
             // A change of encoding is the next QuantizeLinear reading the last DequantizeLinear.
             return self.quantize(ir.outputs[0], inputs[0].clone());
         }
         let shapes: Vec<&[usize]> = ir.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
-        let outputs: Vec<String> = ir.outputs.iter().map(|&id| self.float_name(id)).collect();
-        let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone(), self.data)?;
+        let outputs: Vec<String> = ir.outputs.iter().map(|&id| float_name(graph, id)).collect();
+        let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
         self.made.node.push(node);
         self.made.initializer.extend(extra);
         for (&id, from) in ir.outputs.iter().zip(outputs) {
@@ -143,19 +143,21 @@ impl Emitter<'_> {
         }
         Ok(())
     }
+}
 
-    fn read_name(&self, id: ValueId) -> String {
-        let value = self.graph.value(id);
-        match value.element {
-            ElementType::F32 => format!("{}/dq", value.name),
-            ElementType::I32 => value.name.clone(),
-        }
+/// Name of what a node reads of a value.
+pub fn read_name(graph: &Graph, id: ValueId) -> String {
+    let value = graph.value(id);
+    match value.element {
+        ElementType::F32 => format!("{}/dq", value.name),
+        ElementType::I32 => value.name.clone(),
     }
+}
 
-    fn float_name(&self, id: ValueId) -> String {
-        let name = &self.graph.value(id).name;
-        if self.graph.outputs().contains(&id) { format!("{name}/float") } else { name.clone() }
-    }
+/// Name of the float that a node makes.
+pub fn float_name(graph: &Graph, id: ValueId) -> String {
+    let name = &graph.value(id).name;
+    if graph.outputs().contains(&id) { format!("{name}/float") } else { name.clone() }
 }
 
 /// Little-endian bytes of integers; 4-bit ones two to a byte, the first in the low half (ONNX `TensorProto.raw_data`).
