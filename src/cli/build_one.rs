@@ -3,13 +3,13 @@
 //! The vendor's compiler numbers what it makes through the life of a process, so that a binary depends on what was compiled
 //! before it. In a process of its own it has the same bytes whatever was done before and beside it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use autoneural::back::qnn::{Compiler, Job, Runtime, Toolkit};
-use autoneural::error::Kind;
+use autoneural::error::{IoContext, Kind};
 use autoneural::target::Target;
-use autoneural::{Error, Result};
+use autoneural::{Error, Result, limits};
 use clap::Args;
 
 use super::Session;
@@ -64,9 +64,13 @@ pub struct ChildCompiler<'a> {
 
 impl<'a> ChildCompiler<'a> {
     /// A compiler with the toolkit of a runtime, if it has one.
-    pub fn new(session: &Session, runtime: Option<&'a Runtime>) -> Option<Self> {
-        let runtime = runtime.filter(|runtime| runtime.has_npu())?;
-        Some(ChildCompiler { toolkit: session.toolkit(), runtime })
+    ///
+    /// # Errors
+    /// This process may take less address space than the toolkit needs.
+    pub fn new(session: &Session, runtime: Option<&'a Runtime>) -> Result<Option<Self>> {
+        let Some(runtime) = runtime.filter(|runtime| runtime.has_npu()) else { return Ok(None) };
+        Runtime::refuse_scant_address_space()?;
+        Ok(Some(ChildCompiler { toolkit: session.toolkit(), runtime }))
     }
 }
 
@@ -77,8 +81,12 @@ impl Compiler for ChildCompiler<'_> {
 
     fn compile(&self, job: &Job) -> Result<()> {
         let mut child = Command::new(PROGRAM);
-        child.args([COMMAND, "--json", "--name", job.name]).arg(job.model);
-        child.arg("--data").arg(job.data).arg("--target").arg(job.target_file).arg("--context").arg(job.context);
+        // The provider looks into the current folder for a driver, and what it finds there changes what it writes.
+        child.current_dir("/");
+        let absolute = |path: &Path| std::path::absolute(path).at(path);
+        child.args([COMMAND, "--json", "--name", job.name]).arg(absolute(job.model)?);
+        child.arg("--data").arg(absolute(job.data)?).arg("--target").arg(absolute(job.target_file)?);
+        child.arg("--context").arg(absolute(job.context)?);
         if let Some(folder) = &self.toolkit.folder {
             child.arg("--toolkit").arg(folder);
         }
@@ -88,14 +96,22 @@ impl Compiler for ChildCompiler<'_> {
             let _pipe = child.stdin.take();
             child.wait_with_output()
         });
-        let output =
-            output.map_err(|error| Error::toolkit(job.name, format!("the compiler does not start: {error}")))?;
+        let output = output.map_err(|error| {
+            let error = Error::io(Path::new(job.name), &error);
+            Error { message: format!("the NPU compiler does not start: {}", error.message), ..error }
+        })?;
         if output.status.success() {
             return Ok(());
         }
         Err(error_of(&String::from_utf8_lossy(&output.stderr), output.status.code()).unwrap_or_else(|| {
-            Error::toolkit(job.name, format!("the NPU compiler broke off: {}", output.status))
-                .help("where memory ran out, fewer programs beside it help; `autoneural doctor` checks the toolkit")
+            let said = String::from_utf8_lossy(&output.stderr);
+            let last = said.lines().rev().find(|line| !line.trim().is_empty()).map(|line| format!(": {}", line.trim()));
+            let message = format!("the NPU compiler broke off: {}{}", output.status, last.unwrap_or_default());
+            limits::explained(
+                Error::toolkit(job.name, message).help(
+                    "where memory ran out, fewer programs beside it help; `autoneural doctor` checks the toolkit",
+                ),
+            )
         }))
     }
 }

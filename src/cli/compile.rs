@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use autoneural::back::bundle::{Begin, Bundle, Stage};
 use autoneural::back::qnn::{Compiler, Runtime};
 use autoneural::recipe::Recipe;
+use autoneural::shown::in_line;
 use autoneural::stages::{self, Plan};
 use autoneural::target::Target;
 use autoneural::{Error, Result};
@@ -43,7 +44,7 @@ impl Compile {
         bundle.set_command(command_line());
         refuse_loss(&bundle, runtime.as_ref())?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        let compiler = ChildCompiler::new(session, runtime.as_ref());
+        let compiler = ChildCompiler::new(session, runtime.as_ref())?;
         let plan = Plan {
             definition: &definition,
             weights,
@@ -57,7 +58,8 @@ impl Compile {
         if report.is_err() {
             drop(bundle);
             if let Some(kept) = Bundle::kept(out) {
-                let place = kept.display();
+                let place = kept.display().to_string();
+                let place = in_line(&place);
                 session.note(&format!(
                     "what is finished is kept in {place}: the next run with this --out goes on from there"
                 ));

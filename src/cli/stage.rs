@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::encodings::GivenFiles;
-use autoneural::back::qnn::{Runtime, Toolkit};
+use autoneural::back::qnn::Runtime;
 use autoneural::front::DefinitionFile;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
+use autoneural::shown::in_line;
 use autoneural::stages::{self, Comparing};
 use autoneural::target::Target;
 use autoneural::verify::{Extent, On};
@@ -213,7 +214,7 @@ impl OnBundle {
         let mut bundle = open(session, &self.bundle, Stage::Build)?;
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
-        if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref()) {
+        if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref())? {
             stages::build(&bundle, &compiler, session.progress())?;
         }
         finish_stage(session, bundle, Stage::Build)
@@ -264,9 +265,9 @@ fn finish_stage(session: &Session, mut bundle: Bundle, stage: Stage) -> Result<(
     let warnings = bundle.manifest.warnings.clone();
     let Outcome { place, up_to_date, .. } = bundle.commit()?;
     warnings.iter().for_each(|warning| session.note(&warning.to_string()));
-    let value = serde_json::json!({ "bundle": place, "stage": stage.name(), "seconds": seconds, "warnings": warnings });
+    let value = serde_json::json!({ "bundle": place.display().to_string(), "stage": stage.name(), "seconds": seconds, "warnings": warnings });
     let what = if up_to_date { "up to date".to_string() } else { format!("{seconds:.1} s") };
-    session.print(&value, &format!("{}: {} ({what})", stage.name(), place.display()))
+    session.print(&value, &format!("{}: {} ({what})", stage.name(), in_line(&place.display().to_string())))
 }
 
 /// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
@@ -277,18 +278,18 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
         Tally { reused: 0, .. } => String::new(),
         Tally { made, reused } => format!(" ({reused} of {} pieces of work were done before)", made + reused),
     };
-    session.print(report, &format!("{}\nbundle: {}{what}", table(report), place.display()))?;
+    session.print(report, &format!("{}\nbundle: {}{what}", table(report), in_line(&place.display().to_string())))?;
     report.warnings.iter().for_each(|warning| session.note(&warning.to_string()));
     if !report.left_out.is_empty() {
         let what = report.left_out.join(" and ");
         let help = match session.toolkit().missing() {
-            Some(missing) => format!("{missing} is missing: {}", Toolkit::how_to_get()),
+            Some(missing) => format!("{missing} is missing: {}", session.toolkit().remedy()),
             None => "there are no context binaries: run `autoneural build`".to_string(),
         };
         if require_npu {
             return Err(Error::toolkit(place.display(), format!("not verified: {what}")).help(help));
         }
-        session.note(&format!("left out: {what}\n  help: {help}"));
+        session.note(&format!("left out: {}\n  help: {}", in_line(&what), in_line(&help)));
     }
     if report.failures.is_empty() {
         return Ok(());

@@ -5,6 +5,8 @@ mod bundle;
 mod checkpoint;
 mod definition;
 mod encodings;
+mod limits;
+mod onnx;
 mod recipe;
 mod system;
 mod target;
