@@ -6,6 +6,9 @@ CHECK := $(CURDIR)/.vendor/check
 # More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
 TEST_ARGS ?=
 
+# Also where the program is built outside of this folder.
+export AUTONEURAL_TOOLKIT ?= $(TOOLKIT)
+
 .PHONY: help demo bench train test toolkit check-tools lint doc clean
 
 help:

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use autoneural::Result;
 use autoneural::back::qnn::{ONNXRUNTIME, ONNXRUNTIME_QNN, Runtime, Toolkit};
+use autoneural::shown::in_line;
 use serde::Serialize;
 
 use super::Session;
@@ -43,12 +44,24 @@ pub fn run(session: &Session) -> Result<()> {
         needed_for: "everything",
         help: None,
     }];
+    let refusals = toolkit.refusals().join("; ");
+    checks.push(Check {
+        name: "toolkit",
+        ok: toolkit.folder.is_some(),
+        here: toolkit.folder.is_some(),
+        found: match &toolkit.folder {
+            Some(folder) => format!("{} ({})", folder.display(), toolkit.found),
+            None => "not found".into(),
+        },
+        needed_for: "simulation, context binaries, NPU",
+        help: Some(refusals).filter(|refusals| !refusals.is_empty()),
+    });
     let mut package =
         |name, library: &Option<std::path::PathBuf>, version: &Option<String>, wanted: &str, needed_for| {
             let matches = version.as_deref() == Some(wanted);
             let found = format!("{} {}", version.as_deref().unwrap_or("version unknown"), shown(library));
             let help = match (library.is_some(), matches) {
-                (false, _) => Some(Toolkit::how_to_get()),
+                (false, _) => Some(toolkit.remedy()),
                 (true, false) => Some(format!("this program is tested with {wanted}")),
                 (true, true) => None,
             };
@@ -99,12 +112,12 @@ pub fn run(session: &Session) -> Result<()> {
     checks.push(loads);
     let mut text = String::new();
     for check in &checks {
-        text.push_str(&format!("{} {:<16} {}\n", check.state(), check.name, check.found));
+        text.push_str(&format!("{} {:<16} {}\n", check.state(), check.name, in_line(&check.found)));
         if !check.ok {
             text.push_str(&format!("        needed for: {}\n", check.needed_for));
         }
         if let Some(help) = &check.help {
-            text.push_str(&format!("        help: {help}\n"));
+            text.push_str(&format!("        help: {}\n", in_line(help)));
         }
     }
     session.print(&checks, &text)

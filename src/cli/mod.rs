@@ -9,6 +9,7 @@ mod gate;
 mod graph;
 mod inspect;
 mod parity;
+mod process;
 mod report;
 mod run;
 mod stage;
@@ -18,13 +19,16 @@ mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
 use autoneural::error::Kind;
 use autoneural::progress::Progress;
-use autoneural::{Error, Result, contain};
+use autoneural::shown::in_line;
+use autoneural::{Error, Result, contain, limits};
 use clap::{Args, Parser, Subcommand};
+pub use process::prepare;
 
 const AFTER_HELP: &str = "\
 Exit status: 0 done; 2 wrong usage; 3 a file you gave is wrong; 4 the operating system refused; 5 the vendor toolkit is \
@@ -33,6 +37,9 @@ missing or refuses the model; 6 the result is not good enough; 70 a defect of th
 Example:
   autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
       --calibration calibration/demo.toml --target sa8295p --out out/demo";
+
+#[global_allocator]
+static ALLOCATOR: process::Remembering = process::Remembering;
 
 /// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for a car NPU, and proves how far
 /// they are from the float model.
@@ -58,7 +65,7 @@ struct General {
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Folder of the vendor toolkit: the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or
-    /// .vendor/toolkit here, beside the program, or in a folder above].
+    /// .vendor/toolkit beside the program, here, or in a folder above, where nobody else may write to it].
     #[arg(long, global = true, value_name = "DIR")]
     toolkit: Option<PathBuf>,
 }
@@ -108,19 +115,42 @@ enum Command {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse_usage(&error));
     let json = cli.general.json;
+    process::tell_as_json(json);
     std::panic::set_hook(Box::new(move |panic| {
         if !contain::is_contained() {
             let place =
                 panic.location().map_or("autoneural".into(), |place| format!("{}:{}", place.file(), place.line()));
             let message = panic.payload_as_str().unwrap_or("no reason given");
-            display::error(&Error::internal(place, format!("the program panicked: {message}")), json);
+            let mut error = limits::explained(Error::internal(place, format!("the program panicked: {message}")));
+            if error.kind != Kind::Internal {
+                error.place = "system".into();
+            }
+            STATUS.store(error.kind.exit_status(), Ordering::Relaxed);
+            display::error(&error, json);
         }
     }));
     // What was begun is cleaned up on the way out of the panic.
     let run = std::panic::AssertUnwindSafe(|| run_command(cli));
-    std::panic::catch_unwind(run).unwrap_or(ExitCode::from(Kind::Internal.exit_status()))
+    std::panic::catch_unwind(run).unwrap_or_else(|_| ExitCode::from(STATUS.load(Ordering::Relaxed)))
+}
+
+/// Exit status of a panic: of a defect, unless it came of a limit of the process.
+static STATUS: AtomicU8 = AtomicU8::new(70);
+
+/// Ends the program with what the parser of the command line says: help, or what is wrong. An argument may be the name of
+/// somebody else's file, so it stands for itself.
+fn refuse_usage(error: &clap::Error) -> ! {
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let harmless: Vec<_> = words.iter().map(|word| in_line(word)).collect();
+    if harmless.iter().zip(&words).all(|(harmless, word)| harmless == word) {
+        error.exit()
+    }
+    // The parser repeats what it does not understand: it is asked again, in harmless words.
+    let again = Cli::try_parse_from(harmless.iter().map(|word| word.as_ref())).err();
+    display::note(again.as_ref().unwrap_or(error).render().to_string().trim_end());
+    std::process::exit(error.exit_code())
 }
 
 fn run_command(cli: Cli) -> ExitCode {
@@ -191,11 +221,16 @@ impl Session {
     fn runtime(&self, required: bool) -> Result<Option<Runtime>> {
         let toolkit = self.toolkit();
         if let (true, Some(missing)) = (required, toolkit.missing()) {
-            return Err(Error::toolkit("toolkit", format!("{missing} is missing")).help(Toolkit::how_to_get()));
+            return Err(Error::toolkit("toolkit", format!("{missing} is missing")).help(toolkit.remedy()));
+        }
+        toolkit.refusals().iter().for_each(|line| self.note(&format!("warning: {}", in_line(line))));
+        if let (true, Some(folder)) = (self.general.verbose, &toolkit.folder) {
+            let folder = folder.display().to_string();
+            self.note(&format!("toolkit: {} ({})", in_line(&folder), toolkit.found));
         }
         let untested = toolkit.untested();
         if !untested.is_empty() {
-            self.note(&format!("warning: this program is not tested with {}", untested.join(" and ")));
+            self.note(&format!("warning: this program is not tested with {}", in_line(&untested.join(" and "))));
         }
         toolkit.can_simulate().then(|| Runtime::load(&toolkit)).transpose()
     }
@@ -206,7 +241,8 @@ impl Session {
         let here = ToolkitRecord::of(&self.toolkit());
         if *made_with != here {
             self.note(&format!(
-                "warning: the bundle was made with {made_with}, here is {here}; `autoneural build` makes its binaries anew"
+                "warning: the bundle was made with {}, here is {here}; `autoneural build` makes its binaries anew",
+                in_line(&made_with.to_string())
             ));
         }
     }
@@ -215,11 +251,19 @@ impl Session {
     fn print(&self, value: &impl serde::Serialize, text: &str) -> Result<()> {
         if self.general.json {
             let json = serde_json::to_string_pretty(value).map_err(|error| Error::internal("output", error))?;
-            self.output.line(&json)?;
+            self.output.json(&json)?;
         } else if !self.general.quiet {
             self.output.line(text.trim_end())?;
         }
         Ok(())
+    }
+
+    /// Prints a file as it is, unless -q.
+    fn print_file(&self, text: &str) -> Result<()> {
+        match self.general.quiet {
+            true => Ok(()),
+            false => self.output.exactly(&format!("{}\n", text.trim_end())),
+        }
     }
 
     /// A line for people, on standard error.

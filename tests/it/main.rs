@@ -16,6 +16,7 @@ mod layers;
 mod layout;
 mod models;
 mod numerics;
+mod outside;
 mod page;
 mod parity;
 mod pipeline;
@@ -27,5 +28,9 @@ mod sizes;
 mod snapshots;
 mod synth;
 mod targets;
+mod terminal;
+#[allow(dead_code)]
+mod tracer;
 mod trained;
+mod trust;
 mod workflows;

@@ -2,9 +2,13 @@
 
 mod compiler;
 mod elf;
+mod loading;
+mod quiet;
 mod session;
 mod toolkit;
+mod trust;
 
 pub use compiler::{Compiler, Job};
+pub use quiet::quiet;
 pub use session::Runtime;
 pub use toolkit::{ONNXRUNTIME, ONNXRUNTIME_QNN, Toolkit, version_text};

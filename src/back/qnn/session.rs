@@ -6,21 +6,24 @@ use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use super::loading::{Loaded, PROVIDER, load};
 use super::{Compiler, Job, Toolkit};
-use crate::back::onnx::decode;
+use crate::back::onnx::{check_context, check_float, check_quantized, decode};
 use crate::engine::{OrtSession, Part};
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ValueId;
+use crate::limits;
 use crate::partition::Partition;
-use crate::segment::{Device, Segment};
+use crate::segment::{Device, Segment, cut};
 use crate::target::Target;
+use crate::utf8_path::Utf8Path;
 
-/// Name under which the plugin provider registers.
-const PROVIDER: &str = "QNNExecutionProvider";
 /// Name of ONNX Runtime's own provider.
 const CPU: &str = "CPUExecutionProvider";
 /// What the provider says when the file system does not take a context binary.
 const NOT_WRITTEN: &str = "Failed to write context";
+/// Bytes of address space that the provider takes for a small model on two cores; with less its threads break off.
+const ADDRESS_SPACE: u64 = 3 << 29;
 /// Operator of a node that stands for a whole context binary.
 const CONTEXT_NODE: &str = "EPContext";
 
@@ -29,35 +32,27 @@ pub struct Runtime {
     environment: Environment,
     backend: Option<String>,
     identity: String,
+    /// Whether the versions are those that this program is tested with.
+    is_tested: bool,
 }
 
 impl Runtime {
-    /// Loads the libraries.
+    /// Loads the libraries, in a process that nothing leaves: see [`super::quiet`].
     ///
     /// # Errors
-    /// The toolkit has no ONNX Runtime, or a library does not load.
+    /// The toolkit has no ONNX Runtime or an older one, a library does not load, the environment is not quiet.
     pub fn load(toolkit: &Toolkit) -> Result<Self> {
-        let Some(library) = &toolkit.runtime else {
-            return Err(Error::toolkit("toolkit", "ONNX Runtime is missing").help(Toolkit::how_to_get()));
-        };
-        let fail = |path: &Path, error: &dyn std::fmt::Display| {
-            Error::toolkit(path.display(), format!("does not load: {error}"))
-                .help("the toolkit needs x86-64 Linux with glibc 2.35 or newer; `autoneural doctor` says more")
-        };
-        for library in toolkit.libraries() {
-            if super::elf::is_truncated(&library).at(&library)? {
-                return Err(fail(&library, &"the file is cut off").help(Toolkit::how_to_get()));
-            }
-        }
-        let builder = ort::init_from(library).map_err(|error| fail(library, &error))?;
-        let environment = builder.with_name("autoneural").build().map_err(|error| fail(library, &error))?;
-        environment.set_log_level(ort::logging::LogLevel::Fatal);
-        let mut backend = None;
-        if let (Some(provider), Some(path)) = (&toolkit.provider, &toolkit.backend) {
-            environment.register_ep_library(PROVIDER, provider).map_err(|error| fail(provider, &error))?;
-            backend = Some(path.to_string_lossy().into_owned());
-        }
-        Ok(Runtime { environment, backend, identity: toolkit.identity()? })
+        let Loaded { environment, backend } = load(toolkit)?;
+        let is_tested = toolkit.untested().is_empty();
+        Ok(Runtime { environment, backend, identity: toolkit.identity()?, is_tested })
+    }
+
+    /// Refuses to begin what the provider would break off.
+    ///
+    /// # Errors
+    /// This process may take less address space than the provider needs.
+    pub fn refuse_scant_address_space() -> Result<()> {
+        limits::refuse_scant_address_space(ADDRESS_SPACE)
     }
 
     /// Whether context binaries can be made and run.
@@ -67,6 +62,9 @@ impl Runtime {
 
     /// The quantized model on the CPU, every node as it is written: no optimization that changes arithmetic.
     pub fn simulate(&self, partition: &Partition, model: &Path) -> Result<OrtSession> {
+        // The float model will do as well.
+        check_quantized(&partition.graph, partition.component, model)
+            .or_else(|error| check_float(partition, model).map_err(|_| error.within(&partition.name)))?;
         let session = self.cpu_session(&partition.name, model)?;
         Ok(OrtSession::new(partition, "simulated", vec![Part::whole(partition, session)]))
     }
@@ -79,7 +77,15 @@ impl Runtime {
                 .with_log_level(ort::logging::LogLevel::Fatal)?
                 .commit_from_file(model)
         };
-        open().map_err(|error| Error::toolkit(name, format!("ONNX Runtime does not load {}: {error}", model.display())))
+        open().map_err(|error| {
+            limits::explained(match self.is_tested {
+                // This version loads every model that this program writes.
+                true => Error::input(model.display(), format!("ONNX Runtime does not load it: {error}"))
+                    .help("the file is damaged: `autoneural emit` makes it anew")
+                    .within(name),
+                false => Error::toolkit(name, format!("ONNX Runtime does not load {}: {error}", model.display())),
+            })
+        })
     }
 
     fn devices(&self, provider: &'static str) -> impl Iterator<Item = ort::device::Device<'_>> {
@@ -109,11 +115,12 @@ impl Runtime {
         context: &Path,
         fallback: bool,
     ) -> ort::Result<()> {
+        let written = Utf8Path::of(context).map_err(|error| ort::Error::new(error.to_string()))?;
         let mut builder = self
             .npu_builder(target)?
             .with_config_entry("ep.context_enable", "1")?
             .with_config_entry("ep.context_embed_mode", "0")?
-            .with_config_entry("ep.context_file_path", context.to_string_lossy())?;
+            .with_config_entry("ep.context_file_path", written.as_str())?;
         if !fallback {
             builder = builder.with_config_entry("session.disable_cpu_ep_fallback", "1")?;
         }
@@ -167,7 +174,15 @@ impl Runtime {
             let model = bundle.join(segment.file());
             let session = match segment.device {
                 Device::Npu => self.npu_session(&segment.name, &model, target)?,
-                Device::Cpu => self.cpu_session(&segment.name, &model)?,
+                Device::Cpu => {
+                    let graph = match segments {
+                        [_] => &partition.graph,
+                        _ => &cut(&partition.graph, segment)?,
+                    };
+                    let checked = check_quantized(graph, partition.component, &model);
+                    checked.map_err(|error| error.within(&segment.name))?;
+                    self.cpu_session(&segment.name, &model)?
+                }
             };
             let names = |ids: &[ValueId]| ids.iter().map(|&id| partition.graph.value(id).name.clone()).collect();
             parts.push(Part { inputs: names(&segment.inputs), outputs: names(&segment.outputs), session });
@@ -176,12 +191,21 @@ impl Runtime {
     }
 
     fn npu_session(&self, name: &str, context: &Path, target: &Target) -> Result<Session> {
+        check_context(context).map_err(|error| error.within(name))?;
+        let binary = Self::binary_of(context)?;
+        if !std::fs::metadata(&binary).at(&binary)?.is_file() {
+            return Err(Error::input(binary.display(), "is no file").within(name));
+        }
+        Self::refuse_scant_address_space()?;
         let open = || -> ort::Result<Session> {
             self.npu_builder(target)?
                 .with_config_entry("session.disable_cpu_ep_fallback", "1")?
                 .commit_from_file(context)
         };
-        open().map_err(|error| Error::toolkit(name, format!("the NPU does not load {}: {error}", context.display())))
+        open().map_err(|error| {
+            let error = format!("the NPU does not load {}: {error}", context.display());
+            limits::explained(Error::toolkit(name, error))
+        })
     }
 
     /// Number of nodes of a context model that are not in the binary.
@@ -218,6 +242,7 @@ impl Compiler for Runtime {
     /// No node may be left to the CPU.
     fn compile(&self, job: &Job) -> Result<()> {
         let Job { name, model, data, target, context, .. } = *job;
+        Self::refuse_scant_address_space()?;
         let data = Some(data).filter(|data| data.is_file());
         match self.compile_with(model, data, target, context, false) {
             Ok(()) => Ok(()),
@@ -232,8 +257,8 @@ impl Compiler for Runtime {
                     [] => format!("the NPU compiler refuses the graph: {error}"),
                     names => format!("the NPU compiler leaves {} nodes to the CPU: {}", names.len(), names.join(", ")),
                 };
-                Err(Error::toolkit(name, message)
-                    .help(format!("the target file says what {} takes; an entry may be wrong", target.name)))
+                let help = format!("the target file says what {} takes; an entry may be wrong", target.name);
+                Err(limits::explained(Error::toolkit(name, message).help(help)))
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::trust::Trust;
 use crate::error::{IoContext, Result};
 
 /// The version of ONNX Runtime this program is tested with.
@@ -13,12 +14,18 @@ pub const ONNXRUNTIME_QNN: &str = "2.7.0";
 const VARIABLE: &str = "AUTONEURAL_TOOLKIT";
 /// Where `make toolkit` puts it, below the project's folder.
 const USUAL: &str = ".vendor/toolkit";
+/// Folders of the toolkit that libraries are loaded from, or found in by those that are.
+const PARTS: [&str; 3] = ["onnxruntime/capi", "onnxruntime_qnn", "onnxruntime_qnn.libs"];
 
 /// Where the parts of the toolkit are.
 #[derive(Debug, Clone, Default)]
 pub struct Toolkit {
     /// The folder that was looked at.
     pub folder: Option<PathBuf>,
+    /// How it was found, in words.
+    pub found: &'static str,
+    /// Folders that would have been taken if others could not write to them, each with the reason.
+    pub refused: Vec<(PathBuf, String)>,
     /// ONNX Runtime's library.
     pub runtime: Option<PathBuf>,
     /// Version of ONNX Runtime, from the package's metadata.
@@ -37,25 +44,67 @@ pub fn version_text(version: &Option<String>) -> &str {
 }
 
 impl Toolkit {
-    /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in `.vendor/toolkit` of the program's own folder, of
-    /// this folder and of their parents. A folder of Python packages (`site-packages`) will do.
+    /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in the program's own environment (`.vendor/toolkit` of its
+    /// folder or of one above it, the packages of the Python environment that it is installed in), else in `.vendor/toolkit` of
+    /// this folder and of those above it. A folder of Python packages (`site-packages`) will do.
+    ///
+    /// What was not named is taken only where it belongs to the user or the system and nobody else may write to it; the program's
+    /// own environment may also belong to those who can replace the program. The others are in `refused`.
     pub fn find(given: Option<&Path>) -> Self {
         if let Some(folder) = given {
-            return Self::in_folder(folder);
+            return Toolkit { found: "named by --toolkit", ..Self::in_folder(folder) };
         }
-        if let Some(folder) = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-            return Self::in_folder(Path::new(&folder));
+        let mut refused = Vec::new();
+        let named = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+        if let Some(folder) = named {
+            const FOUND: &str = "named by AUTONEURAL_TOOLKIT";
+            // A relative path means another folder in every folder.
+            return match folder.is_absolute() {
+                true => Toolkit { found: FOUND, ..Self::in_folder(&folder) },
+                false => Self::trusted(&folder, FOUND, &Trust::of_user(), &mut refused)
+                    .unwrap_or(Toolkit { refused, ..Self::default() }),
+            };
         }
-        let starts = [std::env::current_exe().ok(), std::env::current_dir().ok()];
-        for start in starts.into_iter().flatten() {
-            for folder in start.ancestors() {
-                let folder = folder.join(USUAL);
-                if folder.is_dir() {
-                    return Self::in_folder(&folder);
+        let mut elsewhere = Trust::of_user();
+        if let Ok(program) = std::env::current_exe() {
+            let trust = Trust::of_program(&program);
+            elsewhere = trust.clone().without_owners();
+            let folders = program.ancestors().skip(1).map(|folder| folder.join(USUAL)).chain(packages(&program));
+            for folder in folders {
+                if let Some(found) = Self::trusted(&folder, "the program's own environment", &trust, &mut refused) {
+                    return found;
                 }
             }
         }
-        Self::default()
+        if let Ok(here) = std::env::current_dir() {
+            for folder in here.ancestors() {
+                let found = Self::trusted(&folder.join(USUAL), "found above this folder", &elsewhere, &mut refused);
+                if let Some(found) = found {
+                    return Toolkit { refused, ..found };
+                }
+            }
+        }
+        Toolkit { refused, ..Self::default() }
+    }
+
+    /// The toolkit in a folder that was not named, if it is one that may be trusted. Links on the way are resolved once: what is
+    /// looked at is what is loaded.
+    fn trusted(
+        folder: &Path,
+        found: &'static str,
+        trust: &Trust,
+        refused: &mut Vec<(PathBuf, String)>,
+    ) -> Option<Self> {
+        let folder = folder.canonicalize().ok().filter(|folder| folder.is_dir())?;
+        match trust.refusal(&folder, &PARTS.map(|part| folder.join(part))) {
+            None => Some(Toolkit { found, ..Self::in_folder(&folder) }),
+            Some(reason) => {
+                if refused.iter().all(|(known, _)| *known != folder) {
+                    refused.push((folder, reason));
+                }
+                None
+            }
+        }
     }
 
     fn in_folder(folder: &Path) -> Self {
@@ -71,6 +120,7 @@ impl Toolkit {
             provider: existing(qnn.join("libonnxruntime_providers_qnn.so")),
             backend: existing(qnn.join("libQnnHtp.so")),
             provider_version: version_of(folder, "onnxruntime_qnn-"),
+            ..Toolkit::default()
         }
     }
 
@@ -130,10 +180,39 @@ impl Toolkit {
         (!parts.is_empty()).then(|| parts.join(" and "))
     }
 
+    /// Why folders were not taken, in a line each, and what to do.
+    pub fn refusals(&self) -> Vec<String> {
+        let line = |(folder, reason): &(PathBuf, String)| {
+            format!(
+                "{} is not taken: {reason}; --toolkit {} takes it all the same",
+                folder.display(),
+                shlex::try_quote(&folder.to_string_lossy()).unwrap_or_default()
+            )
+        };
+        self.refused.iter().map(line).collect()
+    }
+
+    /// How to get what is missing here, and why what was found was not taken.
+    pub fn remedy(&self) -> String {
+        let parts: Vec<String> = std::iter::once(Self::how_to_get()).chain(self.refusals()).collect();
+        parts.join("; ")
+    }
+
     /// How to get what is missing.
     pub fn how_to_get() -> String {
         format!("`make toolkit` installs it into {USUAL}; --toolkit or {VARIABLE} names another folder that holds it")
     }
+}
+
+/// Packages of the Python environment that the program is installed in, `bin/` beside `lib/python3.N/site-packages`.
+fn packages(program: &Path) -> Vec<PathBuf> {
+    let environment = program.parent().filter(|folder| folder.ends_with("bin")).and_then(Path::parent);
+    let Some(environment) = environment.filter(|folder| folder.join("pyvenv.cfg").is_file()) else { return vec![] };
+    let entries = std::fs::read_dir(environment.join("lib")).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path().join("site-packages")).collect();
+    folders.retain(|folder| folder.join("onnxruntime").is_dir());
+    folders.sort();
+    folders
 }
 
 fn library_starting_with(folder: &Path, start: &str) -> Option<PathBuf> {
