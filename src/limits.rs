@@ -5,7 +5,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::error::{Error, Kind};
 
 /// Address space below which it may be the reason of what a library does not explain.
-pub const ENOUGH_ADDRESS_SPACE: u64 = 4 << 30;
+pub const ENOUGH_ADDRESS_SPACE: u64 = 2 << 30;
 
 /// What libraries say where memory ran out.
 const NO_MEMORY: [&str; 9] = [

@@ -87,20 +87,23 @@ pub fn check_quantized(graph: &Graph, component: Component, path: &Path) -> Resu
     ports(graph.outputs(), &made.output, graph, path)
 }
 
-/// Refuses a context model that is anything but one node that refers to a binary beside it.
+/// Refuses a context model that is anything but one node that refers to a binary beside it, with these values of the graph as its
+/// inputs and outputs.
 ///
 /// # Errors
 /// A file that is no ONNX model or another one.
-pub fn check_context(path: &Path) -> Result<()> {
+pub fn check_context(graph: &Graph, inputs: &[ValueId], outputs: &[ValueId], path: &Path) -> Result<()> {
     let (found, made) = parts(path)?;
     let stored = initializers(&found, &made, path)?;
     let is_outside = |node: &NodeProto| {
         node.op_type == CONTEXT_NODE && node.attribute.iter().any(|one| one.name == "embed_mode" && one.i == 0)
     };
     match made.node.as_slice() {
-        [node] if stored.is_empty() && is_outside(node) => Ok(()),
-        _ => Err(other(path, "one node is wanted that refers to a context binary".into())),
+        [node] if stored.is_empty() && is_outside(node) => {}
+        _ => return Err(other(path, "one node is wanted that refers to a context binary".into())),
     }
+    ports(inputs, &made.input, graph, path)?;
+    ports(outputs, &made.output, graph, path)
 }
 
 fn other(path: &Path, what: String) -> Error {

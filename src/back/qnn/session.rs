@@ -157,6 +157,9 @@ impl Runtime {
 
     /// A context binary on the NPU, or on its emulator where there is none.
     pub fn open_context(&self, partition: &Partition, context: &Path, target: &Target) -> Result<OrtSession> {
+        let graph = &partition.graph;
+        check_context(graph, graph.inputs(), graph.outputs(), context)
+            .map_err(|error| error.within(&partition.name))?;
         let session = self.npu_session(&partition.name, context, target)?;
         Ok(OrtSession::new(partition, "npu", vec![Part::whole(partition, session)]))
     }
@@ -173,7 +176,11 @@ impl Runtime {
         for segment in segments {
             let model = bundle.join(segment.file());
             let session = match segment.device {
-                Device::Npu => self.npu_session(&segment.name, &model, target)?,
+                Device::Npu => {
+                    let checked = check_context(&partition.graph, &segment.inputs, &segment.outputs, &model);
+                    checked.map_err(|error| error.within(&segment.name))?;
+                    self.npu_session(&segment.name, &model, target)?
+                }
                 Device::Cpu => {
                     let graph = match segments {
                         [_] => &partition.graph,
@@ -191,7 +198,6 @@ impl Runtime {
     }
 
     fn npu_session(&self, name: &str, context: &Path, target: &Target) -> Result<Session> {
-        check_context(context).map_err(|error| error.within(name))?;
         let binary = Self::binary_of(context)?;
         if !std::fs::metadata(&binary).at(&binary)?.is_file() {
             return Err(Error::input(binary.display(), "is no file").within(name));

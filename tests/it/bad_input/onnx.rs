@@ -134,7 +134,7 @@ fn a_context_model_is_one_node_and_a_file() {
     let sealed = Sealed::of(demo_bundle());
     let file = "context/vision.onnx";
     let sound = std::fs::read(sealed.path("bundle").join(file)).expect("a file");
-    let damages: [(&str, Damage); 4] = [
+    let damages: [(&str, Damage); 5] = [
         ("a node beside it", |model| {
             let node = NodeProto { op_type: "Identity".into(), ..NodeProto::default() };
             graph(model).node.push(node);
@@ -151,6 +151,7 @@ fn a_context_model_is_one_node_and_a_file() {
             entries.filter(|one| one.name == "ep_cache_context").for_each(|one| one.s = b"../../x.bin".to_vec());
         }),
         ("no nodes", |model| graph(model).node.clear()),
+        ("an output of another name", |model| graph(model).output[0].name.push('x')),
     ];
     for (case, by) in damages {
         put(&sealed, file, &damage(&sound, by));
