@@ -1,5 +1,5 @@
-//! Files that are cut off while they are mapped. Reading beyond their new end is a bus error, which would kill the program
-//! without a word; with [`report`] it ends with a message that names the file.
+//! Files that are cut off while they are mapped. Reading beyond their new end is a bus error, which would kill the
+//! program without a word; with [`report`] it ends with a message that names the file.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -42,7 +42,8 @@ fn error_about(place: &str) -> Error {
     made
 }
 
-/// Makes bus errors end this process with the exit status of [`Kind::Io`] and an error on standard error, as `write` writes it.
+/// Makes bus errors end this process with the exit status of [`Kind::Io`] and an error on standard error, as `write`
+/// writes it.
 pub fn report(write: fn(&Error) -> String) {
     let of_any = write(&error_about("a mapped file"));
     if REPORT.set(Report { write, of_any }).is_err() {

@@ -1,5 +1,6 @@
-//! Files as memory. A model's weights are not read into memory but looked at where they are; whoever writes to them meanwhile
-//! changes what is seen. So a map knows how its file looked when it was opened, and says whether it still does.
+//! Files as memory. A model's weights are not read into memory but looked at where they are; whoever writes to them
+//! meanwhile changes what is seen. So a map knows how its file looked when it was opened, and says whether it still
+//! does.
 
 use std::fs::{File, Metadata};
 use std::ops::Deref;
@@ -26,8 +27,8 @@ struct Source {
     seen: Seen,
 }
 
-/// What the file system said of a file. Any change of the contents changes the times, the second of which no program can set
-/// back.
+/// What the file system said of a file. Any change of the contents changes the times, the second of which no program
+/// can set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     device: u64,
@@ -59,8 +60,8 @@ impl Map {
         let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path).at(path)?;
         let meta = file.metadata().at(path)?;
         refuse_irregular(path, &meta)?;
-        // SAFETY: the map is read-only. A file that somebody cuts off meanwhile ends the program with a message, one that is
-        // written to meanwhile is told by `refuse_changed`.
+        // SAFETY: the map is read-only. A file that somebody cuts off meanwhile ends the program with a message, one
+        // that is written to meanwhile is told by `refuse_changed`.
         let bytes = unsafe { Mmap::map(&file) }.at(path)?;
         let watched = Watched::new(path, &bytes);
         Ok(Map {

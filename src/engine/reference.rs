@@ -168,8 +168,8 @@ impl Reference {
             Error::internal(&partition.name, format!("tract does not load {}: {error:#}", path.display()))
         };
         let mut model = Self::tract_model(partition, path, watcher.as_ref(), &[]).map_err(failed)?;
-        // What is multiplied with zeros alone, as by a LayerScale of zeros, is optimized away. The NPU computes it all the
-        // same, so it is seen.
+        // What is multiplied with zeros alone, as by a LayerScale of zeros, is optimized away. The NPU computes it all
+        // the same, so it is seen.
         let gone = if watcher.is_some() { Self::gone(partition, &model) } else { vec![] };
         if !gone.is_empty() {
             model = Self::tract_model(partition, path, watcher.as_ref(), &gone).map_err(failed)?;

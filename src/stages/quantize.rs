@@ -65,7 +65,8 @@ pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord
     bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
 }
 
-/// Encodings of one component, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at least what is [`decisive`].
+/// Encodings of one component, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds
+/// at least what is [`decisive`].
 pub fn quantize_component(
     bundle: &Bundle,
     partitions: &[Partition],

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod browser;
+mod checkpoints;
 mod common;
 mod encodings;
 mod eval;
