@@ -21,13 +21,13 @@ fn a_configuration_that_agrees_is_not_spoken_of() {
     for config in [
         json!({}),
         json!({ "architectures": ["Lfm2VlForConditionalGeneration"], "image_token_id": 4, "text_config": {
-            "hidden_size": 128, "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 2, "norm_eps": 1e-5,
+            "hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2, "norm_eps": 1e-5,
             "vocab_size": 512, "conv_L_cache": 3, "block_ff_dim": 576, "block_multiple_of": 128, "bos_token_id": 1,
-            "layer_types": ["conv", "full_attention", "conv", "full_attention", "conv", "full_attention"],
+            "layer_types": ["conv", "full_attention", "conv", "full_attention"],
             "rope_parameters": { "rope_theta": 1e6, "rope_type": "default" }, "tie_word_embeddings": true,
             "max_position_embeddings": 128000, "eos_token_id": [7, 2] } }),
         // The old way: everything at the top, and a scaling that begins beyond the context.
-        json!({ "hidden_size": 128, "rope_theta": 1000000, "full_attn_idxs": [1, 3, 5], "intermediate_size": 384,
+        json!({ "hidden_size": 128, "rope_theta": 1000000, "full_attn_idxs": [1, 3], "intermediate_size": 384,
             "block_auto_adjust_ff_dim": false, "rope_scaling": { "type": "dynamic", "factor": 2.0 },
             "max_position_embeddings": 4096, "sliding_window": null, "tie_embedding": true }),
         json!({ "tie_word_embeddings": false, "text_config": {}, "rope_scaling": null }),
@@ -55,11 +55,11 @@ fn every_contradiction_is_named_with_both_values() {
         (text("num_key_value_heads", json!(4)), ["num_key_value_heads` is 4", "language.kv_heads = 2"]),
         (text("head_dim", json!(64)), ["head_dim` is 64", "language.head_dim = 32"]),
         (text("vocab_size", json!(1024)), ["vocab_size` is 1024", "language.vocabulary = 512"]),
-        (text("num_hidden_layers", json!(7)), ["num_hidden_layers` is 7", "language.layers = 6"]),
+        (text("num_hidden_layers", json!(7)), ["num_hidden_layers` is 7", "language.layers = 4"]),
         (text("conv_L_cache", json!(4)), ["conv_L_cache` is 4", "language.conv_kernel = 3"]),
         (text("tie_word_embeddings", json!(false)), ["tie_word_embeddings` is false", "tied_embeddings = true"]),
         (text("block_ff_dim", json!(384)), ["block_ff_dim` is 384, adjusted 256", "feed_forward = 384"]),
-        (text("full_attn_idxs", json!([1, 2, 5])), ["layer 2 attention", "has a convolution there"]),
+        (text("full_attn_idxs", json!([1, 2, 3])), ["layer 2 attention", "has a convolution there"]),
         (text("hidden_act", json!("gelu")), ["hidden_act` is \"gelu\"", "silu"]),
         (text("max_position_embeddings", json!(128)), ["max_position_embeddings` is 128", "language.context = 256"]),
         (text("sliding_window", json!(64)), ["sliding_window` is 64", "language.context = 256"]),
@@ -67,7 +67,7 @@ fn every_contradiction_is_named_with_both_values() {
         (text("bos_token_id", json!(0)), ["bos_token_id` is 0", "language.tokens.bos = 1"]),
         (
             json!({ "vision_config": { "rms_norm_eps": 1e-5 } }),
-            ["vision_config.rms_norm_eps` is 1e-5", "vision.norm_eps = 1e-6"],
+            ["vision_config.rms_norm_eps` is 0.00001", "vision.norm_eps = 1e-6"],
         ),
         (json!({ "vision_config": { "image_size": 768 } }), ["vision_config.image_size` is 768", "image_size = 128"]),
         (json!({ "projector_use_layernorm": true }), ["projector_use_layernorm` is true", "projector.norm_eps"]),
@@ -125,7 +125,7 @@ fn a_transformer_for_vision_is_compared_too() {
     let vision = |key: &str, value: Value| json!({ "vision_config": { key: value } });
     for (config, words) in [
         (json!({ "llm_config": { "rms_norm_eps": 1e-6 } }), ["`llm_config.rms_norm_eps`", "language.norm_eps = 1e-5"]),
-        (vision("layer_norm_eps", json!(1e-5)), ["layer_norm_eps` is 1e-5", "vision.norm_eps = 1e-6"]),
+        (vision("layer_norm_eps", json!(1e-5)), ["layer_norm_eps` is 0.00001", "vision.norm_eps = 1e-6"]),
         (vision("hidden_act", json!("gelu_pytorch_tanh")), ["gelu_pytorch_tanh", "vision.activation = gelu"]),
         (vision("norm_type", json!("rms_norm")), ["rms_norm", "layer_norm"]),
         (vision("num_attention_heads", json!(3)), ["num_attention_heads` is 3", "vision.heads"]),
