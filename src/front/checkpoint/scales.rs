@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn scales_are_for_the_tensor_a_channel_or_a_block() {
-        let cases: [(&[usize], &[usize], &[usize], Option<&[usize]>); 14] = [
+        type Sizes = &'static [usize];
+        let cases: [(Sizes, Sizes, Sizes, Option<Sizes>); 14] = [
             (&[256, 384], &[], &[], Some(&[256, 384])),
             (&[256, 384], &[1], &[], Some(&[256, 384])),
             (&[256, 384], &[1, 1], &[], Some(&[256, 384])),

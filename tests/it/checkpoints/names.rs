@@ -16,12 +16,13 @@ fn renamed(bench: &Bench, name: impl Fn(&str) -> String) {
 fn wrappers_of_training_are_taken_off_the_names() {
     let bench = Bench::new();
     let (wanted, sound) = (models(&bench, "plain", "{weights}"), bench.tensors());
-    let wrap: [(&str, &dyn Fn(&str) -> String); 5] = [
-        ("compiled", &|name| format!("_orig_mod.{name}")),
-        ("distributed", &|name| format!("module.{name}")),
-        ("both", &|name| format!("module._orig_mod.{name}")),
-        ("layers compiled", &|name| name.replace("layers.1.", "layers.1._orig_mod.")),
-        ("FSDP", &|name| name.replace("model.", "model._fsdp_wrapped_module.")),
+    type Wrap = fn(&str) -> String;
+    let wrap: [(&str, Wrap); 5] = [
+        ("compiled", |name| format!("_orig_mod.{name}")),
+        ("distributed", |name| format!("module.{name}")),
+        ("both", |name| format!("module._orig_mod.{name}")),
+        ("layers compiled", |name| name.replace("layers.1.", "layers.1._orig_mod.")),
+        ("FSDP", |name| name.replace("model.", "model._fsdp_wrapped_module.")),
     ];
     for (case, wrap) in wrap {
         sound.write(&bench.path(FILE));
