@@ -1,5 +1,5 @@
-//! Files that are cut off while they are mapped. Reading beyond their new end is a bus error, which would kill the program
-//! without a word; with [`report`] it ends with a message that names the file.
+//! Files that are cut off while they are mapped. Reading beyond their new end is a bus error, which would kill the
+//! program without a word; with [`report`] it ends with a message that names the file.
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -42,7 +42,8 @@ fn error_about(place: &str) -> Error {
     made
 }
 
-/// Makes bus errors end this process with the exit status of [`Kind::Io`] and an error on standard error, as `write` writes it.
+/// Makes bus errors end this process with the exit status of [`Kind::Io`] and an error on standard error, as `write`
+/// writes it.
 pub fn report(write: fn(&Error) -> String) {
     let of_any = write(&error_about("a mapped file"));
     if REPORT.set(Report { write, of_any }).is_err() {
@@ -104,5 +105,38 @@ impl Drop for Watched {
             slot.end.store(0, Ordering::Release);
             slot.start.store(0, Ordering::Release);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::map::Map;
+    use std::process::Command;
+
+    /// Where the other process finds its file.
+    const FILE: &str = "AUTONEURAL_TEST_CUT_OFF";
+
+    #[test]
+    fn a_file_that_is_cut_off_ends_the_process_with_its_name() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("weights");
+        std::fs::write(&path, vec![1; 1 << 20]).unwrap();
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        process.args(["--exact", "cut_off::tests::the_process_that_ends", "--ignored", "--nocapture"]);
+        let output = process.env(FILE, &path).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(4), "{text}");
+        assert!(text.contains(&format!("error: {}: was cut off while it was read", path.display())), "{text}");
+    }
+
+    #[test]
+    #[ignore = "ends its process; the test above runs it in one of its own"]
+    fn the_process_that_ends() {
+        let Some(path) = std::env::var_os(FILE) else { return };
+        report(|error| format!("error: {error}\n"));
+        let map = Map::open(Path::new(&path)).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+        panic!("the file is still there: {}", map[1 << 19]);
     }
 }

@@ -129,8 +129,9 @@ impl Encoding {
         made
     }
 
-    /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`. An index that is zero
-    /// throughout is exact at any scale; it gets the smallest of the others, which the NPU's multipliers can follow.
+    /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`. An index that is
+    /// zero throughout is exact at any scale; it gets the smallest of the others, which the NPU's multipliers can
+    /// follow.
     pub fn symmetric(integer: IntegerType, magnitudes: &[f32], axis: Option<usize>) -> Self {
         let most = integer.limits().1 as f32;
         let mut scale: Vec<f32> = magnitudes.iter().map(|&magnitude| magnitude / most).collect();

@@ -1,5 +1,6 @@
-//! Files as memory. A model's weights are not read into memory but looked at where they are; whoever writes to them meanwhile
-//! changes what is seen. So a map knows how its file looked when it was opened, and says whether it still does.
+//! Files as memory. A model's weights are not read into memory but looked at where they are; whoever writes to them
+//! meanwhile changes what is seen. So a map knows how its file looked when it was opened, and says whether it still
+//! does.
 
 use std::fs::{File, Metadata};
 use std::ops::Deref;
@@ -27,8 +28,8 @@ struct Source {
     seen: Seen,
 }
 
-/// What the file system said of a file. Any change of the contents changes the times, the second of which no program can set
-/// back.
+/// What the file system said of a file. Any change of the contents changes the times, the second of which no program
+/// can set back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     device: u64,

@@ -58,7 +58,8 @@ impl Inspect {
             _ if meta.is_dir() && path.join("manifest.json").is_file() => bundle(path)?,
             _ if meta.is_dir() => return self.checkpoint(session),
             // Those of other formats are told by name.
-            "safetensors" | "json" | "gguf" | "pt" | "pth" | "ckpt" | "h5" => return self.checkpoint(session),
+            "safetensors" | "gguf" | "pt" | "pth" | "ckpt" | "h5" => return self.checkpoint(session),
+            "json" if path.to_string_lossy().ends_with(".safetensors.index.json") => return self.checkpoint(session),
             "onnx" => model(path)?,
             // PyTorch's files of weights end like context binaries.
             "bin" if front::kind_of_file(path).is_some() => {

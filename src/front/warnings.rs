@@ -6,8 +6,8 @@ use crate::warning::Warning;
 /// The stage that takes checkpoints.
 const STAGE: &str = "export";
 
-/// Warnings about a checkpoint: files that are not read, biases that are zero, a configuration that says something else than the
-/// definition.
+/// Warnings about a checkpoint: files that are not read, biases that are zero, a configuration that says something else
+/// than the definition.
 pub fn warnings(checkpoint: &Checkpoint, definition: &Definition, layout: &Layout) -> Vec<Warning> {
     let mut made = Vec::new();
     for file in checkpoint.unread() {

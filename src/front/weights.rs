@@ -68,8 +68,8 @@ impl<'a> Weights<'a> {
         Ok(constant)
     }
 
-    /// The bias of a convolution or a linear layer, which may have been built without: then it is zero. [`absent_biases`] tells
-    /// whether the checkpoint may lack it.
+    /// The bias of a convolution or a linear layer, which may have been built without: then it is zero.
+    /// [`absent_biases`] tells whether the checkpoint may lack it.
     pub fn bias(&self, name: &str, size: usize) -> Result<Constant> {
         let full = format!("{}{name}", self.prefix);
         let is_there = self.tensors.contains(&full);
@@ -118,7 +118,8 @@ pub struct AbsentBiases {
     pub missing: Vec<String>,
 }
 
-/// Which of the biases that are not there are zero, and which are missing. Layers are of one kind whose names differ in numbers.
+/// Which of the biases that are not there are zero, and which are missing. Layers are of one kind whose names differ in
+/// numbers.
 pub fn absent_biases(biases: &BTreeMap<String, bool>) -> AbsentBiases {
     let kind = |name: &str| {
         let mut made = String::with_capacity(name.len());

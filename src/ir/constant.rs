@@ -104,6 +104,16 @@ impl View {
     }
 }
 
+/// Index of an element of a tensor by its row-major position.
+pub fn index_of(mut position: usize, shape: &[usize]) -> Vec<usize> {
+    let mut index = vec![0; shape.len()];
+    for (slot, &size) in index.iter_mut().zip(shape).rev() {
+        *slot = position % size;
+        position /= size;
+    }
+    index
+}
+
 /// Elements that are looked through without a branch before the one that is looked for is found among them.
 const RUN: usize = 4096;
 

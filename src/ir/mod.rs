@@ -12,7 +12,7 @@ mod print;
 mod validate;
 
 pub use build::Builder;
-pub use constant::{Constant, StoredType, View, le_bytes, permute};
+pub use constant::{Constant, StoredType, View, index_of, le_bytes, permute};
 pub use infer::infer;
 pub use op::{GeluKind, Interpolation, Op};
 pub use validate::validate;

@@ -10,9 +10,9 @@
 //! with the least of both errors is taken: the shift, and the change of the scale, which counts where weights lie on a grid
 //! that was learned.
 //!
-//! `zero point / multiplier` has to fit into the 32 bits of a sum, in its steps. A channel that is nearly zero beside the others,
-//! or that gets nothing but zeros, would have a multiplier so small that it does not; its scale is raised until it does. What
-//! its weights lose by that is below the steps of the output.
+//! `zero point / multiplier` has to fit into the 32 bits of a sum, in its steps. A channel that is nearly zero beside
+//! the others, or that gets nothing but zeros, would have a multiplier so small that it does not; its scale is raised
+//! until it does. What its weights lose by that is below the steps of the output.
 
 use crate::encoding::Encoding;
 
@@ -23,7 +23,8 @@ const TYPICAL: f64 = 1.0 / 16.0;
 /// How far from an integer a mantissa may be that a scale in f32 gives.
 const EXACT: f64 = 1e-3;
 
-/// Largest `zero point / multiplier` of a sum, in its steps: half of what 32 bits hold, so that sums have room beside it.
+/// Largest `zero point / multiplier` of a sum, in its steps: half of what 32 bits hold, so that sums have room beside
+/// it.
 const LARGEST_OFFSET: f64 = (1u32 << 30) as f64;
 
 /// Moves each scale of `weights` so that the multiplier from `input` to `output` has at most `bits` significant bits behind

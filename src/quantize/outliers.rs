@@ -1,5 +1,5 @@
-//! Outliers: few numbers that set the scale which all others have to do with. Nothing is changed; who made the weights is told
-//! where they are and what they cost.
+//! Outliers: few numbers that set the scale which all others have to do with. Nothing is changed; who made the weights
+//! is told where they are and what they cost.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use super::table::Table;
 use super::weights::weight;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::error::Result;
+use crate::ir::index_of;
 use crate::partition::{Component, Partition};
 use crate::warning::Warning;
 
@@ -19,7 +20,8 @@ const ONE_IN: usize = 1000;
 const MOST: usize = 64;
 /// An outlier is at least this many times as large as any other number.
 const LEAST_FACTOR: f32 = 2.0;
-/// What they cost the others is worth a word from here on, in dB: a step of the integers that is more than three times as long.
+/// What they cost the others is worth a word from here on, in dB: a step of the integers that is more than three times
+/// as long.
 const LEAST_COST: f64 = 10.0;
 /// Others that reach so many dB even so are no matter: errors of other origin are larger.
 const ENOUGH: f64 = 50.0;
@@ -44,8 +46,8 @@ impl Cost {
         let more = if positions.len() > 1 { format!(" (and {} more)", positions.len() - 1) } else { String::new() };
         let (first, cost) = (what(positions[0]), without_db - with_db);
         format!(
-            "{first}{more} is {factor:.0} times as large as the rest, which share its scale and lose {cost:.1} dB by it: they \
-             reach {with_db:.1} dB"
+            "{first}{more} is {factor:.0} times as large as the rest, which share its scale and lose {cost:.1} dB by it: \
+             they reach {with_db:.1} dB"
         )
     }
 }
@@ -116,8 +118,8 @@ fn sqnr(values: &[f32], inner: usize, is_such: &dyn Fn(usize) -> bool, encoding:
     10.0 * (signal / noise.max(f64::MIN_POSITIVE)).log10()
 }
 
-/// Rows of the embedding table that set the scale of all others. `visual` is the range of what pictures become, which shares
-/// the encoding.
+/// Rows of the embedding table that set the scale of all others. `visual` is the range of what pictures become, which
+/// shares the encoding.
 pub fn of_embeddings(values: &[f32], hidden: usize, encoding: &Encoding, visual: [f32; 2]) -> Option<Warning> {
     let cost = find(values, hidden, encoding, visual)?;
     let help = "if no prompt holds the token, set its row to zero in the checkpoint";
@@ -142,7 +144,7 @@ pub fn of_constants(partitions: &[Partition], component: Component, tables: &[&T
             }
             let message = match encoding.axis {
                 None => find(&constant.to_f32(), 1, encoding, [0.0; 2])
-                    .map(|cost| cost.text(|at| format!("element {:?}", index(at, &value.shape)))),
+                    .map(|cost| cost.text(|at| format!("element {:?}", index_of(at, &value.shape)))),
                 Some(axis) if weights.contains(value.name.as_str()) => {
                     vanished(&constant.to_f32(), &value.shape, axis, encoding)
                 }
@@ -155,16 +157,6 @@ pub fn of_constants(partitions: &[Partition], component: Component, tables: &[&T
         }
     }
     Ok(made)
-}
-
-/// The index of an element of a tensor.
-fn index(mut position: usize, shape: &[usize]) -> Vec<usize> {
-    let mut made = vec![0; shape.len()];
-    for (slot, &size) in made.iter_mut().zip(shape).rev() {
-        *slot = position % size;
-        position /= size;
-    }
-    made
 }
 
 /// Channels of a weight of which but one number is left.
@@ -209,8 +201,8 @@ pub fn of_zeros(component: Component, tables: &[&Table]) -> Option<Warning> {
             format!("was zero in all of calibration, as were {} more; what else they become later is lost", count - 1)
         }
     };
-    let help = "nothing is to be done where weights are zero on purpose, as in pruned branches; else calibrate with samples \
-        that reach it";
+    let help = "nothing is to be done where weights are zero on purpose, as in pruned branches; else calibrate with \
+        samples that reach it";
     Some(Warning::new(STAGE, format!("{}: `{first}`", component.name()), message).help(help))
 }
 

@@ -5,6 +5,7 @@
 mod bad_input;
 mod bounds;
 mod browser;
+mod checkpoints;
 mod common;
 mod crash;
 mod doors;

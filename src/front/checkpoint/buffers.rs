@@ -1,5 +1,5 @@
-//! Tensors that are saved with a model and hold nothing that it learned: tables that are computed anew, counters of training, and
-//! scales of activations, which float models do not have.
+//! Tensors that are saved with a model and hold nothing that it learned: tables that are computed anew, counters of
+//! training, and scales of activations, which float models do not have.
 
 /// Ends of names that say so, whatever the tensor holds.
 const ENDS: [&str; 18] = [

@@ -14,7 +14,7 @@ use safetensors::Dtype;
 use super::Tensors;
 use super::hub::{Files, INDEX, other_kind};
 use crate::error::{Error, Result};
-use crate::ir::{Constant, Shape, StoredType, View};
+use crate::ir::{Constant, Shape, StoredType, View, index_of};
 use crate::map::Map;
 use crate::text;
 
@@ -44,12 +44,12 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Opens every safetensors file of a folder, or those that `model.safetensors.index.json` names, or one single file. Of a
-    /// hub cache, the snapshot in use.
+    /// Opens every safetensors file of a folder, or those that `model.safetensors.index.json` names, or one single
+    /// file. Of a hub cache, the snapshot in use.
     ///
     /// # Errors
-    /// A folder without such files, a header that is truncated or lies about the file, a tensor that stands in two files of
-    /// which no index chooses one, an index that names files outside the folder or tensors that are not there.
+    /// A folder without such files, a header that is truncated or lies about the file, a tensor that stands in two
+    /// files of which no index chooses one, an index that names files outside the folder or tensors that are not there.
     pub fn open(path: &Path) -> Result<Self> {
         let files = Files::find(path)?;
         let mut made = Checkpoint {
@@ -112,7 +112,7 @@ impl Checkpoint {
             if let Some(other) = self.tensors.insert(name.clone(), made) {
                 let message = format!("tensor `{name}` is also in {}", other.file.display());
                 return Err(Error::input(path.display(), message).help(
-                    "keep one of the two files in the folder, or give the one that is meant itself: --weights takes a file, too",
+                    "keep one of the two files in the folder, or give the one that is meant: --weights takes a file, too",
                 ));
             }
         }
@@ -151,7 +151,8 @@ impl Checkpoint {
         self.tensors.get_key_value(stored).map(|(stored, info)| (stored.as_str(), info))
     }
 
-    /// Refuses files that changed since they were opened: what was read of them is of neither their old nor their new contents.
+    /// Refuses files that changed since they were opened: what was read of them is of neither their old nor their new
+    /// contents.
     pub fn refuse_changed(&self) -> Result<()> {
         self.maps.values().try_for_each(|map| map.refuse_changed())
     }
@@ -208,12 +209,7 @@ impl Checkpoint {
         let place = format!("{}: `{stored}`", info.file.display());
         match self.view(info, &place)?.first_non_finite() {
             Some((at, value)) => {
-                let mut rest = at;
-                let mut index = vec![0; info.shape.len()];
-                for (slot, &size) in index.iter_mut().zip(&info.shape).rev() {
-                    *slot = rest % size;
-                    rest /= size;
-                }
+                let index = index_of(at, &info.shape);
                 let message = format!("element {index:?} is {value}; weights must be finite");
                 Err(Error::input(place, message))
             }
@@ -221,8 +217,8 @@ impl Checkpoint {
         }
     }
 
-    /// Tensors, by their names in the files, that are neither used nor covered by a pattern, nor known to hold nothing that a
-    /// model is made of.
+    /// Tensors, by their names in the files, that are neither used nor covered by a pattern, nor known to hold nothing
+    /// that a model is made of.
     pub fn left_over<'a>(&'a self, used: &[String], ignore: &[String]) -> Vec<&'a str> {
         let mut known: BTreeSet<&str> = BTreeSet::new();
         for (stored, info) in used.iter().filter_map(|name| self.find(name)) {

@@ -23,8 +23,8 @@ fn without_wrappers(name: &str) -> Option<String> {
     (made != name).then_some(made)
 }
 
-/// The names of tensors by their names without wrappers, of those that have some. Where two tensors would have one name, neither
-/// is meant by it.
+/// The names of tensors by their names without wrappers, of those that have some. Where two tensors would have one
+/// name, neither is meant by it.
 pub fn unwrapped<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
     let mut made: BTreeMap<String, Option<String>> = BTreeMap::new();
     for name in names {

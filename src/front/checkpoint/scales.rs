@@ -1,5 +1,6 @@
-//! Scales of float8 weights. A weight is the stored number times its scale: one for the tensor, one for each output channel, or
-//! one for each block, as DeepSeek and transformers (`…_scale_inv`), compressed-tensors, FBGEMM and ModelOpt (`…_scale`) store them.
+//! Scales of float8 weights. A weight is the stored number times its scale: one for the tensor, one for each output
+//! channel, or one for each block, as DeepSeek and transformers (`…_scale_inv`), compressed-tensors, FBGEMM and
+//! ModelOpt (`…_scale`) store them.
 
 use std::sync::Arc;
 
@@ -88,7 +89,8 @@ fn values(checkpoint: &Checkpoint, info: &TensorInfo, place: &str) -> Result<Vec
     Ok(crate::ir::Constant::from_view(view, info.shape.clone()).to_f32())
 }
 
-/// The shape of blocks of which there are as many as scales; `config` is what the checkpoint's configuration says of it.
+/// The shape of blocks of which there are as many as scales; `config` is what the checkpoint's configuration says of
+/// it.
 fn blocks(weight: &[usize], scales: &[usize], config: &[usize]) -> Option<Shape> {
     if scales.iter().product::<usize>() == 1 {
         return Some(weight.iter().map(|&size| size.max(1)).collect());
@@ -123,7 +125,8 @@ mod tests {
 
     #[test]
     fn scales_are_for_the_tensor_a_channel_or_a_block() {
-        let cases: [(&[usize], &[usize], &[usize], Option<&[usize]>); 14] = [
+        type Sizes = &'static [usize];
+        let cases: [(Sizes, Sizes, Sizes, Option<Sizes>); 14] = [
             (&[256, 384], &[], &[], Some(&[256, 384])),
             (&[256, 384], &[1], &[], Some(&[256, 384])),
             (&[256, 384], &[1, 1], &[], Some(&[256, 384])),

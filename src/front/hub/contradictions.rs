@@ -1,5 +1,5 @@
-//! Where a checkpoint's `config.json` says something else than the model definition. The definition is what is computed; numbers
-//! that no tensor's shape depends on would else be wrong without a word.
+//! Where a checkpoint's `config.json` says something else than the model definition. The definition is what is
+//! computed; numbers that no tensor's shape depends on would else be wrong without a word.
 
 use std::path::Path;
 
@@ -180,7 +180,7 @@ impl Found<'_> {
             };
             if !changes_nothing {
                 self.note(format!(
-                    "`{path}{key}` is {kind}: this scaling of the rotary frequencies is not computed, and answers will be others"
+                    "`{path}{key}` is {kind}: this scaling of rotary frequencies is not computed; answers will be others"
                 ));
             }
         }

@@ -38,8 +38,8 @@ impl Files {
     /// The files that are meant by a path.
     ///
     /// # Errors
-    /// No file of weights is there, said with what is there instead; a hub cache in which none is meant more than another; an
-    /// index that names files outside its folder.
+    /// No file of weights is there, said with what is there instead; a hub cache in which none is meant more than
+    /// another; an index that names files outside its folder.
     pub fn find(path: &Path) -> Result<Self> {
         let meta = refuse_dangling(path)?;
         if !meta.is_dir() {
@@ -89,7 +89,8 @@ impl Files {
         if refuse_dangling(path)?.is_dir() { in_cache(path) } else { Ok(parent(path)) }
     }
 
-    /// Sizes of blocks that share a scale, for the last axes of a weight, where the checkpoint's configuration states them.
+    /// Sizes of blocks that share a scale, for the last axes of a weight, where the checkpoint's configuration states
+    /// them.
     pub fn block_size(&self) -> Vec<usize> {
         let read = || Config::read(&self.folder).ok().flatten().map(|config| config.block_size()).unwrap_or_default();
         self.block_size.get_or_init(read).clone()
@@ -189,7 +190,7 @@ fn refuse_adapters(files: &[PathBuf]) -> Result<()> {
         |path: &&PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("adapter_model"));
     match files.iter().find(is_adapter) {
         Some(path) => Err(Error::input(path.display(), "is a LoRA adapter, which is not applied to the model").help(
-            "merge it into the weights before (PEFT: merge_and_unload), or move it out of the folder; --weights takes a file, too",
+            "merge it before (PEFT: merge_and_unload), or move it out of the folder; --weights takes a file, too",
         )),
         None => Ok(()),
     }

@@ -10,8 +10,8 @@ const LOOKED_AT: usize = 64;
 
 const PYTORCH: (&str, &str) = (
     "a file of PyTorch",
-    "convert it to safetensors: in Python, `safetensors.torch.save_file({name: t.clone() for name, t in torch.load(FILE, \
-     map_location='cpu', weights_only=True).items()}, 'model.safetensors')`",
+    "convert it to safetensors: in Python, `safetensors.torch.save_file({name: t.clone() for name, t in \
+     torch.load(FILE, map_location='cpu', weights_only=True).items()}, 'model.safetensors')`",
 );
 const GGUF: (&str, &str) =
     ("a GGUF file", "its weights are quantized: give the checkpoint in safetensors format that it was made of");

@@ -1,5 +1,5 @@
-//! What stands around a model's weights where people keep them: folders as hubs and their caches lay them out, files of other
-//! kinds, the configuration.
+//! What stands around a model's weights where people keep them: folders as hubs and their caches lay them out, files of
+//! other kinds, the configuration.
 
 mod config;
 mod contradictions;

@@ -1,0 +1,62 @@
+//! Checkpoints as people have them: in what folders, under what names, in what numbers, beside what else.
+
+mod changes;
+mod configuration;
+mod files;
+mod float8;
+mod names;
+mod outliers;
+mod pruned;
+
+use std::collections::BTreeMap;
+use std::process::Output;
+
+use safetensors::Dtype;
+use serde_json::Value;
+
+use crate::bad_input::{Bench, EXPORT, Tensor, Tensors, contents};
+use crate::common::stderr;
+
+/// The bench's checkpoint.
+pub const FILE: &str = "weights/model.safetensors";
+pub const EMBED: &str = "model.embed_tokens.weight";
+
+/// An export of other weights than the bench's.
+pub fn export(bench: &Bench, weights: &str) -> Output {
+    let mut args = EXPORT;
+    args[3] = weights;
+    bench.run(&args)
+}
+
+/// The models that an export makes, by file; the bundle is taken away again.
+pub fn models(bench: &Bench, case: &str, weights: &str) -> BTreeMap<String, Vec<u8>> {
+    let output = export(bench, weights);
+    assert!(output.status.success(), "{case}: {}", stderr(&output));
+    let made = contents(&bench.path("out/bundle/model"));
+    std::fs::remove_dir_all(bench.path("out/bundle")).expect("the bundle");
+    made
+}
+
+/// What an export warns of, as the bundle keeps it; the bundle is taken away again.
+pub fn warnings(bench: &Bench, case: &str) -> Vec<String> {
+    let output = bench.export();
+    assert!(output.status.success(), "{case}: {}", stderr(&output));
+    let manifest: Value = serde_json::from_str(&bench.read("out/bundle/manifest.json")).expect("the manifest");
+    std::fs::remove_dir_all(bench.path("out/bundle")).expect("the bundle");
+    let all = manifest["warnings"].as_array().cloned().unwrap_or_default();
+    all.iter().map(|one| format!("{}: {}", one["place"].as_str().unwrap(), one["message"].as_str().unwrap())).collect()
+}
+
+/// A tensor of f32.
+pub fn f32s(shape: &[usize], values: &[f32]) -> Tensor {
+    let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Tensor { dtype: Dtype::F32, shape: shape.to_vec(), data }
+}
+
+/// Changes the bfloat16 numbers of a tensor.
+pub fn change(tensors: &mut Tensors, name: &str, change: impl Fn(usize, f32) -> f32) {
+    let tensor = tensors.get(name);
+    let numbers = tensor.data.chunks_exact(2).map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32());
+    let changed = numbers.enumerate().flat_map(|(at, number)| half::bf16::from_f32(change(at, number)).to_le_bytes());
+    tensor.data = changed.collect();
+}
