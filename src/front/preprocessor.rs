@@ -1,5 +1,6 @@
-//! `preprocessor_config.json` and its kin: how the checkpoint's makers prepare a picture, where the definition says otherwise. The
-//! definition is taken; but a model that sees its pictures otherwise than in training answers worse, and nothing else shows it.
+//! `preprocessor_config.json` and its kin: how the checkpoint's makers prepare a picture, where the definition says
+//! otherwise. The definition is taken; but a model that sees its pictures otherwise than in training answers worse, and
+//! nothing else shows it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,5 @@
-//! Given scales under which a channel of weights is lost. Such a scale is taken, since only its author knows what it is for,
-//! but not without a word: training that diverged leaves scales of nearly nothing.
+//! Given scales under which a channel of weights is lost. Such a scale is taken, since only its author knows what it is
+//! for, but not without a word: training that diverged leaves scales of nearly nothing.
 
 use std::collections::BTreeSet;
 

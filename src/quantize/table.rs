@@ -85,8 +85,8 @@ fn missing(name: &str) -> Error {
     Error::input(name, "has no encoding").help("the encodings belong to another graph; run `autoneural quantize` again")
 }
 
-/// Encodings of every value and constant of a component's partitions, in order. What is `given`, under the names of the graphs,
-/// is taken, the rest is computed.
+/// Encodings of every value and constant of a component's partitions, in order. What is `given`, under the names of the
+/// graphs, is taken, the rest is computed.
 ///
 /// # Errors
 /// A value that was never observed or was not finite, a type that the target does not take, given encodings that do not

@@ -1,5 +1,5 @@
-//! Encodings as JSON in AIMET's formats (AIMET documentation, "Encoding format specification"): 1.0.0 is written, 0.6.1, 1.0.0 and
-//! 2.0.0 are read.
+//! Encodings as JSON in AIMET's formats (AIMET documentation, "Encoding format specification"): 1.0.0 is written; 0.6.1,
+//! 1.0.0 and 2.0.0 are read.
 //!
 //! In 0.6.1 and 1.0.0 an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with
 //! `q` from 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128. An entry that

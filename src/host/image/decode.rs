@@ -1,5 +1,5 @@
-//! From the bytes of a file to pixels, as Pillow's `ImageOps.exif_transpose(image).convert("RGB")` makes them: turned upright,
-//! transparency dropped, 16 bits by their upper 8, colour profiles and gamma ignored.
+//! From the bytes of a file to pixels, as Pillow's `ImageOps.exif_transpose(image).convert("RGB")` makes them: turned
+//! upright, transparency dropped, 16 bits by their upper 8, colour profiles and gamma ignored.
 //!
 //! In one thing Pillow is not followed: from a grey PNG of 16 bits it makes white of everything above 255.
 

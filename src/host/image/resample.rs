@@ -1,5 +1,5 @@
-//! Resizing as Pillow does it, to the last bit: in integers, along rows and along columns, rounded to 8 bits after each. A model
-//! was trained with pictures that went through it, and other filters of the same name differ from it.
+//! Resizing as Pillow does it, to the last bit: in integers, along rows and along columns, rounded to 8 bits after each. A
+//! model was trained with pictures that went through it, and other filters of the same name differ from it.
 
 use super::decode::Picture;
 use crate::front::Resize;

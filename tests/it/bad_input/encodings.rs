@@ -240,7 +240,7 @@ fn entries_of_other_formats_that_do_not_fit_are_refused() {
         ),
         (
             "old: twice",
-            of_weight(channel.clone()).replace("]}}", &format!("],\"linear_1.weight\":[{channel}]}}}}")),
+            of_weight(channel.clone()).replace("]}", &format!("],\"linear_1.weight\":[{channel}]}}")),
             &["`linear_1.weight`", "stands twice"],
         ),
         ("old: float", of_weight(with(channel.clone(), json!({ "dtype": "float" }))), &["dtype float is not known"]),
