@@ -5,17 +5,20 @@ TOOLKIT := $(CURDIR)/.vendor/toolkit
 CHECK := $(CURDIR)/.vendor/check
 # More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
 TEST_ARGS ?=
+# How long fuzzing takes.
+FUZZ_SECONDS ?= 3600
 
 # Also where the program is built outside of this folder.
 export AUTONEURAL_TOOLKIT ?= $(TOOLKIT)
 
-.PHONY: help demo bench train test toolkit check-tools lint doc clean
+.PHONY: help demo bench train test fuzz toolkit check-tools lint doc clean
 
 help:
 	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, with a report, and ask it a question'
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
+	@echo 'make fuzz     search for files that do harm, for an hour (FUZZ_SECONDS=60: a minute) on all cores'
 	@echo 'make lint     formatting, clippy, documentation warnings'
 	@echo 'make doc      build the API documentation'
 	@echo 'make toolkit  install the NPU toolkit into .vendor (the others do so where they need it)'
@@ -51,6 +54,13 @@ train:
 test: toolkit check-tools
 	AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' \
 		cargo test --release --locked $(TEST_ARGS)
+
+# Dependencies are those of a release; what this project has is built anew, with checks, and ends up in a folder of its own. The
+# search does not need the toolkit. Failing inputs go to target/fuzz/failures.
+fuzz:
+	CARGO_BUILD_BUILD_DIR='$(abspath $(TARGET_DIR))' CARGO_TARGET_DIR='$(abspath $(TARGET_DIR))/fuzz' \
+		RUSTC_WORKSPACE_WRAPPER='$(CURDIR)/tools/fuzz_rustc.sh' AUTONEURAL_FUZZ_SECONDS='$(FUZZ_SECONDS)' \
+		cargo test --release --locked --test fuzz -- --exact no_damaged_file_does_harm --nocapture
 
 lint:
 	cargo fmt --check

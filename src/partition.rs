@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::front::{DECODE, Definition, MASKED, Model, PREFILL};
+use crate::front::{DECODE, Definition, LayerKind, MASKED, Model, PREFILL};
 use crate::ir::{ElementType, Graph, Shape, ValueId};
 use crate::passes::lower;
 
@@ -171,7 +171,7 @@ fn port(component: Component, name: &str, definition: &Definition) -> Result<Por
 /// Checks that a partition that was read from a file keeps the contracts of its definition, on which the host relies.
 ///
 /// # Errors
-/// Names the port whose role, type or shape is another.
+/// Names the port that is missing or too much, or whose role, type or shape is another.
 pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()> {
     let graph = &partition.graph;
     let tokens = match partition.name.as_str() {
@@ -179,8 +179,9 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
         DECODE => 1,
         _ => definition.vision.tokens(),
     };
-    let inputs =
-        partition.inputs.iter().zip(graph.inputs()).map(|(port, id)| (port, id, definition.language.context - tokens));
+    // A picture may have more tokens than the context, and has no state.
+    let past = definition.language.context.saturating_sub(tokens);
+    let inputs = partition.inputs.iter().zip(graph.inputs()).map(|(port, id)| (port, id, past));
     let outputs = partition.outputs.iter().zip(graph.outputs()).map(|(port, id)| (port, id, tokens));
     for (stated, &id, state_tokens) in inputs.chain(outputs) {
         let value = graph.value(id);
@@ -197,7 +198,45 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
             return Err(Error::input(format!("{}: `{}`", partition.name, stated.name), message));
         }
     }
+    let (component, inputs, outputs) = contract(&partition.name, definition);
+    if partition.component != component {
+        let message = format!("is said to be of {}, it is of {}", partition.component.name(), component.name());
+        return Err(Error::input(&partition.name, message));
+    }
+    for (kind, ports, wanted) in [("input", &partition.inputs, inputs), ("output", &partition.outputs, outputs)] {
+        let differs = |at: &usize| ports.get(*at).map(|port| &port.name) != wanted.get(*at);
+        if let Some(at) = (0..ports.len().max(wanted.len())).find(differs) {
+            let name = |name: Option<&String>| name.map_or("none".to_string(), |name| format!("`{name}`"));
+            let (found, wanted) = (name(ports.get(at).map(|port| &port.name)), name(wanted.get(at)));
+            let message = format!("has as {kind} {at} {found}, the definition wants {wanted}");
+            return Err(Error::input(&partition.name, message));
+        }
+    }
     Ok(())
+}
+
+/// The component of a partition, and the names of its inputs and outputs in order.
+fn contract(partition: &str, definition: &Definition) -> (Component, Vec<String>, Vec<String>) {
+    let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let layers = &definition.language.layers;
+    let (mut inputs, mut outputs) = match partition {
+        "vision" => return (Component::Vision, names(&["image"]), names(&["features"])),
+        "projector" => return (Component::Projector, names(&["features"]), names(&["embeds"])),
+        _ => (names(&["embeds", "cos", "sin", "mask"]), names(&["logits"])),
+    };
+    if partition == PREFILL {
+        inputs.push("last".into());
+        inputs.extend(layers.contains(&LayerKind::Conv).then(|| "state_columns".into()));
+    }
+    for (at, kind) in layers.iter().enumerate() {
+        let (taken, given): (&[&str], &[&str]) = match kind {
+            LayerKind::Conv => (&["conv_state"], &["conv_state_new"]),
+            LayerKind::Attention => (&["k_cache", "v_cache"], &["k_new", "v_new"]),
+        };
+        inputs.extend(taken.iter().map(|state| format!("layers.{at}.{state}")));
+        outputs.extend(given.iter().map(|state| format!("layers.{at}.{state}")));
+    }
+    (Component::Language, inputs, outputs)
 }
 
 /// Shape of a port of a partition of `tokens` tokens; `state_tokens` is how many tokens of keys and values cross there.
@@ -217,5 +256,56 @@ fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens:
         Role::Logits => vec![1, 1, l.vocabulary],
         // Not of a contract, so no port is checked for it.
         Role::Inside => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::front::{Recorder, assemble};
+
+    fn all(definition: &Definition) -> Vec<Partition> {
+        let recorder = Recorder::new(definition, Path::new("definition.toml"));
+        let (model, _) = assemble(definition, &recorder).unwrap();
+        partition(&model, definition).unwrap()
+    }
+
+    fn definition(text: &str) -> Definition {
+        Definition::parse(text, Path::new("definition.toml")).unwrap()
+    }
+
+    #[test]
+    fn what_is_built_keeps_its_contract() {
+        for text in [
+            include_str!("../graphs/autoneural-tiny.toml"),
+            include_str!("../tests/fixtures/internvl-random/definition.toml"),
+        ] {
+            let definition = definition(text);
+            for partition in all(&definition) {
+                refuse_unfit(&partition, &definition).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn ports_that_are_missing_or_of_another_component_are_named() {
+        type Damage = fn(&mut Partition);
+        let damages: [(&str, Damage, &str); 5] = [
+            ("vision", |p| p.inputs.clear(), "has as input 0 none, the definition wants `image`"),
+            (PREFILL, |p| drop(p.outputs.pop()), "the definition wants `layers.5.v_new`"),
+            (DECODE, |p| p.outputs.clear(), "has as output 0 none, the definition wants `logits`"),
+            (DECODE, |p| p.outputs.extend(p.outputs.last().cloned()), "`layers.5.v_new`, the definition wants none"),
+            ("projector", |p| p.component = Component::Language, "is said to be of language, it is of projector"),
+        ];
+        let definition = definition(include_str!("../graphs/autoneural-tiny.toml"));
+        let sound = all(&definition);
+        for (name, damage, message) in damages {
+            let mut damaged = sound.iter().find(|partition| partition.name == name).unwrap().clone();
+            damage(&mut damaged);
+            let error = refuse_unfit(&damaged, &definition).unwrap_err().to_string();
+            assert!(error.contains(message), "{name}: {error}");
+        }
     }
 }

@@ -60,11 +60,12 @@ impl Statistics {
         Statistics {
             min: self.min.min(other.min),
             max: self.max.max(other.max),
-            count: self.count + other.count,
-            non_finite: self.non_finite + other.non_finite,
-            runs: self.runs + other.runs,
+            // Of a file that counts beyond everything.
+            count: self.count.saturating_add(other.count),
+            non_finite: self.non_finite.saturating_add(other.non_finite),
+            runs: self.runs.saturating_add(other.runs),
             settled: match widens([self.min, self.max], [other.min, other.max]) {
-                true => self.runs + other.settled,
+                true => self.runs.saturating_add(other.settled),
                 false => self.settled,
             },
         }
@@ -113,7 +114,9 @@ impl Observer for MinMax {
     }
 
     fn statistics(&self) -> Option<Statistics> {
-        self.seen
+        // Where no number was finite there is no range; its ends would be infinite, which no file holds.
+        let ends = |seen: Statistics| if seen.count == 0 { Statistics { min: 0.0, max: 0.0, ..seen } } else { seen };
+        self.seen.map(ends)
     }
 }
 
@@ -129,6 +132,26 @@ mod tests {
         made.observe(&[0.5, f32::NAN, 7.0]);
         let wanted = Statistics { min: -2.0, max: 7.0, count: 4, non_finite: 1, runs: 2, settled: 2 };
         assert_eq!(made.statistics(), Some(wanted));
+    }
+
+    #[test]
+    fn statistics_of_nothing_finite_can_be_kept_and_impossible_ones_are_refused() {
+        let mut made = observer(ObserverKind::MinMax);
+        made.observe(&[f32::NAN, f32::INFINITY]);
+        let seen = made.statistics().unwrap();
+        assert_eq!((seen.count, seen.non_finite), (0, 2));
+        let text = serde_json::to_string(&seen).unwrap();
+        assert_eq!(serde_json::from_str::<Statistics>(&text).unwrap(), seen);
+        let beyond = r#"{"min": -1e39, "max": 1, "count": 1, "non_finite": 0}"#;
+        assert!(serde_json::from_str::<Statistics>(beyond).unwrap_err().to_string().contains("out of range"));
+    }
+
+    #[test]
+    fn counts_of_a_file_do_not_wrap() {
+        let all = Statistics { min: 0.0, max: 1.0, count: u64::MAX, non_finite: 1, runs: u64::MAX, settled: 1 };
+        let wider = Statistics { max: 2.0, ..all };
+        let both = all.merged(wider);
+        assert_eq!((both.count, both.non_finite, both.runs, both.settled), (u64::MAX, 2, u64::MAX, u64::MAX));
     }
 
     #[test]

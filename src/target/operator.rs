@@ -120,6 +120,9 @@ const MOVE: Form = Form { activations: 1, weights: false, channels: false, bias:
 const PAIR: Form = Form { activations: 2, weights: true, ..MOVE };
 const NORM: Form = Form { activations: 0, weights: true, ..MOVE };
 
+/// Most entries of a list; an operator has a dozen combinations, and every list is held against every other.
+const MOST_LISTED: usize = 64;
+
 /// The operators that may stand in a lowered graph.
 const FORMS: [(&str, Form); 19] = [
     ("Add", PAIR),
@@ -230,6 +233,7 @@ impl Operator {
             let known: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
             return Err(format!("is no operator of this program; it has {}", known.join(", ")));
         };
+        self.refuse_too_many()?;
         self.refuse_without_place(form)?;
         self.refuse_impossible_numbers()?;
         self.refuse_twice()?;
@@ -268,6 +272,19 @@ impl Operator {
             return Err("last_axis_only: the operator has no axis".into());
         }
         Ok(())
+    }
+
+    fn refuse_too_many(&self) -> Result<(), String> {
+        let lists = [
+            ("activations", self.activations.len()),
+            ("weights", self.weights.len()),
+            ("bias", self.bias.len()),
+            ("refused", self.refused.len()),
+        ];
+        match lists.into_iter().find(|(_, count)| *count > MOST_LISTED) {
+            Some((list, count)) => Err(format!("{list}: has {count} entries; at most {MOST_LISTED} make sense")),
+            None => Ok(()),
+        }
     }
 
     fn refuse_impossible_numbers(&self) -> Result<(), String> {
@@ -335,5 +352,28 @@ impl Operator {
             Some(refusal) => Err(format!("refused: `{refusal}` is no combination of the operator")),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::Target;
+
+    #[test]
+    fn a_list_is_as_long_as_makes_sense() {
+        let stated = |count: usize| {
+            let weights: Vec<String> = (0..count).map(|at| format!("\"int4 in blocks of {}\"", at + 2)).collect();
+            let text = format!(
+                "schema = 2\nname = \"t\"\ndescription = \"t\"\nsoc = {{ soc_model = 1, htp_arch = 1, vtcm_mb = 1 }}\n\
+                 [[operator]]\nname = \"MatMul\"\nactivations = [\"uint16\"]\nweights = [{}]\n",
+                weights.join(", ")
+            );
+            Target::parse(&text, Path::new("t.toml"))
+        };
+        assert!(stated(64).is_ok());
+        let error = stated(60_000).unwrap_err().to_string();
+        assert!(error.contains("MatMul: weights: has 60000 entries; at most 64"), "{error}");
     }
 }

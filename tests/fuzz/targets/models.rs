@@ -1,0 +1,73 @@
+//! ONNX models of a bundle: looked at, and run in float.
+
+use autoneural::back::bundle::Bundle;
+use autoneural::back::onnx::{decode, op_counts, summary};
+use autoneural::back::qnn::Runtime;
+use autoneural::engine::{Engine, Reference, Tensor};
+use autoneural::ir::ElementType;
+use autoneural::partition::NAMES;
+use autoneural::{Error, Result};
+
+use super::place::look;
+use super::{Place, Run, bundle, checkpoint, host, texts};
+
+pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
+    let path = place.put("model.onnx", bytes);
+    let model = decode(&path)?;
+    assert!(op_counts(&model).values().sum::<usize>() <= bytes.len());
+    let graph = model.graph.expect("a model has a graph");
+    for info in graph.input.iter().chain(&graph.output) {
+        let _ = summary(info);
+    }
+    Runtime::nodes_outside(&path)?;
+    if let Ok(binary) = Runtime::binary_of(&path) {
+        assert_eq!(binary.parent(), path.parent(), "a path leaves the folder");
+    }
+    Ok(())
+}
+
+pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
+    let holds = |name: &&str| bytes.windows(name.len()).any(|window| window == name.as_bytes());
+    let name = NAMES[1..].iter().find(|name| holds(name)).unwrap_or(&"vision");
+    let bundle = Bundle::look(&place.bundle_with("float-model", &format!("model/{name}.onnx"), bytes))?;
+    let partitions = bundle.partitions()?;
+    let partition = partitions.iter().find(|partition| partition.name == *name).expect("a partition");
+    let mut reference = Reference::load(partition, &bundle.float_model(partition))?;
+    let inputs = partition.graph.inputs().iter().map(|&id| {
+        let value = partition.graph.value(id);
+        let count = value.shape.iter().product();
+        match value.element {
+            ElementType::F32 => Tensor::f32(value.shape.clone(), vec![0.5; count]),
+            ElementType::I32 => Tensor::i32(value.shape.clone(), vec![0; count]),
+        }
+    });
+    let inputs: Vec<Tensor> = inputs.collect();
+    reference.run(&inputs).map(drop)
+}
+
+/// Bytes of one kind of file where another is wanted.
+pub fn any_reader(place: &Place, bytes: &[u8]) -> Result<()> {
+    let readers: [Run; 16] = [
+        checkpoint::safetensors,
+        checkpoint::index,
+        texts::definition,
+        texts::recipe,
+        texts::target,
+        texts::thresholds,
+        texts::questions,
+        bundle::baseline,
+        bundle::manifest,
+        bundle::report,
+        bundle::graph,
+        bundle::encodings,
+        bundle::statistics,
+        onnx,
+        host::tokenizer_config,
+        host::picture,
+    ];
+    let read = readers.iter().filter_map(|reader| look(reader(place, bytes))).count();
+    match read {
+        0 => Err(Error::input("input", "is of no kind that is known")),
+        _ => Ok(()),
+    }
+}
