@@ -268,7 +268,7 @@ mod tests {
 
     fn all(definition: &Definition) -> Vec<Partition> {
         let recorder = Recorder::new(definition, Path::new("definition.toml"));
-        let (model, _) = assemble(definition, &recorder).unwrap();
+        let model = assemble(definition, &recorder).unwrap().model;
         partition(&model, definition).unwrap()
     }
 

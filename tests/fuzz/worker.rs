@@ -86,6 +86,8 @@ pub fn is_one() -> bool {
 
 /// Does what standard input says, to its end.
 pub fn serve() -> ! {
+    // The process that runs templates and tokenizers is the program.
+    autoneural::host::serve_with(env!("CARGO_BIN_EXE_autoneural"));
     std::panic::set_hook(Box::new(|panic| {
         if !contain::is_contained() {
             let place = panic.location().map_or(String::new(), ToString::to_string);

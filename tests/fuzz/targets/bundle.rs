@@ -1,12 +1,13 @@
 //! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held against.
 
 use autoneural::Result;
-use autoneural::back::bundle::{Bundle, Manifest, read_json, write_json};
+use autoneural::back::bundle::{Bundle, LARGEST_JSON, Manifest, write_json};
 use autoneural::back::encodings::{self, GivenFiles};
 use autoneural::drawing::{self, Tensors};
 use autoneural::engine::{Engine, Tensor};
+use autoneural::files::Folder;
 use autoneural::front::Definition;
-use autoneural::gate::output::{Statement, github, junit, markdown, sarif, text};
+use autoneural::gate::output::{Located, Statement, github, junit, markdown, sarif, text as lines};
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::host::{Steps, blank_image};
 use autoneural::observe::StatisticsTable;
@@ -16,6 +17,7 @@ use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
 use autoneural::segment::segments;
+use autoneural::text;
 
 use super::Place;
 use super::place::{look, project};
@@ -57,13 +59,25 @@ fn thresholds() -> Result<Thresholds> {
 pub fn tell(baseline: &Baseline, judgement: Result<Judgement>) -> Result<()> {
     let error = judgement.as_ref().err().map(ToString::to_string);
     let result = judgement.as_ref().map_err(|_| error.as_deref().unwrap_or_default());
-    let statement = Statement { bundle: "out".into(), file: "baseline.json".into(), baseline: Some(baseline), result };
-    for made in [text(&statement), markdown(&statement), junit(&statement), github(&statement), sarif(&statement)?] {
+    let statement = Statement {
+        bundle: "out".into(),
+        file: "baseline.json".into(),
+        baseline: Some(baseline),
+        result,
+        located: Located { root: None, path: "baseline.json".into() },
+    };
+    for made in [lines(&statement), markdown(&statement), junit(&statement), github(&statement), sarif(&statement)?] {
         let is_harmful = |c: char| c.is_control() && !c.is_whitespace();
         assert!(!made.contains(is_harmful), "a terminal would obey: {:?}", made.chars().find(|c| is_harmful(*c)));
     }
     serde_json::from_str::<serde_json::Value>(&sarif(&statement)?).expect("SARIF is JSON");
     judgement.map(drop)
+}
+
+/// The report of the bundle that inputs take a part of.
+pub fn known_report() -> Result<Report> {
+    let path = project("tests/fuzz/bundle/report.json");
+    Report::parse(&text::read_at_most(&path, LARGEST_JSON)?, &path)
 }
 
 pub fn baseline(place: &Place, bytes: &[u8]) -> Result<()> {
@@ -75,7 +89,7 @@ pub fn baseline(place: &Place, bytes: &[u8]) -> Result<()> {
     let known = Baseline::read(&project("tests/fuzz/corpus/baseline/micro.json"))?;
     gate::changes(&known.facts, &baseline.facts);
     gate::changes(&baseline.facts, &known.facts);
-    let report = Report::read(&project("tests/fuzz/bundle/report.json"))?;
+    let report = known_report()?;
     let today = Date::of_seconds(1_800_000_000);
     tell(&baseline, gate::judge(&known.facts, &report, &baseline, &thresholds()?, today))
 }
@@ -84,8 +98,8 @@ pub fn manifest(place: &Place, bytes: &[u8]) -> Result<()> {
     let folder = place.bundle("manifest");
     let path = folder.join("manifest.json");
     std::fs::write(&path, bytes).expect("a file");
-    let manifest = Manifest::read(&path)?;
-    let copy = place.put("again.json", b"");
+    let manifest = Manifest::read(&Folder::open(&folder)?)?;
+    let copy = Folder::open(place.put("again/manifest.json", b"").parent().expect("a folder"))?;
     manifest.write(&copy)?;
     assert!(
         Manifest::read(&copy).expect("it is read again").says_the_same(&manifest),
@@ -102,10 +116,11 @@ pub fn manifest(place: &Place, bytes: &[u8]) -> Result<()> {
 pub fn report(place: &Place, bytes: &[u8]) -> Result<()> {
     let folder = place.bundle_with("report", "report.json", bytes);
     let path = folder.join("report.json");
-    let report = Report::read(&path)?;
+    let report = Report::parse(bytes, &path)?;
     let copy = place.put("again.json", b"");
-    report.write(&copy)?;
-    assert!(Report::read(&copy).expect("it is read again") == report, "what is written is not what was read");
+    write_json(&report, &copy)?;
+    let again = Report::parse(&std::fs::read(&copy).expect("a file"), &copy).expect("it is read again");
+    assert!(again == report, "what is written is not what was read");
     let _ = (report::table(&report), report.sizes.as_ref().map(|sizes| sizes.table()));
     let bundle = Bundle::look(&folder)?;
     look(drawing::Subject::read(&bundle).and_then(|subject| drawing::overview(&subject, Tensors::Border)));
@@ -191,17 +206,17 @@ fn named(bytes: &[u8]) -> &'static str {
 
 pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("encodings.json", bytes);
-    let table = encodings::look(&path)?;
+    let table = encodings::look(bytes, &path)?;
     let copy = place.put("again.json", b"");
     encodings::write(&table, &copy)?;
-    let again = encodings::look(&copy).expect("it is read again");
+    let again = encodings::look(&std::fs::read(&copy).expect("a file"), &copy).expect("it is read again");
     let same = again.activations == table.activations && again.params == table.params;
     assert!(same, "what is written is not what was read");
     let bundle = Bundle::look(&place.bundle("encodings"))?;
     let partitions = bundle.partitions()?;
     let target = bundle.target()?;
     for partition in &partitions {
-        if let Some(table) = look(encodings::read(&path, &partition.graph)) {
+        if let Some(table) = look(encodings::read(bytes, &path, &partition.graph)) {
             look(segments(partition, &table, &target));
             for (_, value) in partition.graph.values() {
                 if let (Some(constant), Some(encoding)) = (value.constant(), table.params.get(&value.name)) {
@@ -213,20 +228,20 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
         }
     }
     let given = GivenFiles::read(&[path])?;
-    given.encodings().refuse_unknown(&partitions)?;
+    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
     let (recipe, statistics) = (Recipe::read(&bundle.path("calibration/recipe.toml"))?, bundle.statistics()?);
     for component in Component::ALL {
-        look(quantize(&partitions, component, &statistics, &recipe, &target, given.encodings()));
+        look(quantize(&partitions, component, &statistics, &recipe, &target, &given));
     }
     Ok(())
 }
 
 pub fn statistics(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("statistics.json", bytes);
-    let table: StatisticsTable = read_json(&path)?;
+    let table: StatisticsTable = text::json(&path, &text::read_at_most(&path, LARGEST_JSON)?)?;
     let copy = place.put("again.json", b"");
     write_json(&table, &copy)?;
-    let again: StatisticsTable = read_json(&copy).expect("it is read again");
+    let again: StatisticsTable = text::json(&copy, &std::fs::read(&copy).expect("a file")).expect("it is read again");
     assert!(again == table, "what is written is not what was read");
     let mut twice = table.clone();
     twice.merge(&table);

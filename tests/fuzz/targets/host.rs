@@ -86,7 +86,7 @@ pub fn tokenizer(place: &Place, bytes: &[u8]) -> Result<()> {
         assert!(without.len() <= text.len());
     }
     look(tokenizer.text(&[said, (0..300).collect()].concat()));
-    let chat = Chat::read(folder, tokenizer.specials(folder)?)?;
+    let chat = Chat::read(folder, tokenizer.specials()?)?;
     for messages in talk() {
         tokenizer.conversation(&chat, &messages)?;
     }
@@ -95,12 +95,12 @@ pub fn tokenizer(place: &Place, bytes: &[u8]) -> Result<()> {
 
 pub fn tokenizer_config(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("config/tokenizer_config.json", bytes);
-    find_template(path.parent().expect("a folder")).map(drop)
+    find_template(path.parent().expect("a folder"), "export").map(drop)
 }
 
 pub fn template(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put(&format!("chat/{CHAT_TEMPLATE}"), bytes);
-    let specials = Specials { bos: "<s>".into(), eos: "</s>".into(), image: "<image>".into() };
+    let specials = Specials { bos: "<s>".into(), eos: "</s>".into(), image: "<image>".into(), ..Specials::default() };
     let chat = Chat::read(path.parent().expect("a folder"), specials)?;
     for messages in talk() {
         assert!(chat.render(&messages)?.len() <= 16 << 20);

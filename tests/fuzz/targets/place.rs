@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::{Manifest, hash};
+use autoneural::back::bundle::{Manifest, hash_bytes};
+use autoneural::files::Folder;
 
 /// A bundle of the smallest model that has everything: `autoneural synth` of its own `model/definition.toml`, compiled with
 /// its `calibration/recipe.toml`. What is not looked into, such as context binaries, is left out.
@@ -70,7 +71,7 @@ impl Place {
             return copy.folder.clone();
         }
         let folder = self.folder.join(target);
-        let manifest = Manifest::read(&project(BUNDLE).join("manifest.json")).expect("a manifest");
+        let manifest = Manifest::read(&Folder::open(&project(BUNDLE)).expect("a folder")).expect("a manifest");
         for file in &manifest.files {
             let (from, to) = (project(BUNDLE).join(&file.path), folder.join(&file.path));
             std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
@@ -82,7 +83,7 @@ impl Place {
                     .expect("a file"),
             }
         }
-        manifest.write(&folder.join("manifest.json")).expect("a manifest");
+        manifest.write(&Folder::open(&folder).expect("a folder")).expect("a manifest");
         self.expected.replace(self.listed());
         let copy = Copy { folder: folder.clone(), manifest, changed: None };
         self.bundles.borrow_mut().insert(target.to_string(), copy);
@@ -101,9 +102,9 @@ impl Place {
         let mut manifest = copy.manifest.clone();
         for record in manifest.files.iter_mut().filter(|record| record.path == file) {
             record.bytes = bytes.len() as u64;
-            record.sha256 = hash(&path).expect("a hash");
+            record.sha256 = hash_bytes(bytes);
         }
-        manifest.write(&folder.join("manifest.json")).expect("a manifest");
+        manifest.write(&Folder::open(&folder).expect("a folder")).expect("a manifest");
         copy.changed = Some(file.to_string());
         self.bundles.borrow_mut().insert(target.to_string(), copy);
         folder

@@ -3,16 +3,15 @@
 use autoneural::Result;
 use autoneural::encoding::IntegerType;
 use autoneural::evaluate::Set;
-use autoneural::front::{DefinitionFile, Layout, Recorder, assemble};
+use autoneural::front::{Assembled, DefinitionFile, Layout, Recorder, assemble};
 use autoneural::gate::{self, Baseline, Date, Facts, Thresholds};
 use autoneural::ir::validate;
 use autoneural::partition::Component;
 use autoneural::recipe::Recipe;
-use autoneural::report::Report;
 use autoneural::target::Target;
 
 use super::Place;
-use super::bundle::tell;
+use super::bundle::{known_report, tell};
 use super::place::{look, project};
 
 pub fn definition(place: &Place, bytes: &[u8]) -> Result<()> {
@@ -22,7 +21,7 @@ pub fn definition(place: &Place, bytes: &[u8]) -> Result<()> {
         assert_eq!(other.definition.vision.image_size(), 64);
     }
     let definition = &file.definition;
-    let (model, used) = assemble(definition, &Recorder::new(definition, &path))?;
+    let Assembled { model, used, .. } = assemble(definition, &Recorder::new(definition, &path))?;
     assert!(!used.is_empty());
     for graph in [&model.vision, &model.projector, &model.prefill, &model.decode] {
         validate(graph)?;
@@ -72,7 +71,7 @@ pub fn target(place: &Place, bytes: &[u8]) -> Result<()> {
 
 pub fn thresholds(place: &Place, bytes: &[u8]) -> Result<()> {
     let thresholds = Thresholds::read(Some(&place.put("gate.toml", bytes)))?;
-    let report = Report::read(&project("tests/fuzz/bundle/report.json"))?;
+    let report = known_report()?;
     let baseline = Baseline::read(&project("tests/fuzz/corpus/baseline/micro.json"))?;
     let worse = Facts { device_bytes: None, ..baseline.facts.clone() };
     let today = Date::of_seconds(1_800_000_000);
