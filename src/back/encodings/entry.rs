@@ -56,6 +56,9 @@ impl Entry {
         let first =
             if integer.is_signed() && self.offset.iter().all(|&offset| offset == strict) { strict } else { least };
         let first = if integer.is_signed() { first } else { 0 };
+        if let Some(offset) = self.offset.iter().find(|&&offset| integer.is_signed() && offset != first) {
+            return Err(format!("is symmetric, but its offset is {offset}, which is neither {least} nor {strict}"));
+        }
         self.encoding(integer, |offset| first.saturating_sub(offset))
     }
 

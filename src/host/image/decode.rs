@@ -12,6 +12,7 @@ use image::{ColorType, ImageDecoder};
 use super::format::Format;
 use super::turn::Turn;
 use super::{LEAST_PIXELS, MOST_BYTES, MOST_PIXELS, jpeg};
+use crate::contain::contain;
 
 /// Why a file is not read, and what to do.
 pub struct Fault {
@@ -125,10 +126,13 @@ impl Picture {
     /// # Errors
     /// Another format, a file that is damaged, sizes that are not read.
     pub fn decode(bytes: &[u8]) -> Result<Self, Fault> {
-        match Format::of(bytes)? {
+        let format = Format::of(bytes)?;
+        // Decoders panic on some damaged files.
+        let decoded = contain(|| match format {
             Format::Png => png(bytes),
             Format::Jpeg => jpeg::decode(bytes),
-        }
+        });
+        decoded.unwrap_or_else(|panic| Err(Fault::broken(panic)))
     }
 
     /// Width and height of the picture upright.
