@@ -53,13 +53,17 @@ fn templates_that_go_beyond_their_bounds_are_refused() {
     let doubled = "{% set ns = namespace(s='x' * 1000) %}{% for i in range(26) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s | length }}";
     let lists = "{% set ns = namespace(s=['x' * 1000]) %}{% for i in range(40) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}";
     for (case, template, word) in [
-        ("a value in itself", "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}".to_string(), DEPTH),
         ("not not not", format!("{{{{ {}1 }}}}", "not ".repeat(40_000)), DEPTH),
         ("doublings", doubled.to_string(), MEMORY),
         ("an indent", "{{ ('a\n' * 1000) | indent(1000000000) }}".to_string(), MEMORY),
         ("a count of nothing", "{{ 'x'.count('') }}".to_string(), TIME),
         ("a text in a text", "{{ ('a' * 100000) | replace('a', 'b' * 100000) }}".to_string(), MEMORY),
-        // What these exceed is the engine's own measure, or that of the text.
+        // What these exceed may be the engine's own measure, or that of the text.
+        (
+            "a value in itself",
+            "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}".to_string(),
+            "chat_template.jinja",
+        ),
         ("lists", lists.to_string(), "chat_template.jinja"),
         ("brackets", format!("{{{{ {} }}}}", nested("[", "", "]")), "chat_template.jinja"),
         ("parentheses", format!("{{{{ {} }}}}", nested("(", "1", ")")), "chat_template.jinja"),

@@ -70,10 +70,9 @@ impl Config {
         nested.unwrap_or(self.top())
     }
 
-    /// What is said of the vision encoder.
-    pub fn vision(&self) -> Option<Section<'_>> {
-        let value = self.value.get(VISION).filter(|value| value.is_object())?;
-        Some(Section { path: "vision_config.", value })
+    /// What is said of the vision encoder; perhaps nothing.
+    pub fn vision(&self) -> Section<'_> {
+        Section { path: "vision_config.", value: self.value.get(VISION).unwrap_or(&Value::Null) }
     }
 
     /// Sizes of blocks of quantized weights that share a scale, for their last axes; empty where nothing is said of it.

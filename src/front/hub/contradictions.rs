@@ -221,7 +221,7 @@ impl Found<'_> {
         let vision = &definition.vision;
         let counts = ["vision_soft_tokens_per_image", "mm_tokens_per_image", "image_seq_length"];
         self.size(config.top(), &counts, "visual tokens of an image", vision.tokens());
-        let Some(section) = config.vision() else { return };
+        let section = config.vision();
         self.size(section, &["image_size"], "vision.image_size", vision.image_size());
         match vision {
             Vision::MobileNetV5(v) => {

@@ -37,7 +37,7 @@ impl Work {
     pub fn memory(self) -> u64 {
         let most = match self {
             Work::Tokenizer => 576 << 20,
-            Work::Template => 192 << 20,
+            Work::Template => 256 << 20,
         };
         within(Resource::As, most)
     }

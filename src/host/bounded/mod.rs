@@ -26,7 +26,7 @@ pub use serve::serve;
 pub use vocabulary::{Added, Facts, Opening};
 pub use wire::{Request, bytes_of, tokens_of};
 
-/// Name of the hidden command, which takes the name of a [`Work`].
+/// Name of the hidden command, which takes the name of what it is for.
 pub const COMMAND: &str = "serve-foreign";
 
 /// The program that is running, whatever its file was replaced by since.
