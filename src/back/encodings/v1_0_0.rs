@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Lists, Truth, Whole, in_blocks};
 use crate::encoding::Encoding;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What stands for this format in a file.
 pub const VERSION: &str = "1.0.0";
@@ -65,9 +65,13 @@ fn write((name, encoding): (&String, &Encoding)) -> Written {
 /// Reads a file.
 ///
 /// # Errors
-/// Malformed JSON, a list or a key of an entry that is missing.
+/// Malformed JSON, another version, a list or a key of an entry that is missing.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
-    let File { activation_encodings, param_encodings, .. } = crate::text::json(path, bytes)?;
+    let File { version, activation_encodings, param_encodings, .. } = crate::text::json(path, bytes)?;
+    if version != VERSION {
+        let message = format!("encodings of version {version} are not read here, only {VERSION}");
+        return Err(Error::input(path.display(), message));
+    }
     let entries = |list: Vec<Written>| list.into_iter().map(|written| (written.name.clone(), entry(written))).collect();
     Ok(Lists { activations: entries(activation_encodings), params: entries(param_encodings), either: vec![] })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::text;
 
 /// Name of the file.
@@ -47,11 +47,7 @@ impl Config {
         if path.symlink_metadata().is_err() {
             return Ok(None);
         }
-        let text = text::read(&path)?;
-        if text::is_lfs_pointer(text.as_bytes()) {
-            return Err(Error::input(path.display(), "is a git-lfs pointer, not the file itself"));
-        }
-        let value = text::json(&path, text.trim_start_matches('\u{feff}').as_bytes())?;
+        let value = text::json(&path, text::read(&path)?.as_bytes())?;
         Ok(Some(Config { path, value }))
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::config::Config;
-use super::kinds::{convertible, pointer};
+use super::kinds::convertible;
 use crate::error::{Error, IoContext, Result};
 use crate::text;
 
@@ -216,10 +216,6 @@ fn read_index(path: &Path) -> Result<BTreeMap<String, String>> {
     }
     refuse_dangling(path)?;
     let text = text::read(path)?;
-    if text::is_lfs_pointer(text.as_bytes()) {
-        let (what, help) = pointer();
-        return Err(Error::input(path.display(), format!("is {what}")).help(help));
-    }
     let index: Index = text::json(path, text.as_bytes())?;
     for (tensor, file) in &index.weight_map {
         if !is_name(file) {

@@ -21,7 +21,7 @@ const ATTRIBUTES: (&str, &str) =
     ("an AppleDouble file of macOS, not the file itself", "give the file without `._` in its name");
 
 /// What a git-lfs pointer is, and what to do about it.
-pub fn pointer() -> (&'static str, &'static str) {
+fn pointer() -> (&'static str, &'static str) {
     ("a git-lfs pointer, not the file itself", "fetch the file: `git lfs pull` in the checkpoint's folder")
 }
 

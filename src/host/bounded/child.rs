@@ -68,8 +68,9 @@ impl Child {
     fn open<T: DeserializeOwned>(&self) -> Result<(Running, Option<T>)> {
         let (request, body) = (self.opening)()?;
         let mut running = Running::start(self.work).map_err(|error| {
-            let message = format!("the process that reads it does not start: {error}");
-            Error::io(&self.place, &std::io::Error::new(error.kind(), message))
+            let mut error = Error::io(&self.place, &error);
+            error.message = format!("the process that reads it does not start: {}", error.message);
+            error
         })?;
         match running.ask::<Option<T>>(&request, &body).map_err(|end| self.error(&end))?.0 {
             Reply::Done(found) => Ok((running, found)),

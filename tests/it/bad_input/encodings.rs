@@ -120,7 +120,7 @@ fn entries_that_do_not_fit_are_refused() {
         (
             "asymmetric weight",
             per_channel(json!({ "offset": vec![-100; 256] })),
-            ["`linear_1.weight`", "has zero point -28", "symmetric, their offset is -128"],
+            ["`linear_1.weight`", "is symmetric, but its offset is -100", "neither -128 nor -127"],
         ),
         (
             "blocks with a scale each",

@@ -171,11 +171,11 @@ fn what_is_no_file_is_no_shard() {
     let bench = Bench::new();
     std::fs::rename(bench.path(FILE), bench.path("model.safetensors")).unwrap();
     let make: [(&str, &dyn Fn()); 4] = [
-        ("is a pipe, a file is wanted", &|| {
+        ("is a FIFO; a regular file is wanted", &|| {
             let mode = rustix_mode();
             rustix::fs::mkfifoat(rustix::fs::CWD, bench.path(FILE), mode).unwrap();
         }),
-        ("is a device, a file is wanted", &|| symlink("/dev/zero", bench.path(FILE)).unwrap()),
+        ("is a device; a regular file is wanted", &|| symlink("/dev/zero", bench.path(FILE)).unwrap()),
         ("is a folder, a file is wanted", &|| std::fs::create_dir(bench.path(FILE)).unwrap()),
         ("leads nowhere", &|| symlink("elsewhere", bench.path(FILE)).unwrap()),
     ];
