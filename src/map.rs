@@ -57,6 +57,9 @@ impl Map {
     /// # Errors
     /// There is no such file, or it is a folder, a FIFO or a device; these are refused at once.
     pub fn open(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::input(path.display(), "is a folder, a file is wanted"));
+        }
         Self::of(files::open(path)?, path)
     }
 

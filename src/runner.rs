@@ -93,7 +93,7 @@ impl Model {
         }
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = if quantized { Some(bundle.tables(&partitions)?) } else { None };
-        let folder = bundle.host_folder();
+        let folder = bundle.host_folder()?;
         let tokenizer = Tokenizer::read(&folder, &definition)?;
         let chat = Chat::read(&folder, tokenizer.specials()?)?;
         let embeddings = Embeddings::read(&folder.join(Embeddings::FILE), &definition.language)?;

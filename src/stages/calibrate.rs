@@ -89,7 +89,7 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
         let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
         let models = |partition: &Partition| bundle.float_model(partition);
         let visual = read_visual(&bundle.read(VISUAL, u64::MAX)?, &bundle.path(VISUAL))?;
-        let host = bundle.host_folder();
+        let host = bundle.host_folder()?;
         let made = crate::calibrate::text(&definition, &partitions, &models, &host, recipe, &visual, progress)?;
         let mut statistics = bundle.image_statistics()?;
         statistics.merge(&made);

@@ -44,7 +44,7 @@ pub fn measure_layers(
         let reference = |partition: &Partition| {
             Reference::load_watched(partition, &bundle.float_model(partition), Arc::clone(&kept) as _)
         };
-        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder(), Box::new(reference))?;
+        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder()?, Box::new(reference))?;
         let mut found: Vec<Option<Vec<LayerReport>>> = vec![None; partitions.len()];
         let samples = std::slice::from_ref(sample);
         let of_text = partitions.iter().map(|partition| partition.component == Component::Language);

@@ -57,7 +57,7 @@ pub fn verify(
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = bundle.tables(&partitions)?;
         let reference = |partition: &Partition| Reference::load(partition, &bundle.float_model(partition));
-        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder(), Box::new(reference))?;
+        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder()?, Box::new(reference))?;
         let mut engines = |partition: &Partition| -> Result<Engines> {
             let Some(runtime) = runtime else { return Ok(Engines::default()) };
             let simulated = Some(runtime.simulate(partition, &bundle.quantized_model(partition))?);

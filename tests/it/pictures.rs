@@ -6,7 +6,7 @@ use autoneural::front::Definition;
 use autoneural::host::load_image;
 
 use crate::bad_input::{Bench, INPUT};
-use crate::common::{GRAPH, root, stderr};
+use crate::common::{GRAPH, root, stderr, warnings_of};
 use crate::run::{FLOAT, exported};
 
 const FOLDER: &str = "tests/fixtures/pictures";
@@ -155,7 +155,6 @@ fn a_file_of_another_format_is_called_by_its_name() {
         (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"),
         (b"<?xml version=\"1.0\"?>\n<svg width=\"3\"/>", "an SVG drawing"),
         (b"%PDF-1.7", "a PDF document"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "a git-lfs pointer"),
     ] {
         for ending in ["png", "jpg"] {
             let file = format!("a.{ending}");
@@ -166,6 +165,9 @@ fn a_file_of_another_format_is_called_by_its_name() {
             bench.expect(name, &output, INPUT, &words);
         }
     }
+    bench.write("a.png", "version https://git-lfs.github.com/spec/v1\n");
+    let output = bench.run(&[&FLOAT[..], &["--image", "{a.png}", "--prompt", "What?"]].concat());
+    bench.expect("a pointer", &output, INPUT, &["a.png", "is a git-lfs pointer", "git lfs pull"]);
     // The contents count, not the name.
     bench.write("a.jpg", fixture("wide.png"));
     let output = bench.run(&[&FLOAT[..], &["--image", "{a.jpg}", "--prompt", "What?"]].concat());
@@ -223,9 +225,7 @@ fn warnings(bench: &Bench, file: &str, contents: &str) -> Vec<String> {
     assert!(output.status.success(), "{contents}: {}", stderr(&output));
     std::fs::remove_file(bench.path(&format!("weights/{file}"))).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(&bench.read("bundle/manifest.json")).unwrap();
-    let list = manifest["warnings"].as_array().cloned().unwrap_or_default();
-    let text = |warning: &serde_json::Value, key: &str| warning[key].as_str().unwrap().to_string();
-    list.iter().map(|warning| format!("{}: {}", text(warning, "place"), text(warning, "message"))).collect()
+    warnings_of(&manifest)
 }
 
 #[test]

@@ -410,7 +410,7 @@ fn templates_come_from_the_checkpoint() {
 
 #[test]
 fn templates_that_fail_name_their_line() {
-    let place = |line: usize| format!("weights/chat_template.jinja:{line}");
+    let place = |line: usize| format!("model/chat_template.jinja:{line}");
     for (case, template, words) in [
         ("refusal", "\n\n{{ raise_exception('no such roles') }}", [place(3), "no such roles".into()]),
         (
@@ -419,12 +419,8 @@ fn templates_that_fail_name_their_line() {
             ["chat_template.jinja".into(), "writes 0 image placeholders for 1 images".into()],
         ),
     ] {
-        // Before hours of work, and not at the first question.
-        let bench = Bench::new();
-        bench.write("weights/chat_template.jinja", template);
-        bench.expect(case, &bench.export(), INPUT, &words.each_ref().map(String::as_str));
+        let bench = with_template(template);
+        let output = bench.run(&[&FLOAT[..], &["--prompt", "a", "--image", "{recipe/photo.png}"]].concat());
+        bench.expect(case, &output, INPUT, &words.each_ref().map(String::as_str));
     }
-    let bench = with_template("{% for m in messages %}a{% endfor %}");
-    let output = bench.run(&[&FLOAT[..], &["--prompt", "a", "--image", "{recipe/photo.png}"]].concat());
-    bench.expect("no picture", &output, INPUT, &["chat_template.jinja", "writes 0 image placeholders for 1 images"]);
 }

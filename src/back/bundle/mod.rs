@@ -39,7 +39,7 @@ use crate::error::{Error, IoContext, Kind, Result};
 use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
-use crate::host::HostFacts;
+use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::observe::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::Progress;
@@ -261,8 +261,18 @@ impl Bundle {
     }
 
     /// Folder of what the host needs in float: tokenizer and embeddings.
-    pub fn host_folder(&self) -> PathBuf {
-        self.path("model")
+    ///
+    /// # Errors
+    /// A file that the host would read there and that is none of the bundle's, so that nobody knows its hash.
+    pub fn host_folder(&self) -> Result<PathBuf> {
+        let read = BESIDE_TOKENIZER.into_iter().chain([TOKENIZER, CHAT_TEMPLATE, HostFacts::FILE]);
+        for path in read.map(|name| format!("model/{name}")) {
+            if self.folder.has(&path) && !self.has_file(&path) {
+                return Err(Error::input(self.path(path).display(), "is not in the bundle's manifest")
+                    .help("remove it, or make the bundle again from a checkpoint that has it"));
+            }
+        }
+        Ok(self.path("model"))
     }
 
     /// Hidden folder in which an evaluation keeps what it has computed with these models. What it kept of other models

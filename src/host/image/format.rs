@@ -12,7 +12,7 @@ pub enum Format {
 }
 
 /// Other formats by where their mark stands and what it is.
-const OTHERS: [(usize, &[u8], &str); 26] = [
+const OTHERS: [(usize, &[u8], &str); 25] = [
     (8, b"WEBP", "a WebP image"),
     (4, b"ftypavif", "an AVIF image"),
     (4, b"ftypavis", "an AVIF image"),
@@ -37,7 +37,6 @@ const OTHERS: [(usize, &[u8], &str); 26] = [
     (0, b"\0\0\x01\0", "an icon"),
     (0, b"%PDF", "a PDF document"),
     (0, b"v/1\x01", "an OpenEXR image"),
-    (0, b"version https://git-lfs", "a git-lfs pointer, not the picture itself"),
     (0, b"DDS ", "a DDS texture"),
 ];
 

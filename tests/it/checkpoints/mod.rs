@@ -15,7 +15,7 @@ use safetensors::Dtype;
 use serde_json::Value;
 
 use crate::bad_input::{Bench, EXPORT, Tensor, Tensors, contents};
-use crate::common::stderr;
+use crate::common::{stderr, warnings_of};
 
 /// The bench's checkpoint.
 pub const FILE: &str = "weights/model.safetensors";
@@ -37,16 +37,13 @@ pub fn models(bench: &Bench, case: &str, weights: &str) -> BTreeMap<String, Vec<
     made
 }
 
-/// What an export warns of, as the bundle keeps it; the bundle is taken away again. That the bench has no chat template is
-/// left out.
+/// What an export warns of, as the bundle keeps it; the bundle is taken away again.
 pub fn warnings(bench: &Bench, case: &str) -> Vec<String> {
     let output = bench.export();
     assert!(output.status.success(), "{case}: {}", stderr(&output));
     let manifest: Value = serde_json::from_str(&bench.read("out/bundle/manifest.json")).expect("the manifest");
     std::fs::remove_dir_all(bench.path("out/bundle")).expect("the bundle");
-    let mut all = manifest["warnings"].as_array().cloned().unwrap_or_default();
-    all.retain(|one| one["place"] != "chat_template.jinja");
-    all.iter().map(|one| format!("{}: {}", one["place"].as_str().unwrap(), one["message"].as_str().unwrap())).collect()
+    warnings_of(&manifest)
 }
 
 /// A tensor of f32.

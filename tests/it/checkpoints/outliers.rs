@@ -4,15 +4,14 @@ use serde_json::Value;
 
 use super::{EMBED, FILE, change};
 use crate::bad_input::{Bench, COMPILE};
-use crate::common::stderr;
+use crate::common::{stderr, warnings_of};
 
 /// What a compilation warns of.
 fn warnings(bench: &Bench, case: &str) -> Vec<String> {
     let output = bench.run(&[&COMPILE[..], &["--force"]].concat());
     assert!(output.status.success(), "{case}: {}", stderr(&output));
     let report: Value = serde_json::from_str(&bench.read("out/bundle/report.json")).expect("the report");
-    let all = report["warnings"].as_array().cloned().unwrap_or_default();
-    all.iter().map(|one| format!("{}: {}", one["place"].as_str().unwrap(), one["message"].as_str().unwrap())).collect()
+    warnings_of(&report)
 }
 
 #[test]
@@ -30,7 +29,7 @@ fn a_row_of_the_embedding_table_that_costs_the_others_is_named() {
     let output = bench.run(&COMPILE);
     assert!(output.status.success(), "{}", stderr(&output));
     let manifest: Value = serde_json::from_str(&bench.read("out/bundle/manifest.json")).unwrap();
-    assert_eq!(manifest["warnings"].as_array().map(Vec::len), Some(1));
+    assert_eq!(warnings_of(&manifest).len(), 1);
 }
 
 #[test]

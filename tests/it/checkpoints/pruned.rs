@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{FILE, change};
 use crate::bad_input::{Bench, COMPILE, INPUT, Tensors};
-use crate::common::{root, stderr, toolkit};
+use crate::common::{root, stderr, toolkit, warnings_of};
 
 const VISION: &str = "model.vision_tower.timm_model.";
 
@@ -38,8 +38,7 @@ fn compile(bench: &Bench, case: &str) -> Vec<String> {
         }
     }
     let report: Value = serde_json::from_str(&bench.read("out/bundle/report.json")).unwrap();
-    let all = report["warnings"].as_array().cloned().unwrap_or_default();
-    all.iter().map(|one| format!("{}: {}", one["place"].as_str().unwrap(), one["message"].as_str().unwrap())).collect()
+    warnings_of(&report)
 }
 
 #[test]

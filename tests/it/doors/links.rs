@@ -45,6 +45,28 @@ fn links_in_a_bundle_are_refused() {
 }
 
 #[test]
+fn what_the_host_reads_is_in_the_manifest() {
+    let desk = Desk::new();
+    for name in
+        ["chat_template.jinja", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "host.json"]
+    {
+        let path = desk.path("out/bundle/model").join(name);
+        if path.exists() {
+            continue;
+        }
+        std::fs::write(&path, "{}").expect("a file");
+        desk.refuse(name, &EVAL, &[name, "is not in the bundle's manifest"]);
+        desk.refuse(
+            name,
+            &["run", "{out/bundle}", "--on", "float", "--prompt", "a"],
+            &["is not in the bundle's manifest"],
+        );
+        std::fs::remove_file(&path).expect("removed");
+    }
+    desk.succeed(&EVAL);
+}
+
+#[test]
 fn links_where_files_are_written_lead_nowhere() {
     let desk = Desk::new();
     let secret = desk.path("secret");
