@@ -128,21 +128,34 @@ impl Folder {
         mode: u32,
         write: impl FnOnce(&mut File) -> std::io::Result<()>,
     ) -> Result<()> {
+        self.replace_unflushed(name, mode, |file| write(file).and_then(|()| file.sync_all()))?;
+        self.flush()
+    }
+
+    /// As [`Folder::replace_by`], but neither the file nor its name need be on the disk afterwards.
+    ///
+    /// # Errors
+    /// As for [`Folder::replace`].
+    pub fn replace_unflushed(
+        &self,
+        name: impl AsRef<OsStr>,
+        mode: u32,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> Result<()> {
         let name = name.as_ref();
         let path = self.path.join(name);
         self.sweep(name);
         let fresh = fresh_name(name);
         let mut file =
             self.create(&fresh, mode).map_err(|error| Error { place: path.display().to_string(), ..error })?;
-        let written = write(&mut file).and_then(|()| file.sync_all());
+        let written = write(&mut file);
         let renamed = written.and_then(|()| {
             rustix::fs::renameat(&self.handle, &fresh, &self.handle, name).map_err(std::io::Error::from)
         });
         if renamed.is_err() {
             let _ = rustix::fs::unlinkat(&self.handle, &fresh, AtFlags::empty());
         }
-        renamed.at(&path)?;
-        self.flush()
+        renamed.at(&path)
     }
 
     /// Removes a file, or a link.

@@ -7,7 +7,7 @@ use super::table::Table;
 use super::weights::weight;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::error::Result;
-use crate::ir::index_of;
+use crate::ir::{Constant, index_of};
 use crate::partition::{Component, Partition};
 use crate::warning::Warning;
 
@@ -145,7 +145,7 @@ pub fn of_constants(partitions: &[Partition], component: Component, tables: &[&T
             let message = match encoding.axis {
                 None => find(&constant.to_f32(), 1, encoding, [0.0; 2])
                     .map(|cost| cost.text(|at| format!("element {:?}", index_of(at, &value.shape)))),
-                Some(axis) if weights.contains(value.name.as_str()) => {
+                Some(axis) if weights.contains(value.name.as_str()) && may_vanish(constant, axis, encoding) => {
                     vanished(&constant.to_f32(), &value.shape, axis, encoding)
                 }
                 Some(_) => None,
@@ -157,6 +157,25 @@ pub fn of_constants(partitions: &[Partition], component: Component, tables: &[&T
         }
     }
     Ok(made)
+}
+
+/// Numbers of a channel that are looked at before all of it is.
+const LOOKED_AT: usize = 16;
+
+/// Whether a channel may be one of which but one number is left: of most, the first few numbers tell that it is none, and
+/// the whole weight need not be read.
+fn may_vanish(constant: &Constant, axis: usize, encoding: &Encoding) -> bool {
+    let shape = constant.shape();
+    let inner: usize = shape[axis + 1..].iter().product();
+    let (channels, each) = (shape[axis], shape.iter().product::<usize>() / shape[axis]);
+    let position = |channel: usize, at: usize| (at / inner * channels + channel) * inner + at % inner;
+    let step = each.div_ceil(LOOKED_AT).max(1);
+    (0..channels).any(|channel| {
+        let scale = encoding.scale[channel % encoding.scale.len()];
+        // What is nearer to 0 than to the next integer becomes 0.
+        let is_left = |at: &usize| constant.element(position(channel, *at)).abs() > scale / 2.0;
+        (0..each).step_by(step).filter(is_left).nth(1).is_none()
+    })
 }
 
 /// Channels of a weight of which but one number is left.

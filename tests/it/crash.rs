@@ -2,7 +2,7 @@
 //! is the old one or the new one, and the next run ends with the same bytes as if nothing had happened.
 //!
 //! The points are counted by the calls of a run ([`tracer`](crate::tracer)), so no test depends on a clock. Of long runs a part
-//! of the points is taken, spread over all of them.
+//! of the points is taken, spread over all of them; AUTONEURAL_CRASH_POINTS=3 takes three times as many.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -90,6 +90,8 @@ impl Ground {
         assert!(whole.status.success(), "{args:?}: {}{}", whole.stdout, whole.stderr);
         assert!(count > 3, "{args:?}: {count} calls are told of");
         let (wanted, left) = (self.results(), names(&self.out()));
+        let more = std::env::var("AUTONEURAL_CRASH_POINTS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+        let most = most.saturating_mul(more);
         for blow in [Blow::Kill, Blow::Full] {
             for point in spread(count, most) {
                 let case = format!("{args:?}: {blow:?} at {point} of {count}");
@@ -97,6 +99,7 @@ impl Ground {
                 let (reached, outcome) = self.strike(args, point, blow);
                 // Two threads may take turns otherwise, and a call less is made.
                 assert!(reached + 5 > point, "{case}: {reached} calls");
+                println!("{case}");
                 if reached >= point {
                     check(&case, blow, &outcome);
                 }

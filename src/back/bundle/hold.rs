@@ -102,13 +102,3 @@ pub fn keep(ledger: &mut Ledger, bundle: &Path) {
         let _ = ledger.write(&folder);
     }
 }
-
-/// Brings the names in all folders of a bundle to the disk; its files are there.
-pub fn flush_folders(folder: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(folder).at(folder)?.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            flush_folders(&entry.path())?;
-        }
-    }
-    Folder::open(folder)?.flush()
-}

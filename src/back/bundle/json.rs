@@ -11,9 +11,9 @@ use crate::files;
 /// Largest JSON file of a bundle that is read; those of a model of 1.5 billion parameters have some megabytes.
 pub const LARGEST_JSON: u64 = 256 << 20;
 
-/// Writes a value as JSON, in place of what has this name; the file is whole or not there.
+/// Writes a value as JSON into a new file, in a folder that nobody looks at before it is whole (see [`files::write`]).
 pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
-    files::replace(path, text_of(value, path)?.as_bytes())
+    files::write(path, text_of(value, path)?.as_bytes())
 }
 
 /// A value as JSON for people; `path` is only for messages.

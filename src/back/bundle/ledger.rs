@@ -3,6 +3,7 @@
 //! everything is made again. One that was written elsewhere, or that others may write, is none.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -42,6 +43,10 @@ pub struct Ledger {
     schema: u32,
     /// Where it was written.
     origin: String,
+    /// The start of the system in whose course it was written while files of it were still on their way to the disk. After
+    /// another start they may not be there: what stamps say of them is not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
     /// SHA-256 of the program: another build of it may make other files of the same inputs.
     program: String,
     /// Finished work by name.
@@ -61,6 +66,9 @@ impl Ledger {
     pub fn read(folder: &Folder, read_anew: bool) -> Result<Self> {
         let mut made = if folder.has(LEDGER) { Self::believed(folder)? } else { Self::default() };
         made.schema = SCHEMA;
+        if made.since.take().is_some_and(|since| Some(since) != start_of_system()) {
+            made.products = Stamps::default();
+        }
         let path = Path::new(PROGRAM);
         let program = made.inputs.hash(PROGRAM, &files::open(path)?, path, Owner::Others, read_anew)?;
         let is_ours = made.program == program;
@@ -76,14 +84,29 @@ impl Ledger {
         Ok(if origin::is(&made.origin, &file, folder) { made } else { Self::default() })
     }
 
-    /// Writes the ledger, whole or not at all.
+    /// Writes the ledger, whole or not at all. The files that it tells of are on the disk.
     pub fn write(&self, folder: &Folder) -> Result<()> {
-        let path = folder.path().join(LEDGER);
-        folder.replace_by(LEDGER, origin::MODE, |file| {
-            let made = origin::of(file, folder).and_then(|origin| text_of(&Ledger { origin, ..self.clone() }, &path));
-            file.write_all(made.map_err(std::io::Error::other)?.as_bytes())
-        })
+        folder.replace_by(LEDGER, origin::MODE, |file| self.write_into(file, folder, None))
     }
+
+    /// Writes the ledger while the files that it tells of are on their way to the disk, as it is itself then.
+    pub fn write_meanwhile(&self, folder: &Folder) -> Result<()> {
+        // Where the start is not known, every start is another.
+        let since = start_of_system().unwrap_or_default();
+        folder.replace_unflushed(LEDGER, origin::MODE, |file| self.write_into(file, folder, Some(since)))
+    }
+
+    fn write_into(&self, file: &mut File, folder: &Folder, since: Option<String>) -> std::io::Result<()> {
+        let path = folder.path().join(LEDGER);
+        let made =
+            origin::of(file, folder).and_then(|origin| text_of(&Ledger { origin, since, ..self.clone() }, &path));
+        file.write_all(made.map_err(std::io::Error::other)?.as_bytes())
+    }
+}
+
+/// What tells one start of the system from another.
+fn start_of_system() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_string())
 }
 
 /// What a piece of work reads, in words: contents by their SHA-256, settings as text. The same key means the same result.
@@ -110,5 +133,31 @@ impl Key {
     /// The key as a SHA-256.
     pub fn digest(&self) -> String {
         digest(self.0.iter().map(String::as_str))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_of_files_on_their_way_to_the_disk_are_not_believed_after_another_start() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        std::fs::write(place.path().join("made"), "one").unwrap();
+        let mut ledger = Ledger::read(&folder, false).unwrap();
+        ledger.products.note("made", &folder.file("made").unwrap(), "hash").unwrap();
+        let is_bare = |ledger: &Ledger| ledger.products == Stamps::default();
+        ledger.write_meanwhile(&folder).unwrap();
+        assert!(!is_bare(&Ledger::read(&folder, false).unwrap()));
+        let start = start_of_system().unwrap();
+        let text = std::fs::read_to_string(place.path().join(LEDGER)).unwrap();
+        // Written into, it is the same file.
+        std::fs::write(place.path().join(LEDGER), text.replace(&start, "another")).unwrap();
+        assert!(is_bare(&Ledger::read(&folder, false).unwrap()));
+        // What was finished does not depend on it.
+        ledger.write(&folder).unwrap();
+        assert!(!std::fs::read_to_string(place.path().join(LEDGER)).unwrap().contains(&start));
+        assert!(!is_bare(&Ledger::read(&folder, false).unwrap()));
     }
 }

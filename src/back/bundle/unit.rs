@@ -70,10 +70,9 @@ impl Bundle {
             let (from, to) = (making.join(relative(&file.path, folder)), self.root.join(&file.path));
             make_parent(&to)?;
             std::fs::rename(&from, &to).at(&to)?;
-            state.ledger.products.note(&file.path, &self.folder.file(&file.path)?, &file.sha256)?;
-        }
-        if !files.is_empty() {
-            self.folder.folder(folder)?.flush()?;
+            let open = self.folder.file(&file.path)?;
+            state.ledger.products.note(&file.path, &open, &file.sha256)?;
+            state.flusher.add(open, to)?;
         }
         remove(&making)?;
         let unit = Unit { key, seconds: round(begun.elapsed().as_secs_f64()), files, found: stored };
@@ -82,7 +81,7 @@ impl Bundle {
         state.take(name, unit);
         // A ledger is what makes the next run go on from here; checks alone are not worth it.
         if state.ledger.units.values().any(|unit| !unit.files.is_empty()) {
-            state.ledger.write(&self.folder)?;
+            state.ledger.write_meanwhile(&self.folder)?;
         }
         Ok(found)
     }
@@ -152,12 +151,11 @@ fn is_whole(unit: &Unit, root: &Folder, ledger: &mut Ledger, read_anew: bool) ->
     })
 }
 
-/// The files that a unit made in `making`, as they will be called in the bundle. They are on the disk then.
+/// The files that a unit made in `making`, as they will be called in the bundle.
 fn records(making: &Path, folder: &str) -> Result<Vec<FileRecord>> {
     let (mut found, root) = (Vec::new(), Folder::open(making)?);
     walk(making, making, &mut |name, path| {
         let file = root.file(&name)?;
-        file.sync_all().at(path)?;
         let (bytes, sha256) = (file.metadata().at(path)?.len(), hash_of(&file, path)?);
         let place = if folder.is_empty() { name } else { format!("{folder}/{name}") };
         found.push(FileRecord { path: place, bytes, sha256 });

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
-use super::hold::{flush_folders, keep};
+use super::hold::keep;
 use super::ledger::{LEDGER, Ledger, Unit};
 use super::lock::Lock;
 use super::manifest::{FileRecord, Manifest, StageRecord};
 use super::place::{WORK, beside, is_hidden, put_back, remove_strays, replace, workplace};
 use super::{Bundle, MANIFEST, Stage, remove, round};
 use crate::error::{Error, IoContext, Result};
-use crate::files::Folder;
+use crate::files::{self, Flusher, Folder};
 use crate::folder;
 
 /// Start of the names of folders in which units are made.
@@ -75,6 +75,8 @@ pub struct State {
     pub reused: usize,
     /// Whether anything is other than in the bundle at the destination.
     pub changed: bool,
+    /// Brings what was made to the disk.
+    pub flusher: Flusher,
 }
 
 /// How much work there was.
@@ -163,6 +165,7 @@ impl Bundle {
             made: BTreeSet::new(),
             reused: 0,
             changed,
+            flusher: Flusher::default(),
         };
         let work = Work {
             named: named.to_path_buf(),
@@ -286,10 +289,12 @@ impl Bundle {
             keep(&mut ledger, &destination);
             return Ok(Outcome { place: named, tally, up_to_date: true });
         }
+        self.state()?.flusher.finish()?;
         remove_strays(&self.root, &self.root, &files)?;
+        // What an earlier run left here may not be there, either. Most of it is by now, and costs nothing.
+        files::flush(&self.root)?;
         ledger.write(&self.folder)?;
         self.manifest.write(&self.folder)?;
-        flush_folders(&self.root)?;
         replace(&self.root, &destination)?;
         if let Some(work) = &mut self.work {
             work.committed = true;

@@ -118,6 +118,7 @@ pub fn report(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = folder.join("report.json");
     let report = Report::parse(bytes, &path)?;
     let copy = place.put("again.json", b"");
+    std::fs::remove_file(&copy).expect("removed");
     write_json(&report, &copy)?;
     let again = Report::parse(&std::fs::read(&copy).expect("a file"), &copy).expect("it is read again");
     assert!(again == report, "what is written is not what was read");
@@ -208,6 +209,7 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("encodings.json", bytes);
     let table = encodings::look(bytes, &path)?;
     let copy = place.put("again.json", b"");
+    std::fs::remove_file(&copy).expect("removed");
     encodings::write(&table, &copy)?;
     let again = encodings::look(&std::fs::read(&copy).expect("a file"), &copy).expect("it is read again");
     let same = again.activations == table.activations && again.params == table.params;
@@ -240,6 +242,7 @@ pub fn statistics(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("statistics.json", bytes);
     let table: StatisticsTable = text::json(&path, &text::read_at_most(&path, LARGEST_JSON)?)?;
     let copy = place.put("again.json", b"");
+    std::fs::remove_file(&copy).expect("removed");
     write_json(&table, &copy)?;
     let again: StatisticsTable = text::json(&copy, &std::fs::read(&copy).expect("a file")).expect("it is read again");
     assert!(again == table, "what is written is not what was read");

@@ -1,5 +1,7 @@
 //! Constants: views into memory-mapped files with a recipe of cheap transforms, turned to numbers only where asked.
 
+mod element;
+
 use std::sync::Arc;
 
 use half::{bf16, f16};
