@@ -11,7 +11,7 @@ use crate::host::{Chat, Conversation, Embeddings, Generator, Limits, Message, To
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::quantize::Table;
-use crate::segment::Device;
+use crate::segment::{Device, segments};
 use crate::target::Target;
 
 /// What a model can run on.
@@ -64,13 +64,43 @@ pub struct Model {
     embeddings: Embeddings,
 }
 
+/// How often a bundle is opened again that was replaced while it was read.
+const MORE_TRIES: usize = 3;
+
+/// What a model has of its bundle.
+type Parts = (Definition, Target, Vec<Partition>, Option<Vec<Table>>, Tokenizer, Chat, Embeddings);
+
 impl Model {
     /// Opens a bundle for these engines. Only the files that they need are checked against their SHA-256.
     ///
     /// # Errors
     /// A folder that is no bundle, a stage that has not run, a file that is not the one that was written.
     pub fn open(path: &Path, kinds: &[EngineKind], progress: &dyn Progress) -> Result<Self> {
-        let bundle = Bundle::look(path)?;
+        let mut more = MORE_TRIES;
+        loop {
+            match Self::of(Bundle::look(path)?, path, kinds, progress) {
+                // Its folder went away beneath it. An evaluation that ends puts the same models in its place.
+                Err((bundle, _)) if more > 0 && bundle.refuse_replaced().is_err() => more -= 1,
+                made => return made.map_err(|(_, error)| error),
+            }
+        }
+    }
+
+    fn of(
+        bundle: Bundle,
+        path: &Path,
+        kinds: &[EngineKind],
+        progress: &dyn Progress,
+    ) -> std::result::Result<Self, (Box<Bundle>, Error)> {
+        match Self::parts(&bundle, path, kinds, progress) {
+            Ok((definition, target, partitions, tables, tokenizer, chat, embeddings)) => {
+                Ok(Model { bundle, definition, target, partitions, tables, tokenizer, chat, embeddings })
+            }
+            Err(error) => Err((Box::new(bundle), error)),
+        }
+    }
+
+    fn parts(bundle: &Bundle, path: &Path, kinds: &[EngineKind], progress: &dyn Progress) -> Result<Parts> {
         for (stage, _) in kinds.iter().map(|kind| kind.source()) {
             if !bundle.manifest.has(stage.name()) {
                 return Err(Error::input(path.display(), format!("`{}` has not run", stage.name()))
@@ -97,7 +127,7 @@ impl Model {
         let tokenizer = Tokenizer::read(&folder, &definition)?;
         let chat = Chat::read(&folder, tokenizer.specials()?)?;
         let embeddings = Embeddings::read(&folder.join(Embeddings::FILE), &definition.language)?;
-        Ok(Model { bundle, definition, target, partitions, tables, tokenizer, chat, embeddings })
+        Ok((definition, target, partitions, tables, tokenizer, chat, embeddings))
     }
 
     /// The model definition.
@@ -156,8 +186,11 @@ impl Model {
             }
             EngineKind::Npu => {
                 let runtime = runtime.filter(|runtime| runtime.has_npu()).ok_or_else(|| missing("the QNN provider"))?;
-                Box::new(|partition: &Partition| -> Loaded {
-                    let segments = bundle.segments(partition)?;
+                Box::new(move |partition: &Partition| -> Loaded {
+                    let at = self.partitions.iter().position(|other| other.name == partition.name);
+                    let table = at.zip(tables).and_then(|(at, tables)| tables.get(at));
+                    let table = table.ok_or_else(|| Error::internal(&partition.name, "has no encodings"))?;
+                    let segments = segments(partition, table, target)?;
                     Ok(Box::new(runtime.open_segments(partition, &segments, &bundle.path(""), target)?))
                 })
             }
@@ -165,7 +198,7 @@ impl Model {
         // Engines are loaded by path, when they are needed: by then it may be another bundle's.
         let load = Box::new(move |partition: &Partition| -> Loaded {
             let loaded = load(partition)?;
-            bundle.refuse_replaced()?;
+            bundle.refuse_other_models()?;
             Ok(loaded)
         });
         Ok(Generator::new(&self.definition, &self.partitions, tables, &self.embeddings, load))

@@ -24,7 +24,7 @@ pub struct Source {
     /// Model definition.
     #[arg(value_name = "GRAPH.toml")]
     pub definition: PathBuf,
-    /// Checkpoint: a folder of safetensors files with a tokenizer.json.
+    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache.
     #[arg(long, value_name = "DIR")]
     pub weights: PathBuf,
     /// Pixels a side of an image, in place of the definition's image_size.
@@ -127,7 +127,8 @@ pub struct Calibrate {
 #[derive(Args)]
 pub struct Encodings {
     /// Encodings that were learned elsewhere, of some tensors or of all, to take in place of calibrated ones: JSON in AIMET's
-    /// format 1.0.0 with the names of the bundle's encodings/*.json. May be given several times.
+    /// format 0.6.1, 1.0.0 or 2.0.0, with the names of the bundle's encodings/*.json or of the checkpoint. May be given several
+    /// times.
     #[arg(long = "encodings", value_name = "FILE.json")]
     files: Vec<PathBuf>,
 }

@@ -10,7 +10,13 @@ use crate::error::{Error, IoContext, Result};
 /// Brings files to the disk on a thread of its own, in the order in which they come.
 #[derive(Default)]
 pub struct Flusher {
-    running: Option<(Sender<(File, PathBuf)>, JoinHandle<Result<()>>)>,
+    running: Option<Running>,
+}
+
+/// The thread, and the way to it.
+struct Running {
+    sender: Sender<(File, PathBuf)>,
+    thread: JoinHandle<Result<()>>,
 }
 
 impl Flusher {
@@ -24,17 +30,17 @@ impl Flusher {
         }
         match &self.running {
             // What ended the thread is told at the end.
-            Some((sender, _)) => drop(sender.send((file, path))),
+            Some(running) => drop(running.sender.send((file, path))),
             None => file.sync_all().at(&path)?,
         }
         Ok(())
     }
 
-    fn start() -> Option<(Sender<(File, PathBuf)>, JoinHandle<Result<()>>)> {
+    fn start() -> Option<Running> {
         let (sender, receiver) = channel::<(File, PathBuf)>();
         let work = move || receiver.into_iter().try_for_each(|(file, path)| file.sync_all().at(&path));
         let thread = Builder::new().name("flush".into()).spawn(work).ok()?;
-        Some((sender, thread))
+        Some(Running { sender, thread })
     }
 
     /// Waits until all of them are on the disk.
@@ -42,7 +48,7 @@ impl Flusher {
     /// # Errors
     /// The disk does not take one.
     pub fn finish(&mut self) -> Result<()> {
-        let Some((sender, thread)) = self.running.take() else { return Ok(()) };
+        let Some(Running { sender, thread }) = self.running.take() else { return Ok(()) };
         drop(sender);
         thread.join().unwrap_or_else(|_| Err(Error::internal("flush", "the thread that flushes files panicked")))
     }

@@ -205,6 +205,15 @@ impl Manifest {
         value(self) == value(other)
     }
 
+    /// Whether another manifest lists the same files below all folders: the same models.
+    pub fn has_models_of(&self, other: &Manifest) -> bool {
+        let models = |manifest: &Manifest| -> Vec<(String, String)> {
+            let files = manifest.files.iter().filter(|file| file.path.contains('/'));
+            files.map(|file| (file.path.clone(), file.sha256.clone())).collect()
+        };
+        models(self) == models(other)
+    }
+
     /// Whether another manifest says the same, whatever the stages took.
     pub fn says_the_same(&self, other: &Manifest) -> bool {
         let without_times =

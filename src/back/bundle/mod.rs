@@ -42,7 +42,7 @@ use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::observe::StatisticsTable;
 use crate::partition::{NAMES, Partition};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::quantize::Table;
 use crate::segment::{Segment, segments};
 use crate::target::Target;
@@ -199,6 +199,17 @@ impl Bundle {
             Ok((identity, now)) if identity == self.folder.identity()? && now.is(&self.manifest) => Ok(()),
             _ => Err(Error::input(self.root.display(), "was replaced while it was read").help("run the command again")),
         }
+    }
+
+    /// As [`Bundle::refuse_replaced`], but a bundle of the same models is as good: an evaluation puts its report beside them.
+    ///
+    /// # Errors
+    /// A bundle of other models, or none, has this name now.
+    pub fn refuse_other_models(&self) -> Result<()> {
+        self.refuse_replaced().or_else(|error| match Bundle::look(&self.root) {
+            Ok(now) if now.manifest.has_models_of(&self.manifest) => now.check(&|file| file.contains('/'), &Silent),
+            _ => Err(error),
+        })
     }
 
     /// Reads a file of the bundle of at most so many bytes; no link is followed.

@@ -52,7 +52,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
     }
 }
 
-/// Reads a table from the text of a file that [`write`] wrote; the graph tells the axis of per-channel encodings.
+/// Reads a table from the text of a file that [`write()`] wrote; the graph tells the axis of per-channel encodings.
 ///
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
