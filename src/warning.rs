@@ -32,6 +32,12 @@ impl Warning {
         self.help = Some(help.into());
         self
     }
+
+    /// The warning in one line, for a page.
+    pub fn line(&self) -> String {
+        let help = self.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+        format!("Warning: {}: {}{help}.", self.place, self.message)
+    }
 }
 
 impl fmt::Display for Warning {

@@ -75,7 +75,7 @@ fn verdict(subject: &Subject, body: &mut String) {
         body.push_str(&format!("<p class=\"bad\">{}</p>\n", escape(failure)));
     }
     for warning in &subject.report.warnings {
-        body.push_str(&note(&warning.to_string()));
+        body.push_str(&note(&warning.line()));
     }
     if !subject.report.left_out.is_empty() {
         body.push_str(&note(&format!("Not measured: {}.", subject.report.left_out.join(", "))));

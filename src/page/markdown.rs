@@ -21,7 +21,7 @@ pub fn markdown(subject: &Subject) -> String {
         text.push_str(&format!("- {}\n", cell(failure)));
     }
     for warning in &subject.report.warnings {
-        text.push_str(&format!("- {}\n", cell(&warning.to_string())));
+        text.push_str(&format!("- {}\n", cell(&warning.line())));
     }
     if !subject.report.left_out.is_empty() {
         text.push_str(&format!("\nNot measured: {}.\n", cell(&subject.report.left_out.join(", "))));

@@ -99,7 +99,7 @@ fn object(to: &mut String, value: &Value, depth: usize) -> Given<()> {
         to.push_str(&format!("<LoopContext {}/{}>", value.get_attr("index")?, value.get_attr("length")?));
         return Ok(());
     }
-    Err(fault(format!("prints a {}, which has no text of its own", type_name(value))))
+    Err(fault(format!("prints a value of type {}, which has no text of its own", type_name(value))))
 }
 
 /// A text in quotes, as Python's `repr`.
