@@ -118,6 +118,7 @@ fn refused(change: impl FnOnce(&Bench), words: &[&str]) {
 
 /// The prompt that a bundle's template makes.
 fn prompt(bench: &Bench, messages: &[Message]) -> String {
+    crate::common::serve();
     let specials = Specials { bos: "<s>".into(), eos: "</s>".into(), image: "<image>".into(), ..Specials::default() };
     let chat = Chat::read(&bench.path("out/bundle/model"), specials).unwrap();
     chat.render(messages).unwrap_or_else(|error| panic!("{error}"))
@@ -300,6 +301,7 @@ fn templates_of_plain_text_get_images_in_the_text() {
     let (bench, warnings) = exported(|bench| bench.write(CONFIG, json!({"chat_template": template}).to_string()));
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(prompt(&bench, &question(2)), "user: <image><image>What?\n");
+    crate::common::serve();
     let model = Model::open(&bench.path("out/bundle"), &[EngineKind::Float], &Silent).unwrap();
     let tokens = |images| model.tokens(&question(images)).unwrap().len();
     assert_eq!(tokens(1), tokens(0) + 16);
