@@ -27,10 +27,7 @@ pub fn other_preprocessing(folder: &Path, vision: &Vision) -> Vec<Warning> {
         if path.symlink_metadata().is_err() {
             continue;
         }
-        let read = || {
-            let bytes = crate::text::read(&path)?;
-            crate::text::json::<Value>(&path, bytes.trim_start_matches('\u{feff}').as_bytes())
-        };
+        let read = || crate::text::json::<Value>(&path, crate::text::read(&path)?.as_bytes());
         let value = match read() {
             Ok(value) => value,
             Err(error) => return vec![Warning::new(STAGE, error.place, format!("is not compared: {}", error.message))],

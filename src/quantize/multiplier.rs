@@ -101,15 +101,12 @@ mod tests {
         }
     }
 
+    fn of(integer: IntegerType, scale: Vec<f32>, zero_point: i64) -> Encoding {
+        Encoding { integer, zero_point: vec![zero_point; scale.len()], scale, axis: Some(0), block: None }
+    }
+
     #[test]
     fn a_channel_that_is_nearly_zero_gets_a_multiplier_that_the_zero_point_fits_into() {
-        let of = |integer, scale: Vec<f32>, zero_point| Encoding {
-            integer,
-            zero_point: vec![zero_point; scale.len()],
-            scale,
-            axis: Some(0),
-            block: None,
-        };
         let (input, output) = (of(IntegerType::Uint16, vec![5e-5], 0), of(IntegerType::Uint16, vec![1e-4], 33_858));
         let mut weights = of(IntegerType::Int8, vec![1e-3, 1e-12], 0);
         settle(&mut weights, &input, &output, 10, Some(256));
@@ -120,13 +117,6 @@ mod tests {
 
     #[test]
     fn of_the_multipliers_nearby_those_that_lose_little_of_the_zero_point_are_taken() {
-        let of = |integer, scale: Vec<f32>, zero_point| Encoding {
-            integer,
-            zero_point: vec![zero_point; scale.len()],
-            scale,
-            axis: Some(0),
-            block: None,
-        };
         let (input, output) = (of(IntegerType::Uint16, vec![1.0], 0), of(IntegerType::Uint16, vec![1.0], 30_000));
         // What is cut off, in integers of the output.
         let lost = |weights: &Encoding| -> f64 {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::MANIFEST;
 use super::json::{json_of, text_of};
+use super::place::is_hidden;
 use super::segment_record::SegmentRecord;
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::{Toolkit, version_text};
@@ -207,11 +208,7 @@ impl Manifest {
 
     /// Whether another manifest lists the same files below all folders: the same models.
     pub fn has_models_of(&self, other: &Manifest) -> bool {
-        let models = |manifest: &Manifest| -> Vec<(String, String)> {
-            let files = manifest.files.iter().filter(|file| file.path.contains('/'));
-            files.map(|file| (file.path.clone(), file.sha256.clone())).collect()
-        };
-        models(self) == models(other)
+        models(self.files.iter()).eq(models(other.files.iter()))
     }
 
     /// Whether another manifest says the same, whatever the stages took.
@@ -267,6 +264,12 @@ fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Opt
         scale: encoding.map(|encoding| encoding.scale[0]),
         zero_point: encoding.map(|encoding| encoding.zero_point[0]),
     }
+}
+
+/// Path and contents of the files below all folders: what the models are.
+pub fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let of_model = files.filter(|file| file.path.contains('/') && !is_hidden(&file.path));
+    of_model.map(|file| (file.path.as_str(), file.sha256.as_str()))
 }
 
 /// Digits of a hash that tell files apart.

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard};
 use super::hold::keep;
 use super::ledger::{LEDGER, Ledger, Unit};
 use super::lock::Lock;
-use super::manifest::{FileRecord, Manifest, StageRecord};
+use super::manifest::{FileRecord, Manifest, StageRecord, models};
 use super::place::{WORK, beside, is_hidden, put_back, remove_strays, replace, workplace};
 use super::{Bundle, MANIFEST, Stage, remove, round};
 use crate::error::{Error, IoContext, Result};
@@ -261,8 +261,7 @@ impl Bundle {
     pub fn has_same_models(&self) -> Result<bool> {
         let Some((_, before)) = self.before() else { return Ok(false) };
         let state = self.state()?;
-        let of_model = |(path, _): &(&str, &str)| path.contains('/') && !is_hidden(path);
-        Ok(pairs(state.files.values()).filter(of_model).eq(pairs(before.files.iter()).filter(of_model)))
+        Ok(models(state.files.values()).eq(models(before.files.iter())))
     }
 
     /// Writes the manifest and gives the bundle its name, in place of the one that is there. If that is the same already it

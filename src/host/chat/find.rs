@@ -167,15 +167,13 @@ fn hub_repository(snapshot: &Path) -> Option<PathBuf> {
     repository.file_name()?.to_str()?.starts_with("models--").then(|| repository.to_path_buf())
 }
 
-/// A configuration, if there is one. Editors put a byte order mark before the text.
+/// A configuration, if there is one.
 fn read_json(folder: &Path, path: &Path) -> Result<Option<Value>> {
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
     stay_inside(folder, path)?;
-    let bytes = crate::text::read_at_most(path, LARGEST_FILE)?;
-    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
-    crate::text::json(path, text).map(Some)
+    crate::text::json(path, &crate::text::read_at_most(path, LARGEST_FILE)?).map(Some)
 }
 
 /// The special tokens of a bundle.
