@@ -40,6 +40,8 @@ impl Place {
         let mut command = Command::new(program);
         command.args(args).current_dir(self.path("here"));
         command.env("HOME", self.path("home")).env("TMPDIR", self.path("tmp"));
+        // Without it bash asks the system for the user's shell, and reads how names are looked up.
+        command.env("SHELL", "/bin/sh");
         for name in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
             command.env(name, self.path("home").join(name));
         }
