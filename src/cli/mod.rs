@@ -66,7 +66,8 @@ struct General {
     #[arg(short, long, global = true)]
     verbose: bool,
     /// Folder of the vendor toolkit: the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or
-    /// .vendor/toolkit beside the program, here, or in a folder above, where nobody else may write to it].
+    /// the Python environment of the program, or the active one, or .vendor/toolkit beside the program, here, or in a folder
+    /// above, where nobody else may write to it].
     #[arg(long, global = true, value_name = "DIR")]
     toolkit: Option<PathBuf>,
 }

@@ -10,6 +10,7 @@ mod common;
 mod crash;
 mod doors;
 mod encodings;
+mod environments;
 mod eval;
 mod extent;
 mod gate;
