@@ -2,12 +2,14 @@
 
 mod build_one;
 mod compile;
+mod demo;
 mod display;
 mod doctor;
 mod eval;
 mod gate;
 mod graph;
 mod inspect;
+mod open_page;
 mod parity;
 mod process;
 mod report;
@@ -74,6 +76,8 @@ struct General {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a bundle of a small model that this program carries, with its report, and ask it a question.
+    Demo(demo::Demo),
     /// Run all stages: a checkpoint becomes a bundle with models, context binaries and a report.
     Compile(compile::Compile),
     /// Stage 1: build the graphs, lower them for the target, write float models.
@@ -177,6 +181,7 @@ fn run_command(cli: Cli) -> ExitCode {
         general: cli.general,
     };
     let result = match &cli.command {
+        Command::Demo(args) => return args.run(&session),
         Command::Compile(args) => args.run(&session),
         Command::Export(args) => args.run(&session),
         Command::Calibrate(args) => args.run(&session),
