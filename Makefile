@@ -16,7 +16,7 @@ export AUTONEURAL_TOOLKIT ?= $(TOOLKIT)
 .PHONY: help demo wheel bench train test fuzz toolkit check-tools wheel-tools lint doc clean
 
 help:
-	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, with a report, and ask it a question'
+	@echo 'make demo     autoneural demo: compile a small model for the SA8295P, in out/demo, with a report, and ask it a question'
 	@echo 'make wheel    build the wheel for pip into dist'
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
@@ -40,13 +40,7 @@ wheel-tools:
 
 demo: toolkit
 	cargo build --release --locked
-	'$(TARGET_DIR)/release/autoneural' compile graphs/autoneural-tiny.toml \
-		--weights models/autoneural-tiny --encodings models/autoneural-tiny/encodings.json \
-		--calibration calibration/demo.toml --target sa8295p --out out/demo --layers npu --require-npu
-	'$(TARGET_DIR)/release/autoneural' report out/demo --baseline calibration/demo-baseline.json
-	@echo
-	'$(TARGET_DIR)/release/autoneural' run out/demo --on float,simulated,npu \
-		--image calibration/demo-eval/images/cluster-01.png --prompt 'Which warning lamp is lit?'
+	'$(TARGET_DIR)/release/autoneural' demo --out out/demo
 
 # Built as for the tests, so that both share what is compiled. The program itself writes what goes beside it.
 wheel: wheel-tools

@@ -69,6 +69,11 @@ for name in ("libstdc++.so.6", "libgcc_s.so.1", "libatomic.so.1"):
             fail "$what needs ${missing//$'\n'/, }, missing here" \
                 "install them (Debian and Ubuntu: apt install libstdc++6 libgcc-s1 libatomic1)"
     fi
+    if [ "$name" = check ]; then
+        python3 -c 'import ensurepip, venv' 2>/dev/null ||
+            fail "python3 makes no virtual environments, and the tests need some" \
+                "install its part that does (Debian and Ubuntu: apt install python3-venv)"
+    fi
     python3 -m pip --version >/dev/null 2>&1 ||
         fail "python3 has no pip; install it (Debian and Ubuntu: apt install python3-pip) or run python3 -m ensurepip"
 }

@@ -93,12 +93,13 @@ pub fn lay_out(place: &Path) -> Result<LaidOut> {
     let before = before.unwrap_or_default();
     let mut laid_out = LaidOut::default();
     for (path, bytes) in &files {
-        match state(&folder, path, bytes, before.files.get(path))? {
+        let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let parent = folder.folder(parent)?;
+        match state(&parent, name, bytes, before.files.get(path))? {
             State::Right => laid_out.unchanged += 1,
             State::Changed => laid_out.changed_by_user.push(path.clone()),
             State::Missing => {
-                let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
-                folder.folder(parent)?.replace(name, bytes)?;
+                parent.replace(name, bytes)?;
                 laid_out.written += 1;
             }
         }
@@ -149,15 +150,15 @@ enum State {
 }
 
 /// How a file is in the folder; one of an earlier version counts as missing.
-fn state(folder: &Folder, path: &str, wanted: &[u8], before: Option<&String>) -> Result<State> {
-    if !folder.has(path) {
+fn state(folder: &Folder, name: &str, wanted: &[u8], before: Option<&String>) -> Result<State> {
+    if !folder.has(name) {
         return Ok(State::Missing);
     }
-    let there = folder.file(path)?;
-    if there.metadata().at(&folder.path().join(path))?.len() > text::LARGEST {
+    let there = folder.file(name)?;
+    if there.metadata().at(&folder.path().join(name))?.len() > text::LARGEST {
         return Ok(State::Changed);
     }
-    let there = folder.read(path, text::LARGEST)?;
+    let there = folder.read(name, text::LARGEST)?;
     Ok(match there == wanted {
         true => State::Right,
         false if before.is_some_and(|before| *before == hash_bytes(&there)) => State::Missing,
@@ -223,9 +224,9 @@ mod tests {
         assert!(pictures.len() >= 60, "{}", pictures.len());
         pictures.iter().for_each(|picture| assert!(project.join("calibration").join(picture).is_file(), "{picture}"));
         let set = crate::evaluate::Set::read(&project.join(QUESTIONS)).unwrap();
-        assert!(set.questions().len() >= 16, "{}", set.questions().len());
+        assert!(set.first(None).len() >= 16, "{}", set.first(None).len());
         for (picture, question) in [ASKED, ASKED_NEXT] {
-            let asked = set.questions().iter().filter(|one| one.question == question);
+            let asked = set.first(None).iter().filter(|one| one.question == question);
             assert!(asked.into_iter().any(|one| one.images.iter().any(|image| image.ends_with(picture))), "{question}");
         }
     }
