@@ -3,8 +3,9 @@
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TOOLKIT := $(CURDIR)/.vendor/toolkit
 CHECK := $(CURDIR)/.vendor/check
-# What the wheel has besides the program; maturin takes it from a folder of this name.
+# What the wheel has besides the program. maturin takes it from a folder of this name.
 WHEEL_DATA := autoneural.data
+SHARE := $(WHEEL_DATA)/data/share
 # More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
 TEST_ARGS ?=
 # How long fuzzing takes.
@@ -42,10 +43,15 @@ demo: toolkit
 	cargo build --release --locked
 	'$(TARGET_DIR)/release/autoneural' demo --out out/demo
 
-# Built as for the tests, so that both share what is compiled. The program itself writes what goes beside it.
+# Built as the tests build it, so that nothing is compiled twice. The program writes its man pages and completions.
 wheel: wheel-tools
 	cargo build --release --locked
-	rm -rf '$(WHEEL_DATA)' dist/autoneural-*.whl
+	rm -rf '$(WHEEL_DATA)' dist
+	mkdir -p '$(SHARE)/bash-completion/completions' '$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d'
+	'$(TARGET_DIR)/release/autoneural' man --out '$(SHARE)/man/man1'
+	'$(TARGET_DIR)/release/autoneural' completions bash > '$(SHARE)/bash-completion/completions/autoneural'
+	'$(TARGET_DIR)/release/autoneural' completions zsh > '$(SHARE)/zsh/site-functions/_autoneural'
+	'$(TARGET_DIR)/release/autoneural' completions fish > '$(SHARE)/fish/vendor_completions.d/autoneural.fish'
 	.vendor/wheel/bin/maturin build --release --out dist
 	rm -rf '$(WHEEL_DATA)'
 

@@ -1,7 +1,7 @@
 //! `autoneural demo`: a first run without a checkpoint of one's own.
 //!
-//! Each step is a command of this program as a user would type it, and runs as one, so that what is seen is what the commands
-//! that are shown do.
+//! Each step is a command of this program as a user would type it, and runs as one: what is seen is what the commands that
+//! are shown do.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -19,9 +19,9 @@ use super::build_one::PROGRAM;
 use super::{Session, open_page, status};
 
 const AFTER_HELP: &str = "\
-The folder is laid out as a project of your own would be: model, recipe with its pictures, questions, baseline. The bundle is DIR/bundle \
-and its report DIR/bundle.html. It takes less than a minute. Run again, it reuses what is unchanged, and leaves files as they are that \
-you changed. Without the vendor toolkit the float model answers, and what is left out is named.
+DIR is laid out as a project of your own would be: model, recipe with its pictures, questions, baseline. The bundle is \
+DIR/bundle, its report DIR/bundle.html. Run again, it reuses what is unchanged and leaves files alone that you changed. \
+Without the vendor toolkit the float model answers, and what is left out is named.
 
 Examples:
   autoneural demo

@@ -72,11 +72,11 @@ pub struct LaidOut {
     pub changed_by_user: Vec<String>,
 }
 
-/// Puts the project's files into a folder: a new one, an empty one, or one that an earlier run made. There only what is missing or
-/// from another version is written; what the user changed stays.
+/// Puts the project's files into a folder: a new one, an empty one, or one that an earlier run made. There only what is
+/// missing or from another version is written; what the user changed stays.
 ///
 /// # Errors
-/// A folder with other things in it, a file or a link where something is to be written, what the operating system refuses.
+/// A folder with other things in it, a link where something is to be written, what the operating system refuses.
 pub fn lay_out(place: &Path) -> Result<LaidOut> {
     let before = noted(place)?;
     std::fs::create_dir_all(place).at(place)?;

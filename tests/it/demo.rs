@@ -122,7 +122,7 @@ fn without_the_toolkit_the_float_model_answers_and_it_is_said_what_is_missing() 
     let output = place.without_toolkit(&[]);
     let missing = "onnxruntime 1.31.1 and onnxruntime-qnn 2.7.0";
     let first = format!("{missing} is missing, so there will be no context binaries");
-    expect(&output, 0, &[&first, "`make toolkit`", "float:\nDoor.\n", "What to try next"]);
+    expect(&output, 0, &[&first, "`make toolkit`", "\nDoor.\n", "What to try next"]);
     let last = stdout(&output).lines().last().unwrap().to_string();
     assert!(last.contains(missing) && last.contains("make toolkit"), "{last}");
     let commands = offered(&stdout(&output));
