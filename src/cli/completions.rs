@@ -59,9 +59,14 @@ fn script(shell: &dyn Generator) -> String {
 /// The command line without the commands that are hidden: nobody types them.
 pub fn visible(command: &Command) -> Command {
     let made = Command::new(env!("CARGO_PKG_NAME")).version(env!("CARGO_PKG_VERSION"));
-    let mut made = made.disable_help_flag(true).disable_help_subcommand(true).args(command.get_arguments());
+    let mut made = made
+        .disable_help_flag(true)
+        .disable_help_subcommand(true)
+        .subcommand_value_name("COMMAND")
+        .args(command.get_arguments());
     if let (Some(about), Some(help)) = (command.get_about(), command.get_after_help()) {
         made = made.about(about.clone()).after_help(help.clone());
     }
+    made = made.subcommand_required(true);
     made.subcommands(command.get_subcommands().filter(|one| !one.is_hide_set()))
 }

@@ -1,6 +1,5 @@
 //! `autoneural man`: manual pages, one for each command. They hold no date, so that the same program writes the same bytes.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use autoneural::error::IoContext;
@@ -45,7 +44,7 @@ impl Man {
 
 /// File names and contents: of a command, and of those below it.
 fn pages(command: &Command) -> std::io::Result<Vec<(String, Vec<u8>)>> {
-    let page = Page::new(command.clone()).source(concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")));
+    let page = Page::new(command.clone());
     let mut made = vec![(page.get_filename(), render(command, &page)?)];
     for below in command.get_subcommands() {
         made.extend(pages(below)?);
@@ -54,46 +53,52 @@ fn pages(command: &Command) -> std::io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn render(command: &Command, page: &Page) -> std::io::Result<Vec<u8>> {
-    let mut made = Vec::new();
-    let all = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
+    let name = command.get_display_name().unwrap_or(command.get_name());
     let is_root = command.get_name() == env!("CARGO_PKG_NAME");
+    let all = command.get_after_long_help().or(command.get_after_help()).map(ToString::to_string).unwrap_or_default();
     let (notes, examples) = notes_and_examples(&all);
-    page.render_title(&mut made)?;
-    page.render_name_section(&mut made)?;
-    page.render_synopsis_section(&mut made)?;
-    page.render_description_section(&mut made)?;
-    let mut rest = Roff::new();
-    if !is_root {
-        paragraphs(&mut rest, notes);
-    }
-    rest.to_writer(&mut made)?;
-    page.render_options_section(&mut made)?;
-    let mut rest = Roff::new();
+    let mut sections = Vec::new();
+    page.render_name_section(&mut sections)?;
+    page.render_synopsis_section(&mut sections)?;
+    page.render_description_section(&mut sections)?;
+    let mut roff = Roff::new();
+    paragraphs(&mut roff, if is_root { "" } else { notes });
+    roff.to_writer(&mut sections)?;
+    page.render_options_section(&mut sections)?;
+    let mut roff = Roff::new();
     if command.has_subcommands() {
-        commands(&mut rest, command, is_root);
+        commands(&mut roff, command, is_root);
     }
-    rest.control("SH", ["EXAMPLES"]);
-    rest.control("nf", []);
-    for line in examples.lines().skip(1).take_while(|line| !line.is_empty()) {
-        rest.text([roman(line.trim_start_matches("  "))]);
-    }
-    rest.control("fi", []);
-    if is_root {
-        rest.control("SH", ["EXIT STATUS"]);
-        for (status, what) in EXIT_STATUS {
-            rest.control("TP", []);
-            rest.text([bold(status)]);
-            rest.text([roman(what)]);
+    if !examples.is_empty() {
+        roff.control("SH", ["EXAMPLES"]);
+        roff.control("nf", []);
+        for line in examples.lines().skip(1).take_while(|line| !line.is_empty()) {
+            roff.text([roman(line.strip_prefix("  ").unwrap_or(line))]);
         }
-        rest.control("PP", []);
-        rest.text([roman(WHAT_IS_LEFT)]);
-    } else {
-        rest.control("SH", ["SEE ALSO"]);
-        rest.text([bold("autoneural"), roman("(1)")]);
+        roff.control("fi", []);
     }
-    rest.to_writer(&mut made)?;
-    made.flush()?;
-    Ok(made)
+    if is_root {
+        exit_statuses(&mut roff);
+    } else {
+        roff.control("SH", ["SEE ALSO"]);
+        roff.text([bold(env!("CARGO_PKG_NAME")), roman("(1)")]);
+    }
+    roff.to_writer(&mut sections)?;
+    // Each part begins with the same definitions; the title comes behind the first. Its third argument is the date.
+    let sections = String::from_utf8_lossy(&sections).replace(&Roff::new().render(), "");
+    let title = format!(".TH {name} 1 \"\" \"autoneural {}\" \"autoneural\"\n", env!("CARGO_PKG_VERSION"));
+    Ok([Roff::new().render(), title, sections].concat().into_bytes())
+}
+
+fn exit_statuses(roff: &mut Roff) {
+    roff.control("SH", ["EXIT STATUS"]);
+    for (status, what) in EXIT_STATUS {
+        roff.control("TP", []);
+        roff.text([bold(status)]);
+        roff.text([roman(what)]);
+    }
+    roff.control("PP", []);
+    roff.text([roman(WHAT_IS_LEFT)]);
 }
 
 fn paragraphs(roff: &mut Roff, text: &str) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
-use autoneural::front::DefinitionFile;
+use autoneural::front::{DefinitionFile, built_in_names};
 use autoneural::partition::NAMES;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
@@ -14,7 +14,7 @@ use autoneural::stages::{self, Comparing};
 use autoneural::target::Target;
 use autoneural::verify::{Extent, On};
 use autoneural::{Error, Result};
-use clap::builder::TypedValueParser;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::Session;
@@ -24,8 +24,8 @@ use super::suggested::Suggested;
 /// What a bundle is made from, and where.
 #[derive(Args)]
 pub struct Source {
-    /// Model definition: the architecture and its sizes (`graphs/*.toml`).
-    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::FilePath)]
+    /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
+    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::FilePath, value_parser = definition())]
     pub definition: PathBuf,
     /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
@@ -83,6 +83,11 @@ pub struct Demands {
     /// Fail if an output is below this many dB against float, on the NPU where it runs there.
     #[arg(long, value_name = "DB", value_parser = super::decibels)]
     min_sqnr: Option<f64>,
+}
+
+/// Takes the path of a model definition, or the name of one that is built in.
+pub fn definition() -> impl TypedValueParser<Value = PathBuf> {
+    Suggested::new(PathBufValueParser::new(), built_in_names)
 }
 
 /// Names that `--verify` takes.
