@@ -23,8 +23,7 @@ DIR is laid out as a project of your own would be: model, recipe with its pictur
 DIR/bundle, its report DIR/bundle.html. Run again, it reuses what is unchanged and leaves files alone that you changed. \
 Without the vendor toolkit the float model answers, and what is left out is named.
 
-Examples:
-  autoneural demo
+Example:
   autoneural demo --out try-it --open";
 
 /// Arguments of `demo`.

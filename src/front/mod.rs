@@ -24,7 +24,7 @@ pub use definition::{
 pub use definition_file::DefinitionFile;
 pub use hub::{Files, contradictions, kind_of_file};
 pub use language::{DECODE, MASKED, PREFILL};
-pub use layout::{ComponentLayout, Layout, Misshapen};
+pub use layout::{ComponentLayout, Layout, Misshapen, built_in_names};
 pub use preprocessor::other_preprocessing;
 pub use recorder::Recorder;
 pub use warnings::warnings;

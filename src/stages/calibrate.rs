@@ -17,6 +17,8 @@ use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
 use crate::recipe::{Recipe, Sample};
 
+/// The recipe that a bundle was calibrated and quantized with.
+pub const RECIPE: &str = "calibration/recipe.toml";
 /// Folder of everything that calibration makes.
 const FOLDER: &str = "calibration";
 
@@ -99,10 +101,14 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
     let key = Key::new().setting("images", &images);
     bundle
         .unit("calibrate/hashes", FOLDER, key, &Silent, |folder| write_json(&images, &folder.join(name_of(IMAGES))))?;
-    // The copy of the recipe is what the next stages read where each is a command of its own.
+    keep_recipe(bundle, recipe)
+}
+
+/// Keeps a copy of the recipe, which is what the next stages read where each is a command of its own.
+pub fn keep_recipe(bundle: &Bundle, recipe: &Recipe) -> Result<()> {
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
-        files::write(&folder.join("recipe.toml"), recipe.text().as_bytes())
+        files::write(&folder.join(name_of(RECIPE)), recipe.text().as_bytes())
     })
 }
 
