@@ -192,7 +192,7 @@ fn what_others_control_is_pinned_and_stays_out_of_the_shell() {
     }
     let expressions: Vec<&str> = lines.iter().filter(|line| line.contains("${{")).copied().collect();
     assert!(expressions.iter().all(|line| line.contains("\"${{ env.OUT }}\"")), "{expressions:?}");
-    assert!(!github.contains("on: [pull_request_target") && !github.contains("secrets."));
+    assert!(lines.contains(&"on: [pull_request]"), "not what gives a fork's code the secrets of this repository");
     assert!(lines.contains(&"permissions: {}"), "no rights but those of a job");
     for (title, rights) in
         [("compile:", &["contents: read"][..]), ("gate:", &["contents: read", "security-events: write"])]
