@@ -9,7 +9,7 @@ pub const GENERAL: &str = "General options";
 
 /// The commands, in the order in which help lists them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Make a bundle", &["compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"]),
+    ("Make a bundle", &["demo", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"]),
     ("Look at it", &["inspect", "report", "graph"]),
     ("Use it", &["run", "eval"]),
     ("Check", &["gate", "parity", "target", "doctor"]),
@@ -31,6 +31,8 @@ First steps:
   3. Read its report; keep its figures as the baseline of later bundles:
        autoneural report BUNDLE
        autoneural gate BUNDLE --baseline quant-baseline.json --update
+
+Without a checkpoint, `autoneural demo` does all of this with a small model that comes with the program.
 
 `autoneural --help` lists all commands, `autoneural COMMAND --help` explains one.";
 
