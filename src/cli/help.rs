@@ -98,7 +98,10 @@ fn in_two_lengths(command: Command) -> Command {
         if has_value { argument.allow_negative_numbers(true) } else { argument }
     });
     let Some(all) = command.get_after_help().map(ToString::to_string) else { return command };
-    let (_, examples) = notes_and_examples(&all);
+    let (notes, examples) = notes_and_examples(&all);
+    if notes.is_empty() {
+        return command;
+    }
     let examples = examples.to_string();
     command.after_long_help(all).after_help(examples)
 }
@@ -165,7 +168,7 @@ mod tests {
             let examples = command_lines(&short);
             assert!(!examples.is_empty(), "`{name}` has no example");
             assert!(examples.iter().all(|line| line.split(' ').any(|word| word == name)), "{name}: {examples:?}");
-            let long = one.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            let long = one.get_after_long_help().map(ToString::to_string).unwrap_or(short);
             assert_eq!(command_lines(&long), examples);
             examples.iter().for_each(|line| parse(line));
         }
