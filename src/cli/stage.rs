@@ -186,8 +186,8 @@ impl Calibrate {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let recipe = Recipe::read(&self.calibration)?;
-        let bundle = open(session, &self.bundle, Stage::Calibrate)?;
-        stages::calibrate(&bundle, &recipe, session.progress())?;
+        let mut bundle = open(session, &self.bundle, Stage::Calibrate)?;
+        stages::calibrate(&mut bundle, &recipe, session.progress())?;
         finish_stage(session, bundle, Stage::Calibrate)
     }
 }

@@ -2,6 +2,7 @@
 
 mod layers;
 mod limits;
+mod prompts;
 mod segments;
 mod sizes;
 mod state;
@@ -9,6 +10,7 @@ mod table;
 
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
+pub use prompts::{PromptCounts, PromptsReport};
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
@@ -84,6 +86,9 @@ pub struct SamplesReport {
     /// What the images of the verification samples hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<InputRecord>,
+    /// How the prompts were made; none in a report of a version that did not tell them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<PromptsReport>,
 }
 
 /// Whole sequences, each engine on its own integer state from step to step, with the tokens of the float reference.
@@ -212,6 +217,7 @@ impl Report {
             decode_steps: recipe.decode_steps,
             extent: extent.clone(),
             images: vec![],
+            prompts: None,
         };
         Ok(Report {
             schema: SCHEMA,

@@ -15,7 +15,7 @@ mod samples;
 mod verify;
 
 pub use build::{build, build_partition};
-pub use calibrate::{calibrate, calibrate_images, calibrate_text, check_samples};
+pub use calibrate::{calibrate, calibrate_images, calibrate_text, check_samples, note_samples};
 pub use compile::{Plan, compile};
 pub use emit::{emit, emit_component};
 pub use evaluate::evaluate;

@@ -1,7 +1,7 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
 use super::measure_layers;
-use super::samples::{and_samples, images};
+use super::samples::{and_samples, images, prompts, warn_of_raw};
 use crate::back::bundle::{Bundle, Key, LARGEST_JSON, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
@@ -86,6 +86,10 @@ pub fn verify(
         report.partitions.iter_mut().zip(found).for_each(|(partition, layers)| partition.layers = layers);
     }
     report.samples.images = images(bundle, recipe, &recipe.verification)?;
+    report.samples.prompts = Some(prompts(bundle, recipe)?);
+    let stage = Stage::Verify.name();
+    let warnings = warn_of_raw(bundle, recipe, "verification", &recipe.verification, stage);
+    bundle.manifest.set_warnings(stage, warnings);
     bundle.finish_stage(Stage::Verify)?;
     report.judge(what.demands);
     report.stages.clone_from(&bundle.manifest.stages);

@@ -27,6 +27,7 @@ mod pictures;
 mod pipeline;
 mod resume;
 mod run;
+mod samples;
 mod script;
 mod sealed;
 mod segments;
