@@ -6,7 +6,7 @@ use autoneural::back::bundle::{Bundle, Stage};
 use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
-use autoneural::front::{self, Checkpoint, ComponentLayout, Definition, Layout, Misshapen};
+use autoneural::front::{self, Checkpoint, ComponentLayout, Definition, Layout, Misshapen, WeightsPlace};
 use autoneural::partition::Partition;
 use autoneural::quantize::Table;
 use autoneural::report::{Sizes, segment_reports};
@@ -23,8 +23,10 @@ const MOST_LISTED: usize = 20;
 /// Arguments of `inspect`.
 #[derive(Args)]
 pub struct Inspect {
-    /// A checkpoint (folder or .safetensors file), an ONNX model, a bundle, or a context model (.onnx or its .bin).
-    file: PathBuf,
+    /// A checkpoint (folder or .safetensors file), an ONNX model, a bundle, or a context model (.onnx or its .bin). Several are the
+    /// parts of one checkpoint, as --weights of `compile` takes them.
+    #[arg(required = true, value_name = "FILE", value_parser = super::stage::weights())]
+    files: Vec<WeightsPlace>,
     /// For a bundle: print the graph of this partition, one node a line.
     #[arg(long, value_name = "PARTITION")]
     graph: Option<String>,
@@ -36,7 +38,10 @@ pub struct Inspect {
 impl Inspect {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let path = &self.file;
+        let WeightsPlace { part, path } = &self.files[0];
+        if self.graph.is_none() && (self.files.len() > 1 || part.is_some()) {
+            return self.checkpoint(session);
+        }
         Bundle::tidy(path);
         let meta = std::fs::metadata(path).at(path)?;
         let extension =
@@ -76,7 +81,7 @@ impl Inspect {
     }
 
     fn checkpoint(&self, session: &Session) -> Result<()> {
-        let checkpoint = Checkpoint::open(&self.file)?;
+        let checkpoint = Checkpoint::open_all(&self.files)?;
         let found = match &self.definition {
             Some(path) => {
                 let definition = Definition::read(path)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
-use autoneural::front::DefinitionFile;
+use autoneural::front::{DefinitionFile, WeightsPlace};
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
 use autoneural::shown::in_line;
@@ -13,6 +13,7 @@ use autoneural::stages::{self, Comparing};
 use autoneural::target::Target;
 use autoneural::verify::{Extent, On};
 use autoneural::{Error, Result};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::Session;
@@ -24,9 +25,11 @@ pub struct Source {
     /// Model definition.
     #[arg(value_name = "GRAPH.toml")]
     pub definition: PathBuf,
-    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache.
-    #[arg(long, value_name = "DIR")]
-    pub weights: PathBuf,
+    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache. Given
+    /// several times where the parts of the model lie in several places. `vision=`, `projector=` or `language=` before a path
+    /// takes this part from there and from nowhere else.
+    #[arg(long, value_name = "[PART=]DIR", required = true, value_parser = weights())]
+    pub weights: Vec<WeightsPlace>,
     /// Pixels a side of an image, in place of the definition's image_size.
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
@@ -42,6 +45,11 @@ pub struct Source {
     /// Read all files to know whether they changed; else those of the same size, time and inode as before count as unchanged.
     #[arg(long)]
     pub check_contents: bool,
+}
+
+/// Reads where weights are from an argument, which need not be text.
+pub fn weights() -> impl TypedValueParser<Value = WeightsPlace> {
+    OsStringValueParser::new().map(WeightsPlace::parse)
 }
 
 impl Source {

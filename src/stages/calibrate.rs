@@ -10,7 +10,7 @@ use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
 use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, Stage, VISUAL, write_json};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{DefinitionFile, Files};
+use crate::front::{Checkpoint, DefinitionFile, WeightsPlace};
 use crate::host::{
     Asking, BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Found, HostFacts, SPECIAL_TOKENS, Specials, TOKENIZER, Tokenizer,
     find_template, load_image,
@@ -27,21 +27,21 @@ const FOLDER: &str = "calibration";
 ///
 /// # Errors
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.
-pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &Path, recipe: &Recipe) -> Result<()> {
+pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &[WeightsPlace], recipe: &Recipe) -> Result<()> {
     let DefinitionFile { text, definition, .. } = file;
-    let folder = &Files::folder_of(weights)?;
+    let beside = Checkpoint::open_all(weights)?.beside(definition)?;
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
     let mut key = Key::new().and("definition", text).and("recipe", recipe.text());
-    let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| folder.join(name));
+    let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| beside.words.join(name));
     let images = samples.iter().flat_map(|sample| recipe.image_paths(sample));
     // What is not there cannot be a reason to skip the check.
     for path in images.chain(words).filter(|path| path.is_file()) {
         key = key.and(&path.to_string_lossy(), bundle.hash_input(&path)?);
     }
-    let Found { template, specials, .. } = find_template(folder, Stage::Calibrate.name())?;
+    let Found { template, specials, .. } = find_template(&beside.words_first(), Stage::Calibrate.name())?;
     key = key.setting("template", &(template.as_ref().map(|template| &template.text), &specials));
     bundle.unit("check/samples", "", key, &Silent, |_| {
-        let tokenizer = Tokenizer::read(folder, definition)?;
+        let tokenizer = Tokenizer::read(&beside.words, definition)?;
         let texts = Specials { named: specials, ..tokenizer.specials()? };
         let asking = Asking::new(tokenizer, Chat::new(template, texts)?);
         for sample in samples {

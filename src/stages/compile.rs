@@ -1,7 +1,6 @@
 //! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler works on
 //! one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +14,7 @@ use crate::back::bundle::{Bundle, Stage};
 use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::{Error, Result};
-use crate::front::DefinitionFile;
+use crate::front::{DefinitionFile, WeightsPlace};
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
@@ -28,8 +27,8 @@ use crate::target::Target;
 pub struct Plan<'a> {
     /// Model definition.
     pub definition: &'a DefinitionFile,
-    /// Checkpoint.
-    pub weights: &'a Path,
+    /// Where the weights are.
+    pub weights: &'a [WeightsPlace],
     /// The target and the text that states it.
     pub target: (&'a Target, &'a str),
     /// Recipe with samples.

@@ -41,4 +41,5 @@ mod tokens;
 mod tracer;
 mod trained;
 mod trust;
+mod weights;
 mod workflows;

@@ -1,0 +1,123 @@
+//! The other files of a checkpoint, where its weights lie in several folders: tokenizer, chat template, configurations.
+
+use std::path::{Path, PathBuf};
+
+use super::Checkpoint;
+use super::place::WeightsPlace;
+use crate::error::{Error, Result};
+use crate::front::{Definition, names};
+use crate::partition::Component;
+use crate::text;
+use crate::warning::Warning;
+
+/// Name of the tokenizer's file.
+const TOKENIZER: &str = "tokenizer.json";
+/// Largest tokenizer that is compared.
+const LARGEST_TOKENIZER: u64 = 96 << 20;
+/// The stage that takes these files.
+const STAGE: &str = "export";
+
+/// The folders in which a checkpoint's weights lie.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// All of them, each once: that of the language model, then the others in the order in which they were given.
+    pub folders: Vec<PathBuf>,
+    /// The one that the tokenizer is taken from.
+    pub words: PathBuf,
+    /// Where the vision encoder's weights lie, as far as they are there.
+    pub vision: Option<PathBuf>,
+    /// What should be known of it.
+    pub warnings: Vec<Warning>,
+}
+
+impl Beside {
+    /// All folders, that of the tokenizer first.
+    pub fn words_first(&self) -> Vec<PathBuf> {
+        let others = self.folders.iter().filter(|folder| **folder != self.words);
+        std::iter::once(&self.words).chain(others).cloned().collect()
+    }
+
+    /// A file of the language model: in its folder, or else in the first that has it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        let mut all = self.folders.iter().map(|folder| folder.join(name));
+        all.find(|path| path.symlink_metadata().is_ok()).unwrap_or_else(|| self.language().join(name))
+    }
+
+    /// The folder of the language model's weights.
+    pub fn language(&self) -> &Path {
+        self.folders.first().unwrap_or(&self.words)
+    }
+
+    /// A text in which paths in the folders do not say where those lie: a bundle does not depend on it.
+    pub fn inside(&self, text: &str) -> String {
+        let mut folders: Vec<&PathBuf> = self.folders.iter().collect();
+        folders.sort_by_key(|folder| std::cmp::Reverse(folder.as_os_str().len()));
+        let mut made = text.to_string();
+        for folder in folders {
+            let path = folder.display().to_string();
+            // With one folder the names of its files tell enough.
+            let name = folder.file_name().filter(|_| self.folders.len() > 1);
+            let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let slash = if name.is_empty() { "" } else { "/" };
+            let colon = if name.is_empty() { "" } else { ": " };
+            made = made.replace(&format!("{path}/"), &format!("{name}{slash}"));
+            made = made.replace(&format!("{path}: "), &format!("{name}{colon}"));
+        }
+        made
+    }
+}
+
+impl Checkpoint {
+    /// Folders for the other files of a model, whose definition tells which weights are the language model's.
+    ///
+    /// # Errors
+    /// Tokenizers in several folders that differ, of which none is the language model's.
+    pub fn beside(&self, definition: &Definition) -> Result<Beside> {
+        let mut folders: Vec<PathBuf> = Vec::new();
+        let given = self.sources.iter().map(|source| &source.files.folder);
+        for folder in self.folder_of(Component::Language, definition).into_iter().chain(given) {
+            if !folders.contains(folder) {
+                folders.push(folder.clone());
+            }
+        }
+        let vision = self.folder_of(Component::Vision, definition).cloned();
+        let with_tokenizer: Vec<&PathBuf> =
+            folders.iter().filter(|folder| folder.join(TOKENIZER).symlink_metadata().is_ok()).collect();
+        let words = with_tokenizer.first().copied().unwrap_or(&folders[0]).clone();
+        let mut warnings = Vec::new();
+        for other in with_tokenizer.iter().skip(1) {
+            let (taken, other) = (words.join(TOKENIZER), other.join(TOKENIZER));
+            if same(&taken, &other)? {
+                continue;
+            }
+            let message = format!("is another tokenizer than {}", taken.display());
+            if words != folders[0] {
+                return Err(Error::input(other.display(), message).help(
+                    "keep the one that is meant, best beside the weights of the language model, and move the other away",
+                ));
+            }
+            let message = format!("{message}, which is the one that is taken: it lies beside the language model");
+            warnings.push(Warning::new(STAGE, other.display(), message).help("remove the one that is not meant"));
+        }
+        Ok(Beside { folders, words, vision, warnings })
+    }
+
+    /// The folder that the weights of a part are taken from, if they are there.
+    fn folder_of(&self, part: Component, definition: &Definition) -> Option<&PathBuf> {
+        let is_given = |place: &WeightsPlace| place.part == Some(part);
+        if let Some(source) = self.sources.iter().find(|source| is_given(&source.place)) {
+            return Some(&source.files.folder);
+        }
+        let resolved = names::resolved(definition, self);
+        let name = names::first_tensor(part, definition);
+        let mut prefixes = resolved.weights.prefixes(part).iter();
+        let info = prefixes.find_map(|prefix| Some(self.find(&format!("{prefix}{name}"))?.1))?;
+        Some(&self.sources[info.source].files.folder)
+    }
+}
+
+/// Whether two files hold the same.
+fn same(one: &Path, other: &Path) -> Result<bool> {
+    let read = |path: &Path| text::read_at_most(path, LARGEST_TOKENIZER);
+    Ok(read(one)? == read(other)?)
+}
