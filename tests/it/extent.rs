@@ -25,7 +25,7 @@ fn verify(what: &str, folder: &Path) -> (Value, String) {
     let image = "image = [\"photo.png\", \"photo.png\"]\nprompt = \"What is it?\"\n";
     let mut recipe = format!("{bits}\n[[calibration]]\n{image}[[verification]]\n{image}");
     for tokens in [1, 30, 32, 90] {
-        recipe.push_str(&format!("[[verification]]\nprompt = \"Which lamp is lit?\"\ntokens = {tokens}\n"));
+        recipe.push_str(&format!("[[verification]]\ntext = \"Which lamp is lit?\"\ntokens = {tokens}\n"));
     }
     let path = folder.join("recipe.toml");
     std::fs::write(&path, recipe.replace("decode_steps = 8", "decode_steps = 3")).unwrap();

@@ -1,5 +1,6 @@
 //! Weights that lie in several folders: the parts of a model as timm and transformers save them alone.
 
+use std::os::unix::fs::MetadataExt;
 use std::process::Output;
 
 use safetensors::Dtype;
@@ -111,16 +112,17 @@ fn a_compilation_from_several_folders_is_gone_on_with() {
     let compile = || {
         let output = bench.run(&args);
         assert!(output.status.success(), "{}", stderr(&output));
-        stdout(&output)
+        // Another file takes its place where something was made.
+        std::fs::metadata(bench.path("out/bundle/manifest.json")).unwrap().ino()
     };
-    compile();
+    let made = compile();
     let vision = || std::fs::read(bench.path("out/bundle/model/vision.data")).unwrap();
     let before = vision();
-    assert!(compile().contains("is up to date"));
+    assert_eq!(compile(), made);
     let mut tensors = Tensors::read(&bench.path("vision/model.safetensors"));
     change(&mut tensors, "conv_stem.conv.weight", |_, number| number * 1.5);
     tensors.write(&bench.path("vision/model.safetensors"));
-    assert!(!compile().contains("is up to date"));
+    assert_ne!(compile(), made);
     assert!(vision() != before);
 }
 
@@ -157,7 +159,7 @@ fn inspect_shows_all_places_as_one() {
     assert_eq!(prefixes, ["", "", "model."]);
     assert!(whole["missing"].as_array().unwrap().is_empty() && whole["left_over"].as_array().unwrap().is_empty());
     let two = layout(&["vision={vision}", "language={language}"]);
-    assert_eq!((&two["components"][1]["found"], two["missing"].as_array().unwrap().len()), (&json!(0), 4));
+    assert_eq!((&two["components"][1]["found"], two["missing"].as_array().unwrap().len()), (&json!(0), 2));
     assert_eq!(two["components"][0]["found"], two["components"][0]["needed"]);
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Checkpoint;
 use super::place::WeightsPlace;
 use crate::error::{Error, Result};
-use crate::front::{Definition, names};
+use crate::front::{Definition, Weights, names};
 use crate::partition::Component;
 use crate::text;
 use crate::warning::Warning;
@@ -71,7 +71,7 @@ impl Checkpoint {
     /// Folders for the other files of a model, whose definition tells which weights are the language model's.
     ///
     /// # Errors
-    /// Tokenizers in several folders that differ, of which none is the language model's.
+    /// Tokenizers in several folders that differ, of which none is the language model's; neither a tokenizer nor a language model.
     pub fn beside(&self, definition: &Definition) -> Result<Beside> {
         let mut folders: Vec<PathBuf> = Vec::new();
         let given = self.sources.iter().map(|source| &source.files.folder);
@@ -83,6 +83,12 @@ impl Checkpoint {
         let vision = self.folder_of(Component::Vision, definition).cloned();
         let with_tokenizer: Vec<&PathBuf> =
             folders.iter().filter(|folder| folder.join(TOKENIZER).symlink_metadata().is_ok()).collect();
+        if with_tokenizer.is_empty() && self.sources.len() > 1 {
+            // Without the language model's folder its tokenizer is missing, too, and that is the smaller part of it.
+            let (first, resolved) =
+                (names::first_tensor(Component::Language, definition), names::resolved(definition, self));
+            Weights::new(self, Component::Language.name(), &resolved.weights.language, &[first])?;
+        }
         let words = with_tokenizer.first().copied().unwrap_or(&folders[0]).clone();
         let mut warnings = Vec::new();
         for other in with_tokenizer.iter().skip(1) {
