@@ -48,20 +48,26 @@ impl Beside {
         self.folders.first().unwrap_or(&self.words)
     }
 
-    /// A text in which paths in the folders do not say where those lie: a bundle does not depend on it.
+    /// A text in which paths in the folders begin where the folders' ways part: a bundle does not depend on where its
+    /// checkpoint lies.
     pub fn inside(&self, text: &str) -> String {
+        let mut common = self.language();
+        while let (false, Some(parent)) =
+            (self.folders.iter().all(|folder| folder.starts_with(common)), common.parent())
+        {
+            common = parent;
+        }
         let mut folders: Vec<&PathBuf> = self.folders.iter().collect();
         folders.sort_by_key(|folder| std::cmp::Reverse(folder.as_os_str().len()));
         let mut made = text.to_string();
         for folder in folders {
             let path = folder.display().to_string();
-            // With one folder the names of its files tell enough.
-            let name = folder.file_name().filter(|_| self.folders.len() > 1);
-            let name = name.map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let slash = if name.is_empty() { "" } else { "/" };
-            let colon = if name.is_empty() { "" } else { ": " };
-            made = made.replace(&format!("{path}/"), &format!("{name}{slash}"));
-            made = made.replace(&format!("{path}: "), &format!("{name}{colon}"));
+            let name = folder.strip_prefix(common).unwrap_or(folder).display().to_string();
+            let with = |end: &str| if name.is_empty() { String::new() } else { format!("{name}{end}") };
+            made = made.replace(&format!("{path}/"), &with("/")).replace(&format!("{path}: "), &with(": "));
+            if let Some(start) = made.strip_suffix(&path).filter(|_| !name.is_empty()) {
+                made = format!("{start}{name}");
+            }
         }
         made
     }
@@ -126,4 +132,28 @@ impl Checkpoint {
 fn same(one: &Path, other: &Path) -> Result<bool> {
     let read = |path: &Path| text::read_at_most(path, LARGEST_TOKENIZER);
     Ok(read(one)? == read(other)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beside(folders: &[&str]) -> Beside {
+        let folders: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
+        Beside { words: folders[0].clone(), folders, vision: None, warnings: vec![] }
+    }
+
+    #[test]
+    fn places_begin_where_the_ways_of_the_folders_part() {
+        for (folders, text, wanted) in [
+            (&["/a/b"][..], "/a/b/x.json: key", "x.json: key"),
+            (&["/a/b"], "/a/b: `tensor`", "`tensor`"),
+            (&["/a/b/w", "/a/c/w"], "/a/b/w/x is another than /a/c/w/x", "b/w/x is another than c/w/x"),
+            (&["/a/b", "/a"], "/a/b/x, not /a/x", "b/x, not x"),
+            (&["b", "."], "b/x, not ./x", "b/x, not ./x"),
+            (&["/a/b", "/a/c"], "is in /a/c", "is in c"),
+        ] {
+            assert_eq!(beside(folders).inside(text), wanted, "{folders:?}");
+        }
+    }
 }

@@ -36,7 +36,7 @@ pub struct Elsewhere<'a> {
 impl Elsewhere<'_> {
     /// The part by name, and where it is taken from.
     pub fn told(&self, checkpoint: &Checkpoint) -> (&'static str, String) {
-        (self.part.name(), checkpoint.sources[self.taken.source].place.path.display().to_string())
+        (self.part.name(), checkpoint.sources[self.taken.source].shown().to_string())
     }
 }
 
@@ -71,7 +71,7 @@ pub fn set_aside(checkpoint: &Checkpoint, used: &BTreeSet<&str>, names: &WeightN
             *counts.entry((info.source, found.part, found.taken.source)).or_default() += 1;
         }
     }
-    let path = |source: usize| checkpoint.sources[source].place.path.display().to_string();
+    let path = |source: usize| checkpoint.sources[source].shown().to_string();
     let made = |((source, part, taken), tensors): ((usize, Component, usize), usize)| SetAside {
         part: part.name(),
         place: path(source),

@@ -47,6 +47,14 @@ struct Source {
     files: Files,
 }
 
+impl Source {
+    /// The file, or the folder that the weights lie in.
+    fn shown(&self) -> std::path::Display<'_> {
+        let is_file = self.files.weights.contains(&self.place.path);
+        if is_file { self.place.path.display() } else { self.files.folder.display() }
+    }
+}
+
 /// An opened checkpoint.
 pub struct Checkpoint {
     /// What was opened, in words: the folder or the file, or all of them.
