@@ -6,6 +6,7 @@ mod segments;
 mod sizes;
 mod state;
 mod table;
+mod verdict;
 
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
@@ -13,6 +14,7 @@ pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
+pub use verdict::{GoalKind, GoalReport, Verdict, VerdictState};
 
 use std::path::Path;
 
@@ -23,6 +25,7 @@ use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
+use crate::goals::Goals;
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
@@ -56,9 +59,15 @@ pub struct Report {
     /// Questions with known answers, as far as they were asked (`autoneural eval`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<EvaluationReport>,
-    /// What was demanded of the figures.
+    /// What the recipe asks of the figures.
+    #[serde(default, skip_serializing_if = "Goals::is_empty")]
+    pub goals: Goals,
+    /// Whether they reach it. It is judged anew when a report is read.
+    #[serde(default)]
+    pub verdict: Verdict,
+    /// What was demanded of the figures on the command line.
     pub demands: Demands,
-    /// Outputs that fall short of the demands; empty when all is well.
+    /// Goals and demands that are missed, a line each; empty when none is.
     pub failures: Vec<String>,
     /// What a person should know of the figures, and of the bundle.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -223,6 +232,8 @@ impl Report {
             sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
+            goals: recipe.goals.clone(),
+            verdict: Verdict::default(),
             demands: Demands::default(),
             failures: vec![],
             warnings: vec![],
@@ -231,10 +242,11 @@ impl Report {
         })
     }
 
-    /// Holds the figures against demands.
+    /// Holds the figures against the goals that the report states and against demands.
     pub fn judge(&mut self, demands: Demands) {
         self.demands = demands;
-        self.failures = self.failures();
+        self.verdict = Verdict::of(self);
+        self.failures = self.verdict.goals_in(VerdictState::Missed).map(GoalReport::line).collect();
     }
 
     /// Reads the report of a bundle.
@@ -250,7 +262,10 @@ impl Report {
     /// # Errors
     /// As for [`Report::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
-        json_of(path, text, SCHEMA, "run `autoneural verify` again")
+        let mut made: Report = json_of(path, text, SCHEMA, "run `autoneural verify` again")?;
+        // One that was written elsewhere may say anything.
+        made.verdict = Verdict::of(&made);
+        Ok(made)
     }
 
     /// The text of its file.
@@ -260,31 +275,6 @@ impl Report {
     pub fn text(&self) -> Result<String> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(REPORT, error))?;
         Ok(text + "\n")
-    }
-
-    /// Outputs that fall short of the demands, one line each.
-    fn failures(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let outputs = self.partitions.iter().flat_map(|p| p.outputs.iter().map(move |output| (&p.name, output)));
-        for (partition, output) in outputs {
-            let place = format!("{partition}: {}", output.name);
-            let Columns { simulated, npu } = output.sqnr_db;
-            if let (Some(simulated), Some(npu)) = (simulated, npu)
-                && (simulated - npu).abs() > self.demands.max_difference_db
-                && npu < self.demands.enough_db
-            {
-                let most = self.demands.max_difference_db;
-                found.push(format!(
-                    "{place}: simulation ({simulated:.1} dB) and NPU ({npu:.1} dB) differ by more than {most} dB"
-                ));
-            }
-            if let (Some(least), Some(figure)) = (self.demands.min_sqnr_db, npu.or(simulated))
-                && figure < least
-            {
-                found.push(format!("{place}: {figure:.1} dB is less than {least} dB"));
-            }
-        }
-        found
     }
 }
 

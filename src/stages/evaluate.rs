@@ -38,6 +38,7 @@ pub fn evaluate(
     let bundle = held.open(progress)?;
     report.evaluations.retain(|other| !other.asks_the_same(&made));
     report.evaluations.push(made.clone());
+    report.judge(report.demands);
     bundle.put(REPORT, &report.text()?)?;
     bundle.commit()?;
     Ok(made)

@@ -32,6 +32,7 @@ pub fn verify(
     what: &Comparing,
     progress: &dyn Progress,
 ) -> Result<Report> {
+    recipe.refuse_idle_goals(&bundle.partitions()?)?;
     let built = bundle.manifest.has(Stage::Build.name());
     let mut left_out = Vec::new();
     if runtime.is_none() {
@@ -87,7 +88,7 @@ pub fn verify(
     }
     report.samples.images = images(bundle, recipe, &recipe.verification)?;
     bundle.finish_stage(Stage::Verify)?;
-    report.judge(what.demands);
+    report.goals.clone_from(&recipe.goals);
     report.stages.clone_from(&bundle.manifest.stages);
     report.warnings.clone_from(&bundle.manifest.warnings);
     // Answers of the same models stay true; those of a report from elsewhere nobody can vouch for.
@@ -97,6 +98,7 @@ pub fn verify(
     {
         report.evaluations = old.evaluations;
     }
+    report.judge(what.demands);
     bundle.put(REPORT, &report.text()?)?;
     Ok(report)
 }
