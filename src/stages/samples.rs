@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, InputRecord, Key};
+use crate::back::bundle::{Bundle, InputRecord, Key, RECIPE};
 use crate::error::Result;
 use crate::host::CHAT_TEMPLATE;
 use crate::recipe::{Recipe, Sample, Words};
 use crate::report::{PromptCounts, PromptsReport};
 use crate::warning::Warning;
-
-/// The recipe of calibration, in a bundle.
-pub const RECIPE: &str = "calibration/recipe.toml";
 
 /// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
 fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
