@@ -8,9 +8,11 @@ use crate::shown::in_line;
 /// What kind of failure it is; decides the exit status, which is part of the public interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A file the user gave is wrong: checkpoint, definition, recipe, image, bundle. Exit status 3.
+    /// A file the user gave is wrong, is not there or cannot be read: checkpoint, definition, recipe, image, bundle. Exit
+    /// status 3.
     Input,
-    /// The operating system refused: missing file, full disk, permissions. Exit status 4.
+    /// The operating system refused while the program worked: full disk, no memory, a result that cannot be written. Exit
+    /// status 4.
     Io,
     /// The vendor toolkit is missing or refuses the model. Exit status 5.
     Toolkit,
@@ -79,6 +81,13 @@ impl Error {
         Error { help: help.map(String::from), ..Self::new(Kind::Io, path.display(), message) }
     }
 
+    /// The operating system refused to read `path`, which the user gave: wrong input where the path is what is wrong (nothing
+    /// is there, a folder or a link in a circle is, it is not for this user to read), else as [`Error::io`].
+    pub fn reading(path: &Path, error: &std::io::Error) -> Self {
+        let kind = if is_of_path(error) { Kind::Input } else { Kind::Io };
+        Error { kind, ..Error::io(path, error) }
+    }
+
     /// The vendor toolkit is missing or refuses something.
     pub fn toolkit(place: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self::new(Kind::Toolkit, place, message)
@@ -106,6 +115,22 @@ impl Error {
         self.help = Some(help.into());
         self
     }
+}
+
+/// Whether an error says that a path leads to nothing that can be read, and not that the system has trouble.
+fn is_of_path(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Of;
+    let known = [
+        Of::NotFound,
+        Of::PermissionDenied,
+        Of::NotADirectory,
+        Of::IsADirectory,
+        Of::InvalidFilename,
+        // A name with a NUL byte in it, from a file.
+        Of::InvalidInput,
+    ];
+    known.contains(&error.kind())
+        || error.raw_os_error().is_some_and(|code| [libc::ELOOP, libc::ENODEV, libc::ENXIO].contains(&code))
 }
 
 /// What an error of the system means, in plain words, and what to do about it. One that this program or a library made keeps
@@ -155,17 +180,36 @@ fn words(error: &std::io::Error) -> (String, Option<&'static str>) {
 pub trait IoContext<T> {
     /// Names `path` in the error.
     fn at(self, path: &Path) -> Result<T>;
+    /// Names `path`, which the user gave and which is read (see [`Error::reading`]).
+    fn reading(self, path: &Path) -> Result<T>;
 }
 
 impl<T> IoContext<T> for std::io::Result<T> {
     fn at(self, path: &Path) -> Result<T> {
         self.map_err(|error| Error::io(path, &error))
     }
+
+    fn reading(self, path: &Path) -> Result<T> {
+        self.map_err(|error| Error::reading(path, &error))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_cannot_be_read_is_wrong_input_and_a_system_in_trouble_is_not() {
+        let kind = |code| Error::reading(Path::new("x"), &std::io::Error::from_raw_os_error(code)).kind;
+        let of_path = [libc::ENOENT, libc::EACCES, libc::EPERM, libc::ENOTDIR, libc::EISDIR, libc::ENAMETOOLONG];
+        for code in of_path.into_iter().chain([libc::ELOOP, libc::ENXIO, libc::ENODEV]) {
+            assert_eq!(kind(code), Kind::Input, "{}", std::io::Error::from_raw_os_error(code));
+        }
+        for code in [libc::EIO, libc::ENOSPC, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ESTALE, libc::EROFS] {
+            assert_eq!(kind(code), Kind::Io, "{}", std::io::Error::from_raw_os_error(code));
+        }
+        assert_eq!(kind(libc::EINVAL), Kind::Input);
+    }
 
     #[test]
     fn what_the_system_refuses_is_told_in_plain_words() {

@@ -9,19 +9,31 @@ use autoneural::shown::in_line;
 use autoneural::stages::{self, Plan};
 use autoneural::target::Target;
 use autoneural::{Error, Result};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::Session;
 use super::build_one::ChildCompiler;
 use super::stage::{Demands, Encodings, Source, command_line, finish_verification, record_toolkit};
 
+const AFTER_HELP: &str = "\
+With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit status 6: the \
+bundle is complete, and its figures are not good enough; after any other failure there is no new bundle.
+
+Examples:
+  autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
+      --calibration calibration/demo.toml --target sa8295p --out out/demo
+  autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
+      --encodings models/autoneural-tiny/encodings.json --calibration calibration/demo.toml \\
+      --target sa8295p --out out/demo --layers npu --require-npu";
+
 /// Arguments of `compile`.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Compile {
     #[command(flatten)]
     source: Source,
-    /// Recipe with samples.
-    #[arg(long, value_name = "FILE.toml")]
+    /// Recipe: samples for calibration and verification, and the bits of each component.
+    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
     calibration: PathBuf,
     #[command(flatten)]
     encodings: Encodings,

@@ -9,6 +9,12 @@ use serde::Serialize;
 
 use super::Session;
 
+/// Shown below its options.
+pub const AFTER_HELP: &str = "\
+Examples:
+  autoneural doctor
+  autoneural doctor --toolkit ~/venv/lib/python3.12/site-packages";
+
 #[derive(Serialize)]
 struct Check {
     name: &'static str,

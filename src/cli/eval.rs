@@ -6,7 +6,7 @@ use autoneural::evaluate::{Plan, Set, table};
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::runner::EngineKind;
 use autoneural::{Error, Result, stages};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::Session;
 use super::run::{On, at_least_one, kinds, runtime};
@@ -14,11 +14,11 @@ use super::stage::GOALS_HELP;
 
 const AFTER_HELP: &str = "\
 A set is a folder with questions.jsonl, one JSON object a line: {\"use\": \"cluster\", \"images\": [\"images/a.png\"], \
-\"question\": \"What is the speed?\", \"answer\": \"87 km/h.\"}. What is asked is put into the model's chat template; decoding \
-is greedy. Figures against float are there where float is among the engines.
+\"question\": \"What is the speed?\", \"answer\": \"87 km/h.\"}. Each question goes through the model's chat template; decoding is \
+greedy. The figures are exact match, perplexity of the right answers and, with float among the engines, agreement with float. \
+They are added to the bundle's report.json.
 
-A run that was stopped goes on where it was; so does one with a larger --limit. The figures are added to the bundle's \
-report.json.
+A run that was stopped goes on where it was, and so does one with a larger --limit.
 
 Examples:
   autoneural eval out/demo --set calibration/demo-eval --on float,simulated
@@ -30,14 +30,15 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Eval {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Folder of the questions.
-    #[arg(long, value_name = "DIR")]
+    /// Folder with questions.jsonl and the pictures it names.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     set: PathBuf,
-    /// Engines that answer, as for `run` [default: npu if the bundle has context binaries, else simulated].
+    /// Engines that answer [default: npu if the bundle has context binaries, else simulated].
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
     on: Vec<On>,
-    /// Ask the first N questions only [default: all].
+    /// Ask only the first N questions [default: all].
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     limit: Option<usize>,
     /// Show a grey picture in place of every picture: what is still right was guessed from the question.

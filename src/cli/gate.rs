@@ -7,7 +7,7 @@ use autoneural::back::bundle::Bundle;
 use autoneural::gate::output::{Located, Statement, github, junit, markdown, sarif, text};
 use autoneural::gate::{self, Baseline, Changes, DEFAULT, Date, Facts, Judgement, Thresholds, Verdict};
 use autoneural::{Error, Result, contain};
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::json;
 
 use super::{Session, display};
@@ -38,28 +38,28 @@ const UNJUDGED: u8 = 2;
 #[command(after_help = AFTER_HELP)]
 pub struct Gate {
     /// The bundle, verified.
-    #[arg(required_unless_present = "print_thresholds")]
+    #[arg(required_unless_present = "print_thresholds", value_hint = ValueHint::DirPath)]
     bundle: Option<PathBuf>,
-    /// The baseline.
-    #[arg(long, value_name = "FILE.json", required_unless_present = "print_thresholds")]
+    /// The baseline: a file that --update wrote.
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath, required_unless_present = "print_thresholds")]
     baseline: Option<PathBuf>,
-    /// Thresholds; what the file does not say is as built in [default: those of --print-thresholds].
-    #[arg(long, value_name = "FILE.toml")]
+    /// Thresholds that differ from the built-in ones [default: those of --print-thresholds].
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
     thresholds: Option<PathBuf>,
-    /// Write the baseline anew from this bundle, in place of judging.
+    /// Write the baseline from this bundle, in place of judging it.
     #[arg(long)]
     update: bool,
-    /// With --update: also where the new baseline holds less tightly.
+    /// With --update: write the baseline also where it becomes less strict.
     #[arg(long, requires = "update")]
     loosen: bool,
-    /// Write JUnit XML: a test case per check.
-    #[arg(long, value_name = "FILE.xml", conflicts_with = "update")]
+    /// Write JUnit XML: one test case for each check.
+    #[arg(long, value_name = "FILE.xml", value_hint = ValueHint::FilePath, conflicts_with = "update")]
     junit: Option<PathBuf>,
     /// Write SARIF 2.1.0.
-    #[arg(long, value_name = "FILE.sarif", conflicts_with = "update")]
+    #[arg(long, value_name = "FILE.sarif", value_hint = ValueHint::FilePath, conflicts_with = "update")]
     sarif: Option<PathBuf>,
-    /// Write Markdown, for the summary of a job.
-    #[arg(long, value_name = "FILE.md", conflicts_with = "update")]
+    /// Write Markdown, for the summary of a CI job.
+    #[arg(long, value_name = "FILE.md", value_hint = ValueHint::FilePath, conflicts_with = "update")]
     markdown: Option<PathBuf>,
     /// Print annotations of GitHub Actions.
     #[arg(long, conflicts_with_all = ["update", "json"])]
@@ -77,7 +77,8 @@ impl Gate {
         match result {
             Ok(status) => ExitCode::from(status),
             Err(error) => {
-                display::error_with_status(&one_line(error), session.general.json, UNJUDGED);
+                let error = one_line(session.named.explain(error));
+                display::error_with_status(&error, session.general.json, UNJUDGED);
                 ExitCode::from(UNJUDGED)
             }
         }

@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use autoneural::Result;
 use autoneural::back::bundle::Bundle;
 use autoneural::drawing::{self, Subject, Tensors};
+use autoneural::partition::NAMES;
 use autoneural::shown::in_line;
-use clap::{Args, ValueEnum};
+use clap::builder::StringValueParser;
+use clap::{Args, ValueEnum, ValueHint};
 use serde_json::json;
 
 use super::Session;
+use super::suggested::Suggested;
 
 const AFTER_HELP: &str = "\
 The picture has what the host does on the left, the partitions in the middle with their nodes, bits, sizes and SQNR, and the \
@@ -26,24 +29,25 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Graph {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Write the picture to this file, in place of what is there [default: standard output].
-    #[arg(long, value_name = "FILE.svg")]
+    /// Write the picture to this file and replace what is there [default: standard output].
+    #[arg(long, value_name = "FILE.svg", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
-    /// Tensors that are named.
+    /// Which tensors are named.
     #[arg(long, value_enum, default_value_t = Named::Border)]
     tensors: Named,
-    /// Draw the inside of this partition, a box per block with its operators in order.
-    #[arg(long, value_name = "NAME")]
+    /// Draw the inside of this partition: a box for each block, with its operators in order.
+    #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || NAMES.to_vec()))]
     partition: Option<String>,
 }
 
 /// Tensors that a picture names.
 #[derive(Clone, Copy, ValueEnum)]
 enum Named {
-    /// Every one: the state of each layer, or what each operator makes.
+    /// All of them: the state of each layer, or the output of each operator.
     All,
-    /// What crosses the border of partitions (state of all layers in one line) or of blocks.
+    /// Those that cross the border of a partition (the state of all layers in one line) or of a block.
     Border,
 }
 

@@ -2,50 +2,50 @@
 
 mod build_one;
 mod compile;
+mod completions;
 mod display;
 mod doctor;
 mod eval;
 mod gate;
 mod graph;
+mod help;
 mod inspect;
+mod man;
+mod named;
 mod parity;
 mod process;
 mod report;
 mod run;
 mod serve;
 mod stage;
+mod suggested;
 mod synth;
 mod talk;
 mod target;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
-use autoneural::error::Kind;
+use autoneural::error::{IoContext, Kind};
 use autoneural::progress::Progress;
 use autoneural::shown::in_line;
 use autoneural::{Error, Result, contain, cut_off, files, limits};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand, ValueHint};
+use help::GENERAL;
+use named::Named;
 pub use process::prepare;
-
-const AFTER_HELP: &str = "\
-Exit status: 0 done; 2 wrong usage; 3 a file you gave is wrong; 4 the operating system refused; 5 the vendor toolkit is \
-missing or refuses the model; 6 the result is not good enough; 70 a defect of this program.
-
-Example:
-  autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
-      --calibration calibration/demo.toml --target sa8295p --out out/demo";
 
 #[global_allocator]
 static ALLOCATOR: process::Remembering = process::Remembering;
 
-/// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for a car NPU, and proves how far
-/// they are from the float model.
+/// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for the NPU of a car, and measures how
+/// far they are from the float model.
 #[derive(Parser)]
-#[command(name = "autoneural", version, after_help = AFTER_HELP)]
+#[command(name = "autoneural", version, disable_help_flag = true)]
 struct Cli {
     #[command(flatten)]
     general: General,
@@ -56,34 +56,38 @@ struct Cli {
 /// Options of every command.
 #[derive(Args)]
 struct General {
-    /// Print results as JSON on standard output (and an error as JSON on standard error).
-    #[arg(long, global = true)]
+    /// Print the result as JSON on standard output, and an error as JSON on standard error.
+    #[arg(long, global = true, help_heading = GENERAL)]
     json: bool,
-    /// Print errors only, and the answers of `run`.
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    /// Print errors only (and the answers of `run`).
+    #[arg(short, long, global = true, help_heading = GENERAL, conflicts_with = "verbose")]
     quiet: bool,
-    /// Print every step, also without a terminal.
-    #[arg(short, long, global = true)]
+    /// Print every step, also where standard error is no terminal.
+    #[arg(short, long, global = true, help_heading = GENERAL)]
     verbose: bool,
-    /// Folder of the vendor toolkit: the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or
-    /// .vendor/toolkit beside the program, here, or in a folder above, where nobody else may write to it].
-    #[arg(long, global = true, value_name = "DIR")]
+    /// Folder with the Python packages onnxruntime and onnxruntime-qnn [default: where `autoneural doctor` finds them].
+    #[arg(long, global = true, help_heading = GENERAL, value_name = "DIR", value_hint = ValueHint::DirPath)]
     toolkit: Option<PathBuf>,
+    /// Print help: `-h` in short, `--help` in full.
+    #[arg(short, long, global = true, help_heading = GENERAL, action = ArgAction::Help)]
+    help: Option<bool>,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run all stages: a checkpoint becomes a bundle with models, context binaries and a report.
+    /// Run all stages: a checkpoint becomes a bundle.
     Compile(compile::Compile),
-    /// Stage 1: build the graphs, lower them for the target, write float models.
+    /// Stage 1: build the graphs and write the float models.
     Export(stage::Export),
-    /// Stage 2: run samples through the float reference and keep statistics.
+    /// Stage 2: run the samples in float and record the ranges.
     Calibrate(stage::Calibrate),
-    /// Stage 3: turn statistics and weights into encodings.
+    /// Stage 3: choose the encodings (scales and zero points).
     Quantize(stage::Quantize),
-    /// Stage 4: write quantized models.
+    /// Stage 4: write the quantized ONNX models.
+    #[command(after_help = stage::EMIT_HELP)]
     Emit(stage::OnBundle),
-    /// Stage 5: compile context binaries (needs the vendor toolkit).
+    /// Stage 5: compile the context binaries for the NPU.
+    #[command(after_help = stage::BUILD_HELP)]
     Build(stage::OnBundle),
     /// One context binary, in a process of its own.
     #[command(name = build_one::COMMAND, hide = true)]
@@ -91,35 +95,39 @@ enum Command {
     /// A chat template or a tokenizer, in a process of its own.
     #[command(name = serve::COMMAND, hide = true)]
     Serve(serve::Serve),
-    /// Stage 6: compare float, simulation and NPU, and write the report.
+    /// Stage 6: compare simulation and NPU with float, write report.json.
     Verify(stage::Verify),
-    /// Ask a compiled bundle questions about images, once or in a conversation.
+    /// Ask a bundle questions about pictures.
     Run(run::Run),
-    /// Ask a compiled bundle questions with known answers: accuracy, perplexity, agreement with float, SQNR.
+    /// Ask a set of questions with known answers, and score the bundle.
     Eval(eval::Eval),
-    /// Compare the float models with what timm and transformers compute from the same checkpoint.
+    /// Compare the float models with timm and transformers.
     Parity(parity::ParityArgs),
-    /// Write a checkpoint of made-up weights with the statistics of trained ones, to measure a model whose weights are not
-    /// at hand.
+    /// Write a checkpoint of made-up weights, before yours are ready.
     Synth(synth::Synth),
-    /// Say what is installed, which versions, and what is missing for what.
+    /// Say what is installed, in which version, and what is missing.
+    #[command(after_help = doctor::AFTER_HELP)]
     Doctor,
-    /// List the known targets, or check with the engine that a target file is right.
+    /// List the known chips, or check what a target file says of one.
     #[command(subcommand)]
     Target(target::Target),
-    /// Print what a checkpoint, an ONNX model, a bundle or a context model holds.
+    /// Say what a checkpoint, a bundle or a model file is and holds.
     Inspect(inspect::Inspect),
-    /// Write the report of a bundle as a page: verdict, layers, sizes, samples, provenance.
+    /// Write the report of a bundle as an HTML page or as Markdown.
     Report(report::Report),
-    /// Hold a bundle against a committed baseline: passed or a regression, for CI.
+    /// Compare a bundle with a committed baseline: passed or regression.
     Gate(gate::Gate),
-    /// Draw a bundle: its partitions, what crosses their borders, and the state, or the inside of one partition.
+    /// Draw a bundle, or the inside of one partition, as SVG.
     Graph(graph::Graph),
+    /// Print the script with which a shell completes command lines.
+    Completions(completions::Completions),
+    /// Write the manual pages.
+    Man(man::Man),
 }
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse_usage(&error));
+    let (cli, named) = parse(std::env::args_os()).unwrap_or_else(|error| refuse_usage(&error));
     let json = cli.general.json;
     process::tell_as_json(json);
     cut_off::report(match json {
@@ -140,8 +148,16 @@ pub fn run() -> ExitCode {
         }
     }));
     // What was begun is cleaned up on the way out of the panic.
-    let run = std::panic::AssertUnwindSafe(|| run_command(cli));
+    let run = std::panic::AssertUnwindSafe(|| run_command(cli, named));
     std::panic::catch_unwind(run).unwrap_or_else(|_| ExitCode::from(STATUS.load(Ordering::Relaxed)))
+}
+
+/// The command line, and which paths it names.
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, Named), clap::Error> {
+    let mut command = help::command();
+    let matches = command.try_get_matches_from_mut(words)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, Named::of(&command, &matches)))
 }
 
 /// Exit status of a panic: of a defect, unless it came of a limit of the process.
@@ -151,20 +167,28 @@ static STATUS: AtomicU8 = AtomicU8::new(70);
 /// somebody else's file, so it stands for itself.
 fn refuse_usage(error: &clap::Error) -> ! {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if words.len() <= 1 {
+        // Nothing was done: a script that lost its arguments must not go on.
+        display::note(help::FIRST_STEPS);
+        std::process::exit(error.exit_code());
+    }
     let harmless: Vec<_> = words.iter().map(|word| in_line(word)).collect();
     if harmless.iter().zip(&words).all(|(harmless, word)| harmless == word) {
         error.exit()
     }
     // The parser repeats what it does not understand: it is asked again, in harmless words.
-    let again = Cli::try_parse_from(harmless.iter().map(|word| word.as_ref())).err();
+    let again = parse(harmless.iter().map(|word| OsString::from(word.as_ref()))).err();
     display::note(again.as_ref().unwrap_or(error).render().to_string().trim_end());
     std::process::exit(error.exit_code())
 }
 
-fn run_command(cli: Cli) -> ExitCode {
+fn run_command(cli: Cli, named: Named) -> ExitCode {
     // Its standard output is a pipe to whoever started it.
     if let Command::Serve(args) = &cli.command {
         return status(args.run(), cli.general.json);
+    }
+    if let Some(error) = cli.general.toolkit.as_deref().and_then(refuse_no_folder) {
+        return status(Err(named.explain(error)), cli.general.json);
     }
     let session = Session {
         // With --json standard error is for an error alone, unless every step is asked for.
@@ -174,6 +198,7 @@ fn run_command(cli: Cli) -> ExitCode {
         ),
         output: display::Output::take(cli.general.verbose),
         general: cli.general,
+        named,
     };
     let result = match &cli.command {
         Command::Compile(args) => args.run(&session),
@@ -198,11 +223,13 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Graph(args) => args.run(&session),
         Command::Report(args) => args.run(&session),
         Command::Gate(args) => return args.run(&session),
+        Command::Completions(args) => args.run(&session),
+        Command::Man(args) => args.run(&session),
     };
     if result.is_err() {
         session.progress.abandon();
     }
-    status(result, session.general.json)
+    status(result.map_err(|error| session.named.explain(error)), session.general.json)
 }
 
 /// The exit status of a result, whose error is printed.
@@ -213,6 +240,15 @@ fn status(result: Result<()>, json: bool) -> ExitCode {
             display::error(&error, json);
             ExitCode::from(error.kind.exit_status())
         }
+    }
+}
+
+/// The error that a path of the user is no folder, if it is none.
+fn refuse_no_folder(path: &Path) -> Option<Error> {
+    match std::fs::metadata(path).reading(path) {
+        Ok(meta) if meta.is_dir() => None,
+        Ok(_) => Some(Error::input(path.display(), "is a file, a folder is wanted")),
+        Err(error) => Some(error),
     }
 }
 
@@ -229,6 +265,7 @@ pub struct Session {
     general: General,
     progress: Box<dyn display::Display>,
     output: display::Output,
+    named: Named,
 }
 
 impl Session {

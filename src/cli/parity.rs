@@ -7,19 +7,28 @@ use autoneural::front::Checkpoint;
 use autoneural::stages::parity;
 use autoneural::text::columns;
 use autoneural::{Error, Result};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::Session;
 
+const AFTER_HELP: &str = "\
+`python3 tools/reference.py GRAPH.toml --weights DIR --out reference.safetensors` computes the reference with timm and \
+transformers. Exit status 6: an output is below --min-sqnr.
+
+Example:
+  autoneural parity out/demo --reference reference.safetensors";
+
 /// Arguments of `parity`.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct ParityArgs {
-    /// The bundle; its first stage is enough.
+    /// The bundle; one that only `export` made is enough.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Inputs and outputs of timm and transformers for the same checkpoint: tools/reference.py writes them.
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// What timm and transformers compute from the same checkpoint, as tools/reference.py writes it.
+    #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
     reference: PathBuf,
-    /// Demand that every output reaches this many dB.
+    /// Fail if an output is below this many dB.
     #[arg(long, value_name = "DB", default_value_t = 90.0, value_parser = super::decibels)]
     min_sqnr: f64,
 }

@@ -8,7 +8,7 @@ use autoneural::gate::{self, Baseline, Date, Thresholds};
 use autoneural::page::{self, Gate, Subject};
 use autoneural::shown::in_line;
 use autoneural::{Error, Result, text};
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::json;
 
 use super::Session;
@@ -28,21 +28,22 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Report {
     /// The bundle, verified.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
     /// Write the page to this file, in place of what is there [default: BUNDLE.html, unless --markdown is given].
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
     /// Write the same as Markdown.
-    #[arg(long, value_name = "FILE.md")]
+    #[arg(long, value_name = "FILE.md", value_hint = ValueHint::FilePath)]
     markdown: Option<PathBuf>,
-    /// Show this bundle beside it.
-    #[arg(long, value_name = "BUNDLE")]
+    /// Compare with this other bundle.
+    #[arg(long, value_name = "BUNDLE", value_hint = ValueHint::DirPath)]
     against: Option<PathBuf>,
-    /// Hold it against this baseline.
-    #[arg(long, value_name = "FILE.json")]
+    /// Compare with this baseline, as `gate` does.
+    #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
     baseline: Option<PathBuf>,
-    /// Thresholds of the baseline, as for `gate`.
-    #[arg(long, value_name = "FILE.toml")]
+    /// Thresholds for the baseline, as for `gate`.
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
     thresholds: Option<PathBuf>,
 }
 
@@ -92,7 +93,7 @@ impl Report {
         // Without a slash at the end.
         let mut named: PathBuf = self.bundle.components().collect();
         if named.file_name().is_none() {
-            named = std::fs::canonicalize(&self.bundle).at(&self.bundle)?;
+            named = std::fs::canonicalize(&self.bundle).reading(&self.bundle)?;
         }
         let mut name = named.into_os_string();
         name.push(".html");

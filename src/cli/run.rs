@@ -10,17 +10,16 @@ use autoneural::error::Kind;
 use autoneural::host::{Answer, Conversation, Limits, Sampling, Stop, load_image};
 use autoneural::runner::{EngineKind, Model};
 use autoneural::{Error, Result};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Value, json};
 
 use super::Session;
 use super::talk::talk;
 
 const AFTER_HELP: &str = "\
-With --prompt one question is asked; without it a conversation begins, in which each line is a question and the path of a \
-picture adds it to the next one (/help says more). The answer goes to standard output as it comes, its figures to standard \
-error. Line ends and tabs of an answer stay; other control characters and marks that turn text around are written out \
-(\\u{1b}), on a terminal and elsewhere. --json has the answer to the letter.
+With --prompt one question is asked. Without it a conversation begins: each line is a question, and the path of a picture adds \
+it to the next question (/help says more). The answer goes to standard output token by token, its figures to standard error. \
+Control characters in an answer are written out (\\u{1b}), except line ends and tabs; --json has the answer to the letter.
 
 Examples:
   autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\"
@@ -35,18 +34,18 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Run {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
     /// The question; without it a conversation begins.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: Option<String>,
-    /// A PNG or JPEG image for the (first) question; several stand in their order, before the text.
-    #[arg(long = "image", value_name = "FILE")]
+    /// A PNG or JPEG picture for the (first) question; several are shown in their order, before the text.
+    #[arg(long = "image", value_name = "FILE", value_hint = ValueHint::FilePath)]
     images: Vec<PathBuf>,
-    /// What the model is told before the conversation; needs a chat template.
+    /// System message, said before the conversation; needs a chat template.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     system: Option<String>,
-    /// What answers, one after the other: the float model in tract, the quantized model on ONNX Runtime's CPU provider, the
-    /// context binaries on the NPU or its emulator [default: npu if the bundle has context binaries, else simulated].
+    /// Engines that answer, one after the other [default: npu if the bundle has context binaries, else simulated].
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
     on: Vec<On>,
     #[command(flatten)]
@@ -56,19 +55,19 @@ pub struct Run {
 /// How answers are chosen.
 #[derive(Args)]
 struct Choice {
-    /// Most tokens of an answer.
+    /// Largest number of tokens in an answer.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_least_one)]
     max_tokens: usize,
-    /// Draw tokens by chance, the wilder the larger this is; 0 takes the most likely one [default: 0].
+    /// Draw tokens at random, at this temperature; 0 always takes the most likely token [default: 0].
     #[arg(long, value_name = "T", value_parser = temperature, allow_negative_numbers = true)]
     temperature: Option<f32>,
-    /// Draw from the most likely tokens that have this share of probability together.
+    /// Draw only from the most likely tokens whose probabilities add up to P.
     #[arg(long, value_name = "P", requires = "temperature", value_parser = share, allow_negative_numbers = true)]
     top_p: Option<f32>,
-    /// Draw from so many of the most likely tokens.
+    /// Draw only from the K most likely tokens.
     #[arg(long, value_name = "K", requires = "temperature", value_parser = at_least_one)]
     top_k: Option<usize>,
-    /// Begin chance here: the same seed gives the same answer [default: another one each time].
+    /// Seed of the random numbers: the same seed gives the same answer [default: another one each time].
     #[arg(long, value_name = "SEED", requires = "temperature")]
     seed: Option<u64>,
 }
@@ -76,8 +75,11 @@ struct Choice {
 /// Engines by name.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum On {
+    /// The float model, in tract.
     Float,
+    /// The quantized model, on ONNX Runtime's CPU provider.
     Simulated,
+    /// The context binaries, on the NPU or its emulator.
     Npu,
 }
 

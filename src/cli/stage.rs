@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
-use autoneural::front::{DefinitionFile, WeightsPlace};
+use autoneural::front::{DefinitionFile, WeightsPlace, built_in_names};
+use autoneural::partition::NAMES;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
 use autoneural::shown::in_line;
@@ -13,36 +14,40 @@ use autoneural::stages::{self, Comparing};
 use autoneural::target::Target;
 use autoneural::verify::{Extent, On};
 use autoneural::{Error, Result};
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{Args, ValueEnum};
+use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::Session;
 use super::build_one::ChildCompiler;
+use super::suggested::Suggested;
 
 /// What a bundle is made from, and where.
 #[derive(Args)]
 pub struct Source {
-    /// Model definition.
-    #[arg(value_name = "GRAPH.toml")]
+    /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
+    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::FilePath, value_parser = definition())]
     pub definition: PathBuf,
-    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache. Given
-    /// several times where the parts of the model lie in several places. `vision=`, `projector=` or `language=` before a path
-    /// takes this part from there and from nowhere else.
-    #[arg(long, value_name = "[PART=]DIR", required = true, value_parser = weights())]
+    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache; may be
+    /// given several times.
+    ///
+    /// Several are the parts of one model. `vision=`, `projector=` or `language=` before a path takes this part from there and from
+    /// nowhere else.
+    #[arg(long, value_name = "[PART=]DIR", required = true, value_hint = ValueHint::AnyPath, value_parser = weights())]
     pub weights: Vec<WeightsPlace>,
-    /// Pixels a side of an image, in place of the definition's image_size.
+    /// Side of the model's pictures in pixels, in place of the definition's image_size.
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
-    /// Target: a known name or the path of a target file.
-    #[arg(long, value_name = "NAME")]
+    /// Chip: a known name, or the path of a target file (.toml).
+    #[arg(long, value_name = "TARGET", value_hint = ValueHint::FilePath, value_parser = super::target::name())]
     pub target: String,
     /// The bundle to make.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: PathBuf,
     /// Begin from nothing, and replace the bundle at --out if there is one.
     #[arg(long)]
     pub force: bool,
-    /// Read all files to know whether they changed; else those of the same size, time and inode as before count as unchanged.
+    /// Read all input files again to see whether they changed. Without it, files with the size, time and inode of the last run
+    /// count as unchanged.
     #[arg(long)]
     pub check_contents: bool,
 }
@@ -62,38 +67,51 @@ impl Source {
 /// When a verification is good enough.
 #[derive(Args)]
 pub struct Demands {
-    /// Make a missing vendor toolkit an error.
+    /// Fail if the vendor toolkit is missing, in place of leaving out what needs it.
     #[arg(long)]
     pub require_npu: bool,
-    /// What is compared with float, on the simulation and the NPU's emulator: `all`, `none`, names of partitions, `sampled` (the
-    /// first picture, of every prompt the last chunk of prefill and the first token behind it), or both with a comma between
-    /// them. The emulator takes minutes for a step of a large model.
-    #[arg(long = "verify", value_name = "WHAT", default_value = "all")]
+    /// What is compared with float: `all`, `none`, `sampled`, names of partitions, or several with commas between them.
+    ///
+    /// It is compared in simulation and on the NPU or its emulator, which takes minutes for one step of a large model. `sampled`
+    /// takes the first picture, and of every prompt the last prefill step and the first token after it.
+    #[arg(long = "verify", value_name = "WHAT", default_value = "all", value_parser = extents())]
     extent: Extent,
-    /// Engines on which every operator is compared with float, too, in one step of each partition: the first picture, the last
-    /// chunk of its prompt, the first token behind it. Graphs are run in parts, each on what the part before it made, so that
-    /// every value can leave; it takes as long as the step does. Partitions that --verify names, or all.
+    /// Engines on which every operator is compared with float, too.
+    ///
+    /// One step of each partition is measured: the first picture, the last prefill step of its prompt, the first token after it.
+    /// The graph is split so that every intermediate value can be read; it takes as long as the step does. With names of
+    /// partitions in --verify only these are measured.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
-    /// Accept outputs on which simulation and NPU differ by at most this many dB.
+    /// Accept outputs where simulation and NPU are at most this many dB apart.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
-    /// Accept any difference where the NPU itself reaches this many dB against float; 30 dB is an error of 3 %.
+    /// Accept any difference to simulation where the NPU reaches this many dB against float (30 dB: an error of 3 %).
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
     enough: f64,
-    /// Demand that every output reaches this many dB against float, on the NPU where it runs.
+    /// Fail if an output is below this many dB against float, on the NPU where it runs there.
     #[arg(long, value_name = "DB", value_parser = super::decibels)]
     min_sqnr: Option<f64>,
+}
+
+/// Takes the path of a model definition, or the name of one that is built in.
+pub fn definition() -> impl TypedValueParser<Value = PathBuf> {
+    Suggested::new(PathBufValueParser::new(), built_in_names)
+}
+
+/// Names that `--verify` takes.
+fn extents() -> impl TypedValueParser<Value = Extent> {
+    Suggested::new(str::parse::<Extent>, || ["all", "none", "sampled"].into_iter().chain(NAMES).collect())
 }
 
 /// Where layers are measured.
 #[derive(Clone, Copy, ValueEnum)]
 enum LayersOn {
-    /// Nowhere.
+    /// On none.
     None,
     /// In simulation.
     Simulated,
-    /// In simulation and on the NPU.
+    /// In simulation and on the NPU or its emulator.
     Npu,
 }
 
@@ -114,8 +132,47 @@ impl Demands {
     }
 }
 
+const EXPORT_HELP: &str = "\
+Example:
+  autoneural export graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
+      --target sa8295p --out out/demo";
+
+const CALIBRATE_HELP: &str = "\
+Example:
+  autoneural calibrate out/demo --calibration calibration/demo.toml";
+
+const QUANTIZE_HELP: &str = "\
+Other bits without calibrating again: change them in the recipe, then run `quantize --calibration`, `emit`, `build` and \
+`verify` on the bundle. Samples, observers and decode_steps of the recipe must be those that `calibrate` ran with. `compile` \
+with the changed recipe and the same --out does the same in one command: unchanged stages are reused.
+
+Examples:
+  autoneural quantize out/demo
+  autoneural quantize out/demo --calibration calibration/demo.toml
+  autoneural quantize out/demo --encodings models/autoneural-tiny/encodings.json";
+
+/// Shown below the options of `emit`.
+pub const EMIT_HELP: &str = "\
+Example:
+  autoneural emit out/demo";
+
+/// Shown below the options of `build`.
+pub const BUILD_HELP: &str = "\
+Example:
+  autoneural build out/demo";
+
+const VERIFY_HELP: &str = "\
+The figures go to the terminal and into the bundle's report.json. Where simulation and NPU differ by more than \
+--max-difference, unless the NPU reaches --enough, or an output is below --min-sqnr, the command ends with status 6; the bundle \
+is complete all the same.
+
+Examples:
+  autoneural verify out/demo --calibration calibration/demo.toml
+  autoneural verify out/demo --calibration calibration/demo.toml --verify vision,sampled --layers npu";
+
 /// Arguments of `export`.
 #[derive(Args)]
+#[command(after_help = EXPORT_HELP)]
 pub struct Export {
     #[command(flatten)]
     source: Source,
@@ -123,21 +180,24 @@ pub struct Export {
 
 /// Arguments of `calibrate`.
 #[derive(Args)]
+#[command(after_help = CALIBRATE_HELP)]
 pub struct Calibrate {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Recipe with samples.
-    #[arg(long, value_name = "FILE.toml")]
+    /// Recipe: samples, and the bits of each component.
+    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
     calibration: PathBuf,
 }
 
 /// Encodings that were learned elsewhere.
 #[derive(Args)]
 pub struct Encodings {
-    /// Encodings that were learned elsewhere, of some tensors or of all, to take in place of calibrated ones: JSON in AIMET's
-    /// format 0.6.1, 1.0.0 or 2.0.0, with the names of the bundle's encodings/*.json or of the checkpoint. May be given several
-    /// times.
-    #[arg(long = "encodings", value_name = "FILE.json")]
+    /// Take these encodings in place of calibrated ones, say from quantization-aware training; may be given several times.
+    ///
+    /// JSON in AIMET's format 0.6.1, 1.0.0 or 2.0.0, for some tensors or for all, with the names of the bundle's
+    /// encodings/*.json or those of the checkpoint.
+    #[arg(long = "encodings", value_name = "FILE.json", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
 }
 
@@ -150,9 +210,14 @@ impl Encodings {
 
 /// Arguments of `quantize`.
 #[derive(Args)]
+#[command(after_help = QUANTIZE_HELP)]
 pub struct Quantize {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
+    /// Recipe with other bits [default: the recipe that `calibrate` ran with].
+    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
+    calibration: Option<PathBuf>,
     #[command(flatten)]
     encodings: Encodings,
 }
@@ -161,16 +226,19 @@ pub struct Quantize {
 #[derive(Args)]
 pub struct OnBundle {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
 }
 
 /// Arguments of `verify`.
 #[derive(Args)]
+#[command(after_help = VERIFY_HELP)]
 pub struct Verify {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Recipe with samples.
-    #[arg(long, value_name = "FILE.toml")]
+    /// Recipe: the samples to compare with.
+    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
     calibration: PathBuf,
     #[command(flatten)]
     demands: Demands,
@@ -204,8 +272,9 @@ impl Quantize {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let given = self.encodings.read()?;
+        let recipe = self.calibration.as_deref().map(Recipe::read).transpose()?;
         let mut bundle = open(session, &self.bundle, Stage::Quantize)?;
-        stages::quantize(&mut bundle, &given, session.progress())?;
+        stages::quantize(&mut bundle, recipe.as_ref(), &given, session.progress())?;
         finish_stage(session, bundle, Stage::Quantize)
     }
 }
@@ -237,11 +306,17 @@ impl Verify {
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
         session.compare_toolkit(&bundle.manifest);
         let runtime = session.runtime(self.demands.require_npu)?;
+        if self.demands.require_npu && !bundle.manifest.has(Stage::Build.name()) {
+            return Err(Error::toolkit(self.bundle.display(), "not verified: NPU").help(NOT_BUILT));
+        }
         let (what, progress) = (self.demands.comparing(), session.progress());
         let report = stages::verify(&mut bundle, &recipe, runtime.as_ref(), &what, progress)?;
         finish_verification(session, bundle, &report, self.demands.require_npu)
     }
 }
+
+/// What to do where the NPU has nothing to run.
+const NOT_BUILT: &str = "there are no context binaries: run `autoneural build`";
 
 /// A whole bundle on which a stage can run.
 fn open(session: &Session, path: &Path, stage: Stage) -> Result<Bundle> {
@@ -279,7 +354,27 @@ fn finish_stage(session: &Session, mut bundle: Bundle, stage: Stage) -> Result<(
     }
     let value = serde_json::json!({ "bundle": place.display().to_string(), "stage": stage.name(), "seconds": seconds, "warnings": warnings });
     let what = if up_to_date { "up to date".to_string() } else { format!("{seconds:.1} s") };
-    session.print(&value, &format!("{}: {} ({what})", stage.name(), in_line(&place.display().to_string())))
+    let text = format!("{}: {} ({what})", stage.name(), in_line(&place.display().to_string()));
+    session.print(&value, &text).map_err(|error| in_place(error, &place))
+}
+
+/// An error about the output of results, when the bundle itself is complete.
+fn in_place(error: Error, place: &Path) -> Error {
+    let help = format!("the bundle {} is complete all the same", place.display());
+    let help = error.help.as_ref().map_or(help.clone(), |more| format!("{more}; {help}"));
+    error.help(help)
+}
+
+/// What was not verified for want of an engine, and what to do about it.
+fn left_out(session: &Session, report: &Report) -> Option<(String, String)> {
+    if report.left_out.is_empty() {
+        return None;
+    }
+    let help = match session.toolkit().missing() {
+        Some(missing) => format!("{missing} is missing: {}", session.toolkit().remedy()),
+        None => NOT_BUILT.to_string(),
+    };
+    Some((report.left_out.join(" and "), help))
 }
 
 /// What to do where goals are missed.
@@ -288,6 +383,11 @@ pub const GOALS_HELP: &str = "the bundle is complete; its figures are not good e
 
 /// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
 pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, require_npu: bool) -> Result<()> {
+    let left_out = left_out(session, report);
+    if let Some((what, help)) = left_out.as_ref().filter(|_| require_npu) {
+        // Before anything is put in place: only figures that are too low leave a bundle.
+        return Err(Error::toolkit("verification", format!("not verified: {what}")).help(help));
+    }
     let Outcome { place, tally, up_to_date } = bundle.commit()?;
     let what = match tally {
         _ if up_to_date => " is up to date".to_string(),
@@ -296,17 +396,10 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
     };
     let named = place.display().to_string();
     let verdict = verdict_text(report, &named);
-    session.print(report, &format!("{}\n{verdict}\nbundle: {}{what}", table(report), in_line(&named)))?;
+    let text = format!("{}\n{verdict}\nbundle: {}{what}", table(report), in_line(&named));
+    session.print(report, &text).map_err(|error| in_place(error, &place))?;
     report.warnings.iter().for_each(|warning| session.note(&warning.to_string()));
-    if !report.left_out.is_empty() {
-        let what = report.left_out.join(" and ");
-        let help = match session.toolkit().missing() {
-            Some(missing) => format!("{missing} is missing: {}", session.toolkit().remedy()),
-            None => "there are no context binaries: run `autoneural build`".to_string(),
-        };
-        if require_npu {
-            return Err(Error::toolkit(place.display(), format!("not verified: {what}")).help(help));
-        }
+    if let Some((what, help)) = left_out {
         session.note(&format!("left out: {}\n  help: {}", in_line(&what), in_line(&help)));
     }
     if report.failures.is_empty() {

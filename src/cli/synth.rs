@@ -4,23 +4,33 @@ use std::path::PathBuf;
 
 use autoneural::Result;
 use autoneural::synth::{Plan, synthesize};
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::Session;
 
+const AFTER_HELP: &str = "\
+The weights behave like trained ones where quantization minds: channels of unequal scale, heavy tails, outlier channels. Use \
+them for sizes, time, memory and ranges; their SQNR says little about a trained model. synth.json beside them says what was \
+chosen.
+
+Examples:
+  autoneural synth graphs/autoneural-tiny.toml --out out/synthetic --seed 1
+  autoneural synth graphs/autoneural-vl-1.5b.toml --out out/synthetic-1.5b --shard-size 5GB";
+
 /// Arguments of `synth`.
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Synth {
-    /// Model definition.
-    #[arg(value_name = "GRAPH.toml")]
+    /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
+    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::FilePath, value_parser = super::stage::definition())]
     definition: PathBuf,
-    /// The checkpoint to make; must not exist.
-    #[arg(long, value_name = "DIR")]
+    /// The checkpoint to make; it must not exist.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: PathBuf,
-    /// Where chance begins: the same seed gives the same bytes.
+    /// Seed of the random numbers: the same seed gives the same bytes.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
-    /// Most bytes of a safetensors file, say 2GB or 500MB; a larger tensor gets a file of its own.
+    /// Largest safetensors file, such as 2GB or 500MB; a larger tensor gets a file of its own.
     #[arg(long, value_name = "SIZE", default_value = "2GB", value_parser = bytes)]
     shard_size: u64,
     /// Replace the synthetic checkpoint at --out if there is one.

@@ -3,40 +3,52 @@
 use autoneural::target::Target as TargetFile;
 use autoneural::target_check::{check, table};
 use autoneural::{Error, Result};
-use clap::{Args, Subcommand};
+use clap::builder::{StringValueParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 
 use super::Session;
+use super::suggested::Suggested;
+
+const LIST_HELP: &str = "\
+Example:
+  autoneural target list";
+
+/// Takes a target's name or the path of a target file.
+pub fn name() -> impl TypedValueParser<Value = String> {
+    Suggested::new(StringValueParser::new(), TargetFile::names)
+}
 
 /// The commands below `target`.
 #[derive(Subcommand)]
 pub enum Target {
-    /// Check every statement of a target file on the vendor's engine (needs the vendor toolkit).
+    /// Check what a target file says, on the NPU or its emulator.
     Check(Check),
-    /// List the targets that are built into the program.
+    /// List the chips that are built into the program.
+    #[command(after_help = LIST_HELP)]
     List,
 }
 
 const AFTER_HELP: &str = "\
-For every statement of the file a graph of one operator is compiled for the target with CPU fallback disabled, and run on the \
-NPU or its emulator against the same quantized model on a CPU. A statement is confirmed, wrong, or untested where no \
-experiment decides it. Exit status 6: a statement is wrong.
+For every statement of the file a graph of one operator is compiled for the chip, without fallback to the CPU, and run on the \
+NPU or its emulator against the same quantized model on a CPU. A statement is confirmed, wrong, or untested if no experiment \
+can decide it. It needs the vendor toolkit. Exit status 6: a statement is wrong.
 
 Examples:
   autoneural target check sa8295p
-  autoneural target check my-chip.toml --operator MatMul";
+  autoneural target check targets/sa8255p.toml --operator MatMul";
 
 /// Arguments of `target check`.
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Check {
-    /// Target: a known name or the path of a target file.
-    #[arg(value_name = "TARGET")]
+    /// Chip: a known name, or the path of a target file (.toml).
+    #[arg(value_name = "TARGET", value_hint = ValueHint::FilePath, value_parser = name())]
     target: String,
-    /// Check the statements about this operator only.
+    /// Check only what the file says of this operator.
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
-    /// How far NPU and CPU must agree on what the target takes.
+    /// SQNR in dB that the NPU must reach against the CPU where the file says that it takes something.
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
     floor: f64,
 }

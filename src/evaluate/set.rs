@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::back::bundle::digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, IoContext, Result};
 
 const QUESTIONS: &str = "questions.jsonl";
 /// Largest list of questions that is read.
@@ -53,9 +53,13 @@ impl Set {
     /// # Errors
     /// A missing or malformed list, an empty question or answer, an image that is missing or whose path leaves the folder.
     pub fn read(folder: &Path) -> Result<Self> {
+        let help = "a set is a folder with questions.jsonl and the images it names";
+        let found = std::fs::metadata(folder).reading(folder).map_err(|error| error.help(help))?;
+        if !found.is_dir() {
+            return Err(Error::input(folder.display(), "is a file, a folder is wanted").help(help));
+        }
         let path = folder.join(QUESTIONS);
-        let bytes = crate::text::read_at_most(&path, LARGEST_FILE)
-            .map_err(|error| error.help("a set is a folder with questions.jsonl and the images it names"))?;
+        let bytes = crate::text::read_at_most(&path, LARGEST_FILE).map_err(|error| error.help(help))?;
         let text = String::from_utf8(crate::text::without_mark(&bytes).to_vec());
         let text = text.map_err(|error| Error::input(path.display(), error))?;
         let mut questions = Vec::new();

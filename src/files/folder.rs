@@ -228,7 +228,8 @@ impl Folder {
         match rustix::fs::openat(&self.handle, name, flags, Mode::empty()) {
             Ok(handle) => Ok(Folder { path, handle }),
             Err(_) if matches!(self.kind_of(name), Ok(FileType::Symlink)) => Err(is_link(&path)),
-            Err(error) => Err(std::io::Error::from(error)).at(&path),
+            Err(error) if make => Err(std::io::Error::from(error)).at(&path),
+            Err(error) => Err(std::io::Error::from(error)).reading(&path),
         }
     }
 
@@ -240,7 +241,7 @@ impl Folder {
     /// Refuses what is no regular file before it is opened, which may have effects of its own.
     fn refuse_links(&self, name: &OsStr) -> Result<()> {
         let path = self.path.join(name);
-        let what = match self.kind_of(name).map_err(std::io::Error::from).at(&path)? {
+        let what = match self.kind_of(name).map_err(std::io::Error::from).reading(&path)? {
             FileType::RegularFile => return Ok(()),
             FileType::Symlink => return Err(is_link(&path)),
             FileType::Directory => return Err(Error::input(path.display(), "is a folder, a file is wanted")),
@@ -261,7 +262,8 @@ impl Folder {
                 Ok(file)
             }
             Err(Errno::LOOP) => Err(is_link(&path)),
-            Err(error) => Err(std::io::Error::from(error)).at(&path),
+            Err(error) if flags.contains(OFlags::WRONLY) => Err(std::io::Error::from(error)).at(&path),
+            Err(error) => Err(std::io::Error::from(error)).reading(&path),
         }
     }
 

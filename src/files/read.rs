@@ -15,10 +15,10 @@ use crate::error::{Error, IoContext, Result};
 /// A missing file, or something else than a regular file.
 pub fn open(path: &Path) -> Result<File> {
     // Opening a device may do something.
-    refuse_irregular(&std::fs::metadata(path).at(path)?, path)?;
+    refuse_irregular(&std::fs::metadata(path).reading(path)?, path)?;
     // Without waiting, should it have become a pipe since.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = File::options().read(true).custom_flags(flags).open(path).at(path)?;
+    let file = File::options().read(true).custom_flags(flags).open(path).reading(path)?;
     refuse_irregular(&file.metadata().at(path)?, path)?;
     Ok(file)
 }
@@ -44,7 +44,7 @@ pub fn refuse_irregular(meta: &Metadata, path: &Path) -> Result<()> {
     match kind(meta.file_type()) {
         None => Ok(()),
         // The system's own words for it.
-        Some("a folder") => Err(std::io::Error::from(rustix::io::Errno::ISDIR)).at(path),
+        Some("a folder") => Err(std::io::Error::from(rustix::io::Errno::ISDIR)).reading(path),
         Some(kind) => Err(Error::input(path.display(), format!("is {kind}; a regular file is wanted"))),
     }
 }

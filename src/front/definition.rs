@@ -357,8 +357,8 @@ impl Definition {
     /// # Errors
     /// A missing file, a line that is no TOML, an unknown or missing key, a dimension that cannot be.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = crate::text::read(path)?;
-        Self::parse(&text, path)
+        let (path, text) = super::definition_file::text_of(path)?;
+        Self::parse(&text, &path)
     }
 
     /// Parses and checks the text of a definition; `path` is only for messages.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::Definition;
+use super::layout::{built_in, built_in_names};
 use crate::error::Result;
 
 /// A definition with the text that states it.
@@ -18,12 +19,14 @@ pub struct DefinitionFile {
 }
 
 impl DefinitionFile {
-    /// Reads a definition, with another image size if one is given: in pixels a side.
+    /// Reads a definition, by its path or by the name of one that is built in, with another image size if one is given: in
+    /// pixels a side.
     ///
     /// # Errors
     /// As for [`Definition::read`]; the messages about the size name the file too.
     pub fn read(path: &Path, image_size: Option<usize>) -> Result<Self> {
-        let mut text = crate::text::read(path)?;
+        let (path, mut text) = text_of(path)?;
+        let path = path.as_path();
         let mut definition = Definition::parse(&text, path)?;
         if let Some(side) = image_size {
             text = with_image_size(&text, path, side)?;
@@ -32,6 +35,23 @@ impl DefinitionFile {
         }
         Ok(DefinitionFile { path: path.to_path_buf(), text, definition })
     }
+}
+
+/// Path and text of a definition: of a file, or of one that is built in and named without a path.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn text_of(path: &Path) -> Result<(PathBuf, String)> {
+    if let Some((path, text)) = path.to_str().and_then(built_in) {
+        return Ok((path.to_path_buf(), text.to_string()));
+    }
+    let text = crate::text::read(path).map_err(|error| match path.exists() || error.help.is_some() {
+        true => error,
+        false => {
+            error.help(format!("give the path of a definition (.toml), or a name: {}", built_in_names().join(", ")))
+        }
+    })?;
+    Ok((path.to_path_buf(), text))
 }
 
 /// The text of a definition with another number at `vision.image_size`; all else stays as it was written.

@@ -25,7 +25,7 @@ pub use definition::{
 pub use definition_file::DefinitionFile;
 pub use hub::kind_of_file;
 pub use language::{DECODE, MASKED, PREFILL};
-pub use layout::{ComponentLayout, Layout, Misshapen};
+pub use layout::{ComponentLayout, Layout, Misshapen, built_in_names};
 pub use recorder::Recorder;
 pub use warnings::warnings;
 pub use weights::{AbsentBiases, Tensors, Weights, absent_biases};

@@ -190,7 +190,7 @@ pub fn missing(folder: &Path) -> Error {
         (name.to_string(), "a vocabulary of the slow tokenizers of transformers")
     } else {
         let missing = std::io::Error::from_raw_os_error(libc::ENOENT);
-        return Error::io(&path, &missing).help(FORMAT);
+        return Error::reading(&path, &missing).help(FORMAT);
     };
     let place = folder.display();
     let message = format!("is missing; {name} is {what}, which is not read");

@@ -148,6 +148,35 @@ impl Recipe {
         Ok(())
     }
 
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps, samples.
+    /// The contents of images are not looked at.
+    pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
+        let place = |key: &str| format!("{}: {key}", other.path.display());
+        for component in Component::ALL {
+            let (calibrated, asked) = (self.part(component).observer, other.part(component).observer);
+            if calibrated != asked {
+                let key = format!("recipe.{}.observer", component.name());
+                return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
+            }
+        }
+        if self.decode_steps != other.decode_steps {
+            let message = format!("is {}; `calibrate` ran with {}", other.decode_steps, self.decode_steps);
+            return Some((place("decode_steps"), message));
+        }
+        if self.calibration.len() != other.calibration.len() {
+            let message =
+                format!("has {} samples; `calibrate` ran with {}", other.calibration.len(), self.calibration.len());
+            return Some((place("calibration"), message));
+        }
+        let differs = self.calibration.iter().zip(&other.calibration).find(|(one, other)| !one.asks_as(other));
+        differs.map(|(_, sample)| (sample.place.clone(), "is not the sample that `calibrate` ran with".into()))
+    }
+
     /// The file as it was read.
     pub fn text(&self) -> &str {
         &self.text

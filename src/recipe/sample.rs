@@ -115,6 +115,12 @@ impl Sample {
         matches!(self.words(), Words::Text(_))
     }
 
+    /// Whether another sample asks the same, about images of the same names.
+    pub fn asks_as(&self, other: &Sample) -> bool {
+        let all = |sample: &Sample| (sample.images.clone(), sample.answer.clone(), sample.tokens);
+        self.words() == other.words() && all(self) == all(other)
+    }
+
     /// What is asked last, as a name for the sample.
     pub fn title(&self) -> &str {
         match self.words() {

@@ -106,7 +106,7 @@ pub fn binary_bytes(bundle: &Bundle, segment: &Segment) -> Result<Option<u64>> {
         return Ok(None);
     }
     let binary = Runtime::binary_of(&bundle.path(segment.file()))?;
-    Ok(Some(std::fs::metadata(&binary).at(&binary)?.len()))
+    Ok(Some(std::fs::metadata(&binary).reading(&binary)?.len()))
 }
 
 impl PartitionSizes {
@@ -192,7 +192,7 @@ impl Sizes {
             }
         }
         let codes = bundle.path("qdq").join(Embeddings::FILE);
-        let embedding_bytes = if codes.is_file() { std::fs::metadata(&codes).at(&codes)?.len() } else { 0 };
+        let embedding_bytes = if codes.is_file() { std::fs::metadata(&codes).reading(&codes)?.len() } else { 0 };
         let device = DeviceSizes::new(&made, whole.values(), embedding_bytes, &target, binaries);
         Ok(Sizes { partitions: made, state: by_kind(whole.values()), device })
     }

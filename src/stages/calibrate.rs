@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
 use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
-use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, Stage, VISUAL, write_json};
+use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL, write_json};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Checkpoint, DefinitionFile, WeightsPlace};
@@ -117,10 +117,14 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
     let key = Key::new().setting("images", &images);
     bundle
         .unit("calibrate/hashes", FOLDER, key, &Silent, |folder| write_json(&images, &folder.join(name_of(IMAGES))))?;
-    // The copy of the recipe is what the next stages read where each is a command of its own.
+    keep_recipe(bundle, recipe)
+}
+
+/// Keeps a copy of the recipe, which is what the next stages read where each is a command of its own.
+pub fn keep_recipe(bundle: &Bundle, recipe: &Recipe) -> Result<()> {
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
-        files::write(&folder.join("recipe.toml"), recipe.text().as_bytes())
+        files::write(&folder.join(name_of(RECIPE)), recipe.text().as_bytes())
     })
 }
 

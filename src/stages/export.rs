@@ -155,6 +155,17 @@ fn words(
     Ok(Words { tokenizer: tokenizer.with_additions()?, facts, warnings })
 }
 
+/// Refuses what the stage would refuse of the tokenizer and the chat template beside a checkpoint's weights; gives what is odd
+/// about them.
+///
+/// # Errors
+/// A tokenizer that is missing or is not the model's, a template that cannot work.
+pub fn check_words(beside: &Beside, definition: &Definition) -> Result<Vec<Warning>> {
+    let Found { template, specials, warnings } = find_template(&beside.words_first(), Stage::Export.name())?;
+    let more = words(beside, template.as_ref(), &specials, definition)?.warnings;
+    Ok([warnings, more].concat())
+}
+
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.
 fn refuse_another_model(bundle: &Bundle, definition: &Definition, target: &Target) -> Result<()> {
     let Some((place, before)) = bundle.before() else { return Ok(()) };

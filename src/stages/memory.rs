@@ -50,6 +50,6 @@ fn parameters(graph: &Graph) -> u64 {
 /// Whether a context binary can be built while the language model is calibrated.
 pub fn fits_beside_calibration(bundle: &Bundle) -> Result<bool> {
     let weights = bundle.path("model").join(DataWriter::name_of(Component::Language));
-    let bytes = std::fs::metadata(&weights).at(&weights)?.len();
+    let bytes = std::fs::metadata(&weights).reading(&weights)?.len();
     Ok((bytes as f64 * CALIBRATION) as u64 + COMPILER <= TOGETHER.min(machine::memory()))
 }

@@ -20,7 +20,7 @@ pub use calibrate::{calibrate, calibrate_images, calibrate_text, check_samples, 
 pub use compile::{Plan, compile};
 pub use emit::{emit, emit_component};
 pub use evaluate::{Evaluated, evaluate};
-pub use export::export;
+pub use export::{check_words, export};
 pub use layers::measure_layers;
 pub use parity::{Parity, parity};
 pub use quantize::{Quantized, check_encodings, keep_given, quantize, quantize_component, warn_of_given};

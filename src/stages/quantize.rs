@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, PartitionRecord, RECIPE, SegmentRecord, Stage};
+use super::calibrate::keep_recipe;
+use super::samples::images;
+use crate::back::bundle::{Bundle, IMAGES, InputRecord, PartitionRecord, RECIPE, SegmentRecord, Stage};
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
@@ -24,10 +26,22 @@ pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recip
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
-/// Runs the stage, with the recipe that calibration left in the bundle. Encodings that are given stand in place of what
-/// calibration found.
-pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress) -> Result<()> {
-    let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+/// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples. Encodings
+/// that are given stand in place of what calibration found.
+///
+/// # Errors
+/// The other recipe would have given other statistics.
+pub fn quantize(
+    bundle: &mut Bundle,
+    other: Option<&Recipe>,
+    given: &GivenFiles,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let mut recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+    if let Some(other) = other {
+        refuse_other_statistics(bundle, &recipe, other)?;
+        recipe = other.clone();
+    }
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, &recipe, given)?;
     let (statistics, mut made) = (bundle.statistics()?, Quantized::default());
@@ -35,8 +49,30 @@ pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress
         made.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
     }
     made.note(bundle);
+    keep_recipe(bundle, &recipe)?;
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
+    Ok(())
+}
+
+/// Refuses a recipe with which calibration would have recorded other statistics than those in the bundle.
+fn refuse_other_statistics(bundle: &Bundle, calibrated: &Recipe, other: &Recipe) -> Result<()> {
+    let refused = |place: String, message: String| {
+        Err(Error::input(place, message).help(
+            "only bits may differ from the recipe that `calibrate` ran with; else run `autoneural calibrate` first",
+        ))
+    };
+    if let Some((place, message)) = calibrated.other_statistics(other) {
+        return refused(place, message);
+    }
+    let known: Vec<InputRecord> = bundle.json(IMAGES)?;
+    for record in images(bundle, other, &other.calibration)? {
+        let same_name = known.iter().find(|one| one.path == record.path);
+        if same_name.is_none_or(|one| one.sha256 != record.sha256) {
+            let message = format!("image `{}` is not the picture that `calibrate` ran with", record.path);
+            return refused(other.path().display().to_string(), message);
+        }
+    }
     Ok(())
 }
 

@@ -111,6 +111,11 @@ impl Target {
         BUILT_IN.iter().map(|(name, text)| Ok((*name, Self::parse(text, Path::new(name))?))).collect()
     }
 
+    /// Names of the targets that are built into the program.
+    pub fn names() -> Vec<&'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name).collect()
+    }
+
     /// All operators that the chip takes, in the order of the file.
     pub fn operators(&self) -> &[Operator] {
         &self.operators

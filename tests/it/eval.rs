@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::bad_input::{INPUT, OS};
+use crate::bad_input::INPUT;
 use crate::common::{autoneural, copy, demo_bundle, root, stderr, stdout, succeed, toolkit};
 
 const SET: &str = "\
@@ -209,5 +209,5 @@ fn bad_sets_are_refused() {
         bench.refuse(INPUT, &wanted);
     }
     std::fs::remove_file(bench.path("set/questions.jsonl")).expect("removed");
-    bench.refuse(OS, &["questions.jsonl", "a set is a folder"]);
+    bench.refuse(INPUT, &["questions.jsonl", "a set is a folder"]);
 }

@@ -3,9 +3,11 @@
 //! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit) and AUTONEURAL_CHECK_PYTHONPATH (the onnx package).
 
 mod bad_input;
+mod bits;
 mod bounds;
 mod browser;
 mod checkpoints;
+mod command_line;
 mod common;
 mod crash;
 mod doors;
@@ -15,9 +17,11 @@ mod extent;
 mod gate;
 mod graph;
 mod handover;
+mod inspect;
 mod internvl;
 mod layers;
 mod layout;
+mod left;
 mod models;
 mod numerics;
 mod outside;
@@ -41,5 +45,6 @@ mod tokens;
 mod tracer;
 mod trained;
 mod trust;
+mod unreadable;
 mod weights;
 mod workflows;

@@ -6,7 +6,7 @@ use autoneural::runner::{EngineKind, Model};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::bad_input::{Bench, INPUT, OS, TOOLKIT, USAGE};
+use crate::bad_input::{Bench, INPUT, TOOLKIT, USAGE};
 use crate::common::{autoneural, demo_bundle, root, runtime, serve, stderr, stdout, succeed, toolkit};
 
 const CAT: &str = "calibration/photos/cat.jpg";
@@ -304,7 +304,7 @@ fn questions_and_pictures_that_cannot_be_are_refused() {
         refuse(case, &with_picture, INPUT, &["a.png", word]);
     }
     std::fs::remove_file(bench.path("a.png")).unwrap();
-    refuse("missing", &with_picture, OS, &["a.png", "No such file"]);
+    refuse("missing", &with_picture, INPUT, &["a.png", "No such file"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::bad_input::{Bench, INPUT, OS};
+use crate::bad_input::{Bench, INPUT};
 use crate::common::{stderr, stdout};
 
 #[test]
@@ -30,15 +30,15 @@ fn a_script_tells_that_something_failed_and_asks_nothing_without_its_picture() {
     let too_long = "long ".repeat(400);
     for (case, script, status, asked) in [
         ("all is well", format!("{picture}\nWho?\nWhy?"), 0, vec![("Who?".into(), 16), ("Why?".into(), 16)]),
-        ("no picture", "nowhere.png\nWho?\nWhy?".into(), OS, vec![plain("Why?")]),
-        ("no picture at all", "nowhere.png\nWho?".into(), OS, vec![]),
+        ("no picture", "nowhere.png\nWho?\nWhy?".into(), INPUT, vec![plain("Why?")]),
+        ("no picture at all", "nowhere.png\nWho?".into(), INPUT, vec![]),
         ("no image in it", "/image text\nWho?\nWhy?".into(), INPUT, vec![plain("Why?")]),
         ("no path", "/image\nWho?\nWhy?".into(), INPUT, vec![plain("Why?")]),
-        ("one of two", format!("{picture}\nnowhere.png\nWho?\nWhy?"), OS, vec![plain("Why?")]),
-        ("with its question", "nowhere.png Who?\nWhy?".into(), OS, vec![plain("Why?")]),
-        ("one of two with its question", format!("{picture}\nnowhere.png Who?\nWhy?"), OS, vec![plain("Why?")]),
-        ("an empty line between", "nowhere.png\n\nWho?\nWhy?".into(), OS, vec![plain("Why?")]),
-        ("begun anew", "nowhere.png\n/reset\nWho?".into(), OS, vec![plain("Who?")]),
+        ("one of two", format!("{picture}\nnowhere.png\nWho?\nWhy?"), INPUT, vec![plain("Why?")]),
+        ("with its question", "nowhere.png Who?\nWhy?".into(), INPUT, vec![plain("Why?")]),
+        ("one of two with its question", format!("{picture}\nnowhere.png Who?\nWhy?"), INPUT, vec![plain("Why?")]),
+        ("an empty line between", "nowhere.png\n\nWho?\nWhy?".into(), INPUT, vec![plain("Why?")]),
+        ("begun anew", "nowhere.png\n/reset\nWho?".into(), INPUT, vec![plain("Who?")]),
         ("no command", "/imgae a\nWho?".into(), INPUT, vec![plain("Who?")]),
         ("left behind it", "/what\n/exit".into(), INPUT, vec![]),
         ("too long", format!("{too_long}\nWho?"), INPUT, vec![plain("Who?")]),

@@ -242,7 +242,7 @@ fn what_cannot_be_made_is_told_and_leaves_nothing() {
     // 1000 layers of 4 billion weights each.
     let layers = format!("layers = [{}", "\"conv\", ".repeat(1000));
     let cases: [(&str, Edits, &[&str], i32, &str); 8] = [
-        ("no definition", &[], &["nowhere.toml"], OS, "nowhere.toml"),
+        ("no definition", &[], &["nowhere.toml"], INPUT, "nowhere.toml"),
         ("no size", &[], &["--shard-size", "big"], USAGE, "a size such as 2GB"),
         ("size 0", &[], &["--shard-size", "0GB"], USAGE, "a size such as 2GB"),
         ("a size beyond all", &[], &["--shard-size", "99999999999999GB"], USAGE, "a size such as 2GB"),

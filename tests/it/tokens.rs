@@ -8,7 +8,7 @@ use autoneural::host::{Chat, Message, Part, Role, Tokenizer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bad_input::{Bench, INPUT, OS};
+use crate::bad_input::{Bench, INPUT};
 use crate::common::{root, serve, stderr, stdout};
 
 const MODEL: &str = "models/autoneural-tiny";
@@ -180,7 +180,7 @@ fn what_stands_in_place_of_a_tokenizer_is_named() {
     }
     let bench = Bench::new();
     std::fs::remove_file(bench.path("weights/tokenizer.json")).unwrap();
-    bench.expect("nothing", &bench.export(), OS, &["tokenizer.json", "No such file", "is wanted"]);
+    bench.expect("nothing", &bench.export(), INPUT, &["tokenizer.json", "No such file", "is wanted"]);
 }
 
 #[test]

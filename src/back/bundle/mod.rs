@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::encoding::Encoding;
-use crate::error::{Error, IoContext, Kind, Result};
+use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
@@ -158,7 +158,7 @@ impl Bundle {
     /// Opens a whole bundle to look at it.
     ///
     /// # Errors
-    /// No manifest, one of another schema, a file that is missing, is a link or no regular file, or has another size than the
+    /// No such folder, no manifest in it, one of another schema, a file that is missing, is a link or no regular file, or has another size than the
     /// manifest says.
     pub fn look(path: &Path) -> Result<Self> {
         Self::tidy(path);
@@ -166,6 +166,14 @@ impl Bundle {
     }
 
     fn look_at(path: &Path) -> Result<Self> {
+        let help = "`autoneural compile` makes a bundle";
+        let found = std::fs::metadata(path).reading(path).map_err(|error| {
+            let message = format!("is no bundle: {}", error.message);
+            Error { message, ..error }.help(help)
+        })?;
+        if !found.is_dir() {
+            return Err(Error::input(path.display(), "is no bundle: it is a file, and a bundle is a folder").help(help));
+        }
         let folder = Folder::open(path).ok().filter(|folder| folder.has(MANIFEST));
         let Some(folder) = folder else {
             return Err(Error::input(path.display(), "is no bundle (it has no manifest.json)")
@@ -182,7 +190,7 @@ impl Bundle {
                 Ok(meta) => {
                     return damaged(format!("has {} bytes, the manifest says {}", meta.len(), file.bytes));
                 }
-                Err(error) if error.kind == Kind::Io && !on_disk.exists() => {
+                Err(_) if on_disk.symlink_metadata().is_err() => {
                     return damaged("is missing, the manifest lists it".to_string());
                 }
                 Err(error) => return Err(error),

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 impl Bundle {
     /// SHA-256 of a file that is no part of the bundle.
     pub fn hash_input(&self, path: &Path) -> Result<String> {
-        let absolute = path.canonicalize().at(path)?;
+        let absolute = path.canonicalize().reading(path)?;
         let (read_anew, mut state) = (self.work()?.read_anew, self.state()?);
         let State { ledger, before, .. } = &mut *state;
         let (name, file) = (absolute.to_string_lossy(), files::open(path)?);

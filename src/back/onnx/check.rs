@@ -119,7 +119,7 @@ fn data_bytes(path: &Path, component: Component) -> Result<u64> {
         Ok(_) => Err(Error::input(data.display(), "is no file")),
         // A model without large constants has none.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(error).at(&data),
+        Err(error) => Err(error).reading(&data),
     }
 }
 

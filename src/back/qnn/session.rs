@@ -199,7 +199,7 @@ impl Runtime {
 
     fn npu_session(&self, name: &str, context: &Path, target: &Target) -> Result<Session> {
         let binary = Self::binary_of(context)?;
-        if !std::fs::metadata(&binary).at(&binary)?.is_file() {
+        if !std::fs::metadata(&binary).reading(&binary)?.is_file() {
             return Err(Error::input(binary.display(), "is no file").within(name));
         }
         Self::refuse_scant_address_space()?;

@@ -74,17 +74,26 @@ impl Beside {
 }
 
 impl Checkpoint {
+    /// The folders in which the weights lie, each once, in the order in which they were given.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut made: Vec<PathBuf> = Vec::new();
+        for source in &self.sources {
+            if !made.contains(&source.files.folder) {
+                made.push(source.files.folder.clone());
+            }
+        }
+        made
+    }
+
     /// Folders for the other files of a model, whose definition tells which weights are the language model's.
     ///
     /// # Errors
     /// Tokenizers in several folders that differ, of which none is the language model's; neither a tokenizer nor a language model.
     pub fn beside(&self, definition: &Definition) -> Result<Beside> {
-        let mut folders: Vec<PathBuf> = Vec::new();
-        let given = self.sources.iter().map(|source| &source.files.folder);
-        for folder in self.folder_of(Component::Language, definition).into_iter().chain(given) {
-            if !folders.contains(folder) {
-                folders.push(folder.clone());
-            }
+        let mut folders = self.folders();
+        if let Some(language) = self.folder_of(Component::Language, definition) {
+            folders.retain(|folder| folder != language);
+            folders.insert(0, language.clone());
         }
         let vision = self.folder_of(Component::Vision, definition).cloned();
         let with_tokenizer: Vec<&PathBuf> =

@@ -27,6 +27,16 @@ impl WeightsPlace {
     }
 }
 
+impl WeightsPlace {
+    /// The argument that says it.
+    pub fn argument(&self) -> PathBuf {
+        let Some(part) = self.part else { return self.path.clone() };
+        let mut made = OsString::from(format!("{}=", part.name()));
+        made.push(&self.path);
+        made.into()
+    }
+}
+
 impl From<&Path> for WeightsPlace {
     fn from(path: &Path) -> Self {
         WeightsPlace { part: None, path: path.to_path_buf() }
@@ -63,7 +73,9 @@ mod tests {
             ("visions=b", None, "visions=b"),
             ("./vision=b", None, "./vision=b"),
         ] {
-            assert_eq!(WeightsPlace::parse(argument.into()), WeightsPlace { part, path: path.into() }, "{argument}");
+            let made = WeightsPlace::parse(argument.into());
+            assert_eq!(made, WeightsPlace { part, path: path.into() }, "{argument}");
+            assert_eq!(made.argument(), Path::new(argument));
         }
     }
 

@@ -104,7 +104,7 @@ fn refuse_dangling(path: &Path) -> Result<std::fs::Metadata> {
         let message = format!("{what}: it is a link to {}, which is not there", link.display());
         return Err(Error::input(path.display(), message).help("download or copy the checkpoint again, whole"));
     }
-    found.at(path)
+    found.reading(path)
 }
 
 /// The folder itself, or, of a repository in a hub cache, the snapshot in use.
@@ -151,7 +151,7 @@ fn is_name(text: &str) -> bool {
 /// Entries of a folder whose names are not hidden, in the order of their names.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut made = Vec::new();
-    for entry in std::fs::read_dir(folder).at(folder)? {
+    for entry in std::fs::read_dir(folder).reading(folder)? {
         let entry = entry.at(folder)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // Among them what macOS leaves beside a file on other file systems, under its name behind `._`.

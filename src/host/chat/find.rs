@@ -133,7 +133,7 @@ fn in_files(folder: &Path) -> Result<Option<Templates>> {
     let mut templates = BTreeMap::new();
     let others = folder.join(ADDITIONAL);
     if others.is_dir() {
-        for entry in std::fs::read_dir(&others).at(&others)? {
+        for entry in std::fs::read_dir(&others).reading(&others)? {
             let path = entry.at(&others)?.path();
             if path.extension().is_some_and(|extension| extension == "jinja")
                 && let Some(name) = path.file_stem()
@@ -156,7 +156,7 @@ fn in_files(folder: &Path) -> Result<Option<Templates>> {
 /// Refuses a link that leads out of the checkpoint: the file's text would become a part of the bundle. The cache of the
 /// Hugging Face hub keeps the files of a repository in `blobs`, to which its snapshots link.
 fn stay_inside(folder: &Path, path: &Path) -> Result<()> {
-    let (root, file) = (folder.canonicalize().at(folder)?, path.canonicalize().at(path)?);
+    let (root, file) = (folder.canonicalize().reading(folder)?, path.canonicalize().reading(path)?);
     let root = hub_repository(&root).unwrap_or(root);
     if file.starts_with(&root) {
         return Ok(());

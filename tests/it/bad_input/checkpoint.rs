@@ -2,7 +2,7 @@
 
 use safetensors::Dtype;
 
-use super::{Bench, EXPORT, INPUT, OS, Tensor, Tensors, contents, raw};
+use super::{Bench, EXPORT, INPUT, Tensor, Tensors, contents, raw};
 use crate::common::stderr;
 
 const FILE: &str = "weights/model.safetensors";
@@ -177,7 +177,7 @@ fn folders_without_a_checkpoint_are_refused() {
         bench.run(&args)
     };
     bench.expect("empty folder", &with("{empty}"), INPUT, &["empty", "holds no .safetensors file"]);
-    bench.expect("no folder", &with("{nowhere}"), OS, &["nowhere", "No such file or directory"]);
+    bench.expect("no folder", &with("{nowhere}"), INPUT, &["nowhere", "No such file or directory"]);
     bench.expect("a file of another kind", &with("{graph.toml}"), INPUT, &["graph.toml", "header"]);
     std::fs::copy(bench.path(FILE), bench.path("weights/copy.safetensors")).expect("a copy");
     bench.expect(
@@ -207,7 +207,7 @@ fn tokenizers_are_checked_by_the_first_stage() {
         bench.expect(case, &bench.export(), INPUT, &["weights/tokenizer.json", word]);
     }
     std::fs::remove_file(bench.path(path)).expect("the tokenizer");
-    bench.expect("missing", &bench.export(), OS, &["weights/tokenizer.json", "No such file", "help: "]);
+    bench.expect("missing", &bench.export(), INPUT, &["weights/tokenizer.json", "No such file", "help: "]);
 }
 
 /// Splits the checkpoint into two shards with an index; gives the name of a tensor of the first.
@@ -260,7 +260,7 @@ fn an_index_is_not_believed() {
         ("absolute", "/etc/passwd", INPUT, [index_file, "`/etc/passwd`"]),
         ("folder below", "sub/model-1.safetensors", INPUT, [index_file, "only plain file names"]),
         ("nothing", "", INPUT, [index_file, "only plain file names"]),
-        ("missing", "model-9.safetensors", OS, ["model-9.safetensors", "No such file"]),
+        ("missing", "model-9.safetensors", INPUT, ["model-9.safetensors", "No such file"]),
         (
             "the other shard",
             "model-2.safetensors",

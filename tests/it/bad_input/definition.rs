@@ -44,7 +44,7 @@ fn malformed_definitions_are_refused_with_the_line() {
         bench.run(&args)
     };
     bench.expect("a folder", &with("{weights}"), INPUT, &["weights", "is a folder"]);
-    bench.expect("no file", &with("{nowhere.toml}"), OS, &["nowhere.toml", "No such file"]);
+    bench.expect("no file", &with("{nowhere.toml}"), INPUT, &["nowhere.toml", "No such file"]);
     bench.expect(
         "a file without end",
         &with("/dev/zero"),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Bench, INPUT, OS};
+use super::{Bench, INPUT};
 use crate::common::root;
 
 #[test]
@@ -92,7 +92,7 @@ fn malformed_recipes_are_refused() {
         bench.expect(case, &bench.compile(), INPUT, &words);
     }
     std::fs::remove_file(bench.path("recipe/recipe.toml")).expect("the recipe");
-    bench.expect("no recipe", &bench.compile(), OS, &["recipe.toml", "No such file"]);
+    bench.expect("no recipe", &bench.compile(), INPUT, &["recipe.toml", "No such file"]);
 }
 
 /// A PNG file that claims a size: signature, header with a true checksum, an empty end.
@@ -139,7 +139,7 @@ fn unreadable_images_are_refused() {
         assert!(begun.elapsed().as_secs() < 10, "{case}: it took too long");
     }
     std::fs::remove_file(bench.path("recipe/photo.png")).expect("the photo");
-    bench.expect("missing", &bench.compile(), OS, &["calibration[0]", "recipe/photo.png", "No such file"]);
+    bench.expect("missing", &bench.compile(), INPUT, &["calibration[0]", "recipe/photo.png", "No such file"]);
     std::fs::create_dir(bench.path("recipe/photo.png")).expect("a folder");
-    bench.expect("a folder", &bench.compile(), OS, &["recipe/photo.png", "Is a directory"]);
+    bench.expect("a folder", &bench.compile(), INPUT, &["recipe/photo.png", "Is a directory"]);
 }

@@ -198,10 +198,10 @@ fn closed_and_full_outputs_are_no_panic() {
         stderr(&full)
     );
     let wrong = ["inspect", "{nowhere}"];
-    quietly("errors to a full disk", "exec \"$0\" \"$@\" 2> /dev/full", &wrong, OS);
-    quietly("errors to nobody", "exec \"$0\" \"$@\" 2>&-", &wrong, OS);
+    quietly("errors to a full disk", "exec \"$0\" \"$@\" 2> /dev/full", &wrong, INPUT);
+    quietly("errors to nobody", "exec \"$0\" \"$@\" 2>&-", &wrong, INPUT);
     let gone = "\"$0\" \"$@\" 2>&1 >&3 3>&- | true; exit ${PIPESTATUS[0]}";
-    quietly("errors to a reader that left", &format!("exec 3>&1; {gone}"), &wrong, OS);
+    quietly("errors to a reader that left", &format!("exec 3>&1; {gone}"), &wrong, INPUT);
     // Progress too, which -q would hide.
     quietly("progress to a full disk", "set -- \"${@:1:$#-1}\"; exec \"$0\" \"$@\" 2> /dev/full", &COMPILE, 0);
 }
@@ -245,7 +245,7 @@ fn errors_as_json_are_one_object() {
     assert_eq!(target["message"], "is not known");
     assert!(target["help"].as_str().is_some_and(|help| help.contains("sa8295p")));
     let io = json(&["inspect", "{nowhere}"]);
-    assert_eq!((io["kind"].as_str(), io["exit_status"].as_i64()), (Some("io"), Some(4)));
+    assert_eq!((io["kind"].as_str(), io["exit_status"].as_i64()), (Some("input"), Some(3)));
     assert!(Path::new(io["place"].as_str().expect("a place")).ends_with("nowhere"));
     assert_eq!(json(&[&COMPILE[..], &["--require-npu"]].concat())["kind"], "toolkit");
 }

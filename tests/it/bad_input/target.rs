@@ -1,6 +1,6 @@
 //! Target files.
 
-use super::{Bench, EXPORT, INPUT, OS, TOOLKIT};
+use super::{Bench, EXPORT, INPUT, TOOLKIT};
 use crate::common::root;
 
 fn sound() -> String {
@@ -18,7 +18,7 @@ fn unknown_and_malformed_targets_are_refused() {
     let bench = Bench::new();
     let unknown = ["target `sa9999`", "is not known", "known targets: sa8295p"];
     bench.expect("unknown", &export(&bench, "sa9999"), INPUT, &unknown);
-    bench.expect("no file", &export(&bench, "{nowhere.toml}"), OS, &["nowhere.toml"]);
+    bench.expect("no file", &export(&bench, "{nowhere.toml}"), INPUT, &["nowhere.toml"]);
     let sound = sound();
     for (case, from, to, word) in [
         ("no TOML", "[soc]", "[soc", "target.toml:"),
