@@ -69,7 +69,10 @@ pub fn json<T: serde::de::DeserializeOwned>(path: &Path, text: &[u8]) -> Result<
         return Err(error);
     }
     let value = serde_json::from_slice(without_mark(text));
-    value.map_err(|error| Error::input(format!("{}:{}", path.display(), error.line()), error))
+    value.map_err(|error| {
+        let what = if error.is_data() { String::new() } else { "is no JSON: ".to_string() };
+        Error::input(format!("{}:{}", path.display(), error.line()), format!("{what}{error}"))
+    })
 }
 
 /// An error about TOML text, with the line it is on.

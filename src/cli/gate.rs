@@ -130,7 +130,7 @@ impl Gate {
     fn judge(&self, bundle: &Path, file: &Path, baseline: &mut Option<Baseline>) -> Result<Judgement> {
         let thresholds = Thresholds::read(self.thresholds.as_deref())?;
         let today = Date::today(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
-        if !file.exists() {
+        if std::fs::metadata(file).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             return Err(Error::input(file.display(), "there is no baseline").help("--update writes one"));
         }
         let baseline = baseline.insert(Baseline::read(file)?);

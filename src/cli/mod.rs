@@ -34,10 +34,14 @@ use autoneural::error::{IoContext, Kind};
 use autoneural::progress::Progress;
 use autoneural::shown::in_line;
 use autoneural::{Error, Result, contain, cut_off, files, limits};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, FromArgMatches, Parser, Subcommand, ValueHint};
 use help::GENERAL;
 use named::Named;
 pub use process::prepare;
+
+/// Name of the program.
+const PROGRAM: &str = env!("CARGO_PKG_NAME");
 
 #[global_allocator]
 static ALLOCATOR: process::Remembering = process::Remembering;
@@ -65,7 +69,8 @@ struct General {
     /// Print every step, also where standard error is no terminal.
     #[arg(short, long, global = true, help_heading = GENERAL)]
     verbose: bool,
-    /// Folder with the Python packages onnxruntime and onnxruntime-qnn [default: where `autoneural doctor` finds them].
+    /// Folder with the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or what `autoneural
+    /// doctor` finds].
     #[arg(long, global = true, help_heading = GENERAL, value_name = "DIR", value_hint = ValueHint::DirPath)]
     toolkit: Option<PathBuf>,
     /// Print help: `-h` in short, `--help` in full.
@@ -167,7 +172,8 @@ static STATUS: AtomicU8 = AtomicU8::new(70);
 /// somebody else's file, so it stands for itself.
 fn refuse_usage(error: &clap::Error) -> ! {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
-    if words.len() <= 1 {
+    let lacks_command = error.get(ContextKind::InvalidSubcommand) == Some(&ContextValue::String(PROGRAM.into()));
+    if words.len() <= 1 || error.kind() == ErrorKind::MissingSubcommand && lacks_command {
         // Nothing was done: a script that lost its arguments must not go on.
         display::note(help::FIRST_STEPS);
         std::process::exit(error.exit_code());
@@ -298,7 +304,12 @@ impl Session {
     /// Warns where context binaries were made by another toolkit than the one that is to run them.
     fn compare_toolkit(&self, manifest: &Manifest) {
         let Some(made_with) = &manifest.toolkit else { return };
-        let here = ToolkitRecord::of(&self.toolkit());
+        let toolkit = self.toolkit();
+        if toolkit.missing().is_some() {
+            // That is told by who needs it.
+            return;
+        }
+        let here = ToolkitRecord::of(&toolkit);
         if *made_with != here {
             self.note(&format!(
                 "warning: the bundle was made with {}, here is {here}; `autoneural build` makes its binaries anew",

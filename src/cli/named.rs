@@ -1,14 +1,21 @@
 //! Which argument of the command line named a path, for errors about it.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use autoneural::Error;
 use autoneural::error::Kind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueHint};
 
-/// Paths that the command line names, each with the argument that names it.
-pub struct Named(Vec<(String, String)>);
+/// Paths that the command line names.
+pub struct Named(Vec<NamedPath>);
+
+struct NamedPath {
+    path: PathBuf,
+    /// The argument, as help names it.
+    argument: String,
+    hint: ValueHint,
+}
 
 impl Named {
     /// The paths among what was parsed.
@@ -24,19 +31,30 @@ impl Named {
             let id = argument.get_id().as_str();
             if matches.try_contains_id(id).is_ok() && matches.value_source(id) == Some(ValueSource::CommandLine) {
                 let values = matches.get_raw(id).into_iter().flatten();
-                paths.extend(values.map(|value| (Path::new(value).display().to_string(), name_of(argument))));
+                paths.extend(values.map(|value| NamedPath {
+                    path: value.into(),
+                    argument: name_of(argument),
+                    hint: argument.get_value_hint(),
+                }));
             }
         }
         Named(paths)
     }
 
-    /// Says which argument named the file that an error of wrong input is about.
+    /// Says which argument named the path that cannot be read, if that is what an error is about.
     pub fn explain(&self, error: Error) -> Error {
-        let named = self.0.iter().find(|(path, _)| error.kind == Kind::Input && *path == error.place);
-        match named {
-            Some((_, name)) => Error { message: format!("{} (given as {name})", error.message), ..error },
+        let is_meant = |one: &&NamedPath| one.path.display().to_string() == error.place && one.is_unreadable();
+        match self.0.iter().find(is_meant).filter(|_| error.kind == Kind::Input) {
+            Some(one) => Error { message: format!("{} (given as {})", error.message, one.argument), ..error },
             None => error,
         }
+    }
+}
+
+impl NamedPath {
+    fn is_unreadable(&self) -> bool {
+        let is_as_wanted = |found: std::fs::Metadata| found.is_dir() == (self.hint == ValueHint::DirPath);
+        !std::fs::metadata(&self.path).is_ok_and(is_as_wanted) || std::fs::File::open(&self.path).is_err()
     }
 }
 

@@ -25,7 +25,7 @@ use super::suggested::Suggested;
 #[derive(Args)]
 pub struct Source {
     /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
-    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::FilePath, value_parser = definition())]
+    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = definition())]
     pub definition: PathBuf,
     /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache; may be
     /// given several times.
@@ -38,7 +38,7 @@ pub struct Source {
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
     /// Chip: a known name, or the path of a target file (.toml).
-    #[arg(long, value_name = "TARGET", value_hint = ValueHint::FilePath, value_parser = super::target::name())]
+    #[arg(long, value_name = "TARGET", value_hint = ValueHint::AnyPath, value_parser = super::target::name())]
     pub target: String,
     /// The bundle to make.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

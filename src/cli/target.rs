@@ -43,13 +43,13 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Check {
     /// Chip: a known name, or the path of a target file (.toml).
-    #[arg(value_name = "TARGET", value_hint = ValueHint::FilePath, value_parser = name())]
+    #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath, value_parser = name())]
     target: String,
     /// Check only what the file says of this operator.
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
     /// SQNR in dB that the NPU must reach against the CPU where the file says that it takes something.
-    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
+    #[arg(long = "min-sqnr", alias = "floor", value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
     floor: f64,
 }
 

@@ -63,7 +63,7 @@ impl FromStr for Extent {
                 "sampled" => sampled = true,
                 name if NAMES.contains(&name) => named.push(name.to_string()),
                 "all" | "none" => return Err(format!("`{part}` stands alone")),
-                _ => return Err(format!("`{part}` is unknown; all, none, sampled, {} are", NAMES.join(", "))),
+                _ => return Err(format!("`{part}` is none of all, none, sampled, {}", NAMES.join(", "))),
             }
         }
         Ok(Extent { partitions: (!named.is_empty()).then_some(named), sampled })

@@ -37,10 +37,29 @@ fn without_arguments_the_first_steps_are_told() {
     for word in ["First steps", "autoneural compile", "autoneural report", "autoneural gate", "autoneural --help"] {
         assert!(said.contains(word), "{word}: {said}");
     }
-    // Another wrong usage says what is wrong, and not that.
-    let other = autoneural(&["--quiet"]);
-    assert_eq!(other.status.code(), Some(2));
-    assert!(stderr(&other).contains("requires a subcommand"), "{}", stderr(&other));
+    let other = autoneural(&["--quiet", "--json"]);
+    assert_eq!((other.status.code(), stderr(&other)), (Some(2), said));
+    // Another wrong usage says what is wrong, and not that; hidden commands are not named.
+    let wrong = [
+        (&["compil"][..], "'compile'"),
+        (&["target", "-q"], "requires a subcommand"),
+        (
+            &["verify", "x", "--calibration", "y", "--verify", "visoin"],
+            "`visoin` is none of all, none, sampled, vision",
+        ),
+        (&["verify", "x", "--calibration", "y", "--enough", "-3"], "a number of at least 0 is wanted"),
+        (&["eval", "x", "--set", "y", "--limit", "-3"], "a whole number of at least 1 is wanted"),
+        (&["run", "x", "--on", "cpu"], "float, simulated, npu"),
+    ];
+    for (args, word) in wrong {
+        let output = autoneural(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let said = stderr(&output);
+        assert!(
+            said.contains(word) && !said.contains("First steps") && !said.contains("build-one"),
+            "{args:?}: {said}"
+        );
+    }
 }
 
 #[test]
@@ -61,7 +80,8 @@ fn help_is_short_and_long_and_has_the_general_options_apart() {
                 assert!(first(general) && !first(own), "{command} {option}: {said}");
             }
         }
-        assert!(short.len() <= long.len(), "{command}");
+        let examples = short.find("\nExample").map(|at| short[at..].trim_end()).unwrap_or_default();
+        assert!(long.trim_end().ends_with(examples), "{command}: {long}");
         assert_eq!(succeed(&["help", command]), long, "{command}");
     }
     let all = succeed(&["--help"]);

@@ -31,7 +31,7 @@ fn the_model_and_the_names_are_recognized() {
     assert_eq!(layout(&[folder])["model"], "internvl2-2b");
     let text = succeed(&["inspect", "models/autoneural-tiny"]);
     assert!(
-        text.contains("layout: autoneural-tiny (graphs/autoneural-tiny.toml), all of it and nothing else"),
+        text.contains("model            autoneural-tiny (graphs/autoneural-tiny.toml), all of it and nothing else"),
         "{text}"
     );
 }

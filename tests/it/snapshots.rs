@@ -30,8 +30,10 @@ fn lowered_graphs() {
 fn quantized_models() {
     for partition in ["vision", "projector", "language.prefill", "language.decode"] {
         let path = demo_bundle().join(format!("qdq/{partition}.onnx"));
-        let text = succeed(&["inspect", path.to_str().unwrap()]);
-        assert_snapshot(&format!("{partition}.qdq.txt"), &text);
+        let text = succeed(&["inspect", path.to_str().unwrap(), "--all"]);
+        // The first line says where the file is.
+        let (_, text) = text.split_once('\n').unwrap();
+        assert_snapshot(&format!("{partition}.qdq.txt"), text);
     }
 }
 
@@ -76,7 +78,10 @@ fn help_texts() {
         "emit",
         "build",
         "verify",
+        "synth",
         "run",
+        "eval",
+        "parity",
         "doctor",
         "target",
         "target check",
@@ -85,9 +90,14 @@ fn help_texts() {
         "graph",
         "report",
         "gate",
+        "completions",
+        "man",
     ] {
         let args: Vec<&str> = command.split_whitespace().chain(["--help"]).collect();
         text.push_str(&format!("$ autoneural {}\n{}\n", args.join(" "), succeed(&args)));
+    }
+    for args in [&["-h"][..], &["compile", "-h"]] {
+        text.push_str(&format!("$ autoneural {}\n{}\n", args.join(" "), succeed(args)));
     }
     assert_snapshot("help.txt", &text);
 }

@@ -69,7 +69,7 @@ fn names_in_checkpoints_and_models_stand_for_themselves() {
     bench.write("odd.onnx", model.encode_to_vec());
     let escaped = "\\u{1b}]0;title\\u{7}\\u{1b}[31m\\u{9b}31m\\rok\\n::error file=x::forged\\n";
     for (case, args, told) in [
-        ("a checkpoint", &["inspect", "odd"][..], escaped),
+        ("a checkpoint", &["inspect", "odd", "--all"][..], escaped),
         ("held against a definition", &["inspect", "odd", "--definition", "graph.toml"], escaped),
         ("a model", &["inspect", "odd.onnx"], escaped),
         ("a checkpoint as JSON", &["inspect", "odd", "--json"], "\\u001b]0;title"),

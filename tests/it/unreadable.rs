@@ -86,8 +86,8 @@ impl Ground {
     fn wrong(&self, kind: &str) -> Vec<(String, &'static str)> {
         let long = format!("{}.toml", "n".repeat(300));
         let mut made = vec![
-            (self.text("nowhere.toml"), "No such file"),
-            (self.text("no/such/way.toml"), "No such file"),
+            (self.text("nowhere.toml"), "No such file|there is no baseline"),
+            (self.text("no/such/way.toml"), "No such file|there is no baseline"),
             (self.text("plain/below.toml"), "a part of the path is a file"),
             (self.text(&long), "the name is too long"),
             (self.text("circle.toml"), "in a circle"),

@@ -47,7 +47,7 @@ pub struct Inspect {
     #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || NAMES.to_vec()))]
     graph: Option<String>,
     /// Of a checkpoint: the model definition to compare it with [default: the built-in one that fits best].
-    #[arg(long, value_name = "GRAPH.toml", value_hint = ValueHint::FilePath, value_parser = super::stage::definition())]
+    #[arg(long, value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = super::stage::definition())]
     definition: Option<PathBuf>,
 }
 
