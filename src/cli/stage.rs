@@ -83,13 +83,14 @@ pub struct Demands {
     /// partitions in --verify only these are measured.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
-    /// Accept outputs where simulation and NPU are at most this many dB apart.
+    /// Accept outputs where simulation and NPU are at most this many dB apart; at 3 dB one has twice the noise of the other.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
     /// Accept any difference to simulation where the NPU reaches this many dB against float (30 dB: an error of 3 %).
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
     enough: f64,
-    /// Fail if an output is below this many dB against float, on the NPU where it runs there.
+    /// Fail if an output is below this many dB against float, on the NPU where it runs there. Goals that stay with the model are
+    /// in the recipe, in the table `[goal]`.
     #[arg(long, value_name = "DB", value_parser = super::decibels)]
     min_sqnr: Option<f64>,
 }
