@@ -18,6 +18,7 @@ pub mod files;
 pub mod folder;
 pub mod front;
 pub mod gate;
+pub mod goals;
 pub mod host;
 pub mod ir;
 pub mod limits;

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
-use autoneural::front::{DefinitionFile, built_in_names};
+use autoneural::front::{DefinitionFile, WeightsPlace, built_in_names};
 use autoneural::partition::NAMES;
 use autoneural::recipe::Recipe;
-use autoneural::report::{Report, table};
+use autoneural::report::{Report, table, verdict_text};
 use autoneural::shown::in_line;
 use autoneural::stages::{self, Comparing};
 use autoneural::target::Target;
 use autoneural::verify::{Extent, On};
 use autoneural::{Error, Result};
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::Session;
@@ -27,9 +27,13 @@ pub struct Source {
     /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
     #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = definition())]
     pub definition: PathBuf,
-    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
-    pub weights: PathBuf,
+    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache; may be
+    /// given several times.
+    ///
+    /// Several are the parts of one model. `vision=`, `projector=` or `language=` before a path takes this part from there and from
+    /// nowhere else.
+    #[arg(long, value_name = "[PART=]DIR", required = true, value_hint = ValueHint::AnyPath, value_parser = weights())]
+    pub weights: Vec<WeightsPlace>,
     /// Side of the model's pictures in pixels, in place of the definition's image_size.
     #[arg(long, value_name = "PIXELS")]
     pub image_size: Option<usize>,
@@ -46,6 +50,11 @@ pub struct Source {
     /// count as unchanged.
     #[arg(long)]
     pub check_contents: bool,
+}
+
+/// Reads where weights are from an argument, which need not be text.
+pub fn weights() -> impl TypedValueParser<Value = WeightsPlace> {
+    OsStringValueParser::new().map(WeightsPlace::parse)
 }
 
 impl Source {
@@ -74,13 +83,14 @@ pub struct Demands {
     /// partitions in --verify only these are measured.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
-    /// Accept outputs where simulation and NPU are at most this many dB apart.
+    /// Accept outputs where simulation and NPU are at most this many dB apart; at 3 dB one has twice the noise of the other.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
     /// Accept any difference to simulation where the NPU reaches this many dB against float (30 dB: an error of 3 %).
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
     enough: f64,
-    /// Fail if an output is below this many dB against float, on the NPU where it runs there.
+    /// Fail if an output is below this many dB against float, on the NPU where it runs there. Goals that stay with the model are
+    /// in the recipe, in the table `[goal]`.
     #[arg(long, value_name = "DB", value_parser = super::decibels)]
     min_sqnr: Option<f64>,
 }
@@ -253,8 +263,8 @@ impl Calibrate {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let recipe = Recipe::read(&self.calibration)?;
-        let bundle = open(session, &self.bundle, Stage::Calibrate)?;
-        stages::calibrate(&bundle, &recipe, session.progress())?;
+        let mut bundle = open(session, &self.bundle, Stage::Calibrate)?;
+        stages::calibrate(&mut bundle, &recipe, session.progress())?;
         finish_stage(session, bundle, Stage::Calibrate)
     }
 }
@@ -334,12 +344,15 @@ pub fn record_toolkit(bundle: &mut Bundle, session: &Session, runtime: Option<&R
 
 fn finish_stage(session: &Session, mut bundle: Bundle, stage: Stage) -> Result<()> {
     bundle.finish_stage(stage)?;
-    bundle.drop_later(stage)?;
+    let is_report_gone = bundle.drop_later(stage)?;
     let record = bundle.manifest.stages.iter().find(|record| record.name == stage.name());
     let seconds = record.map_or(0.0, |record| record.seconds);
     let warnings = bundle.manifest.warnings.clone();
     let Outcome { place, up_to_date, .. } = bundle.commit()?;
     warnings.iter().for_each(|warning| session.note(&warning.to_string()));
+    if is_report_gone {
+        session.note("warning: report.json was dropped with its figures: what it was measured on changed");
+    }
     let value = serde_json::json!({ "bundle": place.display().to_string(), "stage": stage.name(), "seconds": seconds, "warnings": warnings });
     let what = if up_to_date { "up to date".to_string() } else { format!("{seconds:.1} s") };
     let text = format!("{}: {} ({what})", stage.name(), in_line(&place.display().to_string()));
@@ -365,6 +378,10 @@ fn left_out(session: &Session, report: &Report) -> Option<(String, String)> {
     Some((report.left_out.join(" and "), help))
 }
 
+/// What to do where goals are missed.
+pub const GOALS_HELP: &str = "the bundle is complete; its figures are not good enough. `[goal]` in the recipe, --min-sqnr, \
+                              --max-difference and --enough say what is";
+
 /// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
 pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, require_npu: bool) -> Result<()> {
     let left_out = left_out(session, report);
@@ -378,7 +395,9 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
         Tally { reused: 0, .. } => String::new(),
         Tally { made, reused } => format!(" ({reused} of {} pieces of work were done before)", made + reused),
     };
-    let text = format!("{}\nbundle: {}{what}", table(report), in_line(&place.display().to_string()));
+    let named = place.display().to_string();
+    let verdict = verdict_text(report, &named);
+    let text = format!("{}\n{verdict}\nbundle: {}{what}", table(report), in_line(&named));
     session.print(report, &text).map_err(|error| in_place(error, &place))?;
     report.warnings.iter().for_each(|warning| session.note(&warning.to_string()));
     if let Some((what, help)) = left_out {
@@ -387,6 +406,5 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
     if report.failures.is_empty() {
         return Ok(());
     }
-    let help = "the bundle is complete; its figures are not good enough. --max-difference, --enough and --min-sqnr say what is";
-    Err(Error::verification(place.display(), report.failures.join("; ")).help(help))
+    Err(Error::verification(place.display(), report.failures.join("; ")).help(GOALS_HELP))
 }

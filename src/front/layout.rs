@@ -6,8 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::absent_biases;
-use super::{Checkpoint, Definition, LanguageFamily, Recorder, Vision, WeightNames, assemble, internvit, language};
-use super::{mobilenetv5, projector};
+use super::checkpoint::unmarked;
+use super::{Checkpoint, Definition, LanguageFamily, Recorder, SetAside, Vision, WeightNames, assemble, internvit};
+use super::{language, mobilenetv5, names, projector};
 use crate::error::Result;
 
 /// The definitions that are built into the program.
@@ -48,6 +49,9 @@ pub struct Layout {
     pub zero: Vec<String>,
     /// Tensors that the model does not use.
     pub left_over: Vec<String>,
+    /// Tensors of parts for which another place was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<SetAside>,
 }
 
 /// How one component's tensors are named.
@@ -82,6 +86,7 @@ impl Layout {
     /// # Errors
     /// A definition from which no graph can be built.
     pub fn of(checkpoint: &Checkpoint, definition: &Definition, path: &Path) -> Result<Self> {
+        let definition = &names::resolved(definition, checkpoint);
         let parts = parts(definition);
         let has = |name: &str| checkpoint.find(name).is_some();
         // Tensors are recorded behind marks that no checkpoint has, one for each component.
@@ -114,6 +119,7 @@ impl Layout {
             misshapen: vec![],
             zero: vec![],
             left_over: vec![],
+            set_aside: vec![],
         };
         let mut used = Vec::new();
         for (part, (prefix, first)) in parts.iter().zip(recognized) {
@@ -140,13 +146,14 @@ impl Layout {
                 let full = full(name, behind_prefix);
                 match checkpoint.find(&full) {
                     None if zero.contains(&full) => {}
-                    None => made.missing.push(full),
+                    None => made.missing.push(unmarked(&full).to_string()),
                     Some((_, info)) => {
                         if info.shape == *shape {
                             found += 1;
                         } else {
                             let (shape, needed) = (info.shape.clone(), shape.clone());
-                            made.misshapen.push(Misshapen { name: full.clone(), shape, needed });
+                            let name = unmarked(&full).to_string();
+                            made.misshapen.push(Misshapen { name, shape, needed });
                         }
                         used.push(full);
                     }
@@ -155,13 +162,15 @@ impl Layout {
             let naming = part.firsts.iter().find(|(name, _)| *name == first).map_or("", |(_, naming)| naming);
             let component = part.component;
             let needed = own.len() - zero.len();
-            made.zero.extend(zero);
+            made.zero.extend(zero.iter().map(|name| unmarked(name).to_string()));
+            let prefix = unmarked(&prefix).to_string();
             made.components.push(ComponentLayout { component, naming, prefix, found, needed });
         }
         // A head beside tied embeddings may stay where it is equal to them.
         used.extend(heads);
-        let left_over = checkpoint.left_over(&used, &definition.weights.ignore);
-        made.left_over = left_over.into_iter().map(String::from).collect();
+        let left_over = checkpoint.left_over(&used, &definition.weights);
+        made.left_over = left_over.into_iter().map(|name| unmarked(name).to_string()).collect();
+        made.set_aside = checkpoint.set_aside(&used, &definition.weights);
         Ok(made)
     }
 

@@ -10,22 +10,22 @@ mod internvit;
 mod language;
 mod layout;
 mod mobilenetv5;
+mod names;
 mod preprocessor;
 mod projector;
 mod recorder;
 mod warnings;
 mod weights;
 
-pub use checkpoint::{Checkpoint, TensorInfo};
+pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
 pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
     Resize, Tokens, Vision, WeightNames,
 };
 pub use definition_file::DefinitionFile;
-pub use hub::{Files, contradictions, kind_of_file};
+pub use hub::kind_of_file;
 pub use language::{DECODE, MASKED, PREFILL};
 pub use layout::{ComponentLayout, Layout, Misshapen, built_in_names};
-pub use preprocessor::other_preprocessing;
 pub use recorder::Recorder;
 pub use warnings::warnings;
 pub use weights::{AbsentBiases, Tensors, Weights, absent_biases};
@@ -55,14 +55,15 @@ pub struct Model {
 /// # Errors
 /// A tensor that is missing, superfluous, misshapen, of a wrong type, or not finite, named with its file.
 pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<Model> {
+    let definition = &names::resolved(definition, checkpoint);
     let Assembled { model, used, biases } =
         assemble(definition, checkpoint).map_err(|error| hint(error, definition, checkpoint))?;
     if let Some(name) = absent_biases(&biases).missing.first() {
-        let message = format!("tensor `{name}` is missing; other layers have theirs");
+        let message = format!("tensor `{}` is missing; other layers have theirs", checkpoint::unmarked(name));
         return Err(Error::input(checkpoint.path().display(), message)
             .help("`autoneural inspect` lists what the checkpoint holds"));
     }
-    checkpoint.refuse_extra(&used, &definition.weights.ignore)?;
+    checkpoint.refuse_extra(&used, &definition.weights)?;
     progress.start("read weights", used.len() as u64);
     for name in &used {
         checkpoint.refuse_non_finite(name)?;

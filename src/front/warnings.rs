@@ -1,13 +1,15 @@
 //! What a person should know of a checkpoint that is nevertheless taken.
 
-use super::{Checkpoint, Definition, Layout, contradictions};
+use super::hub::{Holds, contradictions};
+use super::preprocessor::other_preprocessing;
+use super::{Checkpoint, Definition, Layout, SetAside};
 use crate::warning::Warning;
 
 /// The stage that takes checkpoints.
 const STAGE: &str = "export";
 
 /// Warnings about a checkpoint: files that are not read, biases that are zero, a configuration that says something else
-/// than the definition.
+/// than the definition, folders that contradict each other.
 pub fn warnings(checkpoint: &Checkpoint, definition: &Definition, layout: &Layout) -> Vec<Warning> {
     let mut made = Vec::new();
     for file in checkpoint.unread() {
@@ -21,6 +23,19 @@ pub fn warnings(checkpoint: &Checkpoint, definition: &Definition, layout: &Layou
         let message = format!("is not in the checkpoint{more}: the layer is taken as one without a bias");
         made.push(Warning::new(STAGE, place, message));
     }
-    made.extend(contradictions(checkpoint.folder(), definition));
+    for set_aside in &layout.set_aside {
+        let SetAside { part, place, tensors, taken_from } = set_aside;
+        let message =
+            format!("{tensors} tensors of the {part} part are not read: --weights takes it from {taken_from}");
+        made.push(Warning::new(STAGE, place, message));
+    }
+    // Where it cannot be told which files are meant, export refuses them.
+    let Ok(beside) = checkpoint.beside(definition) else { return made };
+    made.extend(beside.warnings.iter().cloned());
+    for folder in &beside.folders {
+        let holds = Holds { language: folder == beside.language(), vision: beside.vision.as_ref() == Some(folder) };
+        made.extend(contradictions(folder, holds, definition));
+        made.extend(other_preprocessing(folder, &definition.vision));
+    }
     made
 }

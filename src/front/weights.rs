@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::checkpoint::unmarked;
 use crate::error::{Error, Result};
 use crate::ir::Constant;
 
@@ -44,8 +45,9 @@ impl<'a> Weights<'a> {
             Some((prefix, *first))
         });
         let Some((prefix, first)) = found else {
+            let prefixes = prefixes.iter().map(|prefix| unmarked(prefix));
             let names = |prefix| firsts.iter().map(move |first| format!("`{prefix}{first}`"));
-            let tried: Vec<String> = prefixes.iter().flat_map(names).collect();
+            let tried: Vec<String> = prefixes.flat_map(names).collect();
             let place = tensors.path().display();
             let message = format!("the {component} weights are missing: there is no tensor {}", tried.join(" or "));
             return Err(Error::input(place, message).help(format!(
@@ -99,6 +101,7 @@ impl<'a> Weights<'a> {
 
     /// The error that none of these tensors, by full name, is there.
     pub fn missing(&self, names: &[String]) -> Error {
+        let names: Vec<&str> = names.iter().map(|name| unmarked(name)).collect();
         let message = format!("there is no tensor `{}`", names.join("` or `"));
         Error::input(self.tensors.path().display(), message).help("`autoneural inspect` lists the tensors")
     }

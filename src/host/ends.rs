@@ -10,7 +10,7 @@ use super::Tokenizer;
 use super::additions::{Additions, read_object};
 use crate::back::bundle::Stage;
 use crate::error::{Error, Result};
-use crate::front::Definition;
+use crate::front::{Beside, Definition};
 use crate::warning::Warning;
 
 /// The files that name them by number.
@@ -33,7 +33,8 @@ impl HostFacts {
     ///
     /// # Errors
     /// A file that is there and cannot be read, or an end token that is no number.
-    pub fn find(folder: &Path, definition: &Definition, tokenizer: &Tokenizer) -> Result<(Self, Vec<Warning>)> {
+    pub fn find(beside: &Beside, definition: &Definition, tokenizer: &Tokenizer) -> Result<(Self, Vec<Warning>)> {
+        let folder = &beside.words;
         let (tokens, vocabulary) = (&definition.language.tokens, definition.language.vocabulary);
         let mut warnings = Vec::new();
         let mut warn = |place: &dyn std::fmt::Display, message: String, help: &str| {
@@ -41,7 +42,7 @@ impl HostFacts {
         };
         let mut ends = BTreeSet::new();
         let mut sources = Vec::new();
-        for (place, token) in numbered(folder)? {
+        for (place, token) in numbered(beside)? {
             if token as usize >= vocabulary {
                 warn(&place, format!("token {token} cannot end an answer: the model knows {vocabulary}"), NO_ROW);
                 continue;
@@ -90,10 +91,10 @@ const CONTRADICTION: &str = "one of the two is wrong: language.tokens of the def
 const NO_ROW: &str = "it is left out; the definition may be of another model";
 
 /// End tokens that are given by number, with their places.
-fn numbered(folder: &Path) -> Result<Vec<(String, u32)>> {
+fn numbered(beside: &Beside) -> Result<Vec<(String, u32)>> {
     let mut found = Vec::new();
     for name in NAME_ENDS {
-        let path = folder.join(name);
+        let path = beside.file(name);
         let Some(file) = read_object(&path)? else { continue };
         let file = Value::Object(file);
         for part in PARTS.into_iter().filter(|part| part.is_empty() || name == "config.json") {

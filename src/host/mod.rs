@@ -2,6 +2,7 @@
 //! to the next, logits to the next token, tokens to text.
 
 mod additions;
+mod asked;
 mod bounded;
 mod chat;
 mod conversation;
@@ -17,6 +18,7 @@ mod steps;
 mod walk;
 
 pub use additions::BESIDE_TOKENIZER;
+pub use asked::Asking;
 pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
 pub use chat::{
     CHAT_TEMPLATE, Complaint, Found, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why, find_template,

@@ -7,7 +7,6 @@ use super::bounded::{Chat, Child, Facts, Opening, Request, Work, bytes_of, token
 use super::chat::{CHAT_TEMPLATE, Message, Part, Specials};
 use crate::error::{Error, Result};
 use crate::front::{Definition, Vision};
-use crate::recipe::{Recipe, Sample};
 use crate::text;
 
 /// Name of the tokenizer's file in a checkpoint and in a bundle.
@@ -188,23 +187,8 @@ impl Tokenizer {
         Err(Error::input("prompt", message))
     }
 
-    /// Tokens of a sample's prompt, which fit into the context together with those that are decoded.
-    pub fn sample(&self, definition: &Definition, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
-        let tokens = self.prompt(&sample.prompt, sample.images.len());
-        let tokens = tokens.map_err(|error| error.within(&sample.place))?;
-        let (count, steps, context) =
-            (sample.tokens.unwrap_or(tokens.len()), recipe.decode_steps, definition.language.context);
-        if count + steps > context {
-            let message = format!("has {count} tokens; with {steps} decoded ones they exceed the context of {context}");
-            return Err(Error::input("prompt", message)
-                .within(&sample.place)
-                .help("shorten the prompt or decode fewer tokens"));
-        }
-        self.fitted(tokens, count).map_err(|error| error.within(&sample.place))
-    }
-
     /// As many tokens: cut off, or with the text again and again behind them.
-    fn fitted(&self, mut tokens: Vec<u32>, count: usize) -> Result<Vec<u32>> {
+    pub(super) fn fitted(&self, mut tokens: Vec<u32>, count: usize) -> Result<Vec<u32>> {
         let text: Vec<u32> = tokens.iter().copied().filter(|&token| token != self.image && token != self.bos).collect();
         let missing = count.saturating_sub(tokens.len());
         if missing > 0 && text.is_empty() {

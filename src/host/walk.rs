@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Embeddings, Load, Sequence, Step, Steps, Tokenizer, Visit, best, load_image};
+use super::{Asking, Embeddings, Load, Sequence, Step, Steps, Visit, best, load_image};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::front::{Definition, PREFILL};
@@ -36,22 +36,22 @@ pub fn see<E: Engine>(
 
 /// The float model with what the host needs around it. Engines for images are dropped before those for text come.
 pub struct Walk<'a, E> {
-    tokenizer: Tokenizer,
+    asking: Asking,
     embeddings: Embeddings,
     steps: Steps<'a, E>,
 }
 
 impl<'a, E: Engine> Walk<'a, E> {
-    /// A walk through these partitions with the tokenizer and the embeddings of `host_files`.
+    /// A walk through these partitions with tokenizer, chat template and embeddings of `host_files`.
     pub fn new(
         definition: &'a Definition,
         partitions: &'a [Partition],
         host_files: &Path,
         load: Box<Load<'a, E>>,
     ) -> Result<Self> {
-        let tokenizer = Tokenizer::read(host_files, definition)?;
+        let asking = Asking::read(host_files, definition)?;
         let embeddings = Embeddings::read(&host_files.join(Embeddings::FILE), &definition.language)?;
-        Ok(Walk { tokenizer, embeddings, steps: Steps::new(definition, partitions, None, load) })
+        Ok(Walk { asking, embeddings, steps: Steps::new(definition, partitions, None, load) })
     }
 
     /// The embedding table.
@@ -65,7 +65,7 @@ impl<'a, E: Engine> Walk<'a, E> {
     /// A prompt that does not fit, by sample.
     pub fn prompts(&self, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<Vec<u32>>> {
         let definition = self.steps.definition();
-        samples.iter().map(|sample| self.tokenizer.sample(definition, recipe, sample)).collect()
+        samples.iter().map(|sample| self.asking.tokens(definition, recipe, sample)).collect()
     }
 
     /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says. Prompts are left
@@ -112,7 +112,7 @@ impl<'a, E: Engine> Walk<'a, E> {
         let image = self.steps.definition().language.tokens.image;
         let mut begun = Vec::with_capacity(samples.len());
         for (number, ((sample, tokens), visual)) in samples.iter().zip(prompts).zip(visual).enumerate() {
-            progress.begin(&sample.prompt);
+            progress.begin(sample.title());
             let mut visit = |step: Step| visit(Step { sample: number, ..step });
             let chunks = || -> Result<Begun<'a>> {
                 let embeds = self.embeddings.look_up(tokens, image, visual)?;
@@ -121,14 +121,14 @@ impl<'a, E: Engine> Walk<'a, E> {
                 Ok(Begun { sequence, logits, rest: rest.to_vec() })
             };
             begun.push({ chunks }().map_err(|error| error.within(&sample.place))?);
-            progress.tick(&sample.prompt);
+            progress.tick(sample.title());
         }
         self.steps.drop_engine(PREFILL);
         for (number, (sample, begun)) in samples.iter().zip(begun).enumerate() {
-            progress.begin(&sample.prompt);
+            progress.begin(sample.title());
             let mut visit = |step: Step| visit(Step { sample: number, ..step });
             self.follow(begun, recipe.decode_steps, &mut visit).map_err(|error| error.within(&sample.place))?;
-            progress.tick(&sample.prompt);
+            progress.tick(sample.title());
         }
         Ok(())
     }

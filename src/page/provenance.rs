@@ -21,7 +21,8 @@ pub fn samples(subject: &Subject) -> Table {
         for sample in samples {
             let images: Vec<String> = sample.images.iter().map(|image| image.display().to_string()).collect();
             let hashes: Vec<String> = images.iter().map(hash).collect();
-            let cells = [name.to_string(), images.join(", "), hashes.join(", "), sample.prompt.clone()];
+            let raw = if sample.is_raw() { "raw text: " } else { "" };
+            let cells = [name.to_string(), images.join(", "), hashes.join(", "), format!("{raw}{}", sample.shown())];
             table.row(cells.into_iter().map(Cell::Text).collect());
         }
     }

@@ -1,18 +1,32 @@
 //! The report: one JSON file; every other form is a view of it.
 
+mod advice;
+mod basis;
 mod layers;
 mod limits;
+mod outputs;
+mod prompts;
 mod segments;
 mod sizes;
 mod state;
 mod table;
+mod text;
+mod verdict;
+mod weak;
 
+pub use advice::Advisor;
+pub use basis::Basis;
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
+pub use outputs::{LowestStep, OutputReport, OwnEncoding, WorstCut};
+pub use prompts::{PromptCounts, PromptsReport};
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
+pub use text::{goals as goal_lines, verdict_text};
+pub use verdict::{GoalKind, GoalReport, Verdict, VerdictState};
+pub use weak::{Cause, CauseReport, LEAST_ADDED_PERCENT, WeakOutput, weak_outputs};
 
 use std::path::Path;
 
@@ -23,11 +37,12 @@ use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
+use crate::goals::Goals;
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::segment::{Device, Segment, segments};
-use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepsCompared};
+use crate::verify::{ChainComparison, Comparison, Extent, StepAt, StepsCompared};
 use crate::warning::Warning;
 
 /// Version of the report's format.
@@ -56,9 +71,15 @@ pub struct Report {
     /// Questions with known answers, as far as they were asked (`autoneural eval`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<EvaluationReport>,
-    /// What was demanded of the figures.
+    /// What the recipe asks of the figures.
+    #[serde(default, skip_serializing_if = "Goals::is_empty")]
+    pub goals: Goals,
+    /// Whether they reach it. It is judged anew when a report is read.
+    #[serde(default)]
+    pub verdict: Verdict,
+    /// What was demanded of the figures on the command line.
     pub demands: Demands,
-    /// Outputs that fall short of the demands; empty when all is well.
+    /// Goals and demands that are missed, a line each; empty when none is.
     pub failures: Vec<String>,
     /// What a person should know of the figures, and of the bundle.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -84,6 +105,9 @@ pub struct SamplesReport {
     /// What the images of the verification samples hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<InputRecord>,
+    /// How the prompts were made; none in a report of a version that did not tell them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<PromptsReport>,
 }
 
 /// Whole sequences, each engine on its own integer state from step to step, with the tokens of the float reference.
@@ -151,19 +175,15 @@ pub struct PartitionReport {
     /// One entry per layer in the graph's order; empty where layers were not measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerReport>,
-}
-
-/// What was found of one output.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OutputReport {
-    /// Name of the output.
-    pub name: String,
-    /// Signal to quantization noise ratio against the float reference, in dB.
-    pub sqnr_db: Columns,
-    /// The same as a share of the signal's root mean square.
-    pub rms_error_percent: Columns,
-    /// Signal to noise ratio of the NPU against the simulation, in dB.
-    pub npu_to_simulated_db: Option<f64>,
+    /// The one step that the figures of layers are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_step: Option<StepAt>,
+    /// Outputs that miss their goal, or the weakest where none is stated, with what their noise comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weak: Vec<WeakOutput>,
+    /// What the figures were measured on; none in a report of a version that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 /// One figure per engine; none where the engine did not run.
@@ -173,6 +193,13 @@ pub struct Columns {
     pub simulated: Option<f64>,
     /// The context binary.
     pub npu: Option<f64>,
+}
+
+impl Columns {
+    /// The NPU's figure where there is one, else that of the simulation.
+    pub fn best(&self) -> Option<f64> {
+        self.npu.or(self.simulated)
+    }
 }
 
 impl Report {
@@ -204,6 +231,9 @@ impl Report {
                 segments: segment_reports(bundle, partition, &tables[at], &segments)?,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
                 layers: vec![],
+                layer_step: None,
+                weak: vec![],
+                basis: None,
             });
         }
         let samples = SamplesReport {
@@ -212,6 +242,7 @@ impl Report {
             decode_steps: recipe.decode_steps,
             extent: extent.clone(),
             images: vec![],
+            prompts: None,
         };
         Ok(Report {
             schema: SCHEMA,
@@ -223,6 +254,8 @@ impl Report {
             sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
+            goals: recipe.goals.clone(),
+            verdict: Verdict::default(),
             demands: Demands::default(),
             failures: vec![],
             warnings: vec![],
@@ -231,10 +264,11 @@ impl Report {
         })
     }
 
-    /// Holds the figures against demands.
+    /// Holds the figures against the goals that the report states and against demands.
     pub fn judge(&mut self, demands: Demands) {
         self.demands = demands;
-        self.failures = self.failures();
+        self.verdict = Verdict::of(self);
+        self.failures = self.verdict.goals_in(VerdictState::Missed).map(GoalReport::line).collect();
     }
 
     /// Reads the report of a bundle.
@@ -250,7 +284,10 @@ impl Report {
     /// # Errors
     /// As for [`Report::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
-        json_of(path, text, SCHEMA, "run `autoneural verify` again")
+        let mut made: Report = json_of(path, text, SCHEMA, "run `autoneural verify` again")?;
+        // One that was written elsewhere may say anything.
+        made.verdict = Verdict::of(&made);
+        Ok(made)
     }
 
     /// The text of its file.
@@ -260,31 +297,6 @@ impl Report {
     pub fn text(&self) -> Result<String> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(REPORT, error))?;
         Ok(text + "\n")
-    }
-
-    /// Outputs that fall short of the demands, one line each.
-    fn failures(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let outputs = self.partitions.iter().flat_map(|p| p.outputs.iter().map(move |output| (&p.name, output)));
-        for (partition, output) in outputs {
-            let place = format!("{partition}: {}", output.name);
-            let Columns { simulated, npu } = output.sqnr_db;
-            if let (Some(simulated), Some(npu)) = (simulated, npu)
-                && (simulated - npu).abs() > self.demands.max_difference_db
-                && npu < self.demands.enough_db
-            {
-                let most = self.demands.max_difference_db;
-                found.push(format!(
-                    "{place}: simulation ({simulated:.1} dB) and NPU ({npu:.1} dB) differ by more than {most} dB"
-                ));
-            }
-            if let (Some(least), Some(figure)) = (self.demands.min_sqnr_db, npu.or(simulated))
-                && figure < least
-            {
-                found.push(format!("{place}: {figure:.1} dB is less than {least} dB"));
-            }
-        }
-        found
     }
 }
 
@@ -305,19 +317,4 @@ pub fn npu_nodes(bundle: &Bundle, partition: &Partition, segments: &[Segment]) -
 pub fn cpu_nodes(partition: &Partition, segments: &[Segment]) -> usize {
     let on_cpu = segments.iter().filter(|segment| segment.device == Device::Cpu);
     on_cpu.map(|segment| segment.node_count(&partition.graph)).sum()
-}
-
-impl OutputReport {
-    fn new(comparison: &OutputComparison) -> Self {
-        let columns = |figure: &dyn Fn(&Sqnr) -> f64| Columns {
-            simulated: comparison.simulated.as_ref().map(|sqnr| round(figure(sqnr))),
-            npu: comparison.npu.as_ref().map(|sqnr| round(figure(sqnr))),
-        };
-        OutputReport {
-            name: comparison.name.clone(),
-            sqnr_db: columns(&Sqnr::db),
-            rms_error_percent: columns(&Sqnr::rms_error_percent),
-            npu_to_simulated_db: comparison.npu_to_simulated.as_ref().map(|sqnr| round(sqnr.db())),
-        }
-    }
 }

@@ -6,19 +6,20 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
-use super::samples::{and_images, images};
-use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, STATISTICS, VISUAL, write_json};
+use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
+use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL, write_json};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{DefinitionFile, Files};
-use crate::host::{BESIDE_TOKENIZER, HostFacts, TOKENIZER, Tokenizer, load_image};
+use crate::front::{Checkpoint, DefinitionFile, WeightsPlace};
+use crate::host::{
+    Asking, BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Found, HostFacts, SPECIAL_TOKENS, Specials, TOKENIZER, Tokenizer,
+    find_template, load_image,
+};
 use crate::ir::le_bytes;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
 use crate::recipe::{Recipe, Sample};
 
-/// The recipe that a bundle was calibrated and quantized with.
-pub const RECIPE: &str = "calibration/recipe.toml";
 /// Folder of everything that calibration makes.
 const FOLDER: &str = "calibration";
 
@@ -26,21 +27,25 @@ const FOLDER: &str = "calibration";
 ///
 /// # Errors
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.
-pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &Path, recipe: &Recipe) -> Result<()> {
+pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &[WeightsPlace], recipe: &Recipe) -> Result<()> {
     let DefinitionFile { text, definition, .. } = file;
-    let folder = &Files::folder_of(weights)?;
+    let beside = Checkpoint::open_all(weights)?.beside(definition)?;
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
-    let mut key = Key::new().and("definition", text).and("recipe", recipe.text());
-    let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| folder.join(name));
+    let mut key = Key::new().and("definition", text).setting("samples", &(&samples, recipe.decode_steps));
+    let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| beside.words.join(name));
     let images = samples.iter().flat_map(|sample| recipe.image_paths(sample));
     // What is not there cannot be a reason to skip the check.
     for path in images.chain(words).filter(|path| path.is_file()) {
         key = key.and(&path.to_string_lossy(), bundle.hash_input(&path)?);
     }
+    let Found { template, specials, .. } = find_template(&beside.words_first(), Stage::Calibrate.name())?;
+    key = key.setting("template", &(template.as_ref().map(|template| &template.text), &specials));
     bundle.unit("check/samples", "", key, &Silent, |_| {
-        let tokenizer = Tokenizer::read(folder, definition)?;
+        let tokenizer = Tokenizer::read(&beside.words, definition)?;
+        let texts = Specials { named: specials, ..tokenizer.specials()? };
+        let asking = Asking::new(tokenizer, Chat::new(template, texts)?);
         for sample in samples {
-            tokenizer.sample(definition, recipe, sample)?;
+            asking.tokens(definition, recipe, sample)?;
             for path in recipe.image_paths(sample) {
                 load_image(&path, &definition.vision).map_err(|error| error.within(&sample.place))?;
             }
@@ -50,10 +55,19 @@ pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &Path, rec
 }
 
 /// Runs the stage.
-pub fn calibrate(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+pub fn calibrate(bundle: &mut Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     refuse_too_large(&bundle.definition()?, &bundle.path("model/definition.toml"))?;
     calibrate_images(bundle, recipe, progress)?;
-    calibrate_text(bundle, recipe, progress)
+    calibrate_text(bundle, recipe, progress)?;
+    note_samples(bundle, recipe);
+    Ok(())
+}
+
+/// Notes in the manifest what a person should know of the samples.
+pub fn note_samples(bundle: &mut Bundle, recipe: &Recipe) {
+    let stage = Stage::Calibrate.name();
+    let warnings = warn_of_raw(bundle, recipe, "calibration", &recipe.calibration, stage);
+    bundle.manifest.set_warnings(stage, warnings);
 }
 
 /// The first half: vision encoder and projector.
@@ -76,8 +90,10 @@ pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progres
 pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     let language = recipe.part(Component::Language);
     let mut key = float_models(bundle, &[Component::Language])?;
+    let use_template = use_template(&recipe.calibration);
     key = bundle.key(key, |path| {
         path == VISUAL
+            || use_template && (path.ends_with(CHAT_TEMPLATE) || path.ends_with(SPECIAL_TOKENS))
             || path == IMAGE_STATISTICS
             || path.ends_with(TOKENIZER)
             || path.ends_with(HostFacts::FILE)
@@ -85,7 +101,7 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
     })?;
     key = key.setting("observer", &language.observer).setting("steps", &recipe.decode_steps);
     for sample in &recipe.calibration {
-        key = key.setting("sample", &(&sample.prompt, sample.images.len(), sample.tokens));
+        key = and_words(key, sample);
     }
     bundle.unit("calibrate/text", FOLDER, key, progress, |folder| {
         let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);

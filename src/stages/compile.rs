@@ -1,19 +1,20 @@
 //! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler works on
 //! one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::memory::{fits_beside_calibration, refuse_too_large};
 use super::{Comparing, Quantized, export, keep_given, quantize_component, verify, warn_of_given};
-use super::{build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component};
+use super::{
+    build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component, note_samples,
+};
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::{Error, Result};
-use crate::front::DefinitionFile;
+use crate::front::{DefinitionFile, WeightsPlace};
 use crate::observe::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
@@ -26,8 +27,8 @@ use crate::target::Target;
 pub struct Plan<'a> {
     /// Model definition.
     pub definition: &'a DefinitionFile,
-    /// Checkpoint.
-    pub weights: &'a Path,
+    /// Where the weights are.
+    pub weights: &'a [WeightsPlace],
     /// The target and the text that states it.
     pub target: (&'a Target, &'a str),
     /// Recipe with samples.
@@ -48,7 +49,9 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
+    plan.recipe.refuse_idle_goals(&partitions)?;
     quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle);
+    note_samples(bundle, plan.recipe);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {

@@ -2,13 +2,12 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::back::bundle::{Bundle, Key, Stage, write_json, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, other_preprocessing};
+use crate::front::{Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, build};
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
     Specials, TOKENIZER, Tokenizer, find_template, probe,
@@ -28,18 +27,21 @@ const FOLDER: &str = "model";
 pub fn export(
     bundle: &mut Bundle,
     file: &DefinitionFile,
-    weights: &Path,
+    weights: &[WeightsPlace],
     target: &Target,
     target_text: &str,
     progress: &dyn Progress,
 ) -> Result<()> {
     let DefinitionFile { path, text: definition_text, definition } = file;
     refuse_another_model(bundle, definition, target)?;
-    let checkpoint = Checkpoint::open(weights)?;
-    let Found { template, specials, warnings: of_template } = find_template(checkpoint.folder(), Stage::Export.name())?;
-    let tokenizer = checkpoint.folder().join(TOKENIZER);
+    let checkpoint = Checkpoint::open_all(weights)?;
+    let beside = checkpoint.beside(definition)?;
+    let stage = Stage::Export.name();
+    let Found { template, specials, warnings: of_template } = find_template(&beside.words_first(), stage)?;
+    let tokenizer = beside.words.join(TOKENIZER);
     // Errors about the checkpoint name its files; the others are about graphs that the definition asks for.
-    let of_definition = |error: Error| match error.place.starts_with(&*weights.to_string_lossy()) {
+    let is_of_weights = |place: &str| weights.iter().any(|given| place.starts_with(&*given.path.to_string_lossy()));
+    let of_definition = |error: Error| match is_of_weights(&error.place) {
         true => error,
         false => error.within(path.display()),
     };
@@ -55,8 +57,9 @@ pub fn export(
     };
     let key = || -> Result<Key> {
         let mut key = Key::new().and("definition", definition_text).and("target", target_text);
-        for file in checkpoint.files() {
-            key = key.and("weights", bundle.hash_input(file)?);
+        for (part, file) in checkpoint.files() {
+            let what = part.map_or("weights".into(), |part| format!("weights of {}", part.name()));
+            key = key.and(&what, bundle.hash_input(file)?);
         }
         Ok(key)
     };
@@ -67,15 +70,14 @@ pub fn export(
     if !specials.is_empty() {
         host = host.setting("specials", &specials);
     }
-    for name in BESIDE_TOKENIZER.into_iter().chain(NAME_ENDS) {
-        let path = checkpoint.folder().join(name);
+    let of_words = BESIDE_TOKENIZER.map(|name| (name, beside.words.join(name)));
+    for (name, path) in of_words.into_iter().chain(NAME_ENDS.map(|name| (name, beside.file(name)))) {
         if path.is_file() {
             host = host.and(name, bundle.hash_input(&path)?);
         }
     }
     let of_host = bundle.unit("export/host", FOLDER, host, progress, |folder| {
-        let Words { tokenizer: changed, facts, warnings } =
-            words(checkpoint.folder(), template.as_ref(), &specials, definition)?;
+        let Words { tokenizer: changed, facts, warnings } = words(&beside, template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
         copy("definition.toml", definition_text.as_bytes())?;
@@ -116,15 +118,14 @@ pub fn export(
     checkpoint.refuse_changed()?;
     let layout = Layout::of(&checkpoint, definition, path)?;
     let of_checkpoint = crate::front::warnings(&checkpoint, definition, &layout);
-    let of_pictures = other_preprocessing(checkpoint.folder(), &definition.vision);
-    let warnings = [of_template, of_checkpoint, of_pictures, of_host].concat();
-    // A bundle does not depend on where its checkpoint lies.
-    let folder = checkpoint.folder().display().to_string();
-    let inside = |text: String| text.replace(&format!("{folder}/"), "").replace(&format!("{folder}: "), "");
-    let relative =
-        |warning: Warning| Warning { place: inside(warning.place), message: inside(warning.message), ..warning };
+    let warnings = [of_template, of_checkpoint, of_host].concat();
+    let relative = |warning: Warning| Warning {
+        place: beside.inside(&warning.place),
+        message: beside.inside(&warning.message),
+        ..warning
+    };
     let warnings = warnings.into_iter().map(relative).collect();
-    bundle.manifest.set_warnings(Stage::Export.name(), warnings);
+    bundle.manifest.set_warnings(stage, warnings);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
@@ -142,26 +143,26 @@ struct Words {
 
 /// Tries tokenizer and chat template as later stages and conversations use them: what they would refuse is better told now.
 fn words(
-    folder: &Path,
+    beside: &Beside,
     template: Option<&Source>,
     specials: &BTreeMap<String, Special>,
     definition: &Definition,
 ) -> Result<Words> {
-    let tokenizer = Tokenizer::read(folder, definition)?;
-    let (facts, mut warnings) = HostFacts::find(folder, definition, &tokenizer)?;
+    let tokenizer = Tokenizer::read(&beside.words, definition)?;
+    let (facts, mut warnings) = HostFacts::find(beside, definition, &tokenizer)?;
     let texts = Specials { named: specials.clone(), ..tokenizer.specials()? };
     warnings.extend(probe(&tokenizer, &Chat::new(template.cloned(), texts)?, Stage::Export.name())?);
     Ok(Words { tokenizer: tokenizer.with_additions()?, facts, warnings })
 }
 
-/// Refuses what the stage would refuse of the tokenizer and the chat template in a checkpoint's folder; gives what is odd about
-/// them.
+/// Refuses what the stage would refuse of the tokenizer and the chat template beside a checkpoint's weights; gives what is odd
+/// about them.
 ///
 /// # Errors
 /// A tokenizer that is missing or is not the model's, a template that cannot work.
-pub fn check_words(folder: &Path, definition: &Definition) -> Result<Vec<Warning>> {
-    let Found { template, specials, warnings } = find_template(folder, Stage::Export.name())?;
-    let more = words(folder, template.as_ref(), &specials, definition)?.warnings;
+pub fn check_words(beside: &Beside, definition: &Definition) -> Result<Vec<Warning>> {
+    let Found { template, specials, warnings } = find_template(&beside.words_first(), Stage::Export.name())?;
+    let more = words(beside, template.as_ref(), &specials, definition)?.warnings;
     Ok([warnings, more].concat())
 }
 

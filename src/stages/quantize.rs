@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibrate::{RECIPE, keep_recipe};
+use super::calibrate::keep_recipe;
 use super::samples::images;
-use crate::back::bundle::{Bundle, IMAGES, InputRecord, PartitionRecord, SegmentRecord, Stage};
+use crate::back::bundle::{Bundle, IMAGES, InputRecord, PartitionRecord, RECIPE, SegmentRecord, Stage};
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::{Error, Result};
 use crate::host::Embeddings;
@@ -37,8 +37,7 @@ pub fn quantize(
     given: &GivenFiles,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let recipe = RECIPE;
-    let mut recipe = Recipe::parse(bundle.text(recipe)?, &bundle.path(recipe))?;
+    let mut recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
     if let Some(other) = other {
         refuse_other_statistics(bundle, &recipe, other)?;
         recipe = other.clone();

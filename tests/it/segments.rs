@@ -257,8 +257,7 @@ fn a_language_model_that_one_binary_does_not_hold_is_cut_and_stays_as_good() {
     let demo = std::fs::read_to_string(root("calibration/demo.toml")).unwrap();
     let bits = demo.split("[[calibration]]").next().unwrap().replace("int4", "int8").replace("= 12", "= 4");
     let sample = |list: &str, image: &str| {
-        let prompt =
-            "<|im_start|>user\\nPicture 1: <image>\\nWhich warning lamp is lit?<|im_end|>\\n<|im_start|>assistant\\n";
+        let prompt = "Which warning lamp is lit?";
         format!("[[{list}]]\nimage = \"demo/{image}.png\"\nprompt = \"{prompt}\"\n")
     };
     let recipe = folder.path().join("recipe.toml");

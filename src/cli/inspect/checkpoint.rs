@@ -1,10 +1,10 @@
 //! Checkpoints: which model's it is, whether all of it is there, and what `export` would say of it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use autoneural::error::IoContext;
-use autoneural::front::{self, Checkpoint, ComponentLayout, Definition, Layout, Misshapen};
+use autoneural::front::{self, Beside, Checkpoint, ComponentLayout, Definition, Layout, Misshapen, WeightsPlace};
 use autoneural::host::{TOKENIZER, find_template};
 use autoneural::shown::in_line;
 use autoneural::stages::check_words;
@@ -20,8 +20,8 @@ use crate::cli::Session;
 const MOST_LISTED: usize = 5;
 
 /// Prints what a checkpoint is, and fails where only `export` would tell what is wrong with it.
-pub fn checkpoint(path: &Path, definition_path: Option<&Path>, all: bool, session: &Session) -> Result<()> {
-    let checkpoint = Checkpoint::open(path)?;
+pub fn checkpoint(places: &[WeightsPlace], definition_path: Option<&Path>, all: bool, session: &Session) -> Result<()> {
+    let checkpoint = Checkpoint::open_all(places)?;
     let found = match definition_path {
         Some(path) => {
             let definition = Definition::read(path)?;
@@ -29,20 +29,22 @@ pub fn checkpoint(path: &Path, definition_path: Option<&Path>, all: bool, sessio
         }
         None => Layout::recognize(&checkpoint)?,
     };
-    let mut summary = Summary::new(&format!("checkpoint {}", in_line(&path.display().to_string())));
+    let mut summary = Summary::new(&format!("checkpoint {}", in_line(&checkpoint.path().display().to_string())));
     let mut value = weights(&checkpoint, &mut summary)?;
     let Some((layout, definition)) = found else {
         summary.line("model", "none that is known; --definition names the file of another one");
-        words(&checkpoint, &mut summary, &mut value);
+        words(&checkpoint.folders(), &mut summary, &mut value);
         value["layout"] = Value::Null;
         summary.next(&[], if all { "" } else { "the tensors" });
         return session.print(&value, &(summary.0 + &listed(&checkpoint, all)));
     };
     // What names and shapes do not tell, as export would.
     let mut warnings = front::warnings(&checkpoint, &definition, &layout);
+    let beside = checkpoint.beside(&definition);
+    let folders = beside.as_ref().map_or_else(|_| checkpoint.folders(), Beside::words_first);
     let tried = layout.is_whole().then(|| {
         front::build(&definition, &checkpoint, session.progress())?;
-        check_words(checkpoint.folder(), &definition)
+        check_words(&beside?, &definition)
     });
     let refusal = match tried {
         Some(Ok(more)) => {
@@ -53,7 +55,7 @@ pub fn checkpoint(path: &Path, definition_path: Option<&Path>, all: bool, sessio
         None => None,
     };
     model(&layout, refusal.as_ref(), &mut summary);
-    words(&checkpoint, &mut summary, &mut value);
+    words(&folders, &mut summary, &mut value);
     if let Some(error) = &refusal {
         summary.0.push_str(&format!("export refuses it: {error}\n"));
     }
@@ -61,10 +63,10 @@ pub fn checkpoint(path: &Path, definition_path: Option<&Path>, all: bool, sessio
     told(&warnings, all, &mut summary);
     let next = match layout.is_whole() {
         true if refusal.is_none() => vec![format!(
-            "autoneural compile {} --weights {} --calibration RECIPE.toml --target sa8295p --out BUNDLE",
+            "autoneural compile {} {} --calibration RECIPE.toml --target sa8295p --out BUNDLE",
             // One that was recognized is built in, and known by its name.
             definition_path.map_or(layout.model.clone(), quoted),
-            quoted(path)
+            places.iter().map(|place| format!("--weights {}", quoted(&place.argument()))).collect::<Vec<_>>().join(" ")
         )],
         true => vec![],
         false => vec!["give the tensors that are missing, or another definition with --definition GRAPH.toml".into()],
@@ -88,7 +90,7 @@ fn weights(checkpoint: &Checkpoint, summary: &mut Summary) -> Result<Value> {
             json!({ "name": name, "dtype": info.dtype, "shape": info.shape, "file": info.file.display().to_string() }),
         );
     }
-    let files: Vec<&Path> = checkpoint.files().collect();
+    let files: BTreeSet<&Path> = checkpoint.files().map(|(_, file)| file).collect();
     for file in &files {
         size += std::fs::metadata(file).reading(file)?.len();
     }
@@ -126,13 +128,14 @@ fn model(layout: &Layout, refusal: Option<&Error>, summary: &mut Summary) {
     }
 }
 
-/// Whether the files are there that questions need.
-fn words(checkpoint: &Checkpoint, summary: &mut Summary, value: &mut Value) {
-    let tokenizer = checkpoint.folder().join(TOKENIZER);
+/// Whether the files are there that questions need; the tokenizer's folder is the first that has one.
+fn words(folders: &[PathBuf], summary: &mut Summary, value: &mut Value) {
+    let mut tokenizers = folders.iter().map(|folder| folder.join(TOKENIZER));
+    let tokenizer = tokenizers.find(|file| file.is_file()).unwrap_or_default();
     let is_there = tokenizer.is_file();
     summary.line("tokenizer", if is_there { TOKENIZER } else { "missing: no tokenizer.json; `export` needs it" });
     value["tokenizer"] = is_there.then(|| tokenizer.display().to_string()).into();
-    let (text, place) = match find_template(checkpoint.folder(), "inspect").map(|found| found.template) {
+    let (text, place) = match find_template(folders, "inspect").map(|found| found.template) {
         Ok(Some(template)) => {
             let name = template.place.rsplit('/').next().unwrap_or_default().to_string();
             (name, Some(template.place))

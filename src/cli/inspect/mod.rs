@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use autoneural::back::bundle::Bundle;
 use autoneural::error::IoContext;
-use autoneural::front;
+use autoneural::front::{self, WeightsPlace};
 use autoneural::partition::NAMES;
 use autoneural::shown::in_line;
 use autoneural::{Error, Result};
@@ -27,6 +27,7 @@ all its tensors fit and `export` would refuse it all the same, the command ends 
 Examples:
   autoneural inspect models/autoneural-tiny
   autoneural inspect models/autoneural-tiny --definition graphs/autoneural-tiny.toml --all
+  autoneural inspect vision/ language/ projector.safetensors
   autoneural inspect out/demo
   autoneural inspect out/demo --graph vision
   autoneural inspect out/demo/context/vision_qnn.bin";
@@ -35,9 +36,10 @@ Examples:
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Inspect {
-    /// A checkpoint (folder or .safetensors file), a bundle, an ONNX model, or a context model (.onnx or its .bin).
-    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    file: PathBuf,
+    /// A checkpoint (folder or .safetensors file), a bundle, an ONNX model, or a context model (.onnx or its .bin). Several are the
+    /// parts of one checkpoint, as --weights of `compile` takes them.
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, value_parser = super::stage::weights())]
+    files: Vec<WeightsPlace>,
     /// Add everything that the summary leaves out: tensors, ports, operators, files.
     #[arg(long)]
     all: bool,
@@ -52,7 +54,10 @@ pub struct Inspect {
 impl Inspect {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let path = &self.file;
+        let WeightsPlace { part, path } = &self.files[0];
+        if self.graph.is_none() && (self.files.len() > 1 || part.is_some()) {
+            return self.checkpoint(session);
+        }
         Bundle::tidy(path);
         if let Some(name) = &self.graph {
             return graph(path, name, session);
@@ -80,7 +85,7 @@ impl Inspect {
     }
 
     fn checkpoint(&self, session: &Session) -> Result<()> {
-        checkpoint::checkpoint(&self.file, self.definition.as_deref(), self.all, session)
+        checkpoint::checkpoint(&self.files, self.definition.as_deref(), self.all, session)
     }
 }
 

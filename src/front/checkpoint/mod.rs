@@ -1,8 +1,12 @@
-//! Checkpoints: a folder of safetensors files, memory-mapped. Nothing in a header is believed before it is checked.
+//! Checkpoints: safetensors files of one folder or several, memory-mapped. Nothing in a header is believed before it is
+//! checked.
 
+mod beside;
 mod buffers;
+mod elsewhere;
 mod header;
 mod names;
+mod place;
 mod scales;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +15,16 @@ use std::sync::Arc;
 
 use safetensors::Dtype;
 
-use super::Tensors;
+pub use beside::Beside;
+pub use elsewhere::SetAside;
+pub use place::{WeightsPlace, marked, unmarked};
+
 use super::hub::{Files, INDEX, other_kind};
+use super::{Tensors, WeightNames};
 use crate::error::{Error, Result};
 use crate::ir::{Constant, Shape, StoredType, View, index_of};
 use crate::map::Map;
+use crate::partition::Component;
 use crate::text;
 
 /// What a header says of one tensor.
@@ -29,15 +38,31 @@ pub struct TensorInfo {
     pub shape: Shape,
     stored: Option<StoredType>,
     start: usize,
+    source: usize,
+}
+
+/// Weights that lie in one place.
+struct Source {
+    place: WeightsPlace,
+    files: Files,
+}
+
+impl Source {
+    /// The file, or the folder that the weights lie in.
+    fn shown(&self) -> std::path::Display<'_> {
+        let is_file = self.files.weights.contains(&self.place.path);
+        if is_file { self.place.path.display() } else { self.files.folder.display() }
+    }
 }
 
 /// An opened checkpoint.
 pub struct Checkpoint {
-    /// What was opened: the folder or the file.
+    /// What was opened, in words: the folder or the file, or all of them.
     path: PathBuf,
-    files: Files,
+    /// At least one.
+    sources: Vec<Source>,
     maps: BTreeMap<PathBuf, Arc<Map>>,
-    /// Tensors by the names that they have in their files.
+    /// Tensors by the names that they have in their files, behind the mark of the part that they were given for.
     tensors: BTreeMap<String, TensorInfo>,
     /// Names in the files by the names that the tensors have without what training put around the model.
     unwrapped: BTreeMap<String, String>,
@@ -51,30 +76,49 @@ impl Checkpoint {
     /// A folder without such files, a header that is truncated or lies about the file, a tensor that stands in two
     /// files of which no index chooses one, an index that names files outside the folder or tensors that are not there.
     pub fn open(path: &Path) -> Result<Self> {
-        let files = Files::find(path)?;
+        Self::open_all(&[path.into()])
+    }
+
+    /// Opens the weights of a model that lie in several places, each as [`Checkpoint::open`] does.
+    ///
+    /// # Errors
+    /// As for one; a tensor that stands in two places that were given for the same parts.
+    pub fn open_all(places: &[WeightsPlace]) -> Result<Self> {
+        let source = |place: &WeightsPlace| Ok(Source { files: Files::find(&place.path)?, place: place.clone() });
+        let sources = places.iter().map(source).collect::<Result<Vec<_>>>()?;
+        if sources.is_empty() {
+            return Err(Error::input("--weights", "names no weights"));
+        }
+        let names: Vec<String> = places.iter().map(|place| place.path.display().to_string()).collect();
         let mut made = Checkpoint {
-            path: path.to_path_buf(),
-            files,
+            path: names.join(", ").into(),
+            sources,
             maps: BTreeMap::new(),
             tensors: BTreeMap::new(),
             unwrapped: BTreeMap::new(),
         };
-        for file in made.files.weights.clone() {
-            made.add_file(&file)?;
+        for source in 0..made.sources.len() {
+            for file in made.sources[source].files.weights.clone() {
+                made.add_file(source, &file)?;
+            }
         }
-        for (tensor, file) in &made.files.index {
-            if made.tensors.get(tensor).is_none_or(|info| info.file != made.files.folder.join(file)) {
-                let place = made.files.folder.join(INDEX);
-                let message = format!("says that `{tensor}` is in {file}, which does not hold it");
-                return Err(Error::input(place.display(), message));
+        for Source { place, files } in &made.sources {
+            for (tensor, file) in &files.index {
+                let found = made.tensors.get(&marked(place.part, tensor));
+                if found.is_none_or(|info| info.file != files.folder.join(file)) {
+                    let place = files.folder.join(INDEX);
+                    let message = format!("says that `{tensor}` is in {file}, which does not hold it");
+                    return Err(Error::input(place.display(), message));
+                }
             }
         }
         made.unwrapped = names::unwrapped(made.tensors.keys());
         Ok(made)
     }
 
-    fn add_file(&mut self, path: &Path) -> Result<()> {
+    fn add_file(&mut self, source: usize, path: &Path) -> Result<()> {
         let map = Arc::new(Map::open(path)?);
+        let Source { place, files } = &self.sources[source];
         let entries = header::read(&map).map_err(|fault| {
             if let Some((what, help)) = other_kind(&map) {
                 return Error::input(path.display(), format!("is {what}")).help(help);
@@ -91,7 +135,7 @@ impl Checkpoint {
         }
         for header::Entry { name, info, start } in entries {
             // Where two files hold a tensor, the index says which one is meant.
-            if self.files.index.get(&name).is_some_and(|file| self.files.folder.join(file) != path) {
+            if files.index.get(&name).is_some_and(|file| files.folder.join(file) != path) {
                 continue;
             }
             let stored = match info.dtype {
@@ -108,36 +152,48 @@ impl Checkpoint {
                 shape: info.shape,
                 stored,
                 start,
+                source,
             };
-            if let Some(other) = self.tensors.insert(name.clone(), made) {
+            if let Some(other) = self.tensors.insert(marked(place.part, &name), made) {
                 let message = format!("tensor `{name}` is also in {}", other.file.display());
-                return Err(Error::input(path.display(), message).help(
-                    "keep one of the two files in the folder, or give the one that is meant: --weights takes a file, too",
-                ));
+                let help = match other.source == source {
+                    true => {
+                        "keep one of the two files in the folder, or give the one that is meant: --weights takes a file, too"
+                    }
+                    false => {
+                        "leave one of them out, or say which part of the model each is for: --weights language=DIR \
+                         (vision=, projector=)"
+                    }
+                };
+                return Err(Error::input(path.display(), message).help(help));
             }
         }
         self.maps.insert(path.to_path_buf(), map);
         Ok(())
     }
 
-    /// What was opened: a folder or a file.
+    /// What was opened: a folder or a file, or the names of all of them.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder of the checkpoint.
-    pub fn folder(&self) -> &Path {
-        &self.files.folder
+    /// Whether a place was given for this part alone.
+    pub fn is_given(&self, part: Component) -> bool {
+        self.sources.iter().any(|source| source.place.part == Some(part))
     }
 
-    /// The files that hold the weights.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.maps.keys().map(PathBuf::as_path)
+    /// The files that hold the weights, and the part that they were given for.
+    pub fn files(&self) -> impl Iterator<Item = (Option<Component>, &Path)> {
+        self.sources.iter().flat_map(|source| {
+            let part = source.place.part;
+            source.files.weights.iter().map(move |file| (part, file.as_path()))
+        })
     }
 
-    /// Files of weights in the folder that the index does not name, and that are not read.
-    pub fn unread(&self) -> &[PathBuf] {
-        &self.files.unread
+    /// Files of weights in the folders that an index does not name, and that are not read.
+    pub fn unread(&self) -> impl Iterator<Item = &PathBuf> {
+        let is_read = |file: &&PathBuf| self.maps.contains_key(*file);
+        self.sources.iter().flat_map(|source| &source.files.unread).filter(move |file| !is_read(file))
     }
 
     /// All tensors by name.
@@ -163,7 +219,7 @@ impl Checkpoint {
     /// The tensor is missing, has another shape, or is not f32, f16, bf16 or float8 with scales.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Constant> {
         let (stored, info) = self.info(name)?;
-        let place = format!("{}: `{stored}`", info.file.display());
+        let place = format!("{}: `{}`", info.file.display(), unmarked(stored));
         if info.shape != shape {
             let message = format!("has shape {:?}, {shape:?} is wanted", info.shape);
             return Err(
@@ -183,7 +239,8 @@ impl Checkpoint {
     fn info(&self, name: &str) -> Result<(&str, &TensorInfo)> {
         self.find(name).ok_or_else(|| {
             let path = self.path.display();
-            match scales::quantized_otherwise(self, name) {
+            let (other, name) = (scales::quantized_otherwise(self, name), unmarked(name));
+            match other {
                 Some(other) => {
                     Error::input(path, format!("tensor `{name}` is missing; `{other}` is of quantized weights"))
                         .help("weights of integers are not read: give the checkpoint that was not quantized")
@@ -206,7 +263,7 @@ impl Checkpoint {
     /// Refuses a tensor that holds NaN or infinity.
     pub fn refuse_non_finite(&self, name: &str) -> Result<()> {
         let (stored, info) = self.info(name)?;
-        let place = format!("{}: `{stored}`", info.file.display());
+        let place = format!("{}: `{}`", info.file.display(), unmarked(stored));
         match self.view(info, &place)?.first_non_finite() {
             Some((at, value)) => {
                 let index = index_of(at, &info.shape);
@@ -217,29 +274,49 @@ impl Checkpoint {
         }
     }
 
-    /// Tensors, by their names in the files, that are neither used nor covered by a pattern, nor known to hold nothing
-    /// that a model is made of.
-    pub fn left_over<'a>(&'a self, used: &[String], ignore: &[String]) -> Vec<&'a str> {
+    /// Tensors, by their names, that are neither used nor covered by a pattern, nor known to hold nothing that a model is made
+    /// of, nor of a part for which another place was given.
+    pub fn left_over<'a>(&'a self, used: &[String], names: &WeightNames) -> Vec<&'a str> {
+        let known = self.known(used);
+        let may_stay = |(name, info): &(&String, &TensorInfo)| {
+            let bare = unmarked(name);
+            known.contains(name.as_str())
+                || info.shape.contains(&0)
+                || buffers::is_buffer(bare, &info.shape)
+                || names.ignore.iter().any(|pattern| text::glob(pattern, bare))
+                || elsewhere::elsewhere(self, name, &known, names).is_some_and(|found| found.is_decided)
+        };
+        self.tensors.iter().filter(|entry| !may_stay(entry)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Tensors that are used, by their names in the files, with the scales beside them.
+    fn known(&self, used: &[String]) -> BTreeSet<&str> {
         let mut known: BTreeSet<&str> = BTreeSet::new();
         for (stored, info) in used.iter().filter_map(|name| self.find(name)) {
             known.insert(stored);
             known.extend(scales::beside(self, stored, info));
         }
-        let may_stay = |(name, info): &(&String, &TensorInfo)| {
-            known.contains(name.as_str())
-                || info.shape.contains(&0)
-                || buffers::is_buffer(name, &info.shape)
-                || ignore.iter().any(|pattern| text::glob(pattern, name))
-        };
-        self.tensors.iter().filter(|entry| !may_stay(entry)).map(|(name, _)| name.as_str()).collect()
+        known
+    }
+
+    /// Tensors of parts for which another place was given.
+    pub fn set_aside(&self, used: &[String], names: &WeightNames) -> Vec<SetAside> {
+        elsewhere::set_aside(self, &self.known(used), names)
     }
 
     /// Refuses tensors that are left over.
-    pub fn refuse_extra(&self, used: &[String], ignore: &[String]) -> Result<()> {
-        let extra = self.left_over(used, ignore);
+    pub fn refuse_extra(&self, used: &[String], names: &WeightNames) -> Result<()> {
+        let extra = self.left_over(used, names);
         let Some(first) = extra.first() else { return Ok(()) };
         let file = &self.tensors[*first].file;
+        let place = format!("{}: `{}`", file.display(), unmarked(first));
         let more = if extra.len() > 1 { format!(" (and {} more)", extra.len() - 1) } else { String::new() };
+        if let Some(found) = elsewhere::elsewhere(self, first, &self.known(used), names) {
+            let (part, taken) = found.told(self);
+            let message = format!("is of the {part} part, which {taken} holds, too, under other names{more}");
+            let help = format!("say which of the two is meant: --weights {part}=DIR");
+            return Err(Error::input(place, message).help(help));
+        }
         let mut help =
             "if it may be left out, add a pattern for it to `ignore` under [weights] in the model definition"
                 .to_string();
@@ -251,7 +328,6 @@ impl Checkpoint {
                 _ => "the model itself is in other files: move this one out of the folder".into(),
             };
         }
-        let place = format!("{}: `{first}`", file.display());
         Err(Error::input(place, format!("is not part of the model{more}")).help(help))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::place::{marked, split};
+
 /// Parts that wrappers put anywhere into names: torch.compile, FSDP and activation checkpointing.
 const PARTS: [&str; 3] = ["_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."];
 /// What wrappers put before all names: DistributedDataParallel and PEFT.
@@ -28,7 +30,8 @@ fn without_wrappers(name: &str) -> Option<String> {
 pub fn unwrapped<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
     let mut made: BTreeMap<String, Option<String>> = BTreeMap::new();
     for name in names {
-        if let Some(short) = without_wrappers(name) {
+        let (part, bare) = split(name);
+        if let Some(short) = without_wrappers(bare).map(|short| marked(part, &short)) {
             made.entry(short).and_modify(|slot| *slot = None).or_insert_with(|| Some(name.clone()));
         }
     }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Checkpoint, TensorInfo};
+use super::{Checkpoint, TensorInfo, unmarked};
 use crate::error::{Error, Result};
 use crate::ir::Shape;
 
@@ -47,19 +47,19 @@ pub fn quantized_otherwise(checkpoint: &Checkpoint, name: &str) -> Option<String
 /// There are no scales, or they are not finite, or fit no blocks of the weight.
 pub fn of(checkpoint: &Checkpoint, weight: &str, info: &TensorInfo, place: &str) -> Result<(Shape, Arc<[f32]>)> {
     let Some(name) = beside(checkpoint, weight, info) else {
-        let names = names(weight).join("` or `");
+        let names = names(unmarked(weight)).join("` or `");
         let message = format!("is {} without a scale: there is no tensor `{names}`", info.dtype);
         return Err(Error::input(place, message)
             .help("float8 weights are read with their scales; else f32, f16 or bf16 is wanted"));
     };
     let scales = &checkpoint.tensors[name];
-    let place = format!("{}: `{name}`", scales.file.display());
+    let place = format!("{}: `{}`", scales.file.display(), unmarked(name));
     let values = values(checkpoint, scales, &place)?;
     let is_usable = |scale: f32| (scale * LARGEST_FLOAT8).is_finite();
     if let Some(scale) = values.iter().find(|scale| !is_usable(**scale)) {
         return Err(Error::input(place, format!("holds the scale {scale}; scales must be finite, and not as large")));
     }
-    let config = checkpoint.files.block_size();
+    let config = checkpoint.sources[info.source].files.block_size();
     match blocks(&info.shape, &scales.shape, &config) {
         Some(block) => Ok((block, values.into())),
         None => {

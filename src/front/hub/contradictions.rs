@@ -23,8 +23,17 @@ const NOT_COMPUTED: [(&str, f64); 6] = [
     ("partial_rotary_factor", 1.0),
 ];
 
+/// Which weights lie in a folder, so that its configuration is of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Holds {
+    /// Those of the language model.
+    pub language: bool,
+    /// Those of the vision encoder.
+    pub vision: bool,
+}
+
 /// What the configuration in a checkpoint's folder says otherwise than a definition; nothing where there is none.
-pub fn contradictions(folder: &Path, definition: &Definition) -> Vec<Warning> {
+pub fn contradictions(folder: &Path, holds: Holds, definition: &Definition) -> Vec<Warning> {
     let config = match Config::read(folder) {
         Ok(Some(config)) => config,
         Ok(None) => return vec![],
@@ -34,9 +43,15 @@ pub fn contradictions(folder: &Path, definition: &Definition) -> Vec<Warning> {
         }
     };
     let mut found = Found { path: &config.path, warnings: vec![] };
-    found.language(config.text(), &definition.language);
-    found.tokens(&config, definition);
-    found.vision(&config, definition);
+    let text = config.text();
+    // What stands at the top is of the model in this folder; a section says itself what it is of.
+    if holds.language || !text.path.is_empty() {
+        found.language(text, &definition.language);
+        found.tokens(&config, definition);
+    }
+    let alone = holds.vision && !holds.language && config.vision().value.is_null();
+    let section = if alone { config.top() } else { config.vision() };
+    found.vision(config.top(), section, definition);
     found.projector(config.top(), definition);
     found.warnings
 }
@@ -217,18 +232,17 @@ impl Found<'_> {
         self.number(text, &["bos_token_id"], "language.tokens.bos", tokens.bos.into());
     }
 
-    fn vision(&mut self, config: &Config, definition: &Definition) {
+    fn vision(&mut self, top: Section, section: Section, definition: &Definition) {
         let vision = &definition.vision;
         let counts = ["vision_soft_tokens_per_image", "mm_tokens_per_image", "image_seq_length"];
-        self.size(config.top(), &counts, "visual tokens of an image", vision.tokens());
-        let section = config.vision();
+        self.size(top, &counts, "visual tokens of an image", vision.tokens());
         self.size(section, &["image_size"], "vision.image_size", vision.image_size());
         match vision {
             Vision::MobileNetV5(v) => {
                 self.number(section, &["rms_norm_eps"], "vision.norm_eps", v.norm_eps.into());
                 self.size(section, &["hidden_size", "num_features"], "vision.msfa.channels", v.msfa.channels);
             }
-            Vision::InternVit(v) => self.internvit(config.top(), section, v),
+            Vision::InternVit(v) => self.internvit(top, section, v),
         }
     }
 

@@ -81,14 +81,6 @@ impl Files {
         Ok(Files { index, unread, ..Self::new(folder, named.into_iter().collect()) })
     }
 
-    /// The folder that the checkpoint at a path has its other files in.
-    ///
-    /// # Errors
-    /// As for [`Files::find`] as to folders.
-    pub fn folder_of(path: &Path) -> Result<PathBuf> {
-        if refuse_dangling(path)?.is_dir() { in_cache(path) } else { Ok(parent(path)) }
-    }
-
     /// Sizes of blocks that share a scale, for the last axes of a weight, where the checkpoint's configuration states
     /// them.
     pub fn block_size(&self) -> Vec<usize> {

@@ -6,6 +6,6 @@ mod contradictions;
 mod files;
 mod kinds;
 
-pub use contradictions::contradictions;
+pub use contradictions::{Holds, contradictions};
 pub use files::{Files, INDEX};
 pub use kinds::{kind_of_file, other_kind};

@@ -44,20 +44,26 @@ pub struct Found {
     pub warnings: Vec<Warning>,
 }
 
-/// A checkpoint's chat template, if it has one, and the special tokens that it may name.
+/// A checkpoint's chat template, if it has one, and the special tokens that it may name. Of several folders the first is that
+/// of the tokenizer.
 ///
 /// # Errors
 /// A file that is there and cannot be read, or that is a link out of the checkpoint.
-pub fn find_template(folder: &Path, stage: &str) -> Result<Found> {
-    let mut found = Found { specials: find_specials(folder)?, ..Found::default() };
+pub fn find_template(folders: &[PathBuf], stage: &str) -> Result<Found> {
+    let specials = folders.first().map(|folder| find_specials(folder)).transpose()?.unwrap_or_default();
+    let mut found = Found { specials, ..Found::default() };
     let mut sources = Vec::new();
-    for name in PROCESSOR {
-        sources.extend(in_config(folder, name)?);
+    for folder in folders {
+        for name in PROCESSOR {
+            sources.extend(in_config(folder, name)?);
+        }
+        sources.extend(in_files(folder)?);
     }
-    sources.extend(in_files(folder)?);
     // A processor's template goes before the tokenizer's, which knows no images.
     let of_processor = sources.len();
-    sources.extend(in_config(folder, TOKENIZER_CONFIG)?);
+    for folder in folders {
+        sources.extend(in_config(folder, TOKENIZER_CONFIG)?);
+    }
     let Some(first) = sources.first() else {
         let help =
             "add the model's chat_template.jinja to the checkpoint, or write prompts as the model was trained on them";

@@ -1,10 +1,19 @@
 //! Checkpoints.
 
 use autoneural::Result;
-use autoneural::front::{Checkpoint, Layout};
+use std::ffi::OsString;
+use std::path::Path;
+
+use autoneural::front::{Checkpoint, Definition, Layout, WeightsPlace};
 
 use super::Place;
-use super::place::look;
+use super::place::{look, project};
+
+fn in_part(path: &Path) -> OsString {
+    let mut argument = OsString::from("vision=");
+    argument.push(path);
+    argument
+}
 
 pub fn safetensors(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("model.safetensors", bytes);
@@ -15,7 +24,15 @@ pub fn safetensors(place: &Place, bytes: &[u8]) -> Result<()> {
             assert_eq!(constant.to_f32().len(), info.shape.iter().product::<usize>());
         }
     }
-    look(checkpoint.refuse_extra(&["a.weight".into()], &["*.bias".into()]));
+    let mut definition = Definition::read(&project("graphs/autoneural-tiny.toml"))?;
+    definition.weights.ignore = vec!["*.bias".into()];
+    look(checkpoint.refuse_extra(&["a.weight".into()], &definition.weights));
+    // The same file for one part and for all.
+    let twice = Checkpoint::open_all(&[WeightsPlace::parse(in_part(&path)), path.as_path().into()])?;
+    let used = ["vision=a.weight".to_string(), "a.weight".to_string()];
+    look(twice.refuse_extra(&used, &definition.weights));
+    twice.set_aside(&used, &definition.weights);
+    look(twice.beside(&definition));
     // Builds every known model to compare, which takes a hundred times as long as all the rest.
     if bytes.len().is_multiple_of(64) {
         Layout::recognize(&checkpoint)?;

@@ -95,7 +95,7 @@ pub fn tokenizer(place: &Place, bytes: &[u8]) -> Result<()> {
 
 pub fn tokenizer_config(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("config/tokenizer_config.json", bytes);
-    find_template(path.parent().expect("a folder"), "export").map(drop)
+    find_template(&[path.parent().expect("a folder").to_path_buf()], "export").map(drop)
 }
 
 pub fn template(place: &Place, bytes: &[u8]) -> Result<()> {

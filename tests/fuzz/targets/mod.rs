@@ -69,7 +69,12 @@ pub static TARGETS: [Target; 21] = [
     },
     Target {
         name: "recipe",
-        from: &["calibration/demo.toml", "calibration/photos.toml", "tests/fuzz/bundle/calibration/recipe.toml"],
+        from: &[
+            "calibration/demo.toml",
+            "calibration/photos.toml",
+            "tests/fixtures/golden/samples.toml",
+            "tests/fuzz/bundle/calibration/recipe.toml",
+        ],
         format: Format::Toml,
         short: 1500,
         run: texts::recipe,

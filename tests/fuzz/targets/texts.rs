@@ -7,7 +7,7 @@ use autoneural::front::{Assembled, DefinitionFile, Layout, Recorder, assemble};
 use autoneural::gate::{self, Baseline, Date, Facts, Thresholds};
 use autoneural::ir::validate;
 use autoneural::partition::Component;
-use autoneural::recipe::Recipe;
+use autoneural::recipe::{Recipe, Role, Words};
 use autoneural::target::Target;
 
 use super::Place;
@@ -44,6 +44,15 @@ pub fn recipe(place: &Place, bytes: &[u8]) -> Result<()> {
     for sample in recipe.calibration.iter().chain(&recipe.verification) {
         let mut images = recipe.image_paths(sample).into_iter();
         assert!(images.all(|image| image.starts_with(folder)), "a path leaves the folder");
+        if let Words::Conversation(said) = sample.words() {
+            assert_eq!(
+                said.iter().map(|said| said.images).sum::<usize>(),
+                sample.images.len(),
+                "an image is in no message"
+            );
+            assert_eq!(said.last().map(|said| said.role), Some(Role::User));
+        }
+        let _ = (sample.title(), sample.shown());
     }
     assert!(!recipe.bits().is_empty());
     Ok(())

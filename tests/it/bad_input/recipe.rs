@@ -33,7 +33,7 @@ fn malformed_recipes_are_refused() {
             "weights = \"int16\"",
             ["recipe `bench`: vision: conv_stem.conv", "not int16"],
         ),
-        ("later schema", "schema = 1", "schema = 2", ["schema", "schema 2"]),
+        ("later schema", "schema = 1", "schema = 3", ["schema", "schema 3"]),
         ("endless decoding", "decode_steps = 1", "decode_steps = 4294967296", ["decode_steps", "1 to 4096"]),
         ("no decoding", "decode_steps = 1", "decode_steps = 0", ["decode_steps", "1 to 4096"]),
         ("no image at all", "image = \"photo.png\"", "", ["calibration", "at least one sample with an image"]),

@@ -1,15 +1,18 @@
 //! Recipes: the TOML files in `calibration/` that name samples and say what is quantized how.
 
-use std::fmt;
+mod sample;
+
 use std::path::{Path, PathBuf};
 
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
+use crate::goals::Goals;
 use crate::observe::ObserverKind;
-use crate::partition::Component;
+use crate::partition::{Component, Partition};
+
+pub use sample::{Role, Said, Sample, Words};
 
 /// Most tokens decoded after a prompt while calibrating or verifying.
 const MOST_DECODE_STEPS: usize = 4096;
@@ -28,6 +31,9 @@ pub struct Recipe {
     /// Exceptions from it, the last that fits a tensor decides.
     #[serde(default, rename = "override")]
     overrides: Vec<Override>,
+    /// What the figures must reach. Nothing that is made depends on it.
+    #[serde(default, rename = "goal")]
+    pub goals: Goals,
     /// Samples whose statistics give the ranges.
     pub calibration: Vec<Sample>,
     /// Samples on which the results are compared.
@@ -75,48 +81,6 @@ pub struct Override {
     pub integer: IntegerType,
 }
 
-/// One sample: a prompt, with or without images.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sample {
-    /// Image files, relative to the recipe. In TOML `image` is one path or a list of them.
-    #[serde(default, rename = "image", deserialize_with = "one_or_many")]
-    pub images: Vec<PathBuf>,
-    /// Text of the prompt.
-    pub prompt: String,
-    /// Tokens that the prompt is cut to, or repeated up to; as many as its text has if not given. So a place of the context
-    /// is reached without a text that is just as long.
-    pub tokens: Option<usize>,
-    /// Where the sample stands, for messages.
-    #[serde(skip)]
-    pub place: String,
-}
-
-/// Reads a path or a list of paths.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
-    struct Paths;
-    impl<'de> Visitor<'de> for Paths {
-        type Value = Vec<PathBuf>;
-
-        fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
-            write!(out, "a path or a list of paths")
-        }
-
-        fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Self::Value, E> {
-            Ok(vec![path.into()])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut paths = Vec::new();
-            while let Some(path) = list.next_element()? {
-                paths.push(path);
-            }
-            Ok(paths)
-        }
-    }
-    deserializer.deserialize_any(Paths)
-}
-
 impl Recipe {
     /// Reads and checks a recipe.
     ///
@@ -133,19 +97,17 @@ impl Recipe {
     pub fn parse(text: String, path: &Path) -> Result<Self> {
         let mut made: Recipe = toml::from_str(&text).map_err(|error| crate::text::toml_error(path, &text, &error))?;
         made.path = path.to_path_buf();
-        for (list, samples) in [("calibration", &mut made.calibration), ("verification", &mut made.verification)] {
-            for (index, sample) in samples.iter_mut().enumerate() {
-                sample.place = format!("{}: {list}[{index}]", path.display());
-            }
-        }
         made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
+        for (list, samples) in [("calibration", &mut made.calibration), ("verification", &mut made.verification)] {
+            sample::settle(samples, made.schema, path, list)?;
+        }
         made.text = text;
         Ok(made)
     }
 
     fn check(&self) -> Result<(), (String, String)> {
-        if self.schema != 1 {
-            let message = format!("schema {} is not known to this version, which reads schema 1", self.schema);
+        if !(1..=sample::CONVERSATIONS).contains(&self.schema) {
+            let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
             return Err(("schema".into(), message));
         }
         if !(1..=MOST_DECODE_STEPS).contains(&self.decode_steps) {
@@ -182,24 +144,7 @@ impl Recipe {
                 return Err((format!("override[{index}].type"), message.into()));
             }
         }
-        for (list, samples) in [("calibration", &self.calibration), ("verification", &self.verification)] {
-            if samples.iter().all(|sample| sample.images.is_empty()) {
-                return Err((list.into(), "at least one sample with an image is wanted".into()));
-            }
-            for (index, sample) in samples.iter().enumerate() {
-                let place = format!("{list}[{index}]");
-                if sample.tokens == Some(0) {
-                    return Err((format!("{place}.tokens"), "0 tokens are no prompt".into()));
-                }
-                if sample.prompt.is_empty() {
-                    return Err((place, "the prompt is empty".into()));
-                }
-                if let Some(image) = sample.images.iter().find(|image| !crate::text::stays_inside(image)) {
-                    let message = format!("image `{}` leaves the folder of the recipe", image.display());
-                    return Err((place, message));
-                }
-            }
-        }
+        self.goals.check()?;
         Ok(())
     }
 
@@ -228,14 +173,28 @@ impl Recipe {
                 format!("has {} samples; `calibrate` ran with {}", other.calibration.len(), self.calibration.len());
             return Some((place("calibration"), message));
         }
-        let asked = |sample: &Sample| format!("{:?}", Sample { place: String::new(), ..sample.clone() });
-        let differs = self.calibration.iter().zip(&other.calibration).find(|(one, other)| asked(one) != asked(other));
+        let differs = self.calibration.iter().zip(&other.calibration).find(|(one, other)| !one.asks_as(other));
         differs.map(|(_, sample)| (sample.place.clone(), "is not the sample that `calibrate` ran with".into()))
     }
 
     /// The file as it was read.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Name of the file, for what does not depend on where it lies.
+    pub fn file_name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Whether its prompts are raw text for want of a way to say that they are not: schema 1.
+    pub fn knows_no_conversations(&self) -> bool {
+        self.schema < sample::CONVERSATIONS
+    }
+
+    /// The place of the verification sample on which layers are measured: the first with an image.
+    pub fn layer_sample(&self) -> Option<usize> {
+        self.verification.iter().position(|sample| !sample.images.is_empty())
     }
 
     /// How a component is quantized.
@@ -263,6 +222,14 @@ impl Recipe {
     /// Where an exception stands, for messages.
     pub fn place_of_override(&self, index: usize) -> String {
         format!("{}: override[{index}]", self.path.display())
+    }
+
+    /// Refuses goals of outputs that the model does not have.
+    ///
+    /// # Errors
+    /// Names the goal, with the recipe.
+    pub fn refuse_idle_goals(&self, partitions: &[Partition]) -> Result<()> {
+        self.goals.refuse_idle(partitions, &self.path.display().to_string())
     }
 
     /// What quantization reads of the recipe, as text: the same text gives the same encodings.
