@@ -8,8 +8,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
+use crate::goals::Goals;
 use crate::observe::ObserverKind;
-use crate::partition::Component;
+use crate::partition::{Component, Partition};
 
 /// Most tokens decoded after a prompt while calibrating or verifying.
 const MOST_DECODE_STEPS: usize = 4096;
@@ -28,6 +29,9 @@ pub struct Recipe {
     /// Exceptions from it, the last that fits a tensor decides.
     #[serde(default, rename = "override")]
     overrides: Vec<Override>,
+    /// What the figures must reach. Nothing that is made depends on it.
+    #[serde(default, rename = "goal")]
+    pub goals: Goals,
     /// Samples whose statistics give the ranges.
     pub calibration: Vec<Sample>,
     /// Samples on which the results are compared.
@@ -182,6 +186,7 @@ impl Recipe {
                 return Err((format!("override[{index}].type"), message.into()));
             }
         }
+        self.goals.check()?;
         for (list, samples) in [("calibration", &self.calibration), ("verification", &self.verification)] {
             if samples.iter().all(|sample| sample.images.is_empty()) {
                 return Err((list.into(), "at least one sample with an image is wanted".into()));
@@ -206,6 +211,11 @@ impl Recipe {
     /// The file as it was read.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The place of the verification sample on which layers are measured: the first with an image.
+    pub fn layer_sample(&self) -> Option<usize> {
+        self.verification.iter().position(|sample| !sample.images.is_empty())
     }
 
     /// How a component is quantized.
@@ -233,6 +243,14 @@ impl Recipe {
     /// Where an exception stands, for messages.
     pub fn place_of_override(&self, index: usize) -> String {
         format!("{}: override[{index}]", self.path.display())
+    }
+
+    /// Refuses goals of outputs that the model does not have.
+    ///
+    /// # Errors
+    /// Names the goal, with the recipe.
+    pub fn refuse_idle_goals(&self, partitions: &[Partition]) -> Result<()> {
+        self.goals.refuse_idle(partitions, &self.path.display().to_string())
     }
 
     /// What quantization reads of the recipe, as text: the same text gives the same encodings.

@@ -81,6 +81,9 @@ pub struct EvaluationReport {
     pub blank: bool,
     /// Number of questions.
     pub questions: usize,
+    /// How many the set has; none in a report of a version that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_set: Option<usize>,
     /// One entry per engine.
     pub engines: Vec<EngineReport>,
 }
@@ -115,6 +118,7 @@ impl EvaluationReport {
             set: set.name.clone(),
             blank: plan.blank,
             questions: questions.len(),
+            in_set: Some(set.count()),
             engines: engines.iter().map(report).collect(),
         }
     }

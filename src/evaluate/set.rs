@@ -75,6 +75,11 @@ impl Set {
         Ok(Set { name: name.unwrap_or_else(|| "set".into()), questions })
     }
 
+    /// Number of questions.
+    pub fn count(&self) -> usize {
+        self.questions.len()
+    }
+
     /// The first questions; all without a limit.
     pub fn first(&self, limit: Option<usize>) -> &[Question] {
         &self.questions[..limit.unwrap_or(usize::MAX).min(self.questions.len())]

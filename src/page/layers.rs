@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::weak::{Weakness, weaknesses};
 use crate::back::bundle::{Bundle, round};
 use crate::back::encodings::GivenFiles;
 use crate::encoding::{Encoding, IntegerType};
@@ -27,9 +26,6 @@ pub struct Part {
     pub measured: bool,
     /// The layers in an order in which they can run.
     pub layers: Vec<Layer>,
-    /// What its noise comes from.
-    #[serde(skip)]
-    pub weak: Vec<Weakness>,
 }
 
 /// A tensor that an operator makes.
@@ -124,8 +120,7 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
             }
             layer.other = other.get(layer.name.as_str()).map(|figures| figures.sqnr_db);
         }
-        let weak = weaknesses(partition, table, &sources, &layers);
-        parts.push(Part { name: found.name.clone(), measured: !found.layers.is_empty(), layers, weak });
+        parts.push(Part { name: found.name.clone(), measured: !found.layers.is_empty(), layers });
     }
     Ok(parts)
 }

@@ -1,154 +1,31 @@
-//! Where a conversion is weak and what may help: layers that add noise, by what they have in common.
+//! Where a conversion is weak: what the report says of outputs that miss their goal, or of the weakest, as a table.
 
 use super::Subject;
-use super::layers::{Layer, Part};
 use super::table::{Cell, Table};
-use crate::encoding::IntegerType;
-use crate::ir::{Node, Op};
-use crate::partition::Partition;
-use crate::quantize::{Sources, Table as Encodings, weight};
+use crate::report::LEAST_ADDED_PERCENT;
 
-/// Least noise that a layer adds to be named, in percent of its signal: less is not what an output suffers from.
-const LEAST_PERCENT: f64 = 0.5;
-/// Share of elements outside the range that counts as saturation, in percent.
-const SATURATED_PERCENT: f64 = 0.1;
-/// Share of a range, in percent, that is so little that what is left of its integers makes [`LEAST_PERCENT`] of noise: of 8 bits.
-const UNUSED_OF_8_BITS: f64 = 12.5;
-/// The same of 16 bits.
-const UNUSED_OF_16_BITS: f64 = 0.5;
-/// How far the NPU must be below the simulation for the noise to be its own, in dB.
-const OWN_DB: f64 = 3.0;
-
-/// What layers that add noise have in common. The first that fits a layer is its cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Numbers lie outside the range that calibration saw.
-    Saturated,
-    /// The range is far wider than the numbers are.
-    Unused,
-    /// Weights in 4 bits.
-    FewBits,
-    /// An activation in 8 bits.
-    EightBits,
-    /// A product of two activations of 16 bits, which the NPU does not compute to 16 bits.
-    Product,
-    /// The NPU's arithmetic, for another reason.
-    Npu,
-    /// Rounding of 8-bit weights and 16-bit activations.
-    Rounding,
-}
-
-/// The layers of a partition that have a cause in common.
-#[derive(Debug, Clone)]
-pub struct Weakness {
-    cause: Cause,
-    /// The layer that adds most.
-    layer: String,
-    db: f64,
-    added: f64,
-    /// Layers of the same cause beside it.
-    others: usize,
-    help: String,
-}
-
-/// The causes of the noise in a partition whose layers were measured, the worst first.
-pub fn weaknesses(partition: &Partition, encodings: &Encodings, sources: &Sources, layers: &[Layer]) -> Vec<Weakness> {
-    let nodes = partition.graph.nodes().iter().flat_map(|node| node.outputs.iter().map(move |_| node));
-    let mut made: Vec<Weakness> = Vec::new();
-    for (layer, node) in layers.iter().zip(nodes) {
-        let (Some(db), Some(added)) = (layer.db(), layer.added) else { continue };
-        if added < LEAST_PERCENT || layer.moves {
-            continue;
-        }
-        let (cause, help) = cause(partition, encodings, sources, layer, node);
-        let found = Weakness { cause, layer: layer.name.clone(), db, added, others: 0, help };
-        match made.iter_mut().find(|known| known.cause == cause) {
-            Some(known) => {
-                let others = known.others + 1;
-                if added > known.added {
-                    *known = found;
-                }
-                known.others = others;
-            }
-            None => made.push(found),
-        }
-    }
-    made.sort_by(|a, b| b.added.total_cmp(&a.added));
-    made
-}
-
-fn cause(
-    partition: &Partition,
-    encodings: &Encodings,
-    sources: &Sources,
-    layer: &Layer,
-    node: &Node,
-) -> (Cause, String) {
-    let exception = |tensor: &str, integer: &str| format!("[[override]] tensor = \"{tensor}\" type = \"{integer}\"");
-    if layer.saturation.is_some_and(|percent| percent >= SATURATED_PERCENT) {
-        return (Cause::Saturated, "samples in the recipe's calibration that reach as far".into());
-    }
-    let of = |name: &String| Some((name.clone(), encodings.activations.get(name)?.integer));
-    let own = of(&layer.name);
-    let unused = match own {
-        Some((_, IntegerType::Uint8)) => UNUSED_OF_8_BITS,
-        _ => UNUSED_OF_16_BITS,
-    };
-    if layer.range_use.is_some_and(|percent| percent < unused) {
-        return (Cause::Unused, "no single calibration sample that reaches far beyond the others".into());
-    }
-    if let Some(weight) = weight(&partition.graph, node)
-        && encodings.params.get(&weight.name).is_some_and(|encoding| encoding.integer == IntegerType::Int4)
-    {
-        let more = crate::text::bytes(weight.shape.iter().product::<usize>() as u64 / 2);
-        let given = sources.file_of_param(&weight.name).map_or("", |_| ", and no entry for it in --encodings");
-        return (Cause::FewBits, format!("{}, {more} more{given}", exception(&weight.name, "int8")));
-    }
-    let inputs: Vec<(String, IntegerType)> =
-        node.inputs.iter().filter_map(|&id| of(&partition.graph.value(id).name)).collect();
-    if let Some((name, _)) = inputs.iter().chain(&own).find(|(_, integer)| *integer == IntegerType::Uint8) {
-        let help = exception(name, "uint16");
-        return (Cause::EightBits, format!("{help}, or kv_cache = \"uint16\" where it is a key or a value"));
-    }
-    let is_below = layer.npu.zip(layer.sim).is_some_and(|(npu, simulated)| npu < simulated - OWN_DB);
-    if is_below && node.op == Op::MatMul && inputs.len() == 2 {
-        return (Cause::Product, "nothing in the recipe: the chip has no wider product".into());
-    }
-    match is_below {
-        true => (Cause::Npu, "nothing in the recipe".into()),
-        false => (Cause::Rounding, "encodings from quantization-aware training (--encodings)".into()),
-    }
-}
-
-impl Cause {
-    fn text(self) -> &'static str {
-        match self {
-            Cause::Saturated => "numbers outside the range that calibration saw",
-            Cause::Unused => "a range far wider than the numbers",
-            Cause::FewBits => "weights in 4 bits",
-            Cause::EightBits => "an activation in 8 bits",
-            Cause::Product => "a product of two 16-bit activations on the NPU",
-            Cause::Npu => "the NPU's own arithmetic",
-            Cause::Rounding => "rounding to the integers chosen",
-        }
-    }
-}
-
-/// A line per partition and cause; empty where no layer that was measured adds so much.
+/// A line per weak output and cause; empty where nothing was measured.
 pub fn table(subject: &Subject) -> Table {
-    let mut table = Table::new(&["partition", "noise from", "most in", "SQNR", "adds", "others", "what may help"]);
-    for Part { name, weak, .. } in &subject.parts {
-        for found in weak {
-            let text = |text: &str| Cell::Text(text.to_string());
-            table.row(vec![
-                text(name),
-                text(found.cause.text()),
-                text(&found.layer),
-                Cell::figure(Some(found.db), 1, " dB"),
-                Cell::figure(Some(found.added), 1, " %"),
-                Cell::Number(found.others.to_string()),
-                text(&found.help),
-            ]);
+    let mut table =
+        Table::new(&["output", "SQNR", "noise from", "most in", "SQNR there", "adds", "others", "what may help"]);
+    for partition in &subject.report.partitions {
+        for weak in &partition.weak {
+            let output = partition.outputs.iter().find(|output| output.name == weak.output);
+            let db = output.and_then(|output| output.sqnr_db.best());
+            for cause in &weak.causes {
+                let text = |text: String| Cell::Text(text);
+                let found = cause.found.as_ref().map(|found| format!(": {found}")).unwrap_or_default();
+                table.row(vec![
+                    text(format!("{}/{}", partition.name, weak.output)),
+                    Cell::figure(db, 1, " dB"),
+                    text(format!("{}{found}", cause.cause.words())),
+                    text(cause.layer.clone()),
+                    Cell::figure(Some(cause.sqnr_db), 1, " dB"),
+                    Cell::figure(Some(cause.added_percent), 1, " %"),
+                    Cell::Number(cause.others.to_string()),
+                    text(cause.help.clone().unwrap_or_default()),
+                ]);
+            }
         }
     }
     table
@@ -156,12 +33,16 @@ pub fn table(subject: &Subject) -> Table {
 
 /// What the table is, or why there is none.
 pub fn explanation(subject: &Subject) -> String {
-    match (subject.parts.iter().any(|part| part.measured), subject.parts.iter().all(|part| part.weak.is_empty())) {
-        (false, _) => "Layers were not measured; `autoneural verify --layers npu` tells where noise comes from.".into(),
-        (true, true) => format!("No layer that was measured adds noise of {LEAST_PERCENT} % of its signal."),
-        (true, false) => format!(
-            "Layers that add noise of at least {LEAST_PERCENT} % of their signal, by what they have in common. What may help is for \
-             the recipe; a compilation with it tells whether it does."
+    let weak = || subject.report.partitions.iter().flat_map(|partition| &partition.weak);
+    match (subject.parts.iter().any(|part| part.measured), weak().all(|weak| weak.causes.is_empty())) {
+        (false, true) => {
+            "Layers were not measured; `autoneural verify --layers npu` tells where noise comes from.".into()
+        }
+        (true, true) => format!("No layer that was measured adds noise of {LEAST_ADDED_PERCENT} % of its signal."),
+        _ => format!(
+            "Outputs that miss their goal, or the weakest of a partition without one, with the layers on their way that add noise of at \
+             least {LEAST_ADDED_PERCENT} % of their signal. What may help changes the tensor and is taken by the target; a compilation tells \
+             what it gains."
         ),
     }
 }

@@ -1,18 +1,28 @@
 //! The report: one JSON file; every other form is a view of it.
 
+mod advice;
+mod basis;
 mod layers;
 mod limits;
 mod segments;
 mod sizes;
 mod state;
 mod table;
+mod text;
+mod verdict;
+mod weak;
 
+pub use advice::Advisor;
+pub use basis::Basis;
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
+pub use text::{goals as goal_lines, verdict_text};
+pub use verdict::{GoalKind, GoalReport, Verdict, VerdictState};
+pub use weak::{Cause, CauseReport, LEAST_ADDED_PERCENT, WeakOutput, weak_outputs};
 
 use std::path::Path;
 
@@ -23,11 +33,12 @@ use crate::back::encodings::GivenRecord;
 use crate::back::qnn::Runtime;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
+use crate::goals::Goals;
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::segment::{Device, Segment, segments};
-use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepsCompared};
+use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepAt, StepsCompared};
 use crate::warning::Warning;
 
 /// Version of the report's format.
@@ -56,9 +67,15 @@ pub struct Report {
     /// Questions with known answers, as far as they were asked (`autoneural eval`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<EvaluationReport>,
-    /// What was demanded of the figures.
+    /// What the recipe asks of the figures.
+    #[serde(default, skip_serializing_if = "Goals::is_empty")]
+    pub goals: Goals,
+    /// Whether they reach it. It is judged anew when a report is read.
+    #[serde(default)]
+    pub verdict: Verdict,
+    /// What was demanded of the figures on the command line.
     pub demands: Demands,
-    /// Outputs that fall short of the demands; empty when all is well.
+    /// Goals and demands that are missed, a line each; empty when none is.
     pub failures: Vec<String>,
     /// What a person should know of the figures, and of the bundle.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -151,9 +168,19 @@ pub struct PartitionReport {
     /// One entry per layer in the graph's order; empty where layers were not measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerReport>,
+    /// The one step that the figures of layers are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_step: Option<StepAt>,
+    /// Outputs that miss their goal, or the weakest where none is stated, with what their noise comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weak: Vec<WeakOutput>,
+    /// What the figures were measured on; none in a report of a version that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
-/// What was found of one output.
+/// What was found of one output. Where nothing else is said its figures are of all steps that were compared together
+/// (see [`PartitionReport::steps`]), so that steps with large numbers weigh most.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputReport {
     /// Name of the output.
@@ -164,6 +191,38 @@ pub struct OutputReport {
     pub rms_error_percent: Columns,
     /// Signal to noise ratio of the NPU against the simulation, in dB.
     pub npu_to_simulated_db: Option<f64>,
+    /// The step in which it is at its lowest, on the NPU where that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowest: Option<LowestStep>,
+    /// What its encoding alone does to the float numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<OwnEncoding>,
+}
+
+/// The step in which an output is at its lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LowestStep {
+    /// The step.
+    #[serde(flatten)]
+    pub at: StepAt,
+    /// SQNR in this step, in dB.
+    pub sqnr_db: Columns,
+    /// Share of float numbers outside the encoding's range in this step, in percent.
+    pub outside_percent: f64,
+}
+
+/// What the encoding of an output does to float numbers before any arithmetic, over all steps that were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OwnEncoding {
+    /// SQNR of the numbers put into the encoding and back: the output cannot be better.
+    pub sqnr_db: f64,
+    /// The same where they are only cut off at the ends of the range.
+    pub cut_off_db: f64,
+    /// Share of numbers outside the range, in percent.
+    pub outside_percent: f64,
+    /// The lowest and the highest number, with 0 among them; none where one is not finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<[f32; 2]>,
 }
 
 /// One figure per engine; none where the engine did not run.
@@ -173,6 +232,13 @@ pub struct Columns {
     pub simulated: Option<f64>,
     /// The context binary.
     pub npu: Option<f64>,
+}
+
+impl Columns {
+    /// The NPU's figure where there is one, else that of the simulation.
+    pub fn best(&self) -> Option<f64> {
+        self.npu.or(self.simulated)
+    }
 }
 
 impl Report {
@@ -204,6 +270,9 @@ impl Report {
                 segments: segment_reports(bundle, partition, &tables[at], &segments)?,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
                 layers: vec![],
+                layer_step: None,
+                weak: vec![],
+                basis: None,
             });
         }
         let samples = SamplesReport {
@@ -223,6 +292,8 @@ impl Report {
             sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
+            goals: recipe.goals.clone(),
+            verdict: Verdict::default(),
             demands: Demands::default(),
             failures: vec![],
             warnings: vec![],
@@ -231,10 +302,11 @@ impl Report {
         })
     }
 
-    /// Holds the figures against demands.
+    /// Holds the figures against the goals that the report states and against demands.
     pub fn judge(&mut self, demands: Demands) {
         self.demands = demands;
-        self.failures = self.failures();
+        self.verdict = Verdict::of(self);
+        self.failures = self.verdict.goals_in(VerdictState::Missed).map(GoalReport::line).collect();
     }
 
     /// Reads the report of a bundle.
@@ -250,7 +322,10 @@ impl Report {
     /// # Errors
     /// As for [`Report::read`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
-        json_of(path, text, SCHEMA, "run `autoneural verify` again")
+        let mut made: Report = json_of(path, text, SCHEMA, "run `autoneural verify` again")?;
+        // One that was written elsewhere may say anything.
+        made.verdict = Verdict::of(&made);
+        Ok(made)
     }
 
     /// The text of its file.
@@ -260,31 +335,6 @@ impl Report {
     pub fn text(&self) -> Result<String> {
         let text = serde_json::to_string_pretty(self).map_err(|error| Error::internal(REPORT, error))?;
         Ok(text + "\n")
-    }
-
-    /// Outputs that fall short of the demands, one line each.
-    fn failures(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        let outputs = self.partitions.iter().flat_map(|p| p.outputs.iter().map(move |output| (&p.name, output)));
-        for (partition, output) in outputs {
-            let place = format!("{partition}: {}", output.name);
-            let Columns { simulated, npu } = output.sqnr_db;
-            if let (Some(simulated), Some(npu)) = (simulated, npu)
-                && (simulated - npu).abs() > self.demands.max_difference_db
-                && npu < self.demands.enough_db
-            {
-                let most = self.demands.max_difference_db;
-                found.push(format!(
-                    "{place}: simulation ({simulated:.1} dB) and NPU ({npu:.1} dB) differ by more than {most} dB"
-                ));
-            }
-            if let (Some(least), Some(figure)) = (self.demands.min_sqnr_db, npu.or(simulated))
-                && figure < least
-            {
-                found.push(format!("{place}: {figure:.1} dB is less than {least} dB"));
-            }
-        }
-        found
     }
 }
 
@@ -318,6 +368,33 @@ impl OutputReport {
             sqnr_db: columns(&Sqnr::db),
             rms_error_percent: columns(&Sqnr::rms_error_percent),
             npu_to_simulated_db: comparison.npu_to_simulated.as_ref().map(|sqnr| round(sqnr.db())),
+            lowest: LowestStep::of(comparison),
+            encoding: OwnEncoding::of(comparison),
         }
+    }
+}
+
+impl LowestStep {
+    fn of(comparison: &OutputComparison) -> Option<Self> {
+        let measured = comparison.steps.iter().filter_map(|step| Some((step.db()?, step)));
+        let (_, step) = measured.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let db = |sqnr: Option<Sqnr>| sqnr.map(|sqnr| round(sqnr.db()));
+        let sqnr_db = Columns { simulated: db(step.simulated), npu: db(step.npu) };
+        Some(LowestStep { at: step.at, sqnr_db, outside_percent: round(step.own.outside_percent()) })
+    }
+}
+
+impl OwnEncoding {
+    fn of(comparison: &OutputComparison) -> Option<Self> {
+        let own = comparison.steps.iter().map(|step| step.own).reduce(|mut all, step| {
+            all.merge(&step);
+            all
+        })?;
+        Some(OwnEncoding {
+            sqnr_db: round(own.encoded.db()),
+            cut_off_db: round(own.cut_off.db()),
+            outside_percent: round(own.outside_percent()),
+            reached: own.reached.iter().all(|number| number.is_finite()).then_some(own.reached),
+        })
     }
 }

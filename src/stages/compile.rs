@@ -48,6 +48,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
+    plan.recipe.refuse_idle_goals(&partitions)?;
     quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
