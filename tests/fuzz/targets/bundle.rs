@@ -7,7 +7,7 @@ use autoneural::drawing::{self, Tensors};
 use autoneural::engine::{Engine, Tensor};
 use autoneural::files::Folder;
 use autoneural::front::Definition;
-use autoneural::gate::output::{Located, Statement, github, junit, markdown, sarif, text as lines};
+use autoneural::gate::output::{Located, Statement, Written, github, junit, markdown, sarif, text as lines, update};
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::host::{Steps, blank_image};
 use autoneural::observe::StatisticsTable;
@@ -65,12 +65,22 @@ pub fn tell(baseline: &Baseline, judgement: Result<Judgement>) -> Result<()> {
         baseline: Some(baseline),
         result,
         located: Located { root: None, path: "baseline.json".into() },
+        today: Date::of_seconds(1_800_000_000),
+        all: true,
     };
     for made in [lines(&statement), markdown(&statement), junit(&statement), github(&statement), sarif(&statement)?] {
         let is_harmful = |c: char| c.is_control() && !c.is_whitespace();
         assert!(!made.contains(is_harmful), "a terminal would obey: {:?}", made.chars().find(|c| is_harmful(*c)));
     }
     serde_json::from_str::<serde_json::Value>(&sarif(&statement)?).expect("SARIF is JSON");
+    if let Ok(judgement) = &judgement {
+        let of = |cause: &gate::Cause| [&[cause.check][..], &cause.follows].concat();
+        let mut grouped: Vec<usize> = judgement.causes.iter().flat_map(of).collect();
+        grouped.sort_unstable();
+        let is_failed = |at: &usize| judgement.checks[*at].outcome == gate::Outcome::Failed;
+        let failed: Vec<usize> = (0..judgement.checks.len()).filter(is_failed).collect();
+        assert_eq!(grouped, failed, "every failed check stands in one cause");
+    }
     judgement.map(drop)
 }
 
@@ -87,10 +97,13 @@ pub fn baseline(place: &Place, bytes: &[u8]) -> Result<()> {
         Baseline::read(&place.put("again.json", text_of(&baseline.facts)?.as_bytes())).expect("it is read again");
     assert!(again.facts == baseline.facts, "what is written is not what was read");
     let known = Baseline::read(&project("tests/fuzz/corpus/baseline/micro.json"))?;
-    gate::changes(&known.facts, &baseline.facts);
-    gate::changes(&baseline.facts, &known.facts);
     let report = known_report()?;
     let today = Date::of_seconds(1_800_000_000);
+    for (before, now) in [(&known.facts, &baseline.facts), (&baseline.facts, &known.facts)] {
+        let (kept, changes) = gate::update(before, now, &thresholds()?, today);
+        assert!(kept.check().is_ok() || before.check().is_err() || now.check().is_err(), "it says what cannot be");
+        let _ = update(&changes, "baseline.json", Written::Kept, true);
+    }
     tell(&baseline, gate::judge(&known.facts, &report, &baseline, &thresholds()?, today))
 }
 
