@@ -20,7 +20,7 @@ mod update;
 pub use baseline::{Baseline, text_of};
 pub use check::{Check, Outcome, Place, Rule, Verdict};
 pub use date::Date;
-pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts};
+pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name};
 pub use tensor::TensorFact;
 pub use thresholds::{DEFAULT, Override, Thresholds};
 pub use update::{Changes, changes};

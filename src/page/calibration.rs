@@ -20,7 +20,7 @@ pub fn settled(subject: &Subject) -> Table {
         "99 %",
         "all",
         "last to settle",
-        "runs that are enough",
+        "runs needed",
     ];
     let mut table = Table::new(&titles);
     for component in Component::ALL {

@@ -17,6 +17,7 @@ use crate::partition::Partition;
 use crate::quantize::{Source, Sources, Table, weight};
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
+use crate::segment::multiply_adds;
 
 /// The layers of a partition.
 #[derive(Debug, Serialize)]
@@ -27,6 +28,9 @@ pub struct Part {
     pub measured: bool,
     /// The layers in an order in which they can run.
     pub layers: Vec<Layer>,
+    /// Multiplications with addition of one run.
+    #[serde(skip)]
+    pub multiply_adds: u64,
     /// What its noise comes from.
     #[serde(skip)]
     pub weak: Vec<Weakness>,
@@ -125,7 +129,16 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
             layer.other = other.get(layer.name.as_str()).map(|figures| figures.sqnr_db);
         }
         let weak = weaknesses(partition, table, &sources, &layers);
-        parts.push(Part { name: found.name.clone(), measured: !found.layers.is_empty(), layers, weak });
+        parts.push(Part {
+            name: found.name.clone(),
+            measured: !found.layers.is_empty(),
+            layers,
+            multiply_adds: {
+                let graph = &partition.graph;
+                graph.nodes().iter().fold(0, |sum, node| multiply_adds(graph, node).saturating_add(sum))
+            },
+            weak,
+        });
     }
     Ok(parts)
 }

@@ -77,20 +77,6 @@ fn commands(stages: &[StageRecord]) -> String {
     lines.join("; ")
 }
 
-/// What the other bundle was made from otherwise; none without another.
-pub fn differences(subject: &Subject) -> Option<Table> {
-    let (ours, theirs) = (&subject.facts.inputs, &subject.other.as_ref()?.facts.inputs);
-    let mut table = Table::new(&["made from", "this bundle", "other bundle"]);
-    let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    for path in paths {
-        let say = |hash: Option<&String>| Cell::Text(hash.map_or("none".into(), |hash| format!("sha256 {hash}…")));
-        if ours.get(path) != theirs.get(path) {
-            table.row(vec![Cell::Text(path.clone()), say(ours.get(path)), say(theirs.get(path))]);
-        }
-    }
-    Some(table)
-}
-
 /// Every file of the bundle.
 pub fn files(subject: &Subject) -> Table {
     let mut table = Table::new(&["file", "bytes", "SHA-256"]);

@@ -136,32 +136,70 @@ impl Cause {
 
 /// A line per partition and cause; empty where no layer that was measured adds so much.
 pub fn table(subject: &Subject) -> Table {
-    let mut table = Table::new(&["partition", "noise from", "most in", "SQNR", "adds", "others", "what may help"]);
-    for Part { name, weak, .. } in &subject.parts {
+    let mut table = Table::new(&["partition", "noise from", "worst layer", "SQNR", "adds", "other layers", "what may help"]);
+    for (at, Part { name, weak, .. }) in subject.parts.iter().enumerate() {
         for found in weak {
-            let text = |text: &str| Cell::Text(text.to_string());
             table.row(vec![
-                text(name),
-                text(found.cause.text()),
-                text(&found.layer),
+                Cell::text(name),
+                Cell::text(found.cause.text()),
+                Cell::Link(found.layer.clone(), subject.layer_link(at, &found.layer)),
                 Cell::figure(Some(found.db), 1, " dB"),
                 Cell::figure(Some(found.added), 1, " %"),
                 Cell::Number(found.others.to_string()),
-                text(&found.help),
+                Cell::text(&found.help),
             ]);
         }
     }
     table
 }
 
+/// The layer behind an output that adds most noise, by its place in the partition.
+fn behind(part: &Part, output: &str) -> Option<usize> {
+    let mut seen = vec![false; part.layers.len()];
+    let mut left = vec![part.layers.iter().position(|layer| layer.name == output)?];
+    let mut worst: Option<(usize, f64)> = None;
+    while let Some(at) = left.pop() {
+        if std::mem::replace(&mut seen[at], true) {
+            continue;
+        }
+        let layer = &part.layers[at];
+        left.extend(&layer.reads);
+        if let Some(added) = layer.added.filter(|added| !layer.moves && *added >= LEAST_PERCENT)
+            && worst.is_none_or(|(_, most)| added > most)
+        {
+            worst = Some((at, added));
+        }
+    }
+    worst.map(|(at, _)| at)
+}
+
+/// Where in the page the cause of an output's noise stands; none where layers were not measured or none stands out.
+pub fn cause_link(subject: &Subject, partition: &str, output: &str) -> Option<String> {
+    let at = subject.parts.iter().position(|part| part.name == partition)?;
+    Some(format!("layer-{at}-{}", behind(&subject.parts[at], output)?))
+}
+
+/// The layer behind an output that adds most noise, as a cell that leads to it.
+pub fn link(subject: &Subject, partition: &str, output: &str) -> Cell {
+    let part = subject.parts.iter().find(|part| part.name == partition).filter(|part| part.measured);
+    let Some(part) = part else { return Cell::text("layers were not measured") };
+    match (behind(part, output), cause_link(subject, partition, output)) {
+        (Some(at), Some(to)) => {
+            let layer = &part.layers[at];
+            Cell::Link(format!("{} adds {:.1} %", layer.name, layer.added.unwrap_or_default()), to)
+        }
+        _ => Cell::text("none stands out"),
+    }
+}
+
 /// What the table is, or why there is none.
 pub fn explanation(subject: &Subject) -> String {
     match (subject.parts.iter().any(|part| part.measured), subject.parts.iter().all(|part| part.weak.is_empty())) {
-        (false, _) => "Layers were not measured; `autoneural verify --layers npu` tells where noise comes from.".into(),
-        (true, true) => format!("No layer that was measured adds noise of {LEAST_PERCENT} % of its signal."),
+        (false, _) => "Layers were not measured. `autoneural verify --layers npu` shows where noise comes from.".into(),
+        (true, true) => format!("No layer adds noise of {LEAST_PERCENT} % of its signal or more."),
         (true, false) => format!(
-            "Layers that add noise of at least {LEAST_PERCENT} % of their signal, by what they have in common. What may help is for \
-             the recipe; a compilation with it tells whether it does."
+            "Layers that add noise of at least {LEAST_PERCENT} % of their signal, grouped by cause. Only a new compilation shows \
+             whether a change of the recipe helps."
         ),
     }
 }
