@@ -3,7 +3,7 @@
 use super::sections::{engine_name, worst};
 use super::{Subject, changes, sizes, weak};
 use crate::evaluate::{EngineReport, EvaluationReport};
-use crate::report::Columns;
+use crate::report::{Columns, OutputReport};
 use crate::runner::EngineKind;
 
 /// A question with its answer, and where in the page there is more.
@@ -43,21 +43,17 @@ fn figure(columns: Columns, digits: usize, unit: &str) -> Option<String> {
 }
 
 fn worst_output(subject: &Subject) -> Answer {
-    let db = |columns: Columns| columns.npu.or(columns.simulated);
     let found = subject.report.partitions.iter().filter_map(|partition| Some((partition, worst(partition)?)));
-    let found = found.min_by(|a, b| {
-        let [a, b] = [a, b].map(|(_, output)| db(output.sqnr_db).unwrap_or(f64::INFINITY));
-        a.total_cmp(&b)
-    });
-    let Some((partition, output)) = found else { return answer("worst output", "not measured", None) };
-    let Some(sqnr) = figure(output.sqnr_db, 1, " dB") else { return answer("worst output", "not measured", None) };
-    let error = figure(output.rms_error_percent, 2, " %").map_or(String::new(), |_| {
-        let percent = output.rms_error_percent.npu.or(output.rms_error_percent.simulated).unwrap_or_default();
-        format!(", an RMS error of {percent:.2} %")
-    });
-    let text = format!("{}: {}, {sqnr}{error}", partition.name, output.name);
+    let db = |output: &OutputReport| output.sqnr_db.best().unwrap_or(f64::INFINITY);
+    let Some((partition, output)) = found.min_by(|(_, a), (_, b)| db(a).total_cmp(&db(b))) else {
+        return answer("worst output", "not measured", Some("outputs"));
+    };
+    let sqnr = figure(output.sqnr_db, 1, " dB").unwrap_or_default();
+    let error = output.rms_error_percent.best();
+    let error = error.map_or(String::new(), |percent| format!(", an RMS error of {percent:.2} %"));
+    let text = format!("{}/{}: {sqnr}{error}", partition.name, output.name);
     let link = weak::cause_link(subject, &partition.name, &output.name);
-    answer("worst output", &text, link.as_deref())
+    answer("worst output", &text, Some(link.as_deref().unwrap_or("outputs")))
 }
 
 fn sequences(subject: &Subject) -> Answer {
@@ -65,7 +61,7 @@ fn sequences(subject: &Subject) -> Answer {
     let Some(sqnr) = figure(chain.logits_sqnr_db, 1, " dB") else {
         return answer("whole sequences", "not measured", Some("sequences"));
     };
-    let same = chain.top1_agreement_percent.npu.or(chain.top1_agreement_percent.simulated).unwrap_or_default();
+    let same = chain.top1_agreement_percent.best().unwrap_or_default();
     let text = format!("{sqnr}, the same token as float in {same:.1} % of {} steps", chain.steps);
     answer("whole sequences", &text, Some("sequences"))
 }

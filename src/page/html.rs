@@ -252,8 +252,7 @@ fn layers(subject: &Subject, body: &mut String) {
     let count: usize = subject.parts.iter().map(|part| part.layers.len()).sum();
     let measured: Vec<&str> =
         subject.parts.iter().filter(|part| part.measured).map(|part| part.name.as_str()).collect();
-    let steps = "Layers are measured in one step: the first verification sample with a picture, the last chunk of its prompt, the \
-                 first token after it. Figures of outputs are from all steps that were compared, so the two may differ.";
+    let steps = layer_steps(subject);
     body.push_str(&note(&match measured.len() {
         0 => format!("{count} layers. Single layers were not measured: SQNR is that of the outputs."),
         all if all == subject.parts.len() => format!("{count} layers. {steps}"),
@@ -262,6 +261,18 @@ fn layers(subject: &Subject, body: &mut String) {
     body.push_str(
         "<noscript><p>The layers need JavaScript, which is in this file.</p></noscript>\n<div id=\"app\"></div>\n</section>\n",
     );
+}
+
+/// Which steps the figures of layers are from.
+fn layer_steps(subject: &Subject) -> String {
+    let of = |partition: &crate::report::PartitionReport| Some(format!("{} {}", partition.name, partition.layer_step?));
+    let steps: Vec<String> = subject.report.partitions.iter().filter_map(of).collect();
+    let steps = if steps.is_empty() { String::new() } else { format!(" ({})", steps.join("; ")) };
+    format!(
+        "Layers are measured in one step{steps}, outputs in all steps that were compared: the same tensor may have another figure as \
+         a layer than as an output. Layer figures may differ from the shipped binary, because the compiler fuses operators otherwise \
+         where every intermediate value is read."
+    )
 }
 
 fn weigh(subject: &Subject, body: &mut String) {

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::weak::{Weakness, weaknesses};
 use crate::back::bundle::{Bundle, round};
 use crate::back::encodings::GivenFiles;
 use crate::encoding::{Encoding, IntegerType};
@@ -31,9 +30,6 @@ pub struct Part {
     /// Multiplications with addition of one run.
     #[serde(skip)]
     pub multiply_adds: u64,
-    /// What its noise comes from.
-    #[serde(skip)]
-    pub weak: Vec<Weakness>,
 }
 
 /// A tensor that an operator makes.
@@ -128,17 +124,10 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
             }
             layer.other = other.get(layer.name.as_str()).map(|figures| figures.sqnr_db);
         }
-        let weak = weaknesses(partition, table, &sources, &layers);
-        parts.push(Part {
-            name: found.name.clone(),
-            measured: !found.layers.is_empty(),
-            layers,
-            multiply_adds: {
-                let graph = &partition.graph;
-                graph.nodes().iter().fold(0, |sum, node| multiply_adds(graph, node).saturating_add(sum))
-            },
-            weak,
-        });
+        let (name, measured, graph) = (found.name.clone(), !found.layers.is_empty(), &partition.graph);
+        let multiply_adds =
+            graph.nodes().iter().fold(0, |sum: u64, node| sum.saturating_add(multiply_adds(graph, node)));
+        parts.push(Part { name, measured, layers, multiply_adds });
     }
     Ok(parts)
 }

@@ -35,9 +35,8 @@ pub fn goals(subject: &Subject) -> Table {
 
 /// The worst output of a partition: on the NPU where that was measured, else simulated.
 pub fn worst(partition: &PartitionReport) -> Option<&OutputReport> {
-    let db = |output: &&OutputReport| output.sqnr_db.npu.or(output.sqnr_db.simulated);
-    let measured = partition.outputs.iter().filter(|output| db(output).is_some());
-    measured.min_by(|a, b| db(a).unwrap_or_default().total_cmp(&db(b).unwrap_or_default()))
+    let measured = partition.outputs.iter().filter_map(|output| Some((output.sqnr_db.best()?, output)));
+    measured.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, output)| output)
 }
 
 /// The main output of every partition, which is what it is for, and its worst.
@@ -60,21 +59,29 @@ pub fn partitions(subject: &Subject) -> Table {
 
 /// A line per output of every partition.
 pub fn outputs(subject: &Subject) -> Table {
-    let mut table = Table::new(&titles(subject, "NPU to simulation"));
+    let mut table = Table::new(&[&titles(subject, "NPU to simulation")[..], &["lowest step"]].concat());
     for partition in &subject.report.partitions {
         for output in &partition.outputs {
             let mut row = row(subject, partition, output, "");
             row[2] = Cell::figure(output.npu_to_simulated_db, 1, " dB");
+            row.push(lowest(output));
             table.row(row);
         }
     }
     table
 }
 
+/// The step in which an output is at its lowest.
+fn lowest(output: &OutputReport) -> Cell {
+    let Some(lowest) = &output.lowest else { return Cell::text("not recorded") };
+    let db = lowest.sqnr_db.best().map_or("not measured".into(), |db| format!("{db:.1} dB"));
+    Cell::Text(format!("{db} in {}", lowest.at))
+}
+
 fn titles(subject: &Subject, third: &'static str) -> Vec<&'static str> {
     let mut titles = vec!["partition", "output", third, "SQNR NPU", "SQNR simulated", "RMS error NPU", "goal"];
     titles.extend(subject.references().iter().flat_map(|reference| [reference.title, reference.against]));
-    titles.push("weakest layer behind it");
+    titles.push("cause");
     titles
 }
 
@@ -96,7 +103,7 @@ fn row(subject: &Subject, partition: &PartitionReport, output: &OutputReport, wh
         let theirs = known.and_then(|known| known.outputs.get(&output.name)).map(|known| known.sqnr_db);
         cells.extend(against(&reference, sqnr, theirs.unwrap_or_default(), subject.tolerances.output_db));
     }
-    cells.push(weak::link(subject, &partition.name, &output.name));
+    cells.push(weak::cause(subject, &partition.name, &output.name));
     cells
 }
 

@@ -55,6 +55,11 @@ impl<'a> Sources<'a> {
         self.by_class.get(&self.ties.class(component, name)?)
     }
 
+    /// Whether two values share their encoding.
+    pub fn is_tied(&self, a: (Component, &str), b: (Component, &str)) -> bool {
+        self.ties.class(a.0, a.1).is_some_and(|class| self.ties.class(b.0, b.1) == Some(class))
+    }
+
     /// The file that a constant's encoding was learned in, if it was.
     pub fn file_of_param(&self, name: &str) -> Option<&str> {
         self.given.file_of_param(name)

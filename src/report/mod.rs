@@ -1,5 +1,6 @@
 //! The report: one JSON file; every other form is a view of it.
 
+mod advice;
 mod layers;
 mod limits;
 mod segments;
@@ -7,7 +8,9 @@ mod sizes;
 mod state;
 mod table;
 mod verdict;
+mod weak;
 
+pub use advice::Advisor;
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
 pub use segments::{SegmentReport, report as segment_reports};
@@ -15,6 +18,7 @@ pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
 pub use verdict::{GoalKind, GoalReport, Verdict, VerdictState};
+pub use weak::{Cause, CauseReport, LEAST_ADDED_PERCENT, WeakOutput, weak_outputs};
 
 use std::path::Path;
 
@@ -30,7 +34,7 @@ use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::segment::{Device, Segment, segments};
-use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepsCompared};
+use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepAt, StepsCompared};
 use crate::warning::Warning;
 
 /// Version of the report's format.
@@ -160,9 +164,16 @@ pub struct PartitionReport {
     /// One entry per layer in the graph's order; empty where layers were not measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerReport>,
+    /// The one step that the figures of layers are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_step: Option<StepAt>,
+    /// Outputs that miss their goal, or the weakest where none is stated, with what their noise comes from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weak: Vec<WeakOutput>,
 }
 
-/// What was found of one output.
+/// What was found of one output. Where nothing else is said its figures are of all steps that were compared together
+/// (see [`PartitionReport::steps`]), so that steps with large numbers weigh most.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputReport {
     /// Name of the output.
@@ -173,6 +184,38 @@ pub struct OutputReport {
     pub rms_error_percent: Columns,
     /// Signal to noise ratio of the NPU against the simulation, in dB.
     pub npu_to_simulated_db: Option<f64>,
+    /// The step in which it is at its lowest, on the NPU where that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lowest: Option<LowestStep>,
+    /// What its encoding alone does to the float numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<OwnEncoding>,
+}
+
+/// The step in which an output is at its lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LowestStep {
+    /// The step.
+    #[serde(flatten)]
+    pub at: StepAt,
+    /// SQNR in this step, in dB.
+    pub sqnr_db: Columns,
+    /// Share of float numbers outside the encoding's range in this step, in percent.
+    pub outside_percent: f64,
+}
+
+/// What the encoding of an output does to float numbers before any arithmetic, over all steps that were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OwnEncoding {
+    /// SQNR of the numbers put into the encoding and back: the output cannot be better.
+    pub sqnr_db: f64,
+    /// The same where they are only cut off at the ends of the range.
+    pub cut_off_db: f64,
+    /// Share of numbers outside the range, in percent.
+    pub outside_percent: f64,
+    /// The lowest and the highest number, with 0 among them; none where one is not finite.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<[f32; 2]>,
 }
 
 /// One figure per engine; none where the engine did not run.
@@ -182,6 +225,13 @@ pub struct Columns {
     pub simulated: Option<f64>,
     /// The context binary.
     pub npu: Option<f64>,
+}
+
+impl Columns {
+    /// The NPU's figure where there is one, else that of the simulation.
+    pub fn best(&self) -> Option<f64> {
+        self.npu.or(self.simulated)
+    }
 }
 
 impl Report {
@@ -213,6 +263,8 @@ impl Report {
                 segments: segment_reports(bundle, partition, &tables[at], &segments)?,
                 outputs: outputs.iter().map(OutputReport::new).collect(),
                 layers: vec![],
+                layer_step: None,
+                weak: vec![],
             });
         }
         let samples = SamplesReport {
@@ -308,6 +360,33 @@ impl OutputReport {
             sqnr_db: columns(&Sqnr::db),
             rms_error_percent: columns(&Sqnr::rms_error_percent),
             npu_to_simulated_db: comparison.npu_to_simulated.as_ref().map(|sqnr| round(sqnr.db())),
+            lowest: LowestStep::of(comparison),
+            encoding: OwnEncoding::of(comparison),
         }
+    }
+}
+
+impl LowestStep {
+    fn of(comparison: &OutputComparison) -> Option<Self> {
+        let measured = comparison.steps.iter().filter_map(|step| Some((step.db()?, step)));
+        let (_, step) = measured.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        let db = |sqnr: Option<Sqnr>| sqnr.map(|sqnr| round(sqnr.db()));
+        let sqnr_db = Columns { simulated: db(step.simulated), npu: db(step.npu) };
+        Some(LowestStep { at: step.at, sqnr_db, outside_percent: round(step.own.outside_percent()) })
+    }
+}
+
+impl OwnEncoding {
+    fn of(comparison: &OutputComparison) -> Option<Self> {
+        let own = comparison.steps.iter().map(|step| step.own).reduce(|mut all, step| {
+            all.merge(&step);
+            all
+        })?;
+        Some(OwnEncoding {
+            sqnr_db: round(own.encoded.db()),
+            cut_off_db: round(own.cut_off.db()),
+            outside_percent: round(own.outside_percent()),
+            reached: own.reached.iter().all(|number| number.is_finite()).then_some(own.reached),
+        })
     }
 }

@@ -5,11 +5,13 @@ mod extent;
 mod layers;
 mod spread;
 mod sqnr;
+mod step;
 
 pub use chain::{ChainComparison, Chains};
 pub use extent::Extent;
 pub use layers::{Kept, LayerComparison, On, layers};
 pub use sqnr::Sqnr;
+pub use step::{Own, StepAt, StepComparison};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -45,6 +47,8 @@ pub struct OutputComparison {
     pub npu: Option<Sqnr>,
     /// NPU against simulation.
     pub npu_to_simulated: Option<Sqnr>,
+    /// Every step alone.
+    pub steps: Vec<StepComparison>,
 }
 
 /// Steps of one partition.
@@ -164,15 +168,23 @@ fn compare(
         let reference = counted(step.outputs)?;
         let simulated = simulated.as_deref().map(counted).transpose()?;
         let npu = npu.as_deref().map(counted).transpose()?;
-        let add =
-            |slot: &mut Option<Sqnr>, reference: &Option<Vec<f32>>, test: &Option<Vec<f32>>| match (reference, test) {
-                (Some(reference), Some(test)) => slot.get_or_insert_default().add(reference, test),
-                _ => Ok(()),
-            };
-        add(&mut comparison.npu_to_simulated, &simulated, &npu)?;
-        let reference = Some(reference);
-        add(&mut comparison.simulated, &reference, &simulated)?;
-        add(&mut comparison.npu, &reference, &npu)?;
+        let of = |test: &Option<Vec<f32>>| -> Result<Option<Sqnr>> {
+            let Some(test) = test else { return Ok(None) };
+            let mut made = Sqnr::default();
+            made.add(&reference, test)?;
+            Ok(Some(made))
+        };
+        let own = Own::of(&reference, table.activation(&port.name)?)?;
+        let own = StepComparison { at: StepAt::of(partition, step), simulated: of(&simulated)?, npu: of(&npu)?, own };
+        let merge = |slot: &mut Option<Sqnr>, found: &Option<Sqnr>| {
+            found.iter().for_each(|found| slot.get_or_insert_default().merge(found));
+        };
+        merge(&mut comparison.simulated, &own.simulated);
+        merge(&mut comparison.npu, &own.npu);
+        comparison.steps.push(own);
+        if let (Some(simulated), Some(npu)) = (&simulated, &npu) {
+            comparison.npu_to_simulated.get_or_insert_default().add(simulated, npu)?;
+        }
     }
     Ok(())
 }

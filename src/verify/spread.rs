@@ -26,11 +26,15 @@ pub fn range(values: &[f32]) -> [f32; 2] {
 
 /// Share of numbers that lie outside an encoding's range, in percent.
 pub fn saturation_percent(values: &[f32], encoding: &Encoding) -> f64 {
+    100.0 * outside(values, encoding) as f64 / values.len().max(1) as f64
+}
+
+/// How many numbers lie outside an encoding's range.
+pub fn outside(values: &[f32], encoding: &Encoding) -> usize {
     let [low, high] = encoding.range();
     // What is rounded to an end of the range is not outside it.
     let half = encoding.scale[0] / 2.0;
-    let outside = values.iter().filter(|&&value| value < low - half || value > high + half).count();
-    if values.is_empty() { 0.0 } else { 100.0 * outside as f64 / values.len() as f64 }
+    values.iter().filter(|&&value| value < low - half || value > high + half).count()
 }
 
 /// Numbers in equal parts of a range; what lies outside is in the first or the last.

@@ -49,6 +49,11 @@ impl Sqnr {
         self.non_finite += other.non_finite;
     }
 
+    /// Root mean square of the signal; 0 of nothing.
+    pub fn rms(&self) -> f64 {
+        (self.signal / self.count.max(1) as f64).sqrt()
+    }
+
     /// Number of elements compared.
     pub fn count(&self) -> u64 {
         self.count
