@@ -226,7 +226,7 @@
       const most = state.all ? shown.layers.length : WORST;
       const [count, made] = tableOf(shown, head(), most, () => ({}));
       const rest = count > most ? `The worst ${most} of ${count} layers that compute.` : `All ${count} layers.`;
-      return [make("h4", {}, shown.name), legendOf(shown), chart(shown, 720, 170), made, make("p", { class: "note" }, rest)];
+      return [legendOf(shown), chart(shown, 720, 170), made, make("p", { class: "note" }, rest)];
     }));
   };
   const opened = [];

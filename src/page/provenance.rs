@@ -21,11 +21,16 @@ pub fn samples(subject: &Subject) -> Table {
         for sample in samples {
             let images: Vec<String> = sample.images.iter().map(|image| image.display().to_string()).collect();
             let hashes: Vec<String> = images.iter().map(hash).collect();
-            let cells = [name.to_string(), images.join(", "), hashes.join(", "), sample.prompt.clone()];
+            let cells = [name.to_string(), images.join(", "), hashes.join(", "), prompt(&sample.prompt)];
             table.row(cells.into_iter().map(Cell::Text).collect());
         }
     }
     table
+}
+
+/// A prompt in one line.
+fn prompt(text: &str) -> String {
+    text.replace('\n', " ↵ ")
 }
 
 /// Versions, names and what was made how long.

@@ -81,7 +81,7 @@ fn lowest(output: &OutputReport) -> Cell {
 fn titles(subject: &Subject, third: &'static str) -> Vec<&'static str> {
     let mut titles = vec!["partition", "output", third, "SQNR NPU", "SQNR simulated", "RMS error NPU", "goal"];
     titles.extend(subject.references().iter().flat_map(|reference| [reference.title, reference.against]));
-    titles.push("cause");
+    titles.extend(weak::any(subject).then_some("cause"));
     titles
 }
 
@@ -103,7 +103,7 @@ fn row(subject: &Subject, partition: &PartitionReport, output: &OutputReport, wh
         let theirs = known.and_then(|known| known.outputs.get(&output.name)).map(|known| known.sqnr_db);
         cells.extend(against(&reference, sqnr, theirs.unwrap_or_default(), subject.tolerances.output_db));
     }
-    cells.push(weak::cause(subject, &partition.name, &output.name));
+    cells.extend(weak::any(subject).then(|| weak::cause(subject, &partition.name, &output.name)));
     cells
 }
 

@@ -13,6 +13,11 @@ fn weak(subject: &Subject) -> impl Iterator<Item = (String, &PartitionReport, &W
     })
 }
 
+/// Whether an output is weak.
+pub fn any(subject: &Subject) -> bool {
+    weak(subject).next().is_some()
+}
+
 /// A line per weak output and cause.
 pub fn table(subject: &Subject) -> Table {
     let titles =
@@ -87,7 +92,7 @@ pub fn explanation(subject: &Subject) -> String {
         true => "",
         false => " Layers were not measured: `autoneural verify --layers npu` shows which of them add noise.",
     };
-    if weak(subject).next().is_none() {
+    if !any(subject) {
         return match is_measured {
             true => "No output misses its goal.".into(),
             false => format!("No output is known to be weak.{measured}"),
