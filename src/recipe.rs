@@ -213,6 +213,11 @@ impl Recipe {
         &self.text
     }
 
+    /// The place of the verification sample on which layers are measured: the first with an image.
+    pub fn layer_sample(&self) -> Option<usize> {
+        self.verification.iter().position(|sample| !sample.images.is_empty())
+    }
+
     /// How a component is quantized.
     pub fn part(&self, component: Component) -> &PartRecipe {
         match component {

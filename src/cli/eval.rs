@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use autoneural::evaluate::{Plan, Set, table};
+use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::runner::EngineKind;
-use autoneural::{Result, stages};
+use autoneural::{Error, Result, stages};
 use clap::Args;
 
 use super::Session;
 use super::run::{On, at_least_one, kinds, runtime};
+use super::stage::GOALS_HELP;
 
 const AFTER_HELP: &str = "\
 A set is a folder with questions.jsonl, one JSON object a line: {\"use\": \"cluster\", \"images\": [\"images/a.png\"], \
@@ -52,7 +54,19 @@ impl Eval {
         let set = Set::read(&self.set)?;
         let runtime = runtime(session, &kinds)?;
         let plan = Plan { kinds, limit: self.limit, blank: self.blank };
-        let report = stages::evaluate(&self.bundle, &set, &plan, runtime.as_ref(), session.progress())?;
-        session.print(&report, &table(&report))
+        let found = stages::evaluate(&self.bundle, &set, &plan, runtime.as_ref(), session.progress())?;
+        let is_of_evaluation = |goal: &GoalReport| goal.kind.is_of_evaluation();
+        let goals = goal_lines(&found.verdict, is_of_evaluation);
+        let verdict = match found.verdict.state {
+            VerdictState::NoGoal => String::new(),
+            _ => format!("\nverdict: {}\n{goals}", found.verdict.sentence()),
+        };
+        session.print(&found, &format!("{}{verdict}", table(&found.evaluation)))?;
+        let missed = found.verdict.goals_in(VerdictState::Missed).filter(|goal| is_of_evaluation(goal));
+        let missed: Vec<String> = missed.map(GoalReport::line).collect();
+        match missed.is_empty() {
+            true => Ok(()),
+            false => Err(Error::verification(self.bundle.display(), missed.join("; ")).help(GOALS_HELP)),
+        }
     }
 }

@@ -7,7 +7,7 @@ use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
 use autoneural::front::DefinitionFile;
 use autoneural::recipe::Recipe;
-use autoneural::report::{Report, table};
+use autoneural::report::{Report, table, verdict_text};
 use autoneural::shown::in_line;
 use autoneural::stages::{self, Comparing};
 use autoneural::target::Target;
@@ -260,16 +260,23 @@ pub fn record_toolkit(bundle: &mut Bundle, session: &Session, runtime: Option<&R
 
 fn finish_stage(session: &Session, mut bundle: Bundle, stage: Stage) -> Result<()> {
     bundle.finish_stage(stage)?;
-    bundle.drop_later(stage)?;
+    let is_report_gone = bundle.drop_later(stage)?;
     let record = bundle.manifest.stages.iter().find(|record| record.name == stage.name());
     let seconds = record.map_or(0.0, |record| record.seconds);
     let warnings = bundle.manifest.warnings.clone();
     let Outcome { place, up_to_date, .. } = bundle.commit()?;
     warnings.iter().for_each(|warning| session.note(&warning.to_string()));
+    if is_report_gone {
+        session.note("warning: report.json was dropped with its figures: what it was measured on changed");
+    }
     let value = serde_json::json!({ "bundle": place.display().to_string(), "stage": stage.name(), "seconds": seconds, "warnings": warnings });
     let what = if up_to_date { "up to date".to_string() } else { format!("{seconds:.1} s") };
     session.print(&value, &format!("{}: {} ({what})", stage.name(), in_line(&place.display().to_string())))
 }
+
+/// What to do where goals are missed.
+pub const GOALS_HELP: &str = "the bundle is complete; its figures are not good enough. `[goal]` in the recipe, --min-sqnr, \
+                              --max-difference and --enough say what is";
 
 /// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
 pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, require_npu: bool) -> Result<()> {
@@ -279,7 +286,9 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
         Tally { reused: 0, .. } => String::new(),
         Tally { made, reused } => format!(" ({reused} of {} pieces of work were done before)", made + reused),
     };
-    session.print(report, &format!("{}\nbundle: {}{what}", table(report), in_line(&place.display().to_string())))?;
+    let named = place.display().to_string();
+    let verdict = verdict_text(report, &named);
+    session.print(report, &format!("{}\n{verdict}\nbundle: {}{what}", table(report), in_line(&named)))?;
     report.warnings.iter().for_each(|warning| session.note(&warning.to_string()));
     if !report.left_out.is_empty() {
         let what = report.left_out.join(" and ");
@@ -295,6 +304,5 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
     if report.failures.is_empty() {
         return Ok(());
     }
-    let help = "the bundle is complete; its figures are not good enough. --max-difference, --enough and --min-sqnr say what is";
-    Err(Error::verification(place.display(), report.failures.join("; ")).help(help))
+    Err(Error::verification(place.display(), report.failures.join("; ")).help(GOALS_HELP))
 }

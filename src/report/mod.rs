@@ -1,22 +1,26 @@
 //! The report: one JSON file; every other form is a view of it.
 
 mod advice;
+mod basis;
 mod layers;
 mod limits;
 mod segments;
 mod sizes;
 mod state;
 mod table;
+mod text;
 mod verdict;
 mod weak;
 
 pub use advice::Advisor;
+pub use basis::Basis;
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
 pub use table::table;
+pub use text::{goals as goal_lines, verdict_text};
 pub use verdict::{GoalKind, GoalReport, Verdict, VerdictState};
 pub use weak::{Cause, CauseReport, LEAST_ADDED_PERCENT, WeakOutput, weak_outputs};
 
@@ -170,6 +174,9 @@ pub struct PartitionReport {
     /// Outputs that miss their goal, or the weakest where none is stated, with what their noise comes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weak: Vec<WeakOutput>,
+    /// What the figures were measured on; none in a report of a version that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 /// What was found of one output. Where nothing else is said its figures are of all steps that were compared together
@@ -265,6 +272,7 @@ impl Report {
                 layers: vec![],
                 layer_step: None,
                 weak: vec![],
+                basis: None,
             });
         }
         let samples = SamplesReport {

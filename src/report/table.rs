@@ -1,23 +1,25 @@
 //! The report as a table for a terminal.
 
-use super::Report;
+use super::text::wrapped;
+use super::{PartitionReport, Report};
 use crate::shown::in_line;
 
-/// One line per partition; the figures are those of its first output, which is what the partition is for.
+/// One line per partition: the figures of its first output, which is what the partition is for, and its weakest output.
 pub fn table(report: &Report) -> String {
     let mut rows =
-        vec![["partition", "nodes", "on NPU", "weights", "binary", "SQNR simulated", "SQNR NPU"].map(String::from)];
+        vec![["partition", "on NPU", "weights", "binary", "simulated", "NPU", "weakest output"].map(String::from)];
     let db = |figure: Option<f64>| figure.map_or("-".into(), |figure| format!("{figure:.1} dB"));
     for partition in &report.partitions {
         let first = partition.outputs.first().map(|output| output.sqnr_db);
+        let on_npu = partition.npu_nodes.map_or("-".into(), |nodes| nodes.to_string());
         rows.push([
             partition.name.clone(),
-            partition.nodes.to_string(),
-            partition.npu_nodes.map_or("-".into(), |nodes| nodes.to_string()),
+            format!("{on_npu}/{}", partition.nodes),
             partition.weights.clone(),
             partition.binary_bytes.map_or("-".into(), |bytes| format!("{:.2} MB", bytes as f64 / 1e6)),
             db(first.and_then(|columns| columns.simulated)),
             db(first.and_then(|columns| columns.npu)),
+            weakest(partition),
         ]);
     }
     let mut text = crate::text::columns(&rows);
@@ -35,33 +37,46 @@ pub fn table(report: &Report) -> String {
     let chains = [chain("simulated", db_figures.simulated, agreed.simulated), chain("NPU", db_figures.npu, agreed.npu)];
     let chains: Vec<String> = chains.into_iter().flatten().collect();
     if !chains.is_empty() {
-        text.push_str(&format!("\n{} steps in chains, logits: {}\n", report.chain.steps, chains.join("; ")));
+        let chains = format!("{} steps in chains, logits: {}", report.chain.steps, chains.join("; "));
+        text.push_str(&format!("\n{}", wrapped(&chains, 0)));
     }
     if let Some(sizes) = &report.sizes {
-        text.push_str(&format!("\n{}\n", sizes.line()));
-        text.extend(sizes.device.limits.lines().iter().map(|line| format!("{}\n", in_line(line))));
+        text.push_str(&format!("\n{}", wrapped(&sizes.line(), 0)));
+        text.extend(sizes.device.limits.lines().iter().map(|line| wrapped(line, 0)));
     }
     text
 }
 
-/// How much was compared, if not all.
+/// The output with the lowest figure, on the NPU where that was measured.
+fn weakest(partition: &PartitionReport) -> String {
+    let measured = partition.outputs.iter().filter_map(|output| Some((output.sqnr_db.best()?, output)));
+    let Some((db, output)) = measured.min_by(|a, b| a.0.total_cmp(&b.0)) else { return "-".into() };
+    let simulated = if output.sqnr_db.npu.is_none() { " simulated" } else { "" };
+    format!("{} {db:.1} dB{simulated}", output.name)
+}
+
+/// What the figures are, and how much was compared.
 fn extent(report: &Report) -> String {
-    if report.samples.extent.is_whole() {
-        return String::new();
-    }
-    let said = |partition: &super::PartitionReport| {
+    let is_whole = report.samples.extent.is_whole();
+    let said = |partition: &PartitionReport| {
         let steps = &partition.steps;
         let at = match steps.positions.as_slice() {
             [] => String::new(),
             positions => format!(" (at {})", positions.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
         };
-        (steps.compared > 0).then(|| format!("{} {} of {}{at}", in_line(&partition.name), steps.compared, steps.taken))
+        let count = if is_whole { steps.taken.to_string() } else { format!("{} of {}", steps.compared, steps.taken) };
+        (steps.compared > 0).then(|| format!("{} {count}{at}", partition.name))
     };
     let said: Vec<String> = report.partitions.iter().filter_map(said).collect();
     if said.is_empty() {
         return "\nnothing was compared with float (--verify none)\n".into();
     }
-    format!("\nonly these steps were compared with float: {}\n", said.join("; "))
+    let only = if is_whole { "" } else { "; only these steps were compared with float" };
+    let steps = said.join("; ");
+    format!(
+        "\n{}",
+        wrapped(&format!("SQNR of the main output and of the weakest, over all steps together{only}: {steps}"), 0)
+    )
 }
 
 /// Where the encodings are from, if some were learned elsewhere.
@@ -69,10 +84,10 @@ fn encodings(report: &Report) -> String {
     if report.given_encodings.is_empty() {
         return String::new();
     }
-    let count = |partition: &super::PartitionReport| {
+    let count = |partition: &PartitionReport| {
         let counts = partition.encodings;
-        format!("{} {} of {}", in_line(&partition.name), counts.given, counts.given + counts.calibrated)
+        format!("{} {} of {}", partition.name, counts.given, counts.given + counts.calibrated)
     };
     let counts: Vec<String> = report.partitions.iter().map(count).collect();
-    format!("\nencodings given, the others calibrated: {}\n", counts.join("; "))
+    format!("\n{}", wrapped(&format!("encodings given, the others calibrated: {}", counts.join("; ")), 0))
 }

@@ -28,7 +28,7 @@ pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &Path, rec
     let DefinitionFile { text, definition, .. } = file;
     let folder = &Files::folder_of(weights)?;
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
-    let mut key = Key::new().and("definition", text).and("recipe", recipe.text());
+    let mut key = Key::new().and("definition", text).setting("samples", &(&samples, recipe.decode_steps));
     let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| folder.join(name));
     let images = samples.iter().flat_map(|sample| recipe.image_paths(sample));
     // What is not there cannot be a reason to skip the check.

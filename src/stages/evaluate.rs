@@ -2,13 +2,25 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::back::bundle::{Bundle, REPORT, Stage};
 use crate::back::qnn::Runtime;
 use crate::error::{Error, Result};
 use crate::evaluate::{EvaluationReport, Plan, Set};
 use crate::progress::Progress;
-use crate::report::Report;
+use crate::report::{Report, Verdict};
 use crate::runner::Model;
+
+/// What an evaluation found, and how the bundle's goals stand then.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evaluated {
+    /// What it found.
+    #[serde(flatten)]
+    pub evaluation: EvaluationReport,
+    /// All goals.
+    pub verdict: Verdict,
+}
 
 /// Evaluates a bundle and adds what was found to its report. A run that was stopped goes on where it was. Nobody else works on
 /// the bundle meanwhile, and it has the new report at once or not at all.
@@ -21,7 +33,7 @@ pub fn evaluate(
     plan: &Plan,
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
-) -> Result<EvaluationReport> {
+) -> Result<Evaluated> {
     let held = Bundle::hold(path)?;
     let model = Model::open(path, &plan.kinds, progress)?;
     if !model.bundle().manifest.has(Stage::Verify.name()) {
@@ -41,5 +53,5 @@ pub fn evaluate(
     report.judge(report.demands);
     bundle.put(REPORT, &report.text()?)?;
     bundle.commit()?;
-    Ok(made)
+    Ok(Evaluated { evaluation: made, verdict: report.verdict })
 }

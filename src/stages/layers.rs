@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::samples::and_samples;
 use crate::back::bundle::{Bundle, Key, round};
 use crate::back::onnx::{DataWriter, emit_qdq};
@@ -16,28 +18,33 @@ use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
 use crate::segment::Device;
 use crate::target::Target;
-use crate::verify::{Extent, Kept, LayerComparison, On, layers};
+use crate::verify::{Extent, Kept, LayerComparison, On, StepAt, layers};
+
+/// The unit of work that measures layers.
+const LAYERS: &str = "verify/layers";
+
+/// Layers of a partition and the step that they were measured in.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Measured {
+    /// The step; none where no step came by.
+    pub step: Option<StepAt>,
+    /// The layers, in the graph's order.
+    pub layers: Vec<LayerReport>,
+}
 
 /// Measures the layers of partitions on these engines in one step each: the first picture of the verification samples that
-/// has one, the last chunk of its prompt, the first token behind it. One list for each partition, in the graph's order;
-/// empty where no step came by.
+/// has one, the last chunk of its prompt, the first token behind it.
 pub fn measure_layers(
     bundle: &Bundle,
     recipe: &Recipe,
     runtime: &Runtime,
     what: (&Extent, &[On]),
     progress: &dyn Progress,
-) -> Result<Vec<Vec<LayerReport>>> {
-    let (extent, engines) = what;
-    let Some(sample) = recipe.verification.iter().find(|sample| !sample.images.is_empty()) else {
-        return Err(Error::input(format!("recipe `{}`", recipe.name), "has no verification sample with an image"));
-    };
-    let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
-    let mut key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
-    let wanted: Vec<bool> = bundle.partitions()?.iter().map(|partition| extent.measures(partition)).collect();
-    key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.decode_steps));
-    key = and_samples(key, bundle, recipe, std::slice::from_ref(sample))?;
-    bundle.unit("verify/layers", "", key, progress, |folder| {
+) -> Result<Vec<Measured>> {
+    let (_, engines) = what;
+    let (place, wanted, key) = key(bundle, recipe, runtime, what)?;
+    let sample = &recipe.verification[place];
+    bundle.unit(LAYERS, "", key, progress, |folder| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = bundle.tables(&partitions)?;
         let kept = Arc::new(Kept::default());
@@ -45,13 +52,13 @@ pub fn measure_layers(
             Reference::load_watched(partition, &bundle.float_model(partition), Arc::clone(&kept) as _)
         };
         let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder()?, Box::new(reference))?;
-        let mut found: Vec<Option<Vec<LayerReport>>> = vec![None; partitions.len()];
+        let mut found: Vec<Measured> = vec![Measured::default(); partitions.len()];
         let samples = std::slice::from_ref(sample);
         let of_text = partitions.iter().map(|partition| partition.component == Component::Language);
         let with_text = of_text.zip(&wanted).any(|(of_text, wanted)| of_text && *wanted);
         walk.samples("measure layers", recipe, samples, with_text, progress, &mut |step| {
             let at = step.partition;
-            if !step.is_last || !wanted[at] || found[at].is_some() {
+            if !step.is_last || !wanted[at] || found[at].step.is_some() {
                 return Ok(());
             }
             let (partition, table) = (&partitions[at], &tables[at]);
@@ -68,11 +75,35 @@ pub fn measure_layers(
             };
             let segments = bundle.segments(partition)?;
             let measured = layers((partition, table, &segments), &step, &kept, engines, &mut load, progress)?;
-            found[at] = Some(measured.into_iter().map(LayerReport::from).collect());
+            let step = StepAt { sample: place, ..StepAt::of(partition, &step) };
+            found[at] = Measured { step: Some(step), layers: measured.into_iter().map(LayerReport::from).collect() };
             Ok(())
         })?;
-        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+        Ok(found)
     })
+}
+
+/// Whether they were measured before, on the same.
+pub fn knows_layers(bundle: &Bundle, recipe: &Recipe, runtime: &Runtime, what: (&Extent, &[On])) -> Result<bool> {
+    bundle.knows(LAYERS, &key(bundle, recipe, runtime, what)?.2)
+}
+
+/// The place of the sample that layers are measured on, which partitions' are wanted, and the key of all that is read.
+fn key(
+    bundle: &Bundle,
+    recipe: &Recipe,
+    runtime: &Runtime,
+    (extent, engines): (&Extent, &[On]),
+) -> Result<(usize, Vec<bool>, Key)> {
+    let Some(place) = recipe.layer_sample() else {
+        return Err(Error::input(format!("recipe `{}`", recipe.name), "has no verification sample with an image"));
+    };
+    let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
+    let key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
+    let wanted: Vec<bool> = bundle.partitions()?.iter().map(|partition| extent.measures(partition)).collect();
+    let key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.decode_steps, place));
+    let key = and_samples(key, bundle, recipe, std::slice::from_ref(&recipe.verification[place]))?;
+    Ok((place, wanted, key))
 }
 
 /// A context binary of a model, loaded.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord, Stage};
+use crate::back::bundle::{Bundle, PartitionRecord, RECIPE, SegmentRecord, Stage};
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::Result;
 use crate::host::Embeddings;
@@ -27,8 +27,7 @@ pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recip
 /// Runs the stage, with the recipe that calibration left in the bundle. Encodings that are given stand in place of what
 /// calibration found.
 pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress) -> Result<()> {
-    let recipe = "calibration/recipe.toml";
-    let recipe = Recipe::parse(bundle.text(recipe)?, &bundle.path(recipe))?;
+    let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, &recipe, given)?;
     let (statistics, mut made) = (bundle.statistics()?, Quantized::default());

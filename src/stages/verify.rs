@@ -1,17 +1,21 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
-use super::measure_layers;
+use super::known::{FROM_ELSEWHERE, Known, NPU, SIMULATION};
+use super::layers::{knows_layers, measure_layers};
 use super::samples::{and_samples, images};
-use crate::back::bundle::{Bundle, Key, LARGEST_JSON, REPORT, Stage};
+use crate::back::bundle::{Bundle, Key, RECIPE, REPORT, Stage};
+use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
 use crate::error::{Error, Result};
 use crate::host::Walk;
 use crate::partition::Partition;
 use crate::progress::Progress;
+use crate::quantize::Sources;
 use crate::recipe::Recipe;
-use crate::report::{Demands, Report};
+use crate::report::{Advisor, Demands, Report, weak_outputs};
 use crate::verify::{Engines, Extent, On};
+use crate::warning::Warning;
 
 /// What is compared, and what is demanded of it.
 pub struct Comparing<'a> {
@@ -32,37 +36,31 @@ pub fn verify(
     what: &Comparing,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    recipe.refuse_idle_goals(&bundle.partitions()?)?;
+    let partitions = bundle.partitions()?;
+    recipe.refuse_idle_goals(&partitions)?;
     let built = bundle.manifest.has(Stage::Build.name());
-    let mut left_out = Vec::new();
-    if runtime.is_none() {
-        left_out.push("simulation".to_string());
-    }
-    if !built || !runtime.is_some_and(Runtime::has_npu) {
-        left_out.push("NPU".to_string());
-    }
+    let has_npu = built && runtime.is_some_and(Runtime::has_npu);
+    let missing = [(runtime.is_none(), SIMULATION), (!has_npu, NPU)];
+    let left_out: Vec<String> = missing.iter().filter(|(is, _)| *is).map(|(_, what)| what.to_string()).collect();
     if built {
         bundle.check_contexts()?;
     }
-    let mut key = bundle.key(Key::new(), |path| path.contains('/') && !path.starts_with("calibration/"))?;
-    let manifest = &bundle.manifest;
-    let described = serde_json::to_string(&(&manifest.partitions, &manifest.given_encodings));
-    key = key
-        .and("described", described.map_err(|error| Error::internal("manifest", error))?)
-        .setting("of", &(&manifest.model, &manifest.target, &left_out))
-        .and("toolkit", runtime.map_or("", Compiler::identity))
-        .setting("recipe", &(&recipe.name, recipe.decode_steps))
-        .setting("extent", what.extent);
-    key = and_samples(key, bundle, recipe, &recipe.verification)?;
-    let mut report = bundle.unit("verify", "", key, progress, |_| {
-        let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
+    let known = Known::read(bundle, recipe, runtime, &partitions)?;
+    let mut extent = what.extent.clone();
+    let mut key = outputs_key(bundle, recipe, runtime, &left_out, &extent)?;
+    // What a run before last found need not be found again.
+    if !bundle.knows(OUTPUTS, &key)? && known.covers(&extent, &partitions, [runtime.is_some(), has_npu]) {
+        extent = Extent::none();
+        key = outputs_key(bundle, recipe, runtime, &left_out, &extent)?;
+    }
+    let mut report = bundle.unit(OUTPUTS, "", key, progress, |_| {
+        let (definition, target) = (bundle.definition()?, bundle.target()?);
         let tables = bundle.tables(&partitions)?;
         let reference = |partition: &Partition| Reference::load(partition, &bundle.float_model(partition));
         let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder()?, Box::new(reference))?;
         let mut engines = |partition: &Partition| -> Result<Engines> {
             let Some(runtime) = runtime else { return Ok(Engines::default()) };
             let simulated = Some(runtime.simulate(partition, &bundle.quantized_model(partition))?);
-            let has_npu = built && runtime.has_npu();
             let context = || runtime.open_segments(partition, &bundle.segments(partition)?, &bundle.path(""), &target);
             Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
         };
@@ -72,19 +70,23 @@ pub fn verify(
             &tables,
             &mut walk,
             &mut engines,
-            (recipe, what.extent),
+            (recipe, &extent),
             progress,
         )?;
-        Report::new(bundle, &partitions, &tables, &comparison, (recipe, what.extent), left_out)
+        Report::new(bundle, &partitions, &tables, &comparison, (recipe, &extent), left_out)
     })?;
     // Only on engines that are here.
     let mut engines = what.layers.to_vec();
     engines.retain(|on| *on == On::Simulation || runtime.is_some_and(Runtime::has_npu));
     if let Some(runtime) = runtime
         && !engines.is_empty()
+        && (knows_layers(bundle, recipe, runtime, (what.extent, &engines))?
+            || !known.covers_layers(what.extent, &partitions, &engines))
     {
         let found = measure_layers(bundle, recipe, runtime, (what.extent, &engines), progress)?;
-        report.partitions.iter_mut().zip(found).for_each(|(partition, layers)| partition.layers = layers);
+        for (partition, found) in report.partitions.iter_mut().zip(found) {
+            (partition.layers, partition.layer_step) = (found.layers, found.step);
+        }
     }
     report.samples.images = images(bundle, recipe, &recipe.verification)?;
     bundle.finish_stage(Stage::Verify)?;
@@ -92,13 +94,59 @@ pub fn verify(
     report.stages.clone_from(&bundle.manifest.stages);
     report.warnings.clone_from(&bundle.manifest.warnings);
     // Answers of the same models stay true; those of a report from elsewhere nobody can vouch for.
-    if bundle.has_same_models()?
-        && let Some(old) = bundle.made_here_before(REPORT, LARGEST_JSON)
-        && let Ok(old) = Report::parse(&old, &bundle.path(REPORT))
-    {
-        report.evaluations = old.evaluations;
+    if let Some(old) = known.evaluations() {
+        match (known.is_ours(), bundle.has_same_models()?) {
+            (true, true) => report.evaluations.clone_from(&old.evaluations),
+            (is_ours, _) => report.warnings.push(evaluations_dropped(is_ours)),
+        }
     }
+    let dropped = known.merge_into(&mut report, &partitions);
+    report.warnings.extend(dropped);
     report.judge(what.demands);
+    explain(bundle, &partitions, &mut report)?;
     bundle.put(REPORT, &report.text()?)?;
     Ok(report)
+}
+
+/// The unit of work that compares outputs.
+const OUTPUTS: &str = "verify";
+
+/// What the comparison of outputs reads.
+fn outputs_key(
+    bundle: &Bundle,
+    recipe: &Recipe,
+    runtime: Option<&Runtime>,
+    left_out: &[String],
+    extent: &Extent,
+) -> Result<Key> {
+    let key = bundle.key(Key::new(), |path| path.contains('/') && !path.starts_with("calibration/"))?;
+    let manifest = &bundle.manifest;
+    let described = serde_json::to_string(&(&manifest.partitions, &manifest.given_encodings));
+    let key = key
+        .and("described", described.map_err(|error| Error::internal("manifest", error))?)
+        .setting("of", &(&manifest.model, &manifest.target, &left_out))
+        .and("toolkit", runtime.map_or("", Compiler::identity))
+        .setting("recipe", &(&recipe.name, recipe.decode_steps))
+        .setting("extent", extent);
+    and_samples(key, bundle, recipe, &recipe.verification)
+}
+
+fn evaluations_dropped(is_ours: bool) -> Warning {
+    let why = if is_ours { "the models changed" } else { FROM_ELSEWHERE };
+    Warning::new(Stage::Verify.name(), "evaluations", format!("they were dropped: {why}"))
+        .help("run `autoneural eval` again")
+}
+
+/// Says of weak outputs what their noise comes from.
+fn explain(bundle: &Bundle, partitions: &[Partition], report: &mut Report) -> Result<()> {
+    let (tables, target) = (bundle.tables(partitions)?, bundle.target()?);
+    let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+    let given = GivenFiles::of_bundle(bundle)?.encodings().resolved(partitions, &bundle.definition()?.weights)?;
+    let sources = Sources::new(partitions, &bundle.statistics()?, &recipe, &target, &given)?;
+    let advisor = Advisor { partitions, tables: &tables, sources: &sources, recipe: &recipe, target: &target };
+    let verdict = report.verdict.clone();
+    for (at, found) in report.partitions.iter_mut().enumerate() {
+        found.weak = weak_outputs((&partitions[at], &tables[at]), found, &verdict, &advisor);
+    }
+    Ok(())
 }

@@ -19,6 +19,11 @@ pub struct Extent {
 }
 
 impl Extent {
+    /// Nothing at all.
+    pub fn none() -> Self {
+        Extent { partitions: Some(vec![]), sampled: false }
+    }
+
     /// Whether steps of a partition are compared.
     pub fn includes(&self, partition: &Partition) -> bool {
         self.partitions.as_ref().is_none_or(|names| names.contains(&partition.name))
@@ -50,7 +55,7 @@ impl FromStr for Extent {
         let (mut named, mut sampled) = (Vec::new(), false);
         match text {
             "all" => return Ok(Extent::default()),
-            "none" => return Ok(Extent { partitions: Some(vec![]), sampled: false }),
+            "none" => return Ok(Extent::none()),
             _ => {}
         }
         for part in text.split(',').map(str::trim) {

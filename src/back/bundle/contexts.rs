@@ -37,4 +37,9 @@ impl Bundle {
         let noted = self.state().ok()?.before.products.noted(path)? == super::hash_bytes(&bytes);
         noted.then_some(bytes)
     }
+
+    /// What a file of the bundle that is being replaced holds, whoever wrote it.
+    pub fn before_text(&self, path: &str, most: u64) -> Option<Vec<u8>> {
+        self.work().ok()?.before.as_ref()?.folder.read(path, most).ok()
+    }
 }

@@ -206,7 +206,7 @@ impl Manifest {
         value(self) == value(other)
     }
 
-    /// Whether another manifest lists the same files below all folders: the same models.
+    /// Whether another manifest lists the same models.
     pub fn has_models_of(&self, other: &Manifest) -> bool {
         models(self.files.iter()).eq(models(other.files.iter()))
     }
@@ -266,9 +266,11 @@ fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Opt
     }
 }
 
-/// Path and contents of the files below all folders: what the models are.
+/// Path and contents of the files that are the models, below all folders but that of calibration: what that found is in the
+/// encodings, and its copy of the recipe may state other goals.
 pub fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let of_model = files.filter(|file| file.path.contains('/') && !is_hidden(&file.path));
+    let is_model = |path: &str| path.contains('/') && !path.starts_with("calibration/") && !is_hidden(path);
+    let of_model = files.filter(move |file| is_model(&file.path));
     of_model.map(|file| (file.path.as_str(), file.sha256.as_str()))
 }
 

@@ -56,6 +56,8 @@ pub const IMAGE_STATISTICS: &str = "calibration/.images.json";
 pub const IMAGES: &str = "calibration/images.json";
 /// Embeddings of the pictures that were calibrated with, kept for the same.
 pub const VISUAL: &str = "calibration/.visual.safetensors";
+/// The recipe's copy.
+pub const RECIPE: &str = "calibration/recipe.toml";
 /// The report's file name.
 pub const REPORT: &str = "report.json";
 
@@ -292,8 +294,8 @@ impl Bundle {
     /// # Errors
     /// A link in its place; the operating system refuses.
     pub fn evaluation_folder(&self) -> Result<Folder> {
-        let models = self.manifest.files.iter().filter(|file| file.path.contains('/'));
-        let key = manifest::digest(models.flat_map(|file| [file.path.as_str(), file.sha256.as_str()]));
+        let models = manifest::models(self.manifest.files.iter());
+        let key = manifest::digest(models.flat_map(|(path, sha256)| [path, sha256]));
         let kept = self.folder.folder(place::EVALUATION)?;
         let key = &key[..16];
         if !kept.has(key) {

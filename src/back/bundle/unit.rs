@@ -86,6 +86,23 @@ impl Bundle {
         Ok(found)
     }
 
+    /// Whether a unit of this name was done on the same before, so that [`Bundle::unit`] takes it over.
+    pub fn knows(&self, name: &str, key: &Key) -> Result<bool> {
+        let (key, state) = (key.digest(), self.state()?);
+        let known = |ledger: &Ledger| ledger.units.get(name).is_some_and(|unit| unit.key == key);
+        Ok(known(&state.ledger) || known(&state.before))
+    }
+
+    /// Whether work of the bundle that is being replaced is known: it was made here, by this build of the program.
+    pub fn has_units_before(&self) -> Result<bool> {
+        Ok(!self.state()?.before.units.is_empty())
+    }
+
+    /// Whether the bundle has a file that `is_meant`, by its path.
+    pub fn has_files(&self, is_meant: impl Fn(&str) -> bool) -> Result<bool> {
+        Ok(self.state()?.files.keys().any(|path| is_meant(path)))
+    }
+
     fn reuse<T: DeserializeOwned>(&self, name: &str, key: &str) -> Result<Option<T>> {
         let work = self.work()?;
         let mut state = self.state()?;

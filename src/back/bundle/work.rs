@@ -12,10 +12,11 @@ use super::ledger::{LEDGER, Ledger, Unit};
 use super::lock::Lock;
 use super::manifest::{FileRecord, Manifest, StageRecord, models};
 use super::place::{WORK, beside, is_hidden, put_back, remove_strays, replace, workplace};
-use super::{Bundle, MANIFEST, Stage, remove, round};
+use super::{Bundle, MANIFEST, RECIPE, REPORT, Stage, remove, round};
 use crate::error::{Error, IoContext, Result};
 use crate::files::{self, Flusher, Folder};
 use crate::folder;
+use crate::recipe::Recipe;
 
 /// Start of the names of folders in which units are made.
 pub const MAKING: &str = ".making-";
@@ -230,15 +231,18 @@ impl Bundle {
         Ok(())
     }
 
-    /// Takes out what later stages made, if this stage made something else than what they read.
-    pub fn drop_later(&mut self, stage: Stage) -> Result<()> {
+    /// Takes out what later stages made, if this stage made something else than what they read. Whether there is a report less.
+    pub fn drop_later(&mut self, stage: Stage) -> Result<bool> {
+        // Of the recipe they read what says how to quantize.
+        let is_same_recipe = self.has_same_bits()?;
         let mut state = self.state()?;
-        let of_stage = |path: &str| stage.owns_file(path) && !is_hidden(path);
+        let of_stage = |path: &str| stage.owns_file(path) && !is_hidden(path) && !(path == RECIPE && is_same_recipe);
         let now: Vec<(&str, &str)> = pairs(state.files.values()).filter(|(path, _)| of_stage(path)).collect();
         let before = self.before().map(|(_, manifest)| manifest.files.as_slice()).unwrap_or_default();
         if now == pairs(before.iter()).filter(|(path, _)| of_stage(path)).collect::<Vec<_>>() {
-            return Ok(());
+            return Ok(false);
         }
+        let had_report = state.files.contains_key(REPORT);
         let is_later = |path: &str| Stage::ALL.iter().any(|later| *later > stage && later.owns_file(path));
         state.files.retain(|path, _| !is_later(path));
         state.changed = true;
@@ -246,7 +250,20 @@ impl Bundle {
         let is_later = |name: &str| Stage::ALL.iter().any(|later| *later > stage && later.name() == name);
         self.manifest.stages.retain(|record| !is_later(&record.name));
         self.manifest.warnings.retain(|warning| !is_later(&warning.stage));
-        Ok(())
+        Ok(had_report && !self.has_file(REPORT))
+    }
+
+    /// Whether the recipe's copy says the same of how to quantize as that of the bundle at the destination.
+    fn has_same_bits(&self) -> Result<bool> {
+        let bits = |text: Vec<u8>| {
+            let text = crate::text::utf8(Path::new(RECIPE), text)?;
+            Ok::<_, Error>(Recipe::parse(text, Path::new(RECIPE))?.bits())
+        };
+        let (Some(before), true) = (self.before_text(RECIPE, crate::text::LARGEST), self.has_file(RECIPE)) else {
+            return Ok(false);
+        };
+        let now = self.folder.read(RECIPE, crate::text::LARGEST)?;
+        Ok(bits(before).ok().is_some_and(|before| bits(now).is_ok_and(|now| now == before)))
     }
 
     /// Whether the bundle has a file; one that a run before left here is none of it.
@@ -257,7 +274,7 @@ impl Bundle {
         }
     }
 
-    /// Whether the files below all folders are those of the bundle at the destination: the same models.
+    /// Whether the models are those of the bundle at the destination.
     pub fn has_same_models(&self) -> Result<bool> {
         let Some((_, before)) = self.before() else { return Ok(false) };
         let state = self.state()?;
