@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use autoneural::back::bundle::Bundle;
-use autoneural::gate::output::{Located, Statement, github, junit, markdown, sarif, text};
+use autoneural::gate::output::{
+    Located, Statement, Written, github, junit, list_json, list_text, markdown, sarif, snippets, text, update,
+};
 use autoneural::gate::{self, Baseline, Changes, DEFAULT, Date, Facts, Judgement, Thresholds, Verdict};
 use autoneural::{Error, Result, contain};
 use clap::Args;
@@ -15,20 +17,28 @@ use super::{Session, display};
 const AFTER_HELP: &str = "\
 The bundle's report, manifest and encodings are held against the baseline: SQNR on the NPU and RMS error of every output, \
 layers where they were measured, whole sequences, evaluations, nodes outside the NPU, sizes, encodings that moved, tensors and \
-integers that are others, versions, weights and settings. Nothing is compiled or run. How much worse is too much stands in \
-the thresholds; an exception there has a reason and a last day.
+integers that are others, versions, weights and settings. Nothing is compiled or run, and the vendor toolkit is not needed. How \
+much worse is too much stands in the thresholds; --list-checks lists the checks with their limits. Of many checks that fail, the \
+first in the graph is told, and under it those that follow from it.
 
-Exit status: 0 passed; 1 a regression; 2 could not be judged (bad or missing input, a baseline of another model, something \
-that was not measured, wrong usage).
+An exception in the thresholds lets a check be at some places, with a reason and a last day; --print-exceptions prints those that a \
+bundle needs. Exceptions in force are always shown. One that is over fails.
 
---update writes the baseline. Where the new one holds less tightly than the old one (a figure got worse or is gone, fewer \
-bits), it is written with --loosen only; without it the command says what would be loosened and ends with status 1.
+Exit status: 0 passed; 1 a regression, or an update that was refused; 2 could not be judged (bad or missing input, a baseline of \
+another model, something that was not measured, wrong usage).
+
+--update writes the baseline. It refuses, with status 1, by the thresholds: where a figure is worse than they allow or gone, or a \
+tensor has fewer bits, it is written with --loosen only. A figure that is worse within the thresholds, and an encoding that moved \
+within them, stay in the baseline as they were accepted, so that many updates drift no further than one bundle may; what is \
+better is taken. --loosen takes everything as the bundle has it.
 
 Examples:
   autoneural gate out/demo --baseline quant-baseline.json --update
   autoneural gate out/demo --baseline quant-baseline.json --junit gate.xml --sarif gate.sarif
   autoneural gate out/demo --baseline quant-baseline.json --github --markdown \"$GITHUB_STEP_SUMMARY\"
-  autoneural gate --print-thresholds > gate.toml";
+  autoneural gate --print-thresholds > gate.toml
+  autoneural gate --list-checks
+  autoneural gate out/demo --baseline quant-baseline.json --print-exceptions >> gate.toml";
 
 /// Exit status of everything that could not be judged.
 const UNJUDGED: u8 = 2;
@@ -38,18 +48,18 @@ const UNJUDGED: u8 = 2;
 #[command(after_help = AFTER_HELP)]
 pub struct Gate {
     /// The bundle, verified.
-    #[arg(required_unless_present = "print_thresholds")]
+    #[arg(required_unless_present_any = ["print_thresholds", "list_checks"])]
     bundle: Option<PathBuf>,
     /// The baseline.
-    #[arg(long, value_name = "FILE.json", required_unless_present = "print_thresholds")]
+    #[arg(long, value_name = "FILE.json", required_unless_present_any = ["print_thresholds", "list_checks"])]
     baseline: Option<PathBuf>,
     /// Thresholds; what the file does not say is as built in [default: those of --print-thresholds].
     #[arg(long, value_name = "FILE.toml")]
     thresholds: Option<PathBuf>,
-    /// Write the baseline anew from this bundle, in place of judging.
+    /// Write the baseline anew from this bundle, in place of judging: what is better is taken.
     #[arg(long)]
     update: bool,
-    /// With --update: also where the new baseline holds less tightly.
+    /// With --update: take everything as the bundle has it, also what is worse.
     #[arg(long, requires = "update")]
     loosen: bool,
     /// Write JUnit XML: a test case per check.
@@ -64,6 +74,13 @@ pub struct Gate {
     /// Print annotations of GitHub Actions.
     #[arg(long, conflicts_with_all = ["update", "json"])]
     github: bool,
+    /// Print the exceptions that the bundle needs to pass, to be put into the thresholds, in place of the summary.
+    #[arg(long, conflicts_with_all = ["update", "json", "github"])]
+    print_exceptions: bool,
+    /// List the checks: what each looks at, its limit in the thresholds, how an exception names it. Needs no bundle.
+    #[arg(long, conflicts_with_all = ["bundle", "baseline", "update", "junit", "sarif", "markdown", "github",
+        "print_exceptions"])]
+    list_checks: bool,
     /// Print the built-in thresholds, a file with comments.
     #[arg(long, exclusive = true)]
     print_thresholds: bool,
@@ -84,6 +101,11 @@ impl Gate {
     }
 
     fn execute(&self, session: &Session) -> Result<u8> {
+        if self.list_checks {
+            let thresholds = Thresholds::read(self.thresholds.as_deref())?;
+            session.print(&list_json(&thresholds), &list_text(&thresholds))?;
+            return Ok(0);
+        }
         let (Some(bundle), Some(file)) = (&self.bundle, &self.baseline) else {
             session.output.exactly(DEFAULT)?;
             return Ok(0);
@@ -92,7 +114,11 @@ impl Gate {
             return self.update(bundle, file, session);
         }
         let mut baseline = None;
-        let result = self.judge(bundle, file, &mut baseline);
+        let mut day = Date::of_seconds(0);
+        let result = today().and_then(|today| {
+            day = today;
+            self.judge(bundle, file, &mut baseline, today)
+        });
         let workspace = std::env::var_os("GITHUB_WORKSPACE").filter(|path| !path.is_empty()).map(PathBuf::from);
         let statement = |result| Statement {
             bundle: bundle.display().to_string(),
@@ -100,6 +126,8 @@ impl Gate {
             located: Located::find(file, workspace.as_deref()),
             baseline: baseline.as_ref(),
             result,
+            today: day,
+            all: session.general.verbose,
         };
         let judgement = match result {
             Ok(judgement) => judgement,
@@ -114,9 +142,14 @@ impl Gate {
             return Ok(judgement.verdict.exit_status());
         }
         let value = json!({
-            "verdict": judgement.verdict, "bundle": bundle.display().to_string(), "baseline": file.display().to_string(), "checks": judgement.checks,
-            "exit_status": judgement.verdict.exit_status(),
+            "verdict": judgement.verdict, "exit_status": judgement.verdict.exit_status(),
+            "bundle": bundle.display().to_string(), "baseline": file.display().to_string(),
+            "causes": judgement.causes, "exceptions": judgement.exceptions, "checks": judgement.checks,
         });
+        if self.print_exceptions {
+            session.output.exactly(&snippets(&judgement, statement.today))?;
+            return Ok(judgement.verdict.exit_status());
+        }
         if session.general.quiet && judgement.verdict != Verdict::Passed && !session.general.json {
             // Quiet is for what is well.
             session.output.text(&text(&statement))?;
@@ -126,9 +159,8 @@ impl Gate {
         Ok(judgement.verdict.exit_status())
     }
 
-    fn judge(&self, bundle: &Path, file: &Path, baseline: &mut Option<Baseline>) -> Result<Judgement> {
+    fn judge(&self, bundle: &Path, file: &Path, baseline: &mut Option<Baseline>, today: Date) -> Result<Judgement> {
         let thresholds = Thresholds::read(self.thresholds.as_deref())?;
-        let today = Date::today(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
         if !file.exists() {
             return Err(Error::input(file.display(), "there is no baseline").help("--update writes one"));
         }
@@ -156,27 +188,39 @@ impl Gate {
     }
 
     fn update(&self, bundle: &Path, file: &Path, session: &Session) -> Result<u8> {
+        let (thresholds, today) = (Thresholds::read(self.thresholds.as_deref())?, today()?);
         let bundle = Bundle::look(bundle)?;
         let (now, _) = Facts::of(&bundle)?;
         bundle.refuse_replaced()?;
         // What is no regular file, such as standard output, holds no baseline.
-        let changes = match file.is_file() {
+        let (facts, changes, written) = match file.is_file() {
             true => {
                 let baseline = Baseline::read(file)?;
                 gate::refuse_incomparable(&now, &baseline)?;
-                Some(gate::changes(&baseline.facts, &now))
+                let (kept, changes) = gate::update(&baseline.facts, &now, &thresholds, today);
+                match (self.loosen, changes.looser.is_empty()) {
+                    (true, _) => (now, changes, Written::Loosened),
+                    (false, true) => (kept, changes, Written::Kept),
+                    (false, false) => (now, changes, Written::Refused),
+                }
             }
-            false => None,
+            false => (now, Changes::default(), Written::New),
         };
-        let refused = !self.loosen && changes.as_ref().is_some_and(|changes| !changes.looser.is_empty());
-        if !refused && session.write(file, &gate::text_of(&now)?)? {
+        let is_refused = written == Written::Refused;
+        if !is_refused && session.write(file, &gate::text_of(&facts)?)? {
             return Ok(0);
         }
-        let text = told(changes.as_ref(), &file.display().to_string(), refused);
-        let value = json!({ "baseline": file.display().to_string(), "written": !refused, "changes": changes });
-        session.print(&value, &gate_lines(&text))?;
-        Ok(u8::from(refused))
+        let file = file.display().to_string();
+        let is_known = (written != Written::New).then_some(&changes);
+        let value = json!({ "baseline": file, "written": !is_refused, "changes": is_known });
+        session.print(&value, &update(&changes, &gate::plain(&file), written, session.general.verbose))?;
+        Ok(u8::from(is_refused))
     }
+}
+
+/// Today, or the day that `SOURCE_DATE_EPOCH` says.
+fn today() -> Result<Date> {
+    Date::today(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())
 }
 
 /// An error in one line: systems of CI show no more.
@@ -185,27 +229,4 @@ fn one_line(mut error: Error) -> Error {
     error.message = gate::plain(&format!("{}{help}", error.message.trim_end().replace('\n', " ")));
     error.place = gate::plain(&error.place);
     error
-}
-
-/// Lines of text in which names of other people stand.
-fn gate_lines(text: &str) -> String {
-    text.lines().map(gate::plain).collect::<Vec<_>>().join("\n")
-}
-
-fn told(changes: Option<&Changes>, file: &str, refused: bool) -> String {
-    let Some(changes) = changes else { return format!("baseline: {file} (new)") };
-    let mut text = match (refused, changes.is_empty()) {
-        (true, _) => format!("baseline: {file} was not written: it would hold less tightly; --loosen writes it\n"),
-        (false, true) => format!("baseline: {file} (the same figures)\n"),
-        (false, false) => format!("baseline: {file}\n"),
-    };
-    for (title, lines) in [("loosened", &changes.looser), ("tightened", &changes.tighter), ("others", &changes.others)]
-    {
-        if !lines.is_empty() {
-            let title = if refused && title == "loosened" { "would be loosened" } else { title };
-            text.push_str(&format!("{title}:\n"));
-            lines.iter().for_each(|line| text.push_str(&format!("  {}\n", line.replace('\n', " "))));
-        }
-    }
-    text
 }

@@ -55,40 +55,85 @@ fn gone_and_new(what: &str, gone: &[&str], new: &[&str]) -> String {
     [part(gone, "gone"), part(new, "new")].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Outputs and tensors that are gone or new, and tensors whose integers are others.
-fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &PartitionFacts) {
-    let mut parts = Vec::new();
-    let mut tell = |what: &str, (gone, new): (Vec<&str>, Vec<&str>)| {
-        parts.extend(Some(gone_and_new(what, &gone, &new)).filter(|text| !text.is_empty()));
+/// Something of a graph that is otherwise: a tensor, or the partition as a whole where the name is empty.
+struct Difference<'a> {
+    kind: &'static str,
+    name: &'a str,
+    text: String,
+}
+
+fn graph_differences<'a>(before: &'a PartitionFacts, now: &'a PartitionFacts) -> Vec<Difference<'a>> {
+    let mut found = Vec::new();
+    let mut tell = |kind: &'static str, (gone, new): (Vec<&'a str>, Vec<&'a str>)| {
+        for (names, word) in [(gone, "gone"), (new, "new")] {
+            found.extend(names.into_iter().map(|name| Difference { kind, name, text: word.to_string() }));
+        }
     };
     tell("output", differences(&before.outputs, &now.outputs));
     tell("activation", differences(&before.activations, &now.activations));
     tell("constant", differences(&before.constants, &now.constants));
+    let mut whole = |text: String| found.push(Difference { kind: "", name: "", text });
     if before.nodes != now.nodes {
-        parts.push(format!("{} nodes, {} in the baseline", now.nodes, before.nodes));
+        whole(format!("{} nodes, {} in the baseline", now.nodes, before.nodes));
     }
     if before.weights != now.weights {
-        parts.push(format!("bits are {}, {} in the baseline", now.weights, before.weights));
+        whole(format!("bits are {}, {} in the baseline", now.weights, before.weights));
     }
-    let mut others = Vec::new();
     for (old, new) in [(&before.activations, &now.activations), (&before.constants, &now.constants)] {
         for (name, fact) in new {
-            if let Some(old) = old.get(name)
-                && old.integer() != fact.integer()
-            {
-                others.push(format!("{name} is {}, {} in the baseline", fact.integer().name(), old.integer().name()));
+            if let Some(old) = old.get(name).filter(|old| old.integer() != fact.integer()) {
+                let text = format!("{name} is {}, {} in the baseline", fact.integer().name(), old.integer().name());
+                found.push(Difference { kind: "integers", name, text });
             }
         }
     }
+    found
+}
+
+/// Outputs and tensors that are gone or new, and tensors whose integers are others. An exception is one for the partition, or
+/// for a tensor of it.
+fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &PartitionFacts) {
+    let all = graph_differences(before, now);
+    let mut exception = None;
+    let (mut let_be, mut found) = (Vec::new(), Vec::new());
+    let whole = judge.exception(Rule::GraphChanged, &Place::of(partition, ""));
+    for difference in all {
+        let own = match difference.name {
+            "" => None,
+            name => judge.exception(Rule::GraphChanged, &Place::of(partition, name)),
+        };
+        match own.or(whole) {
+            Some(fits) => {
+                exception = Some(judge.need(fits));
+                let_be.push(difference);
+            }
+            None => found.push(difference),
+        }
+    }
+    let (outcome, shown) = match (found.is_empty(), let_be.is_empty()) {
+        (false, _) => (Outcome::Failed, &found),
+        (true, false) => (Outcome::Excepted, &let_be),
+        (true, true) => (Outcome::Passed, &found),
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for kind in ["output", "activation", "constant"] {
+        let named = |word: &str| -> Vec<&str> {
+            shown.iter().filter(|d| d.kind == kind && d.text == word).map(|d| d.name).collect()
+        };
+        parts.extend(Some(gone_and_new(kind, &named("gone"), &named("new"))).filter(|text| !text.is_empty()));
+    }
+    parts.extend(shown.iter().filter(|d| d.kind.is_empty()).map(|d| d.text.clone()));
+    let others: Vec<String> = shown.iter().filter(|d| d.kind == "integers").map(|d| d.text.clone()).collect();
     if !others.is_empty() {
         parts.push(format!("other integers: {}", some(&others)));
     }
-    let (outcome, message) = match parts.is_empty() {
-        true => (Outcome::Passed, "the same tensors with the same integers".to_string()),
-        false => (Outcome::Failed, parts.join("; ")),
-    };
+    let message =
+        if parts.is_empty() { "the same tensors with the same integers".to_string() } else { parts.join("; ") };
+    let about = shown.iter().map(|difference| difference.name.to_string()).collect();
     let details = if others.len() > MOST_NAMES { others } else { vec![] };
-    judge.add(Check { details, ..Check::new(Rule::GraphChanged, Place::of(partition, ""), outcome, message) });
+    let exception = exception.filter(|_| outcome == Outcome::Excepted);
+    let check = Check::new(Rule::GraphChanged, Place::of(partition, ""), outcome, message);
+    judge.add(Check { details, about, exception, ..check });
 }
 
 /// One check for all encodings of a kind in a partition, with the tensors that moved too far as its details; a set of
@@ -102,22 +147,33 @@ fn moved(
     limit: f64,
 ) {
     let (mut compared, mut farthest, mut found) = (0, 0.0f64, Vec::new());
+    let (mut let_be, mut exception) = (0, None);
     for (name, fact) in now {
         let Some(old) = before.get(name).filter(|old| old.integer() == fact.integer()) else { continue };
         let percent = fact.moved_percent(old).unwrap_or(f64::INFINITY);
-        let (most, _) = judge.limit(rule, &Place::of(partition, name), limit);
+        let fits = judge.exception(rule, &Place::of(partition, name));
+        let most = fits.map_or(limit, |exception| exception.limit.unwrap_or(f64::INFINITY));
         compared += 1;
         if percent > most {
-            found.push((percent, name, format!("{name} moved by {percent:.1} %: {fact}, {old} in the baseline")));
-        } else {
-            farthest = farthest.max(percent);
+            found.push((percent, name, format!("moved by {percent:.1} %: {fact}, {old} in the baseline")));
+            continue;
+        }
+        farthest = farthest.max(percent);
+        if let Some(fits) = fits.filter(|_| percent > limit) {
+            exception = Some(judge.need(fits));
+            let_be += 1;
         }
     }
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
-    let details: Vec<String> = found.iter().map(|(_, _, text)| text.clone()).collect();
-    let (outcome, message) = match found.first() {
-        None => (Outcome::Passed, format!("{compared} compared, the farthest moved by {farthest:.2} %")),
-        Some((_, _, worst)) => {
+    let details: Vec<String> = found.iter().map(|(_, name, text)| format!("{name} {text}")).collect();
+    let (outcome, message) = match (found.first(), let_be) {
+        (None, 0) => (Outcome::Passed, format!("{compared} compared, the farthest moved by {farthest:.2} %")),
+        (None, let_be) => {
+            let message =
+                format!("{let_be} of {compared} moved by more than {limit} %, the farthest by {farthest:.1} %");
+            (Outcome::Excepted, message)
+        }
+        (Some((_, _, worst)), _) => {
             let others =
                 if found.len() > 1 { format!(" (the worst of {} of {compared})", found.len()) } else { String::new() };
             (Outcome::Failed, format!("{worst}; at most {limit} % allowed{others}"))
@@ -126,9 +182,11 @@ fn moved(
     // The place is the tensor that moved farthest, so that it can be found in the baseline.
     let place = Place::of(partition, found.first().map_or("", |(_, name, _)| name));
     let now = found.first().map_or(farthest, |(percent, ..)| *percent);
-    let details = if details.len() > 1 { details } else { vec![] };
+    let about = found.iter().map(|(_, name, _)| name.to_string()).collect();
+    let exception = exception.filter(|_| outcome == Outcome::Excepted);
+    let needs = Some(now.ceil()).filter(|limit| outcome == Outcome::Failed && limit.is_finite());
     let check = Check::new(rule, place, outcome, message);
-    judge.add(Check { now: Some(now), limit: Some(limit), worse: now, details, ..check });
+    judge.add(Check { now: Some(now), limit: Some(limit), worse: now, details, about, needs, exception, ..check });
 }
 
 fn versions(judge: &mut Judge, baseline: &Facts, now: &Facts) {

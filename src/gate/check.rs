@@ -2,134 +2,10 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-/// What is checked. The order is that of summaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
-    /// Least SQNR of an output.
-    SqnrFloor,
-    /// SQNR of an output against the baseline.
-    SqnrDrop,
-    /// RMS error of an output against the baseline.
-    RmsError,
-    /// Least SQNR of a layer.
-    LayerFloor,
-    /// SQNR of a layer against the baseline.
-    LayerDrop,
-    /// SQNR of whole sequences.
-    ChainSqnr,
-    /// Tokens of whole sequences.
-    ChainTokens,
-    /// What `compile` or `verify` demanded.
-    Demands,
-    /// Exact answers.
-    Accuracy,
-    /// Perplexity of the right answers.
-    Perplexity,
-    /// Nodes outside the context binary.
-    NodesOutside,
-    /// Encodings of activations.
-    ActivationsMoved,
-    /// Encodings of constants.
-    ConstantsMoved,
-    /// Integer types, tensors, outputs and partitions that are new or gone.
-    GraphChanged,
-    /// Bytes of a context binary.
-    BinarySize,
-    /// Bytes of a partition's buffers.
-    BufferSize,
-    /// Bytes that a device holds.
-    DeviceSize,
-    /// Versions.
-    Version,
-    /// Weights and settings.
-    Input,
-    /// Exceptions that are over, or fit nothing.
-    Override,
-}
-
-impl Rule {
-    /// All checks.
-    pub const ALL: [Rule; 20] = [
-        Rule::SqnrFloor,
-        Rule::SqnrDrop,
-        Rule::RmsError,
-        Rule::LayerFloor,
-        Rule::LayerDrop,
-        Rule::ChainSqnr,
-        Rule::ChainTokens,
-        Rule::Demands,
-        Rule::Accuracy,
-        Rule::Perplexity,
-        Rule::NodesOutside,
-        Rule::ActivationsMoved,
-        Rule::ConstantsMoved,
-        Rule::GraphChanged,
-        Rule::BinarySize,
-        Rule::BufferSize,
-        Rule::DeviceSize,
-        Rule::Version,
-        Rule::Input,
-        Rule::Override,
-    ];
-
-    /// Its name.
-    pub fn id(self) -> &'static str {
-        self.words().0
-    }
-
-    /// What it looks at, in a sentence.
-    pub fn describe(self) -> &'static str {
-        self.words().1
-    }
-
-    /// Part of the baseline, or of a partition in it, in which what it looks at has its line.
-    pub fn section(self) -> &'static str {
-        match self {
-            Rule::LayerFloor | Rule::LayerDrop => "layers",
-            Rule::ActivationsMoved => "activations",
-            Rule::ConstantsMoved => "constants",
-            Rule::ChainSqnr | Rule::ChainTokens => "chain",
-            Rule::Accuracy | Rule::Perplexity => "evaluations",
-            Rule::DeviceSize => "device_bytes",
-            Rule::Version => "versions",
-            Rule::Input => "inputs",
-            _ => "outputs",
-        }
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Rule::SqnrFloor => ("sqnr-floor", "An output of a partition has at least so much SQNR."),
-            Rule::SqnrDrop => ("sqnr-drop", "SQNR of an output of a partition is not below the baseline."),
-            Rule::RmsError => ("rms-error", "RMS error of an output of a partition is not above the baseline."),
-            Rule::LayerFloor => ("layer-floor", "A layer has at least so much SQNR."),
-            Rule::LayerDrop => ("layer-drop", "SQNR of a layer is not below the baseline."),
-            Rule::ChainSqnr => ("chain-sqnr", "SQNR of the logits over whole sequences is not below the baseline."),
-            Rule::ChainTokens => ("chain-tokens", "Whole sequences keep the tokens of float."),
-            Rule::Demands => ("demands", "The report fulfils what compile or verify demanded of it."),
-            Rule::Accuracy => ("accuracy", "An evaluation has no fewer exact answers than in the baseline."),
-            Rule::Perplexity => ("perplexity", "Perplexity of an evaluation is not above the baseline."),
-            Rule::NodesOutside => ("nodes-outside-npu", "No node of a partition left the context binary."),
-            Rule::ActivationsMoved => ("activations-moved", "Ranges of activations are where they were."),
-            Rule::ConstantsMoved => ("constants-moved", "Scales of constants are what they were."),
-            Rule::GraphChanged => ("graph-changed", "The same tensors have the same integers."),
-            Rule::BinarySize => ("binary-size", "A context binary did not grow."),
-            Rule::BufferSize => ("buffer-size", "Inputs and outputs of a partition did not grow."),
-            Rule::DeviceSize => ("device-size", "What a device holds did not grow."),
-            Rule::Version => ("version", "Versions of the program and the vendor toolkit are those of the baseline."),
-            Rule::Input => ("input", "Weights and settings are those of the baseline."),
-            Rule::Override => ("override", "Exceptions are in force and fit something."),
-        }
-    }
-}
-
-impl Serialize for Rule {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(self.id())
-    }
-}
+use super::date::Date;
+pub use super::rule::Rule;
 
 /// What is looked at: something of a partition, or of the bundle where there is no partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -168,6 +44,8 @@ pub enum Outcome {
     Unjudged,
     /// Worth a look, no regression.
     Warning,
+    /// It would have failed, or not be judged, or warn; an exception in force lets it be.
+    Excepted,
     /// There is nothing to compare: not measured, or not in the baseline.
     Skipped,
     /// All is well.
@@ -197,9 +75,41 @@ pub struct Check {
     /// What there is beside it, the worst first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<String>,
-    /// Reason of the exception that set the limit.
+    /// Tensors or layers of the partition that the details, or the message alone, are about, in the same order.
+    #[serde(skip)]
+    pub about: Vec<String>,
+    /// Limit of an exception with which it would have passed; none where no limit helps.
+    #[serde(skip)]
+    pub needs: Option<f64>,
+    /// The exception in force that decides here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub exception: Option<String>,
+    pub exception: Option<Excepted>,
+}
+
+/// What an exception that decides about a check says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Excepted {
+    /// Why there is one.
+    pub reason: String,
+    /// The last day on which it holds.
+    pub last_day: Date,
+    /// How many days are left after today.
+    pub days_left: u64,
+}
+
+impl fmt::Display for Excepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "until {}, {}: {}", self.last_day, days(self.days_left), self.reason)
+    }
+}
+
+/// How many days are left, in words.
+pub fn days(left: u64) -> String {
+    match left {
+        0 => "today is the last day".to_string(),
+        1 => "1 day left".to_string(),
+        left => format!("{left} days left"),
+    }
 }
 
 impl Check {
@@ -215,6 +125,8 @@ impl Check {
             worse: 0.0,
             message: message.into(),
             details: vec![],
+            about: vec![],
+            needs: None,
             exception: None,
         }
     }
@@ -233,6 +145,16 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// What checks come to.
+    pub fn of(checks: &[Check]) -> Self {
+        let any = |outcome: Outcome| checks.iter().any(|check| check.outcome == outcome);
+        match (any(Outcome::Failed), any(Outcome::Unjudged)) {
+            (true, _) => Verdict::Regression,
+            (false, true) => Verdict::Unjudged,
+            (false, false) => Verdict::Passed,
+        }
+    }
+
     /// The exit status, which is part of the public interface.
     pub fn exit_status(self) -> u8 {
         match self {

@@ -41,6 +41,26 @@ impl Date {
         Date { year, month, day: days + 1 }
     }
 
+    /// The day so many days later.
+    pub fn days_later(self, days: u64) -> Self {
+        Self::of_seconds((self.days() + days).saturating_mul(86_400).min(LATEST))
+    }
+
+    /// How many days later this one is than another; 0 where it is not.
+    pub fn days_after(self, other: Date) -> u64 {
+        self.days().saturating_sub(other.days())
+    }
+
+    /// Days since the beginning of 1970; 0 for what is before.
+    fn days(self) -> u64 {
+        let leaps = |year: u64| year / 4 - year / 100 + year / 400;
+        let Some(past) = self.year.checked_sub(1970).filter(|_| self.month > 0) else { return 0 };
+        let is_leap = leaps(self.year) > leaps(self.year - 1);
+        let lengths = [31, 28 + u64::from(is_leap), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let months: u64 = lengths.iter().take(self.month as usize - 1).sum();
+        365 * past + leaps(self.year - 1) - leaps(1969) + months + self.day.saturating_sub(1)
+    }
+
     /// Today (UTC): that of `source_date_epoch` (seconds since 1970, as reproducible builds set `SOURCE_DATE_EPOCH`) where
     /// there is one, else that of the system's clock.
     ///
@@ -55,6 +75,12 @@ impl Date {
             Ok(seconds) if seconds <= LATEST => Ok(Self::of_seconds(seconds)),
             _ => Err(Error::input("SOURCE_DATE_EPOCH", "is no number of seconds since 1970")),
         }
+    }
+}
+
+impl serde::Serialize for Date {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 
@@ -82,9 +108,15 @@ mod tests {
             (1_798_761_600, "2027-01-01"),
             (LATEST, "9999-12-31"),
         ] {
-            assert_eq!(Date::of_seconds(seconds).to_string(), wanted);
+            let day = Date::of_seconds(seconds);
+            assert_eq!(day.to_string(), wanted);
+            assert_eq!(day.days(), seconds / 86_400);
         }
         assert!(Date::today(Some("soon")).is_err() && Date::today(Some("253402300800")).is_err());
-        assert!(Date::of_seconds(951_782_400) < Date::of_seconds(951_868_800));
+        let (leap_day, after) = (Date::of_seconds(951_782_400), Date::of_seconds(951_868_800));
+        assert!(leap_day < after);
+        assert_eq!((after.days_after(leap_day), leap_day.days_after(after)), (1, 0));
+        assert_eq!((leap_day.days_later(1), leap_day.days_later(366).to_string()), (after, "2001-03-01".to_string()));
+        assert_eq!(Date { year: 1969, month: 12, day: 31 }.days(), 0);
     }
 }

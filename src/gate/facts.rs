@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::flow::Flow;
 use super::tensor::TensorFact;
 use super::unique::unique;
 use crate::back::bundle::{Bundle, REPORT, Stage, short};
@@ -12,6 +13,7 @@ use crate::back::encodings;
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
+use crate::partition::NAMES;
 use crate::progress::Silent;
 use crate::report::{Columns, PartitionReport, PartitionSizes, Report};
 use crate::runner::EngineKind;
@@ -52,6 +54,9 @@ pub struct Facts {
     /// Partitions by name.
     #[serde(deserialize_with = "unique")]
     pub partitions: BTreeMap<String, PartitionFacts>,
+    /// What follows from what in the bundle; no part of a baseline.
+    #[serde(skip)]
+    pub flow: Flow,
 }
 
 /// Of whole sequences.
@@ -125,7 +130,9 @@ impl Facts {
             return Err(Error::input(place.display(), "was never verified, so it has no figures")
                 .help("run `autoneural verify` with the vendor toolkit"));
         }
-        bundle.check(&|path| path == REPORT || path.starts_with("encodings/"), &Silent)?;
+        let is_graph = |path: &str| NAMES.iter().any(|name| path == format!("model/{name}.json"));
+        let is_read = |path: &str| path == REPORT || path.starts_with("encodings/") || is_graph(path);
+        bundle.check(&is_read, &Silent)?;
         let path = bundle.path(REPORT);
         let report = Report::read(bundle)?;
         let manifest = &bundle.manifest;
@@ -158,6 +165,7 @@ impl Facts {
             },
             evaluations: report.evaluations.iter().flat_map(evaluation_facts).collect(),
             partitions,
+            flow: Flow::of(bundle, &report.partitions)?,
         };
         facts.check().map_err(|message| Error::input(path.display(), message).help("verify the bundle again"))?;
         Ok((facts, report))

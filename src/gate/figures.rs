@@ -5,17 +5,8 @@ use std::collections::BTreeSet;
 use super::changes::some;
 use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
-use super::judge::{Figures, Judge, Measure, Unit};
-use super::thresholds::Layers;
+use super::judge::{ANSWERS, BYTES, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit};
 use crate::report::{Columns, Report};
-
-const NPU_DB: Unit = Unit { of: " dB on the NPU", difference: " dB", digits: 2 };
-const SIMULATED_DB: Unit = Unit { of: " dB simulated", difference: " dB", digits: 2 };
-const RMS: Unit = Unit { of: " % RMS error", difference: " points", digits: 3 };
-const TOKENS: Unit = Unit { of: " % of steps with the token of float", difference: " points", digits: 2 };
-const ANSWERS: Unit = Unit { of: " % exact answers", difference: " points", digits: 2 };
-const PERPLEXITY: Unit = Unit { of: " perplexity", difference: "", digits: 4 };
-const BYTES: Unit = Unit { of: " bytes", difference: " bytes", digits: 0 };
 
 /// Adds all checks of figures.
 pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
@@ -83,26 +74,33 @@ fn layers(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &P
         let message = format!("{} layers of the baseline were not measured: {}", missing.len(), some(&missing));
         judge.add(Check::new(Rule::LayerDrop, Place::of(partition, ""), Outcome::Unjudged, message));
     }
-    let Layers { floor_db: floor, drop_db, enough_db } = judge.thresholds.layers.clone();
+    let limits = judge.thresholds.layers.clone();
     for (name, layer) in &now.layers {
         let place = || Place::of(partition, name);
         let before = baseline.layers.get(name).copied().unwrap_or_default();
         let pick = |of: fn(Columns) -> Option<f64>| Figures { baseline: of(before), now: of(*layer) };
-        let has_npu = before.npu.is_some() || (before.simulated.is_none() && layer.npu.is_some());
+        let has_npu = is_layer_on_npu(before, *layer);
         let figures = if has_npu { pick(|columns| columns.npu) } else { pick(|columns| columns.simulated) };
-        judge.hold(Rule::LayerFloor, place(), Measure::AtLeast, db(!has_npu), figures, floor);
-        let to_enough = figures.baseline.map_or(0.0, |before| (1e3 * (before - enough_db)).round() / 1e3);
-        judge.hold(Rule::LayerDrop, place(), Measure::Drop, db(!has_npu), figures, drop_db.max(to_enough));
+        judge.hold(Rule::LayerFloor, place(), Measure::AtLeast, db(!has_npu), figures, limits.floor_db);
+        let limit = limits.limit(figures.baseline);
+        judge.hold(Rule::LayerDrop, place(), Measure::Drop, db(!has_npu), figures, limit);
     }
+}
+
+/// Whether a layer is judged by the NPU.
+pub fn is_layer_on_npu(before: Columns, now: Columns) -> bool {
+    before.npu.is_some() || (before.simulated.is_none() && now.npu.is_some())
 }
 
 fn nodes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
     let outside = |facts: &PartitionFacts| facts.npu_nodes.map(|inside| facts.nodes - inside);
     let place = Place::of(partition, "");
     let (before, after) = (outside(baseline), outside(now));
-    let (limit, exception) = judge.limit(Rule::NodesOutside, &place, judge.thresholds.nodes.outside_npu as f64);
-    // Without an exception no node may leave; one that was outside may stay there.
-    let most = if exception.is_some() { limit } else { limit.min(before.unwrap_or(0) as f64) };
+    // No node may leave; one that was outside may stay there.
+    let general = (judge.thresholds.nodes.outside_npu as f64).min(before.unwrap_or(0) as f64);
+    let exception = judge.exception(Rule::NodesOutside, &place);
+    let limited = exception.and_then(|exception| Some((exception, exception.limit?)));
+    let most = limited.map_or(general, |(_, limit)| limit);
     let (outcome, message) = match after {
         Some(count) if count as f64 > most => {
             let before = before.map_or("-".into(), |before| before.to_string());
@@ -112,15 +110,22 @@ fn nodes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &Pa
             );
             (Outcome::Failed, message)
         }
+        Some(count) if count as f64 > general => {
+            (Outcome::Excepted, format!("{count} of {} nodes are outside the NPU; {most} allowed", now.nodes))
+        }
         Some(count) => (Outcome::Passed, format!("{count} of {} nodes are outside the NPU", now.nodes)),
         None if before.is_some() || judge.thresholds.npu.required => {
             (Outcome::Unjudged, "has no context binary, so its nodes cannot be counted".to_string())
         }
         None => (Outcome::Skipped, "has no context binary, nor in the baseline".to_string()),
     };
+    let is_told = matches!(outcome, Outcome::Failed | Outcome::Excepted);
+    let exception = limited.filter(|_| is_told).map(|(exception, _)| judge.need(exception));
     let figure = |count: Option<usize>| count.map(|count| count as f64);
+    let (baseline, now) = (figure(before), figure(after));
+    let needs = now.filter(|_| outcome == Outcome::Failed);
     let check = Check::new(Rule::NodesOutside, place, outcome, message);
-    judge.add(Check { baseline: figure(before), now: figure(after), limit: Some(most), exception, ..check });
+    judge.add(Check { baseline, now, limit: Some(most), needs, exception, ..check });
 }
 
 fn sizes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {

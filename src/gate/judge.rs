@@ -1,10 +1,10 @@
 //! Holding one figure against another: the limit at a place, exceptions from it, and the sentence about it.
 
-use super::check::{Check, Outcome, Place, Rule, Verdict};
+use super::check::{Check, Excepted, Outcome, Place, Rule, days};
 use super::date::Date;
+use super::exception::{Exception, ExceptionReport, State};
 use super::thresholds::{Policy, Thresholds};
 use crate::report::Columns;
-use crate::text::glob;
 
 /// How a figure is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,7 +28,34 @@ pub struct Unit {
     pub difference: &'static str,
     /// Digits after the point.
     pub digits: usize,
+    /// What a figure is that got worse, and one that got better.
+    pub words: [&'static str; 2],
 }
+
+impl Unit {
+    /// The word for a figure that got worse by so much, or better.
+    pub fn word(&self, worse: f64) -> &'static str {
+        self.words[usize::from(worse < 0.0)]
+    }
+}
+
+/// SQNR on the NPU.
+pub const NPU_DB: Unit = Unit { of: " dB on the NPU", difference: " dB", digits: 2, words: WORDS };
+/// SQNR of the simulation.
+pub const SIMULATED_DB: Unit = Unit { of: " dB simulated", ..NPU_DB };
+/// RMS error.
+pub const RMS: Unit = Unit { of: " % RMS error", difference: " points", digits: 3, words: WORDS };
+/// Tokens of whole sequences.
+pub const TOKENS: Unit =
+    Unit { of: " % of steps with the token of float", difference: " points", digits: 2, words: WORDS };
+/// Exact answers.
+pub const ANSWERS: Unit = Unit { of: " % exact answers", ..TOKENS };
+/// Perplexity.
+pub const PERPLEXITY: Unit = Unit { of: " perplexity", difference: "", digits: 4, words: WORDS };
+/// Sizes.
+pub const BYTES: Unit = Unit { of: " bytes", difference: " bytes", digits: 0, words: ["larger", "smaller"] };
+
+const WORDS: [&str; 2] = ["worse", "better"];
 
 /// The figures of a check, before and now.
 #[derive(Debug, Clone, Copy)]
@@ -44,63 +71,67 @@ pub struct Judge<'a> {
     /// What is demanded.
     pub thresholds: &'a Thresholds,
     today: Date,
-    used: Vec<bool>,
+    states: Vec<State>,
     checks: Vec<Check>,
 }
 
 impl<'a> Judge<'a> {
     /// A judge on a day.
     pub fn new(thresholds: &'a Thresholds, today: Date) -> Self {
-        Judge { thresholds, today, used: vec![false; thresholds.overrides.len()], checks: vec![] }
+        let state = |exception: &Exception| match exception.last_day() < today {
+            true => State::Expired,
+            false => State::Unmatched,
+        };
+        Judge { thresholds, today, states: thresholds.exceptions.iter().map(state).collect(), checks: vec![] }
     }
 
-    /// The limit at a place, with the reason where it is an exception's.
-    pub fn limit(&mut self, rule: Rule, place: &Place, limit: f64) -> (f64, Option<String>) {
-        let mut found = (limit, None);
-        for (exception, used) in self.thresholds.overrides.iter().zip(&mut self.used) {
-            if glob(&exception.check, rule.id()) && glob(&exception.place, &place.to_string()) {
-                *used = true;
-                if exception.last_day() >= self.today {
-                    found = (exception.limit, Some(exception.reason.clone()));
-                }
+    /// The exception in force for a check at a place: the last that fits.
+    pub fn exception(&mut self, rule: Rule, place: &Place) -> Option<&'a Exception> {
+        let place = place.to_string();
+        let mut found = None;
+        for (exception, state) in self.thresholds.exceptions.iter().zip(&mut self.states) {
+            if *state != State::Expired && exception.fits(rule, &place) {
+                *state = if *state == State::Used { State::Used } else { State::Unneeded };
+                found = Some(exception);
             }
         }
         found
     }
 
-    /// Adds a check.
-    pub fn add(&mut self, check: Check) {
+    /// Notes that an exception lets something be, and gives what is shown of it.
+    pub fn need(&mut self, exception: &Exception) -> Excepted {
+        let at = self.thresholds.exceptions.iter().position(|other| std::ptr::eq(other, exception));
+        at.into_iter().for_each(|at| self.states[at] = State::Used);
+        exception.shown(self.today)
+    }
+
+    /// Adds a check. What would be told of it is let be where an exception without a limit fits.
+    pub fn add(&mut self, mut check: Check) {
+        let exception = self.exception(check.rule, &check.place);
+        if matches!(check.outcome, Outcome::Failed | Outcome::Unjudged | Outcome::Warning)
+            && let Some(exception) = exception.filter(|exception| exception.limit.is_none())
+        {
+            check.outcome = Outcome::Excepted;
+            check.exception = Some(self.need(exception));
+        }
         self.checks.push(check);
     }
 
     /// Holds a figure; one that the baseline has and the report has not cannot be judged.
     pub fn hold(&mut self, rule: Rule, place: Place, measure: Measure, unit: Unit, figures: Figures, limit: f64) {
-        let (limit, exception) = self.limit(rule, &place, limit);
-        let text = |value: f64| format!("{value:.*}{}", unit.digits, unit.of);
-        let Figures { baseline, now } = figures;
-        let (outcome, worse, message) = match (measure, baseline, now) {
-            (Measure::AtLeast, _, Some(now)) => {
-                let message = match now >= limit {
-                    true => format!("{}, at least {limit} wanted", text(now)),
-                    false => {
-                        format!("{} is less than {limit}{}, the least that is allowed", text(now), unit.difference)
-                    }
-                };
-                (outcome(now >= limit), limit - now, message)
+        let mut check = held(rule, &place, measure, unit, figures, limit);
+        let exception = self.exception(rule, &place);
+        if let Some((exception, other)) = exception.and_then(|exception| Some((exception, exception.limit?))) {
+            let general = check.outcome;
+            check = held(rule, &place, measure, unit, figures, other);
+            if general == Outcome::Failed || check.outcome == Outcome::Failed {
+                check.exception = Some(self.need(exception));
             }
-            (_, Some(before), Some(now)) => {
-                let worse = worse_by(measure, before, now);
-                (outcome(worse <= limit), worse, compared(measure, unit, before, now, limit))
+            if general == Outcome::Failed && check.outcome == Outcome::Passed {
+                check.outcome = Outcome::Excepted;
             }
-            (_, Some(before), None) => {
-                (Outcome::Unjudged, 0.0, format!("was not measured; the baseline has {}", text(before)))
-            }
-            (Measure::AtLeast, None, None) => (Outcome::Skipped, 0.0, "was not measured".into()),
-            (_, None, Some(now)) => (Outcome::Skipped, 0.0, format!("{}; the baseline has no such figure", text(now))),
-            (_, None, None) => (Outcome::Skipped, 0.0, "was not measured, nor for the baseline".into()),
-        };
-        let check = Check::new(rule, place, outcome, message);
-        self.add(Check { baseline, now, limit: Some(limit), worse, exception, ..check });
+        }
+        self.add(check);
     }
 
     /// The column that is judged: the NPU's, or where figures of simulation are enough and neither side has one of the
@@ -121,29 +152,68 @@ impl<'a> Judge<'a> {
         self.add(Check::new(rule, place, outcome, message));
     }
 
-    /// All checks, the worst first, and what they come to.
-    pub fn finish(mut self) -> (Verdict, Vec<Check>) {
-        for (exception, used) in self.thresholds.overrides.iter().zip(&self.used) {
-            let place = Place::of("", &format!("override of {} at {}", exception.check, exception.place));
-            let (outcome, message) = match (exception.last_day() < self.today, used) {
-                (true, _) => (
-                    Outcome::Failed,
-                    format!("is over since {}; take it out or renew it ({})", exception.last_day(), exception.reason),
-                ),
-                (false, false) => (Outcome::Warning, "fits no check; take it out".to_string()),
-                (false, true) => (Outcome::Passed, format!("until {}: {}", exception.last_day(), exception.reason)),
+    /// All checks, the worst first, and the exceptions.
+    pub fn finish(mut self) -> (Vec<Check>, Vec<ExceptionReport>) {
+        let report = |(exception, state): (&Exception, &State)| {
+            let Excepted { reason, last_day, days_left } = exception.shown(self.today);
+            let (check, place) = (exception.check.clone(), exception.place.clone());
+            ExceptionReport { check, place, limit: exception.limit, reason, last_day, days_left, state: *state }
+        };
+        let exceptions: Vec<ExceptionReport> =
+            self.thresholds.exceptions.iter().zip(&self.states).map(report).collect();
+        for exception in &exceptions {
+            let place = Place::of("", &format!("exception of {}", exception.subject()));
+            let left = days(exception.days_left);
+            let (last_day, reason) = (exception.last_day, &exception.reason);
+            let (outcome, message) = match exception.state {
+                State::Expired => {
+                    let message = format!("is over since {last_day}, its last day; take it out or renew it ({reason})");
+                    (Outcome::Failed, message)
+                }
+                State::Unmatched => (Outcome::Warning, format!("fits no check; take it out ({reason})")),
+                State::Used => (Outcome::Passed, format!("until {last_day}, {left}: {reason}")),
+                State::Unneeded => {
+                    (Outcome::Passed, format!("until {last_day}, {left}: {reason}; all passes without it"))
+                }
             };
-            self.checks.push(Check::new(Rule::Override, place, outcome, message));
+            self.checks.push(Check::new(Rule::Exception, place, outcome, message));
         }
         self.checks.sort_by(|a, b| (a.outcome, a.rule).cmp(&(b.outcome, b.rule)).then(b.worse.total_cmp(&a.worse)));
-        let any = |outcome: Outcome| self.checks.iter().any(|check| check.outcome == outcome);
-        let verdict = match (any(Outcome::Failed), any(Outcome::Unjudged)) {
-            (true, _) => Verdict::Regression,
-            (false, true) => Verdict::Unjudged,
-            (false, false) => Verdict::Passed,
-        };
-        (verdict, self.checks)
+        (self.checks, exceptions)
     }
+}
+
+/// Holds a figure against a limit.
+fn held(rule: Rule, place: &Place, measure: Measure, unit: Unit, figures: Figures, limit: f64) -> Check {
+    let text = |value: f64| format!("{value:.*}{}", unit.digits, unit.of);
+    let Figures { baseline, now } = figures;
+    let (outcome, worse, message) = match (measure, baseline, now) {
+        (Measure::AtLeast, _, Some(now)) => {
+            let message = match now >= limit {
+                true => format!("{}, at least {limit} wanted", text(now)),
+                false => format!("{} is less than {limit}{}, the least that is allowed", text(now), unit.difference),
+            };
+            (outcome(now >= limit), limit - now, message)
+        }
+        (_, Some(before), Some(now)) => {
+            let worse = worse_by(measure, before, now);
+            (outcome(worse <= limit), worse, compared(measure, unit, before, now, limit))
+        }
+        (_, Some(before), None) => {
+            (Outcome::Unjudged, 0.0, format!("was not measured; the baseline has {}", text(before)))
+        }
+        (Measure::AtLeast, None, None) => (Outcome::Skipped, 0.0, "was not measured".into()),
+        (_, None, Some(now)) => (Outcome::Skipped, 0.0, format!("{}; the baseline has no such figure", text(now))),
+        (_, None, None) => (Outcome::Skipped, 0.0, "was not measured, nor for the baseline".into()),
+    };
+    // With a digit to spare, so that a person can read it.
+    let needs = match (outcome, measure) {
+        (Outcome::Failed, Measure::AtLeast) => now.map(|now| (now * 10.0).floor() / 10.0),
+        (Outcome::Failed, _) => Some((worse * 10.0).ceil() / 10.0).filter(|limit| limit.is_finite()),
+        _ => None,
+    };
+    let check = Check::new(rule, place.clone(), outcome, message);
+    Check { baseline, now, limit: Some(limit), worse, needs, ..check }
 }
 
 fn outcome(is_well: bool) -> Outcome {
@@ -163,6 +233,7 @@ pub fn worse_by(measure: Measure, before: f64, now: f64) -> f64 {
     (worse * 1e6).round() / 1e6
 }
 
+/// The sentence about a figure beside that of the baseline: which is better is said in words.
 fn compared(measure: Measure, unit: Unit, before: f64, now: f64, limit: f64) -> String {
     let worse = worse_by(measure, before, now);
     let figure = |value: f64| format!("{value:.*}", unit.digits);
@@ -171,16 +242,13 @@ fn compared(measure: Measure, unit: Unit, before: f64, now: f64, limit: f64) -> 
         Measure::Growth => (format!("{:.2} %", worse.abs()), format!("{limit} %")),
         _ => (format!("{:.*}{}", unit.digits, worse.abs(), unit.difference), format!("{limit}{}", unit.difference)),
     };
-    let (worse_word, better_word) = match measure {
-        Measure::Drop | Measure::AtLeast => ("less", "more"),
-        Measure::Rise | Measure::Growth => ("more", "less"),
-    };
+    let word = unit.word(worse);
     match worse {
         0.0 => format!("{now}{of}, as in the baseline"),
-        worse if worse < 0.0 => format!("{now}{of}, {amount} {better_word} than the baseline's {before}"),
+        worse if worse < 0.0 => format!("{now}{of}, {word} by {amount} than the baseline's {before}"),
         worse if worse <= limit => {
-            format!("{now}{of}, {amount} {worse_word} than the baseline's {before}; {allowed} allowed")
+            format!("{now}{of}, {word} by {amount} than the baseline's {before}; {allowed} allowed")
         }
-        _ => format!("{now}{of}, {amount} {worse_word} than the baseline's {before}; at most {allowed} allowed"),
+        _ => format!("{now}{of}, {word} by {amount} than the baseline's {before}; at most {allowed} allowed"),
     }
 }

@@ -5,25 +5,32 @@
 //! What stands in reports and baselines is other people's text: it is shown as text only, see [`plain`].
 
 mod baseline;
+mod cause;
 mod changes;
 mod check;
 mod date;
+mod exception;
 mod facts;
 mod figures;
+mod flow;
 mod judge;
 pub mod output;
+mod rule;
 mod tensor;
 mod thresholds;
 mod unique;
 mod update;
 
 pub use baseline::{Baseline, text_of};
-pub use check::{Check, Outcome, Place, Rule, Verdict};
+pub use cause::{Cause, CauseKind};
+pub use check::{Check, Excepted, Outcome, Place, Rule, Verdict};
 pub use date::Date;
+pub use exception::{Exception, ExceptionReport, State, unknown_check};
 pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name};
+pub use flow::Flow;
 pub use tensor::TensorFact;
-pub use thresholds::{DEFAULT, Override, Thresholds};
-pub use update::{Changes, changes};
+pub use thresholds::{DEFAULT, Thresholds};
+pub use update::{Change, Changes, Group, update};
 
 use crate::error::{Error, Result};
 use crate::report::Report;
@@ -36,6 +43,11 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Every check, the worst first.
     pub checks: Vec<Check>,
+    /// What failed, grouped: the checks that follow from no other, each with those that follow from it. Every failed check
+    /// stands in one of them once.
+    pub causes: Vec<Cause>,
+    /// The exceptions, in the order of the thresholds.
+    pub exceptions: Vec<ExceptionReport>,
 }
 
 impl Judgement {
@@ -60,8 +72,9 @@ pub fn judge(
     let mut judge = Judge::new(thresholds, today);
     figures::check(&mut judge, &baseline.facts, now, report);
     changes::check(&mut judge, &baseline.facts, now);
-    let (verdict, checks) = judge.finish();
-    Ok(Judgement { verdict, checks })
+    let (checks, exceptions) = judge.finish();
+    let causes = cause::causes(&checks, &now.flow);
+    Ok(Judgement { verdict: Verdict::of(&checks), checks, causes, exceptions })
 }
 
 /// Refuses a baseline whose figures are not of the same thing.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::date::Date;
+use super::exception::Exception;
 use crate::error::{Error, Result};
 
 /// The built-in thresholds, with comments.
@@ -14,7 +14,8 @@ pub const DEFAULT: &str = include_str!("default.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
-    schema: u32,
+    #[serde(rename = "schema")]
+    _schema: u32,
     /// Figures of the NPU.
     pub npu: Npu,
     /// Outputs of partitions.
@@ -33,12 +34,14 @@ pub struct Thresholds {
     pub encodings: Encodings,
     /// Versions and inputs.
     pub changes: Changes,
-    /// Exceptions.
-    #[serde(default, rename = "override")]
-    pub overrides: Vec<Override>,
+    /// Exceptions; the last that fits decides.
+    #[serde(default, rename = "exception")]
+    pub exceptions: Vec<Exception>,
     /// The file; none for the built-in thresholds.
     #[serde(skip)]
     pub path: Option<PathBuf>,
+    #[serde(skip)]
+    all: toml::Table,
 }
 
 /// Thresholds of figures on the NPU.
@@ -71,6 +74,14 @@ pub struct Layers {
     pub drop_db: f64,
     /// SQNR in dB to which any layer may fall.
     pub enough_db: f64,
+}
+
+impl Layers {
+    /// How far a layer may fall that had so many dB.
+    pub fn limit(&self, before: Option<f64>) -> f64 {
+        let to_enough = before.map_or(0.0, |before| (1e3 * (before - self.enough_db)).round() / 1e3);
+        self.drop_db.max(to_enough)
+    }
 }
 
 /// Thresholds of whole sequences.
@@ -151,30 +162,6 @@ pub enum Policy {
     Allow,
 }
 
-/// An exception for some places.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Override {
-    /// Glob on the place, as the gate prints it.
-    #[serde(rename = "match")]
-    pub place: String,
-    /// Glob on the name of the check.
-    pub check: String,
-    /// The limit there.
-    pub limit: f64,
-    /// Why.
-    pub reason: String,
-    /// The last day on which it holds.
-    expires: toml::value::Datetime,
-}
-
-impl Override {
-    /// The last day on which it holds.
-    pub fn last_day(&self) -> Date {
-        self.expires.date.as_ref().map_or(Date::of_seconds(0), Date::of_toml)
-    }
-}
-
 impl Thresholds {
     /// Reads a file; what it does not say, and without a file everything, is as built in.
     ///
@@ -192,12 +179,14 @@ impl Thresholds {
         let given: toml::Table =
             toml::from_str(text).map_err(|error| crate::text::toml_error(path, text, &error).help(help))?;
         let mut all: toml::Table = toml::from_str(DEFAULT).map_err(|error| Error::internal("default.toml", error))?;
-        merge(&mut all, given);
-        let made: Thresholds = all.try_into().map_err(|error| Error::input(path.display(), error).help(help))?;
         let fail = |key: &str, message: String| Error::input(format!("{}: {key}", path.display()), message).help(help);
-        if made.schema != 1 {
-            return Err(fail("schema", format!("schema {} is not known, only 1 is", made.schema)));
+        if let Some(schema) = given.get("schema").filter(|schema| schema.as_integer() != Some(1)) {
+            return Err(fail("schema", format!("schema {} is not known, only 1 is", said(schema))));
         }
+        merge(&mut all, renamed(given));
+        let mut made: Thresholds =
+            all.clone().try_into().map_err(|error| Error::input(path.display(), error).help(help))?;
+        made.all = all;
         for (key, value) in made.tolerances() {
             if !(0.0..=1e6).contains(&value) {
                 return Err(fail(key, format!("{value} is impossible; 0 and more are possible")));
@@ -212,22 +201,16 @@ impl Thresholds {
                 return Err(fail(key, format!("{value} is impossible; -200 to 200 are possible")));
             }
         }
-        for (index, exception) in made.overrides.iter().enumerate() {
-            let key = format!("override[{index}]");
-            if exception.expires.date.is_none() {
-                return Err(fail(&key, "`expires` has no date; write it as 2027-03-31".into()));
-            }
-            if exception.reason.trim().is_empty() {
-                return Err(fail(&key, "`reason` is empty".into()));
-            }
-            if !exception.limit.is_finite() {
-                return Err(fail(&key, format!("a limit of {} is impossible", exception.limit)));
-            }
-            if !super::check::Rule::ALL.iter().any(|rule| crate::text::glob(&exception.check, rule.id())) {
-                return Err(fail(&key, format!("`{}` is the name of no check", exception.check)));
-            }
+        for (index, exception) in made.exceptions.iter().enumerate() {
+            exception.check(path, &format!("exception {}", index + 1))?;
         }
         Ok(made)
+    }
+
+    /// What the thresholds say under a key such as `outputs.drop_db`, as TOML has it.
+    pub fn value(&self, key: &str) -> Option<String> {
+        let (table, name) = key.split_once('.')?;
+        self.all.get(table)?.get(name).map(said)
     }
 
     fn tolerances(&self) -> [(&'static str, f64); 13] {
@@ -247,6 +230,29 @@ impl Thresholds {
             ("encodings.scale_moved_percent", self.encodings.scale_moved_percent),
         ]
     }
+}
+
+/// A value as a file has it.
+fn said(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => format!("{text:?}"),
+        toml::Value::Integer(number) => number.to_string(),
+        toml::Value::Float(number) => format!("{number:?}"),
+        toml::Value::Boolean(flag) => flag.to_string(),
+        _ => "of another type".to_string(),
+    }
+}
+
+/// The table with its exceptions under the name of today, those of `[[override]]` (as it was called) first.
+fn renamed(mut given: toml::Table) -> toml::Table {
+    if let Some(toml::Value::Array(mut old)) = given.get("override").cloned() {
+        given.remove("override");
+        if let Some(toml::Value::Array(new)) = given.get("exception") {
+            old.extend(new.iter().cloned());
+        }
+        given.insert("exception".into(), toml::Value::Array(old));
+    }
+    given
 }
 
 /// Puts what a file says over what is built in.

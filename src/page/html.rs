@@ -5,8 +5,9 @@ use sha2::{Digest, Sha256};
 
 use super::base64::base64;
 use super::table::{Table, breakable};
-use super::{State, Subject, calibration, changes, glance, provenance, sections, sizes, speed, weak};
+use super::{State, Subject, calibration, changes, findings, glance, provenance, sections, sizes, speed, weak};
 use crate::error::{Error, Result};
+use crate::report::VerdictState;
 use crate::text::escape;
 
 /// What a page was held against stands in it under this name.
@@ -141,9 +142,17 @@ fn verdict(subject: &Subject, body: &mut String) {
     if !subject.report.left_out.is_empty() {
         body.push_str(&note(&format!("Not measured: {}.", subject.report.left_out.join(", "))));
     }
-    let goals = sections::goals(subject);
-    if !goals.is_empty() {
-        body.push_str(&format!("<h3>Goals of the recipe and of the command line</h3>\n{}", goals.html()));
+    let open = sections::goals(subject, &[VerdictState::Missed, VerdictState::NotMeasured]);
+    if !subject.report.verdict.goals.is_empty() {
+        body.push_str("<h3>Goals of the recipe and of the command line</h3>\n");
+    }
+    if !open.is_empty() {
+        body.push_str(&open.html());
+    }
+    match subject.report.verdict.goals_in(VerdictState::Met).count() {
+        0 => {}
+        1 => folded("1 goal is met", &sections::goals(subject, &[VerdictState::Met]), body),
+        met => folded(&format!("{met} goals are met"), &sections::goals(subject, &[VerdictState::Met]), body),
     }
     body.push_str("<h3 id=\"outputs\">Main and worst output of each partition</h3>\n");
     body.push_str(&sections::partitions(subject).html());
@@ -197,18 +206,44 @@ fn outputs_note(subject: &Subject) -> String {
     )
 }
 
+/// What the gate found: causes on top, what follows from each under it.
+fn found(subject: &Subject, body: &mut String) {
+    let (causes, more) = findings::causes(subject);
+    if !causes.is_empty() {
+        body.push_str("<h3>What got worse first</h3>\n");
+    }
+    for cause in causes {
+        body.push_str(&format!("<p class=\"cause bad\">{}</p>\n", breakable(&cause.text)));
+        match (cause.follows, cause.checks.is_empty()) {
+            (Some(line), false) => folded(&line, &cause.checks, body),
+            (Some(line), true) => body.push_str(&note(&line)),
+            (None, _) => {}
+        }
+    }
+    if more > 0 {
+        body.push_str(&note(&format!("{more} more are not shown here; `autoneural gate` names all.")));
+    }
+    let (others, more) = findings::others(subject);
+    if !others.is_empty() {
+        body.push_str(&format!("<h3>Not judged, and warnings</h3>\n{}", others.html()));
+    }
+    if more > 0 {
+        body.push_str(&note(&format!("{more} more are not shown here.")));
+    }
+    let exceptions = findings::exceptions(subject);
+    if !exceptions.is_empty() {
+        body.push_str("<h3>Exceptions</h3>\n");
+        exceptions.iter().for_each(|line| body.push_str(&note(line)));
+    }
+}
+
 /// What changed against the baseline and the other bundle.
 fn changed(subject: &Subject, body: &mut String) {
     if subject.references().is_empty() {
         return;
     }
     section("changes", "What changed", body);
-    if let Some((table, more)) = sections::findings(subject) {
-        body.push_str(&format!("<h3>What the gate found</h3>\n{}", table.html()));
-        if more > 0 {
-            body.push_str(&note(&format!("{more} more are not shown here.")));
-        }
-    }
+    found(subject, body);
     for reference in subject.references() {
         body.push_str(&format!("<h3>Against {} {}</h3>\n", reference.title, breakable(reference.name)));
         body.push_str(&note(&format!(

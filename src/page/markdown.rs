@@ -1,8 +1,9 @@
 //! The page in Markdown, for the summary of a job or a pull request.
 
 use super::table::{Cell, Table};
-use super::{Subject, calibration, changes, glance, layers::Layer, provenance, sections, sizes, speed, weak};
+use super::{Subject, calibration, changes, findings, glance, layers::Layer, provenance, sections, sizes, speed, weak};
 use crate::gate::output::cell;
+use crate::report::VerdictState;
 
 /// Layers that are named.
 const WORST: usize = 10;
@@ -27,13 +28,15 @@ pub fn markdown(subject: &Subject) -> String {
     if !subject.report.left_out.is_empty() {
         text.push_str(&format!("\nNot measured: {}.\n", cell(&subject.report.left_out.join(", "))));
     }
+    text.push_str(&found(subject));
     let mut add = |title: &str, table: Option<Table>| {
         if let Some(table) = table.filter(|table| !table.is_empty()) {
             text.push_str(&format!("\n## {title}\n\n{}", table.markdown()));
         }
     };
-    add("Goals", Some(sections::goals(subject)));
-    add("What the gate found", sections::findings(subject).map(|(table, _)| table));
+    let states = [VerdictState::Missed, VerdictState::NotMeasured, VerdictState::Met];
+    add("Goals", Some(sections::goals(subject, &states)));
+    add("Not judged, and warnings", Some(findings::others(subject).0));
     add("Main and worst output of each partition", Some(sections::partitions(subject)));
     for reference in subject.references() {
         let titled = |title: &str| format!("{title} against the {}", reference.title);
@@ -53,6 +56,27 @@ pub fn markdown(subject: &Subject) -> String {
     add("When ranges settled", Some(calibration::settled(subject)));
     add("Provenance", Some(provenance::facts(subject)));
     text
+}
+
+/// What got worse first, with what follows from it, and the exceptions.
+fn found(subject: &Subject) -> String {
+    let mut text = String::new();
+    let (causes, more) = findings::causes(subject);
+    for (title, lines) in [
+        ("What got worse first", causes.iter().map(of_cause).chain((more > 0).then(|| format!("{more} more"))).collect()),
+        ("Exceptions", findings::exceptions(subject)),
+    ] {
+        if !lines.is_empty() {
+            let lines: Vec<String> = lines.iter().map(|line| format!("- {}", cell(line))).collect();
+            text.push_str(&format!("\n## {title}\n\n{}\n", lines.join("\n")));
+        }
+    }
+    text
+}
+
+fn of_cause(cause: &findings::Finding) -> String {
+    let follows = cause.follows.as_ref().map(|line| format!("; {line}")).unwrap_or_default();
+    format!("{}{follows}", cause.text)
 }
 
 /// The worst layers of all partitions, without those that only move what others made; none where layers were not measured.

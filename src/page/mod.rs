@@ -8,6 +8,7 @@ mod base64;
 mod calibration;
 mod change;
 mod changes;
+mod findings;
 mod glance;
 mod html;
 mod layers;

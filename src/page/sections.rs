@@ -3,21 +3,17 @@
 use super::change::Change;
 use super::table::{Cell, Table};
 use super::{Reference, Subject, weak};
-use crate::gate::{Check, Outcome, evaluation_name, plain};
+use crate::gate::evaluation_name;
 use crate::report::{Columns, GoalKind, GoalReport, OutputReport, PartitionReport, VerdictState};
 use crate::runner::EngineKind;
 
-/// Checks of the gate that are shown at most.
-const MOST_CHECKS: usize = 50;
-
-/// A line per goal, those that are missed first.
-pub fn goals(subject: &Subject) -> Table {
+/// A line per goal in one of these states.
+pub fn goals(subject: &Subject, states: &[VerdictState]) -> Table {
     let mut table = Table::new(&["", "where", "what", "wanted", "reached"]);
-    let verdict = &subject.report.verdict;
-    for state in [VerdictState::Missed, VerdictState::NotMeasured, VerdictState::Met] {
-        for goal in verdict.goals_in(state) {
+    for &state in states {
+        for goal in subject.report.verdict.goals_in(state) {
             let word = match state {
-                VerdictState::Missed => Cell::Bad("missed".into()),
+                VerdictState::Missed => Cell::Fault("missed".into()),
                 VerdictState::Met => Cell::text("met"),
                 _ => Cell::text("not measured"),
             };
@@ -226,20 +222,3 @@ pub fn engine_name(engine: EngineKind) -> &'static str {
     }
 }
 
-/// What the gate found, with how many findings are left out; none without a baseline, or where all is well.
-pub fn findings(subject: &Subject) -> Option<(Table, usize)> {
-    let judgement = &subject.gate.as_ref()?.judgement;
-    let is_told = |check: &&Check| matches!(check.outcome, Outcome::Failed | Outcome::Unjudged | Outcome::Warning);
-    let checks: Vec<&Check> = judgement.checks.iter().filter(is_told).collect();
-    let mut table = Table::new(&["", "where", "check", "what"]);
-    for check in checks.iter().take(MOST_CHECKS) {
-        let word = match check.outcome {
-            Outcome::Failed => Cell::Bad("failed".into()),
-            Outcome::Unjudged => Cell::text("not judged"),
-            _ => Cell::text("warning"),
-        };
-        let place = plain(&check.place.to_string());
-        table.row(vec![word, Cell::Text(place), Cell::text(check.rule.id()), Cell::Text(plain(&check.message))]);
-    }
-    (!table.is_empty()).then_some((table, checks.len().saturating_sub(MOST_CHECKS)))
-}

@@ -17,6 +17,8 @@ pub enum Cell {
     Text(String),
     /// Words that lead to a place in the page.
     Link(String, String),
+    /// Words that say that something is wrong.
+    Fault(String),
     /// A figure.
     Number(String),
     /// A figure that falls short.
@@ -50,7 +52,8 @@ impl Cell {
 
     fn words(&self) -> &str {
         match self {
-            Cell::Text(text) | Cell::Link(text, _) | Cell::Number(text) | Cell::Bad(text) => text,
+            Cell::Text(text) | Cell::Fault(text) | Cell::Link(text, _) => text,
+            Cell::Number(text) | Cell::Bad(text) => text,
             Cell::Change(change) => &change.text,
             Cell::Missing => "not measured",
             Cell::Nothing => "",
@@ -64,6 +67,7 @@ impl Cell {
     fn class(&self) -> &'static str {
         match self {
             Cell::Text(_) | Cell::Link(..) | Cell::Nothing => "",
+            Cell::Fault(_) => " class=\"bad\"",
             Cell::Number(_) => " class=\"number\"",
             Cell::Bad(_) => " class=\"number bad\"",
             Cell::Missing => " class=\"number missing\"",
@@ -156,7 +160,7 @@ impl Table {
             let cells: Vec<String> = row
                 .iter()
                 .map(|made| match made {
-                    Cell::Bad(text) => format!("**{}**", cell(text)),
+                    Cell::Bad(text) | Cell::Fault(text) => format!("**{}**", cell(text)),
                     Cell::Change(Change { turn: Turn::Worse, text }) => format!("**{}**", cell(text)),
                     made => cell(made.words()),
                 })

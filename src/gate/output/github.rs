@@ -1,8 +1,9 @@
-//! Annotations of GitHub Actions (workflow commands `::error` and `::warning`), at their line in the baseline. GitHub shows
-//! ten of each at a step, so no more are given.
+//! Annotations of GitHub Actions (workflow commands `::error`, `::warning` and `::notice`), at their line in the baseline.
+//! GitHub shows ten of each at a step, so no more are given: what follows from a failed check is counted there, and an
+//! exception is a notice.
 
-use super::{MOST_SHOWN, Statement, count, message, of};
-use crate::gate::{Outcome, plain};
+use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of};
+use crate::gate::{Check, Outcome, plain};
 
 /// One line per annotation.
 pub fn github(statement: &Statement) -> String {
@@ -12,20 +13,29 @@ pub fn github(statement: &Statement) -> String {
             return format!("::error title=autoneural gate::could not be judged: {}\n", data(&plain(why)));
         }
     };
+    let file = property(&plain(&statement.located.path.to_string_lossy()));
+    let at = |check: &Check, message: &str| {
+        let (line, id) = (statement.line(check), check.rule.id());
+        format!(" file={file},line={line},title={id}::{}\n", data(message))
+    };
+    let of_check = |check: &Check| at(check, &format!("{}: {}", plain(&check.place.to_string()), message(check)));
+    let causes = judgement.causes.iter().map(|cause| {
+        let follow = follow(judgement, cause).map_or(String::new(), |follow| format!("; {follow}"));
+        let place = Check { place: cause.place.clone(), ..judgement.checks[cause.check].clone() };
+        at(&place, &format!("{}{follow}", cause_message(judgement, cause)))
+    });
+    let errors: Vec<String> = causes.chain(of(judgement, Outcome::Unjudged).map(of_check)).collect();
+    let warnings: Vec<String> = of(judgement, Outcome::Warning).map(of_check).collect();
+    let title = |exception: String| format!(" title=autoneural gate%3A exception::{}\n", data(&exception));
+    let notices: Vec<String> = exceptions::lines(judgement).map(title).collect();
     let mut text = String::new();
-    for (outcomes, command) in [(&[Outcome::Failed, Outcome::Unjudged][..], "error"), (&[Outcome::Warning], "warning")]
-    {
-        let checks: Vec<_> = outcomes.iter().flat_map(|outcome| of(judgement, *outcome)).collect();
+    for (command, said) in [("error", errors), ("warning", warnings), ("notice", notices)] {
         // The last place says how many there are.
-        let shown = if checks.len() > MOST_SHOWN { MOST_SHOWN - 1 } else { checks.len() };
-        for check in &checks[..shown] {
-            let (file, line) = (property(&plain(&statement.located.path.to_string_lossy())), statement.line(check));
-            let said = data(&format!("{}: {}", plain(&check.place.to_string()), message(check)));
-            text.push_str(&format!("::{command} file={file},line={line},title={}::{said}\n", check.rule.id()));
-        }
-        if shown < checks.len() {
-            let more = count(checks.len() - shown, "more check");
-            text.push_str(&format!("::{command} title=autoneural gate::{more}, all in the summary\n"));
+        let shown = if said.len() > MOST_SHOWN { MOST_SHOWN - 1 } else { said.len() };
+        said[..shown].iter().for_each(|one| text.push_str(&format!("::{command}{one}")));
+        if shown < said.len() {
+            let more = said.len() - shown;
+            text.push_str(&format!("::{command} title=autoneural gate::{more} more, all in the summary\n"));
         }
     }
     text

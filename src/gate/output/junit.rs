@@ -1,10 +1,10 @@
 //! JUnit XML as Jenkins, GitLab and others read it: a suite per partition, a case per check. A check that could not be
-//! judged is an error, a warning is a case that passed with output.
+//! judged is an error, a warning or what an exception lets be is a case that passed with output.
 
 use std::collections::BTreeMap;
 
-use super::{Statement, message};
-use crate::gate::{Check, Outcome};
+use super::{Statement, cause_message, causes_of, follow, message};
+use crate::gate::{Cause, Check, Judgement, Outcome};
 use crate::text::escape;
 
 /// The whole file.
@@ -13,14 +13,15 @@ pub fn junit(statement: &Statement) -> String {
     let mut sums = [0usize; 3];
     match statement.result {
         Ok(judgement) => {
-            for check in &judgement.checks {
+            let (above, tops) = (causes_of(judgement), tops(judgement));
+            for (at, check) in judgement.checks.iter().enumerate() {
                 let suite = if check.place.partition.is_empty() { "bundle" } else { &check.place.partition };
-                suites.entry(suite).or_default().push(case(check));
+                suites.entry(suite).or_default().push(case(check, &beside(judgement, at, &above, &tops)));
                 sums[0] += 1;
                 match check.outcome {
                     Outcome::Failed => sums[1] += 1,
                     Outcome::Unjudged => sums[2] += 1,
-                    Outcome::Skipped | Outcome::Warning | Outcome::Passed => {}
+                    Outcome::Skipped | Outcome::Warning | Outcome::Excepted | Outcome::Passed => {}
                 }
             }
         }
@@ -51,14 +52,31 @@ pub fn junit(statement: &Statement) -> String {
     text + "</testsuites>\n"
 }
 
-fn case(check: &Check) -> String {
+/// Causes by the position of their check.
+fn tops(judgement: &Judgement) -> BTreeMap<usize, &Cause> {
+    judgement.causes.iter().map(|cause| (cause.check, cause)).collect()
+}
+
+/// What a failed check follows from, or what follows from it, in a line.
+fn beside(
+    judgement: &Judgement,
+    at: usize,
+    above: &BTreeMap<usize, &Cause>,
+    tops: &BTreeMap<usize, &Cause>,
+) -> Vec<String> {
+    let follows = above.get(&at).map(|cause| format!("follows from {}", cause_message(judgement, cause)));
+    follows.or_else(|| follow(judgement, tops.get(&at)?)).into_iter().collect()
+}
+
+fn case(check: &Check, beside: &[String]) -> String {
     let said = escape(&message(check));
-    let lines: Vec<String> = check.details.iter().map(|line| escape(line)).collect();
+    let lines: Vec<String> = beside.iter().chain(&check.details).map(|line| escape(line)).collect();
     let inside = match check.outcome {
         Outcome::Failed => format!("<failure message=\"{said}\">{}</failure>", lines.join("\n")),
         Outcome::Unjudged => format!("<error message=\"{said}\"/>"),
         Outcome::Skipped => format!("<skipped message=\"{said}\"/>"),
         Outcome::Warning => format!("<system-out>warning: {said}</system-out>"),
+        Outcome::Excepted => format!("<system-out>let be: {said}</system-out>"),
         Outcome::Passed => format!("<system-out>{said}</system-out>"),
     };
     element(check.rule.id(), &check.place.to_string(), &inside)

@@ -1,21 +1,29 @@
 //! Forms of a judgement: for people, and for the systems that show the results of CI. Text of other people's files is
 //! escaped as each form wants it.
 
+mod checks;
+mod exceptions;
 mod github;
 mod junit;
 mod located;
 mod markdown;
 mod sarif;
 mod text;
+mod update;
 
+pub use checks::{list_json, list_text};
+pub use exceptions::{lines as exception_lines, snippets};
 pub use github::github;
 pub use junit::junit;
 pub use located::Located;
 pub use markdown::{cell, markdown};
 pub use sarif::sarif;
 pub use text::text;
+pub use update::{Written, update};
 
-use super::{Baseline, Check, Judgement, Outcome};
+use std::collections::BTreeMap;
+
+use super::{Baseline, Cause, Check, Date, Judgement, Outcome, Rule};
 
 /// Checks that a summary names at most, of each outcome; JSON, JUnit and SARIF have all.
 const MOST_SHOWN: usize = 10;
@@ -32,6 +40,10 @@ pub struct Statement<'a> {
     pub baseline: Option<&'a Baseline>,
     /// The judgement, or in one line why there is none.
     pub result: Result<&'a Judgement, &'a str>,
+    /// The day of the judgement.
+    pub today: Date,
+    /// Whether a summary for people leaves nothing out.
+    pub all: bool,
 }
 
 impl Statement<'_> {
@@ -39,8 +51,8 @@ impl Statement<'_> {
     fn line(&self, check: &Check) -> usize {
         let Check { rule, place, .. } = check;
         let keys = match place.partition.as_str() {
-            "" => vec![rule.section(), &place.name],
-            partition => vec!["partitions", partition, rule.section(), &place.name],
+            "" => vec![rule.stated().section, &place.name],
+            partition => vec!["partitions", partition, rule.stated().section, &place.name],
         };
         self.baseline.map_or(1, |baseline| baseline.line(&keys))
     }
@@ -67,10 +79,13 @@ fn count(number: usize, what: &str) -> String {
 
 /// The judgement in a line.
 fn verdict(judgement: &Judgement) -> String {
+    let (failed, causes) = (judgement.count(Outcome::Failed), judgement.causes.len());
+    let failed_word = if causes < failed { format!("failed, of {}", count(causes, "cause")) } else { "failed".into() };
     let numbers = [
-        (judgement.count(Outcome::Failed), "failed"),
+        (failed, failed_word.as_str()),
         (judgement.count(Outcome::Unjudged), "not judged"),
         (judgement.count(Outcome::Warning), "with a warning"),
+        (judgement.count(Outcome::Excepted), "let be by exceptions"),
         (judgement.count(Outcome::Skipped), "without figures"),
         (judgement.count(Outcome::Passed), "passed"),
     ];
@@ -81,6 +96,42 @@ fn verdict(judgement: &Judgement) -> String {
 
 /// The message of a check with the exception that was made for it.
 fn message(check: &Check) -> String {
-    let exception = check.exception.as_ref().map_or(String::new(), |reason| format!(" [exception: {reason}]"));
+    let exception = check.exception.as_ref().map_or(String::new(), |exception| format!(" [exception {exception}]"));
     super::plain(&format!("{}{exception}", check.message))
+}
+
+/// The message of a cause, with its place.
+fn cause_message(judgement: &Judgement, cause: &Cause) -> String {
+    let check = Check { message: cause.message.clone(), ..judgement.checks[cause.check].clone() };
+    format!("{}: {}", super::plain(&cause.place.to_string()), message(&check))
+}
+
+/// How many checks follow from a cause, and what they are of; none where nothing does.
+pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
+    let number = cause.follows.len();
+    if number == 0 {
+        return None;
+    }
+    let mut kinds: BTreeMap<(u8, &str), usize> = BTreeMap::new();
+    for &at in &cause.follows {
+        let kind = match judgement.checks[at].rule {
+            Rule::LayerFloor | Rule::LayerDrop => (0, "layers"),
+            Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => (1, "outputs"),
+            Rule::ChainSqnr | Rule::ChainTokens => (2, "whole sequences"),
+            Rule::Accuracy | Rule::Perplexity => (3, "evaluations"),
+            Rule::ActivationsMoved | Rule::ConstantsMoved => (4, "encodings"),
+            Rule::BinarySize | Rule::BufferSize | Rule::DeviceSize => (5, "sizes"),
+            _ => (6, "others"),
+        };
+        *kinds.entry(kind).or_default() += 1;
+    }
+    let verb = if number == 1 { "follows" } else { "follow" };
+    let may = if cause.kind.is_certain() { verb.to_string() } else { "may follow".to_string() };
+    let kinds: Vec<String> = kinds.into_iter().map(|((_, kind), number)| format!("{number} of {kind}")).collect();
+    Some(format!("{number} more {may} from it ({})", kinds.join(", ")))
+}
+
+/// Of each check that follows from another: the cause, by position.
+fn causes_of(judgement: &Judgement) -> BTreeMap<usize, &Cause> {
+    judgement.causes.iter().flat_map(|cause| cause.follows.iter().map(move |&at| (at, cause))).collect()
 }

@@ -1,11 +1,11 @@
 //! SARIF 2.1.0 (OASIS standard, <https://docs.oasis-open.org/sarif/sarif/v2.1.0/>): a result for everything that got worse,
-//! could not be judged, or has a warning, at its line in the baseline.
+//! could not be judged, or has a warning, at its line in the baseline; what an exception lets be is suppressed.
 
 use serde_json::{Value, json};
 
-use super::{Statement, message};
+use super::{Statement, cause_message, follow, message};
 use crate::error::{Error, Result};
-use crate::gate::{Check, Outcome, Rule, plain};
+use crate::gate::{Check, Judgement, Outcome, Rule, plain};
 
 /// Name of the repository's root (section 3.14.14), as the specification's examples and readers have it.
 const ROOT: &str = "%SRCROOT%";
@@ -21,7 +21,7 @@ pub fn sarif(statement: &Statement) -> Result<String> {
         .collect();
     let (results, invocation) = match statement.result {
         Ok(judgement) => {
-            let results: Vec<Value> = judgement.checks.iter().filter_map(|check| result(statement, check)).collect();
+            let results = results(statement, judgement);
             let exit = judgement.verdict.exit_status();
             (results, json!({ "executionSuccessful": exit != 2, "exitCode": exit }))
         }
@@ -53,9 +53,32 @@ pub fn sarif(statement: &Statement) -> Result<String> {
     Ok(text + "\n")
 }
 
+/// The causes with what follows from them, then the rest.
+fn results(statement: &Statement, judgement: &Judgement) -> Vec<Value> {
+    let mut made = Vec::new();
+    for cause in &judgement.causes {
+        let mut top = result(statement, &judgement.checks[cause.check]);
+        if let (Some(top), Some(follow)) = (&mut top, follow(judgement, cause)) {
+            top["message"]["text"] = json!(format!("{}; {follow}", cause_message(judgement, cause)));
+            top["properties"] = json!({ "follow": cause.follows.len() });
+        }
+        made.extend(top);
+        for &at in &cause.follows {
+            let mut one = result(statement, &judgement.checks[at]);
+            if let Some(one) = &mut one {
+                one["properties"] = json!({ "followsFrom": cause_message(judgement, cause) });
+            }
+            made.extend(one);
+        }
+    }
+    let rest = judgement.checks.iter().filter(|check| check.outcome != Outcome::Failed);
+    made.extend(rest.filter_map(|check| result(statement, check)));
+    made
+}
+
 fn result(statement: &Statement, check: &Check) -> Option<Value> {
     let level = match check.outcome {
-        Outcome::Failed | Outcome::Unjudged => "error",
+        Outcome::Failed | Outcome::Unjudged | Outcome::Excepted => "error",
         Outcome::Warning => "warning",
         Outcome::Skipped | Outcome::Passed => return None,
     };
@@ -64,7 +87,7 @@ fn result(statement: &Statement, check: &Check) -> Option<Value> {
     if statement.located.root.is_some() {
         artifact["uriBaseId"] = json!(ROOT);
     }
-    Some(json!({
+    let mut result = json!({
         "ruleId": check.rule.id(),
         "ruleIndex": Rule::ALL.iter().position(|rule| *rule == check.rule),
         "level": level,
@@ -76,5 +99,14 @@ fn result(statement: &Statement, check: &Check) -> Option<Value> {
             },
             "logicalLocations": [{ "fullyQualifiedName": place }],
         }],
-    }))
+    });
+    // Section 3.35: what a reader of results is to leave out, and why.
+    if let (Outcome::Excepted, Some(exception)) = (check.outcome, &check.exception) {
+        let justification = plain(&exception.to_string());
+        let properties = json!({ "lastDay": exception.last_day, "daysLeft": exception.days_left });
+        result["suppressions"] = json!([{
+            "kind": "external", "status": "accepted", "justification": justification, "properties": properties,
+        }]);
+    }
+    Some(result)
 }

@@ -1,7 +1,10 @@
 //! The summary for people.
 
-use super::{MOST_SHOWN, Statement, message, of, verdict};
-use crate::gate::{Check, Outcome, Verdict, plain};
+use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of, verdict};
+use crate::gate::{Cause, Check, Judgement, Outcome, Verdict, plain};
+
+/// Checks that are named under what they follow from.
+const MOST_FOLLOWING: usize = 3;
 
 /// What got worse, where, and since which baseline.
 pub fn text(statement: &Statement) -> String {
@@ -15,21 +18,62 @@ pub fn text(statement: &Statement) -> String {
         Verdict::Unjudged => "could not be judged",
     };
     let mut text = format!("gate: {word}: {}\n{}\n", statement.subject(), verdict(judgement));
-    for (outcome, title) in
-        [(Outcome::Failed, "worse"), (Outcome::Unjudged, "not judged"), (Outcome::Warning, "warnings")]
-    {
+    if !judgement.causes.is_empty() {
+        text.push_str("\nworse:\n");
+        let most = if statement.all { usize::MAX } else { MOST_SHOWN };
+        judgement.causes.iter().take(most).for_each(|found| cause(&mut text, statement, judgement, found));
+        left_out(&mut text, "  ", judgement.causes.len().saturating_sub(most));
+    }
+    for (outcome, title) in [(Outcome::Unjudged, "not judged"), (Outcome::Warning, "warnings")] {
         let checks: Vec<&Check> = of(judgement, outcome).collect();
         if checks.is_empty() {
             continue;
         }
         text.push_str(&format!("\n{title}:\n"));
-        for check in checks.iter().take(MOST_SHOWN) {
-            let place = plain(&check.place.to_string());
-            text.push_str(&format!("  {place}: {} ({})\n", message(check), check.rule.id()));
+        let most = if statement.all { usize::MAX } else { MOST_SHOWN };
+        checks.iter().take(most).for_each(|check| text.push_str(&format!("  {}\n", line(check))));
+        left_out(&mut text, "  ", checks.len().saturating_sub(most));
+    }
+    if !judgement.exceptions.is_empty() {
+        text.push_str("\nexceptions:\n");
+        for exception in exceptions::lines(judgement) {
+            text.push_str(&format!("  {exception}\n"));
         }
-        if checks.len() > MOST_SHOWN {
-            text.push_str(&format!("  and {} more (all with --json)\n", checks.len() - MOST_SHOWN));
-        }
+        let let_be: Vec<&Check> = of(judgement, Outcome::Excepted).collect();
+        let most = if statement.all { usize::MAX } else { MOST_SHOWN };
+        let_be.iter().take(most).for_each(|check| text.push_str(&format!("    let be: {}\n", line(check))));
+        left_out(&mut text, "    ", let_be.len().saturating_sub(most));
+    }
+    if let Some((first, all)) = exceptions::first_snippet(judgement, statement.today) {
+        let more = if all > 1 {
+            format!("; it takes {all} such exceptions to pass, --print-exceptions prints them")
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "\nto accept it until a day, put this into the file for --thresholds{more}:\n\n{first}"
+        ));
     }
     text
+}
+
+fn cause(text: &mut String, statement: &Statement, judgement: &Judgement, cause: &Cause) {
+    let id = judgement.checks[cause.check].rule.id();
+    text.push_str(&format!("  {} ({id})\n", cause_message(judgement, cause)));
+    let Some(follow) = follow(judgement, cause) else { return };
+    text.push_str(&format!("    {follow}:\n"));
+    let most = if statement.all { usize::MAX } else { MOST_FOLLOWING };
+    let following = cause.follows.iter().map(|&at| &judgement.checks[at]);
+    following.take(most).for_each(|check| text.push_str(&format!("      {}\n", line(check))));
+    left_out(text, "      ", cause.follows.len().saturating_sub(most));
+}
+
+fn line(check: &Check) -> String {
+    format!("{}: {} ({})", plain(&check.place.to_string()), message(check), check.rule.id())
+}
+
+fn left_out(text: &mut String, indent: &str, number: usize) {
+    if number > 0 {
+        text.push_str(&format!("{indent}and {number} more (all with -v or --json)\n"));
+    }
 }

@@ -7,7 +7,7 @@ use crate::common::{GRAPH, RECIPE, WEIGHTS, copy, root, stderr, toolkit};
 use crate::sealed::{Sealed, project};
 
 /// What is changed, by whom it is found, and what is said about it.
-const REGRESSIONS: &[(&str, Change, &[&str])] = &[
+pub const REGRESSIONS: &[(&str, Change, &[&str])] = &[
     (
         "SQNR of an output",
         |sealed| {
@@ -17,7 +17,7 @@ const REGRESSIONS: &[(&str, Change, &[&str])] = &[
         },
         &[
             "vision: features: ",
-            " dB on the NPU, 3.00 dB less than the baseline's ",
+            " dB on the NPU, worse by 3.00 dB than the baseline's ",
             "at most 1 dB allowed (sqnr-drop)",
         ],
     ),
@@ -37,29 +37,32 @@ const REGRESSIONS: &[(&str, Change, &[&str])] = &[
                 shift(&mut partition(report, "language.decode")["outputs"][0]["rms_error_percent"]["npu"], 5.0)
             })
         },
-        &["language.decode: logits: ", " % RMS error, 5.000 points more than", "(rms-error)"],
+        &["language.decode: logits: ", " % RMS error, worse by 5.000 points than", "(rms-error)"],
     ),
     (
         "SQNR of sequences",
         |sealed| sealed.edit("report.json", |report| shift(&mut report["chain"]["logits_sqnr_db"]["npu"], -1.5)),
-        &["sequences: ", "1.50 dB less than", "(chain-sqnr)"],
+        &["sequences: ", "worse by 1.50 dB than", "(chain-sqnr)"],
     ),
     (
         "tokens of sequences",
         |sealed| {
             sealed.edit("report.json", |report| shift(&mut report["chain"]["top1_agreement_percent"]["npu"], -10.0))
         },
-        &["sequences: ", " % of steps with the token of float, 10.00 points less", "(chain-tokens)"],
+        &["sequences: ", " % of steps with the token of float, worse by 10.00 points", "(chain-tokens)"],
     ),
     (
         "accuracy",
         |sealed| sealed.edit("report.json", |report| report["evaluations"] = evaluation(93.0, 1.02)),
-        &["100 of demo-eval on npu: 93.00 % exact answers, 2.00 points less than the baseline's 95.00", "(accuracy)"],
+        &[
+            "100 of demo-eval on npu: 93.00 % exact answers, worse by 2.00 points than the baseline's 95.00",
+            "(accuracy)",
+        ],
     ),
     (
         "perplexity",
         |sealed| sealed.edit("report.json", |report| report["evaluations"] = evaluation(95.0, 1.07)),
-        &["100 of demo-eval on npu: 1.0700 perplexity, 4.90 % more than the baseline's 1.0200", "(perplexity)"],
+        &["100 of demo-eval on npu: 1.0700 perplexity, worse by 4.90 % than the baseline's 1.0200", "(perplexity)"],
     ),
     (
         "a node on the CPU",
@@ -79,7 +82,7 @@ const REGRESSIONS: &[(&str, Change, &[&str])] = &[
                 partition(report, "projector")["binary_bytes"] = json!(bytes + bytes / 10);
             })
         },
-        &["projector: ", " bytes, 10.00 % more than the baseline's ", "(binary-size)"],
+        &["projector: ", " bytes, larger by 10.00 % than the baseline's ", "(binary-size)"],
     ),
     (
         "larger buffers",
@@ -99,7 +102,7 @@ const REGRESSIONS: &[(&str, Change, &[&str])] = &[
                 report["sizes"]["device"]["total_bytes"] = json!(bytes + bytes / 20);
             })
         },
-        &["device: ", "5.00 % more", "(device-size)"],
+        &["device: ", "larger by 5.00 %", "(device-size)"],
     ),
     (
         "a range that moved",
@@ -109,7 +112,7 @@ const REGRESSIONS: &[(&str, Change, &[&str])] = &[
                 *scale = json!(scale.as_f64().expect("a scale") * 1.3);
             })
         },
-        &["vision: blocks.0.0.act: blocks.0.0.act moved by ", "uint16 ", "(activations-moved)"],
+        &["vision: blocks.0.0.act: moved by ", "uint16 ", "(activations-moved)"],
     ),
     (
         "weights of another scale",
@@ -189,7 +192,7 @@ const REGRESSIONS: &[(&str, Change, &[&str])] = &[
                 shift(&mut partition(report, "vision")["layers"][1]["sqnr_db"]["npu"], -4.0)
             })
         },
-        &["vision: blocks.0.0.act: 36.00 dB on the NPU, 4.00 dB less than the baseline's 40.00", "(layer-drop)"],
+        &["vision: blocks.0.0.act: 36.00 dB on the NPU, worse by 4.00 dB than the baseline's 40.00", "(layer-drop)"],
     ),
     (
         "a layer that was only simulated",
@@ -199,7 +202,7 @@ const REGRESSIONS: &[(&str, Change, &[&str])] = &[
             })
         },
         &[
-            "vision: conv_stem.conv: -3.00 dB simulated, 53.00 dB less than the baseline's 50.00",
+            "vision: conv_stem.conv: -3.00 dB simulated, worse by 53.00 dB than the baseline's 50.00",
             "(layer-drop)",
             "(layer-floor)",
         ],
