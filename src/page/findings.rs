@@ -47,7 +47,7 @@ pub fn others(subject: &Subject) -> (Table, usize) {
 
 /// The exceptions of the thresholds, a line each, also where all is well.
 pub fn exceptions(subject: &Subject) -> Vec<String> {
-    subject.gate.as_ref().map(|gate| exception_lines(&gate.judgement)).unwrap_or_default()
+    subject.gate.as_ref().map_or(vec![], |gate| exception_lines(&gate.judgement).collect())
 }
 
 fn table<'a>(checks: impl Iterator<Item = &'a Check>) -> Table {
