@@ -67,13 +67,14 @@ pub struct Demands {
     /// every value can leave; it takes as long as the step does. Partitions that --verify names, or all.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
-    /// Accept outputs on which simulation and NPU differ by at most this many dB.
+    /// Accept outputs on which simulation and NPU differ by at most this many dB; at 3 dB one has twice the noise of the other.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
     /// Accept any difference where the NPU itself reaches this many dB against float; 30 dB is an error of 3 %.
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
     enough: f64,
-    /// Demand that every output reaches this many dB against float, on the NPU where it runs.
+    /// Demand that every output reaches this many dB against float, on the NPU where it runs. Goals that stay with the model are
+    /// in the recipe, in the table `[goal]`.
     #[arg(long, value_name = "DB", value_parser = super::decibels)]
     min_sqnr: Option<f64>,
 }

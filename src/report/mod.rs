@@ -4,6 +4,7 @@ mod advice;
 mod basis;
 mod layers;
 mod limits;
+mod outputs;
 mod segments;
 mod sizes;
 mod state;
@@ -16,6 +17,7 @@ pub use advice::Advisor;
 pub use basis::Basis;
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
+pub use outputs::{LowestStep, OutputReport, OwnEncoding, WorstCut};
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
@@ -38,7 +40,7 @@ use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::segment::{Device, Segment, segments};
-use crate::verify::{ChainComparison, Comparison, Extent, OutputComparison, Sqnr, StepAt, StepsCompared};
+use crate::verify::{ChainComparison, Comparison, Extent, StepAt, StepsCompared};
 use crate::warning::Warning;
 
 /// Version of the report's format.
@@ -179,52 +181,6 @@ pub struct PartitionReport {
     pub basis: Option<Basis>,
 }
 
-/// What was found of one output. Where nothing else is said its figures are of all steps that were compared together
-/// (see [`PartitionReport::steps`]), so that steps with large numbers weigh most.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OutputReport {
-    /// Name of the output.
-    pub name: String,
-    /// Signal to quantization noise ratio against the float reference, in dB.
-    pub sqnr_db: Columns,
-    /// The same as a share of the signal's root mean square.
-    pub rms_error_percent: Columns,
-    /// Signal to noise ratio of the NPU against the simulation, in dB.
-    pub npu_to_simulated_db: Option<f64>,
-    /// The step in which it is at its lowest, on the NPU where that ran.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lowest: Option<LowestStep>,
-    /// What its encoding alone does to the float numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<OwnEncoding>,
-}
-
-/// The step in which an output is at its lowest.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct LowestStep {
-    /// The step.
-    #[serde(flatten)]
-    pub at: StepAt,
-    /// SQNR in this step, in dB.
-    pub sqnr_db: Columns,
-    /// Share of float numbers outside the encoding's range in this step, in percent.
-    pub outside_percent: f64,
-}
-
-/// What the encoding of an output does to float numbers before any arithmetic, over all steps that were compared.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct OwnEncoding {
-    /// SQNR of the numbers put into the encoding and back: the output cannot be better.
-    pub sqnr_db: f64,
-    /// The same where they are only cut off at the ends of the range.
-    pub cut_off_db: f64,
-    /// Share of numbers outside the range, in percent.
-    pub outside_percent: f64,
-    /// The lowest and the highest number, with 0 among them; none where one is not finite.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reached: Option<[f32; 2]>,
-}
-
 /// One figure per engine; none where the engine did not run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
@@ -355,46 +311,4 @@ pub fn npu_nodes(bundle: &Bundle, partition: &Partition, segments: &[Segment]) -
 pub fn cpu_nodes(partition: &Partition, segments: &[Segment]) -> usize {
     let on_cpu = segments.iter().filter(|segment| segment.device == Device::Cpu);
     on_cpu.map(|segment| segment.node_count(&partition.graph)).sum()
-}
-
-impl OutputReport {
-    fn new(comparison: &OutputComparison) -> Self {
-        let columns = |figure: &dyn Fn(&Sqnr) -> f64| Columns {
-            simulated: comparison.simulated.as_ref().map(|sqnr| round(figure(sqnr))),
-            npu: comparison.npu.as_ref().map(|sqnr| round(figure(sqnr))),
-        };
-        OutputReport {
-            name: comparison.name.clone(),
-            sqnr_db: columns(&Sqnr::db),
-            rms_error_percent: columns(&Sqnr::rms_error_percent),
-            npu_to_simulated_db: comparison.npu_to_simulated.as_ref().map(|sqnr| round(sqnr.db())),
-            lowest: LowestStep::of(comparison),
-            encoding: OwnEncoding::of(comparison),
-        }
-    }
-}
-
-impl LowestStep {
-    fn of(comparison: &OutputComparison) -> Option<Self> {
-        let measured = comparison.steps.iter().filter_map(|step| Some((step.db()?, step)));
-        let (_, step) = measured.min_by(|a, b| a.0.total_cmp(&b.0))?;
-        let db = |sqnr: Option<Sqnr>| sqnr.map(|sqnr| round(sqnr.db()));
-        let sqnr_db = Columns { simulated: db(step.simulated), npu: db(step.npu) };
-        Some(LowestStep { at: step.at, sqnr_db, outside_percent: round(step.own.outside_percent()) })
-    }
-}
-
-impl OwnEncoding {
-    fn of(comparison: &OutputComparison) -> Option<Self> {
-        let own = comparison.steps.iter().map(|step| step.own).reduce(|mut all, step| {
-            all.merge(&step);
-            all
-        })?;
-        Some(OwnEncoding {
-            sqnr_db: round(own.encoded.db()),
-            cut_off_db: round(own.cut_off.db()),
-            outside_percent: round(own.outside_percent()),
-            reached: own.reached.iter().all(|number| number.is_finite()).then_some(own.reached),
-        })
-    }
 }

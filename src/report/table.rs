@@ -71,12 +71,9 @@ fn extent(report: &Report) -> String {
     if said.is_empty() {
         return "\nnothing was compared with float (--verify none)\n".into();
     }
-    let only = if is_whole { "" } else { "; only these steps were compared with float" };
-    let steps = said.join("; ");
-    format!(
-        "\n{}",
-        wrapped(&format!("SQNR of the main output and of the weakest, over all steps together{only}: {steps}"), 0)
-    )
+    let what = if is_whole { "steps compared with float" } else { "only these steps were compared with float" };
+    let steps = wrapped(&format!("{what}: {}", said.join("; ")), 0);
+    format!("\nSQNR is of the main output and of the weakest, over all steps together\n{steps}")
 }
 
 /// Where the encodings are from, if some were learned elsewhere.

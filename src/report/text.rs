@@ -61,13 +61,13 @@ fn of_output(report: &Report, partition: &str, weak: &WeakOutput) -> String {
     let Some((partition, output)) = found else { return String::new() };
     let db = |figure: Option<f64>| figure.map_or("not measured".into(), |figure| format!("{figure:.1} dB"));
     let steps = partition.steps.compared;
-    let mut line =
-        format!("weakest: {}/{} {} over {steps} steps", partition.name, weak.output, db(output.sqnr_db.best()));
+    let over = if steps == 1 { "in one step".into() } else { format!("over {steps} steps") };
+    let mut line = format!("weak: {}/{} {} {over}", partition.name, weak.output, db(output.sqnr_db.best()));
     if let (Some(lowest), true) = (&output.lowest, steps > 1) {
         line.push_str(&format!("; lowest in {}: {}", lowest.at, db(lowest.sqnr_db.best())));
     }
     if let (Some(step), Some(figure)) = (partition.layer_step, weak.layer_step_db.best()) {
-        line.push_str(&format!("; {figure:.1} dB in {step}, where layers were measured"));
+        line.push_str(&format!("; in {step}, where layers were measured, {figure:.1} dB"));
     }
     let mut text = wrapped(&line, 0);
     for cause in weak.causes.iter().take(MOST_CAUSES) {

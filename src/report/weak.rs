@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::advice::Advisor;
-use super::{Columns, GoalKind, LayerReport, OutputReport, PartitionReport, Verdict, VerdictState};
-use crate::encoding::IntegerType;
+use super::{
+    Columns, GoalKind, LayerReport, OutputReport, OwnEncoding, PartitionReport, Verdict, VerdictState, WorstCut,
+};
+use crate::encoding::{Encoding, IntegerType};
 use crate::ir::{Graph, Node, Op};
 use crate::partition::Partition;
 use crate::quantize::{Table, weight};
@@ -66,9 +68,9 @@ pub struct WeakOutput {
 pub struct CauseReport {
     /// What it comes from.
     pub cause: Cause,
-    /// The layer that adds most; the output itself where its own encoding does.
+    /// The layer that adds most, or the output whose encoding does.
     pub layer: String,
-    /// The layer's operator; empty where it is the encoding of the output.
+    /// The layer's operator; empty where it is the encoding of an output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub op: String,
     /// The step that the figures are of; none where they are of all steps of verification.
@@ -78,7 +80,7 @@ pub struct CauseReport {
     pub sqnr_db: f64,
     /// Noise that it adds, in percent of its signal.
     pub added_percent: f64,
-    /// Other layers on the way with the same cause.
+    /// Others on the way with the same cause.
     pub others: usize,
     /// What was found of it, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,18 +106,21 @@ impl Cause {
 }
 
 impl CauseReport {
-    /// The cause in a line.
+    /// The cause in a line. The step of layers is said elsewhere.
     pub fn line(&self) -> String {
-        let what = if self.op.is_empty() { "its own encoding".into() } else { format!("{} ({})", self.layer, self.op) };
-        let step = self.step.map_or("all steps".into(), |step| step.to_string());
+        let what = match (self.op.is_empty(), self.step) {
+            (true, Some(step)) => format!("the encoding of {} alone, in {step},", self.layer),
+            (true, None) => format!("the encoding of {} alone, over all steps,", self.layer),
+            (false, _) => format!("{} ({})", self.layer, self.op),
+        };
         let others = match self.others {
             0 => String::new(),
-            1 => ", and 1 other layer".into(),
-            others => format!(", and {others} other layers"),
+            1 => "; 1 other is alike".into(),
+            others => format!("; {others} others are alike"),
         };
         let found = self.found.as_ref().map(|found| format!(": {found}")).unwrap_or_default();
         let (words, db, added) = (self.cause.words(), self.sqnr_db, self.added_percent);
-        format!("{what} {db:.1} dB in {step}, adds {added:.1} %: {words}{found}{others}")
+        format!("{what} {db:.1} dB, adds {added:.1} %: {words}{found}{others}")
     }
 }
 
@@ -141,6 +146,7 @@ pub fn weak_outputs(
     let of = |(_, output): (f64, &OutputReport)| {
         let own_step = report.layers.iter().find(|layer| layer.name == output.name);
         let mut causes: Vec<CauseReport> = own_encoding(partition, table, output, advisor).into_iter().collect();
+        causes.extend(cut_off_on_the_way((partition, table), report, output, advisor));
         causes.extend(of_layers((partition, table), report, output, advisor));
         WeakOutput {
             output: output.name.clone(),
@@ -158,33 +164,74 @@ fn own_encoding(partition: &Partition, table: &Table, output: &OutputReport, adv
     if own.sqnr_db > db + HALF_DB {
         return None;
     }
-    let mut made = CauseReport {
-        cause: Cause::Rounding,
-        layer: output.name.clone(),
-        op: String::new(),
-        step: None,
-        sqnr_db: own.sqnr_db,
-        added_percent: crate::back::bundle::round(100.0 * 10f64.powf(-own.sqnr_db / 20.0)),
-        others: 0,
-        found: None,
-        help: None,
-    };
+    let mut made = of_encoding(Cause::Rounding, output, own.sqnr_db);
     let encoding = table.activations.get(&output.name)?;
-    let [least, most] = encoding.range();
     if own.cut_off_db <= own.sqnr_db + HALF_DB {
-        made.cause = Cause::Saturated;
-        let reached = own.reached.map(|[low, high]| format!("; they reach {low:.3} to {high:.3}")).unwrap_or_default();
-        let percent = own.outside_percent;
-        made.found = Some(format!("{percent} % of them lie outside {least:.3} to {most:.3}{reached}"));
-        let lowest = output.lowest.as_ref().filter(|_| advisor.is_calibrated(partition.component, &output.name));
-        // Samples that reach farther widen the range: it is that of the lowest and the highest number seen.
-        made.help = lowest.map(|lowest| format!("calibration samples like {}, where it is at its lowest", lowest.at));
+        (made.cause, made.found) = (Cause::Saturated, Some(outside(own, own.outside_percent, encoding)));
+        made.help = own.worst_cut.and_then(|cut| more_samples(partition, output, cut.at, advisor));
     } else if encoding.integer == IntegerType::Uint8 {
         made.cause = Cause::EightBits;
         made.help = advisor.more_bits_of_activation(partition.component, &output.name);
     } else if own.reached.is_some_and(|reached| encoding.range_use_percent(reached) < UNUSED_OF_16_BITS) {
         made.cause = Cause::Unused;
     }
+    Some(made)
+}
+
+/// The encoding of an output as a cause, before it is known which.
+fn of_encoding(cause: Cause, output: &OutputReport, sqnr_db: f64) -> CauseReport {
+    CauseReport {
+        cause,
+        layer: output.name.clone(),
+        op: String::new(),
+        step: None,
+        sqnr_db,
+        added_percent: crate::back::bundle::round(100.0 * 10f64.powf(-sqnr_db / 20.0)),
+        others: 0,
+        found: None,
+        help: None,
+    }
+}
+
+/// How far numbers lie outside a range, in words.
+fn outside(own: &OwnEncoding, percent: f64, encoding: &Encoding) -> String {
+    let [least, most] = encoding.range();
+    let reached = own.reached.map(|[low, high]| format!("; they reach {low:.3} to {high:.3}")).unwrap_or_default();
+    format!("{percent} % of them lie outside {least:.3} to {most:.3}{reached}")
+}
+
+/// Samples that would widen the range of an output: it is that of the lowest and the highest number seen, if it is calibrated.
+fn more_samples(partition: &Partition, output: &OutputReport, at: StepAt, advisor: &Advisor) -> Option<String> {
+    let is_calibrated = advisor.is_calibrated(partition.component, &output.name);
+    is_calibrated.then(|| format!("calibration samples like {at}, in which the range cuts off most"))
+}
+
+/// Other outputs whose numbers lie outside their range in a step and that share their encoding with what is on the way to this
+/// one, such as state that comes back in the next step: the worst of them.
+fn cut_off_on_the_way(
+    (partition, table): (&Partition, &Table),
+    report: &PartitionReport,
+    output: &OutputReport,
+    advisor: &Advisor,
+) -> Option<CauseReport> {
+    let names = on_the_way(&partition.graph, &output.name);
+    let is_tied = |other: &str| {
+        let tied = |name: &&&str| advisor.sources.is_tied((partition.component, name), (partition.component, other));
+        names.iter().any(|name| tied(&name))
+    };
+    let mut found: Vec<(&OutputReport, &OwnEncoding, WorstCut)> = Vec::new();
+    for other in report.outputs.iter().filter(|other| other.name != output.name) {
+        let Some((own, cut)) = other.encoding.as_ref().and_then(|own| Some((own, own.worst_cut?))) else { continue };
+        if 100.0 * 10f64.powf(-cut.sqnr_db / 20.0) >= LEAST_ADDED_PERCENT && is_tied(&other.name) {
+            found.push((other, own, cut));
+        }
+    }
+    let (worst, own, cut) = found.iter().min_by(|a, b| a.2.sqnr_db.total_cmp(&b.2.sqnr_db))?;
+    let mut made = of_encoding(Cause::Saturated, worst, cut.sqnr_db);
+    made.step = Some(cut.at);
+    made.others = found.len() - 1;
+    made.found = table.activations.get(&worst.name).map(|encoding| outside(own, cut.outside_percent, encoding));
+    made.help = more_samples(partition, worst, cut.at, advisor);
     Some(made)
 }
 

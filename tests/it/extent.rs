@@ -58,10 +58,12 @@ fn a_part_is_compared_and_the_report_says_which() {
     assert_eq!(steps(3)["positions"], serde_json::json!([image_tokens, 0, 30, 32, 90]));
     assert!(table.contains("only these steps were compared with float: vision 1 of 2"), "{table}");
     assert!(!table.contains("steps in chains"), "{table}");
+    let folder = TempDir::new().unwrap();
     let (report, table) = verify("language.decode", folder.path());
     assert_eq!(npu(&report), [false, false, false, true]);
     assert_eq!(report["partitions"][3]["steps"]["taken"], report["partitions"][3]["steps"]["compared"]);
     assert!(table.contains("language.decode"), "{table}");
+    let folder = TempDir::new().unwrap();
     let (report, table) = verify("none", folder.path());
     assert_eq!(npu(&report), [false; 4]);
     assert!(table.contains("nothing was compared"), "{table}");
