@@ -21,8 +21,8 @@ integers that are others, versions, weights and settings. Nothing is compiled or
 much worse is too much stands in the thresholds; --list-checks lists the checks with their limits. Of many checks that fail, the \
 first in the graph is told, and under it those that follow from it.
 
-An exception in the thresholds lets a check be at some places, with a reason and a last day; --print-exceptions prints those that a \
-bundle needs. Exceptions in force are always shown. One that is over fails.
+An exception in the thresholds accepts what a check finds at some places, with a reason and a last day; --print-exceptions prints \
+those that a bundle needs to pass. Exceptions are always shown. After its last day an exception fails.
 
 Exit status: 0 passed; 1 a regression, or an update that was refused; 2 could not be judged (bad or missing input, a baseline of \
 another model, something that was not measured, wrong usage).
@@ -213,7 +213,12 @@ impl Gate {
         let file = file.display().to_string();
         let is_known = (written != Written::New).then_some(&changes);
         let value = json!({ "baseline": file, "written": !is_refused, "changes": is_known });
-        session.print(&value, &update(&changes, &gate::plain(&file), written, session.general.verbose))?;
+        let text = update(&changes, &gate::plain(&file), written, session.general.verbose);
+        if is_refused && session.general.quiet && !session.general.json {
+            session.output.text(&text)?;
+        } else {
+            session.print(&value, &text)?;
+        }
         Ok(u8::from(is_refused))
     }
 }

@@ -26,10 +26,20 @@ impl Baseline {
     /// A missing file, one that is truncated, of another schema, or says what cannot be.
     pub fn read(path: &Path) -> Result<Self> {
         let text = crate::text::read(path)?;
-        let help = "write it again with `autoneural gate BUNDLE --baseline FILE --update`, after removing it";
-        let facts: Facts = json_of(path, text.as_bytes(), SCHEMA, help).map_err(|error| match error.help {
+        let help = "restore it from the repository, or remove it and write it again with `autoneural gate BUNDLE \
+                    --baseline FILE --update`";
+        let of_another =
+            "another version of autoneural wrote it: use that one, or remove the file and write it again with --update";
+        refuse_unfinished(path, &text)?;
+        let facts: Facts = json_of(path, text.as_bytes(), SCHEMA, of_another).map_err(|error| match error.help {
             Some(_) => error,
-            None => Error::input(error.place, format!("is no baseline: {}", error.message)).help(help),
+            None => {
+                let message = match error.message.starts_with("EOF while") {
+                    true => "is no whole baseline: it ends in the middle".to_string(),
+                    false => format!("is no baseline: {}", error.message),
+                };
+                Error::input(error.place, message).help(help)
+            }
         })?;
         facts.check().map_err(|message| Error::input(path.display(), message).help(help))?;
         let digest = digest([text.as_str()].into_iter())[..12].to_string();
@@ -52,6 +62,24 @@ impl Baseline {
             }
         }
         at.map_or(1, |at| at + 1)
+    }
+}
+
+/// Refuses a file that people keep in a repository and that is empty, or in which a merge was not finished.
+///
+/// # Errors
+/// What is wrong, with the line.
+pub fn refuse_unfinished(path: &Path, text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::input(path.display(), "is empty").help("restore it from the repository, or remove it"));
+    }
+    let is_mark = |line: &str| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    match text.lines().position(is_mark) {
+        Some(at) => {
+            let place = format!("{}:{}", path.display(), at + 1);
+            Err(Error::input(place, "holds marks of a merge that was not finished").help("finish the merge"))
+        }
+        None => Ok(()),
     }
 }
 

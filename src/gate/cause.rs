@@ -5,6 +5,9 @@
 //! those that read it. Partitions are measured alone, on float inputs, so that noise stays in one; ranges of activations and
 //! whole sequences go through all of them.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::check::{Check, Outcome, Place};
@@ -58,28 +61,26 @@ pub fn causes(checks: &[Check], flow: &Flow) -> Vec<Cause> {
         return vec![];
     }
     let found = Found::new(checks, &failed, flow);
-    let above: Vec<Option<usize>> = (0..checks.len()).map(|at| found.above(at)).collect();
+    let mut above = vec![None; checks.len()];
+    failed.iter().for_each(|&at| above[at] = found.above(at));
     let top = |mut at: usize| {
-        // Each step goes to what comes before in the flow, so there is an end; the count is for a flow that is damaged.
-        for _ in 0..checks.len() {
-            match above[at].filter(|&next| next != at && checks[next].outcome == Outcome::Failed) {
-                Some(next) => at = next,
-                None => break,
-            }
+        // Each step goes to what comes before in the flow, so there is an end.
+        while let Some(next) = above[at].filter(|&next| next != at) {
+            at = next;
         }
         at
     };
-    let tops: Vec<(usize, usize)> = failed.iter().map(|&at| (at, top(at))).collect();
+    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &at in &failed {
+        let group = groups.entry(top(at)).or_default();
+        group.extend(Some(at).filter(|at| above[*at].is_some_and(|above| above != *at)));
+    }
     let mut made: Vec<Cause> = Vec::new();
-    for &(at, _) in tops.iter().filter(|(at, top)| at == top) {
-        let mut follows: Vec<usize> =
-            tops.iter().filter(|(one, top)| *top == at && *one != at).map(|(one, _)| *one).collect();
-        follows.sort_by_key(|&one| (found.order(one), one));
+    for (at, mut follows) in groups {
+        follows.sort_by_cached_key(|&one| (found.order(one), one));
         made.push(found.cause(at, follows));
     }
-    made.sort_by_key(|cause| {
-        (std::cmp::Reverse(cause.follows.len()), cause.kind, found.order(cause.check), cause.check)
-    });
+    made.sort_by_cached_key(|cause| (Reverse(cause.follows.len()), cause.kind, found.order(cause.check), cause.check));
     made
 }
 
@@ -96,6 +97,10 @@ struct Found<'a> {
     ranges: Vec<Option<(usize, usize)>>,
     /// The first layer or output before it or at it that got worse.
     worse: Vec<Option<(usize, usize)>>,
+    /// A version, weights or settings that are others and must not be: they explain what nothing else does.
+    version: Option<usize>,
+    /// The first check in the flow that changes what comes out at its end.
+    first: Option<usize>,
 }
 
 impl<'a> Found<'a> {
@@ -151,7 +156,15 @@ impl<'a> Found<'a> {
             ranges.push(before.or(range[at].map(|check| (at, check))));
             worse.push(first(&worse, &cell.reads).or(symptom[at].map(|check| (at, check))));
         }
-        Found { checks, failed, flow, change, changed, ranges, worse }
+        let mut found = Found { checks, failed, flow, change, changed, ranges, worse, version: None, first: None };
+        found.version = found.of(&[Rule::Version, Rule::Input], None);
+        let changes_numbers = |at: &&usize| {
+            let Check { rule, place, .. } = &checks[**at];
+            let is_change = matches!(rule, Rule::ActivationsMoved | Rule::ConstantsMoved | Rule::GraphChanged);
+            (is_change || is_symptom(*rule)) && !place.partition.is_empty()
+        };
+        found.first = failed.iter().filter(changes_numbers).min_by_key(|at| found.order(**at)).copied();
+        found
     }
 
     fn cell(&self, at: usize) -> Option<usize> {
@@ -175,25 +188,21 @@ impl<'a> Found<'a> {
             Rule::ActivationsMoved | Rule::ConstantsMoved => {
                 self.ranges[cell?].map(|(_, check)| check).filter(|&other| other != at)
             }
-            rule if is_symptom(rule) || rule == Rule::Demands && cell.is_some() => cell
-                .and_then(|cell| self.changed[cell].or(self.worse[cell].filter(|_| self.version().is_none())))
-                .map(|(_, check)| check)
-                .or_else(|| self.version()),
-            Rule::ChainSqnr | Rule::ChainTokens | Rule::Accuracy | Rule::Perplexity | Rule::Demands => {
-                let numbers = |other: &usize| {
-                    let rule = self.checks[*other].rule;
-                    is_symptom(rule)
-                        || matches!(rule, Rule::ActivationsMoved | Rule::ConstantsMoved | Rule::GraphChanged)
-                };
-                // The first that got worse, and through it what it follows from.
-                let first = self.failed.iter().filter(|at| numbers(at)).min_by_key(|at| self.order(**at));
-                first.copied().or_else(|| self.version()).or_else(|| self.sequences(at))
+            rule if is_symptom(rule) && !check.place.partition.is_empty()
+                || rule == Rule::Demands && cell.is_some() =>
+            {
+                let before =
+                    cell.and_then(|cell| self.changed[cell].or(self.worse[cell].filter(|_| self.version.is_none())));
+                before.map(|(_, check)| check).or(self.version)
+            }
+            Rule::Goal | Rule::ChainSqnr | Rule::ChainTokens | Rule::Accuracy | Rule::Perplexity | Rule::Demands => {
+                self.first.or(self.version).or_else(|| self.sequences(at))
             }
             Rule::BinarySize | Rule::BufferSize | Rule::NodesOutside => {
-                self.of(&[Rule::GraphChanged], Some(&check.place.partition)).or_else(|| self.version())
+                self.of(&[Rule::GraphChanged], Some(&check.place.partition)).or(self.version)
             }
             Rule::DeviceSize => {
-                self.of(&[Rule::BinarySize, Rule::BufferSize, Rule::GraphChanged], None).or_else(|| self.version())
+                self.of(&[Rule::BinarySize, Rule::BufferSize, Rule::GraphChanged], None).or(self.version)
             }
             _ => None,
         }
@@ -208,7 +217,7 @@ impl<'a> Found<'a> {
 
     /// Answers and tokens of sequences follow from the logits of sequences.
     fn sequences(&self, at: usize) -> Option<usize> {
-        self.of(&[Rule::ChainSqnr, Rule::ChainTokens], None).filter(|&other| other < at)
+        self.of(&[Rule::Goal, Rule::ChainSqnr, Rule::ChainTokens], Some("")).filter(|&other| other < at)
     }
 
     fn of(&self, rules: &[Rule], partition: Option<&str>) -> Option<usize> {
@@ -217,11 +226,6 @@ impl<'a> Found<'a> {
         rules.iter().find_map(|rule| {
             self.failed.iter().copied().find(|&at| self.checks[at].rule == *rule && fits(&self.checks[at]))
         })
-    }
-
-    /// A version, weights or settings that are others and must not be: they explain what nothing else does.
-    fn version(&self) -> Option<usize> {
-        self.of(&[Rule::Version, Rule::Input], None)
     }
 
     /// Position in the flow; what is of the bundle as a whole comes last.
@@ -237,7 +241,8 @@ impl<'a> Found<'a> {
             Rule::ActivationsMoved | Rule::ConstantsMoved => CauseKind::Encoding,
             Rule::Version | Rule::Input => CauseKind::Version,
             Rule::LayerDrop | Rule::LayerFloor => CauseKind::Layer,
-            Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => CauseKind::Output,
+            Rule::Goal if check.place.partition.is_empty() => CauseKind::Other,
+            Rule::Goal | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => CauseKind::Output,
             _ => CauseKind::Other,
         };
         let (mut place, mut message) = (check.place.clone(), check.message.clone());
@@ -255,6 +260,6 @@ impl<'a> Found<'a> {
 
 /// Whether a check is about the figure of a layer or an output.
 fn is_symptom(rule: Rule) -> bool {
-    use Rule::{LayerDrop, LayerFloor, RmsError, SqnrDrop, SqnrFloor};
-    matches!(rule, SqnrFloor | SqnrDrop | RmsError | LayerFloor | LayerDrop)
+    use Rule::{Goal, LayerDrop, LayerFloor, RmsError, SqnrDrop, SqnrFloor};
+    matches!(rule, Goal | SqnrFloor | SqnrDrop | RmsError | LayerFloor | LayerDrop)
 }

@@ -95,7 +95,7 @@ fn graph_differences<'a>(before: &'a PartitionFacts, now: &'a PartitionFacts) ->
 fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &PartitionFacts) {
     let all = graph_differences(before, now);
     let mut exception = None;
-    let (mut let_be, mut found) = (Vec::new(), Vec::new());
+    let (mut accepted, mut found) = (Vec::new(), Vec::new());
     let whole = judge.exception(Rule::GraphChanged, &Place::of(partition, ""));
     for difference in all {
         let own = match difference.name {
@@ -105,14 +105,14 @@ fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &Part
         match own.or(whole) {
             Some(fits) => {
                 exception = Some(judge.need(fits));
-                let_be.push(difference);
+                accepted.push(difference);
             }
             None => found.push(difference),
         }
     }
-    let (outcome, shown) = match (found.is_empty(), let_be.is_empty()) {
+    let (outcome, shown) = match (found.is_empty(), accepted.is_empty()) {
         (false, _) => (Outcome::Failed, &found),
-        (true, false) => (Outcome::Excepted, &let_be),
+        (true, false) => (Outcome::Excepted, &accepted),
         (true, true) => (Outcome::Passed, &found),
     };
     let mut parts: Vec<String> = Vec::new();
@@ -147,7 +147,7 @@ fn moved(
     limit: f64,
 ) {
     let (mut compared, mut farthest, mut found) = (0, 0.0f64, Vec::new());
-    let (mut let_be, mut exception) = (0, None);
+    let (mut accepted, mut exception) = (0, None);
     for (name, fact) in now {
         let Some(old) = before.get(name).filter(|old| old.integer() == fact.integer()) else { continue };
         let percent = fact.moved_percent(old).unwrap_or(f64::INFINITY);
@@ -161,16 +161,16 @@ fn moved(
         farthest = farthest.max(percent);
         if let Some(fits) = fits.filter(|_| percent > limit) {
             exception = Some(judge.need(fits));
-            let_be += 1;
+            accepted += 1;
         }
     }
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let details: Vec<String> = found.iter().map(|(_, name, text)| format!("{name} {text}")).collect();
-    let (outcome, message) = match (found.first(), let_be) {
+    let (outcome, message) = match (found.first(), accepted) {
         (None, 0) => (Outcome::Passed, format!("{compared} compared, the farthest moved by {farthest:.2} %")),
-        (None, let_be) => {
+        (None, accepted) => {
             let message =
-                format!("{let_be} of {compared} moved by more than {limit} %, the farthest by {farthest:.1} %");
+                format!("{accepted} of {compared} moved by more than {limit} %, the farthest by {farthest:.1} %");
             (Outcome::Excepted, message)
         }
         (Some((_, _, worst)), _) => {

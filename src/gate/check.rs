@@ -44,7 +44,7 @@ pub enum Outcome {
     Unjudged,
     /// Worth a look, no regression.
     Warning,
-    /// It would have failed, or not be judged, or warn; an exception in force lets it be.
+    /// It would have failed, or not be judged, or warn; an exception in force accepts it.
     Excepted,
     /// There is nothing to compare: not measured, or not in the baseline.
     Skipped,

@@ -19,7 +19,7 @@ pub struct Exception {
     pub place: String,
     /// Glob on the name of the check.
     pub check: String,
-    /// The limit there; without one the check lets everything be there.
+    /// The limit there; without one everything is accepted there.
     pub limit: Option<f64>,
     /// Why.
     pub reason: String,
@@ -91,7 +91,7 @@ pub fn unknown_check(place: &str, name: &str) -> Error {
     };
     let known = Rule::ALL.iter().filter(|rule| rule.can_be_excepted());
     let nearest = known.clone().max_by_key(likeness).filter(|rule| likeness(rule).0 > 2);
-    let nearest = nearest.map_or(String::new(), |rule| format!("; did you mean `{}`?", rule.id()));
+    let nearest = nearest.map_or(String::new(), |rule| format!(" (did you mean `{}`?)", rule.id()));
     let names: Vec<&str> = known.map(|rule| rule.id()).collect();
     let help = format!("the checks are {}; `autoneural gate --list-checks` says more", names.join(", "));
     Error::input(place, format!("`{name}` is the name of no check{nearest}")).help(help)
@@ -101,7 +101,7 @@ pub fn unknown_check(place: &str, name: &str) -> Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// It lets something be.
+    /// It accepts something that would have failed, or could not be judged.
     Used,
     /// It fits checks that pass without it.
     Unneeded,
@@ -118,7 +118,7 @@ pub struct ExceptionReport {
     pub check: String,
     /// Glob on the place.
     pub place: String,
-    /// The limit there; none where everything is let be.
+    /// The limit there; none where everything is accepted.
     pub limit: Option<f64>,
     /// Why.
     pub reason: String,

@@ -6,16 +6,11 @@ use super::changes::some;
 use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::judge::{ANSWERS, BYTES, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit};
-use crate::report::{Columns, Report};
+use crate::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
 
 /// Adds all checks of figures.
 pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
-    for failure in &report.failures {
-        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Failed, failure.clone()));
-    }
-    if report.failures.is_empty() {
-        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Passed, "all demands are met"));
-    }
+    goals(judge, now, report);
     for (name, partition) in &now.partitions {
         if let Some(before) = baseline.partitions.get(name) {
             outputs(judge, name, before, partition);
@@ -36,6 +31,35 @@ pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) 
     let limit = thresholds.chain.same_token_drop_points;
     judge.hold(Rule::ChainTokens, place(), Measure::Drop, TOKENS, tokens, limit);
     evaluations(judge, baseline, now);
+}
+
+/// Goals of the recipe, each a check, and what was demanded on the command line.
+fn goals(judge: &mut Judge, now: &Facts, report: &Report) {
+    let of_recipe = |goal: &&GoalReport| goal.kind != GoalKind::Difference;
+    let mut told = BTreeSet::new();
+    for goal in report.verdict.goals.iter().filter(of_recipe) {
+        let output = goal.of.split_once('/').filter(|(partition, _)| now.partitions.contains_key(*partition));
+        let place = output.map_or_else(|| Place::of("", &goal.of), |(partition, name)| Place::of(partition, name));
+        let is_enough = !judge.thresholds.npu.required && goal.reached.is_some();
+        let outcome = match goal.state {
+            VerdictState::Missed => Outcome::Failed,
+            VerdictState::NotMeasured if !is_enough => Outcome::Unjudged,
+            _ => Outcome::Passed,
+        };
+        let message = format!("{} {}, wanted {}", goal.kind.words(), goal.reached_text(), goal.wanted_text());
+        let short = goal.reached.map_or(0.0, |reached| goal.wanted - reached);
+        let worse = if goal.kind.is_most() { -short } else { short };
+        let check = Check::new(Rule::Goal, place, outcome, message);
+        judge.add(Check { now: goal.reached, limit: Some(goal.wanted), worse, ..check });
+        told.insert(goal.line());
+    }
+    let others: Vec<&String> = report.failures.iter().filter(|failure| !told.contains(*failure)).collect();
+    for failure in &others {
+        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Failed, failure.as_str()));
+    }
+    if others.is_empty() {
+        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Passed, "all demands are met"));
+    }
 }
 
 fn db(simulated: bool) -> Unit {

@@ -98,14 +98,14 @@ impl<'a> Judge<'a> {
         found
     }
 
-    /// Notes that an exception lets something be, and gives what is shown of it.
+    /// Notes that an exception accepts something, and gives what is shown of it.
     pub fn need(&mut self, exception: &Exception) -> Excepted {
         let at = self.thresholds.exceptions.iter().position(|other| std::ptr::eq(other, exception));
         at.into_iter().for_each(|at| self.states[at] = State::Used);
         exception.shown(self.today)
     }
 
-    /// Adds a check. What would be told of it is let be where an exception without a limit fits.
+    /// Adds a check. What would be told of it is accepted where an exception without a limit fits.
     pub fn add(&mut self, mut check: Check) {
         let exception = self.exception(check.rule, &check.place);
         if matches!(check.outcome, Outcome::Failed | Outcome::Unjudged | Outcome::Warning)

@@ -42,6 +42,9 @@ macro_rules! rules {
 }
 
 rules! {
+    /// Goals of the recipe.
+    Goal: "goal-missed", "The figures reach the goals that the recipe states, whatever the baseline says.",
+        [], "PARTITION: OUTPUT, sequences, or the name of a set of questions", "outputs";
     /// Least SQNR of an output.
     SqnrFloor: "sqnr-floor", "An output of a partition has at least so much SQNR.",
         ["outputs.floor_db"], "PARTITION: OUTPUT", "outputs";

@@ -158,7 +158,7 @@ pub enum Policy {
     Fail,
     /// It is said.
     Warn,
-    /// It is let be.
+    /// It is accepted.
     Allow,
 }
 
@@ -169,7 +169,11 @@ impl Thresholds {
     /// A missing file, malformed TOML, an unknown key, a limit that is impossible, an exception without reason or date.
     pub fn read(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Self::parse(DEFAULT, Path::new("default.toml")) };
-        let mut made = Self::parse(&crate::text::read(path)?, path)?;
+        let text = crate::text::read(path)?;
+        if !text.trim().is_empty() {
+            super::baseline::refuse_unfinished(path, &text)?;
+        }
+        let mut made = Self::parse(&text, path)?;
         made.path = Some(path.to_path_buf());
         Ok(made)
     }
@@ -181,7 +185,10 @@ impl Thresholds {
         let mut all: toml::Table = toml::from_str(DEFAULT).map_err(|error| Error::internal("default.toml", error))?;
         let fail = |key: &str, message: String| Error::input(format!("{}: {key}", path.display()), message).help(help);
         if let Some(schema) = given.get("schema").filter(|schema| schema.as_integer() != Some(1)) {
-            return Err(fail("schema", format!("schema {} is not known, only 1 is", said(schema))));
+            return Err(fail(
+                "schema",
+                format!("schema {} is not known, only 1 is; the file may be of a newer version", said(schema)),
+            ));
         }
         merge(&mut all, renamed(given));
         let mut made: Thresholds =

@@ -3,7 +3,7 @@
 //! exception is a notice.
 
 use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of};
-use crate::gate::{Check, Outcome, plain};
+use crate::gate::{Check, Outcome, Place, Rule, plain};
 
 /// One line per annotation.
 pub fn github(statement: &Statement) -> String {
@@ -14,31 +14,36 @@ pub fn github(statement: &Statement) -> String {
         }
     };
     let file = property(&plain(&statement.located.path.to_string_lossy()));
-    let at = |check: &Check, message: &str| {
-        let (line, id) = (statement.line(check), check.rule.id());
+    let at = |rule: Rule, place: &Place, message: &str| {
+        let (line, id) = (statement.line(rule, place), rule.id());
         format!(" file={file},line={line},title={id}::{}\n", data(message))
     };
-    let of_check = |check: &Check| at(check, &format!("{}: {}", plain(&check.place.to_string()), message(check)));
+    let of_check = |check: &Check| {
+        at(check.rule, &check.place, &format!("{}: {}", plain(&check.place.to_string()), message(check)))
+    };
+    let mut text = String::new();
     let causes = judgement.causes.iter().map(|cause| {
         let follow = follow(judgement, cause).map_or(String::new(), |follow| format!("; {follow}"));
-        let place = Check { place: cause.place.clone(), ..judgement.checks[cause.check].clone() };
-        at(&place, &format!("{}{follow}", cause_message(judgement, cause)))
+        at(judgement.checks[cause.check].rule, &cause.place, &format!("{}{follow}", cause_message(judgement, cause)))
     });
-    let errors: Vec<String> = causes.chain(of(judgement, Outcome::Unjudged).map(of_check)).collect();
-    let warnings: Vec<String> = of(judgement, Outcome::Warning).map(of_check).collect();
+    let unjudged = of(judgement, Outcome::Unjudged);
+    let (number, errors) =
+        (judgement.causes.len() + judgement.count(Outcome::Unjudged), causes.chain(unjudged.map(of_check)));
+    list(&mut text, "error", number, errors);
+    list(&mut text, "warning", judgement.count(Outcome::Warning), of(judgement, Outcome::Warning).map(of_check));
     let title = |exception: String| format!(" title=autoneural gate%3A exception::{}\n", data(&exception));
-    let notices: Vec<String> = exceptions::lines(judgement).map(title).collect();
-    let mut text = String::new();
-    for (command, said) in [("error", errors), ("warning", warnings), ("notice", notices)] {
-        // The last place says how many there are.
-        let shown = if said.len() > MOST_SHOWN { MOST_SHOWN - 1 } else { said.len() };
-        said[..shown].iter().for_each(|one| text.push_str(&format!("::{command}{one}")));
-        if shown < said.len() {
-            let more = said.len() - shown;
-            text.push_str(&format!("::{command} title=autoneural gate::{more} more, all in the summary\n"));
-        }
-    }
+    list(&mut text, "notice", judgement.exceptions.len(), exceptions::lines(judgement).map(title));
     text
+}
+
+/// As many of a number of annotations as are shown; the last place says how many more there are.
+fn list(text: &mut String, command: &str, number: usize, annotations: impl Iterator<Item = String>) {
+    let shown = if number > MOST_SHOWN { MOST_SHOWN - 1 } else { number };
+    annotations.take(shown).for_each(|one| text.push_str(&format!("::{command}{one}")));
+    if shown < number {
+        let more = number - shown;
+        text.push_str(&format!("::{command} title=autoneural gate::{more} more, all in the summary\n"));
+    }
 }
 
 /// The message of a command.

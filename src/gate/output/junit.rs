@@ -1,5 +1,5 @@
 //! JUnit XML as Jenkins, GitLab and others read it: a suite per partition, a case per check. A check that could not be
-//! judged is an error, a warning or what an exception lets be is a case that passed with output.
+//! judged is an error, a warning or what an exception accepts is a case that passed with output.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ fn case(check: &Check, beside: &[String]) -> String {
         Outcome::Unjudged => format!("<error message=\"{said}\"/>"),
         Outcome::Skipped => format!("<skipped message=\"{said}\"/>"),
         Outcome::Warning => format!("<system-out>warning: {said}</system-out>"),
-        Outcome::Excepted => format!("<system-out>let be: {said}</system-out>"),
+        Outcome::Excepted => format!("<system-out>accepted: {said}</system-out>"),
         Outcome::Passed => format!("<system-out>{said}</system-out>"),
     };
     element(check.rule.id(), &check.place.to_string(), &inside)

@@ -44,9 +44,11 @@ pub fn markdown(statement: &Statement) -> String {
         }
         of(judgement, Outcome::Failed).for_each(|check| details(&mut text, check));
     }
-    for (outcome, title) in
-        [(Outcome::Unjudged, "Not judged"), (Outcome::Warning, "Warnings"), (Outcome::Excepted, "Let be by exceptions")]
-    {
+    for (outcome, title) in [
+        (Outcome::Unjudged, "Not judged"),
+        (Outcome::Warning, "Warnings"),
+        (Outcome::Excepted, "Accepted by exceptions"),
+    ] {
         let checks: Vec<&Check> = of(judgement, outcome).collect();
         if checks.is_empty() {
             continue;

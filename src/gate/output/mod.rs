@@ -23,7 +23,7 @@ pub use update::{Written, update};
 
 use std::collections::BTreeMap;
 
-use super::{Baseline, Cause, Check, Date, Judgement, Outcome, Rule};
+use super::{Baseline, Cause, Check, Date, Judgement, Outcome, Place, Rule};
 
 /// Checks that a summary names at most, of each outcome; JSON, JUnit and SARIF have all.
 const MOST_SHOWN: usize = 10;
@@ -48,8 +48,7 @@ pub struct Statement<'a> {
 
 impl Statement<'_> {
     /// Line of what was checked in the baseline's file.
-    fn line(&self, check: &Check) -> usize {
-        let Check { rule, place, .. } = check;
+    fn line(&self, rule: Rule, place: &Place) -> usize {
         let keys = match place.partition.as_str() {
             "" => vec![rule.stated().section, &place.name],
             partition => vec!["partitions", partition, rule.stated().section, &place.name],
@@ -85,7 +84,7 @@ fn verdict(judgement: &Judgement) -> String {
         (failed, failed_word.as_str()),
         (judgement.count(Outcome::Unjudged), "not judged"),
         (judgement.count(Outcome::Warning), "with a warning"),
-        (judgement.count(Outcome::Excepted), "let be by exceptions"),
+        (judgement.count(Outcome::Excepted), "accepted by exceptions"),
         (judgement.count(Outcome::Skipped), "without figures"),
         (judgement.count(Outcome::Passed), "passed"),
     ];
@@ -96,14 +95,18 @@ fn verdict(judgement: &Judgement) -> String {
 
 /// The message of a check with the exception that was made for it.
 fn message(check: &Check) -> String {
+    said(check, &check.message)
+}
+
+fn said(check: &Check, message: &str) -> String {
     let exception = check.exception.as_ref().map_or(String::new(), |exception| format!(" [exception {exception}]"));
-    super::plain(&format!("{}{exception}", check.message))
+    super::plain(&format!("{message}{exception}"))
 }
 
 /// The message of a cause, with its place.
 fn cause_message(judgement: &Judgement, cause: &Cause) -> String {
-    let check = Check { message: cause.message.clone(), ..judgement.checks[cause.check].clone() };
-    format!("{}: {}", super::plain(&cause.place.to_string()), message(&check))
+    let said = said(&judgement.checks[cause.check], &cause.message);
+    format!("{}: {said}", super::plain(&cause.place.to_string()))
 }
 
 /// How many checks follow from a cause, and what they are of; none where nothing does.
@@ -117,6 +120,7 @@ pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
         let kind = match judgement.checks[at].rule {
             Rule::LayerFloor | Rule::LayerDrop => (0, "layers"),
             Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => (1, "outputs"),
+            Rule::Goal => (2, "goals"),
             Rule::ChainSqnr | Rule::ChainTokens => (2, "whole sequences"),
             Rule::Accuracy | Rule::Perplexity => (3, "evaluations"),
             Rule::ActivationsMoved | Rule::ConstantsMoved => (4, "encodings"),

@@ -39,10 +39,10 @@ pub fn text(statement: &Statement) -> String {
         for exception in exceptions::lines(judgement) {
             text.push_str(&format!("  {exception}\n"));
         }
-        let let_be: Vec<&Check> = of(judgement, Outcome::Excepted).collect();
+        let accepted: Vec<&Check> = of(judgement, Outcome::Excepted).collect();
         let most = if statement.all { usize::MAX } else { MOST_SHOWN };
-        let_be.iter().take(most).for_each(|check| text.push_str(&format!("    let be: {}\n", line(check))));
-        left_out(&mut text, "    ", let_be.len().saturating_sub(most));
+        accepted.iter().take(most).for_each(|check| text.push_str(&format!("    accepted: {}\n", line(check))));
+        left_out(&mut text, "    ", accepted.len().saturating_sub(most));
     }
     if let Some((first, all)) = exceptions::first_snippet(judgement, statement.today) {
         let more = if all > 1 {

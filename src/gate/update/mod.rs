@@ -2,11 +2,12 @@
 //! not accepted without leave. What is worse within them stays as it was accepted, so that no number of updates drifts
 //! further than one bundle may; what is better is taken.
 
+mod changes;
 mod encodings;
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+pub use changes::{Change, Changes, Group};
 
 use super::check::Place;
 use super::date::Date;
@@ -16,96 +17,6 @@ use super::judge::{ANSWERS, BYTES, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMU
 use super::rule::Rule;
 use super::thresholds::Thresholds;
 use crate::report::Columns;
-
-/// What a change is about. The order is that of summaries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Group {
-    /// Outputs of partitions.
-    Outputs,
-    /// Layers.
-    Layers,
-    /// Whole sequences.
-    Sequences,
-    /// Evaluations.
-    Evaluations,
-    /// Partitions, nodes, tensors and their integers.
-    Graph,
-    /// Encodings that moved.
-    Encodings,
-    /// Bytes.
-    Sizes,
-    /// Versions, weights and settings.
-    Versions,
-}
-
-impl Group {
-    /// All of them.
-    pub const ALL: [Group; 8] = [
-        Group::Outputs,
-        Group::Layers,
-        Group::Sequences,
-        Group::Evaluations,
-        Group::Graph,
-        Group::Encodings,
-        Group::Sizes,
-        Group::Versions,
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Group::Outputs => "outputs",
-            Group::Layers => "layers",
-            Group::Sequences => "sequences",
-            Group::Evaluations => "evaluations",
-            Group::Graph => "graph",
-            Group::Encodings => "encodings",
-            Group::Sizes => "sizes",
-            Group::Versions => "versions",
-        }
-    }
-}
-
-/// Something that a new baseline changes, or would.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Change {
-    /// What it is about.
-    pub group: Group,
-    /// Where.
-    pub place: Place,
-    /// What, in a line.
-    pub message: String,
-    /// How far it is from what was accepted, to sort by: in percent of what the thresholds allow.
-    #[serde(skip)]
-    pub size: f64,
-}
-
-/// What a new baseline changes, in each list the farthest first.
-#[derive(Debug, Default, PartialEq, Serialize)]
-pub struct Changes {
-    /// Worse than the thresholds allow, or no longer there; accepted on purpose alone.
-    pub looser: Vec<Change>,
-    /// Better, or held for the first time.
-    pub tighter: Vec<Change>,
-    /// Worse or elsewhere within the thresholds: stays as it was accepted.
-    pub kept: Vec<Change>,
-    /// Neither better nor worse: encodings that moved, tensors, versions and inputs that are others.
-    pub others: Vec<Change>,
-}
-
-impl Changes {
-    /// Whether both are the same.
-    pub fn is_empty(&self) -> bool {
-        [&self.looser, &self.tighter, &self.kept, &self.others].iter().all(|list| list.is_empty())
-    }
-
-    fn sort(&mut self) {
-        for list in [&mut self.looser, &mut self.tighter, &mut self.kept, &mut self.others] {
-            list.sort_by(|a, b| a.group.cmp(&b.group).then(b.size.total_cmp(&a.size)));
-        }
-    }
-}
 
 /// What a baseline becomes with a bundle, and what that changes. The facts are to be written where nothing is looser; to accept
 /// what is, the facts of the bundle itself are.
@@ -353,12 +264,12 @@ impl Update<'_> {
             (Some(before), Some(after)) if after < before => self.changes.tighter.push(change),
             (None, _) => self.changes.tighter.push(change),
             (Some(before), after) => {
-                let is_let_be = allowed.is_some_and(|limit| match (limit, after) {
+                let is_accepted = allowed.is_some_and(|limit| match (limit, after) {
                     (None, _) => true,
                     (Some(limit), Some(after)) => after as f64 <= limit,
                     (Some(_), None) => false,
                 });
-                if !is_let_be {
+                if !is_accepted {
                     return self.changes.looser.push(change);
                 }
                 made.npu_nodes = made.nodes.checked_sub(before).or(made.npu_nodes);

@@ -11,7 +11,7 @@ mod updates;
 
 use serde_json::{Value, json};
 
-use crate::common::{demo_bundle, stdout};
+use crate::common::demo_bundle;
 use crate::sealed::Sealed;
 
 pub fn accepted() -> Sealed {

@@ -22,6 +22,13 @@ pub const REGRESSIONS: &[(&str, Change, &[&str])] = &[
         ],
     ),
     (
+        "a goal of the recipe that is missed",
+        |sealed| {
+            sealed.edit("report.json", |report| report["goals"] = json!({ "sqnr_db": { "vision/features": 99.0 } }))
+        },
+        &["vision: features: SQNR ", " dB, wanted at least 99 dB (goal-missed)"],
+    ),
+    (
         "SQNR below the floor",
         |sealed| {
             sealed.edit("report.json", |report| {

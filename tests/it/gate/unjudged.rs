@@ -20,11 +20,15 @@ fn what_cannot_be_judged_says_why_in_one_line() {
         "    \"vision\": {\"weights\": \"\", \"nodes\": 1, \"npu_nodes\": null, \"binary_bytes\": null, \"buffer_bytes\": null, \"outputs\": {}, \"activations\": {}, \"constants\": {}},\n    \"vision\": {\n",
     );
     let baselines: &[(&str, &str)] = &[
-        ("", "EOF"),
-        (cut, "is no baseline"),
+        ("", "is empty"),
+        (cut, "is no whole baseline: it ends in the middle; restore it from the repository"),
+        (&format!("<<<<<<< ours\n{baseline}"), "other.json:1: holds marks of a merge that was not finished"),
         ("{}", "missing field `schema`"),
         ("[1, 2]", "is no baseline"),
-        (&replaced("\"schema\": 1", "\"schema\": 7"), "is of schema 7; this version reads schema 1"),
+        (
+            &replaced("\"schema\": 1", "\"schema\": 7"),
+            "is of schema 7; this version reads schema 1; another version of autoneural wrote it: use that one",
+        ),
         (
             &replaced("\"model\": \"autoneural-random\"", "\"model\": \"other\""),
             "is of another model: other, the bundle has autoneural-random",
@@ -54,6 +58,7 @@ fn what_cannot_be_judged_says_why_in_one_line() {
     }
     for (text, wanted) in [
         ("nonsense", "gate.toml:1"),
+        ("\n<<<<<<< ours\n", "gate.toml:2: holds marks of a merge that was not finished"),
         ("[outputs]\ndrop = 1.0\n", "unknown field `drop`"),
         ("[outputs]\ndrop_db = -1.0\n", "outputs.drop_db: -1 is impossible"),
         ("[outputs]\nfloor_db = nan\n", "outputs.floor_db: NaN is impossible"),
@@ -64,12 +69,16 @@ fn what_cannot_be_judged_says_why_in_one_line() {
             "missing field `reason`",
         ),
         (
+            "[[exception]]\nplace = \"*\"\ncheck = \"sqnr-drop\"\nreason = \"x\"\nexpires = 2027-01-01\nlast_day = 2027-01-01\n",
+            "duplicate field `last_day`",
+        ),
+        (
             "[[override]]\nmatch = \"*\"\ncheck = \"sqnr-drop\"\nlimit = 1.0\nreason = \"\"\nexpires = 2027-01-01\n",
             "`reason` is empty",
         ),
         (
             "[[override]]\nmatch = \"*\"\ncheck = \"sqnr-drop\"\nlimit = 1.0\nreason = \"x\"\nexpires = 10:00:00\n",
-            "`expires` has no date",
+            "`last_day` has no date",
         ),
         (
             "[[override]]\nmatch = \"*\"\ncheck = \"sqnr\"\nlimit = 1.0\nreason = \"x\"\nexpires = 2027-01-01\n",

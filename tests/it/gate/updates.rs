@@ -76,7 +76,7 @@ fn a_baseline_is_loosened_only_on_purpose() {
     }
 }
 
-/// What judging lets be is no reason to refuse, and is not written: a baseline does not follow a model downhill.
+/// What judging accepts is no reason to refuse, and is not written: a baseline does not follow a model downhill.
 #[test]
 fn updates_within_the_thresholds_do_not_add_up() {
     let sealed = accepted();
