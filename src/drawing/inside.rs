@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::blocks::{Block, blocks};
 use super::legend;
-use super::rails::{rails, Rails};
+use super::rails::{Rails, rails};
 use super::routes::{CHIP, From, Routes, routes};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Part, Subject, Tensor, Tensors};
@@ -145,11 +145,9 @@ impl Lines {
     /// Room that the longest line needs in the box.
     fn width(&self) -> i32 {
         let listed = self.operators.iter().flat_map(|operator| {
-            operator
-                .makes
-                .iter()
-                .zip(&operator.figures)
-                .map(|(tensor, figure)| width(&shorten(&tensor.name, LONGEST)) + width(&tensor.detail()) + width(figure))
+            operator.makes.iter().zip(&operator.figures).map(|(tensor, figure)| {
+                width(&shorten(&tensor.name, LONGEST)) + width(&tensor.detail()) + width(figure)
+            })
         });
         let listed = match self.tensors {
             Tensors::All => listed.max().unwrap_or(0) + COLUMN + self.rails().1.width() + 2 * PAD,
@@ -262,7 +260,9 @@ impl Lines {
                 svg.text("", text + COLUMN, y, &name, Some(&tensor.name));
                 let x = text + COLUMN + width(&name) + PAD;
                 svg.text("quiet", x, y, &tensor.detail(), None);
-                svg.text("strong", x + width(&tensor.detail()) + PAD, y, figure, None);
+                if !figure.is_empty() {
+                    svg.text("strong", x + width(&tensor.detail()) + PAD, y, figure, None);
+                }
             }
         }
     }

@@ -185,5 +185,6 @@ fn worst(partition: &PartitionReport) -> Option<(String, Columns)> {
 /// SQNR by name: of layers where they were measured, else of outputs.
 fn figures(partition: &PartitionReport) -> BTreeMap<String, Columns> {
     let outputs = partition.outputs.iter().map(|output| (output.name.clone(), output.sqnr_db));
-    outputs.chain(partition.layers.iter().map(|layer| (layer.name.clone(), layer.sqnr_db))).collect()
+    let layers = partition.layers.iter().map(|layer| (layer.name.clone(), layer.sqnr_db));
+    outputs.chain(layers).filter(|(_, columns)| columns.best().is_some()).collect()
 }

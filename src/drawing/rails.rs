@@ -32,9 +32,8 @@ pub fn rails(pairs: &[(usize, usize)]) -> Rails {
     let mut lanes = vec![0; pairs.len()];
     for at in order {
         let (from, to) = pairs[at];
-        let is_free = |others: &Vec<(usize, usize)>| {
-            others.iter().all(|&(start, end)| start == from || end < from || to < start)
-        };
+        let is_free =
+            |others: &Vec<(usize, usize)>| others.iter().all(|&(start, end)| start == from || end < from || to < start);
         let lane = taken.iter().position(is_free).unwrap_or(taken.len());
         if lane == taken.len() {
             taken.push(vec![]);

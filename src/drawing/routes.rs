@@ -149,7 +149,10 @@ pub fn routes(widths: &[i32], reads: &[Vec<From>], left: i32, right: i32) -> Rou
                 && rows.rows[source] == rows.rows[at]
             {
                 let middle = chips[at].1 + CHIP / 2;
-                lines.push(Line { points: vec![(chips[source].0 + widths[source], middle), (chips[at].0, middle)], skips: false });
+                lines.push(Line {
+                    points: vec![(chips[source].0 + widths[source], middle), (chips[at].0, middle)],
+                    skips: false,
+                });
             }
         }
     }

@@ -61,8 +61,7 @@ fn both(ours: Columns, theirs: Columns) -> Option<(f64, f64)> {
 /// The layers of a partition, in the network's order.
 fn layers<'a>(subject: &Subject, part: &'a Part, theirs: &PartitionFacts) -> Vec<(&'a Layer, Compared<'a>)> {
     let compared = |layer: &'a Layer| {
-        let (ours, theirs) =
-            both(Columns { simulated: layer.sim, npu: layer.npu }, *theirs.layers.get(&layer.name)?)?;
+        let (ours, theirs) = both(Columns { simulated: layer.sim, npu: layer.npu }, *theirs.layers.get(&layer.name)?)?;
         let turn = subject.tolerances.layer(ours, theirs);
         Some((layer, Compared { name: &layer.name, ours, theirs, turn }))
     };
@@ -170,17 +169,17 @@ pub fn made_from(subject: &Subject, reference: &Reference) -> Table {
     if let Some(before) = reference.settings {
         for key in union(before, &subject.settings) {
             let value = |settings: &BTreeMap<String, String>| settings.get(key).cloned();
-            differ(
-                &format!("recipe: {key}"),
-                value(before).as_deref(),
-                value(&subject.settings).as_deref(),
-                "not set",
-            );
+            differ(&format!("recipe: {key}"), value(before).as_deref(), value(&subject.settings).as_deref(), "not set");
         }
     }
     for key in union(&theirs.versions, &ours.versions) {
         let value = |of: &BTreeMap<String, String>| of.get(key).cloned();
-        differ(&format!("version of {key}"), value(&theirs.versions).as_deref(), value(&ours.versions).as_deref(), "none");
+        differ(
+            &format!("version of {key}"),
+            value(&theirs.versions).as_deref(),
+            value(&ours.versions).as_deref(),
+            "none",
+        );
     }
     for key in union(&theirs.inputs, &ours.inputs) {
         let value = |of: &BTreeMap<String, String>| of.get(key).map(|hash| format!("sha256 {hash}…"));
@@ -199,7 +198,8 @@ fn union<'a, V>(a: &'a BTreeMap<String, V>, b: &'a BTreeMap<String, V>) -> BTree
 
 /// A line per partition whose encodings changed.
 pub fn encodings(subject: &Subject, reference: &Reference) -> Table {
-    let titles = ["partition", "other integers", "ranges that moved", "scales that moved", "new tensors", "gone", "farthest"];
+    let titles =
+        ["partition", "other integers", "ranges that moved", "scales that moved", "new tensors", "gone", "farthest"];
     let mut table = Table::new(&titles);
     let tolerances = &subject.tolerances;
     for (name, ours) in &subject.facts.partitions {

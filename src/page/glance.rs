@@ -21,12 +21,12 @@ pub fn answers(subject: &Subject) -> Vec<Answer> {
     let mut made = vec![worst_output(subject), sequences(subject), accuracy(subject)];
     let speed = "not measured: the emulator gives the NPU's results, not its speed";
     made.push(answer("speed", speed, Some("speed")));
-    let memory = sizes::total(&subject.report).map_or("not measured".into(), |total| {
-        format!("{total} for all partitions, without what the driver takes")
-    });
+    let memory = sizes::total(&subject.report)
+        .map_or("not measured".into(), |total| format!("{total} for all partitions, without what the driver takes"));
     made.push(answer("memory on the device", &memory, Some("sizes")));
     for reference in subject.references() {
-        let title = format!("against {} {}", if reference.title == "baseline" { "baseline" } else { "bundle" }, reference.name);
+        let title =
+            format!("against {} {}", if reference.title == "baseline" { "baseline" } else { "bundle" }, reference.name);
         made.push(answer(&title, &changes::sentence(subject, &reference), Some("changes")));
     }
     made
@@ -87,9 +87,9 @@ fn accuracy(subject: &Subject) -> Answer {
     };
     let exact = engine.total.exact_match_percent;
     let float = evaluation.engines.iter().find(|other| other.engine == EngineKind::Float);
-    let float = float.filter(|_| engine.engine != EngineKind::Float).map_or(String::new(), |float| {
-        format!(", float {:.1} %", float.total.exact_match_percent)
-    });
+    let float = float
+        .filter(|_| engine.engine != EngineKind::Float)
+        .map_or(String::new(), |float| format!(", float {:.1} %", float.total.exact_match_percent));
     let mut text = format!("{exact:.1} % of {of} questions of {} exact", evaluation.set);
     text.push_str(&match engine.engine {
         EngineKind::Float => " on float; the quantized model was not asked".into(),

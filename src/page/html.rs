@@ -261,7 +261,11 @@ fn changed(subject: &Subject, body: &mut String) {
             folded(&format!("Outputs and layers that got better or worse{more}"), &places, body);
         }
         let tables = [
-            ("Made from and with", changes::made_from(subject, &reference), "weights, settings and versions are the same"),
+            (
+                "Made from and with",
+                changes::made_from(subject, &reference),
+                "weights, settings and versions are the same",
+            ),
             ("Encodings", changes::encodings(subject, &reference), "the same, but for moves that the gate allows"),
         ];
         for (title, table, same) in tables {

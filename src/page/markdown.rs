@@ -63,7 +63,10 @@ fn found(subject: &Subject) -> String {
     let mut text = String::new();
     let (causes, more) = findings::causes(subject);
     for (title, lines) in [
-        ("What got worse first", causes.iter().map(of_cause).chain((more > 0).then(|| format!("{more} more"))).collect()),
+        (
+            "What got worse first",
+            causes.iter().map(of_cause).chain((more > 0).then(|| format!("{more} more"))).collect(),
+        ),
         ("Exceptions", findings::exceptions(subject)),
     ] {
         if !lines.is_empty() {

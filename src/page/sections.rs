@@ -221,4 +221,3 @@ pub fn engine_name(engine: EngineKind) -> &'static str {
         other => other.name(),
     }
 }
-
