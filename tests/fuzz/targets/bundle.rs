@@ -73,6 +73,14 @@ pub fn tell(baseline: &Baseline, judgement: Result<Judgement>) -> Result<()> {
         assert!(!made.contains(is_harmful), "a terminal would obey: {:?}", made.chars().find(|c| is_harmful(*c)));
     }
     serde_json::from_str::<serde_json::Value>(&sarif(&statement)?).expect("SARIF is JSON");
+    if let Ok(judgement) = &judgement {
+        let of = |cause: &gate::Cause| [&[cause.check][..], &cause.follows].concat();
+        let mut grouped: Vec<usize> = judgement.causes.iter().flat_map(of).collect();
+        grouped.sort_unstable();
+        let is_failed = |at: &usize| judgement.checks[*at].outcome == gate::Outcome::Failed;
+        let failed: Vec<usize> = (0..judgement.checks.len()).filter(is_failed).collect();
+        assert_eq!(grouped, failed, "every failed check stands in one cause");
+    }
     judgement.map(drop)
 }
 
