@@ -1,9 +1,11 @@
 //! `autoneural report`: the report of a bundle as a page for people.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use autoneural::back::bundle::Bundle;
 use autoneural::error::IoContext;
+use autoneural::files;
 use autoneural::gate::{self, Baseline, Date, Thresholds};
 use autoneural::page::{self, Gate, Subject};
 use autoneural::shown::in_line;
@@ -14,14 +16,22 @@ use serde_json::json;
 use super::Session;
 
 const AFTER_HELP: &str = "\
-The page is one HTML file that needs nothing else and loads nothing: verdict, every layer with its encoding and neighbours, \
-sizes, partitions, samples, provenance. It is a view of report.json and the bundle's other files; what was not measured is \
-shown so. With --baseline the verdict is that of `autoneural gate`.
+Every run writes the page anew: one HTML file that needs nothing else and loads nothing. It goes beside the bundle as \
+BUNDLE.html, or where --out says; --markdown writes a Markdown file of the same as well. The page is held against what this \
+command line names and nothing else. If it replaces a page that was held against something else, the command says so.
+
+The page answers: can it ship (by the goals of the recipe), how good are the outputs and the layers, what changed \
+(--baseline, --against), how large is it. It is a view of report.json and the bundle's other files; what was not measured is \
+shown as not measured. Comparisons are this bundle against the other: more than 0 is better. A difference within the \
+tolerances of `autoneural gate` counts as the same.
 
 Examples:
   autoneural report out/demo
   autoneural report out/demo --out demo.html --markdown demo.md --baseline quant-baseline.json
   autoneural report out/new --against out/old --out both.html";
+
+/// Most bytes of a page that are looked at for what it was held against.
+const BEGINNING: u64 = 4096;
 
 /// Arguments of `report`.
 #[derive(Args)]
@@ -30,19 +40,19 @@ pub struct Report {
     /// The bundle, verified.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Write the page to this file, in place of what is there [default: BUNDLE.html, unless --markdown is given].
+    /// Write the page to this file, in place of what is there [default: BUNDLE.html].
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath)]
     out: Option<PathBuf>,
-    /// Write the same as Markdown.
+    /// Write a Markdown file of the same as well.
     #[arg(long, value_name = "FILE.md", value_hint = ValueHint::FilePath)]
     markdown: Option<PathBuf>,
-    /// Compare with this other bundle.
+    /// Compare with this bundle.
     #[arg(long, value_name = "BUNDLE", value_hint = ValueHint::DirPath)]
     against: Option<PathBuf>,
-    /// Compare with this baseline, as `gate` does.
+    /// Compare with this baseline, as `autoneural gate` does.
     #[arg(long, value_name = "FILE.json", value_hint = ValueHint::FilePath)]
     baseline: Option<PathBuf>,
-    /// Thresholds for the baseline, as for `gate`.
+    /// Thresholds, as for `gate`: up to where figures count as the same.
     #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
     thresholds: Option<PathBuf>,
 }
@@ -56,7 +66,7 @@ impl Report {
         let against = against.transpose()?;
         let against = against.as_ref().map(|(bundle, name)| (bundle, name.as_str()));
         let name = self.bundle.display().to_string();
-        let mut subject = Subject::read(&bundle, &name, against, thresholds.outputs.floor_db)?;
+        let mut subject = Subject::read(&bundle, &name, against, &thresholds)?;
         [Some(&bundle), against.map(|(other, _)| other)].into_iter().flatten().try_for_each(Bundle::refuse_replaced)?;
         if let Some(file) = &self.baseline {
             let baseline = Baseline::read(file)?;
@@ -66,25 +76,29 @@ impl Report {
             let file = file.display().to_string();
             subject = subject.with_gate(Gate { file, baseline: baseline.facts, judgement });
         }
-        let out = match (&self.out, &self.markdown) {
-            (Some(out), _) => Some(out.clone()),
-            (None, Some(_)) => None,
-            (None, None) => Some(self.beside()?),
-        };
-        let (mut lines, mut files) = (Vec::new(), Vec::new());
-        for (file, is_page) in [(out.as_ref(), true), (self.markdown.as_ref(), false)] {
-            if let Some(file) = file {
-                let made = if is_page { page::html(&subject)? } else { page::markdown(&subject) };
-                if session.write(file, &made)? {
-                    continue;
-                }
-                let named = file.display().to_string();
-                lines.push(format!("report: {} ({})", in_line(&named), text::bytes(made.len() as u64)));
-                files.push(json!({ "file": named, "bytes": made.len() }));
+        let out = self.out.clone().map_or_else(|| self.beside(), Ok)?;
+        let html = page::html(&subject)?;
+        let before = compared_before(&out).filter(|before| page::compared_with(&html).as_ref() != Some(before));
+        let (mut lines, mut files, mut is_taken) = (Vec::new(), Vec::new(), false);
+        let markdown = self.markdown.as_ref().map(|file| (file, page::markdown(&subject)));
+        for (file, made) in [Some((&out, html)), markdown].into_iter().flatten() {
+            if session.write(file, &made)? {
+                is_taken = true;
+                continue;
             }
+            let named = file.display().to_string();
+            lines.push(format!("report: {} ({})", in_line(&named), text::bytes(made.len() as u64)));
+            files.push(json!({ "file": named, "bytes": made.len() }));
+        }
+        if let Some(before) = before {
+            session.note(&format!(
+                "{}: the page that was there was made with {}; this one was not",
+                out.display(),
+                in_line(&before)
+            ));
         }
         // Standard output that took a page takes nothing else.
-        if files.is_empty() { Ok(()) } else { session.print(&json!({ "files": files }), &lines.join("\n")) }
+        if is_taken { Ok(()) } else { session.print(&json!({ "files": files }), &lines.join("\n")) }
     }
 
     /// The bundle's name with `.html`, beside it; `.` has a name, too. What the user did not name is not written through a link,
@@ -104,4 +118,14 @@ impl Report {
         }
         Ok(page)
     }
+}
+
+/// What the page that is there was held against; none where there is no page, or one that was held against nothing.
+fn compared_before(page: &Path) -> Option<String> {
+    if !page.is_file() {
+        return None;
+    }
+    let mut beginning = Vec::new();
+    files::open(page).ok()?.take(BEGINNING).read_to_end(&mut beginning).ok()?;
+    page::compared_with(&String::from_utf8_lossy(&beginning))
 }

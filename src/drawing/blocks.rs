@@ -14,6 +14,8 @@ pub struct Block<'a> {
     /// Values from elsewhere than the block before: the graph's inputs, and what other blocks made. Constants are not
     /// among them.
     pub takes: Vec<ValueId>,
+    /// Every value that it reads and does not make, constants apart.
+    pub reads: Vec<ValueId>,
     /// Values that others read, or that leave the graph, with the blocks that read them by position.
     pub gives: Vec<(ValueId, BTreeSet<usize>)>,
 }
@@ -45,15 +47,19 @@ pub fn blocks(graph: &Graph) -> Vec<Block<'_>> {
     let mut made = Vec::new();
     for (at, &run) in runs.iter().enumerate() {
         let mut takes = Vec::new();
+        let mut reads = Vec::new();
         for &id in run.iter().flat_map(|node| &node.inputs) {
             let from_here_or_before = makers.get(&id).is_some_and(|&maker| maker == at || maker + 1 == at);
+            if makers.get(&id) != Some(&at) && graph.value(id).constant().is_none() && !reads.contains(&id) {
+                reads.push(id);
+            }
             if !from_here_or_before && graph.value(id).constant().is_none() && !takes.contains(&id) {
                 takes.push(id);
             }
         }
         let leaves = |id: &ValueId| readers.contains_key(id) || graph.outputs().contains(id);
         let gives = outputs(run).filter(leaves).map(|id| (id, readers.get(&id).cloned().unwrap_or_default()));
-        made.push(Block { path: path(&run[0].name), nodes: run, takes, gives: gives.collect() });
+        made.push(Block { path: path(&run[0].name), nodes: run, takes, reads, gives: gives.collect() });
     }
     made
 }

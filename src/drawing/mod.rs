@@ -4,12 +4,17 @@
 
 mod blocks;
 mod inside;
+mod legend;
 mod overview;
+mod rails;
+mod routes;
 mod rows;
 mod svg;
 
 pub use inside::inside;
 pub use overview::overview;
+
+use std::collections::BTreeMap;
 
 use crate::back::bundle::{Bundle, Stage};
 use crate::encoding::IntegerType;
@@ -17,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::ir::ValueId;
 use crate::partition::Partition;
 use crate::quantize::Table;
-use crate::report::{Columns, Report, Sizes, npu_nodes};
+use crate::report::{Columns, PartitionReport, Report, Sizes, npu_nodes};
 use crate::segment::{Device, Segment, segments};
 
 /// Which tensors a drawing names.
@@ -49,6 +54,21 @@ struct Part {
     segments: Vec<Segment>,
     /// SQNR of the first output in dB.
     sqnr: Option<Columns>,
+    /// The worst output, where it is another one.
+    worst: Option<(String, Columns)>,
+    /// SQNR of outputs, and of layers where they were measured, by name.
+    figures: BTreeMap<String, Columns>,
+}
+
+impl Part {
+    /// SQNR of a tensor in a word or two: on the NPU where that was measured; nothing where nothing was.
+    fn figure(&self, name: &str) -> String {
+        match self.figures.get(name) {
+            Some(Columns { npu: Some(db), .. }) => format!("{db:.1} dB"),
+            Some(Columns { simulated: Some(db), .. }) => format!("{db:.1} dB simulated"),
+            _ => String::new(),
+        }
+    }
 }
 
 /// A tensor as it is written beside an arrow.
@@ -106,6 +126,8 @@ impl Subject {
                 npu_nodes: npu_nodes(bundle, &partition, &segments)?,
                 segments,
                 sqnr: reported.and_then(|reported| reported.outputs.first()).map(|output| output.sqnr_db),
+                worst: reported.and_then(worst),
+                figures: reported.map(figures).unwrap_or_default(),
                 partition,
                 table,
             });
@@ -142,6 +164,27 @@ impl Subject {
             lines.extend(npu.map(|db| ("", format!("SQNR NPU {db:.1} dB"))));
             lines.extend(simulated.map(|db| ("quiet", format!("SQNR simulated {db:.1} dB"))));
         }
+        if let Some((name, columns)) = &part.worst {
+            let simulated = if columns.npu.is_none() { " simulated" } else { "" };
+            let db = columns.best().unwrap_or_default();
+            let name = svg::shorten(name, rows::LONGEST / 2);
+            lines.push(("", format!("worst {db:.1} dB{simulated}, {name}")));
+        }
         lines
     }
+}
+
+/// The worst output of a partition, where it is not the first.
+fn worst(partition: &PartitionReport) -> Option<(String, Columns)> {
+    let measured = partition.outputs.iter().filter_map(|output| Some((output.sqnr_db.best()?, output)));
+    let (_, output) = measured.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let is_first = partition.outputs.first().is_some_and(|first| first.name == output.name);
+    (!is_first).then(|| (output.name.clone(), output.sqnr_db))
+}
+
+/// SQNR by name: of layers where they were measured, else of outputs.
+fn figures(partition: &PartitionReport) -> BTreeMap<String, Columns> {
+    let outputs = partition.outputs.iter().map(|output| (output.name.clone(), output.sqnr_db));
+    let layers = partition.layers.iter().map(|layer| (layer.name.clone(), layer.sqnr_db));
+    outputs.chain(layers).filter(|(_, columns)| columns.best().is_some()).collect()
 }

@@ -4,6 +4,7 @@
 //! Every tensor that crosses a partition's border has a row of its own, name above and shape below its arrow, so that
 //! no text meets another. A tensor that one partition hands to the next as it is stands between the two.
 
+use super::legend;
 use super::rows::{Band, Host, LONGEST, Row, bands};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Subject, Tensors};
@@ -20,7 +21,7 @@ const HANDOVER: i32 = 70;
 /// Left of the host's lane, for the way back from the chosen token.
 const RETURN: i32 = 44;
 /// Top of the lanes.
-const TOP: i32 = 116;
+const TOP: i32 = 150;
 
 impl Band {
     fn height(&self) -> i32 {
@@ -48,6 +49,7 @@ pub fn overview(subject: &Subject, tensors: Tensors) -> Result<String> {
     let title = format!("{} for {}", shorten(&subject.model, LONGEST), shorten(&subject.target, LONGEST));
     svg.text("title", PAD, 34, &title, None);
     svg.text("quiet", PAD, 58, &subject.sizes.line(), None);
+    legend::overview(&mut svg, PAD, 72);
     let lanes = Lanes::new(subject, &bands);
     for (x, lane, text) in [
         (lanes.host, lanes.host_width, "host (CPU)"),

@@ -29,6 +29,8 @@ text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',mon
 .moves{fill:none;stroke:#8c959f;stroke-opacity:0.5}
 .line{fill:none;stroke:#59636e;stroke-width:1.5}
 .tip{fill:#59636e}
+.skip{fill:none;stroke:#8250df;stroke-width:1.5}
+.skiptip{fill:#8250df}
 @media (prefers-color-scheme:dark){
 text{fill:#e6edf3}
 .quiet{fill:#9198a1}
@@ -41,6 +43,8 @@ text{fill:#e6edf3}
 .weighty{fill:#341a00;stroke:#d29922}
 .line{stroke:#9198a1}
 .tip{fill:#9198a1}
+.skip{stroke:#bc8cff}
+.skiptip{fill:#bc8cff}
 }
 ";
 
@@ -110,9 +114,16 @@ impl Svg {
 
     /// A line through these points with a tip at its end.
     pub fn arrow(&mut self, points: &[(i32, i32)]) {
+        self.line("line", points);
+    }
+
+    /// The same of a class: `line`, or `skip` for what goes past something.
+    pub fn line(&mut self, class: &str, points: &[(i32, i32)]) {
         points.iter().for_each(|&(x, y)| self.reach(x, y));
         let path: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
-        let _ = writeln!(self.body, r#"<polyline class="line" points="{}" marker-end="url(#tip)"/>"#, path.join(" "));
+        let tip = if class == "skip" { "skiptip" } else { "tip" };
+        let path = path.join(" ");
+        let _ = writeln!(self.body, r#"<polyline class="{class}" points="{path}" marker-end="url(#{tip})"/>"#);
     }
 
     /// The whole file. `title` and `description` are for those who cannot see it.
@@ -129,6 +140,9 @@ impl Svg {
 <defs>
 <marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
 <path class="tip" d="M0,0 8,4 0,8z"/>
+</marker>
+<marker id="skiptip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">
+<path class="skiptip" d="M0,0 8,4 0,8z"/>
 </marker>
 </defs>
 <rect class="paper" width="{width}" height="{height}"/>

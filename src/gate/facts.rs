@@ -16,6 +16,7 @@ use crate::evaluate::EvaluationReport;
 use crate::partition::NAMES;
 use crate::progress::Silent;
 use crate::report::{Columns, PartitionReport, PartitionSizes, Report};
+use crate::runner::EngineKind;
 
 /// Version of the format of facts.
 pub const SCHEMA: u32 = 1;
@@ -256,16 +257,21 @@ fn partition_facts(bundle: &Bundle, report: &Report, partition: &PartitionReport
     })
 }
 
+/// What an evaluation on an engine is called in facts.
+pub fn evaluation_name(report: &EvaluationReport, engine: EngineKind) -> String {
+    let blank = if report.blank { ", blank" } else { "" };
+    format!("{} of {}{blank} on {}", report.questions, report.set, engine.name())
+}
+
 /// One entry per engine.
 fn evaluation_facts(report: &EvaluationReport) -> Vec<(String, EvaluationFacts)> {
-    let blank = if report.blank { ", blank" } else { "" };
     let facts = |engine: &crate::evaluate::EngineReport| {
         let facts = EvaluationFacts {
             questions: report.questions,
             accuracy_percent: engine.total.exact_match_percent,
             perplexity: engine.total.perplexity,
         };
-        (format!("{} of {}{blank} on {}", report.questions, report.set, engine.engine.name()), facts)
+        (evaluation_name(report, engine.engine), facts)
     };
     report.engines.iter().map(facts).collect()
 }

@@ -26,7 +26,7 @@ pub use cause::{Cause, CauseKind};
 pub use check::{Check, Excepted, Outcome, Place, Rule, Verdict};
 pub use date::Date;
 pub use exception::{Exception, ExceptionReport, State, unknown_check};
-pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts};
+pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name};
 pub use flow::Flow;
 pub use tensor::TensorFact;
 pub use thresholds::{DEFAULT, Thresholds};

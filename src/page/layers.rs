@@ -16,6 +16,7 @@ use crate::partition::Partition;
 use crate::quantize::{Source, Sources, Table, weight};
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
+use crate::segment::multiply_adds;
 
 /// The layers of a partition.
 #[derive(Debug, Serialize)]
@@ -26,6 +27,9 @@ pub struct Part {
     pub measured: bool,
     /// The layers in an order in which they can run.
     pub layers: Vec<Layer>,
+    /// Multiplications with addition of one run.
+    #[serde(skip)]
+    pub multiply_adds: u64,
 }
 
 /// A tensor that an operator makes.
@@ -120,7 +124,10 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
             }
             layer.other = other.get(layer.name.as_str()).map(|figures| figures.sqnr_db);
         }
-        parts.push(Part { name: found.name.clone(), measured: !found.layers.is_empty(), layers });
+        let (name, measured, graph) = (found.name.clone(), !found.layers.is_empty(), &partition.graph);
+        let multiply_adds =
+            graph.nodes().iter().fold(0, |sum: u64, node| sum.saturating_add(multiply_adds(graph, node)));
+        parts.push(Part { name, measured, layers, multiply_adds });
     }
     Ok(parts)
 }

@@ -6,25 +6,34 @@
 
 mod base64;
 mod calibration;
+mod change;
+mod changes;
+mod findings;
+mod glance;
 mod html;
 mod layers;
 mod markdown;
 mod provenance;
 mod sections;
+mod settings;
 mod sizes;
+mod speed;
 mod table;
 mod weak;
 
-pub use html::html;
+pub use html::{compared_with, html};
 pub use markdown::markdown;
+
+use std::collections::BTreeMap;
 
 use crate::back::bundle::{Bundle, IMAGES, InputRecord, Manifest};
 use crate::error::Result;
-use crate::gate::{Facts, Judgement};
+use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
 use crate::observe::StatisticsTable;
 use crate::progress::Silent;
 use crate::recipe::Recipe;
-use crate::report::{Columns, Report};
+use crate::report::{GoalReport, Report, VerdictState};
+use change::Tolerances;
 use layers::Part;
 
 /// The recipe's copy in a bundle.
@@ -40,11 +49,14 @@ pub struct Subject {
     parts: Vec<Part>,
     picture: String,
     recipe: Recipe,
+    settings: BTreeMap<String, String>,
     images: Vec<InputRecord>,
     statistics: StatisticsTable,
+    /// Whether an evaluation left answers that the report has no figures of.
+    has_answers: bool,
     other: Option<Other>,
     gate: Option<Gate>,
-    least_db: f64,
+    tolerances: Tolerances,
 }
 
 /// The bundle beside it.
@@ -52,6 +64,7 @@ struct Other {
     name: String,
     report: Report,
     facts: Facts,
+    settings: BTreeMap<String, String>,
 }
 
 /// What the gate says of it.
@@ -64,13 +77,31 @@ pub struct Gate {
     pub judgement: Judgement,
 }
 
+/// What a bundle is held against: a baseline or another bundle.
+struct Reference<'a> {
+    /// What it is called.
+    title: &'static str,
+    /// Title of the figures of this bundle against it.
+    against: &'static str,
+    /// Its name.
+    name: &'a str,
+    facts: &'a Facts,
+    /// Settings of its recipe; a baseline has none.
+    settings: Option<&'a BTreeMap<String, String>>,
+}
+
 impl Subject {
-    /// Reads a bundle that was verified, and another one to show beside it. `least_db` is the goal of every output where the
-    /// report has none of its own.
+    /// Reads a bundle that was verified, and another one to hold it against. Within the tolerances of `thresholds` figures are
+    /// the same.
     ///
     /// # Errors
     /// A bundle that was never verified or is damaged.
-    pub fn read(bundle: &Bundle, name: &str, against: Option<(&Bundle, &str)>, least_db: f64) -> Result<Self> {
+    pub fn read(
+        bundle: &Bundle,
+        name: &str,
+        against: Option<(&Bundle, &str)>,
+        thresholds: &Thresholds,
+    ) -> Result<Self> {
         let (facts, report) = Facts::of(bundle)?;
         let read = |path: &str| {
             path == RECIPE
@@ -79,23 +110,30 @@ impl Subject {
                 || (path.starts_with("model/") || path.starts_with("calibration/")) && path.ends_with(".json")
         };
         bundle.check(&read, &Silent)?;
+        let recipe_of = |bundle: &Bundle| Ok((bundle.text(RECIPE)?, bundle.path(RECIPE)));
         let other = match against {
             Some((bundle, name)) => {
                 let (facts, report) = Facts::of(bundle)?;
-                Some(Other { name: name.to_string(), report, facts })
+                bundle.check(&|path| path == RECIPE, &Silent)?;
+                let (text, path) = recipe_of(bundle)?;
+                Some(Other { name: name.to_string(), report, facts, settings: settings::settings(&text, &path)? })
             }
             None => None,
         };
-        let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+        let (text, path) = recipe_of(bundle)?;
+        let settings = settings::settings(&text, &path)?;
+        let recipe = Recipe::parse(text, &path)?;
         let parts = layers::parts(bundle, &recipe, &report, other.as_ref().map(|other| &other.report))?;
         let drawn = crate::drawing::Subject::read(bundle)?;
         Ok(Subject {
             name: name.to_string(),
-            least_db: report.demands.min_sqnr_db.unwrap_or(least_db),
+            tolerances: Tolerances::of(thresholds),
             picture: crate::drawing::overview(&drawn, crate::drawing::Tensors::Border)?,
             recipe,
+            settings,
             images: if bundle.has_file(IMAGES) { bundle.json(IMAGES)? } else { vec![] },
             manifest: bundle.manifest.clone(),
+            has_answers: report.evaluations.is_empty() && bundle.has_answers(),
             facts,
             parts,
             statistics: bundle.statistics()?,
@@ -116,32 +154,69 @@ impl Subject {
         (&self.facts, &self.report)
     }
 
-    /// Whether all is well, and the sentence that says so.
+    /// What it is held against.
+    fn references(&self) -> Vec<Reference<'_>> {
+        let gate = self.gate.as_ref().map(|gate| Reference {
+            title: "baseline",
+            against: "against the baseline",
+            name: &gate.file,
+            facts: &gate.baseline,
+            settings: None,
+        });
+        let other = self.other.as_ref().map(|other| Reference {
+            title: "other bundle",
+            against: "against the other",
+            name: &other.name,
+            facts: &other.facts,
+            settings: Some(&other.settings),
+        });
+        gate.into_iter().chain(other).collect()
+    }
+
+    /// Whether it can ship, and the sentence that says so.
     fn verdict(&self) -> (State, String) {
-        use crate::gate::{Outcome, Verdict};
-        if let Some(gate) = &self.gate {
-            let count = |outcome| gate.judgement.count(outcome);
-            return match gate.judgement.verdict {
-                Verdict::Passed => (State::Well, format!("Passed: nothing is worse than in {}", gate.file)),
-                Verdict::Regression => {
-                    (State::Bad, format!("Regression: {} checks failed against {}", count(Outcome::Failed), gate.file))
-                }
-                Verdict::Unjudged => (
-                    State::Unknown,
-                    format!("{} checks could not be judged against {}", count(Outcome::Unjudged), gate.file),
-                ),
-            };
-        }
-        let outputs = || self.report.partitions.iter().flat_map(|partition| &partition.outputs);
-        let below = outputs().filter(|output| output.sqnr_db.npu.is_some_and(|db| db < self.least_db)).count();
-        let unmeasured = outputs().filter(|output| output.sqnr_db.npu.is_none()).count();
-        match (self.report.failures.len(), below, unmeasured) {
-            (0, 0, 0) => (State::Well, format!("Every output reaches its goal of {} dB on the NPU", self.least_db)),
-            (0, 0, count) => (State::Unknown, format!("{count} outputs were not measured on the NPU")),
-            (failures, below, _) => {
-                (State::Bad, format!("{} outputs fall short of what was demanded", failures.max(below)))
+        let verdict = &self.report.verdict;
+        let sentence = verdict.sentence();
+        match verdict.state {
+            VerdictState::Met => (State::Well, format!("Can it ship? Yes: {sentence}")),
+            VerdictState::Missed => (State::Bad, format!("Can it ship? No: {sentence}")),
+            VerdictState::NotMeasured => (State::Unknown, format!("Can it ship? Not known: {sentence}")),
+            VerdictState::NoGoal => {
+                (State::Unknown, format!("Can it ship? Not known: {sentence}, so nobody said what is good enough"))
             }
         }
+    }
+
+    /// What the gate says, where there is a baseline.
+    fn gate_verdict(&self) -> Option<(State, String)> {
+        use crate::gate::Outcome;
+        let gate = self.gate.as_ref()?;
+        let checks = |outcome| match gate.judgement.count(outcome) {
+            1 => "1 check".to_string(),
+            count => format!("{count} checks"),
+        };
+        Some(match gate.judgement.verdict {
+            GateVerdict::Passed => (State::Well, format!("Against the baseline {}: nothing got worse", gate.file)),
+            GateVerdict::Regression => {
+                (State::Bad, format!("Against the baseline {}: worse, {} failed", gate.file, checks(Outcome::Failed)))
+            }
+            GateVerdict::Unjudged => {
+                let count = checks(Outcome::Unjudged);
+                (State::Unknown, format!("Against the baseline {}: {count} could not be judged", gate.file))
+            }
+        })
+    }
+
+    /// Where in the page the cause of a goal that is about an output stands.
+    fn cause_of_goal(&self, goal: &GoalReport) -> Option<String> {
+        let (partition, output) = goal.of.split_once('/')?;
+        weak::cause_link(self, partition, output)
+    }
+
+    /// Where a link to a layer leads: the script opens it.
+    fn layer_link(&self, part: usize, name: &str) -> String {
+        let at = self.parts[part].layers.iter().position(|layer| layer.name == name).unwrap_or_default();
+        format!("layer-{part}-{at}")
     }
 }
 
@@ -162,10 +237,13 @@ impl State {
             State::Unknown => "unknown",
         }
     }
-}
 
-/// A figure of an output in a report; none where it is not there or was not measured.
-fn output_of(report: &Report, partition: &str, name: &str) -> Option<Columns> {
-    let partition = report.partitions.iter().find(|found| found.name == partition)?;
-    partition.outputs.iter().find(|found| found.name == name).map(|found| found.sqnr_db)
+    /// Mark in Markdown.
+    fn mark(self) -> &'static str {
+        match self {
+            State::Well => "✅",
+            State::Bad => "❌",
+            State::Unknown => "⚠️",
+        }
+    }
 }

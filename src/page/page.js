@@ -23,6 +23,8 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
+  // A long name may be broken after a sign of punctuation, and nowhere else.
+  const words = (text) => (text.length <= 16 ? [text] : text.split(/(?<=[._/,:=-])/).flatMap((piece, at) => (at ? [make("wbr"), piece] : [piece])));
   const known = (value) => value !== null && value !== undefined;
   const fixed = (value, digits, unit) => (known(value) ? value.toFixed(digits) + unit : null);
   const short = (value) => (Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(3) : String(+value.toPrecision(4)));
@@ -56,11 +58,11 @@
   };
 
   // What has no figure comes last, whichever way it is sorted; equal ones keep the order of the network.
-  const sorted = () => {
+  const sorted = (shown) => {
     const column = columns.find((column) => column.key === state.sort);
     const sign = state.down ? -1 : 1;
     const wanted = state.filter.toLowerCase();
-    const list = part().layers.map((layer, index) => ({ layer, index, value: column.of(layer) }));
+    const list = shown.layers.map((layer, index) => ({ layer, index, value: column.of(layer) }));
     if (state.sort === "npu") list.forEach((entry) => { if (!known(entry.value)) entry.value = entry.layer.sim; });
     const fits = ({ layer }) => (wanted ? (layer.name + " " + layer.op).toLowerCase().includes(wanted) : state.all || !layer.moves);
     const chosen = list.filter(fits);
@@ -71,12 +73,11 @@
     });
   };
 
-  const chart = () => {
-    const layers = part().layers;
-    const slot = app.querySelector("[data-slot=chart]");
-    const width = Math.max(280, slot.clientWidth), height = 260, left = 44, right = 10, top = 12, bottom = 24;
+  const chart = (shown, width, height) => {
+    const layers = shown.layers;
+    const left = 44, right = 10, top = 12, bottom = 24;
     const svg = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", tabindex: "0" });
-    svg.append(draw("title", {}, "SQNR of the layers of " + part().name + " in the network's order; arrow keys go along it"));
+    svg.append(draw("title", {}, "SQNR of the layers of " + shown.name + " in the network's order; arrow keys go along it"));
     const lines = [["sim", (layer) => layer.sim], ["npu", (layer) => layer.npu], ["other", otherOf]];
     const values = layers.flatMap((layer) => lines.map(([, of]) => of(layer)).filter(known));
     const x = (index) => left + ((width - left - right) * (index + 0.5)) / Math.max(1, layers.length);
@@ -105,7 +106,7 @@
     }
     svg.append(draw("text", { x: left, y: height - 8 }, "first layer"));
     svg.append(draw("text", { x: width - right, y: height - 8, "text-anchor": "end" }, "last of " + layers.length));
-    if (state.layer !== null) svg.append(draw("line", { class: "cursor", x1: x(state.layer), x2: x(state.layer), y1: top, y2: height - bottom, "vector-effect": "non-scaling-stroke" }));
+    if (state.layer !== null && shown === part()) svg.append(draw("line", { class: "cursor", x1: x(state.layer), x2: x(state.layer), y1: top, y2: height - bottom, "vector-effect": "non-scaling-stroke" }));
     const at = (event) => {
       const box = svg.getBoundingClientRect();
       const share = (((event.clientX - box.left) / box.width) * width - left) / (width - left - right);
@@ -193,24 +194,53 @@
     return box;
   };
 
+  const cell = (column, layer) => {
+    const text = column.show(layer), missing = known(text) ? "" : " missing";
+    const made = make("td", { class: (column.number ? "number" : "") + missing, "data-title": column.title }, ...(known(text) ? words(text) : ["not measured"]));
+    return made;
+  };
+  const tableOf = (shown, head, most, attributes) => {
+    const entries = sorted(shown);
+    const rows = entries.slice(0, most).map((entry) => make("tr", attributes(entry), ...columns.map((column) => cell(column, entry.layer))));
+    return [entries.length, make("div", { class: "wide" }, make("table", { class: "layers cards many" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows)))];
+  };
+  const limit = () => (state.all || state.filter ? state.shown : WORST);
   const table = () => {
-    const entries = sorted();
-    const most = state.all || state.filter ? state.shown : WORST;
-    const head = make("tr", {}, ...columns.map((column) => make("th", { scope: "col", class: column.number ? "number" : null, "aria-sort": column.key === state.sort ? (state.down ? "descending" : "ascending") : null },
-      make("button", { type: "button", "data-key": column.key, onclick: () => sort(column) }, column.title + (column.key === state.sort ? (state.down ? " ↓" : " ↑") : "")))));
-    const rows = entries.slice(0, most).map(({ layer, index }) => make("tr", { "data-index": index, tabindex: "0", "aria-selected": String(index === state.layer),
-      onclick: () => select(index), onkeydown: (event) => { if (event.key === "Enter") select(index); } },
-      ...columns.map((column) => {
-        const text = column.show(layer);
-        return known(text) ? make("td", { class: column.number ? "number" : null }, text) : make("td", { class: column.number ? "number missing" : "missing" }, "not measured");
-      })));
-    const box = make("div", {}, make("div", { class: "wide" }, make("table", { class: "layers" }, make("thead", {}, head), make("tbody", {}, ...rows))));
-    if (entries.length > most && most !== WORST) {
-      box.append(make("button", { type: "button", class: "controls", onclick: () => { state.shown += 5 * STEP; render(); } }, `${entries.length - most} more`));
+    const most = limit();
+    const head = columns.map((column) => make("th", { scope: "col", class: column.number ? "number" : null, "aria-sort": column.key === state.sort ? (state.down ? "descending" : "ascending") : null },
+      make("button", { type: "button", "data-key": column.key, onclick: () => sort(column) }, column.title + (column.key === state.sort ? (state.down ? " ↓" : " ↑") : ""))));
+    const [count, made] = tableOf(part(), head, most, ({ index }) => ({ "data-index": index, tabindex: "0", "aria-selected": String(index === state.layer),
+      onclick: () => select(index), onkeydown: (event) => { if (event.key === "Enter") select(index); } }));
+    const box = make("div", {}, made);
+    if (count > most && most !== WORST) {
+      box.append(make("button", { type: "button", class: "controls", onclick: () => { state.shown += 5 * STEP; render(); } }, `${count - most} more`));
     }
-    if (!entries.length) box.append(make("p", { class: "note" }, "No layer fits."));
+    if (!count) box.append(make("p", { class: "note" }, "No layer fits."));
     return box;
   };
+
+  // On paper nothing can be chosen: every partition has its chart, and its worst layers or, where all are shown, all of them.
+  const paper = () => {
+    const head = () => columns.map((column) => make("th", { scope: "col", class: column.number ? "number" : null }, column.title));
+    return make("div", {}, ...data.parts.flatMap((shown) => {
+      const most = state.all ? shown.layers.length : WORST;
+      const [count, made] = tableOf(shown, head(), most, () => ({}));
+      const rest = count > most ? `The worst ${most} of ${count} layers that compute.` : `All ${count} layers.`;
+      return [legendOf(shown), chart(shown, 720, 170), made, make("p", { class: "note" }, rest)];
+    }));
+  };
+  const opened = [];
+  const toPaper = () => {
+    if (opened.length) return;
+    for (const one of document.querySelectorAll("details")) { opened.push([one, one.open]); one.open = true; }
+    if (data.parts.length) refresh("paper", paper());
+  };
+  const fromPaper = () => {
+    for (const [one, open] of opened.splice(0)) one.open = open;
+    if (data.parts.length) refresh("paper", make("div"));
+  };
+  window.addEventListener("beforeprint", toPaper);
+  window.addEventListener("afterprint", fromPaper);
 
   const sort = (column) => {
     if (state.sort === column.key) state.down = !state.down;
@@ -219,23 +249,25 @@
   };
   const select = (index) => {
     state.layer = index;
-    refresh("chart", chart());
+    refresh("chart", screenChart());
     refresh("detail", detail());
     for (const row of app.querySelectorAll("tr[data-index]")) row.setAttribute("aria-selected", String(Number(row.dataset.index) === index));
   };
+  const screenChart = () => chart(part(), Math.max(280, app.querySelector("[data-slot=chart]").clientWidth), 260);
+  const lines = [["npu", "NPU"], ["sim", "simulated"]].concat(known(data.against) ? [["other", "other bundle"]] : []);
+  const legendOf = (shown) => make("div", { class: "bar" }, make("strong", {}, shown.name), ...lines.map(([name, title]) => make("span", { class: "legend" }, make("span", { class: "key " + name }), title)));
   const refresh = (name, made) => { const slot = app.querySelector(`[data-slot=${name}]`); slot.replaceChildren(made); };
 
   const render = () => {
     const toggle = (title, pressed, act) => make("button", { type: "button", "aria-pressed": String(pressed), onclick: act }, title);
     const parts = data.parts.map((one, index) => toggle(one.name, index === state.part, () => { Object.assign(state, { part: index, layer: null, shown: STEP }); render(); }));
-    const legend = [["sim", "simulated"], ["npu", "NPU"]].concat(known(data.against) ? [["other", "other bundle"]] : []);
     refresh("parts", make("div", { class: "bar controls", role: "group", "aria-label": "partition" }, ...parts));
-    refresh("legend", make("div", { class: "bar" }, make("strong", {}, part().name), ...legend.map(([name, title]) => make("span", { class: "legend" }, make("span", { class: "key " + name }), title))));
+    refresh("legend", legendOf(part()));
     refresh("choice", make("div", { class: "bar" },
       toggle("worst ten", !state.all, () => { state.all = false; state.shown = STEP; render(); }),
       toggle(`all ${part().layers.length}`, state.all, () => { state.all = true; render(); }),
-      make("span", { class: "missing" }, state.all ? "" : "of those that compute, not only move")));
-    refresh("chart", chart());
+      make("span", { class: "missing" }, state.all ? "" : "of the layers that compute")));
+    refresh("chart", screenChart());
     refresh("detail", detail());
     refresh("table", table());
   };
@@ -243,11 +275,27 @@
   if (!data.parts.length) return;
   const slot = (name, attributes) => make("div", { "data-slot": name, ...attributes });
   const filter = make("input", { type: "search", placeholder: "find a layer or operator", "aria-label": "find a layer or operator", oninput: (event) => { state.filter = event.target.value; state.shown = STEP; refresh("table", table()); } });
-  app.append(slot("parts"), slot("legend"), slot("chart"), slot("detail"), make("div", { class: "bar controls" }, slot("choice"), filter), slot("table"));
+  app.append(slot("parts"), slot("legend"), slot("chart"), slot("detail"), make("div", { class: "bar controls" }, slot("choice"), filter), slot("table"), slot("paper"));
   render();
+  // A link to a layer opens it.
+  const follow = () => {
+    const found = /^#layer-(\d+)-(\d+)$/.exec(window.location.hash);
+    if (!found || !data.parts[found[1]] || !data.parts[found[1]].layers[found[2]]) return;
+    Object.assign(state, { part: Number(found[1]), layer: null, shown: STEP });
+    render();
+    select(Number(found[2]));
+    document.getElementById("detail").scrollIntoView({ block: "center" });
+  };
+  window.addEventListener("hashchange", follow);
+  // The same link again goes there again.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest && event.target.closest("a[href^='#layer-']");
+    if (link && link.getAttribute("href") === window.location.hash) follow();
+  });
+  follow();
   let width = app.clientWidth;
   new ResizeObserver(() => {
-    if (app.clientWidth !== width) refresh("chart", chart());
+    if (app.clientWidth !== width) refresh("chart", screenChart());
     width = app.clientWidth;
   }).observe(app);
 })();

@@ -22,11 +22,16 @@ pub fn samples(subject: &Subject) -> Table {
             let images: Vec<String> = sample.images.iter().map(|image| image.display().to_string()).collect();
             let hashes: Vec<String> = images.iter().map(hash).collect();
             let raw = if sample.is_raw() { "raw text: " } else { "" };
-            let cells = [name.to_string(), images.join(", "), hashes.join(", "), format!("{raw}{}", sample.shown())];
+            let cells = [name.to_string(), images.join(", "), hashes.join(", "), format!("{raw}{}", prompt(&sample.shown()))];
             table.row(cells.into_iter().map(Cell::Text).collect());
         }
     }
     table
+}
+
+/// A prompt in one line.
+fn prompt(text: &str) -> String {
+    text.replace('\n', " ↵ ")
 }
 
 /// Versions, names and what was made how long.
@@ -76,20 +81,6 @@ fn commands(stages: &[StageRecord]) -> String {
         several => several.iter().map(|(command, names)| format!("{}: {command}", names.join(", "))).collect(),
     };
     lines.join("; ")
-}
-
-/// What the other bundle was made from otherwise; none without another.
-pub fn differences(subject: &Subject) -> Option<Table> {
-    let (ours, theirs) = (&subject.facts.inputs, &subject.other.as_ref()?.facts.inputs);
-    let mut table = Table::new(&["made from", "this bundle", "other bundle"]);
-    let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    for path in paths {
-        let say = |hash: Option<&String>| Cell::Text(hash.map_or("none".into(), |hash| format!("sha256 {hash}…")));
-        if ours.get(path) != theirs.get(path) {
-            table.row(vec![Cell::Text(path.clone()), say(ours.get(path)), say(theirs.get(path))]);
-        }
-    }
-    Some(table)
 }
 
 /// Every file of the bundle.

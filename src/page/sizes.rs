@@ -1,6 +1,7 @@
 //! Tables of bytes.
 
 use super::Subject;
+use super::change::Change;
 use super::table::{Cell, Table};
 use crate::report::{Report, Sizes};
 use crate::text::bytes;
@@ -18,7 +19,7 @@ pub fn partitions(subject: &Subject) -> Option<Table> {
     let of_bits: Vec<String> = bits.iter().map(|bits| format!("weights of {bits} bits")).collect();
     let mut titles = vec!["partition"];
     titles.extend(of_bits.iter().map(String::as_str));
-    titles.extend(["binary", "inputs", "of them state", "outputs", "KV cache", "conv state"]);
+    titles.extend(["binary", "inputs", "of which state", "outputs", "KV cache", "conv state"]);
     let mut table = Table::new(&titles);
     for partition in &sizes.partitions {
         let mut row = vec![Cell::Text(partition.name.clone())];
@@ -31,44 +32,44 @@ pub fn partitions(subject: &Subject) -> Option<Table> {
     Some(table)
 }
 
-/// What a device holds, beside what it holds of the other bundle.
+/// What a device needs, against the other bundle; of a baseline only the total is known.
 pub fn device(subject: &Subject) -> Option<Table> {
     let sizes = subject.report.sizes.as_ref()?;
-    let other = subject.other.as_ref().and_then(|other| other.report.sizes.as_ref());
-    let mut titles = vec!["a device holds", "bytes"];
-    titles.extend(subject.other.iter().flat_map(|_| ["other bundle", "other - this"]));
+    let percent = subject.tolerances.device_percent;
+    let references = subject.references();
+    let mut titles = vec!["a device needs", "bytes"];
+    titles.extend(references.iter().flat_map(|reference| [reference.title, reference.against]));
     let mut table = Table::new(&titles);
-    let other = other.map(lines);
-    for (index, (name, count)) in lines(sizes).into_iter().enumerate() {
-        let mut row = vec![Cell::Text(name.into()), amount(count)];
-        if subject.other.is_some() {
-            let theirs = other.as_ref().map(|lines| lines[index].1);
-            row.push(theirs.map_or(Cell::Missing, amount));
-            row.push(theirs.map_or(Cell::Missing, |theirs| difference(count, theirs)));
+    let other = subject.other.as_ref().and_then(|other| other.report.sizes.as_ref()).map(lines);
+    let all = lines(sizes);
+    for (index, (name, count)) in all.iter().enumerate() {
+        let mut row = vec![Cell::text(name), amount(*count)];
+        for reference in &references {
+            let of_other = other.as_ref().filter(|_| reference.settings.is_some()).map(|lines| lines[index].1);
+            let total = reference.facts.device_bytes.filter(|_| index + 1 == all.len());
+            row.extend(match of_other.or(total) {
+                Some(theirs) => [amount(theirs), Cell::Change(Change::of_bytes(*count, theirs, percent))],
+                None => [Cell::Nothing, Cell::Nothing],
+            });
         }
         table.row(row);
     }
     Some(table)
 }
 
-fn difference(ours: u64, theirs: u64) -> Cell {
-    let sign = if theirs < ours { "-" } else { "+" };
-    Cell::Number(format!("{sign}{}", bytes(theirs.abs_diff(ours))))
-}
-
 fn lines(sizes: &Sizes) -> [(&'static str, u64); 6] {
     let device = &sizes.device;
     [
-        ("weights (context binaries where there are)", device.weight_bytes),
+        ("weights (context binaries, where there are some)", device.weight_bytes),
         ("KV cache", device.kv_cache_bytes),
         ("conv state", device.conv_state_bytes),
         ("buffers", device.buffer_bytes),
         ("embedding table", device.embedding_bytes),
-        ("all", device.total_bytes),
+        ("total", device.total_bytes),
     ]
 }
 
-/// All that a device holds, in words.
+/// All that a device needs, in words.
 pub fn total(report: &Report) -> Option<String> {
     report.sizes.as_ref().map(|sizes| bytes(sizes.device.total_bytes))
 }

@@ -1,21 +1,34 @@
 //! Tables of the page, in HTML or Markdown.
 
+use super::change::{Change, Turn};
 use crate::gate::output::cell;
 use crate::text::escape;
 
-/// Text of more characters is broken into lines.
-const LONG: usize = 40;
+/// A word of more characters may be broken after a sign of punctuation.
+const LONG: usize = 16;
+/// A table of so many columns is shown as a list on a screen that is not wide.
+const MANY: usize = 7;
+/// A table of at most so many rows stays on one page of paper.
+const FEW: usize = 12;
 
 /// A cell of a table.
 pub enum Cell {
     /// Words.
     Text(String),
+    /// Words that lead to a place in the page.
+    Link(String, String),
+    /// Words that say that something is wrong.
+    Fault(String),
     /// A figure.
     Number(String),
     /// A figure that falls short.
     Bad(String),
+    /// A figure against another.
+    Change(Change),
     /// What was not measured.
     Missing,
+    /// What there can be no figure of.
+    Nothing,
 }
 
 impl Cell {
@@ -24,9 +37,9 @@ impl Cell {
         value.map_or(Cell::Missing, |value| Cell::Number(format!("{value:.digits$}{unit}")))
     }
 
-    /// A figure with its sign.
-    pub fn difference(value: Option<f64>, digits: usize, unit: &str) -> Self {
-        value.map_or(Cell::Missing, |value| Cell::Number(format!("{value:+.digits$}{unit}")))
+    /// Words.
+    pub fn text(text: &str) -> Self {
+        Cell::Text(text.to_string())
     }
 
     /// The same, marked if it falls short.
@@ -39,16 +52,60 @@ impl Cell {
 
     fn words(&self) -> &str {
         match self {
-            Cell::Text(text) | Cell::Number(text) | Cell::Bad(text) => text,
+            Cell::Text(text) | Cell::Fault(text) | Cell::Link(text, _) => text,
+            Cell::Number(text) | Cell::Bad(text) => text,
+            Cell::Change(change) => &change.text,
             Cell::Missing => "not measured",
+            Cell::Nothing => "",
         }
     }
+
+    fn is_number(&self) -> bool {
+        matches!(self, Cell::Number(_) | Cell::Bad(_) | Cell::Change(_) | Cell::Missing)
+    }
+
+    fn class(&self) -> &'static str {
+        match self {
+            Cell::Text(_) | Cell::Link(..) | Cell::Nothing => "",
+            Cell::Fault(_) => " class=\"bad\"",
+            Cell::Number(_) => " class=\"number\"",
+            Cell::Bad(_) => " class=\"number bad\"",
+            Cell::Missing => " class=\"number missing\"",
+            Cell::Change(Change { turn: Turn::Better, .. }) => " class=\"number better\"",
+            Cell::Change(Change { turn: Turn::Same, .. }) => " class=\"number same\"",
+            Cell::Change(Change { turn: Turn::Worse, .. }) => " class=\"number worse\"",
+        }
+    }
+
+    fn html(&self) -> String {
+        match self {
+            Cell::Link(text, to) => format!("<a href=\"#{}\">{}</a>", escape(to), breakable(text)),
+            Cell::Text(text) => breakable(text),
+            cell => escape(cell.words()),
+        }
+    }
+}
+
+/// Text in HTML; its long words, such as names of tensors, may be broken after a sign of punctuation and nowhere else.
+pub fn breakable(text: &str) -> String {
+    let mut made = String::with_capacity(text.len());
+    for word in text.split_inclusive(' ') {
+        if word.chars().count() <= LONG {
+            made.push_str(&escape(word));
+            continue;
+        }
+        for (at, piece) in word.split_inclusive(['.', '/', '_', '-', ',', ':', '=']).enumerate() {
+            made.push_str(if at > 0 { "<wbr>" } else { "" });
+            made.push_str(&escape(piece));
+        }
+    }
+    made
 }
 
 /// A table with a title for each column.
 pub struct Table {
     titles: Vec<String>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<(Option<String>, Vec<Cell>)>,
 }
 
 impl Table {
@@ -59,7 +116,12 @@ impl Table {
 
     /// Adds a row.
     pub fn row(&mut self, cells: Vec<Cell>) {
-        self.rows.push(cells);
+        self.rows.push((None, cells));
+    }
+
+    /// Adds a row that links lead to.
+    pub fn place(&mut self, id: String, cells: Vec<Cell>) {
+        self.rows.push((Some(id), cells));
     }
 
     /// Whether there are no rows.
@@ -69,24 +131,21 @@ impl Table {
 
     /// As HTML; all text is escaped.
     pub fn html(&self) -> String {
-        let mut text = String::from("<div class=\"wide\"><table><thead><tr>");
+        let many = if self.titles.len() >= MANY { " many" } else { "" };
+        let few = if self.rows.len() <= FEW { " few" } else { "" };
+        let mut text = format!("<div class=\"wide\"><table class=\"cards{many}{few}\"><thead><tr>");
         for (index, title) in self.titles.iter().enumerate() {
-            let is_number = |row: &Vec<Cell>| matches!(row.get(index), Some(Cell::Number(_) | Cell::Bad(_)));
+            let is_number = |(_, row): &(_, Vec<Cell>)| row.get(index).is_some_and(Cell::is_number);
             let class = if self.rows.iter().any(is_number) { " class=\"number\"" } else { "" };
             text.push_str(&format!("<th scope=\"col\"{class}>{}</th>", escape(title)));
         }
         text.push_str("</tr></thead><tbody>\n");
-        for row in &self.rows {
-            text.push_str("<tr>");
-            for cell in row {
-                let class = match cell {
-                    Cell::Text(text) if text.chars().count() > LONG => " class=\"long\"",
-                    Cell::Text(_) => "",
-                    Cell::Number(_) => " class=\"number\"",
-                    Cell::Bad(_) => " class=\"number bad\"",
-                    Cell::Missing => " class=\"number missing\"",
-                };
-                text.push_str(&format!("<td{class}>{}</td>", escape(cell.words())));
+        for (id, row) in &self.rows {
+            let id = id.as_ref().map(|id| format!(" id=\"{}\"", escape(id))).unwrap_or_default();
+            text.push_str(&format!("<tr{id}>"));
+            for (title, cell) in self.titles.iter().zip(row) {
+                let (class, title) = (cell.class(), escape(title));
+                text.push_str(&format!("<td{class} data-title=\"{title}\">{}</td>", cell.html()));
             }
             text.push_str("</tr>\n");
         }
@@ -97,16 +156,28 @@ impl Table {
     pub fn markdown(&self) -> String {
         let titles: Vec<String> = self.titles.iter().map(|title| cell(title)).collect();
         let mut text = format!("| {} |\n|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
-        for row in &self.rows {
+        for (_, row) in &self.rows {
             let cells: Vec<String> = row
                 .iter()
                 .map(|made| match made {
-                    Cell::Bad(text) => format!("**{}**", cell(text)),
+                    Cell::Bad(text) | Cell::Fault(text) => format!("**{}**", cell(text)),
+                    Cell::Change(Change { turn: Turn::Worse, text }) => format!("**{}**", cell(text)),
                     made => cell(made.words()),
                 })
                 .collect();
             text.push_str(&format!("| {} |\n", cells.join(" | ")));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::breakable;
+
+    #[test]
+    fn long_names_are_broken_at_their_dots_and_short_words_nowhere() {
+        assert_eq!(breakable("of language.decode.logits"), "of language.<wbr>decode.<wbr>logits");
+        assert_eq!(breakable("a <b.c> short"), "a &lt;b.c&gt; short");
     }
 }

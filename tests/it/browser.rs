@@ -129,6 +129,19 @@ impl Browser {
         }
     }
 
+    /// Prints the page; gives the bytes of the file.
+    pub fn print(&mut self) -> usize {
+        let made = self.call("Page.printToPDF", json!({}));
+        // Four characters of base64 are three bytes.
+        made["data"].as_str().expect("a file").len() / 4 * 3
+    }
+
+    /// Shows the page as paper does from now on.
+    pub fn paper(&mut self) {
+        self.call("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+        self.value("window.dispatchEvent(new Event('beforeprint'))");
+    }
+
     /// The value of an expression in the page.
     pub fn value(&mut self, expression: &str) -> Value {
         let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });

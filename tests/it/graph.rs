@@ -145,6 +145,33 @@ fn a_verified_bundle_shows_where_its_nodes_run_and_the_figures_of_the_report() {
 }
 
 #[test]
+fn the_inside_of_a_partition_has_a_legend_residual_connections_and_the_figures_of_its_layers() {
+    let sealed = crate::sealed::Sealed::of(demo_bundle());
+    crate::page::measure_layers(&sealed);
+    let report = json(&sealed.path("bundle/report.json"));
+    for (tensors, legend) in [("border", "operator with weights"), ("all", "bold: operators with weights")] {
+        let args = ["graph", "bundle", "--partition", "vision", "--tensors", tensors, "--out", "made.svg"];
+        assert!(sealed.run(&args).status.success());
+        let svg = sealed.text("made.svg");
+        let said = outline(&sealed.path("made.svg"));
+        assert!(said.contains(legend) && said.contains("residual, or read from elsewhere"), "{said}");
+        // Every residual addition of the network is reached by a line that goes past other operators.
+        let layers = report["partitions"][0]["layers"].as_array().unwrap();
+        let additions = layers.iter().filter(|layer| layer["op"] == "Add").count();
+        let lines = svg.matches("<polyline class=\"skip\"").count();
+        assert!(additions > 3 && lines > additions, "{lines} lines, {additions} additions");
+        for layer in layers.iter().filter(|layer| layer["op"] == "Add") {
+            let db = layer["sqnr_db"]["npu"].as_f64().unwrap();
+            assert!(said.contains(&format!("{db:.1} dB")), "{db}: {said}");
+        }
+    }
+    // The worst output stands in the picture of all partitions, too.
+    assert!(sealed.run(&["graph", "bundle", "--out", "made.svg"]).status.success());
+    let said = outline(&sealed.path("made.svg"));
+    assert!(said.contains("context binary, on the NPU") && said.contains("| worst "), "{said}");
+}
+
+#[test]
 fn a_partition_in_segments_says_in_how_many_and_how_many_are_on_the_cpu() {
     let folder = TempDir::new().unwrap();
     let svg = folder.path().join("made.svg");

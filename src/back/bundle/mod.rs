@@ -312,6 +312,11 @@ impl Bundle {
         self.folder.folder(Path::new(place::EVALUATION).join(key))
     }
 
+    /// Whether an evaluation left answers here, of these models or of others.
+    pub fn has_answers(&self) -> bool {
+        self.path(place::EVALUATION).is_dir()
+    }
+
     /// Path of a partition's float model.
     pub fn float_model(&self, partition: &Partition) -> PathBuf {
         self.path(format!("model/{}.onnx", partition.name))

@@ -122,7 +122,7 @@ pub fn manifest(place: &Place, bytes: &[u8]) -> Result<()> {
     assert!(manifest.files.iter().all(|file| bundle.path(&file.path).starts_with(&folder)), "a path leaves the bundle");
     look(Facts::of(&bundle));
     look(drawing::Subject::read(&bundle).and_then(|subject| drawing::overview(&subject, Tensors::All)));
-    look(page::Subject::read(&bundle, "out", None, 40.0).and_then(|subject| page::html(&subject)));
+    look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
     Ok(())
 }
 
@@ -141,7 +141,7 @@ pub fn report(place: &Place, bytes: &[u8]) -> Result<()> {
     let (facts, report) = Facts::of(&bundle)?;
     let baseline = Baseline::read(&project("tests/fuzz/corpus/baseline/micro.json"))?;
     look(tell(&baseline, gate::judge(&facts, &report, &baseline, &thresholds()?, Date::of_seconds(1_800_000_000))));
-    let subject = page::Subject::read(&bundle, "out", Some((&bundle, "other")), 40.0)?;
+    let subject = page::Subject::read(&bundle, "out", Some((&bundle, "other")), &thresholds()?)?;
     assert!(page::html(&subject)?.len() + page::markdown(&subject).len() > 0);
     Ok(())
 }
@@ -159,7 +159,8 @@ pub fn graph(place: &Place, bytes: &[u8]) -> Result<()> {
     let subject = drawing::Subject::read(&bundle)?;
     drawing::overview(&subject, Tensors::All)?;
     drawing::inside(&subject, name, Tensors::All)?;
-    look(page::Subject::read(&bundle, "out", None, 40.0).and_then(|subject| page::html(&subject)));
+    drawing::inside(&subject, name, Tensors::Border)?;
+    look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
     let (target, recipe) = (bundle.target()?, Recipe::read(&bundle.path("calibration/recipe.toml"))?);
     let statistics = bundle.statistics()?;
     for component in Component::ALL {
@@ -175,7 +176,7 @@ pub fn definition(place: &Place, bytes: &[u8]) -> Result<()> {
     let partitions = bundle.partitions()?;
     walk(&definition, &partitions, None)?;
     walk(&definition, &partitions, Some(&bundle.tables(&partitions)?))?;
-    look(page::Subject::read(&bundle, "out", None, 40.0).and_then(|subject| page::html(&subject)));
+    look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
     Ok(())
 }
 
