@@ -216,7 +216,7 @@ impl OnBundle {
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
         if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref())? {
-            stages::build(&bundle, &compiler, session.progress())?;
+            stages::build(&mut bundle, &compiler, session.progress())?;
         }
         finish_stage(session, bundle, Stage::Build)
     }

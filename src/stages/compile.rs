@@ -48,7 +48,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
-    quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle);
+    quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle)?;
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {

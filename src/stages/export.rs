@@ -4,14 +4,14 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, Key, Stage, write_json, write_partition};
+use crate::back::bundle::{Bundle, Key, PromptRecord, Stage, write_json, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Checkpoint, Definition, DefinitionFile, Layout, build, other_preprocessing};
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
-    Specials, TOKENIZER, Tokenizer, find_template, probe,
+    Specials, TOKENIZER, Tokenizer, find_template, probe, prompt_contract,
 };
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
@@ -74,7 +74,7 @@ pub fn export(
         }
     }
     let of_host = bundle.unit("export/host", FOLDER, host, progress, |folder| {
-        let Words { tokenizer: changed, facts, warnings } =
+        let Words { tokenizer: changed, facts, prompt, warnings } =
             words(checkpoint.folder(), template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
@@ -94,8 +94,9 @@ pub fn export(
         }
         // Before the work counts as done on the contents whose hash is in its key.
         checkpoint.refuse_changed()?;
-        Ok(warnings)
+        Ok((warnings, prompt))
     })?;
+    let (of_host, prompt) = of_host;
     for component in Component::ALL {
         let name = format!("export/{}", component.name());
         bundle.unit(&name, FOLDER, key()?, progress, |folder| {
@@ -125,6 +126,7 @@ pub fn export(
         |warning: Warning| Warning { place: inside(warning.place), message: inside(warning.message), ..warning };
     let warnings = warnings.into_iter().map(relative).collect();
     bundle.manifest.set_warnings(Stage::Export.name(), warnings);
+    bundle.manifest.host.prompt = Some(prompt);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
@@ -136,6 +138,8 @@ struct Words {
     tokenizer: Option<Vec<u8>>,
     /// What the bundle keeps of files beside it.
     facts: HostFacts,
+    /// What the manifest says of both.
+    prompt: PromptRecord,
     /// What is odd.
     warnings: Vec<Warning>,
 }
@@ -150,8 +154,10 @@ fn words(
     let tokenizer = Tokenizer::read(folder, definition)?;
     let (facts, mut warnings) = HostFacts::find(folder, definition, &tokenizer)?;
     let texts = Specials { named: specials.clone(), ..tokenizer.specials()? };
-    warnings.extend(probe(&tokenizer, &Chat::new(template.cloned(), texts)?, Stage::Export.name())?);
-    Ok(Words { tokenizer: tokenizer.with_additions()?, facts, warnings })
+    let chat = Chat::new(template.cloned(), texts)?;
+    warnings.extend(probe(&tokenizer, &chat, Stage::Export.name())?);
+    let prompt = prompt_contract(&tokenizer, &chat, &facts, definition)?;
+    Ok(Words { tokenizer: tokenizer.with_additions()?, facts, prompt, warnings })
 }
 
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.

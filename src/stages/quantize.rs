@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, PartitionRecord, SegmentRecord, Stage};
+use crate::back::bundle::{Bundle, ModelRecord, PartitionRecord, RuntimeRecord, SegmentRecord, Stage};
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::Result;
 use crate::host::Embeddings;
@@ -35,7 +35,7 @@ pub fn quantize(bundle: &mut Bundle, given: &GivenFiles, progress: &dyn Progress
     for component in Component::ALL {
         made.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
     }
-    made.note(bundle);
+    made.note(bundle)?;
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
     Ok(())
@@ -55,11 +55,28 @@ impl Quantized {
         self.warnings.extend(other.warnings);
     }
 
-    /// Writes it into the manifest.
-    pub fn note(self, bundle: &mut Bundle) {
+    /// Writes it into the manifest, with what it means for a host.
+    ///
+    /// # Errors
+    /// Partitions without the ports of the definition.
+    pub fn note(self, bundle: &mut Bundle) -> Result<()> {
+        let definition = bundle.definition()?;
+        bundle.manifest.host.describe(&definition, &self.records)?;
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
+        note_models(bundle)
     }
+}
+
+/// Names the models in the manifest, as far as they are there.
+///
+/// # Errors
+/// A context model that cannot be read.
+pub fn note_models(bundle: &mut Bundle) -> Result<()> {
+    let target = bundle.target()?;
+    bundle.manifest.models = ModelRecord::all(bundle, &bundle.manifest.partitions, &target)?;
+    bundle.manifest.runtime = Some(RuntimeRecord::of(&target));
+    Ok(())
 }
 
 /// Copies given encodings into the bundle.
