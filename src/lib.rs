@@ -17,6 +17,7 @@ pub mod files;
 pub mod folder;
 pub mod front;
 pub mod gate;
+pub mod golden;
 pub mod host;
 pub mod ir;
 pub mod limits;

@@ -6,6 +6,7 @@ mod display;
 mod doctor;
 mod eval;
 mod gate;
+mod golden;
 mod graph;
 mod inspect;
 mod parity;
@@ -113,6 +114,8 @@ enum Command {
     Report(report::Report),
     /// Hold a bundle against a committed baseline: passed or a regression, for CI.
     Gate(gate::Gate),
+    /// Compare what a host of your own computed with the golden vectors of a bundle.
+    Golden(golden::Golden),
     /// Draw a bundle: its partitions, what crosses their borders, and the state, or the inside of one partition.
     Graph(graph::Graph),
 }
@@ -195,6 +198,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Doctor => doctor::run(&session),
         Command::Target(args) => args.run(&session),
         Command::Inspect(args) => args.run(&session),
+        Command::Golden(args) => args.run(&session),
         Command::Graph(args) => args.run(&session),
         Command::Report(args) => args.run(&session),
         Command::Gate(args) => return args.run(&session),

@@ -6,6 +6,7 @@ use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitReco
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
 use autoneural::front::DefinitionFile;
+use autoneural::golden;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table};
 use autoneural::shown::in_line;
@@ -67,6 +68,11 @@ pub struct Demands {
     /// every value can leave; it takes as long as the step does. Partitions that --verify names, or all.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
+    /// Golden vectors for whoever writes a host: one prompt of verification, step by step, as integers. `npu` makes them in
+    /// simulation and on the NPU [default: npu where --verify compares all, simulated where it compares a part, none where it
+    /// compares nothing].
+    #[arg(long, value_name = "ENGINE", value_enum)]
+    golden: Option<GoldenOn>,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
@@ -89,6 +95,17 @@ enum LayersOn {
     Npu,
 }
 
+/// Where golden vectors are made.
+#[derive(Clone, Copy, ValueEnum)]
+enum GoldenOn {
+    /// Nowhere.
+    None,
+    /// In simulation.
+    Simulated,
+    /// In simulation and on the NPU.
+    Npu,
+}
+
 impl Demands {
     /// What is compared, and when it is good enough.
     pub fn comparing(&self) -> Comparing<'_> {
@@ -102,7 +119,13 @@ impl Demands {
             enough_db: self.enough,
             min_sqnr_db: self.min_sqnr,
         };
-        Comparing { extent: &self.extent, layers, demands }
+        let golden = match self.golden {
+            None => golden::Extent::of(&self.extent),
+            Some(GoldenOn::None) => golden::Extent::None,
+            Some(GoldenOn::Simulated) => golden::Extent::Simulated,
+            Some(GoldenOn::Npu) => golden::Extent::Npu,
+        };
+        Comparing { extent: &self.extent, layers, golden, demands }
     }
 }
 

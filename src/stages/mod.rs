@@ -7,6 +7,7 @@ mod compile;
 mod emit;
 mod evaluate;
 mod export;
+mod golden;
 mod layers;
 mod memory;
 mod parity;
@@ -20,6 +21,7 @@ pub use compile::{Plan, compile};
 pub use emit::{emit, emit_component};
 pub use evaluate::evaluate;
 pub use export::export;
+pub use golden::make_golden;
 pub use layers::measure_layers;
 pub use parity::{Parity, parity};
 pub use quantize::{

@@ -1,11 +1,12 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
-use super::measure_layers;
+use super::{make_golden, measure_layers};
 use super::samples::{and_samples, images};
-use crate::back::bundle::{Bundle, Key, LARGEST_JSON, REPORT, Stage};
+use crate::back::bundle::{Bundle, Key, LARGEST_JSON, REPORT, Stage, is_of_model};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
 use crate::error::{Error, Result};
+use crate::golden;
 use crate::host::Walk;
 use crate::partition::Partition;
 use crate::progress::Progress;
@@ -19,6 +20,8 @@ pub struct Comparing<'a> {
     pub extent: &'a Extent,
     /// Engines on which layers are measured, too.
     pub layers: &'a [On],
+    /// Engines that make golden vectors.
+    pub golden: golden::Extent,
     /// When it is good enough.
     pub demands: Demands,
 }
@@ -43,7 +46,7 @@ pub fn verify(
     if built {
         bundle.check_contexts()?;
     }
-    let mut key = bundle.key(Key::new(), |path| path.contains('/') && !path.starts_with("calibration/"))?;
+    let mut key = bundle.key(Key::new(), |path| is_of_model(path) && !path.starts_with("calibration/"))?;
     let manifest = &bundle.manifest;
     let described = serde_json::to_string(&(&manifest.partitions, &manifest.given_encodings));
     key = key
@@ -86,6 +89,7 @@ pub fn verify(
         report.partitions.iter_mut().zip(found).for_each(|(partition, layers)| partition.layers = layers);
     }
     report.samples.images = images(bundle, recipe, &recipe.verification)?;
+    make_golden(bundle, recipe, runtime, what.golden, progress)?;
     bundle.finish_stage(Stage::Verify)?;
     report.judge(what.demands);
     report.stages.clone_from(&bundle.manifest.stages);
