@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use autoneural::back::bundle::Bundle;
-use autoneural::golden::{Compared, Record, compare};
+use autoneural::golden::{Compared, Different, Record, compare};
 use autoneural::runner::EngineKind;
 use autoneural::shown::in_line;
 use autoneural::{Error, Result};
@@ -20,6 +20,9 @@ that differs is where to look. Exit status 6 if any differs.
 Examples:
   autoneural golden out/demo
   autoneural golden out/demo --vectors from-the-car.safetensors --on npu";
+
+/// Most tensors that differ that are listed: later ones follow from the first.
+const MOST_LINES: usize = 8;
 
 /// Arguments of `golden`.
 #[derive(Args)]
@@ -61,8 +64,11 @@ impl Golden {
             None => Ok(()),
             Some(first) => {
                 let message = format!("`{}` is the first tensor that differs: {}", first.name, first.how);
-                Err(Error::verification(vectors.display(), message)
-                    .help("look at the step that makes it: what goes into it is equal, or was not given"))
+                let help = match first.is_input {
+                    true => "the host made it: see the port and `host` in manifest.json",
+                    false => "the model made it: what went in was equal or not given; give the inputs, too",
+                };
+                Err(Error::verification(vectors.display(), message).help(help))
             }
         }
     }
@@ -75,7 +81,11 @@ fn told(found: &Compared) -> String {
         engine.name(),
         different.len()
     )];
-    lines.extend(different.iter().map(|one| format!("  {}: {}", in_line(&one.name), in_line(&one.how))));
+    let line = |one: &Different| format!("  {}: {}", in_line(&one.name), in_line(&one.how));
+    lines.extend(different.iter().take(MOST_LINES).map(line));
+    if different.len() > MOST_LINES {
+        lines.push(format!("  and {} more; --json lists all", different.len() - MOST_LINES));
+    }
     if !unknown.is_empty() {
         let names: Vec<String> = unknown.iter().take(8).map(|name| in_line(name).into_owned()).collect();
         let more = if unknown.len() > names.len() { ", …" } else { "" };

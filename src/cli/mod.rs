@@ -9,6 +9,7 @@ mod gate;
 mod golden;
 mod graph;
 mod inspect;
+mod logits;
 mod parity;
 mod process;
 mod report;

@@ -37,6 +37,8 @@ pub struct Different {
     pub name: String,
     /// How it differs.
     pub how: String,
+    /// Whether it goes into the model, so that the host made it.
+    pub is_input: bool,
 }
 
 impl Record {
@@ -79,13 +81,16 @@ pub fn compare(bundle: &Bundle, path: &Path, engine: Option<EngineKind>) -> Resu
     let given = read(path, &bytes)?;
     let kept = bundle.read(TENSORS, LARGEST)?;
     let kept = read(&bundle.path(TENSORS), &kept)?;
-    let pictures = golden.pictures.iter().enumerate().map(|(at, picture)| (format!("picture.{at}"), &picture.pixels));
+    let pictures =
+        golden.pictures.iter().enumerate().map(|(at, picture)| (format!("picture.{at}"), &picture.pixels, true));
     let ports = made.steps.iter().flat_map(|step| {
-        step.inputs.iter().chain(&step.outputs).map(|tensor| (step.name.clone(), tensor))
+        let (inputs, outputs) =
+            (step.inputs.iter().map(|one| (one, true)), step.outputs.iter().map(|one| (one, false)));
+        inputs.chain(outputs).map(|(tensor, is_input)| (step.name.clone(), tensor, is_input))
     });
     let mut found = Compared { engine: made.engine, equal: 0, different: vec![], missing: 0, unknown: vec![] };
     let mut left: std::collections::BTreeSet<&str> = given.names().into_iter().collect();
-    for (step, tensor) in pictures.chain(ports) {
+    for (step, tensor, is_input) in pictures.chain(ports) {
         let name = format!("{step}/{}", tensor.name);
         let Ok(own) = given.tensor(&name) else {
             found.missing += 1;
@@ -94,7 +99,7 @@ pub fn compare(bundle: &Bundle, path: &Path, engine: Option<EngineKind>) -> Resu
         left.remove(name.as_str());
         match difference(tensor, &own, &kept) {
             None => found.equal += 1,
-            Some(how) => found.different.push(Different { name, how }),
+            Some(how) => found.different.push(Different { name, how, is_input }),
         }
     }
     if let Ok(own) = given.tensor(ANSWER) {
@@ -103,7 +108,8 @@ pub fn compare(bundle: &Bundle, path: &Path, engine: Option<EngineKind>) -> Resu
             Some(tokens) if tokens == made.answer => found.equal += 1,
             tokens => {
                 let own = tokens.map_or("no list of int32 or uint32".to_string(), |tokens| format!("{tokens:?}"));
-                found.different.push(Different { name: ANSWER.into(), how: format!("is {own}, not {:?}", made.answer) });
+                let how = format!("is {own}, not {:?}", made.answer);
+                found.different.push(Different { name: ANSWER.into(), how, is_input: false });
             }
         }
     }
@@ -137,40 +143,54 @@ fn difference(golden: &TensorRecord, own: &TensorView, kept: &SafeTensors) -> Op
     if hash_bytes(own.data()) == golden.sha256 {
         return None;
     }
-    let golden = golden.stored.as_ref().and_then(|name| kept.tensor(name).ok());
-    let golden = golden.filter(|golden| golden.data().len() == own.data().len() && golden.dtype() == own.dtype());
-    let Some(golden) = golden else { return Some("differs (the bundle has only its hash)".into()) };
     let size = own.dtype().bitsize() / 8;
-    let number = |bytes: &[u8]| match *bytes {
+    let stored = golden.stored.as_ref().and_then(|name| kept.tensor(name).ok());
+    let stored = stored.filter(|kept| kept.data().len() == own.data().len() && kept.dtype() == own.dtype());
+    let own_codes = own.data().chunks_exact(size).map(number);
+    let told = match (&stored, golden.all) {
+        (Some(kept), _) => told(own_codes.zip(kept.data().chunks_exact(size).map(number)), own.shape()),
+        (None, Some(all)) => told(own_codes.zip(std::iter::repeat(all)), own.shape()),
+        (None, None) => None,
+    };
+    Some(told.unwrap_or_else(|| "differs; the bundle has only its hash".into()))
+}
+
+/// An integer, low byte first.
+fn number(bytes: &[u8]) -> i64 {
+    match *bytes {
         [a] => i64::from(a),
         [a, b] => i64::from(u16::from_le_bytes([a, b])),
         [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
         _ => 0,
-    };
+    }
+}
+
+/// Where elements differ, and by how much.
+fn told(pairs: impl Iterator<Item = (i64, i64)>, shape: &[usize]) -> Option<String> {
     let (mut count, mut most, mut first) = (0usize, 0, None);
-    let pairs = own.data().chunks_exact(size).zip(golden.data().chunks_exact(size));
-    for (at, (own, golden)) in pairs.map(|(own, golden)| (number(own), number(golden))).enumerate() {
+    for (at, (own, golden)) in pairs.enumerate() {
         if own != golden {
             count += 1;
             most = most.max((own - golden).abs());
             first.get_or_insert((at, own, golden));
         }
     }
-    let (at, own_code, golden_code) = first?;
-    let index = indices(at, own.shape());
-    Some(format!(
-        "{count} of {} elements differ, by up to {most}; first at {index:?}: {own_code}, not {golden_code}",
-        own.data().len() / size
-    ))
+    let (at, own, golden) = first?;
+    let (elements, index) = (shape.iter().product::<usize>(), indices(at, shape));
+    Some(format!("{count} of {elements} elements differ, by up to {most}; first at {index:?}: {own}, not {golden}"))
 }
 
 /// The place of an element along each axis.
 fn indices(mut at: usize, shape: &[usize]) -> Vec<usize> {
-    let mut made: Vec<usize> = shape.iter().rev().map(|&size| {
-        let index = at % size.max(1);
-        at /= size.max(1);
-        index
-    }).collect();
+    let mut made: Vec<usize> = shape
+        .iter()
+        .rev()
+        .map(|&size| {
+            let index = at % size.max(1);
+            at /= size.max(1);
+            index
+        })
+        .collect();
     made.reverse();
     made
 }

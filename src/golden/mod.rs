@@ -14,7 +14,7 @@ pub use make::{Golden, Making, make};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Tensor;
+use crate::engine::{Data, Tensor};
 use crate::host::Stop;
 use crate::runner::EngineKind;
 
@@ -43,7 +43,7 @@ pub struct Record {
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PictureRecord {
-    /// The file as the recipe names it.
+    /// Its file as the recipe names it.
     pub path: String,
     /// SHA-256 of the file.
     pub sha256: String,
@@ -96,6 +96,9 @@ pub struct TensorRecord {
     pub shape: Vec<usize>,
     /// SHA-256 of the integers, row by row, low byte first, in hexadecimal.
     pub sha256: String,
+    /// The integer that all elements are, if they are all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<i64>,
     /// Name under which [`TENSORS`] has it, if it does. Equal tensors are there once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<String>,
@@ -108,8 +111,23 @@ impl TensorRecord {
             dtype: tensor.data.kind().to_string(),
             shape: tensor.shape.clone(),
             sha256: crate::back::bundle::hash_bytes(bytes),
+            all: only(&tensor.data),
             stored: None,
         }
+    }
+}
+
+/// The integer that all elements are.
+fn only(data: &Data) -> Option<i64> {
+    fn same<T: Copy + PartialEq + Into<i64>>(codes: &[T]) -> Option<i64> {
+        let (&first, rest) = codes.split_first()?;
+        rest.iter().all(|code| *code == first).then(|| first.into())
+    }
+    match data {
+        Data::F32(_) => None,
+        Data::U8(codes) => same(codes),
+        Data::U16(codes) => same(codes),
+        Data::I32(codes) => same(codes),
     }
 }
 

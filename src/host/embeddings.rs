@@ -76,7 +76,7 @@ impl Embeddings {
 fn write_tensor(path: &Path, dtype: safetensors::Dtype, shape: &[usize], bytes: &[u8]) -> Result<()> {
     let view = safetensors::tensor::TensorView::new(dtype, shape.to_vec(), bytes)
         .map_err(|error| Error::internal(path.display(), error))?;
-    let made =
-        safetensors::serialize([(Embeddings::TENSOR, view)], None).map_err(|error| Error::internal(path.display(), error))?;
+    let made = safetensors::serialize([(Embeddings::TENSOR, view)], None)
+        .map_err(|error| Error::internal(path.display(), error))?;
     crate::files::write(path, &made)
 }

@@ -21,13 +21,14 @@ mod walk;
 pub use additions::BESIDE_TOKENIZER;
 pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
 pub use chat::{
-    CHAT_TEMPLATE, Complaint, Found, Given, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why, find_template,
+    CHAT_TEMPLATE, Complaint, Found, Given, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why,
+    find_template,
 };
 pub use contract::prompt_contract;
 pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
 pub use ends::{HostFacts, NAME_ENDS};
-pub use generate::{Generation, Generator, Stop, refuse_too_long};
+pub use generate::{Generation, Generator, StepLogits, Stop, refuse_too_long};
 pub use image::{blank_image, load_image, load_square, normalized};
 pub use probe::probe;
 pub use prompt::{TOKENIZER, Tokenizer};

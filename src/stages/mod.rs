@@ -24,7 +24,5 @@ pub use export::export;
 pub use golden::make_golden;
 pub use layers::measure_layers;
 pub use parity::{Parity, parity};
-pub use quantize::{
-    Quantized, check_encodings, keep_given, note_models, quantize, quantize_component, warn_of_given,
-};
+pub use quantize::{Quantized, check_encodings, keep_given, note_models, quantize, quantize_component, warn_of_given};
 pub use verify::{Comparing, verify};

@@ -1,7 +1,7 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
-use super::{make_golden, measure_layers};
 use super::samples::{and_samples, images};
+use super::{make_golden, measure_layers};
 use crate::back::bundle::{Bundle, Key, LARGEST_JSON, REPORT, Stage, is_of_model};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;

@@ -272,6 +272,7 @@ def main():
     else:
         tokens = host.tokens_of(args.prompt, len(args.image))
         pictures = [host.pixels_of(path) for path in args.image]
+    host.dump |= {f"picture.{number}/pixels": pixels for number, pixels in enumerate(pictures)}
     visual = [host.see(pixels) for pixels in pictures]
     visual = np.concatenate(visual) if visual else host.embeddings[:0]
     answer = host.answer(tokens, visual, most)

@@ -7,12 +7,12 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{GOLDEN, MANIFEST};
-use super::json::{json_of, text_of};
-use super::place::is_hidden;
 use super::host_record::{HostRecord, Padding, StateRecord};
+use super::json::{json_of, text_of};
 use super::model_record::{ModelRecord, RuntimeRecord};
+use super::place::is_hidden;
 use super::segment_record::SegmentRecord;
+use super::{GOLDEN, MANIFEST};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::{Toolkit, version_text};
 use crate::encoding::Encoding;

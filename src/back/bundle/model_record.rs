@@ -91,7 +91,8 @@ impl ModelRecord {
     pub fn all(bundle: &Bundle, partitions: &[PartitionRecord], target: &Target) -> Result<Vec<Self>> {
         let mut made = Vec::new();
         for partition in partitions {
-            let component = Component::ALL.into_iter().find(|component| component.owns(&format!("{}.", partition.name)));
+            let component =
+                Component::ALL.into_iter().find(|component| component.owns(&format!("{}.", partition.name)));
             let data = component.map_or(String::new(), |component| format!("qdq/{}", DataWriter::name_of(component)));
             let whole = [(partition.name.clone(), Device::Npu)];
             let cut: Vec<_> = partition.segments.iter().map(|part| (part.name.clone(), part.device)).collect();
