@@ -15,6 +15,7 @@ mod extent;
 mod gate;
 mod graph;
 mod handover;
+mod host;
 mod internvl;
 mod layers;
 mod layout;

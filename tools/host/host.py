@@ -1,4 +1,4 @@
-"""A host in 200 lines: what a runtime in the car does around the models of a bundle.
+"""A host: what a runtime in the car does around the models of a bundle.
 
 It needs numpy, onnxruntime and, for --engine npu, onnxruntime-qnn, and reads manifest.json and the files that it names.
 A question as text needs tokenizers and jinja2, a picture needs Pillow; token ids and pixels do without.
@@ -13,10 +13,14 @@ The last line of standard output is the answer as JSON. Exit status 1: a golden 
 import argparse
 import hashlib
 import json
+import os
 import pathlib
 import sys
 
 import numpy as np
+
+# Otherwise ONNX Runtime records what it does and sends it to its makers.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime as ort
 
 SAFETENSORS = {"U8": np.uint8, "U16": np.uint16, "I32": np.int32, "F32": np.float32}
