@@ -131,11 +131,11 @@ fn tokens_of(tensor: &TensorView) -> Option<Vec<u32>> {
 
 /// How a tensor differs from the golden one; none where it does not.
 fn difference(golden: &TensorRecord, own: &TensorView, kept: &SafeTensors) -> Option<String> {
-    let dtype = match own.dtype() {
-        Dtype::U8 => "uint8".to_string(),
-        Dtype::U16 => "uint16".to_string(),
-        Dtype::I32 => "int32".to_string(),
-        other => format!("{other:?}"),
+    let (dtype, size) = match own.dtype() {
+        Dtype::U8 => ("uint8", 1),
+        Dtype::U16 => ("uint16", 2),
+        Dtype::I32 => ("int32", 4),
+        other => return Some(format!("is {other:?}, not {}", golden.dtype)),
     };
     if dtype != golden.dtype || own.shape() != golden.shape {
         return Some(format!("is {dtype} {:?}, not {} {:?}", own.shape(), golden.dtype, golden.shape));
@@ -143,7 +143,6 @@ fn difference(golden: &TensorRecord, own: &TensorView, kept: &SafeTensors) -> Op
     if hash_bytes(own.data()) == golden.sha256 {
         return None;
     }
-    let size = own.dtype().bitsize() / 8;
     let stored = golden.stored.as_ref().and_then(|name| kept.tensor(name).ok());
     let stored = stored.filter(|kept| kept.data().len() == own.data().len() && kept.dtype() == own.dtype());
     let own_codes = own.data().chunks_exact(size).map(number);
@@ -167,11 +166,11 @@ fn number(bytes: &[u8]) -> i64 {
 
 /// Where elements differ, and by how much.
 fn told(pairs: impl Iterator<Item = (i64, i64)>, shape: &[usize]) -> Option<String> {
-    let (mut count, mut most, mut first) = (0usize, 0, None);
+    let (mut count, mut most, mut first) = (0usize, 0u64, None);
     for (at, (own, golden)) in pairs.enumerate() {
         if own != golden {
             count += 1;
-            most = most.max((own - golden).abs());
+            most = most.max(own.abs_diff(golden));
             first.get_or_insert((at, own, golden));
         }
     }

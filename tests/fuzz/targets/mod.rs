@@ -110,6 +110,13 @@ pub static TARGETS: [Target; 21] = [
         run: bundle::manifest,
     },
     Target {
+        name: "golden",
+        from: &["tests/fuzz/corpus/golden"],
+        format: Format::Json(&[]),
+        short: 300,
+        run: bundle::golden,
+    },
+    Target {
         name: "report",
         from: &["tests/fuzz/bundle/report.json"],
         format: Format::Json(&[]),
