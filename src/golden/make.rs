@@ -78,7 +78,7 @@ pub fn make<'a, E: Engine>(
         let pixels = golden.keep(&format!("picture.{number}"), "pixels", &pixels, number == 0);
         golden.record.pictures.push(PictureRecord { path: path.clone(), sha256: sha256.clone(), pixels });
     }
-    progress.start("golden vectors", engines.len() as u64);
+    progress.start("verify golden", engines.len() as u64);
     for &engine in engines {
         progress.begin(engine.name());
         let made = golden.follow(what, engine, load(engine), &images)?;

@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::memory::{fits_beside_calibration, refuse_too_large};
 use super::{Comparing, Quantized, export, keep_given, quantize_component, verify, warn_of_given};
-use super::{build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component};
+use super::{
+    build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component, emit_tables,
+};
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
@@ -49,6 +51,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
     quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle)?;
+    emit_tables(bundle, progress)?;
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {

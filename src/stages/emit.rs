@@ -1,9 +1,8 @@
 //! Emit: graphs and encodings become quantized models.
 
-use crate::back::bundle::{Bundle, Key};
+use crate::back::bundle::{Bundle, Key, encoding_of};
 use crate::back::onnx::{DataWriter, emit_qdq};
-use crate::encoding::Encoding;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 use crate::host::{Embeddings, HostTables};
 use crate::partition::{Component, Partition, Role};
 use crate::progress::Progress;
@@ -21,7 +20,7 @@ pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
     for component in Component::ALL {
         emit_component(bundle, component, progress)?;
     }
-    Ok(())
+    emit_tables(bundle, progress)
 }
 
 /// Quantized models of one component, and for the language model the embedding table as integers.
@@ -54,7 +53,6 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
     if component != Component::Language {
         return Ok(());
     }
-    emit_tables(bundle, progress)?;
     let table = format!("model/{}", Embeddings::FILE);
     let key = bundle.key(Key::new(), |path| {
         path == table || path.strip_prefix("encodings/").is_some_and(|file| component.owns(file))
@@ -71,23 +69,14 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
     })
 }
 
-/// Tables of pixels and rotary angles. Vision has its encodings before the language model has.
-fn emit_tables(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
-    let key = bundle.key(Key::new(), |path| match path.split_once('/') {
-        Some(("encodings", file)) => [Component::Vision, Component::Language].iter().any(|one| one.owns(file)),
-        _ => path == "model/definition.toml",
-    })?;
+/// Tables of pixels and rotary angles, by the encodings that the manifest has.
+pub fn emit_tables(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+    let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role);
+    let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
+    let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
     bundle.unit("emit/tables", "", key, progress, |folder| {
         progress.start("emit tables", 1);
         let definition = bundle.definition()?;
-        let encoding = |component: Component, role: Role| -> Result<Encoding> {
-            let (partitions, tables) = own(bundle, component)?;
-            let ports = partitions.iter().zip(&tables).flat_map(|(p, table)| p.inputs.iter().map(move |i| (i, table)));
-            let found = ports.into_iter().find(|(port, _)| port.role == role);
-            let (port, table) = found.ok_or_else(|| Error::internal(component.name(), format!("takes no {role:?}")))?;
-            table.activation(&port.name).cloned()
-        };
-        let (image, rotary) = (encoding(Component::Vision, Role::Image)?, encoding(Component::Language, Role::Rotary)?);
         let tables = HostTables::new(definition.vision.preprocess(), &image, &definition.language, &rotary)?;
         std::fs::create_dir_all(folder.join(FOLDER)).at(folder)?;
         tables.write(&folder.join(HostTables::FILE))?;

@@ -18,7 +18,7 @@ mod verify;
 pub use build::{build, build_partition};
 pub use calibrate::{calibrate, calibrate_images, calibrate_text, check_samples};
 pub use compile::{Plan, compile};
-pub use emit::{emit, emit_component};
+pub use emit::{emit, emit_component, emit_tables};
 pub use evaluate::evaluate;
 pub use export::export;
 pub use golden::make_golden;

@@ -69,6 +69,9 @@ fn a_host_of_the_manifest_alone_meets_the_golden_vectors() {
         assert_eq!((found["engine"].as_str(), found["missing"].as_u64()), (Some(engine), Some(0)), "{found}");
         assert!(found["equal"].as_u64().unwrap() > 60 && found["different"] == serde_json::json!([]), "{found}");
     }
+    // A partition in several models is one model after the other.
+    let output = host(crate::segments::without_gelu(), &["--engine", "npu", "--golden"]);
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
     // The NPU is what is compared with where nothing is said; the simulation gives other integers.
     let other = folder.path().join("simulated");
     let output = autoneural(&["golden", named, "--vectors", other.to_str().unwrap()]);
@@ -241,6 +244,29 @@ fn the_example_of_the_prompt_is_what_run_feeds() {
     assert_eq!(prompt["template"]["content"]["user"], "parts");
     assert_eq!(prompt["template"]["variables"]["add_generation_prompt"], true);
     assert!(prompt["ends"].as_array().unwrap().contains(&prompt["image"]["id"]));
+}
+
+#[test]
+fn the_manifest_says_how_a_template_wants_its_messages() {
+    let say = "{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}";
+    let (begin, end) = ("{{ bos_token }}{% for m in messages %}", "{% endif %}{% endfor %}{% endfor %}");
+    for (form, template) in [
+        ("parts", format!("{begin}{say}{{% elif part.type == 'image' %}}<image>{end}")),
+        ("urls", format!("{begin}{say}{{% elif part.type == 'image_url' %}}<image>{end}")),
+        ("text", format!("{begin}{{{{ 'user: ' + m.content }}}}{{% endfor %}}")),
+    ] {
+        let bench = crate::run::exported(|bench| bench.write("weights/chat_template.jinja", &template));
+        let made: Value = serde_json::from_str(&bench.read("bundle/manifest.json")).unwrap();
+        let prompt = &made["host"]["prompt"];
+        assert_eq!(prompt["template"]["content"]["user"], form, "{prompt}");
+        let content = &prompt["example"]["messages"][0]["content"];
+        match form {
+            "text" => assert!(content.as_str().unwrap().starts_with("<image>"), "{content}"),
+            "urls" => assert_eq!(content[0]["type"], "image_url"),
+            _ => assert_eq!(content[0]["type"], "image"),
+        }
+        assert_eq!(prompt["example"]["tokens"][0], prompt["bos"]["id"]);
+    }
 }
 
 #[test]

@@ -304,7 +304,10 @@ impl HostRecord {
 }
 
 /// The encoding of the first input of a role.
-fn encoding_of(partitions: &[PartitionRecord], role: Role) -> Result<Encoding> {
+///
+/// # Errors
+/// There is none.
+pub fn encoding_of(partitions: &[PartitionRecord], role: Role) -> Result<Encoding> {
     let mut inputs = partitions.iter().flat_map(|partition| &partition.inputs);
     let made = inputs.find(|port| port.role == role).and_then(|port| {
         let integer = IntegerType::of_name(&port.dtype).ok()?;

@@ -22,7 +22,7 @@ mod work;
 pub use hold::Held;
 pub use host_record::{
     Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, Padding, PromptRecord, RotaryRecord,
-    SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull,
+    SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull, encoding_of,
 };
 pub use json::{LARGEST_JSON, json_of, write_json};
 pub use ledger::Key;

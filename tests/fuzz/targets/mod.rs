@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-pub static TARGETS: [Target; 21] = [
+pub static TARGETS: [Target; 22] = [
     Target {
         name: "safetensors",
         from: &["tests/fuzz/corpus/safetensors", "tests/fuzz/bundle/model/embeddings.safetensors"],
