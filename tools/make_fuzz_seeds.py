@@ -48,7 +48,7 @@ def dense(value):
 
 
 def write_golden(folder):
-    """Golden vectors, and tensors that are some of them: as they were kept, as a host gives them, and one that differs."""
+    """Golden vectors, and some of their tensors: as they were kept, and as a host gives them, with one that differs."""
     record = json.loads((folder / "golden.json").read_text())
     (FUZZ / "corpus/golden/micro.json").write_bytes(dense(record))
     data = (folder / "tensors.safetensors").read_bytes()

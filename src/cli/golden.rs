@@ -12,10 +12,10 @@ use clap::{Args, ValueEnum};
 use super::Session;
 
 const AFTER_HELP: &str = "\
-Golden vectors are made by `compile` and `verify`: one prompt of the recipe's verification with its picture, on each engine, \
-step by step, as integers. Write the tensors of your host into one safetensors file, named by step and port \
-(`language.prefill.0/mask`, `language.decode.2/logits`), all or some, and the tokens of the answer as `answer`. The first one \
-that differs is where to look. Exit status 6 if any differs.
+Golden vectors are made by `compile` and `verify`: one prompt of the recipe's verification with its picture, on each \
+engine, step by step, as integers. Write the tensors of your host into one safetensors file, named by step and port \
+(`language.prefill.0/mask`, `language.decode.2/logits`), all or some, and the tokens of the answer as `answer`. The \
+first one that differs is where to look. Exit status 6 if any differs.
 
 Examples:
   autoneural golden out/demo

@@ -33,10 +33,10 @@ Examples:
   autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" \\
       --on simulated,npu --dump-logits logits.safetensors
 
---dump-logits: for each engine the file has ENGINE.tokens [n] (int32, all tokens that were taken in, image tokens among them), \
-ENGINE.position [steps] and ENGINE.count [steps] (int32: tokens before each step, and those that it took in), ENGINE.chosen \
-[steps] (int32: the token chosen behind it, -1 within the prompt), ENGINE.logits [steps, vocabulary] (float32) and, but for \
-float, ENGINE.codes [steps, vocabulary] (the same as the integers that left the engine).";
+--dump-logits: for each engine the file has ENGINE.tokens [n] (int32, all tokens that were taken in, image tokens among \
+them), ENGINE.position [steps] and ENGINE.count [steps] (int32: tokens before each step, and those that it took in), \
+ENGINE.chosen [steps] (int32: the token chosen behind it, -1 within the prompt), ENGINE.logits [steps, vocabulary] \
+(float32) and, but for float, ENGINE.codes [steps, vocabulary] (the same as the integers that left the engine).";
 
 /// Arguments of `run`.
 #[derive(Args)]

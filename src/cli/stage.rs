@@ -68,9 +68,9 @@ pub struct Demands {
     /// every value can leave; it takes as long as the step does. Partitions that --verify names, or all.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
-    /// Golden vectors for whoever writes a host: one prompt of verification, step by step, as integers. `npu` makes them in
-    /// simulation and on the NPU [default: npu where --verify compares all, simulated where it compares a part, none where it
-    /// compares nothing].
+    /// Golden vectors for whoever writes a host: one prompt of verification, step by step, as integers. `npu` makes
+    /// them in simulation and on the NPU [default: npu where --verify compares all, simulated where it compares a part,
+    /// none where it compares nothing].
     #[arg(long, value_name = "ENGINE", value_enum)]
     golden: Option<GoldenOn>,
     /// Accept outputs on which simulation and NPU differ by at most this many dB.

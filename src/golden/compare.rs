@@ -55,12 +55,12 @@ impl Record {
     }
 }
 
-/// Compares the tensors in a safetensors file with those of a bundle that have the same names, `language.decode.0/logits`, on an
-/// engine; the last one that the bundle has where none is asked for.
+/// Compares the tensors in a safetensors file with those of a bundle that have the same names,
+/// `language.decode.0/logits`, on an engine; the last one that the bundle has where none is asked for.
 ///
 /// # Errors
-/// A bundle without golden vectors or without those of the engine; a file that is no safetensors file, or that has none of
-/// the names.
+/// A bundle without golden vectors or without those of the engine; a file that is no safetensors file, or that has none
+/// of the names.
 pub fn compare(bundle: &Bundle, path: &Path, engine: Option<EngineKind>) -> Result<Compared> {
     let golden = Record::read(bundle)?;
     let made = golden.engines.iter().rev().find(|made| engine.is_none_or(|wanted| made.engine == wanted));

@@ -1,10 +1,10 @@
-//! Golden vectors: what the engines themselves made of one question, step by step, as integers. Whoever writes a host compares
-//! with it, and finds the first tensor that is another.
+//! Golden vectors: what the engines themselves made of one question, step by step, as integers. Whoever writes a host
+//! compares with it, and finds the first tensor that is another.
 //!
-//! A sample of the recipe's verification goes through the model as a host takes it: each engine on its own integer state, with the
-//! tokens that it chooses itself. Every tensor that crosses a border is there by its SHA-256; the integers themselves are kept of
-//! the first picture, of the first and the last chunk of the prompt and of the first steps of decode, without state, which can be
-//! as large as the memory of the NPU.
+//! A sample of the recipe's verification goes through the model as a host takes it: each engine on its own integer
+//! state, with the tokens that it chooses itself. Every tensor that crosses a border is there by its SHA-256; the
+//! integers themselves are kept of the first picture, of the first and the last chunk of the prompt and of the first
+//! steps of decode, without state, which can be as large as the memory of the NPU.
 
 mod compare;
 mod make;
@@ -144,8 +144,8 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// What is made where nothing is asked for: as much as verification compares. One step of a large model takes minutes on the
-    /// emulator, and golden vectors have no gaps.
+    /// What is made where nothing is asked for: as much as verification compares. One step of a large model takes
+    /// minutes on the emulator, and golden vectors have no gaps.
     pub fn of(verification: &crate::verify::Extent) -> Self {
         match verification {
             whole if whole.is_whole() => Extent::Npu,

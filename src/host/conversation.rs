@@ -96,7 +96,7 @@ impl<'a> Conversation<'a> {
         self.generator.keep_logits();
     }
 
-    /// The tokens that the model has taken in, in order, and the logits of the steps that took them since they are kept.
+    /// The tokens that the model has taken in, in order, and the logits of the steps since they are kept.
     pub fn take_logits(&mut self) -> (Vec<u32>, Vec<StepLogits>) {
         (self.generation.tokens().to_vec(), self.generator.take_logits())
     }

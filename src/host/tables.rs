@@ -1,5 +1,5 @@
-//! Tables that a host looks up in place of computing: pixels and rotary angles as the integers of their ports. A cosine of another
-//! library may be another integer now and then; a table is the same everywhere.
+//! Tables that a host looks up in place of computing: pixels and rotary angles as the integers of their ports. A cosine
+//! of another library may be another integer now and then; a table is the same everywhere.
 
 use std::path::Path;
 

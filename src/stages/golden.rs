@@ -12,8 +12,8 @@ use crate::progress::Progress;
 use crate::recipe::{Recipe, Sample};
 use crate::runner::EngineKind;
 
-/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those that are
-/// there, if none are wanted.
+/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those
+/// that are there, if none are wanted.
 pub fn make_golden(
     bundle: &mut Bundle,
     recipe: &Recipe,

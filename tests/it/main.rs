@@ -13,6 +13,7 @@ mod encodings;
 mod eval;
 mod extent;
 mod gate;
+mod golden;
 mod graph;
 mod handover;
 mod host;

@@ -103,8 +103,9 @@ class Host:
         self.tables = read_tensors(self.bundle / self.host["rotary"]["file"])
         embedding = self.host["embedding"]
         self.embeddings = read_tensors(self.bundle / embedding["file"])[embedding["tensor"]]
-        # Of each language partition, its state inputs: buffers of their own, because ONNX Runtime takes no strides and the rows
-        # of prefill are shorter than those of decode. New columns are written into both, so nothing is ever copied whole.
+        # Of each language partition, its state inputs: buffers of their own, because ONNX Runtime takes no strides and
+        # the rows of prefill are shorter than those of decode. New columns are written into both, so nothing is ever
+        # copied whole.
         self.state = {
             name: {
                 port["name"]: np.full(port["shape"], port["state"]["fill"] if fill is None else fill, port["dtype"])
@@ -144,7 +145,7 @@ class Host:
         return next(port for port in self.partitions["language.decode"]["inputs"] if port["name"] == name)
 
     def take(self, rows):
-        """Takes in embeddings of tokens, as many as one step can. Gives the logits behind the last and the rows that are left."""
+        """Takes in embeddings of tokens, as many as one step can. Gives the logits and the rows that are left."""
         sequence, rotary = self.host["sequence"], self.host["rotary"]
         fits = self.position + sequence["prefill"] <= sequence["context"]
         by_prefill = len(rows) >= sequence["least_for_prefill"] and fits
@@ -223,7 +224,8 @@ class Host:
         for at, tag in enumerate(prompt.get("image_tags", [])):
             tagged = tag + image["text"] if at == 0 else image["text"] + tag
             text = text.replace(tagged, image["text"]).replace(image["text"], tagged)
-        ids = tokenizers.Tokenizer.from_file(str(self.bundle / prompt["tokenizer"])).encode(text, add_special_tokens=False).ids
+        tokenizer = tokenizers.Tokenizer.from_file(str(self.bundle / prompt["tokenizer"]))
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
         ids = ids[1:] if ids[:1] == [prompt["bos"]["id"]] else ids
         times = {image["id"]: prompt["visual_tokens"]}
         return [prompt["bos"]["id"]] + [token for token in ids for _ in range(times.get(token, 1))]
@@ -251,7 +253,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=pathlib.Path)
     parser.add_argument("--engine", choices=["simulated", "npu"], default="simulated")
-    parser.add_argument("--golden", action="store_true", help="take prompt and pictures of the golden vectors, and compare")
+    parser.add_argument("--golden", action="store_true", help="take the golden vectors' prompt, and compare")
     parser.add_argument("--prompt", help="a question")
     parser.add_argument("--image", action="append", default=[], help="a picture, with --prompt")
     parser.add_argument("--tokens", help="token ids with commas between them, in place of --prompt")

@@ -1,5 +1,5 @@
-//! What a manifest tells whoever writes the host: the program that prepares pictures and prompts, keeps the state and chooses
-//! tokens. Together with the ports, the models and the files it leaves nothing to be guessed.
+//! What a manifest tells whoever writes the host: the program that prepares pictures and prompts, keeps the state and
+//! chooses tokens. Together with the ports, the models and the files it leaves nothing to be guessed.
 
 use std::collections::BTreeMap;
 
@@ -38,12 +38,13 @@ pub struct HostRecord {
 /// How a question becomes tokens, and which tokens end an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PromptRecord {
-    /// The tokenizer's file, in the format of Hugging Face `tokenizers`. It is asked to add no special tokens of its own.
+    /// The tokenizer's file, in the format of Hugging Face `tokenizers`. It is asked to add no special tokens of its
+    /// own.
     pub tokenizer: String,
     /// Stands once at the beginning of every sequence, whether the text that was tokenized begins with it or not.
     pub bos: TokenRecord,
-    /// Stands in the prompt where a picture is. It becomes `visual_tokens` of the same token, whose embeddings are those rows
-    /// that the projector made of the picture.
+    /// Stands in the prompt where a picture is. It becomes `visual_tokens` of the same token, whose embeddings are
+    /// those rows that the projector made of the picture.
     pub image: TokenRecord,
     /// Number of visual tokens of one picture.
     pub visual_tokens: usize,
@@ -52,8 +53,8 @@ pub struct PromptRecord {
     pub image_tags: Option<[String; 2]>,
     /// Tokens that end an answer: none of them is part of it, and none is fed.
     pub ends: Vec<u32>,
-    /// The chat template, a Jinja file with the conventions of Hugging Face `transformers`; without one a prompt is the texts of
-    /// the messages, one after the other, an image token for each picture before its message's text.
+    /// The chat template, a Jinja file with the conventions of Hugging Face `transformers`; without one a prompt is the
+    /// texts of the messages, one after the other, an image token for each picture before its message's text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<TemplateRecord>,
     /// A question with what becomes of it, to try an own tokenizer and template with.
@@ -87,9 +88,11 @@ pub struct TemplateRecord {
 pub enum Content {
     /// A list: `{"type": "image"}` for each picture, then `{"type": "text", "text": …}`.
     Parts,
-    /// A list: `{"type": "image_url", "image_url": {"url": "image"}}` for each picture, then `{"type": "text", "text": …}`.
+    /// A list: `{"type": "image_url", "image_url": {"url": "image"}}` for each picture, then `{"type": "text", "text":
+    /// …}`.
     Urls,
-    /// One text: the image token for each picture (with a line end behind it where there are `image_tags`), then the text.
+    /// One text: the image token for each picture (with a line end behind it where there are `image_tags`), then the
+    /// text.
     Text,
 }
 
@@ -109,9 +112,9 @@ pub struct ExampleRecord {
 pub struct ImageRecord {
     /// Height and width. A picture is stretched to it; its proportions are not kept.
     pub size: [usize; 2],
-    /// The filter: `bilinear` or `bicubic` (Keys, a = -0.5), widened by the factor by which the picture shrinks (antialiasing), pixel
-    /// centres at one half, weights in fixed point of 22 bits, rounded to 8 bits after each of the two passes, rows first: what
-    /// Pillow's `Image.resize` does.
+    /// The filter: `bilinear` or `bicubic` (Keys, a = -0.5), widened by the factor by which the picture shrinks
+    /// (antialiasing), pixel centres at one half, weights in fixed point of 22 bits, rounded to 8 bits after each of
+    /// the two passes, rows first: what Pillow's `Image.resize` does.
     pub filter: String,
     /// Subtracted from red, green and blue in 0..1.
     pub mean: [f32; 3],
@@ -169,8 +172,8 @@ pub struct SequenceRecord {
     pub prefill: usize,
     /// Tokens of a step of `language.decode`.
     pub decode: usize,
-    /// Prefill takes the next tokens while at least so many are left and `position + prefill <= context`; decode takes the others,
-    /// one by one.
+    /// Prefill takes the next tokens while at least so many are left and `position + prefill <= context`; decode takes
+    /// the others, one by one.
     pub least_for_prefill: usize,
     /// Columns of a convolution state; 0 where there is none.
     pub conv_columns: usize,
@@ -182,16 +185,16 @@ pub struct SequenceRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WhenFull {
-    /// A longer prompt is refused. An answer ends: the token that the last logits give is the last of it. Nothing is dropped
-    /// or shifted; another question begins a new sequence.
+    /// A longer prompt is refused. An answer ends: the token that the last logits give is the last of it. Nothing is
+    /// dropped or shifted; another question begins a new sequence.
     Stop,
 }
 
 /// What an input is from step to step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StateRecord {
-    /// The integer that stands where no token has written: everywhere before the first step, and in the columns behind the tokens so
-    /// far. It is the zero point, not the integer 0.
+    /// The integer that stands where no token has written: everywhere before the first step, and in the columns behind
+    /// the tokens so far. It is the zero point, not the integer 0.
     pub fill: i64,
     /// The output of the same partition that it is made of.
     pub next: String,
@@ -206,8 +209,8 @@ pub struct StateRecord {
 pub enum Update {
     /// The output is the next state.
     Replace,
-    /// The first columns of the output, one for each token that counts, are written at `position`, the number of tokens before the
-    /// step.
+    /// The first columns of the output, one for each token that counts, are written at `position`, the number of tokens
+    /// before the step.
     Append {
         /// The axis of the columns.
         axis: usize,

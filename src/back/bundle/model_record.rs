@@ -36,7 +36,8 @@ pub struct ModelRecord {
 pub struct ContextRecord {
     /// The context binary, which QNN loads as it is.
     pub binary: String,
-    /// The ONNX model with one node that stands for the binary, for ONNX Runtime's QNN provider. It lies beside the binary.
+    /// The ONNX model with one node that stands for the binary, for ONNX Runtime's QNN provider. It lies beside the
+    /// binary.
     pub model: String,
     /// Name of the graph in the binary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,13 +60,13 @@ pub struct RuntimeRecord {
     pub provider: String,
     /// The library that is registered, of the package onnxruntime-qnn.
     pub library: String,
-    /// The provider's options. Without `backend_path` (or with another provider) a context model is "not compatible with any
-    /// execution provider"; a name without a folder is looked for beside the provider's library.
+    /// The provider's options. Without `backend_path` (or with another provider) a context model is "not compatible
+    /// with any execution provider"; a name without a folder is looked for beside the provider's library.
     pub options: BTreeMap<String, String>,
     /// Session options (configuration entries) with which a node that is not on the NPU is an error.
     pub session: BTreeMap<String, String>,
-    /// The provider of quantized models. Their figures are those of graph optimization level "disable all": anything else changes
-    /// the arithmetic.
+    /// The provider of quantized models. Their figures are those of graph optimization level "disable all": anything
+    /// else changes the arithmetic.
     pub simulated_provider: String,
 }
 
