@@ -23,6 +23,11 @@ picture adds it to the next one (/help says more). The answer goes to standard o
 error. Line ends and tabs of an answer stay; other control characters and marks that turn text around are written out \
 (\\u{1b}), on a terminal and elsewhere. --json has the answer to the letter.
 
+--dump-logits: for each engine the file has ENGINE.tokens [n] (int32, all tokens that were taken in, image tokens among \
+them), ENGINE.position [steps] and ENGINE.count [steps] (int32: tokens before each step, and those that it took in), \
+ENGINE.chosen [steps] (int32: the token chosen behind it, -1 within the prompt), ENGINE.logits [steps, vocabulary] \
+(float32) and, but for float, ENGINE.codes [steps, vocabulary] (the same as the integers that left the engine).
+
 Examples:
   autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\"
   autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" \\
@@ -31,12 +36,7 @@ Examples:
       --temperature 0.7 --top-p 0.9 --seed 1
   autoneural run out/demo --on float
   autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" \\
-      --on simulated,npu --dump-logits logits.safetensors
-
---dump-logits: for each engine the file has ENGINE.tokens [n] (int32, all tokens that were taken in, image tokens among \
-them), ENGINE.position [steps] and ENGINE.count [steps] (int32: tokens before each step, and those that it took in), \
-ENGINE.chosen [steps] (int32: the token chosen behind it, -1 within the prompt), ENGINE.logits [steps, vocabulary] \
-(float32) and, but for float, ENGINE.codes [steps, vocabulary] (the same as the integers that left the engine).";
+      --on simulated,npu --dump-logits logits.safetensors";
 
 /// Arguments of `run`.
 #[derive(Args)]
