@@ -19,6 +19,7 @@ pub mod folder;
 pub mod front;
 pub mod gate;
 pub mod goals;
+pub mod golden;
 pub mod host;
 pub mod ir;
 pub mod limits;

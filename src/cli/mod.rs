@@ -8,9 +8,11 @@ mod display;
 mod doctor;
 mod eval;
 mod gate;
+mod golden;
 mod graph;
 mod help;
 mod inspect;
+mod logits;
 mod man;
 mod named;
 mod open_page;
@@ -126,6 +128,8 @@ enum Command {
     Report(report::Report),
     /// Compare a bundle with a committed baseline: passed or regression.
     Gate(gate::Gate),
+    /// Compare what your own host computed with a bundle's golden vectors.
+    Golden(golden::Golden),
     /// Draw a bundle, or the inside of one partition, as SVG.
     Graph(graph::Graph),
     /// Print the script with which a shell completes command lines.
@@ -231,6 +235,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         Command::Doctor => doctor::run(&session),
         Command::Target(args) => args.run(&session),
         Command::Inspect(args) => args.run(&session),
+        Command::Golden(args) => args.run(&session),
         Command::Graph(args) => args.run(&session),
         Command::Report(args) => args.run(&session),
         Command::Gate(args) => return args.run(&session),

@@ -14,12 +14,18 @@ use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Value, json};
 
 use super::Session;
+use super::logits::LogitsFile;
 use super::talk::talk;
 
 const AFTER_HELP: &str = "\
 With --prompt one question is asked. Without it a conversation begins: each line is a question, and the path of a picture adds \
 it to the next question (/help says more). The answer goes to standard output token by token, its figures to standard error. \
 Control characters in an answer are written out (\\u{1b}), except line ends and tabs; --json has the answer to the letter.
+
+--dump-logits: for each engine the file has ENGINE.tokens [n] (int32, all tokens that were taken in, image tokens among \
+them), ENGINE.position [steps] and ENGINE.count [steps] (int32: tokens before each step, and those that it took in), \
+ENGINE.chosen [steps] (int32: the token chosen behind it, -1 within the prompt), ENGINE.logits [steps, vocabulary] \
+(float32) and, but for float, ENGINE.codes [steps, vocabulary] (the same as the integers that left the engine).
 
 Examples:
   autoneural run out/demo --image calibration/demo-eval/images/cluster-01.png \\
@@ -28,7 +34,9 @@ Examples:
       --prompt \"Which warning lamp is lit?\" --on float,simulated,npu
   autoneural run out/demo --prompt \"Tell me a story.\" --max-tokens 64 \\
       --temperature 0.7 --top-p 0.9 --seed 1
-  autoneural run out/demo --on float";
+  autoneural run out/demo --on float
+  autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" \\
+      --on simulated,npu --dump-logits logits.safetensors";
 
 /// Arguments of `run`.
 #[derive(Args)]
@@ -49,6 +57,9 @@ pub struct Run {
     /// Engines that answer, one after the other [default: npu if the bundle has context binaries, else simulated].
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
     on: Vec<On>,
+    /// Write the logits of every step, with the tokens that it took in, into a safetensors file. Wants --prompt.
+    #[arg(long, value_name = "FILE", requires = "prompt")]
+    dump_logits: Option<PathBuf>,
     #[command(flatten)]
     choice: Choice,
 }
@@ -161,10 +172,26 @@ impl Run {
         };
         match &self.prompt {
             Some(prompt) => {
+                let mut dump = self.dump_logits.as_ref().map(|path| LogitsFile::new(path, &kinds, &model, &limits));
+                if let Some(dump) = &dump {
+                    dump.refuse_too_large()?;
+                }
                 let mut answers = Vec::new();
                 for &kind in &kinds {
                     // An engine's memory is free again before the next one comes.
-                    answers.push((kind, begin(kind, false)?.ask(session, &images, prompt)?));
+                    let mut lane = begin(kind, false)?;
+                    if dump.is_some() {
+                        lane.talk.keep_logits();
+                    }
+                    let answer = lane.ask(session, &images, prompt)?;
+                    if let Some(dump) = &mut dump {
+                        let (tokens, steps) = lane.talk.take_logits();
+                        dump.add(kind, &tokens, steps);
+                    }
+                    answers.push((kind, answer));
+                }
+                if let Some(dump) = dump {
+                    dump.write()?;
                 }
                 if session.general.json {
                     session.print(&result(&images, prompt, &limits, &answers), "")?;

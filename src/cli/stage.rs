@@ -6,6 +6,7 @@ use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitReco
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
 use autoneural::front::{DefinitionFile, WeightsPlace, built_in_names};
+use autoneural::golden;
 use autoneural::partition::NAMES;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
@@ -83,6 +84,12 @@ pub struct Demands {
     /// partitions in --verify only these are measured.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
+    /// Engines for the golden vectors, which show whoever writes a host one prompt of verification step by step, as integers.
+    ///
+    /// `npu` makes them in simulation and on the NPU. Without the option: `npu` where --verify compares all, `simulated` where
+    /// it compares a part, `none` where it compares nothing.
+    #[arg(long, value_name = "ENGINE", value_enum)]
+    golden: Option<GoldenOn>,
     /// Accept outputs where simulation and NPU are at most this many dB apart; at 3 dB one has twice the noise of the other.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
@@ -116,6 +123,17 @@ enum LayersOn {
     Npu,
 }
 
+/// Where golden vectors are made.
+#[derive(Clone, Copy, ValueEnum)]
+enum GoldenOn {
+    /// Nowhere.
+    None,
+    /// In simulation.
+    Simulated,
+    /// In simulation and on the NPU.
+    Npu,
+}
+
 impl Demands {
     /// What is compared, and when it is good enough.
     pub fn comparing(&self) -> Comparing<'_> {
@@ -129,7 +147,13 @@ impl Demands {
             enough_db: self.enough,
             min_sqnr_db: self.min_sqnr,
         };
-        Comparing { extent: &self.extent, layers, demands }
+        let golden = match self.golden {
+            None => golden::Extent::of(&self.extent),
+            Some(GoldenOn::None) => golden::Extent::None,
+            Some(GoldenOn::Simulated) => golden::Extent::Simulated,
+            Some(GoldenOn::Npu) => golden::Extent::Npu,
+        };
+        Comparing { extent: &self.extent, layers, golden, demands }
     }
 }
 
@@ -294,7 +318,7 @@ impl OnBundle {
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
         if let Some(compiler) = ChildCompiler::new(session, runtime.as_ref())? {
-            stages::build(&bundle, &compiler, session.progress())?;
+            stages::build(&mut bundle, &compiler, session.progress())?;
         }
         finish_stage(session, bundle, Stage::Build)
     }

@@ -93,6 +93,16 @@ impl Data {
         }
     }
 
+    /// The elements one after the other, each with its low byte first.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        match self {
+            Data::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            Data::U8(codes) => codes.clone(),
+            Data::U16(codes) => codes.iter().flat_map(|code| code.to_le_bytes()).collect(),
+            Data::I32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -299,6 +299,13 @@ impl Vision {
     }
 }
 
+impl Preprocess {
+    /// What becomes of an 8-bit value of a channel (red, green, blue).
+    pub fn normalized(&self, channel: usize, code: u8) -> f32 {
+        (f32::from(code) / 255.0 - self.mean[channel]) / self.std[channel]
+    }
+}
+
 impl InternVit {
     /// Patches along each side of the image.
     pub fn patches(&self) -> usize {

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use super::{Chat, Generation, Generator, Message, Role, Sampler, Sampling, Stop, Tokenizer, refuse_too_long};
+use super::{
+    Chat, Generation, Generator, Message, Role, Sampler, Sampling, StepLogits, Stop, Tokenizer, refuse_too_long,
+};
 use crate::engine::Tensor;
 use crate::error::{Error, Result};
 
@@ -87,6 +89,16 @@ impl<'a> Conversation<'a> {
             sampler: limits.sampling.clone().map_or_else(Sampler::greedy, Sampler::new),
             max_tokens: limits.max_tokens,
         })
+    }
+
+    /// Keeps the logits of every step from now on.
+    pub fn keep_logits(&mut self) {
+        self.generator.keep_logits();
+    }
+
+    /// The tokens that the model has taken in, in order, and the logits of the steps since they are kept.
+    pub fn take_logits(&mut self) -> (Vec<u32>, Vec<StepLogits>) {
+        (self.generation.tokens().to_vec(), self.generator.take_logits())
     }
 
     /// Begins anew: nothing that was said stays.

@@ -6,9 +6,6 @@ use crate::error::{Error, Result};
 use crate::front::{Checkpoint, Language};
 use crate::ir::{Constant, le_bytes};
 
-/// Name of the table's tensor in its file.
-const TENSOR: &str = "embed_tokens";
-
 /// The table in float.
 pub struct Embeddings {
     values: Vec<f32>,
@@ -18,10 +15,12 @@ pub struct Embeddings {
 impl Embeddings {
     /// Name of the table's file.
     pub const FILE: &str = "embeddings.safetensors";
+    /// Name of the table in it.
+    pub const TENSOR: &str = "embed_tokens";
 
     /// Reads the table that [`Embeddings::write`] wrote.
     pub fn read(path: &Path, language: &Language) -> Result<Self> {
-        let table = Checkpoint::open(path)?.tensor(TENSOR, &[language.vocabulary, language.hidden])?;
+        let table = Checkpoint::open(path)?.tensor(Self::TENSOR, &[language.vocabulary, language.hidden])?;
         Ok(Embeddings { values: table.to_f32(), hidden: language.hidden })
     }
 
@@ -77,7 +76,7 @@ impl Embeddings {
 fn write_tensor(path: &Path, dtype: safetensors::Dtype, shape: &[usize], bytes: &[u8]) -> Result<()> {
     let view = safetensors::tensor::TensorView::new(dtype, shape.to_vec(), bytes)
         .map_err(|error| Error::internal(path.display(), error))?;
-    let made =
-        safetensors::serialize([(TENSOR, view)], None).map_err(|error| Error::internal(path.display(), error))?;
+    let made = safetensors::serialize([(Embeddings::TENSOR, view)], None)
+        .map_err(|error| Error::internal(path.display(), error))?;
     crate::files::write(path, &made)
 }

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Embeddings, Load, Sampler, Sequence, Steps, Visual};
-use crate::engine::{Engine, Tensor};
+use super::{Embeddings, Load, Sampler, Sequence, Step, Steps, Visual};
+use crate::engine::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::Definition;
-use crate::partition::Partition;
+use crate::partition::{Partition, Role};
 use crate::quantize::Table;
 
 /// Why an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stop {
     /// The model ended it.
@@ -40,10 +40,29 @@ impl Generation<'_> {
     }
 }
 
+/// The logits of one step.
+#[derive(Debug, Clone)]
+pub struct StepLogits {
+    /// Tokens of the sequence before the step.
+    pub position: usize,
+    /// Tokens that the step took in.
+    pub tokens: usize,
+    /// The logits as they left the engine: integers, or float.
+    pub raw: Data,
+    /// The numbers that they stand for.
+    pub real: Vec<f32>,
+    /// The token that was chosen by them; none within a prompt.
+    pub chosen: Option<u32>,
+}
+
 /// A model on one engine: float, or with integers at every border. Engines are loaded when they are first needed.
 pub struct Generator<'a> {
     embeddings: &'a Embeddings,
+    partitions: &'a [Partition],
+    tables: Option<&'a [Table]>,
     steps: Steps<'a, Box<dyn Engine>>,
+    /// The logits of every step, if they are kept.
+    kept: Option<Vec<StepLogits>>,
 }
 
 impl<'a> Generator<'a> {
@@ -55,7 +74,18 @@ impl<'a> Generator<'a> {
         embeddings: &'a Embeddings,
         load: Box<Load<'a, Box<dyn Engine>>>,
     ) -> Self {
-        Generator { embeddings, steps: Steps::new(definition, partitions, tables, load) }
+        let steps = Steps::new(definition, partitions, tables, load);
+        Generator { embeddings, partitions, tables, steps, kept: None }
+    }
+
+    /// Keeps the logits of every step from now on.
+    pub fn keep_logits(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
+    /// The logits that were kept, which are not kept any longer.
+    pub fn take_logits(&mut self) -> Vec<StepLogits> {
+        self.kept.take().unwrap_or_default()
     }
 
     /// The model definition.
@@ -93,7 +123,12 @@ impl<'a> Generator<'a> {
         let language = &self.definition().language;
         refuse_too_long(generation.tokens.len() + tokens.len(), language.context)?;
         let embeds = self.embeddings.look_up(tokens, language.tokens.image, visual)?;
-        let logits = self.steps.extend(&mut generation.sequence, &embeds, &mut |_| Ok(()))?;
+        let Generator { partitions, tables, steps, kept, .. } = self;
+        let mut visit = |step: Step| match kept {
+            Some(kept) => logits_of(partitions, *tables, &step).map(|logits| kept.extend(logits)),
+            None => Ok(()),
+        };
+        let logits = steps.extend(&mut generation.sequence, &embeds, &mut visit)?;
         if !tokens.is_empty() {
             generation.logits = logits;
             generation.tokens.extend_from_slice(tokens);
@@ -113,6 +148,9 @@ impl<'a> Generator<'a> {
         let language = &self.definition().language;
         for count in 1.. {
             let token = sampler.pick(&generation.logits);
+            if let Some(step) = self.kept.as_mut().and_then(|kept| kept.last_mut()) {
+                step.chosen = Some(token);
+            }
             if language.tokens.stops(token) {
                 return Ok(Stop::Eos);
             }
@@ -127,6 +165,15 @@ impl<'a> Generator<'a> {
         }
         Ok(Stop::MaxTokens)
     }
+}
+
+fn logits_of(partitions: &[Partition], tables: Option<&[Table]>, step: &Step) -> Result<Option<StepLogits>> {
+    let partition = &partitions[step.partition];
+    let found = partition.outputs.iter().zip(step.outputs).find(|(port, _)| port.role == Role::Logits);
+    let Some((port, tensor)) = found else { return Ok(None) };
+    let encoding = tables.map(|tables| tables[step.partition].activation(&port.name)).transpose()?;
+    let real = tensor.decode(encoding).as_f32()?.to_vec();
+    Ok(Some(StepLogits { position: step.position, tokens: step.tokens, raw: tensor.data.clone(), real, chosen: None }))
 }
 
 /// Refuses a prompt that the context cannot hold.

@@ -5,6 +5,7 @@ mod additions;
 mod asked;
 mod bounded;
 mod chat;
+mod contract;
 mod conversation;
 mod embeddings;
 mod ends;
@@ -15,22 +16,26 @@ mod prompt;
 mod sample;
 mod sequence;
 mod steps;
+mod tables;
 mod walk;
 
 pub use additions::BESIDE_TOKENIZER;
 pub use asked::Asking;
 pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
 pub use chat::{
-    CHAT_TEMPLATE, Complaint, Found, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why, find_template,
+    CHAT_TEMPLATE, Complaint, Found, Given, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why,
+    find_template,
 };
+pub use contract::prompt_contract;
 pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
 pub use ends::{HostFacts, NAME_ENDS};
-pub use generate::{Generation, Generator, Stop, refuse_too_long};
-pub use image::{blank_image, load_image};
+pub use generate::{Generation, Generator, StepLogits, Stop, refuse_too_long};
+pub use image::{blank_image, load_image, load_square, normalized};
 pub use probe::probe;
 pub use prompt::{TOKENIZER, Tokenizer};
 pub use sample::{Sampler, Sampling, best};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};
-pub use steps::{Load, Step, Steps, Visit, Visual};
+pub use steps::{LEAST_FOR_PREFILL, Load, Step, Steps, Visit, Visual};
+pub use tables::{HostTables, dtype_of};
 pub use walk::{Walk, see};

@@ -141,6 +141,11 @@ impl Tokenizer {
         tokens.iter().filter(|&&token| token == self.image).count()
     }
 
+    /// Texts of the beginning token and of the image token.
+    pub fn named_texts(&self) -> [&str; 2] {
+        [&self.facts.named[0], &self.facts.named[2]]
+    }
+
     /// Text of tokens, without special ones. Bytes that are no UTF-8 become U+FFFD.
     pub fn text(&self, tokens: &[u32]) -> Result<String> {
         let text = self.inner.ask(&Request::Decode, &bytes_of(tokens))?;

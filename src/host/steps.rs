@@ -11,6 +11,9 @@ use crate::front::{DECODE, Definition, PREFILL};
 use crate::partition::{Component, Partition, Role};
 use crate::quantize::Table;
 
+/// Fewest tokens that prefill takes: for a single one decode does less.
+pub const LEAST_FOR_PREFILL: usize = 2;
+
 /// One run of one partition.
 pub struct Step<'a> {
     /// Position of the partition.
@@ -148,7 +151,7 @@ impl<'a, E: Engine> Steps<'a, E> {
     fn takes_chunk(&self, position: usize, embeds: &[f32]) -> Result<bool> {
         let language = &self.definition.language;
         let chunk = step_tokens(&self.partitions[self.find(PREFILL)?]);
-        Ok(embeds.len() / language.hidden > 1 && position + chunk <= language.context)
+        Ok(embeds.len() / language.hidden >= LEAST_FOR_PREFILL && position + chunk <= language.context)
     }
 
     /// Takes in as many tokens as one step can; gives the logits and what is left.

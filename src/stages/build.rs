@@ -1,5 +1,6 @@
 //! Build: quantized models become context binaries.
 
+use super::note_models;
 use crate::back::bundle::{Bundle, Key};
 use crate::back::onnx::DataWriter;
 use crate::back::qnn::{Compiler, Job};
@@ -9,8 +10,9 @@ use crate::progress::Progress;
 use crate::segment::Device;
 
 /// Runs the stage.
-pub fn build(bundle: &Bundle, compiler: &dyn Compiler, progress: &dyn Progress) -> Result<()> {
-    bundle.partitions()?.iter().try_for_each(|partition| build_partition(bundle, partition, compiler, progress))
+pub fn build(bundle: &mut Bundle, compiler: &dyn Compiler, progress: &dyn Progress) -> Result<()> {
+    bundle.partitions()?.iter().try_for_each(|partition| build_partition(bundle, partition, compiler, progress))?;
+    note_models(bundle)
 }
 
 /// The context binaries of one partition: one for each segment on the NPU.

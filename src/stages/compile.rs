@@ -8,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use super::memory::{fits_beside_calibration, refuse_too_large};
 use super::{Comparing, Quantized, export, keep_given, quantize_component, verify, warn_of_given};
 use super::{
-    build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component, note_samples,
+    build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component, emit_tables,
+    note_samples,
 };
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::encodings::GivenFiles;
@@ -50,7 +51,8 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
     plan.recipe.refuse_idle_goals(&partitions)?;
-    quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle);
+    quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle)?;
+    emit_tables(bundle, progress)?;
     note_samples(bundle, plan.recipe);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);

@@ -1,10 +1,10 @@
 //! Emit: graphs and encodings become quantized models.
 
-use crate::back::bundle::{Bundle, Key};
+use crate::back::bundle::{Bundle, Key, encoding_of};
 use crate::back::onnx::{DataWriter, emit_qdq};
-use crate::error::Result;
-use crate::host::Embeddings;
-use crate::partition::{Component, Partition};
+use crate::error::{IoContext, Result};
+use crate::host::{Embeddings, HostTables};
+use crate::partition::{Component, Partition, Role};
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::segment::{cut, segments};
@@ -20,7 +20,7 @@ pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
     for component in Component::ALL {
         emit_component(bundle, component, progress)?;
     }
-    Ok(())
+    emit_tables(bundle, progress)
 }
 
 /// Quantized models of one component, and for the language model the embedding table as integers.
@@ -64,6 +64,22 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
         if let Some(table) = tables.first() {
             embeddings.write_codes(&folder.join(Embeddings::FILE), table.activation("embeds")?)?;
         }
+        progress.finish();
+        Ok(())
+    })
+}
+
+/// Tables of pixels and rotary angles, by the encodings that the manifest has.
+pub fn emit_tables(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+    let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role);
+    let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
+    let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
+    bundle.unit("emit/tables", "", key, progress, |folder| {
+        progress.start("emit tables", 1);
+        let definition = bundle.definition()?;
+        let tables = HostTables::new(definition.vision.preprocess(), &image, &definition.language, &rotary)?;
+        std::fs::create_dir_all(folder.join(FOLDER)).at(folder)?;
+        tables.write(&folder.join(HostTables::FILE))?;
         progress.finish();
         Ok(())
     })

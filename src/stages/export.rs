@@ -3,14 +3,14 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, Key, Stage, write_json, write_partition};
+use crate::back::bundle::{Bundle, Key, PromptRecord, Stage, write_json, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, build};
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
-    Specials, TOKENIZER, Tokenizer, find_template, probe,
+    Specials, TOKENIZER, Tokenizer, find_template, probe, prompt_contract,
 };
 use crate::ir::Constant;
 use crate::partition::{Component, Partition, partition};
@@ -77,7 +77,8 @@ pub fn export(
         }
     }
     let of_host = bundle.unit("export/host", FOLDER, host, progress, |folder| {
-        let Words { tokenizer: changed, facts, warnings } = words(&beside, template.as_ref(), &specials, definition)?;
+        let Words { tokenizer: changed, facts, prompt, warnings } =
+            words(&beside, template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
         copy("definition.toml", definition_text.as_bytes())?;
@@ -96,8 +97,9 @@ pub fn export(
         }
         // Before the work counts as done on the contents whose hash is in its key.
         checkpoint.refuse_changed()?;
-        Ok(warnings)
+        Ok((warnings, prompt))
     })?;
+    let (of_host, prompt) = of_host;
     for component in Component::ALL {
         let name = format!("export/{}", component.name());
         bundle.unit(&name, FOLDER, key()?, progress, |folder| {
@@ -126,6 +128,7 @@ pub fn export(
     };
     let warnings = warnings.into_iter().map(relative).collect();
     bundle.manifest.set_warnings(stage, warnings);
+    bundle.manifest.host.prompt = Some(prompt);
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
@@ -137,6 +140,8 @@ struct Words {
     tokenizer: Option<Vec<u8>>,
     /// What the bundle keeps of files beside it.
     facts: HostFacts,
+    /// What the manifest says of both.
+    prompt: PromptRecord,
     /// What is odd.
     warnings: Vec<Warning>,
 }
@@ -151,8 +156,10 @@ fn words(
     let tokenizer = Tokenizer::read(&beside.words, definition)?;
     let (facts, mut warnings) = HostFacts::find(beside, definition, &tokenizer)?;
     let texts = Specials { named: specials.clone(), ..tokenizer.specials()? };
-    warnings.extend(probe(&tokenizer, &Chat::new(template.cloned(), texts)?, Stage::Export.name())?);
-    Ok(Words { tokenizer: tokenizer.with_additions()?, facts, warnings })
+    let chat = Chat::new(template.cloned(), texts)?;
+    warnings.extend(probe(&tokenizer, &chat, Stage::Export.name())?);
+    let prompt = prompt_contract(&tokenizer, &chat, &facts, definition)?;
+    Ok(Words { tokenizer: tokenizer.with_additions()?, facts, prompt, warnings })
 }
 
 /// Refuses what the stage would refuse of the tokenizer and the chat template beside a checkpoint's weights; gives what is odd

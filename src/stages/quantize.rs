@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
 use super::samples::images;
-use crate::back::bundle::{Bundle, IMAGES, InputRecord, PartitionRecord, RECIPE, SegmentRecord, Stage};
+use crate::back::bundle::{
+    Bundle, IMAGES, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage,
+};
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::{Error, Result};
 use crate::host::Embeddings;
@@ -48,7 +50,7 @@ pub fn quantize(
     for component in Component::ALL {
         made.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
     }
-    made.note(bundle);
+    made.note(bundle)?;
     keep_recipe(bundle, &recipe)?;
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
     bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
@@ -90,11 +92,28 @@ impl Quantized {
         self.warnings.extend(other.warnings);
     }
 
-    /// Writes it into the manifest.
-    pub fn note(self, bundle: &mut Bundle) {
+    /// Writes it into the manifest, with what it means for a host.
+    ///
+    /// # Errors
+    /// Partitions without the ports of the definition.
+    pub fn note(self, bundle: &mut Bundle) -> Result<()> {
+        let definition = bundle.definition()?;
+        bundle.manifest.host.describe(&definition, &self.records)?;
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
+        note_models(bundle)
     }
+}
+
+/// Names the models in the manifest, as far as they are there.
+///
+/// # Errors
+/// A context model that cannot be read.
+pub fn note_models(bundle: &mut Bundle) -> Result<()> {
+    let target = bundle.target()?;
+    bundle.manifest.models = ModelRecord::all(bundle, &bundle.manifest.partitions, &target)?;
+    bundle.manifest.runtime = Some(RuntimeRecord::of(&target));
+    Ok(())
 }
 
 /// Copies given encodings into the bundle.

@@ -2,12 +2,14 @@
 
 use super::known::{FROM_ELSEWHERE, Known, NPU, SIMULATION};
 use super::layers::{knows_layers, measure_layers};
+use super::make_golden;
 use super::samples::{and_samples, images, prompts, warn_of_raw};
-use crate::back::bundle::{Bundle, Key, RECIPE, REPORT, Stage};
+use crate::back::bundle::{Bundle, Key, RECIPE, REPORT, Stage, is_of_model};
 use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::engine::Reference;
 use crate::error::{Error, Result};
+use crate::golden;
 use crate::host::Walk;
 use crate::partition::Partition;
 use crate::progress::Progress;
@@ -23,6 +25,8 @@ pub struct Comparing<'a> {
     pub extent: &'a Extent,
     /// Engines on which layers are measured, too.
     pub layers: &'a [On],
+    /// Engines that make golden vectors.
+    pub golden: golden::Extent,
     /// When it is good enough.
     pub demands: Demands,
 }
@@ -93,6 +97,7 @@ pub fn verify(
     let stage = Stage::Verify.name();
     let warnings = warn_of_raw(bundle, recipe, "verification", &recipe.verification, stage);
     bundle.manifest.set_warnings(stage, warnings);
+    make_golden(bundle, recipe, runtime, what.golden, progress)?;
     bundle.finish_stage(Stage::Verify)?;
     report.goals.clone_from(&recipe.goals);
     report.stages.clone_from(&bundle.manifest.stages);
@@ -123,7 +128,7 @@ fn outputs_key(
     left_out: &[String],
     extent: &Extent,
 ) -> Result<Key> {
-    let key = bundle.key(Key::new(), |path| path.contains('/') && !path.starts_with("calibration/"))?;
+    let key = bundle.key(Key::new(), |path| is_of_model(path) && !path.starts_with("calibration/"))?;
     let manifest = &bundle.manifest;
     let described = serde_json::to_string(&(&manifest.partitions, &manifest.given_encodings));
     let key = key

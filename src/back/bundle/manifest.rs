@@ -7,18 +7,22 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::MANIFEST;
+use super::host_record::{HostRecord, Padding, StateRecord};
 use super::json::{json_of, text_of};
+use super::model_record::{ModelRecord, RuntimeRecord};
 use super::place::is_hidden;
 use super::segment_record::SegmentRecord;
+use super::{GOLDEN, MANIFEST};
 use crate::back::encodings::GivenRecord;
 use crate::back::qnn::{Toolkit, version_text};
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
+use crate::host::step_tokens;
 use crate::ir::ElementType;
 use crate::partition::{Partition, Port, Role};
 use crate::quantize::{Counts, Table};
+use crate::runner::EngineKind;
 use crate::warning::Warning;
 
 /// Version of the manifest's format.
@@ -47,8 +51,35 @@ pub struct Manifest {
     pub warnings: Vec<Warning>,
     /// The partitions with their contracts.
     pub partitions: Vec<PartitionRecord>,
+    /// What carries them out, in order: which file is what. From `quantize` on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<ModelRecord>,
+    /// How ONNX Runtime loads the models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<RuntimeRecord>,
+    /// What a host needs beside them.
+    #[serde(default, skip_serializing_if = "is_unknown")]
+    pub host: HostRecord,
+    /// Golden vectors, if `verify` made some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub golden: Option<GoldenRecord>,
     /// Every file but the manifest.
     pub files: Vec<FileRecord>,
+}
+
+/// Golden vectors of a bundle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GoldenRecord {
+    /// The steps, as JSON.
+    pub file: String,
+    /// The tensors, in the safetensors format.
+    pub tensors: String,
+    /// The engines that made them.
+    pub engines: Vec<EngineKind>,
+}
+
+fn is_unknown(host: &HostRecord) -> bool {
+    *host == HostRecord::default()
 }
 
 /// A program and its version.
@@ -133,6 +164,12 @@ pub struct PortRecord {
     pub scale: Option<f32>,
     /// The integer that stands for 0.0.
     pub zero_point: Option<i64>,
+    /// Of an input that is state: what it begins with, and what it is in the next step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateRecord>,
+    /// Of an input with a row for each token of a step of several: what rows hold that are no token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<Padding>,
 }
 
 /// A file of the bundle.
@@ -168,6 +205,10 @@ impl Default for Manifest {
             given_encodings: vec![],
             warnings: vec![],
             partitions: vec![],
+            models: vec![],
+            runtime: None,
+            host: HostRecord::default(),
+            golden: None,
             files: vec![],
         }
     }
@@ -238,11 +279,20 @@ impl PartitionRecord {
             let value = partition.graph.value(id);
             port_record(port, &value.shape, value.element, table.activations.get(&port.name))
         };
+        let input = |(stated, id): (&Port, &crate::ir::ValueId)| {
+            let mut made = port((stated, id));
+            let next = partition.outputs.iter().find(|next| next.encoding_key == stated.encoding_key);
+            if let (Some(next), Some(fill)) = (next, made.zero_point) {
+                made.state = StateRecord::of(stated.role, &made.shape, &next.name, fill);
+            }
+            made.padding = Padding::of(stated.role).filter(|_| step_tokens(partition) > 1);
+            made
+        };
         PartitionRecord {
             name: partition.name.clone(),
             weights: scheme,
             encodings: counts,
-            inputs: partition.inputs.iter().zip(partition.graph.inputs()).map(port).collect(),
+            inputs: partition.inputs.iter().zip(partition.graph.inputs()).map(input).collect(),
             outputs: partition.outputs.iter().zip(partition.graph.outputs()).map(port).collect(),
             segments,
         }
@@ -263,13 +313,20 @@ fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Opt
         shape: shape.to_vec(),
         scale: encoding.map(|encoding| encoding.scale[0]),
         zero_point: encoding.map(|encoding| encoding.zero_point[0]),
+        state: None,
+        padding: None,
     }
+}
+
+/// Whether a file is one of those that the models are: below a folder, neither hidden nor a golden vector.
+pub fn is_of_model(path: &str) -> bool {
+    path.contains('/') && !is_hidden(path) && !path.starts_with(GOLDEN)
 }
 
 /// Path and contents of the files that are the models, below all folders but that of calibration: what that found is in the
 /// encodings, and its copy of the recipe may state other goals.
 pub fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let is_model = |path: &str| path.contains('/') && !path.starts_with("calibration/") && !is_hidden(path);
+    let is_model = |path: &str| is_of_model(path) && !path.starts_with("calibration/");
     let of_model = files.filter(move |file| is_model(&file.path));
     of_model.map(|file| (file.path.as_str(), file.sha256.as_str()))
 }

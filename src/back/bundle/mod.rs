@@ -5,10 +5,12 @@
 
 mod contexts;
 mod hold;
+mod host_record;
 mod json;
 mod ledger;
 mod lock;
 mod manifest;
+mod model_record;
 mod origin;
 mod partition_json;
 mod place;
@@ -18,12 +20,17 @@ mod unit;
 mod work;
 
 pub use hold::Held;
+pub use host_record::{
+    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, Padding, PromptRecord, RotaryRecord,
+    SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull, encoding_of,
+};
 pub use json::{LARGEST_JSON, json_of, write_json};
 pub use ledger::Key;
 pub use manifest::{
-    FileRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest, hash_bytes,
-    short,
+    FileRecord, GoldenRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest,
+    hash_bytes, is_of_model, short,
 };
+pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
 pub use segment_record::{CrossingRecord, SegmentRecord};
 use work::Work;
@@ -60,6 +67,8 @@ pub const VISUAL: &str = "calibration/.visual.safetensors";
 pub const RECIPE: &str = "calibration/recipe.toml";
 /// The report's file name.
 pub const REPORT: &str = "report.json";
+/// Start of the paths of golden vectors.
+pub const GOLDEN: &str = "golden/";
 
 /// The stages in order, with the folder or file each one owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,6 +118,9 @@ impl Stage {
 
     /// Whether a file of the bundle, by its path, is the stage's.
     fn owns_file(self, path: &str) -> bool {
+        if self == Stage::Verify && path.starts_with(GOLDEN) {
+            return true;
+        }
         path.strip_prefix(self.owns()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
@@ -217,7 +229,7 @@ impl Bundle {
     /// A bundle of other models, or none, has this name now.
     pub fn refuse_other_models(&self) -> Result<()> {
         self.refuse_replaced().or_else(|error| match Bundle::look(&self.root) {
-            Ok(now) if now.manifest.has_models_of(&self.manifest) => now.check(&|file| file.contains('/'), &Silent),
+            Ok(now) if now.manifest.has_models_of(&self.manifest) => now.check(&is_of_model, &Silent),
             _ => Err(error),
         })
     }

@@ -217,7 +217,7 @@ impl Bundle {
         let seconds = units.clone().map(|(_, unit)| unit.seconds).sum();
         let made: BTreeSet<String> =
             units.flat_map(|(_, unit)| unit.files.iter().map(|file| file.path.clone())).collect();
-        state.files.retain(|path, _| !stage.owns_file(path) || made.contains(path) || stage == Stage::Verify);
+        state.files.retain(|path, _| !stage.owns_file(path) || made.contains(path) || path == REPORT);
         let is_made = state.made.iter().any(|unit| stage.is_of(unit));
         drop(state);
         let earlier = self.before().map_or(&[][..], |(_, manifest)| &manifest.stages);
@@ -290,6 +290,10 @@ impl Bundle {
         let (tally, changed) = (Tally { made: state.made.len(), reused: state.reused }, state.changed);
         drop(state);
         self.manifest.files = files.values().filter(|file| !is_hidden(&file.path)).cloned().collect();
+        for model in &mut self.manifest.models {
+            model.context = model.context.take().filter(|context| files.contains_key(&context.model));
+        }
+        self.manifest.golden = self.manifest.golden.take().filter(|golden| files.contains_key(&golden.file));
         let (named, destination) = (self.work()?.named.clone(), self.work()?.destination.clone());
         self.refuse_another(&destination)?;
         let same = !changed && self.before().is_some_and(|(_, before)| self.manifest.says_the_same(before));

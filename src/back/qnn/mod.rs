@@ -11,5 +11,5 @@ mod trust;
 
 pub use compiler::{Compiler, Job};
 pub use quiet::quiet;
-pub use session::Runtime;
+pub use session::{ContextFacts, Runtime, provider_options};
 pub use toolkit::{ONNXRUNTIME, ONNXRUNTIME_QNN, Toolkit, version_text};

@@ -18,12 +18,12 @@ use crate::segment::{Device, Segment, cut};
 use crate::target::Target;
 use crate::utf8_path::Utf8Path;
 
-/// Name of ONNX Runtime's own provider.
-const CPU: &str = "CPUExecutionProvider";
 /// What the provider says when the file system does not take a context binary.
 const NOT_WRITTEN: &str = "Failed to write context";
 /// Bytes of address space that the provider takes for a small model on two cores; with less its threads break off.
 const ADDRESS_SPACE: u64 = 3 << 29;
+/// Longest name that is taken over from a context model.
+const LONGEST_NAME: usize = 512;
 /// Operator of a node that stands for a whole context binary.
 const CONTEXT_NODE: &str = "EPContext";
 
@@ -36,7 +36,41 @@ pub struct Runtime {
     is_tested: bool,
 }
 
+/// What a context model says of its binary.
+pub struct ContextFacts {
+    /// Name of the binary's file, which lies beside the model.
+    pub binary: String,
+    /// Name of the graph in the binary.
+    pub graph: Option<String>,
+    /// The build of QNN that made it.
+    pub sdk_build: Option<String>,
+}
+
+/// The provider's options for a target, without the provider's name before them.
+pub fn provider_options(target: &Target, backend: &str) -> [(&'static str, String); 5] {
+    let soc = &target.soc;
+    [
+        ("backend_path", backend.to_string()),
+        ("soc_model", soc.soc_model.to_string()),
+        ("htp_arch", soc.htp_arch.to_string()),
+        ("vtcm_mb", soc.vtcm_mb.to_string()),
+        // Borders are integers; the provider must not put conversions of its own around them.
+        ("offload_graph_io_quantization", "0".into()),
+    ]
+}
+
 impl Runtime {
+    /// Name of ONNX Runtime's own provider.
+    pub const CPU: &str = "CPUExecutionProvider";
+    /// Name under which the plugin provider is registered.
+    pub const PROVIDER: &str = PROVIDER;
+    /// The plugin provider's library.
+    pub const LIBRARY: &str = "libonnxruntime_providers_qnn.so";
+    /// The backend that loads context binaries: the driver of the NPU, or its emulator.
+    pub const BACKEND: &str = "libQnnHtp.so";
+    /// Session option with which a node outside the NPU is an error.
+    pub const NO_FALLBACK: (&str, &str) = ("session.disable_cpu_ep_fallback", "1");
+
     /// Loads the libraries, in a process that nothing leaves: see [`super::quiet`].
     ///
     /// # Errors
@@ -72,7 +106,7 @@ impl Runtime {
     fn cpu_session(&self, name: &str, model: &Path) -> Result<Session> {
         let open = || -> ort::Result<Session> {
             Session::builder(&self.environment)?
-                .with_devices(self.devices(CPU), None)?
+                .with_devices(self.devices(Self::CPU), None)?
                 .with_optimization_level(GraphOptimizationLevel::Disable)?
                 .with_log_level(ort::logging::LogLevel::Fatal)?
                 .commit_from_file(model)
@@ -93,15 +127,8 @@ impl Runtime {
     }
 
     fn npu_builder(&self, target: &Target) -> ort::Result<SessionBuilder> {
-        let option = |name: &str, value: String| (format!("{PROVIDER}.{name}"), value);
-        let options = [
-            option("backend_path", self.backend.clone().unwrap_or_default()),
-            option("soc_model", target.soc.soc_model.to_string()),
-            option("htp_arch", target.soc.htp_arch.to_string()),
-            option("vtcm_mb", target.soc.vtcm_mb.to_string()),
-            // Borders are integers; the provider must not put conversions of its own around them.
-            option("offload_graph_io_quantization", "0".into()),
-        ];
+        let options = provider_options(target, self.backend.as_deref().unwrap_or_default());
+        let options = options.map(|(name, value)| (format!("{PROVIDER}.{name}"), value));
         Ok(Session::builder(&self.environment)?
             .with_log_level(ort::logging::LogLevel::Fatal)?
             .with_devices(self.devices(PROVIDER), Some(&options))?)
@@ -122,7 +149,7 @@ impl Runtime {
             .with_config_entry("ep.context_embed_mode", "0")?
             .with_config_entry("ep.context_file_path", written.as_str())?;
         if !fallback {
-            builder = builder.with_config_entry("session.disable_cpu_ep_fallback", "1")?;
+            builder = builder.with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?;
         }
         // From memory, not from the file: the graph in the binary is named by a hash of the model's path if it has one, and
         // of its contents otherwise. Only the latter makes two runs give the same bytes.
@@ -205,7 +232,7 @@ impl Runtime {
         Self::refuse_scant_address_space()?;
         let open = || -> ort::Result<Session> {
             self.npu_builder(target)?
-                .with_config_entry("session.disable_cpu_ep_fallback", "1")?
+                .with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?
                 .commit_from_file(context)
         };
         open().map_err(|error| {
@@ -227,6 +254,22 @@ impl Runtime {
     pub fn binary_of(context: &Path) -> Result<std::path::PathBuf> {
         let names = Self::binaries_of(context)?;
         Ok(context.with_file_name(names.first().map(String::as_str).unwrap_or_default()))
+    }
+
+    /// What a context model says of its binary. Texts that are no names are left out.
+    ///
+    /// # Errors
+    /// As for [`Runtime::binary_of`].
+    pub fn facts_of(context: &Path) -> Result<ContextFacts> {
+        let binary = Self::binaries_of(context)?.swap_remove(0);
+        let model = decode(context)?;
+        let nodes = model.graph.iter().flat_map(|graph| &graph.node).filter(|node| node.op_type == CONTEXT_NODE);
+        let attributes: Vec<_> = nodes.flat_map(|node| &node.attribute).collect();
+        let text = |name: &str| {
+            let found = attributes.iter().find(|one| one.name == name)?;
+            String::from_utf8(found.s.clone()).ok().filter(|text| !text.is_empty() && text.len() < LONGEST_NAME)
+        };
+        Ok(ContextFacts { binary, graph: text("partition_name"), sdk_build: text("ep_sdk_version") })
     }
 
     /// Names of all binaries that a context model refers to, one at least; they are beside the model.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Child, Request, Work};
 use crate::error::{Error, Result};
-use crate::host::chat::{self, CHAT_TEMPLATE, Complaint, Message, Source, Specials};
+use crate::host::chat::{self, CHAT_TEMPLATE, Complaint, Given, Message, Source, Specials};
 
 /// How a conversation becomes the text of a prompt.
 pub struct Chat {
@@ -59,6 +59,16 @@ impl Chat {
     /// The text of the special tokens.
     pub fn specials(&self) -> &Specials {
         &self.specials
+    }
+
+    /// What the template is given for a conversation; none without a template.
+    ///
+    /// # Errors
+    /// It goes beyond the bounds.
+    pub fn given(&self, messages: &[Message]) -> Result<Option<Given>> {
+        let Some(template) = &self.template else { return Ok(None) };
+        let made = template.ask(&Request::Given(messages.to_vec()), &[])?;
+        serde_json::from_slice(&made).map(Some).map_err(|error| Error::internal(&self.place, error))
     }
 
     /// The prompt that asks for the next message of a conversation.

@@ -101,6 +101,10 @@ impl Opened {
                 let made = serde_json::to_vec(&chat.render(&messages));
                 Ok(Answer::of(made.map_err(|error| Error::internal(place, error))?))
             }
+            (Request::Given(messages), Opened::Template { place, chat }) => {
+                let made = serde_json::to_vec(&chat.given(&messages));
+                Ok(Answer::of(made.map_err(|error| Error::internal(place, error))?))
+            }
             (request, _) => Err(Error::internal("request", format!("nothing was opened for {request:?}"))),
         }
     }

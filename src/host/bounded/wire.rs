@@ -35,6 +35,8 @@ pub enum Request {
         /// What it may write.
         specials: Specials,
     },
+    /// What the template is given for a conversation, as JSON: [`crate::host::Given`].
+    Given(Vec<Message>),
     /// The text of a conversation, or why there is none, as JSON.
     Render(Vec<Message>),
 }
@@ -53,7 +55,7 @@ impl Request {
     pub fn seconds(&self) -> u64 {
         match self {
             Request::Tokenizer(_) | Request::Write => 6,
-            Request::Template { .. } | Request::Render(_) | Request::Decode => 2,
+            Request::Template { .. } | Request::Given(_) | Request::Render(_) | Request::Decode => 2,
             _ => 4,
         }
     }

@@ -8,6 +8,11 @@ mod message;
 mod python;
 mod template;
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::back::bundle::Content;
 use crate::error::Result;
 
 pub use find::{Found, SPECIAL_TOKENS, Source, find_template, read_specials};
@@ -23,6 +28,15 @@ const MOST_STEPS: u64 = 10_000_000;
 /// Most bytes that a template may write.
 const MOST_TEXT: usize = 16 << 20;
 
+/// What a template is given for a conversation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Given {
+    /// How the content of messages is given, by role.
+    pub content: BTreeMap<String, Content>,
+    /// The variables by name, `messages` among them.
+    pub variables: serde_json::Value,
+}
+
 /// How a conversation becomes the text of a prompt. Only a process in bounds has one.
 pub struct Chat {
     specials: Specials,
@@ -37,6 +51,11 @@ impl Chat {
     pub fn new(source: Source, specials: Specials) -> Result<Self> {
         let template = Template::new(source, &specials)?;
         Ok(Chat { specials, template })
+    }
+
+    /// How the template wants the content of messages, by role, and all that it is given for a conversation.
+    pub fn given(&self, messages: &[Message]) -> Given {
+        Given { content: self.template.contents(), variables: self.template.given(messages, &self.specials) }
     }
 
     /// The prompt that asks for the next message of a conversation.

@@ -1,11 +1,14 @@
 //! A chat template: how it wants its messages, and what it makes of them.
 
+use std::collections::BTreeMap;
+
 use minijinja::value::Value;
 use serde::{Deserialize, Serialize};
 
 use super::find::Source;
 use super::message::{Message, Part, Role, Special, Specials};
 use super::python::{Engine, Refusal, Why, dict, list};
+use crate::back::bundle::Content;
 use crate::contain::contain;
 use crate::error::{Error, Result};
 
@@ -18,6 +21,16 @@ enum Form {
     Urls,
     /// One text.
     Text,
+}
+
+impl Form {
+    fn content(self) -> Content {
+        match self {
+            Form::Parts => Content::Parts,
+            Form::Urls => Content::Urls,
+            Form::Text => Content::Text,
+        }
+    }
 }
 
 /// A template that was read.
@@ -116,6 +129,18 @@ impl Template {
             }
         }
         self.user
+    }
+
+    /// How the content of messages is given, by role.
+    pub fn contents(&self) -> BTreeMap<String, Content> {
+        let forms = [(Role::System, self.system), (Role::User, self.user), (Role::Assistant, self.assistant)];
+        forms.map(|(role, form)| (role.name().to_string(), form.content())).into()
+    }
+
+    /// What the template is given for a conversation: its messages, and what else it can name.
+    pub fn given(&self, messages: &[Message], specials: &Specials) -> serde_json::Value {
+        let messages = list(messages.iter().map(|message| self.message(message, specials)).collect());
+        serde_json::to_value(values(messages, specials)).unwrap_or_default()
     }
 
     /// The prompt of a conversation.

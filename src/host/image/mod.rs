@@ -40,20 +40,27 @@ pub fn blank_image(vision: &Vision) -> Tensor {
 /// # Errors
 /// A file that is no image, one that is damaged, smaller than 16 or larger than 16384 pixels a side.
 pub fn load_image(path: &Path, vision: &Vision) -> Result<Tensor> {
-    let side = vision.image_size();
     let square = load_square(path, vision)?;
+    Ok(normalized(&square, vision))
+}
+
+/// What [`load_square`] gives, as the vision encoder takes it.
+pub fn normalized(square: &[u8], vision: &Vision) -> Tensor {
+    let side = vision.image_size();
     let mut values = vec![0f32; 3 * side * side];
     for (at, pixel) in square.chunks_exact(3).enumerate() {
         for (channel, &code) in pixel.iter().enumerate() {
-            let (mean, std) = (vision.preprocess().mean[channel], vision.preprocess().std[channel]);
-            values[channel * side * side + at] = (f32::from(code) / 255.0 - mean) / std;
+            values[channel * side * side + at] = vision.preprocess().normalized(channel, code);
         }
     }
-    Ok(Tensor::f32(vec![1, 3, side, side], values))
+    Tensor::f32(vec![1, 3, side, side], values)
 }
 
 /// The codes of [`load_image`] before they are divided: red, green and blue of each pixel, row by row.
-fn load_square(path: &Path, vision: &Vision) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// As there.
+pub fn load_square(path: &Path, vision: &Vision) -> Result<Vec<u8>> {
     let bytes = crate::text::read_at_most(path, LARGEST_FILE)?;
     if bytes.is_empty() {
         return Err(Error::input(path.display(), "is empty; a PNG or JPEG image is wanted"));

@@ -1,7 +1,7 @@
 //! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held against.
 
 use autoneural::Result;
-use autoneural::back::bundle::{Bundle, LARGEST_JSON, Manifest, write_json};
+use autoneural::back::bundle::{Bundle, FileRecord, GoldenRecord, LARGEST_JSON, Manifest, hash_bytes, write_json};
 use autoneural::back::encodings::{self, GivenFiles};
 use autoneural::drawing::{self, Tensors};
 use autoneural::engine::{Engine, Tensor};
@@ -9,6 +9,7 @@ use autoneural::files::Folder;
 use autoneural::front::Definition;
 use autoneural::gate::output::{Located, Statement, Written, github, junit, markdown, sarif, text as lines, update};
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
+use autoneural::golden;
 use autoneural::host::{Steps, blank_image};
 use autoneural::observe::StatisticsTable;
 use autoneural::page;
@@ -16,6 +17,7 @@ use autoneural::partition::{Component, NAMES, Partition};
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
+use autoneural::runner::EngineKind;
 use autoneural::segment::segments;
 use autoneural::text;
 
@@ -123,6 +125,24 @@ pub fn manifest(place: &Place, bytes: &[u8]) -> Result<()> {
     look(Facts::of(&bundle));
     look(drawing::Subject::read(&bundle).and_then(|subject| drawing::overview(&subject, Tensors::All)));
     look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
+    Ok(())
+}
+
+/// Golden vectors of a bundle, with a host's tensors that are partly as they should be.
+pub fn golden(place: &Place, bytes: &[u8]) -> Result<()> {
+    let folder = place.bundle("golden");
+    let dump = project("tests/fuzz/corpus/vectors/golden.safetensors");
+    let tensors = std::fs::read(&dump).expect("a file");
+    let mut manifest = Manifest::read(&Folder::open(&project("tests/fuzz/bundle"))?)?;
+    for (path, bytes) in [(golden::FILE, bytes), (golden::TENSORS, &tensors)] {
+        place.put(&format!("golden/{path}"), bytes);
+        let (path, sha256) = (path.to_string(), hash_bytes(bytes));
+        manifest.files.push(FileRecord { path, bytes: bytes.len() as u64, sha256 });
+    }
+    let (file, tensors) = (golden::FILE.to_string(), golden::TENSORS.to_string());
+    manifest.golden = Some(GoldenRecord { file, tensors, engines: vec![EngineKind::Simulated] });
+    manifest.write(&Folder::open(&folder)?)?;
+    look(golden::compare(&Bundle::look(&folder)?, &dump, None));
     Ok(())
 }
 

@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-pub static TARGETS: [Target; 21] = [
+pub static TARGETS: [Target; 22] = [
     Target {
         name: "safetensors",
         from: &["tests/fuzz/corpus/safetensors", "tests/fuzz/bundle/model/embeddings.safetensors"],
@@ -113,6 +113,13 @@ pub static TARGETS: [Target; 21] = [
         format: Format::Json(&[]),
         short: 400,
         run: bundle::manifest,
+    },
+    Target {
+        name: "golden",
+        from: &["tests/fuzz/corpus/golden"],
+        format: Format::Json(&[]),
+        short: 300,
+        run: bundle::golden,
     },
     Target {
         name: "report",

@@ -1,0 +1,67 @@
+//! Tables that a host looks up in place of computing: pixels and rotary angles as the integers of their ports. A cosine
+//! of another library may be another integer now and then; a table is the same everywhere.
+
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView, serialize};
+
+use super::rotary;
+use crate::encoding::Encoding;
+use crate::engine::{Data, Tensor};
+use crate::error::{Error, Result};
+use crate::front::{Language, Preprocess};
+
+/// The tables.
+pub struct HostTables {
+    tensors: [(&'static str, Tensor); 3],
+}
+
+impl HostTables {
+    /// Their file in a bundle.
+    pub const FILE: &str = "qdq/tables.safetensors";
+    /// `[3, 256]`: codes of the 8-bit values of red, green and blue.
+    pub const PIXELS: &str = "image";
+    /// `[context, head size]`: codes of the cosines of every position.
+    pub const COS: &str = "rotary.cos";
+    /// The same of sines.
+    pub const SIN: &str = "rotary.sin";
+
+    /// The tables of a model, whose ports have these encodings.
+    ///
+    /// # Errors
+    /// An encoding in integers that cross no border.
+    pub fn new(preprocess: &Preprocess, image: &Encoding, language: &Language, rotaries: &Encoding) -> Result<Self> {
+        let pixels = (0..3).flat_map(|channel| (0..=u8::MAX).map(move |code| preprocess.normalized(channel, code)));
+        let (context, size) = (language.context, language.head_dim);
+        let (cos, sin) = rotary(0, context, size, language.rope_theta);
+        let angles = |values| Tensor::f32(vec![context, size], values).encode(Some(rotaries));
+        Ok(HostTables {
+            tensors: [
+                (Self::PIXELS, Tensor::f32(vec![3, 256], pixels.collect()).encode(Some(image))?),
+                (Self::COS, angles(cos)?),
+                (Self::SIN, angles(sin)?),
+            ],
+        })
+    }
+
+    /// Writes the file.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
+        let bytes: Vec<Vec<u8>> = self.tensors.iter().map(|(_, tensor)| tensor.data.to_le_bytes()).collect();
+        let views = self.tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
+            Ok((name, TensorView::new(dtype_of(&tensor.data), tensor.shape.clone(), bytes).map_err(failed)?))
+        });
+        let made = serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(failed)?;
+        crate::files::write(path, &made)
+    }
+}
+
+/// The element type of data in a safetensors file.
+pub fn dtype_of(data: &Data) -> Dtype {
+    match data {
+        Data::F32(_) => Dtype::F32,
+        Data::U8(_) => Dtype::U8,
+        Data::U16(_) => Dtype::U16,
+        Data::I32(_) => Dtype::I32,
+    }
+}
