@@ -24,15 +24,14 @@ pub const FIRST_STEPS: &str = "\
 autoneural compiles a vision-language checkpoint for the NPU of a car, and measures how far the result is from float.
 
 First steps:
-  1. Say what your checkpoint is, and what is missing:
+  1. See it work, with a small model that comes with the program:
+       autoneural demo
+  2. Compile your own weights into a bundle; `inspect` says what they are and what is missing:
        autoneural inspect WEIGHTS
-  2. Compile it into a bundle:
        autoneural compile GRAPH.toml --weights WEIGHTS --calibration RECIPE.toml --target sa8295p --out BUNDLE
-  3. Read its report; keep its figures as the baseline of later bundles:
+  3. Read the report; keep the figures as the baseline of later bundles:
        autoneural report BUNDLE
        autoneural gate BUNDLE --baseline quant-baseline.json --update
-
-Without a checkpoint, `autoneural demo` does all of this with a small model that comes with the program.
 
 `autoneural --help` lists all commands, `autoneural COMMAND --help` explains one.";
 
@@ -130,10 +129,11 @@ mod tests {
         below.flat_map(|one| [vec![one.clone()], all(one)].concat()).collect()
     }
 
-    /// Lines that begin with the program's name, each with those that it is continued on.
+    /// Indented lines that begin with the program's name, each with those that it is continued on.
     fn command_lines(text: &str) -> Vec<String> {
         let whole = text.replace("\\\n", " ");
-        let lines = whole.lines().map(str::trim).filter(|line| line.starts_with("autoneural "));
+        let indented = whole.lines().filter(|line| line.starts_with("  "));
+        let lines = indented.map(str::trim).filter(|line| line.starts_with("autoneural "));
         lines.map(|line| line.split(" > ").next().unwrap_or(line).to_string()).collect()
     }
 

@@ -15,7 +15,7 @@ const OPENER: &str = "xdg-open";
 pub fn open(session: &Session, page: &Path) -> bool {
     let shown = page.display().to_string();
     let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if !["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| is_set(&name)) {
+    if !["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set) {
         session.note(&format!("note: there is no display here; open {} in a browser", in_line(&shown)));
         return false;
     }
