@@ -1,6 +1,7 @@
 //! What a user sees: commands on files, golden outputs of timm and transformers, the NPU's emulator on a small model.
 //!
-//! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit) and AUTONEURAL_CHECK_PYTHONPATH (the onnx package).
+//! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit), AUTONEURAL_CHECK_PYTHONPATH (the onnx package) and AUTONEURAL_WHEELS
+//! (the folder of the wheel).
 
 mod bad_input;
 mod bits;
