@@ -63,8 +63,9 @@ fn noise_is_found_in_the_layer_that_makes_it() {
     let page = folder.path().join("page.md");
     succeed(&["report", out.to_str().unwrap(), "--markdown", page.to_str().unwrap()]);
     let page = std::fs::read_to_string(page).unwrap().replace('\\', "");
-    let row = page.lines().find(|line| line.starts_with("| vision | weights in 4 bits | ")).expect(&page);
-    let help = format!("[[override]] tensor = \"{coarse}.weight\" type = \"int8\", ");
+    let is_cause = |line: &&str| line.starts_with("| vision/features | ") && line.contains("| weights in 4 bits");
+    let row = page.lines().find(is_cause).expect(&page);
+    let help = format!("[[override]] with tensor = \"{coarse}.weight\" and type = \"int8\", ");
     assert!(row.contains(&format!("| {coarse} |")) && row.contains(&help), "{row}");
     for partition in 1..4 {
         let found = layers(&report, partition).0;
