@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::blocks::{Block, blocks};
 use super::legend;
 use super::rails::{Rails, rails};
-use super::routes::{CHIP, From, Routes, routes};
+use super::routes::{CHIP, Origin, Routes, routes};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Part, Subject, Tensor, Tensors};
 use crate::error::{Error, Result};
@@ -72,7 +72,7 @@ struct Operator {
     /// SQNR of each of them, where layers were measured.
     figures: Vec<String>,
     /// What it reads, beside constants.
-    reads: Vec<From>,
+    reads: Vec<Origin>,
 }
 
 /// The text of one block.
@@ -161,7 +161,7 @@ impl Lines {
     /// The operators' places and lines.
     fn routes(&self, box_width: i32) -> Routes {
         let widths: Vec<i32> = self.operators.iter().map(|operator| width(&operator.text) + 16).collect();
-        let reads: Vec<Vec<From>> = self.operators.iter().map(|operator| operator.reads.clone()).collect();
+        let reads: Vec<Vec<Origin>> = self.operators.iter().map(|operator| operator.reads.clone()).collect();
         routes(&widths, &reads, PAD, box_width - PAD)
     }
 
@@ -176,9 +176,9 @@ impl Lines {
         let mut skips = Vec::new();
         for (at, operator) in self.operators.iter().enumerate() {
             skips.extend(operator.reads.iter().filter_map(|from| match from {
-                From::Operator(source) => (source + 1 != at).then(|| (first[*source], first[at])),
+                Origin::Operator(source) => (source + 1 != at).then(|| (first[*source], first[at])),
                 // From the line of the block's name.
-                From::Outside(_) => (at > 0).then(|| (0, first[at])),
+                Origin::Outside(_) => (at > 0).then(|| (0, first[at])),
             }));
         }
         let made = rails(&skips);
@@ -269,11 +269,11 @@ impl Lines {
 }
 
 /// What an operator of a block reads, beside constants, each value once.
-fn reads(graph: &Graph, block: &Block, makers: &BTreeMap<ValueId, usize>, node: &Node) -> Vec<From> {
+fn reads(graph: &Graph, block: &Block, makers: &BTreeMap<ValueId, usize>, node: &Node) -> Vec<Origin> {
     let mut made = Vec::new();
     for &id in node.inputs.iter().filter(|&&id| graph.value(id).constant().is_none()) {
-        let outside = || From::Outside(block.reads.iter().position(|other| *other == id).unwrap_or_default());
-        let from = makers.get(&id).map_or_else(outside, |&at| From::Operator(at));
+        let outside = || Origin::Outside(block.reads.iter().position(|other| *other == id).unwrap_or_default());
+        let from = makers.get(&id).map_or_else(outside, |&at| Origin::Operator(at));
         if !made.contains(&from) {
             made.push(from);
         }

@@ -16,7 +16,7 @@ const LANE: i32 = 6;
 
 /// What an operator reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum From {
+pub enum Origin {
     /// A value from outside of the block, by its number.
     Outside(usize),
     /// What the operator at this place makes.
@@ -46,12 +46,12 @@ struct Rows {
     lefts: Vec<i32>,
     rows: Vec<usize>,
     /// Targets of the lines of each source.
-    groups: BTreeMap<From, BTreeSet<usize>>,
+    groups: BTreeMap<Origin, BTreeSet<usize>>,
 }
 
 impl Rows {
     /// Operators of these widths from `left` on, in rows up to `right`.
-    fn new(widths: &[i32], reads: &[Vec<From>], left: i32, right: i32) -> Self {
+    fn new(widths: &[i32], reads: &[Vec<Origin>], left: i32, right: i32) -> Self {
         let (mut x, mut row) = (left, 0);
         let (mut lefts, mut rows) = (Vec::new(), Vec::new());
         for width in widths {
@@ -62,13 +62,13 @@ impl Rows {
             rows.push(row);
             x += width + BETWEEN;
         }
-        let mut groups: BTreeMap<From, BTreeSet<usize>> = BTreeMap::new();
+        let mut groups: BTreeMap<Origin, BTreeSet<usize>> = BTreeMap::new();
         for (at, sources) in reads.iter().enumerate() {
             for &from in sources {
                 let is_straight = match from {
                     // The arrow from the block before leads to the first operator.
-                    From::Outside(_) => at == 0,
-                    From::Operator(source) => source + 1 == at && rows[source] == rows[at],
+                    Origin::Outside(_) => at == 0,
+                    Origin::Operator(source) => source + 1 == at && rows[source] == rows[at],
                 };
                 if !is_straight {
                     groups.entry(from).or_default().insert(at);
@@ -79,24 +79,24 @@ impl Rows {
     }
 
     /// The gap that a target is reached from: the one above its row, or below it where the source stands in the same row.
-    fn gap(&self, from: From, target: usize) -> usize {
+    fn gap(&self, from: Origin, target: usize) -> usize {
         match from {
-            From::Operator(source) if self.rows[source] == self.rows[target] => self.rows[target] + 1,
+            Origin::Operator(source) if self.rows[source] == self.rows[target] => self.rows[target] + 1,
             _ => self.rows[target],
         }
     }
 
     /// The gap below a source; none from outside.
-    fn exit(&self, from: From) -> Option<usize> {
+    fn exit(&self, from: Origin) -> Option<usize> {
         match from {
-            From::Operator(source) => Some(self.rows[source] + 1),
-            From::Outside(_) => None,
+            Origin::Operator(source) => Some(self.rows[source] + 1),
+            Origin::Outside(_) => None,
         }
     }
 
     /// Sources whose lines have to pass a row.
-    fn far(&self) -> Vec<From> {
-        let is_far = |(from, targets): &(&From, &BTreeSet<usize>)| {
+    fn far(&self) -> Vec<Origin> {
+        let is_far = |(from, targets): &(&Origin, &BTreeSet<usize>)| {
             let exit = self.exit(**from);
             exit.is_some() && targets.iter().any(|&target| Some(self.gap(**from, target)) != exit)
         };
@@ -105,7 +105,7 @@ impl Rows {
 }
 
 /// Puts operators of these widths into rows between `left` and `right`, and lines around them.
-pub fn routes(widths: &[i32], reads: &[Vec<From>], left: i32, right: i32) -> Routes {
+pub fn routes(widths: &[i32], reads: &[Vec<Origin>], left: i32, right: i32) -> Routes {
     // Channels take room, which may make more rows and those more channels.
     let mut channels = 0;
     let mut rows = Rows::new(widths, reads, left, right);
@@ -114,10 +114,10 @@ pub fn routes(widths: &[i32], reads: &[Vec<From>], left: i32, right: i32) -> Rou
         rows = Rows::new(widths, reads, left + LANE * channels, right);
     }
     let far = rows.far();
-    let channel = |from: From| left + LANE * far.iter().position(|other| *other == from).unwrap_or_default() as i32;
+    let channel = |from: Origin| left + LANE * far.iter().position(|other| *other == from).unwrap_or_default() as i32;
     // Lanes of each gap, by source.
     let count = rows.rows.last().map_or(1, |row| row + 1);
-    let mut lanes: Vec<BTreeSet<From>> = vec![BTreeSet::new(); count + 1];
+    let mut lanes: Vec<BTreeSet<Origin>> = vec![BTreeSet::new(); count + 1];
     for (&from, targets) in &rows.groups {
         for &target in targets {
             lanes[rows.gap(from, target)].insert(from);
@@ -136,7 +136,7 @@ pub fn routes(widths: &[i32], reads: &[Vec<From>], left: i32, right: i32) -> Rou
         y += CHIP;
     }
     let height = y - CHIP;
-    let lane = |gap: usize, from: From| {
+    let lane = |gap: usize, from: Origin| {
         let at = lanes[gap].iter().position(|other| *other == from).unwrap_or_default() as i32;
         gaps[gap] + GAP / 2 + LANE * at + LANE / 2
     };
@@ -144,7 +144,7 @@ pub fn routes(widths: &[i32], reads: &[Vec<From>], left: i32, right: i32) -> Rou
     let mut lines = Vec::new();
     for (at, sources) in reads.iter().enumerate() {
         for &from in sources {
-            if let From::Operator(source) = from
+            if let Origin::Operator(source) = from
                 && source + 1 == at
                 && rows.rows[source] == rows.rows[at]
             {
@@ -169,8 +169,8 @@ pub fn routes(widths: &[i32], reads: &[Vec<From>], left: i32, right: i32) -> Rou
             let mut points = Vec::new();
             let mut skips = true;
             match from {
-                From::Outside(_) => points.push((0, y)),
-                From::Operator(source) => {
+                Origin::Outside(_) => points.push((0, y)),
+                Origin::Operator(source) => {
                     skips = source + 1 != target;
                     let start = chips[source].0 + widths[source] - 8;
                     let exit = rows.rows[source] + 1;
@@ -192,10 +192,10 @@ mod tests {
     use super::*;
 
     /// Every line ends at the edge of the operator that reads, and begins at the one that is read or at the left edge.
-    fn check(widths: &[i32], reads: &[Vec<From>]) -> Routes {
+    fn check(widths: &[i32], reads: &[Vec<Origin>]) -> Routes {
         let made = routes(widths, reads, 10, 200);
         let count: usize = reads.iter().map(Vec::len).sum();
-        let first = reads[0].iter().filter(|from| matches!(from, From::Outside(_))).count();
+        let first = reads[0].iter().filter(|from| matches!(from, Origin::Outside(_))).count();
         assert_eq!(made.lines.len(), count - first);
         for line in &made.lines {
             let (start, end) = (line.points[0], line.points[line.points.len() - 1]);
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_residual_connection_is_a_line_of_its_own() {
-        use From::{Operator, Outside};
+        use Origin::{Operator, Outside};
         // In one row: conv, gelu, add of what came in.
         let made = check(&[40, 40, 40], &[vec![Outside(0)], vec![Operator(0)], vec![Operator(1), Outside(0)]]);
         assert_eq!(made.lines.iter().filter(|line| line.skips).count(), 1);
