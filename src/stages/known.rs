@@ -203,7 +203,7 @@ fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions
             (of_text || of_graphs) && !later.iter().any(|component| component.owns(file))
         };
         let binary = of_partition("context/");
-        let has_binary = bundle.has_files(&binary)?;
+        let has_binary = bundle.has_files(binary)?;
         Ok(Basis {
             float: digest(&float)?,
             encodings: digest(&of_partition("encodings/"))?,
