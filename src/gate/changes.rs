@@ -137,7 +137,7 @@ fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &Part
 }
 
 /// One check for all encodings of a kind in a partition, with the tensors that moved too far as its details; a set of
-/// samples that is another moves hundreds.
+/// samples that is another moves hundreds. An exception is one for the partition, or for a tensor of it.
 fn moved(
     judge: &mut Judge,
     rule: Rule,
@@ -148,10 +148,11 @@ fn moved(
 ) {
     let (mut compared, mut farthest, mut found) = (0, 0.0f64, Vec::new());
     let (mut accepted, mut exception) = (0, None);
+    let whole = judge.exception(rule, &Place::of(partition, ""));
     for (name, fact) in now {
         let Some(old) = before.get(name).filter(|old| old.integer() == fact.integer()) else { continue };
         let percent = fact.moved_percent(old).unwrap_or(f64::INFINITY);
-        let fits = judge.exception(rule, &Place::of(partition, name));
+        let fits = judge.exception(rule, &Place::of(partition, name)).or(whole);
         let most = fits.map_or(limit, |exception| exception.limit.unwrap_or(f64::INFINITY));
         compared += 1;
         if percent > most {

@@ -80,13 +80,13 @@ rules! {
         ["nodes.outside_npu"], "PARTITION", "outputs";
     /// Encodings of activations.
     ActivationsMoved: "activations-moved", "Ranges of activations are where they were.",
-        ["encodings.range_moved_percent"], "PARTITION: TENSOR", "activations";
+        ["encodings.range_moved_percent"], "PARTITION: TENSOR or PARTITION", "activations";
     /// Encodings of constants.
     ConstantsMoved: "constants-moved", "Scales of constants are what they were.",
-        ["encodings.scale_moved_percent"], "PARTITION: TENSOR", "constants";
+        ["encodings.scale_moved_percent"], "PARTITION: TENSOR or PARTITION", "constants";
     /// Integer types, tensors, outputs and partitions that are new or gone.
     GraphChanged: "graph-changed", "The same partitions have the same tensors with the same integers.",
-        [], "PARTITION, PARTITION: TENSOR, or partitions", "outputs";
+        [], "PARTITION: TENSOR, PARTITION, or partitions", "outputs";
     /// Bytes of a context binary.
     BinarySize: "binary-size", "A context binary did not grow.",
         ["size.binary_growth_percent"], "PARTITION", "outputs";

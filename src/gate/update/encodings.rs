@@ -103,7 +103,8 @@ impl Update<'_> {
             return is_kept;
         };
         let percent = after.moved_percent(before).unwrap_or(f64::INFINITY);
-        let exception = self.judge.exception(rule, &change.place);
+        let whole = self.judge.exception(rule, &Place::of(partition, ""));
+        let exception = self.judge.exception(rule, &change.place).or(whole);
         let most = exception.map_or(limit, |exception| exception.limit.unwrap_or(f64::INFINITY));
         change.group = Group::Encodings;
         change.message = format!("moved by {percent:.1} %: {after}, {before} before");

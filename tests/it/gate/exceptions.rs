@@ -144,6 +144,17 @@ fn what_was_not_judged_and_what_warns_can_be_excepted() {
         status == 0 && text.contains("accepted: vision: other integers: blocks.0.0.conv_pwl.weight is int4"),
         "{text}"
     );
+    // All that moved in a partition.
+    sealed.edit("encodings/projector.json", |encodings| {
+        let scale = &mut super::scale_of(encodings, "activation_encodings", "linear_1")["scale"][0];
+        *scale = json!(scale.as_f64().expect("a scale") * 1.3);
+    });
+    let accepted = format!("{reasoned}{tensor}");
+    assert_eq!(with(&sealed, &accepted, &[]).0, 1);
+    let moved = exception("projector", "activations-moved", "last_day = 2030-01-01");
+    assert_eq!(with(&sealed, &format!("{accepted}{moved}"), &[]).0, 0);
+    let limited = exception("projector", "activations-moved", "limit = 12.0\nlast_day = 2030-01-01");
+    assert_eq!(with(&sealed, &format!("{accepted}{limited}"), &[]).0, 1);
     let another = exception("vision: blocks.0.0.act", "graph-changed", "last_day = 2030-01-01");
     assert_eq!(with(&sealed, &format!("{reasoned}{another}"), &[]).0, 1);
 }
