@@ -47,7 +47,9 @@ fn weak(report: &Report) -> Vec<(f64, &str, &WeakOutput)> {
     for partition in &report.partitions {
         for weak in &partition.weak {
             let output = partition.outputs.iter().find(|output| output.name == weak.output);
-            made.extend(output.and_then(|output| Some((output.sqnr_db.best()?, partition.name.as_str(), weak))));
+            made.extend(output.and_then(|output| {
+                Some((output.sqnr_db.best().or(weak.layer_step_db.best())?, partition.name.as_str(), weak))
+            }));
         }
     }
     made.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -61,8 +63,12 @@ fn of_output(report: &Report, partition: &str, weak: &WeakOutput) -> String {
     let Some((partition, output)) = found else { return String::new() };
     let db = |figure: Option<f64>| figure.map_or("not measured".into(), |figure| format!("{figure:.1} dB"));
     let steps = partition.steps.compared;
-    let over = if steps == 1 { "in one step".into() } else { format!("over {steps} steps") };
-    let mut line = format!("weak: {}/{} {} {over}", partition.name, weak.output, db(output.sqnr_db.best()));
+    let mut line = format!("weak: {}/{}", partition.name, weak.output);
+    match steps {
+        0 => line.push_str(": steps were not compared"),
+        1 => line.push_str(&format!(" {} in one step", db(output.sqnr_db.best()))),
+        _ => line.push_str(&format!(" {} over {steps} steps", db(output.sqnr_db.best()))),
+    }
     if let (Some(lowest), true) = (&output.lowest, steps > 1) {
         line.push_str(&format!("; lowest in {}: {}", lowest.at, db(lowest.sqnr_db.best())));
     }

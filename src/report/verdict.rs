@@ -223,7 +223,7 @@ impl GoalReport {
     /// The goal in a line: where, what, reached, wanted.
     pub fn line(&self) -> String {
         if let (GoalKind::Difference, Some(note)) = (self.kind, &self.note) {
-            return format!("{}: {note}: they differ by more than {} dB", self.of, self.wanted);
+            return format!("{}: {note} differ by more than {} dB", self.of, self.wanted);
         }
         format!("{}: {} {}, wanted {}", self.of, self.kind.words(), self.reached_text(), self.wanted_text())
     }
@@ -262,7 +262,7 @@ fn outputs(report: &Report) -> Vec<GoalReport> {
             {
                 let apart = Some(((simulated - npu).abs(), EngineKind::Npu));
                 let mut goal = GoalReport::new(GoalKind::Difference, &of, demands.max_difference_db, apart);
-                goal.note = Some(format!("{simulated:.1} dB simulated, {npu:.1} dB on the NPU"));
+                goal.note = Some(format!("simulation ({simulated:.1} dB) and NPU ({npu:.1} dB)"));
                 made.push(goal);
             }
         }

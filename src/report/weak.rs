@@ -136,15 +136,18 @@ pub fn weak_outputs(
         let of = format!("{}/{}", report.name, output.name);
         verdict.goals.iter().find(|goal| goal.kind == GoalKind::OutputSqnr && goal.of == of)
     };
+    // Where only layers were measured, an output's figure is that of its layer.
+    let in_layers = |output: &OutputReport| report.layers.iter().find(|layer| layer.name == output.name);
+    let db = |output: &OutputReport| output.sqnr_db.best().or_else(|| in_layers(output)?.sqnr_db.best());
     let mut measured: Vec<(f64, &OutputReport)> =
-        report.outputs.iter().filter_map(|output| Some((output.sqnr_db.best()?, output))).collect();
+        report.outputs.iter().filter_map(|output| Some((db(output)?, output))).collect();
     measured.sort_by(|a, b| a.0.total_cmp(&b.0));
-    match measured.iter().any(|(_, output)| goal_of(output).is_some()) {
+    match measured.iter().any(|(_, output)| goal_of(output).is_some_and(|goal| goal.reached.is_some())) {
         true => measured.retain(|(_, output)| goal_of(output).is_some_and(|goal| goal.state == VerdictState::Missed)),
         false => measured.truncate(1),
     }
     let of = |(_, output): (f64, &OutputReport)| {
-        let own_step = report.layers.iter().find(|layer| layer.name == output.name);
+        let own_step = in_layers(output);
         let mut causes: Vec<CauseReport> = own_encoding(partition, table, output, advisor).into_iter().collect();
         causes.extend(cut_off_on_the_way((partition, table), report, output, advisor));
         causes.extend(of_layers((partition, table), report, output, advisor));

@@ -264,11 +264,11 @@ fn a_difference_between_simulation_and_npu_fails_the_command_and_names_the_parti
     let output = autoneural(&compile_args(out.to_str().unwrap(), &more));
     assert_eq!(output.status.code(), Some(6));
     let said = stderr(&output);
-    assert!(said.contains("vision: features: simulation (") && said.contains("0.0001 dB"), "{said}");
+    assert!(said.contains("vision/features: simulation (") && said.contains("0.0001 dB"), "{said}");
     let report = json(&out.join("report.json"));
     assert_eq!(report["demands"]["max_difference_db"], 0.0001);
     let failures = report["failures"].as_array().unwrap();
-    assert!(failures.iter().any(|line| line.as_str().unwrap().starts_with("vision: features")), "{failures:?}");
+    assert!(failures.iter().any(|line| line.as_str().unwrap().starts_with("vision/features: ")), "{failures:?}");
 
     // A floor under the figures: 25 dB is too much for four bits of random weights, and not for eight.
     let more = ["--toolkit", toolkit.to_str().unwrap(), "--min-sqnr", "25", "-q"];
@@ -277,7 +277,7 @@ fn a_difference_between_simulation_and_npu_fails_the_command_and_names_the_parti
     let output = autoneural(&args);
     assert_eq!(output.status.code(), Some(6));
     let said = stderr(&output);
-    assert!(said.contains("language.decode: logits: ") && !said.contains("vision: "), "{said}");
+    assert!(said.contains("language.decode/logits: ") && !said.contains("vision/"), "{said}");
 }
 
 #[test]
