@@ -3,6 +3,9 @@
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TOOLKIT := $(CURDIR)/.vendor/toolkit
 CHECK := $(CURDIR)/.vendor/check
+# What the wheel has besides the program. maturin takes it from a folder of this name.
+WHEEL_DATA := autoneural.data
+SHARE := $(WHEEL_DATA)/data/share
 # More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
 TEST_ARGS ?=
 # How long fuzzing takes.
@@ -11,10 +14,11 @@ FUZZ_SECONDS ?= 3600
 # Also where the program is built outside of this folder.
 export AUTONEURAL_TOOLKIT ?= $(TOOLKIT)
 
-.PHONY: help demo bench train test fuzz toolkit check-tools lint doc clean
+.PHONY: help demo wheel bench train test fuzz toolkit check-tools wheel-tools lint doc clean
 
 help:
-	@echo 'make demo     compile the demonstration model for the SA8295P, into out/demo, with a report, and ask it a question'
+	@echo 'make demo     autoneural demo: compile a small model for the SA8295P, in out/demo, with a report, and ask it a question'
+	@echo 'make wheel    build the wheel for pip into dist'
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
@@ -22,7 +26,7 @@ help:
 	@echo 'make lint     formatting, clippy, documentation warnings'
 	@echo 'make doc      build the API documentation'
 	@echo 'make toolkit  install the NPU toolkit into .vendor (the others do so where they need it)'
-	@echo 'make clean    remove what was built, and out; .vendor stays'
+	@echo 'make clean    remove what was built, out and dist; .vendor stays'
 
 toolkit:
 	@tools/install_toolkit.sh
@@ -32,15 +36,24 @@ check-tools:
 	@tools/install_toolkit.sh --check-tools
 	@python3 tools/install_browser.py
 
+wheel-tools:
+	@tools/install_toolkit.sh --wheel-tools
+
 demo: toolkit
 	cargo build --release --locked
-	'$(TARGET_DIR)/release/autoneural' compile graphs/autoneural-tiny.toml \
-		--weights models/autoneural-tiny --encodings models/autoneural-tiny/encodings.json \
-		--calibration calibration/demo.toml --target sa8295p --out out/demo --layers npu --require-npu
-	'$(TARGET_DIR)/release/autoneural' report out/demo --baseline calibration/demo-baseline.json
-	@echo
-	'$(TARGET_DIR)/release/autoneural' run out/demo --on float,simulated,npu \
-		--image calibration/demo-eval/images/cluster-01.png --prompt 'Which warning lamp is lit?'
+	'$(TARGET_DIR)/release/autoneural' demo --out out/demo
+
+# Built as the tests build it, so that nothing is compiled twice. The program writes its man pages and completions.
+wheel: wheel-tools
+	cargo build --release --locked
+	rm -rf '$(WHEEL_DATA)' dist
+	mkdir -p '$(SHARE)/bash-completion/completions' '$(SHARE)/zsh/site-functions' '$(SHARE)/fish/vendor_completions.d'
+	'$(TARGET_DIR)/release/autoneural' man --out '$(SHARE)/man/man1'
+	'$(TARGET_DIR)/release/autoneural' completions bash > '$(SHARE)/bash-completion/completions/autoneural'
+	'$(TARGET_DIR)/release/autoneural' completions zsh > '$(SHARE)/zsh/site-functions/_autoneural'
+	'$(TARGET_DIR)/release/autoneural' completions fish > '$(SHARE)/fish/vendor_completions.d/autoneural.fish'
+	.vendor/wheel/bin/maturin build --release --out dist
+	rm -rf '$(WHEEL_DATA)'
 
 bench: toolkit
 	cargo build --release --locked
@@ -51,8 +64,8 @@ train:
 	python tools/train/train.py --work out/train
 	python tools/train/export.py --work out/train --out out/train/autoneural-tiny
 
-test: toolkit check-tools
-	AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' \
+test: toolkit check-tools wheel
+	AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' AUTONEURAL_WHEELS='$(CURDIR)/dist' \
 		cargo test --release --locked $(TEST_ARGS)
 
 # Dependencies are those of a release; what this project has is built anew, with checks, and ends up in a folder of its own. The
@@ -72,4 +85,4 @@ doc:
 
 clean:
 	cargo clean
-	rm -rf out
+	rm -rf out dist

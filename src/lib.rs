@@ -8,6 +8,7 @@ pub mod back;
 pub mod calibrate;
 pub mod contain;
 pub mod cut_off;
+pub mod demo;
 pub mod drawing;
 pub mod encoding;
 pub mod engine;

@@ -4,8 +4,9 @@
 #   tools/install_toolkit.sh                  the toolkit
 #   tools/install_toolkit.sh --check-tools    the ONNX checker of the tests (tools/check/requirements.txt), into
 #                                             .vendor/check, a folder for PYTHONPATH
+#   tools/install_toolkit.sh --wheel-tools    what builds the wheel (tools/wheel/requirements.txt), into .vendor/wheel
 #
-# Neither needs root or a virtual environment. AUTONEURAL_WHEEL_CACHE, where set, is the folder where pip keeps what it
+# None needs root or a virtual environment. AUTONEURAL_WHEEL_CACHE, where set, is the folder where pip keeps what it
 # downloads.
 set -euo pipefail
 
@@ -17,7 +18,8 @@ fail() {
 case "$*" in
 "") name=toolkit what="the NPU toolkit" ;;
 --check-tools) name=check what="the ONNX checker" ;;
-*) fail "usage: tools/install_toolkit.sh [--check-tools]" ;;
+--wheel-tools) name=wheel what="what builds the wheel" ;;
+*) fail "usage: tools/install_toolkit.sh [--check-tools | --wheel-tools]" ;;
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -66,6 +68,11 @@ for name in ("libstdc++.so.6", "libgcc_s.so.1", "libatomic.so.1"):
         [ -z "$missing" ] ||
             fail "$what needs ${missing//$'\n'/, }, missing here" \
                 "install them (Debian and Ubuntu: apt install libstdc++6 libgcc-s1 libatomic1)"
+    fi
+    if [ "$name" = check ]; then
+        python3 -c 'import ensurepip, venv' 2>/dev/null ||
+            fail "python3 makes no virtual environments, and the tests need some" \
+                "install its part that does (Debian and Ubuntu: apt install python3-venv)"
     fi
     python3 -m pip --version >/dev/null 2>&1 ||
         fail "python3 has no pip; install it (Debian and Ubuntu: apt install python3-pip) or run python3 -m ensurepip"

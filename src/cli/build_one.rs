@@ -17,7 +17,7 @@ use super::Session;
 /// Name of the hidden command.
 pub const COMMAND: &str = "build-one";
 /// The program that is running, whatever its file was replaced by since.
-const PROGRAM: &str = "/proc/self/exe";
+pub const PROGRAM: &str = "/proc/self/exe";
 
 /// Arguments of the hidden command: those of a [`Job`].
 #[derive(Args)]

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -56,6 +57,12 @@ impl Output {
             (Ok(results), Ok(elsewhere)) if rustix::stdio::dup2_stdout(&elsewhere).is_ok() => Output::to(Some(results)),
             _ => Output::to(None),
         }
+    }
+
+    /// Where results go, for a process that prints them in place of this one.
+    pub fn for_child(&self) -> Stdio {
+        let file = self.file.as_ref().and_then(|file| file.try_clone().ok());
+        file.map_or_else(Stdio::inherit, Stdio::from)
     }
 
     fn to(file: Option<File>) -> Self {

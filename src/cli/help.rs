@@ -9,7 +9,7 @@ pub const GENERAL: &str = "General options";
 
 /// The commands, in the order in which help lists them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Make a bundle", &["compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"]),
+    ("Make a bundle", &["demo", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"]),
     ("Look at it", &["inspect", "report", "graph"]),
     ("Use it", &["run", "eval"]),
     ("Check", &["gate", "parity", "target", "doctor"]),
@@ -24,11 +24,12 @@ pub const FIRST_STEPS: &str = "\
 autoneural compiles a vision-language checkpoint for the NPU of a car, and measures how far the result is from float.
 
 First steps:
-  1. Say what your checkpoint is, and what is missing:
+  1. See it work, with a small model that comes with the program:
+       autoneural demo
+  2. Compile your own weights into a bundle; `inspect` says what they are and what is missing:
        autoneural inspect WEIGHTS
-  2. Compile it into a bundle:
        autoneural compile GRAPH.toml --weights WEIGHTS --calibration RECIPE.toml --target sa8295p --out BUNDLE
-  3. Read its report; keep its figures as the baseline of later bundles:
+  3. Read the report; keep the figures as the baseline of later bundles:
        autoneural report BUNDLE
        autoneural gate BUNDLE --baseline quant-baseline.json --update
 
@@ -96,7 +97,10 @@ fn in_two_lengths(command: Command) -> Command {
         if has_value { argument.allow_negative_numbers(true) } else { argument }
     });
     let Some(all) = command.get_after_help().map(ToString::to_string) else { return command };
-    let (_, examples) = notes_and_examples(&all);
+    let (notes, examples) = notes_and_examples(&all);
+    if notes.is_empty() {
+        return command;
+    }
     let examples = examples.to_string();
     command.after_long_help(all).after_help(examples)
 }
@@ -125,10 +129,11 @@ mod tests {
         below.flat_map(|one| [vec![one.clone()], all(one)].concat()).collect()
     }
 
-    /// Lines that begin with the program's name, each with those that it is continued on.
+    /// Indented lines that begin with the program's name, each with those that it is continued on.
     fn command_lines(text: &str) -> Vec<String> {
         let whole = text.replace("\\\n", " ");
-        let lines = whole.lines().map(str::trim).filter(|line| line.starts_with("autoneural "));
+        let indented = whole.lines().filter(|line| line.starts_with("  "));
+        let lines = indented.map(str::trim).filter(|line| line.starts_with("autoneural "));
         lines.map(|line| line.split(" > ").next().unwrap_or(line).to_string()).collect()
     }
 
@@ -163,7 +168,7 @@ mod tests {
             let examples = command_lines(&short);
             assert!(!examples.is_empty(), "`{name}` has no example");
             assert!(examples.iter().all(|line| line.split(' ').any(|word| word == name)), "{name}: {examples:?}");
-            let long = one.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            let long = one.get_after_long_help().map(ToString::to_string).unwrap_or(short);
             assert_eq!(command_lines(&long), examples);
             examples.iter().for_each(|line| parse(line));
         }

@@ -3,6 +3,7 @@
 mod build_one;
 mod compile;
 mod completions;
+mod demo;
 mod display;
 mod doctor;
 mod eval;
@@ -12,6 +13,7 @@ mod help;
 mod inspect;
 mod man;
 mod named;
+mod open_page;
 mod parity;
 mod process;
 mod report;
@@ -80,6 +82,8 @@ struct General {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Compile a small model that comes with the program, and ask it.
+    Demo(demo::Demo),
     /// Run all stages: a checkpoint becomes a bundle.
     Compile(compile::Compile),
     /// Stage 1: build the graphs and write the float models.
@@ -207,6 +211,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         named,
     };
     let result = match &cli.command {
+        Command::Demo(args) => return args.run(&session),
         Command::Compile(args) => args.run(&session),
         Command::Export(args) => args.run(&session),
         Command::Calibrate(args) => args.run(&session),

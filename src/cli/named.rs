@@ -6,6 +6,7 @@ use autoneural::Error;
 use autoneural::error::Kind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueHint};
+use rustix::fs::Access;
 
 /// Paths that the command line names.
 pub struct Named(Vec<NamedPath>);
@@ -52,9 +53,14 @@ impl Named {
 }
 
 impl NamedPath {
+    /// Nothing is there, or something of the wrong kind. A folder may be wrong where both kinds are taken.
     fn is_unreadable(&self) -> bool {
-        let is_as_wanted = |found: std::fs::Metadata| found.is_dir() == (self.hint == ValueHint::DirPath);
-        !std::fs::metadata(&self.path).is_ok_and(is_as_wanted) || std::fs::File::open(&self.path).is_err()
+        // Without opening it: a pipe would be waited for.
+        let may_be_read = || rustix::fs::access(&self.path, Access::READ_OK).is_ok();
+        match std::fs::metadata(&self.path) {
+            Ok(found) => found.is_dir() != (self.hint == ValueHint::DirPath) || !may_be_read(),
+            Err(_) => true,
+        }
     }
 }
 

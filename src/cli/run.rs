@@ -22,9 +22,10 @@ it to the next question (/help says more). The answer goes to standard output to
 Control characters in an answer are written out (\\u{1b}), except line ends and tabs; --json has the answer to the letter.
 
 Examples:
-  autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\"
-  autoneural run out/demo --image a.png --prompt \"Which warning lamp is lit?\" \\
-      --on float,simulated,npu
+  autoneural run out/demo --image calibration/demo-eval/images/cluster-01.png \\
+      --prompt \"Which warning lamp is lit?\"
+  autoneural run out/demo --image calibration/demo-eval/images/cluster-01.png \\
+      --prompt \"Which warning lamp is lit?\" --on float,simulated,npu
   autoneural run out/demo --prompt \"Tell me a story.\" --max-tokens 64 \\
       --temperature 0.7 --top-p 0.9 --seed 1
   autoneural run out/demo --on float";

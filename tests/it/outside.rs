@@ -117,6 +117,8 @@ fn no_command_looks_up_a_host_or_writes_elsewhere() {
         &["graph", &bundle, "--out", &out("graph.svg")],
         &["inspect", &bundle],
         &["target", "check", "sa8295p", "--operator", "Neg"],
+        // Its steps are commands that stand above; a folder without a toolkit spares them.
+        &["demo", "--out", &out("demo"), "--toolkit", &out("none")],
     ] {
         place.expect_quiet(args);
     }

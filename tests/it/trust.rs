@@ -9,27 +9,26 @@ use tempfile::TempDir;
 use crate::common::{stderr, stdout};
 
 /// A copy of the program in a folder of its own, so that no toolkit of the project is near it.
-struct Ground {
+pub struct Ground {
     folder: TempDir,
 }
 
 /// A library that is none: whoever takes it says that it does not load.
-const LIBRARY: &str = "onnxruntime/capi/libonnxruntime.so.1";
+pub const LIBRARY: &str = "onnxruntime/capi/libonnxruntime.so.1";
 
 impl Ground {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let ground = Ground { folder: tempfile::tempdir().expect("a folder") };
-        ground.folder("program");
-        std::fs::copy(env!("CARGO_BIN_EXE_autoneural"), ground.path("program/autoneural")).expect("the program");
+        ground.program(PROGRAM);
         ground
     }
 
-    fn path(&self, relative: &str) -> PathBuf {
+    pub fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().canonicalize().expect("a folder").join(relative)
     }
 
     /// Creates a folder that its owner alone may write to, with those above it.
-    fn folder(&self, relative: &str) {
+    pub fn folder(&self, relative: &str) {
         let path = self.path(relative);
         std::fs::create_dir_all(&path).expect("a folder");
         for place in path.ancestors().take_while(|place| *place != self.folder.path().canonicalize().unwrap()) {
@@ -38,16 +37,35 @@ impl Ground {
     }
 
     /// A toolkit that does not load.
-    fn toolkit(&self, relative: &str) {
+    pub fn toolkit(&self, relative: &str) {
         self.folder(&format!("{relative}/onnxruntime/capi"));
         std::fs::write(self.path(relative).join(LIBRARY), "no library").expect("a file");
         set(&self.path(relative).join(LIBRARY), 0o644);
     }
 
     fn run(&self, program: &str, here: &str, args: &[&str], variable: Option<&Path>) -> Output {
+        let mut command = self.command(program, here);
+        command.args(args).envs(variable.map(|value| ("AUTONEURAL_TOOLKIT", value)));
+        command.output().expect("the program starts")
+    }
+
+    /// The program in a folder, for a user whose environment names no toolkit; the home is `home`.
+    pub fn command(&self, program: &str, here: &str) -> Command {
         let mut command = Command::new(self.path(program));
-        command.args(args).current_dir(self.path(here)).env_remove("AUTONEURAL_TOOLKIT");
-        command.envs(variable.map(|value| ("AUTONEURAL_TOOLKIT", value))).output().expect("the program starts")
+        command.current_dir(self.path(here)).env("HOME", self.path("home"));
+        for name in ["AUTONEURAL_TOOLKIT", "VIRTUAL_ENV", "CONDA_PREFIX"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// A copy of the program. Another process writes it: a program cannot be started while anybody may write to it, as a process
+    /// may that another test starts meanwhile.
+    pub fn program(&self, relative: &str) {
+        let path = self.path(relative);
+        self.folder(Path::new(relative).parent().and_then(Path::to_str).expect("a folder"));
+        let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_autoneural")).arg(path).status().expect("cp starts");
+        assert!(copied.success());
     }
 
     fn doctor(&self, program: &str, here: &str) -> String {
@@ -57,14 +75,14 @@ impl Ground {
     }
 
     /// The toolkit is loaded from.
-    fn expect_taken(&self, case: &str, said: &str, toolkit: &str, how: &str) {
+    pub fn expect_taken(&self, case: &str, said: &str, toolkit: &str, how: &str) {
         let line = format!("ok      toolkit          {} ({how})", self.path(toolkit).display());
         assert!(said.contains(&line), "{case}: {said}");
         assert!(said.contains("does not load"), "{case}: {said}");
     }
 
     /// The toolkit is not touched, and it is said why and what to do.
-    fn expect_refused(&self, case: &str, said: &str, toolkit: &str, why: &str) {
+    pub fn expect_refused(&self, case: &str, said: &str, toolkit: &str, why: &str) {
         assert!(said.contains("MISSING toolkit          not found"), "{case}: {said}");
         let path = self.path(toolkit);
         let words = [format!("{} is not taken: ", path.display()), format!("--toolkit {}", path.display()), why.into()];
@@ -73,11 +91,11 @@ impl Ground {
     }
 }
 
-fn set(path: &Path, mode: u32) {
+pub fn set(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("a mode");
 }
 
-const PROGRAM: &str = "program/autoneural";
+pub const PROGRAM: &str = "program/autoneural";
 
 #[test]
 fn a_toolkit_above_this_folder_is_the_users_own() {
@@ -136,8 +154,7 @@ fn links_lead_to_what_is_looked_at() {
 fn the_programs_own_environment_comes_first() {
     let ground = Ground::new();
     ground.toolkit("project/.vendor/toolkit");
-    ground.folder("project/target/release");
-    std::fs::copy(ground.path(PROGRAM), ground.path("project/target/release/autoneural")).expect("a copy");
+    ground.program("project/target/release/autoneural");
     ground.toolkit("work/.vendor/toolkit");
     const OWN: &str = "the program's own environment";
     let checkout = "project/target/release/autoneural";
@@ -152,14 +169,6 @@ fn the_programs_own_environment_comes_first() {
     let said = ground.doctor(checkout, "work");
     ground.expect_taken("the other", &said, "work/.vendor/toolkit", "found above this folder");
     assert!(said.contains("project/.vendor/toolkit is not taken"), "{said}");
-    // A Python environment with the program in it.
-    ground.folder("env/bin");
-    std::fs::copy(ground.path(PROGRAM), ground.path("env/bin/autoneural")).expect("a copy");
-    ground.toolkit("env/lib/python3.12/site-packages");
-    let doctor = || ground.doctor("env/bin/autoneural", "program");
-    assert!(doctor().contains("MISSING toolkit"), "no environment yet");
-    std::fs::write(ground.path("env/pyvenv.cfg"), "home = /usr/bin\n").expect("a file");
-    ground.expect_taken("an environment", &doctor(), "env/lib/python3.12/site-packages", OWN);
 }
 
 #[test]

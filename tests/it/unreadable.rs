@@ -31,7 +31,7 @@ const LINES: [&str; 22] = [
     "inspect any:weights --definition file:graph.toml",
     "inspect any:bundle",
     "inspect any:bundle/model/vision.onnx",
-    "inspect folder:bundle --graph vision",
+    "inspect any:bundle --graph vision",
     "graph folder:bundle --out out",
     "report folder:bundle --out out --against folder:bundle",
     "report folder:bundle --out out --baseline file:baseline.json --thresholds file:thresholds.toml",

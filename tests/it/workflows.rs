@@ -1,95 +1,209 @@
-//! The ready workflows: their steps are taken as they stand in the files, on the demonstration model and its committed
-//! baseline. So the project gates itself.
+//! The ready workflows, in a repository like a user's own: the jobs are taken as they stand in the files, from the wheel to the gate.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::common::{root, stderr, stdout, toolkit};
+use crate::common::{root, stderr, stdout};
+use crate::wheel::{pip, wheel};
 
-/// The steps of a workflow for GitHub Actions that run something, by name.
-fn github_steps(text: &str) -> Vec<(String, String)> {
-    let lines: Vec<&str> = text.lines().collect();
+/// A step or a line of a job that runs something.
+struct Step {
+    name: String,
+    script: String,
+}
+
+/// The lines of a job, up to the next.
+fn job<'a>(text: &'a str, title: &str) -> Vec<&'a str> {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = text.lines().skip_while(|line| line.trim() != title || line.starts_with('#'));
+    let level = depth(lines.next().unwrap_or_else(|| panic!("no job {title}")));
+    lines.take_while(|line| line.trim().is_empty() || depth(line) > level || line.trim().starts_with('#')).collect()
+}
+
+/// The steps of a job for GitHub Actions that run something.
+fn github_steps(text: &str, title: &str) -> Vec<Step> {
+    let lines = job(text, title);
     let mut steps = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = line.strip_prefix("      - name: ") else { continue };
         assert_eq!(lines[at + 1], "        run: |", "the step `{name}`");
         let body = lines[at + 2..].iter().map_while(|line| line.strip_prefix("          "));
-        steps.push((name.to_string(), body.collect::<Vec<_>>().join("\n")));
+        steps.push(Step { name: name.to_string(), script: body.collect::<Vec<_>>().join("\n") });
     }
     steps
 }
 
-/// The lines of a list in a job for GitLab CI.
-fn gitlab_lines(text: &str, list: &str) -> Vec<String> {
-    let lines = text.lines().skip_while(|line| line.trim() != format!("{list}:")).skip(1);
-    lines.map_while(|line| line.strip_prefix("    - ")).map(str::to_string).collect()
+/// The script of a job for GitLab CI.
+fn gitlab_steps(text: &str, title: &str) -> Vec<Step> {
+    let lines = job(text, title).into_iter().skip_while(|line| line.trim() != "script:").skip(1);
+    let lines = lines.map_while(|line| line.strip_prefix("    - "));
+    lines.map(|line| Step { name: line.to_string(), script: line.to_string() }).collect()
 }
 
-/// Settings of a workflow: `NAME: value` with as many spaces before it.
-fn settings(text: &str, title: &str, indent: &str) -> Vec<(String, String)> {
-    let lines = text.lines().skip_while(|line| line.trim() != title).skip(1);
-    let inside = lines.map_while(|line| line.strip_prefix(indent).filter(|rest| !rest.starts_with(' ')));
-    inside.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.into(), value.into())).collect()
+/// Settings of a workflow: `NAME: value` with two spaces before it.
+fn settings(text: &str, title: &str) -> Vec<(String, String)> {
+    let lines = text.lines().skip_while(|line| *line != title).skip(1).map_while(|line| line.strip_prefix("  "));
+    let pairs = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
+    pairs.map(|(name, value)| (name.into(), value.into())).collect()
 }
 
-/// A step in a folder in which `autoneural` is the project.
-fn step(script: &str, folder: &Path, settings: &[(String, String)]) -> Output {
-    let program = Path::new(env!("CARGO_BIN_EXE_autoneural")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    Command::new("bash")
-        .args(["-e", "-o", "pipefail", "-c", script])
-        .current_dir(folder)
-        .envs(settings.iter().map(|(name, value)| (name, value)))
-        .env("PATH", path)
-        .env("AUTONEURAL_TOOLKIT", toolkit().canonicalize().unwrap())
-        .env("GITHUB_STEP_SUMMARY", folder.join("summary.md"))
-        .output()
-        .unwrap()
+fn names(steps: &[Step]) -> Vec<&str> {
+    steps.iter().map(|step| step.name.as_str()).collect()
 }
 
-fn succeeds(name: &str, output: &Output) {
-    assert!(output.status.success(), "{name}:\n{}\n{}", stdout(output), stderr(output));
+/// A machine that a job gets: an empty home, and the repository.
+struct Runner<'a> {
+    repository: &'a Path,
+    home: TempDir,
+    settings: Vec<(String, String)>,
+    /// Folders of programs, the first first.
+    path: Vec<PathBuf>,
+}
+
+impl<'a> Runner<'a> {
+    fn new(repository: &'a Path, settings: &[(String, String)]) -> Self {
+        let system = std::env::var_os("PATH").expect("a PATH");
+        let path = std::env::split_paths(&system).collect();
+        Runner { repository, home: TempDir::new().unwrap(), settings: settings.to_vec(), path }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Runs a step; what it adds to the path counts for the next.
+    fn step(&mut self, script: &str) -> Output {
+        let mut command = Command::new("bash");
+        command.args(["-e", "-o", "pipefail", "-c", script]).current_dir(self.repository).env_clear();
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.envs([("RUNNER_TEMP", self.home.path()), ("HOME", self.home.path())]);
+        command.envs([("GITHUB_PATH", self.file("path")), ("GITHUB_STEP_SUMMARY", self.file("summary.md"))]);
+        command.env("PATH", std::env::join_paths(&self.path).unwrap());
+        pip(&mut command);
+        let output = command.output().unwrap();
+        let added = std::fs::read_to_string(self.file("path")).unwrap_or_default();
+        let _ = std::fs::remove_file(self.file("path"));
+        self.path.splice(0..0, added.lines().map(PathBuf::from));
+        output
+    }
+
+    fn succeed(&mut self, step: &Step) {
+        let output = self.step(&step.script);
+        assert!(output.status.success(), "{}:\n{}\n{}", step.name, stdout(&output), stderr(&output));
+    }
+
+    /// A Python of its own, as the image of a job has one.
+    fn with_python(mut self) -> Self {
+        let folder = self.file("python");
+        let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).output().expect("python3 starts");
+        assert!(made.status.success(), "{}{}", stdout(&made), stderr(&made));
+        self.path.insert(0, folder.join("bin"));
+        self
+    }
+}
+
+/// A repository that has what the folder of the demonstration has, and the wheel.
+fn repository(wheel_at: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    autoneural::demo::lay_out(folder.path()).unwrap();
+    let path = folder.path().join(wheel_at);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::copy(wheel(), path).unwrap();
+    folder
+}
+
+fn read(name: &str) -> String {
+    std::fs::read_to_string(root("workflows").join(name)).unwrap()
 }
 
 #[test]
-fn the_steps_of_both_workflows_gate_the_project_itself() {
-    let folder = TempDir::new().unwrap();
-    std::os::unix::fs::symlink(root(".").canonicalize().unwrap(), folder.path().join("autoneural")).unwrap();
-    let read = |name: &str| std::fs::read_to_string(root("workflows").join(name)).unwrap();
+fn the_jobs_of_both_workflows_compile_and_gate_a_repository() {
     let (github, gitlab) = (read("github.yml"), read("gitlab.yml"));
-    let env = settings(&github, "env:", "  ");
-    assert_eq!(env.len(), 7, "{env:?}");
-    let steps = github_steps(&github);
-    let names: Vec<&str> = steps.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["Install", "Compile", "Report", "Gate"]);
-    // What is installed was built for the tests.
-    for (name, script) in &steps[1..] {
-        succeeds(name, &step(script, folder.path(), &env));
-    }
-    for made in ["quantization.html", "gate.xml", "gate.sarif", "summary.md", "out/bundle/report.json"] {
+    let env = settings(&github, "env:");
+    assert_eq!(env.len(), 8, "{env:?}");
+    assert_eq!(settings(&gitlab, "variables:"), env, "both workflows have the same settings");
+    let setting = |name: &str| env.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    assert_eq!(Path::new(&setting("WHEEL")).file_name(), wheel().file_name(), "the wheel that is made");
+    let folder = repository(&setting("WHEEL"));
+
+    let compile = github_steps(&github, "compile:");
+    assert_eq!(names(&compile), ["Install", "Compile"]);
+    let mut runner = Runner::new(folder.path(), &env);
+    compile.iter().for_each(|step| runner.succeed(step));
+    assert!(folder.path().join("bundle/report.json").is_file());
+    // Another machine, which has the bundle and no toolkit.
+    let gate = github_steps(&github, "gate:");
+    assert_eq!(names(&gate), ["Install", "Report", "Gate"]);
+    let mut runner = Runner::new(folder.path(), &env);
+    gate.iter().for_each(|step| runner.succeed(step));
+    let doctor = runner.step("autoneural doctor");
+    assert!(stdout(&doctor).contains("MISSING toolkit"), "{}", stdout(&doctor));
+    for made in ["quantization.html", "gate.xml", "gate.sarif"] {
         assert!(folder.path().join(made).is_file(), "{made}");
     }
-    let variables = settings(&gitlab, "variables:", "    ");
-    let shared: Vec<_> = variables.iter().filter(|(name, _)| !name.starts_with("GIT_")).cloned().collect();
-    assert_eq!(shared, env, "both workflows have the same settings");
-    let script = gitlab_lines(&gitlab, "script");
-    assert_eq!(script.len(), 3);
-    for line in &script {
-        succeeds(line, &step(line, folder.path(), &shared));
-    }
+    assert!(runner.file("summary.md").is_file());
     // A worse result ends the same step with the status of a regression.
-    let worse = folder.path().join("baseline.json");
-    let committed = std::fs::read_to_string(root("calibration/demo-baseline.json")).unwrap();
+    let committed = std::fs::read_to_string(folder.path().join("baseline.json")).unwrap();
     let mut facts: serde_json::Value = serde_json::from_str(&committed).unwrap();
     let sqnr = &mut facts["partitions"]["vision"]["outputs"]["features"]["sqnr_db"]["npu"];
     *sqnr = (sqnr.as_f64().unwrap() + 2.0).into();
-    std::fs::write(&worse, facts.to_string()).unwrap();
-    let mut other = env.clone();
-    other.iter_mut().find(|(name, _)| name == "BASELINE").unwrap().1 = "baseline.json".into();
-    let output = step(&steps[3].1, folder.path(), &other);
+    std::fs::write(folder.path().join("worse.json"), facts.to_string()).unwrap();
+    runner.settings.iter_mut().find(|(name, _)| name == "BASELINE").unwrap().1 = "worse.json".into();
+    let output = runner.step(&gate[2].script);
     assert_eq!(output.status.code(), Some(1), "{}\n{}", stdout(&output), stderr(&output));
     assert!(stdout(&output).contains("::error"), "{}", stdout(&output));
     assert!(stdout(&output).contains("vision: features"), "{}", stdout(&output));
+
+    // In an image of Python the packages of the system come first, which are not to be had here.
+    let compile = gitlab_steps(&gitlab, "compile:");
+    assert_eq!(compile[0].script, "apt-get update && apt-get install --yes libatomic1");
+    let mut runner = Runner::new(folder.path(), &env).with_python();
+    compile[1..].iter().for_each(|step| runner.succeed(step));
+    let gate = gitlab_steps(&gitlab, "gate:");
+    assert_eq!((compile.len(), gate.len()), (3, 3));
+    let mut runner = Runner::new(folder.path(), &env).with_python();
+    gate.iter().for_each(|step| runner.succeed(step));
+    assert!(folder.path().join("gate.md").is_file());
+}
+
+/// What is another's is pinned, gets no more rights than it needs, and no text of a pull request becomes part of a script.
+#[test]
+fn what_others_control_is_pinned_and_stays_out_of_the_shell() {
+    let github = read("github.yml");
+    let lines: Vec<&str> = github.lines().collect();
+    let used: Vec<&str> = lines.iter().filter_map(|line| line.trim().strip_prefix("- uses: ")).collect();
+    assert_eq!(used.len(), 6, "{used:?}");
+    assert_eq!(github.matches("uses:").count(), used.len(), "in one form");
+    for action in used {
+        let (name, rest) = action.split_once('@').unwrap_or_else(|| panic!("{action}"));
+        let (commit, version) = rest.split_once(" # v").unwrap_or_else(|| panic!("{action}"));
+        assert!(name.contains('/'), "{action}");
+        assert!(commit.len() == 40 && commit.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')), "{action}");
+        let numbers: Vec<&str> = version.split('.').collect();
+        assert!(numbers.len() == 3 && numbers.iter().all(|number| number.parse::<u32>().is_ok()), "{action}");
+    }
+    let steps = ["compile:", "gate:"].map(|title| github_steps(&github, title));
+    let scripts: Vec<&Step> = steps.iter().flatten().collect();
+    assert_eq!(scripts.len(), github.matches("run: ").count(), "all steps are known");
+    for Step { name, script } in scripts {
+        assert!(!script.contains("${{"), "{name}: an expression becomes part of the script:\n{script}");
+    }
+    let expressions: Vec<&str> = lines.iter().filter(|line| line.contains("${{")).copied().collect();
+    assert!(expressions.iter().all(|line| line.contains("\"${{ env.OUT }}\"")), "{expressions:?}");
+    assert!(lines.contains(&"on: [pull_request]"), "not what gives a fork's code the secrets of this repository");
+    assert!(lines.contains(&"permissions: {}"), "no rights but those of a job");
+    for (title, rights) in
+        [("compile:", &["contents: read"][..]), ("gate:", &["contents: read", "security-events: write"])]
+    {
+        let job = job(&github, title);
+        let rest = job.iter().skip_while(|line| line.trim() != "permissions:").skip(1);
+        let found: Vec<&str> =
+            rest.map_while(|line| line.strip_prefix("      ")).filter(|line| !line.starts_with("- ")).collect();
+        assert_eq!(found, rights, "{title}");
+    }
+    // Variables of GitLab that a merge request fills.
+    let gitlab = read("gitlab.yml");
+    assert!(!gitlab.contains("CI_COMMIT") && !gitlab.contains("CI_MERGE_REQUEST"));
 }

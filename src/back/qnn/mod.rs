@@ -2,6 +2,7 @@
 
 mod compiler;
 mod elf;
+mod environment;
 mod loading;
 mod quiet;
 mod session;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::environment;
 use super::trust::Trust;
 use crate::error::{IoContext, Result};
 
@@ -12,6 +13,8 @@ pub const ONNXRUNTIME_QNN: &str = "2.7.0";
 
 /// Environment variable that names the toolkit's folder.
 const VARIABLE: &str = "AUTONEURAL_TOOLKIT";
+/// Environment variables that name the environment that is active: a virtual one, or one of conda.
+const ACTIVE: [&str; 2] = ["VIRTUAL_ENV", "CONDA_PREFIX"];
 /// Where `make toolkit` puts it, below the project's folder.
 const USUAL: &str = ".vendor/toolkit";
 /// Folders of the toolkit that libraries are loaded from, or found in by those that are.
@@ -45,8 +48,9 @@ pub fn version_text(version: &Option<String>) -> &str {
 
 impl Toolkit {
     /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in the program's own environment (`.vendor/toolkit` of its
-    /// folder or of one above it, the packages of the Python environment that it is installed in), else in `.vendor/toolkit` of
-    /// this folder and of those above it. A folder of Python packages (`site-packages`) will do.
+    /// folder or of one above it, the packages of the Python environment that it is installed in), else in the virtual environment
+    /// that is active, else in `.vendor/toolkit` of this folder and of those above it. A folder of Python packages
+    /// (`site-packages`) will do. The first that is whole is taken, else the first that has a part.
     ///
     /// What was not named is taken only where it belongs to the user or the system and nobody else may write to it; the program's
     /// own environment may also belong to those who can replace the program. The others are in `refused`.
@@ -65,26 +69,16 @@ impl Toolkit {
                     .unwrap_or(Toolkit { refused, ..Self::default() }),
             };
         }
-        let mut elsewhere = Trust::of_user();
-        if let Ok(program) = std::env::current_exe() {
-            let trust = Trust::of_program(&program);
-            elsewhere = trust.clone().without_owners();
-            let folders = program.ancestors().skip(1).map(|folder| folder.join(USUAL)).chain(packages(&program));
-            for folder in folders {
-                if let Some(found) = Self::trusted(&folder, "the program's own environment", &trust, &mut refused) {
-                    return found;
-                }
+        // A Python environment may have ONNX Runtime for other ends, without the NPU's part.
+        let mut part = None;
+        for Place { folder, found, trust } in places() {
+            let Some(found) = Self::trusted(&folder, found, &trust, &mut refused) else { continue };
+            if found.missing().is_none() {
+                return Toolkit { refused, ..found };
             }
+            part = part.or(Some(found));
         }
-        if let Ok(here) = std::env::current_dir() {
-            for folder in here.ancestors() {
-                let found = Self::trusted(&folder.join(USUAL), "found above this folder", &elsewhere, &mut refused);
-                if let Some(found) = found {
-                    return Toolkit { refused, ..found };
-                }
-            }
-        }
-        Toolkit { refused, ..Self::default() }
+        Toolkit { refused, ..part.unwrap_or_default() }
     }
 
     /// The toolkit in a folder that was not named, if it is one that may be trusted. Links on the way are resolved once: what is
@@ -198,21 +192,57 @@ impl Toolkit {
         parts.join("; ")
     }
 
-    /// How to get what is missing.
+    /// How to get what is missing: with pip where this program was installed so, else from its checkout.
     pub fn how_to_get() -> String {
-        format!("`make toolkit` installs it into {USUAL}; --toolkit or {VARIABLE} names another folder that holds it")
+        let other = format!("--toolkit or {VARIABLE} names another folder that holds it");
+        let program = std::env::current_exe().ok().filter(|program| environment::is_installed(program));
+        match program.as_deref().and_then(environment::prefix) {
+            Some(prefix) => format!(
+                "`pip install onnxruntime=={ONNXRUNTIME} onnxruntime-qnn=={ONNXRUNTIME_QNN}` in the Python environment of this \
+                 program, {}, installs it; {other}",
+                prefix.display()
+            ),
+            None => format!("`make toolkit` installs it into {USUAL}; {other}"),
+        }
     }
 }
 
-/// Packages of the Python environment that the program is installed in, `bin/` beside `lib/python3.N/site-packages`.
-fn packages(program: &Path) -> Vec<PathBuf> {
-    let environment = program.parent().filter(|folder| folder.ends_with("bin")).and_then(Path::parent);
-    let Some(environment) = environment.filter(|folder| folder.join("pyvenv.cfg").is_file()) else { return vec![] };
-    let entries = std::fs::read_dir(environment.join("lib")).into_iter().flatten().flatten();
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path().join("site-packages")).collect();
-    folders.retain(|folder| folder.join("onnxruntime").is_dir());
-    folders.sort();
-    folders
+/// A folder that may hold the toolkit.
+struct Place {
+    folder: PathBuf,
+    /// How it comes into question, in words.
+    found: &'static str,
+    trust: Trust,
+}
+
+/// Where to look where nothing was named, in this order.
+fn places() -> Vec<Place> {
+    let program = std::env::current_exe().ok();
+    let trust = program.as_deref().map_or_else(Trust::of_user, Trust::of_program);
+    let elsewhere = trust.clone().without_owners();
+    let mut places = Vec::new();
+    let mut add = |folder: PathBuf, found: &'static str, trust: &Trust| {
+        places.push(Place { folder, found, trust: trust.clone() });
+    };
+    const OWN: &str = "the program's own environment";
+    const BESIDES: &str = "Python packages of the user or the system";
+    if let Some(program) = &program {
+        program.ancestors().skip(1).for_each(|folder| add(folder.join(USUAL), OWN, &trust));
+        let around = environment::of_program(program);
+        around.own.into_iter().for_each(|folder| add(folder, OWN, &trust));
+        around.besides.into_iter().for_each(|folder| add(folder, BESIDES, &elsewhere));
+    }
+    // A relative path means another folder in every folder.
+    let active = ACTIVE.iter().filter_map(std::env::var_os).map(PathBuf::from).filter(|folder| folder.is_absolute());
+    for prefix in active {
+        let around = environment::of_active(&prefix);
+        around.own.into_iter().for_each(|folder| add(folder, "the active virtual environment", &elsewhere));
+        around.besides.into_iter().for_each(|folder| add(folder, BESIDES, &elsewhere));
+    }
+    if let Ok(here) = std::env::current_dir() {
+        here.ancestors().for_each(|folder| add(folder.join(USUAL), "found above this folder", &elsewhere));
+    }
+    places
 }
 
 fn library_starting_with(folder: &Path, start: &str) -> Option<PathBuf> {
