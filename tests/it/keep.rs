@@ -28,8 +28,9 @@ impl Desk {
         self.path(name).display().to_string()
     }
 
+    /// The recipe, with prompts that go through the chat template: raw ones are warned of.
     pub fn recipe(&self, text: &str) {
-        std::fs::write(self.path("recipe.toml"), text).unwrap();
+        std::fs::write(self.path("recipe.toml"), text.replacen("schema = 1", "schema = 2", 1)).unwrap();
     }
 
     /// Runs a command with the toolkit; gives its exit status, standard output and standard error.

@@ -203,6 +203,12 @@ fn a_part_of_a_whole_checkpoint_can_be_taken_from_elsewhere() {
     }
     let (files, _) = made(&bench, &["{weights}"]);
     assert!(files != wanted);
+    // The same where training put wrappers around the names of the whole.
+    let wrapped = part(&bench.tensors(), |_| true, "", "module._orig_mod.");
+    std::fs::create_dir(bench.path("wrapped")).unwrap();
+    wrapped.write(&bench.path("wrapped/model.safetensors"));
+    let (files, _) = made(&bench, &["{wrapped}", "language={language}"]);
+    assert!(files == wanted, "wrapped");
     // What is no part of any model is still refused.
     language.0.insert("model.surplus.weight".into(), language.0[EMBED].cast(Dtype::BF16));
     language.write(&bench.path("language/model.safetensors"));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::names::without_wrappers;
 use super::place::{split, unmarked};
 use super::{Checkpoint, TensorInfo};
 use crate::front::WeightNames;
@@ -49,6 +50,7 @@ pub fn elsewhere<'a>(
 ) -> Option<Elsewhere<'a>> {
     let info = checkpoint.tensors.get(name)?;
     let (own, bare) = split(name);
+    let bare = without_wrappers(bare).unwrap_or_else(|| bare.to_string());
     let of_part = |part: Component| -> Option<Elsewhere<'a>> {
         let prefixes = names.prefixes(part);
         let is_given = prefixes.iter().any(|prefix| split(prefix).0 == Some(part));
@@ -56,8 +58,8 @@ pub fn elsewhere<'a>(
         let same = rests.flat_map(|rest| prefixes.iter().map(move |prefix| format!("{prefix}{rest}")));
         let is_head = part == Component::Language && names.head.iter().any(|head| unmarked(head) == bare);
         let first = || used.iter().find(|used| is_given && split(used).0 == Some(part)).map(|name| name.to_string());
-        let other = same.chain(is_head.then(first).flatten()).find(|other| used.contains(other.as_str()))?;
-        let taken = checkpoint.find(&other)?.1;
+        let mut others = same.chain(is_head.then(first).flatten()).filter_map(|other| checkpoint.find(&other));
+        let taken = others.find(|(stored, _)| used.contains(stored))?.1;
         (taken.source != info.source).then_some(Elsewhere { part, taken, is_decided: is_given || own.is_some() })
     };
     Component::ALL.into_iter().filter(|part| own != Some(*part)).find_map(of_part)

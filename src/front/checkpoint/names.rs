@@ -10,7 +10,7 @@ const PARTS: [&str; 3] = ["_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wr
 const STARTS: [&str; 2] = ["module.", "base_model.model."];
 
 /// A name without the wrappers, if there are any.
-fn without_wrappers(name: &str) -> Option<String> {
+pub fn without_wrappers(name: &str) -> Option<String> {
     let mut made = name.to_string();
     for part in PARTS {
         made = match made.strip_prefix(part) {
