@@ -70,7 +70,7 @@ impl Ground {
         succeed(&update);
         symlink("circle.toml", path("circle.toml")).expect("a link");
         std::fs::write(path("secret.toml"), "schema = 1").expect("a file");
-        std::fs::set_permissions(path("secret.toml"), PermissionsExt::from_mode(0)).expect("rights");
+        std::fs::set_permissions(path("secret.toml"), PermissionsExt::from_mode(0o000)).expect("rights");
         ground
     }
 
