@@ -8,6 +8,7 @@ mod browser;
 mod checkpoints;
 mod common;
 mod crash;
+mod docs;
 mod doors;
 mod encodings;
 mod eval;
