@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use self::markdown::{Document, all, guides};
 use self::session::{command_lines, follow, is_commands};
-use crate::common::{copy, root, stderr};
+use crate::common::{autoneural, copy, root, stderr, stdout};
 
 /// Why a block of commands is not run here.
 const REASONS: &[(&str, &str)] = &[
@@ -217,44 +217,60 @@ fn links_lead_somewhere() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Commands and options as the help texts have them, which are held against the program elsewhere.
+/// Every command and option, as the program's own help lists them.
 fn help() -> (BTreeSet<String>, BTreeSet<String>) {
-    let text = std::fs::read_to_string(root("tests/snapshots/help.txt")).unwrap();
     let (mut commands, mut options) = (BTreeSet::new(), BTreeSet::new());
-    for line in text.lines() {
-        if let Some(command) = line.strip_prefix("$ ").and_then(|line| line.strip_suffix(" --help")) {
-            commands.insert(command.to_string());
+    let mut open = vec![vec![]];
+    while let Some(command) = open.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let output = autoneural(&words);
+        // A line of prose may begin as a command does.
+        if !output.status.success() {
+            continue;
         }
-        let trimmed = line.trim_start();
-        let trimmed = match trimmed.split_once(", ") {
-            Some((short, rest)) if short.len() == 2 && short.starts_with('-') => rest,
-            _ => trimmed,
-        };
-        if let Some(long) = trimmed.strip_prefix("--").filter(|_| line.starts_with(' ')) {
-            let name: String = long.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
-            options.insert(format!("--{name}"));
+        for line in stdout(&output).lines() {
+            options.extend(option_of(line));
+            let named = line.strip_prefix("  ").filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
+            let name = named.and_then(|rest| rest.split("  ").next()).filter(|name| !name.contains(' '));
+            if let Some(name) = name.filter(|name| *name != "help" && command.len() < 2) {
+                open.push([&command[..], &[name.to_string()]].concat());
+            }
+        }
+        if !command.is_empty() {
+            commands.insert(command.join(" "));
         }
     }
     assert!(commands.len() > 15 && options.len() > 30, "{commands:?} {options:?}");
     (commands, options)
 }
 
+/// The option that a line of a help text begins with.
+fn option_of(line: &str) -> Option<String> {
+    let line = line.strip_prefix("  ")?.trim_start();
+    let long = match line.split_once(", ") {
+        Some((short, long)) if short.len() == 2 && short.starts_with('-') => long,
+        _ => line,
+    };
+    let name: String = long.strip_prefix("--")?.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+    Some(format!("--{name}"))
+}
+
 #[test]
 fn every_command_and_option_is_mentioned() {
     let documents = guides();
-    let (mut words, mut lines) = (BTreeSet::new(), String::new());
+    // What stands in backticks, and what is typed.
+    let mut texts: Vec<&str> = Vec::new();
     for document in &documents {
-        let commands = document.blocks.iter().filter(|block| is_commands(block));
-        for text in document.code.iter().chain(commands.map(|block| &block.text)) {
-            words.extend(text.split(|c: char| c.is_whitespace() || matches!(c, '=' | ',')).map(str::to_string));
-            lines.push_str(text);
-            lines.push('\n');
-        }
+        texts.extend(document.code.iter().map(String::as_str));
+        texts.extend(document.blocks.iter().filter(|block| is_commands(block)).map(|block| block.text.as_str()));
     }
+    let words: BTreeSet<&str> =
+        texts.iter().flat_map(|text| text.split(|c: char| c.is_whitespace() || c == '=')).collect();
     let (commands, options) = help();
-    let unnamed: Vec<&String> = commands.iter().filter(|command| !lines.contains(command.as_str())).collect();
+    let is_named = |command: &String| texts.iter().any(|text| text == command || text.contains(&format!("autoneural {command}")));
+    let unnamed: Vec<&String> = commands.iter().filter(|command| !is_named(command)).collect();
     assert!(unnamed.is_empty(), "commands that no document mentions: {unnamed:?}");
-    let unnamed: Vec<&String> = options.iter().filter(|option| !words.contains(option.as_str())).collect();
+    let unnamed: Vec<&String> = options.iter().filter(|option| !words.contains(option.as_str()) && *option != "--help" && *option != "--version").collect();
     assert!(unnamed.is_empty(), "options that no document mentions: {unnamed:?}");
 }
 
@@ -268,6 +284,26 @@ fn options_that_are_mentioned_exist() {
             let name: String = code.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
             if !known.contains(&name) {
                 wrong.push(format!("{}: `{code}`", document.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Files and folders of the project that documents name are there, those in a sketch of it among them.
+#[test]
+fn paths_that_are_mentioned_exist() {
+    const FOLDERS: [&str; 9] =
+        ["src/", "tests/", "tools/", "docs/", "graphs/", "models/", "targets/", "calibration/", "workflows/"];
+    let mut wrong = Vec::new();
+    for document in all() {
+        let sketches = document.blocks.iter().filter(|block| block.language == "text").map(|block| &block.text);
+        let words = document.code.iter().chain(sketches).flat_map(|text| text.split([' ', '\n', ',', '(', ')', '`']));
+        for word in words {
+            let is_pattern = word.contains(['*', '…', '{', '<']) || word.chars().any(|c| c.is_ascii_uppercase());
+            let is_path = FOLDERS.iter().any(|folder| word.starts_with(folder));
+            if is_path && !is_pattern && !root(word).exists() {
+                wrong.push(format!("{}: {word}", document.name));
             }
         }
     }
