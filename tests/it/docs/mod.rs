@@ -43,6 +43,9 @@ fn ground(name: &str) -> TempDir {
         "README.md" | "docs/convert.md" => weights(folder.path()),
         _ => copy(converted(), folder.path()),
     }
+    if name == "docs/runtime.md" {
+        std::fs::copy(root("docs/host.py"), folder.path().join("host.py")).unwrap();
+    }
     folder
 }
 

@@ -84,11 +84,14 @@ fn steps(block: &Block) -> Vec<Step> {
 fn bash(script: &str, folder: &Path) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_autoneural")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+    let toolkit = toolkit().canonicalize().unwrap();
+    let numpy = std::env::var("AUTONEURAL_CHECK_PYTHONPATH").expect("run the tests with `make test`");
     Command::new("bash")
         .args(["-e", "-o", "pipefail", "-c", script])
         .current_dir(folder)
         .env("PATH", path)
-        .env("AUTONEURAL_TOOLKIT", toolkit().canonicalize().unwrap())
+        .env("PYTHONPATH", format!("{numpy}:{}", toolkit.display()))
+        .env("AUTONEURAL_TOOLKIT", toolkit)
         .env_remove("COLUMNS")
         .output()
         .expect("bash starts")
