@@ -44,7 +44,7 @@ fn ground(name: &str) -> TempDir {
         _ => copy(converted(), folder.path()),
     }
     if name == "docs/runtime.md" {
-        std::fs::copy(root("docs/host.py"), folder.path().join("host.py")).unwrap();
+        std::fs::copy(root("tools/host/host.py"), folder.path().join("host.py")).unwrap();
     }
     folder
 }
