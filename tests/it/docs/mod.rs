@@ -127,6 +127,7 @@ documents! {
     commands_of_bundle_work: "docs/bundle.md",
     commands_of_cli_work: "docs/cli.md",
     commands_of_convert_work: "docs/convert.md",
+    commands_of_definition_work: "docs/definition.md",
     commands_of_gate_work: "docs/gate.md",
     commands_of_how_it_works_work: "docs/how-it-works.md",
     commands_of_measured_work: "docs/measured.md",
