@@ -270,10 +270,14 @@ fn every_command_and_option_is_mentioned() {
     let words: BTreeSet<&str> =
         texts.iter().flat_map(|text| text.split(|c: char| c.is_whitespace() || c == '=')).collect();
     let (commands, options) = help();
-    let is_named = |command: &String| texts.iter().any(|text| text == command || text.contains(&format!("autoneural {command}")));
+    let is_named =
+        |command: &String| texts.iter().any(|text| text == command || text.contains(&format!("autoneural {command}")));
     let unnamed: Vec<&String> = commands.iter().filter(|command| !is_named(command)).collect();
     assert!(unnamed.is_empty(), "commands that no document mentions: {unnamed:?}");
-    let unnamed: Vec<&String> = options.iter().filter(|option| !words.contains(option.as_str()) && *option != "--help" && *option != "--version").collect();
+    let unnamed: Vec<&String> = options
+        .iter()
+        .filter(|option| !words.contains(option.as_str()) && *option != "--help" && *option != "--version")
+        .collect();
     assert!(unnamed.is_empty(), "options that no document mentions: {unnamed:?}");
 }
 
