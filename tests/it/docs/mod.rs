@@ -300,8 +300,8 @@ fn options_that_are_mentioned_exist() {
 /// Files and folders of the project that documents name are there, those in a sketch of it among them.
 #[test]
 fn paths_that_are_mentioned_exist() {
-    const FOLDERS: [&str; 9] =
-        ["src/", "tests/", "tools/", "docs/", "graphs/", "models/", "targets/", "calibration/", "workflows/"];
+    // A reader's own project has folders of the same names as the others.
+    const FOLDERS: [&str; 6] = ["src/", "tests/", "tools/", "docs/", "graphs/", "workflows/"];
     let mut wrong = Vec::new();
     for document in all() {
         let sketches = document.blocks.iter().filter(|block| block.language == "text").map(|block| &block.text);
