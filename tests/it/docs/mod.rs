@@ -3,7 +3,8 @@
 //!
 //! In README.md and `docs`, a fenced block of `sh` or `console` is commands. Words behind the language say more:
 //! `status=1` is how the last command ends, `norun=REASON` that the tests cannot run it (see [`REASONS`]), and `file=NAME` at
-//! any language that the reader has the block in a file of that name.
+//! any language that the reader has the block in a file of that name. A block of `text shown` is part of what the commands of
+//! `docs/convert.md` print.
 
 mod markdown;
 mod session;
@@ -16,7 +17,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 use self::markdown::{Document, all, guides};
-use self::session::{command_lines, follow, is_commands};
+use self::session::{command_lines, follow, is_commands, is_run, matches};
 use crate::common::{autoneural, copy, root, stderr, stdout};
 
 /// Why a block of commands is not run here.
@@ -39,8 +40,8 @@ const README_BYTES: usize = 6 * 1024;
 fn ground(name: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     match name {
-        "README.md" | "docs/convert.md" => weights(folder.path()),
-        _ => copy(converted(), folder.path()),
+        CONVERT => weights(folder.path()),
+        _ => copy(&converted().0, folder.path()),
     }
     if name == "docs/runtime.md" {
         std::fs::copy(root("tools/host/host.py"), folder.path().join("host.py")).unwrap();
@@ -88,28 +89,32 @@ fn split(file: &Path, folder: &Path) {
     }
 }
 
-/// The folder as `docs/convert.md` leaves it, made once.
-fn converted() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let folder = ground("docs/convert.md");
-        follow(&Document::read(&root("docs/convert.md")), folder.path());
+/// The document that takes a checkpoint to a bundle. The others begin with what it leaves.
+const CONVERT: &str = "docs/convert.md";
+
+/// The folder as that document leaves it, made once, and what its commands printed.
+fn converted() -> &'static (PathBuf, String) {
+    static MADE: OnceLock<(PathBuf, String)> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = ground(CONVERT);
+        let printed = follow(&Document::read(&root(CONVERT)), folder.path());
         let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("converted");
         let _ = std::fs::remove_dir_all(&kept);
         copy(folder.path(), &kept);
-        kept
+        (kept, printed)
     })
 }
 
 /// Runs a document's commands in a folder of its own.
 fn works(name: &str) {
-    match name {
-        "docs/convert.md" => drop(converted()),
-        _ => follow(&Document::read(&root(name)), ground(name).path()),
+    if name == CONVERT {
+        converted();
+    } else {
+        follow(&Document::read(&root(name)), ground(name).path());
     }
 }
 
-/// A test for each document, and the list of them.
+/// A test for each document that has commands, and the list of them.
 macro_rules! documents {
     ($($test:ident: $name:literal,)*) => {
         const TESTED: &[&str] = &[$($name),*];
@@ -123,14 +128,11 @@ macro_rules! documents {
 }
 
 documents! {
-    commands_of_the_readme_work: "README.md",
     commands_of_bundle_work: "docs/bundle.md",
     commands_of_cli_work: "docs/cli.md",
     commands_of_convert_work: "docs/convert.md",
     commands_of_definition_work: "docs/definition.md",
     commands_of_gate_work: "docs/gate.md",
-    commands_of_how_it_works_work: "docs/how-it-works.md",
-    commands_of_measured_work: "docs/measured.md",
     commands_of_recipe_work: "docs/recipe.md",
     commands_of_report_work: "docs/report.md",
     commands_of_run_work: "docs/run.md",
@@ -139,9 +141,26 @@ documents! {
 }
 
 #[test]
-fn every_document_is_tested() {
-    let found: BTreeSet<String> = guides().into_iter().map(|document| document.name).collect();
+fn every_document_with_commands_is_tested() {
+    let with_commands = guides().into_iter().filter(|document| document.blocks.iter().any(is_run));
+    let found: BTreeSet<String> = with_commands.map(|document| document.name).collect();
     assert_eq!(found, TESTED.iter().map(|name| name.to_string()).collect());
+}
+
+/// What README.md and other documents show of a compilation is what it prints.
+#[test]
+fn what_is_shown_is_what_is_printed() {
+    let mut count = 0;
+    for document in guides() {
+        for block in document.blocks.iter().filter(|block| block.note("shown").is_some()) {
+            let shown: Vec<String> = block.text.lines().map(str::to_string).collect();
+            if let Err(missing) = matches(&shown, &converted().1) {
+                panic!("{}:{}: shows\n  {missing}\nbut printed was\n{}", document.name, block.line, converted().1);
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count} blocks are shown");
 }
 
 /// Blocks that are not run have a reason that is known, and are few; words behind a language are those that mean something.
@@ -152,7 +171,7 @@ fn blocks_say_what_is_done_with_them() {
         for block in &document.blocks {
             let place = format!("{}:{}", document.name, block.line);
             assert!(!block.language.is_empty(), "{place}: a block without a language");
-            let known = block.notes.keys().all(|key| matches!(key.as_str(), "file" | "norun" | "status"));
+            let known = block.notes.keys().all(|key| matches!(key.as_str(), "file" | "norun" | "shown" | "status"));
             assert!(known, "{place}: {:?}", block.notes);
             if let Some(reason) = block.note("norun") {
                 assert!(REASONS.iter().any(|(known, _)| *known == reason), "{place}: {reason}");

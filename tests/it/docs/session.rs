@@ -14,14 +14,15 @@ struct Step {
     shown: Vec<String>,
 }
 
-/// Does what the blocks of a document say, in a folder that has what the document takes for granted.
-pub fn follow(document: &Document, folder: &Path) {
+/// Does what the blocks of a document say, in a folder that has what the document takes for granted. Gives all that was printed.
+pub fn follow(document: &Document, folder: &Path) -> String {
+    let mut all = String::new();
     for block in &document.blocks {
         if let Some(name) = block.note("file") {
             let path = folder.join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, &block.text).unwrap();
-        } else if is_commands(block) && block.note("norun").is_none() {
+        } else if is_run(block) {
             let status: i32 = block.note("status").map_or(0, |status| status.parse().expect("an exit status"));
             let steps = steps(block);
             let last = steps.len() - 1;
@@ -41,9 +42,16 @@ pub fn follow(document: &Document, folder: &Path) {
                 if let Err(missing) = matches(&step.shown, &printed) {
                     panic!("{place}: {}\nis shown with\n  {missing}\nbut printed\n{printed}", step.command);
                 }
+                all.push_str(&printed);
             }
         }
     }
+    all
+}
+
+/// Whether a block has commands that can be run here.
+pub fn is_run(block: &Block) -> bool {
+    is_commands(block) && block.note("norun").is_none()
 }
 
 pub fn is_commands(block: &Block) -> bool {
@@ -100,7 +108,7 @@ fn bash(script: &str, folder: &Path) -> Output {
 /// Whether what is shown stands in what was printed: all lines in their order, and between two of them nothing else unless a
 /// line `…` says that something is left out. What comes before and behind is left out anyway. The first line that is not
 /// found is given back.
-fn matches(shown: &[String], printed: &str) -> Result<(), String> {
+pub fn matches(shown: &[String], printed: &str) -> Result<(), String> {
     let printed: Vec<String> = printed.lines().map(plain).filter(|line| !line.is_empty()).collect();
     let (mut at, mut may_skip) = (0, true);
     for line in shown.iter().filter(|line| !line.trim().is_empty()) {
@@ -132,12 +140,16 @@ fn fits(wanted: &str, line: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A line without what differs between two machines: a figure with a decimal point, the run of spaces that aligns it, and
-/// numbers of seconds.
+/// A line without what may differ between two machines: figures with a decimal point, the spaces that align them, and which layer
+/// is the weakest.
 fn plain(line: &str) -> String {
+    const LAYER: &str = "layers.";
     let words = line.split_whitespace().map(|word| {
         let mut made = String::new();
-        let mut rest = word;
+        let (mut rest, layer) = match word.find(LAYER) {
+            Some(at) => (&word[..at], LAYER),
+            None => (word, ""),
+        };
         while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
             made.push_str(&rest[..at]);
             let length = rest[at..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len() - at);
@@ -147,6 +159,7 @@ fn plain(line: &str) -> String {
             rest = &rest[at + number.len()..];
         }
         made.push_str(rest);
+        made.push_str(layer);
         made
     });
     words.collect::<Vec<_>>().join(" ")
@@ -161,6 +174,7 @@ fn what_is_shown_is_looked_for_in_what_is_printed() {
         &["first", "…", "last"],
         &["vision … dB", "second …"],
         &["second line", "last"],
+        &["vision 213 50.4 dB", "second line", "…"],
         &[],
     ] {
         assert_eq!(matches(&shown(right), printed), Ok(()), "{right:?}");
