@@ -250,11 +250,13 @@ fn help() -> (BTreeSet<String>, BTreeSet<String>) {
         if !output.status.success() {
             continue;
         }
-        for line in stdout(&output).lines() {
+        let text = stdout(&output);
+        let has_commands = text.contains("<COMMAND>");
+        for line in text.lines() {
             options.extend(option_of(line));
             let named = line.strip_prefix("  ").filter(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()));
             let name = named.and_then(|rest| rest.split("  ").next()).filter(|name| !name.contains(' '));
-            if let Some(name) = name.filter(|name| *name != "help" && command.len() < 2) {
+            if let Some(name) = name.filter(|name| *name != "help" && has_commands) {
                 open.push([&command[..], &[name.to_string()]].concat());
             }
         }
