@@ -12,6 +12,7 @@ mod command_line;
 mod common;
 mod crash;
 mod demo;
+mod docs;
 mod doors;
 mod encodings;
 mod environments;
