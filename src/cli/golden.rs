@@ -7,7 +7,7 @@ use autoneural::golden::{Compared, Different, Record, compare};
 use autoneural::runner::EngineKind;
 use autoneural::shown::in_line;
 use autoneural::{Error, Result};
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
 
 use super::Session;
 
@@ -29,9 +29,10 @@ const MOST_LINES: usize = 8;
 #[command(after_help = AFTER_HELP)]
 pub struct Golden {
     /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
     /// A safetensors file of your host's tensors; without it the command prints which tensors there are.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     vectors: Option<PathBuf>,
     /// Whose vectors they are compared with [default: npu if the bundle has them, else simulated].
     #[arg(long, value_name = "ENGINE", value_enum)]

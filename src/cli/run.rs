@@ -58,7 +58,7 @@ pub struct Run {
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
     on: Vec<On>,
     /// Write the logits of every step, with the tokens that it took in, into a safetensors file. Wants --prompt.
-    #[arg(long, value_name = "FILE", requires = "prompt")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "prompt")]
     dump_logits: Option<PathBuf>,
     #[command(flatten)]
     choice: Choice,

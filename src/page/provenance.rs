@@ -22,7 +22,8 @@ pub fn samples(subject: &Subject) -> Table {
             let images: Vec<String> = sample.images.iter().map(|image| image.display().to_string()).collect();
             let hashes: Vec<String> = images.iter().map(hash).collect();
             let raw = if sample.is_raw() { "raw text: " } else { "" };
-            let cells = [name.to_string(), images.join(", "), hashes.join(", "), format!("{raw}{}", prompt(&sample.shown()))];
+            let cells =
+                [name.to_string(), images.join(", "), hashes.join(", "), format!("{raw}{}", prompt(&sample.shown()))];
             table.row(cells.into_iter().map(Cell::Text).collect());
         }
     }

@@ -13,7 +13,7 @@ use crate::common::{SMALL_RECIPE, demo_bundle, root, stderr, succeed};
 
 /// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder, `any:NAME`
 /// for either.
-const LINES: [&str; 22] = [
+const LINES: [&str; 23] = [
     "compile file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml \
      --encodings file:encodings.json --out out --toolkit folder:empty",
     "export file:graph.toml --weights any:weights --target file:target.toml --out out",
@@ -23,6 +23,7 @@ const LINES: [&str; 22] = [
     "build folder:bundle",
     "verify folder:bundle --calibration file:recipe.toml --verify none",
     "run folder:bundle --prompt Who? --on float --image file:a.png",
+    "golden folder:bundle --vectors file:reference.safetensors",
     "eval folder:bundle --set folder:set --on float",
     "parity folder:bundle --reference file:reference.safetensors",
     "synth file:graph.toml --out out",
