@@ -134,7 +134,7 @@ mod tests {
         let whole = text.replace("\\\n", " ");
         let indented = whole.lines().filter(|line| line.starts_with("  "));
         let lines = indented.map(str::trim).filter(|line| line.starts_with("autoneural "));
-        lines.map(|line| line.split(" > ").next().unwrap_or(line).to_string()).collect()
+        lines.map(|line| line.split(" >").next().unwrap_or(line).to_string()).collect()
     }
 
     fn parse(line: &str) {

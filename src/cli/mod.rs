@@ -128,7 +128,7 @@ enum Command {
     Report(report::Report),
     /// Compare a bundle with a committed baseline: passed or regression.
     Gate(gate::Gate),
-    /// Compare what your own host computed with a bundle's golden vectors.
+    /// Compare your own host's tensors with the golden vectors.
     Golden(golden::Golden),
     /// Draw a bundle, or the inside of one partition, as SVG.
     Graph(graph::Graph),
