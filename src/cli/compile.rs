@@ -13,7 +13,8 @@ use clap::{Args, ValueHint};
 
 use super::Session;
 use super::build_one::ChildCompiler;
-use super::stage::{Demands, Encodings, Source, command_line, finish_verification, record_toolkit};
+use super::demands::Demands;
+use super::stage::{Encodings, Source, command_line, finish_verification, record_toolkit};
 
 const AFTER_HELP: &str = "\
 With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit status 6: the \

@@ -3,6 +3,7 @@
 mod build_one;
 mod compile;
 mod completions;
+mod demands;
 mod demo;
 mod display;
 mod doctor;

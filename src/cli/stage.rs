@@ -6,20 +6,18 @@ use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitReco
 use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
 use autoneural::front::{DefinitionFile, WeightsPlace, built_in_names};
-use autoneural::golden;
-use autoneural::partition::NAMES;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
 use autoneural::shown::in_line;
-use autoneural::stages::{self, Comparing};
+use autoneural::stages;
 use autoneural::target::Target;
-use autoneural::verify::{Extent, On};
 use autoneural::{Error, Result};
 use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser};
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{Args, ValueHint};
 
 use super::Session;
 use super::build_one::ChildCompiler;
+use super::demands::Demands;
 use super::suggested::Suggested;
 
 /// What a bundle is made from, and where.
@@ -65,96 +63,9 @@ impl Source {
     }
 }
 
-/// When a verification is good enough.
-#[derive(Args)]
-pub struct Demands {
-    /// Fail if the vendor toolkit is missing, in place of leaving out what needs it.
-    #[arg(long)]
-    pub require_npu: bool,
-    /// What is compared with float: `all`, `none`, `sampled`, names of partitions, or several with commas between them.
-    ///
-    /// It is compared in simulation and on the NPU or its emulator, which takes minutes for one step of a large model. `sampled`
-    /// takes the first picture, and of every prompt the last prefill step and the first token after it.
-    #[arg(long = "verify", value_name = "WHAT", default_value = "all", value_parser = extents())]
-    extent: Extent,
-    /// Engines on which every operator is compared with float, too.
-    ///
-    /// One step of each partition is measured: the first picture, the last prefill step of its prompt, the first token after it.
-    /// The graph is split so that every intermediate value can be read; it takes as long as the step does. With names of
-    /// partitions in --verify only these are measured.
-    #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
-    layers: LayersOn,
-    /// Engines for the golden vectors, which show whoever writes a host one prompt of verification step by step, as integers.
-    ///
-    /// `npu` makes them in simulation and on the NPU. Without the option: `npu` where --verify compares all, `simulated` where
-    /// it compares a part, `none` where it compares nothing.
-    #[arg(long, value_name = "ENGINE", value_enum)]
-    golden: Option<GoldenOn>,
-    /// Accept outputs where simulation and NPU are at most this many dB apart; at 3 dB one has twice the noise of the other.
-    #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
-    max_difference: f64,
-    /// Accept any difference to simulation where the NPU reaches this many dB against float (30 dB: an error of 3 %).
-    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
-    enough: f64,
-    /// Fail if an output is below this many dB against float, on the NPU where it runs there. Goals that stay with the model are
-    /// in the recipe, in the table `[goal]`.
-    #[arg(long, value_name = "DB", value_parser = super::decibels)]
-    min_sqnr: Option<f64>,
-}
-
 /// Takes the path of a model definition, or the name of one that is built in.
 pub fn definition() -> impl TypedValueParser<Value = PathBuf> {
     Suggested::new(PathBufValueParser::new(), built_in_names)
-}
-
-/// Names that `--verify` takes.
-fn extents() -> impl TypedValueParser<Value = Extent> {
-    Suggested::new(str::parse::<Extent>, || ["all", "none", "sampled"].into_iter().chain(NAMES).collect())
-}
-
-/// Where layers are measured.
-#[derive(Clone, Copy, ValueEnum)]
-enum LayersOn {
-    /// On none.
-    None,
-    /// In simulation.
-    Simulated,
-    /// In simulation and on the NPU or its emulator.
-    Npu,
-}
-
-/// Where golden vectors are made.
-#[derive(Clone, Copy, ValueEnum)]
-enum GoldenOn {
-    /// Nowhere.
-    None,
-    /// In simulation.
-    Simulated,
-    /// In simulation and on the NPU.
-    Npu,
-}
-
-impl Demands {
-    /// What is compared, and when it is good enough.
-    pub fn comparing(&self) -> Comparing<'_> {
-        let layers: &[On] = match self.layers {
-            LayersOn::None => &[],
-            LayersOn::Simulated => &[On::Simulation],
-            LayersOn::Npu => &[On::Simulation, On::Npu],
-        };
-        let demands = autoneural::report::Demands {
-            max_difference_db: self.max_difference,
-            enough_db: self.enough,
-            min_sqnr_db: self.min_sqnr,
-        };
-        let golden = match self.golden {
-            None => golden::Extent::of(&self.extent),
-            Some(GoldenOn::None) => golden::Extent::None,
-            Some(GoldenOn::Simulated) => golden::Extent::Simulated,
-            Some(GoldenOn::Npu) => golden::Extent::Npu,
-        };
-        Comparing { extent: &self.extent, layers, golden, demands }
-    }
 }
 
 const EXPORT_HELP: &str = "\

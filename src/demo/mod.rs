@@ -30,7 +30,7 @@ pub const TARGET: &str = "sa8295p";
 /// A picture of the questions, in the project, and what it is asked.
 pub const ASKED: (&str, &str) = ("questions/images/cluster-01.png", "Which warning lamp is lit?");
 /// Another.
-pub const ASKED_NEXT: (&str, &str) = ("questions/images/sign-01.png", "What does the sign say?");
+pub const ASKED_NEXT: (&str, &str) = ("questions/images/sign-01.png", "Can I park here at 14:30?");
 
 static CHECKPOINT: Dir = include_dir!("$CARGO_MANIFEST_DIR/models/autoneural-tiny");
 static PICTURES: Dir = include_dir!("$CARGO_MANIFEST_DIR/calibration/demo");

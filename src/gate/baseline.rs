@@ -34,7 +34,7 @@ impl Baseline {
         let facts: Facts = json_of(path, text.as_bytes(), SCHEMA, of_another).map_err(|error| match error.help {
             Some(_) => error,
             None => {
-                let message = match error.message.starts_with("EOF while") {
+                let message = match error.message.starts_with("is no JSON: EOF while") {
                     true => "is no whole baseline: it ends in the middle".to_string(),
                     false => format!("is no baseline: {}", error.message),
                 };

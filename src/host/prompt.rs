@@ -12,6 +12,8 @@ use crate::text;
 /// Name of the tokenizer's file in a checkpoint and in a bundle.
 pub const TOKENIZER: &str = "tokenizer.json";
 
+/// More tokens than any context holds.
+const MOST_TOKENS: usize = 1 << 22;
 /// Largest tokenizer file that is read.
 const LARGEST_FILE: u64 = 96 << 20;
 
@@ -133,7 +135,7 @@ impl Tokenizer {
             return Err(Error::input(CHAT_TEMPLATE, message)
                 .help("the chat template is for another model, or takes no images in such messages"));
         }
-        Ok(self.with_placeholders(text.strip_prefix(&[self.bos]).unwrap_or(&text)))
+        self.with_placeholders(text.strip_prefix(&[self.bos]).unwrap_or(&text))
     }
 
     /// Number of visual tokens among tokens.
@@ -170,10 +172,17 @@ impl Tokenizer {
     }
 
     /// The beginning token and tokens of a text, each image token as often as an image has visual tokens.
-    fn with_placeholders(&self, text: &[u32]) -> Vec<u32> {
+    fn with_placeholders(&self, text: &[u32]) -> Result<Vec<u32>> {
+        let visual = self.count_visual(text).saturating_mul(self.visual_tokens);
+        if visual > MOST_TOKENS {
+            let message = format!("has {visual} visual tokens, {} for each image", self.visual_tokens);
+            return Err(
+                Error::input("prompt", message).help("no context holds so many: see [vision] of the definition")
+            );
+        }
         let times = |token| if token == self.image { self.visual_tokens } else { 1 };
         let expanded = text.iter().flat_map(|&token| std::iter::repeat_n(token, times(token)));
-        std::iter::once(self.bos).chain(expanded).collect()
+        Ok(std::iter::once(self.bos).chain(expanded).collect())
     }
 
     /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has the
@@ -182,10 +191,10 @@ impl Tokenizer {
         let text = self.encode(text)?;
         let markers = self.count_visual(&text);
         if markers == images {
-            return Ok(self.with_placeholders(&text));
+            return self.with_placeholders(&text);
         }
         let message = match (markers, images) {
-            (0, _) => return Ok(self.with_placeholders(&[vec![self.image; images], text].concat())),
+            (0, _) => return self.with_placeholders(&[vec![self.image; images], text].concat()),
             (_, 0) => "holds the image placeholder, but there is no image".to_string(),
             _ => format!("holds the image placeholder {markers} times; images: {images}"),
         };

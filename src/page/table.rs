@@ -94,12 +94,21 @@ pub fn breakable(text: &str) -> String {
             made.push_str(&escape(word));
             continue;
         }
-        for (at, piece) in word.split_inclusive(['.', '/', '_', '-', ',', ':', '=']).enumerate() {
+        let pieces = word.split_inclusive(['.', '/', '_', '-', ',', ':', '=']).flat_map(halves);
+        for (at, piece) in pieces.enumerate() {
             made.push_str(if at > 0 { "<wbr>" } else { "" });
             made.push_str(&escape(piece));
         }
     }
     made
+}
+
+/// A hash in two parts; any other piece as it is.
+fn halves(piece: &str) -> Vec<&str> {
+    match piece.len() == 64 && piece.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => vec![&piece[..32], &piece[32..]],
+        false => vec![piece],
+    }
 }
 
 /// A table with a title for each column.

@@ -77,9 +77,11 @@ pub fn export(
         }
     }
     let of_host = bundle.unit("export/host", FOLDER, host, progress, |folder| {
+        // A definition with impossible sizes is refused by its key before prompts are made with it.
+        let embeddings = &graphs()?.0;
         let Words { tokenizer: changed, facts, prompt, warnings } =
             words(&beside, template.as_ref(), &specials, definition)?;
-        Embeddings::write(&folder.join(Embeddings::FILE), &graphs()?.0)?;
+        Embeddings::write(&folder.join(Embeddings::FILE), embeddings)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;

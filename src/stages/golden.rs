@@ -12,29 +12,42 @@ use crate::progress::Progress;
 use crate::recipe::{Recipe, Sample};
 use crate::runner::EngineKind;
 
-/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those
-/// that are there, if none are wanted.
+/// Name of the unit of work.
+const UNIT: &str = "verify/golden";
+
+/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those that
+/// are there, if none are wanted. Where nothing is said they are made of as much as verification compares, and what a run
+/// before made of more stays.
 pub fn make_golden(
     bundle: &mut Bundle,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
-    extent: Extent,
+    (wanted, compared): (Option<Extent>, &crate::verify::Extent),
     progress: &dyn Progress,
 ) -> Result<()> {
     bundle.manifest.golden = None;
-    let has_npu = bundle.manifest.has(Stage::Build.name()) && runtime.is_some_and(Runtime::has_npu);
-    let is_here = |engine: &&EngineKind| **engine == EngineKind::Simulated || has_npu;
-    let engines: Vec<EngineKind> = extent.engines().iter().filter(is_here).copied().collect();
-    let (Some(runtime), Some(sample), false) = (runtime, sample_of(recipe), engines.is_empty()) else {
-        return Ok(());
+    let (Some(runtime), Some(sample)) = (runtime, sample_of(recipe)) else { return Ok(()) };
+    let has_npu = bundle.manifest.has(Stage::Build.name()) && runtime.has_npu();
+    let engines = |extent: Extent| -> Vec<EngineKind> {
+        let is_here = |engine: &&EngineKind| **engine == EngineKind::Simulated || has_npu;
+        extent.engines().iter().filter(is_here).copied().collect()
     };
-    let mut key = bundle.key(Key::new(), |path| is_of_model(path) && !path.starts_with("calibration/"))?;
-    key = key
-        .setting("engines", &engines)
-        .and("toolkit", runtime.identity())
-        .setting("recipe", &(&recipe.name, recipe.decode_steps));
-    key = and_samples(key, bundle, recipe, std::slice::from_ref(sample))?;
-    bundle.unit("verify/golden", GOLDEN.trim_end_matches('/'), key, progress, |folder| {
+    let mut extent = wanted.unwrap_or(Extent::of(compared));
+    if wanted.is_none() {
+        for more in [Extent::Simulated, Extent::Npu] {
+            if engines(more).len() > engines(extent).len()
+                && bundle.knows(UNIT, &key_of(bundle, recipe, runtime, sample, &engines(more))?)?
+            {
+                extent = more;
+            }
+        }
+    }
+    let engines = engines(extent);
+    if engines.is_empty() {
+        return Ok(());
+    }
+    let key = key_of(bundle, recipe, runtime, sample, &engines)?;
+    bundle.unit(UNIT, GOLDEN.trim_end_matches('/'), key, progress, |folder| {
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let (tables, host) = (bundle.tables(&partitions)?, bundle.host_folder()?);
         let tokens = Asking::read(&host, &definition)?.tokens(&definition, recipe, sample)?;
@@ -70,8 +83,20 @@ pub fn make_golden(
     Ok(())
 }
 
-/// The sample that golden vectors are made of: the first with a picture, or the first where none has one.
+/// What golden vectors depend on.
+fn key_of(bundle: &Bundle, recipe: &Recipe, runtime: &Runtime, sample: &Sample, engines: &[EngineKind]) -> Result<Key> {
+    let key = bundle
+        .key(Key::new(), |path| is_of_model(path) && !path.starts_with("calibration/"))?
+        .setting("engines", &engines)
+        .and("toolkit", runtime.identity())
+        .setting("recipe", &(&recipe.name, recipe.decode_steps));
+    and_samples(key, bundle, recipe, std::slice::from_ref(sample))
+}
+
+/// The sample that golden vectors are made of: the first with a picture whose answer is still to be found, or what comes
+/// nearest.
 fn sample_of(recipe: &Recipe) -> Option<&Sample> {
     let samples = &recipe.verification;
-    samples.iter().find(|sample| !sample.images.is_empty()).or(samples.first())
+    let with_picture = || samples.iter().filter(|sample| !sample.images.is_empty());
+    with_picture().find(|sample| sample.answer.is_none()).or(with_picture().next()).or(samples.first())
 }

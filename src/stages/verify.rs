@@ -25,8 +25,8 @@ pub struct Comparing<'a> {
     pub extent: &'a Extent,
     /// Engines on which layers are measured, too.
     pub layers: &'a [On],
-    /// Engines that make golden vectors.
-    pub golden: golden::Extent,
+    /// Engines that make golden vectors; as many as compare outputs, if not given.
+    pub golden: Option<golden::Extent>,
     /// When it is good enough.
     pub demands: Demands,
 }
@@ -97,7 +97,7 @@ pub fn verify(
     let stage = Stage::Verify.name();
     let warnings = warn_of_raw(bundle, recipe, "verification", &recipe.verification, stage);
     bundle.manifest.set_warnings(stage, warnings);
-    make_golden(bundle, recipe, runtime, what.golden, progress)?;
+    make_golden(bundle, recipe, runtime, (what.golden, what.extent), progress)?;
     bundle.finish_stage(Stage::Verify)?;
     report.goals.clone_from(&recipe.goals);
     report.stages.clone_from(&bundle.manifest.stages);

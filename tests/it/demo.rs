@@ -74,7 +74,7 @@ fn it_compiles_answers_and_offers_commands_that_work() {
     let (out, quoted) = ("it's my demo", "\"it's my demo/bundle\"");
     let output = place.demo(&["--out", out]);
     let said = stdout(&output);
-    expect(&output, 0, &["SQNR NPU", "bundle: it's my demo/bundle", "report: it's my demo/bundle.html", quoted]);
+    expect(&output, 0, &["weakest output", "bundle: it's my demo/bundle", "report: it's my demo/bundle.html", quoted]);
     for engine in ["float", "simulated", "npu"] {
         assert!(said.contains(&format!("{engine}:\nDoor.\n")), "{said}");
     }

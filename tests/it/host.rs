@@ -33,10 +33,12 @@ fn host(bundle: &Path, args: &[&str]) -> Output {
     command.output().expect("python3 starts")
 }
 
-/// What the sample host says at last.
+/// What the sample host says.
 fn answer(output: &Output) -> Value {
     let said = stdout(output);
-    serde_json::from_str(said.lines().last().unwrap_or_default()).unwrap_or_else(|_| panic!("{said}{}", stderr(output)))
+    // The vendor's library may write a line of its own behind it.
+    let line = said.lines().find(|line| line.starts_with('{')).unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|_| panic!("{said}{}", stderr(output)))
 }
 
 pub fn manifest(bundle: &Path) -> Value {

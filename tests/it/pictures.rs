@@ -274,7 +274,11 @@ fn a_file_that_prepares_pictures_otherwise_is_contradicted_aloud() {
         ("preprocessor_config.json", r#"{"do_center_crop": true}"#, "`do_center_crop` cuts the middle out"),
         ("preprocessor_config.json", r#"{"do_convert_rgb": false}"#, "`do_convert_rgb` is false"),
         ("preprocessor_config.json", r#"{"crop_to_patches": true}"#, "`crop_to_patches` cuts a picture into several"),
-        ("preprocessor_config.json", "{\"resample\": 3,", "preprocessor_config.json:1: is not compared: EOF"),
+        (
+            "preprocessor_config.json",
+            "{\"resample\": 3,",
+            "preprocessor_config.json:1: is not compared: is no JSON: EOF",
+        ),
         ("processor_config.json", r#"{"image_processor": {"resample": 3}}"#, "processor_config.json: `resample` is 3"),
     ] {
         let made = warnings(&bench, file, contents);

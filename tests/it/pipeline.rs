@@ -390,5 +390,5 @@ fn a_bundle_tells_the_commands_that_made_it() {
         let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(page.contains(&hash[..16]), "{image}");
     }
-    assert!(!page.contains("not recorded"));
+    assert!(!page.contains("not recorded in the bundle"));
 }

@@ -15,6 +15,7 @@ mod origin;
 mod partition_json;
 mod place;
 mod segment_record;
+mod stage;
 mod stamp;
 mod unit;
 mod work;
@@ -33,6 +34,7 @@ pub use manifest::{
 pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
 pub use segment_record::{CrossingRecord, SegmentRecord};
+pub use stage::Stage;
 use work::Work;
 pub use work::{Begin, Outcome, Tally};
 
@@ -69,66 +71,6 @@ pub const RECIPE: &str = "calibration/recipe.toml";
 pub const REPORT: &str = "report.json";
 /// Start of the paths of golden vectors.
 pub const GOLDEN: &str = "golden/";
-
-/// The stages in order, with the folder or file each one owns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Graphs, float models, what the host needs.
-    Export,
-    /// Statistics.
-    Calibrate,
-    /// Encodings.
-    Quantize,
-    /// Quantized models.
-    Emit,
-    /// Context binaries.
-    Build,
-    /// The report.
-    Verify,
-}
-
-impl Stage {
-    /// All stages.
-    pub const ALL: [Stage; 6] =
-        [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit, Stage::Build, Stage::Verify];
-
-    /// Name, as the command of the stage.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Export => "export",
-            Stage::Calibrate => "calibrate",
-            Stage::Quantize => "quantize",
-            Stage::Emit => "emit",
-            Stage::Build => "build",
-            Stage::Verify => "verify",
-        }
-    }
-
-    /// The folder or file that the stage owns.
-    fn owns(self) -> &'static str {
-        match self {
-            Stage::Export => "model",
-            Stage::Calibrate => "calibration",
-            Stage::Quantize => "encodings",
-            Stage::Emit => "qdq",
-            Stage::Build => "context",
-            Stage::Verify => REPORT,
-        }
-    }
-
-    /// Whether a file of the bundle, by its path, is the stage's.
-    fn owns_file(self, path: &str) -> bool {
-        if self == Stage::Verify && path.starts_with(GOLDEN) {
-            return true;
-        }
-        path.strip_prefix(self.owns()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    /// Whether a unit of work, by its name, is of the stage.
-    fn is_of(self, unit: &str) -> bool {
-        unit.split('/').next() == Some(self.name())
-    }
-}
 
 /// A bundle on disk.
 pub struct Bundle {

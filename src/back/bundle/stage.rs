@@ -1,0 +1,63 @@
+//! The stages of a compilation, and what each one owns in a bundle.
+
+use super::{GOLDEN, REPORT};
+
+/// The stages in order, with the folder or file each one owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Graphs, float models, what the host needs.
+    Export,
+    /// Statistics.
+    Calibrate,
+    /// Encodings.
+    Quantize,
+    /// Quantized models.
+    Emit,
+    /// Context binaries.
+    Build,
+    /// The report.
+    Verify,
+}
+
+impl Stage {
+    /// All stages.
+    pub const ALL: [Stage; 6] =
+        [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit, Stage::Build, Stage::Verify];
+
+    /// Name, as the command of the stage.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Export => "export",
+            Stage::Calibrate => "calibrate",
+            Stage::Quantize => "quantize",
+            Stage::Emit => "emit",
+            Stage::Build => "build",
+            Stage::Verify => "verify",
+        }
+    }
+
+    /// The folder or file that the stage owns.
+    pub(super) fn owns(self) -> &'static str {
+        match self {
+            Stage::Export => "model",
+            Stage::Calibrate => "calibration",
+            Stage::Quantize => "encodings",
+            Stage::Emit => "qdq",
+            Stage::Build => "context",
+            Stage::Verify => REPORT,
+        }
+    }
+
+    /// Whether a file of the bundle, by its path, is the stage's.
+    pub(super) fn owns_file(self, path: &str) -> bool {
+        if self == Stage::Verify && path.starts_with(GOLDEN) {
+            return true;
+        }
+        path.strip_prefix(self.owns()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether a unit of work, by its name, is of the stage.
+    pub(super) fn is_of(self, unit: &str) -> bool {
+        unit.split('/').next() == Some(self.name())
+    }
+}
