@@ -53,14 +53,14 @@ impl Golden {
         bundle.check(&|file| file.starts_with(autoneural::back::bundle::GOLDEN), session.progress())?;
         let Some(vectors) = &self.vectors else {
             let record = Record::read(&bundle)?;
-            return session.print(&record, &listed(&record));
+            return session.print(&record, &format!("{}{}", listed(&record), not_covered(&record)));
         };
         let engine = self.on.map(|on| match on {
             On::Simulated => EngineKind::Simulated,
             On::Npu => EngineKind::Npu,
         });
         let found = compare(&bundle, vectors, engine)?;
-        session.print(&found, &told(&found))?;
+        session.print(&found, &format!("{}{}", told(&found), not_covered(&Record::read(&bundle)?)))?;
         match found.different.first() {
             None => Ok(()),
             Some(first) => {
@@ -73,6 +73,19 @@ impl Golden {
             }
         }
     }
+}
+
+/// What golden vectors do not prove, with how to get others.
+fn not_covered(record: &Record) -> String {
+    let lines = record.not_covered();
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = lines.iter().map(|line| format!("\n  {line}")).collect();
+    format!(
+        "\nnot proven by these vectors; a sample of verification with two pictures and a long prompt proves more:{}",
+        lines.concat()
+    )
 }
 
 fn told(found: &Compared) -> String {

@@ -40,6 +40,22 @@ pub struct Record {
     pub engines: Vec<EngineRecord>,
 }
 
+impl Record {
+    /// What a host may do wrong although it meets these vectors, a line each: their prompt does not come to it.
+    pub fn not_covered(&self) -> Vec<&'static str> {
+        let prefills =
+            |engine: &EngineRecord| engine.steps.iter().filter(|step| step.partition == "language.prefill").count();
+        let mut made = Vec::new();
+        if self.pictures.len() < 2 {
+            made.push("the order of several pictures: the prompt has fewer than two");
+        }
+        if self.engines.iter().all(|engine| prefills(engine) < 2) {
+            made.push("the state that prefill goes on from: the prompt fits into one chunk");
+        }
+        made
+    }
+}
+
 /// A picture.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PictureRecord {

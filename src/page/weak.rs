@@ -54,7 +54,7 @@ fn cells(subject: &Subject, partition: &PartitionReport, cause: &CauseReport) ->
     let found = cause.found.as_ref().map(|found| format!(": {found}")).unwrap_or_default();
     let part = subject.parts.iter().position(|part| part.name == partition.name);
     let layer = match part {
-        _ if cause.op.is_empty() => Cell::text("none: the output's own encoding"),
+        _ if cause.op.is_empty() => Cell::text(&format!("none: the encoding of {}", cause.layer)),
         Some(part) => Cell::Link(cause.layer.clone(), subject.layer_link(part, &cause.layer)),
         None => Cell::text(&cause.layer),
     };
@@ -65,7 +65,7 @@ fn cells(subject: &Subject, partition: &PartitionReport, cause: &CauseReport) ->
         Cell::figure(Some(cause.added_percent), 1, " %"),
         Cell::Text(cause.step.map_or("all".into(), |step| step.to_string())),
         Cell::Number(cause.others.to_string()),
-        Cell::text(cause.help.as_deref().unwrap_or("no change of the recipe is known to help")),
+        Cell::text(cause.help.as_deref().unwrap_or("not known")),
     ]
 }
 

@@ -124,7 +124,11 @@ impl Verdict {
     /// What to do next, a sentence or command a line; `bundle` is its path. Nothing where every goal is met.
     pub fn todo(&self, bundle: &str) -> Vec<String> {
         if self.state == VerdictState::NoGoal {
-            return vec![HOW_TO_STATE.into()];
+            let bundle = shlex::try_quote(bundle).unwrap_or_default();
+            return vec![format!(
+                "state what is good enough in the recipe, for example `[goal.sqnr_db]` with `\"*\" = 20`, then run \
+                 `autoneural verify {bundle} --calibration RECIPE.toml`: nothing is measured anew"
+            )];
         }
         let mut made: Vec<String> = Vec::new();
         for goal in self.goals_in(VerdictState::NotMeasured) {
@@ -136,10 +140,6 @@ impl Verdict {
         made
     }
 }
-
-/// How a goal is stated.
-const HOW_TO_STATE: &str = "state what is good enough in the recipe, for example `[goal.sqnr_db]` with `\"*\" = 20`, then run \
-                            `autoneural verify` again: nothing is measured anew";
 
 impl GoalKind {
     /// What is measured, in words.

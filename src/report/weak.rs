@@ -306,7 +306,11 @@ fn cause(
     advisor: &Advisor,
 ) -> (Cause, Option<String>, Option<String>) {
     if let Some(percent) = layer.saturation_percent.filter(|percent| *percent >= SATURATED_PERCENT) {
-        return (Cause::Saturated, Some(format!("{percent} % of them")), None);
+        // The layers' step is that of a sample of verification.
+        let help = advisor
+            .is_calibrated(partition.component, &layer.name)
+            .then(|| "calibration samples like the one of this step, in which the range cuts them off".to_string());
+        return (Cause::Saturated, Some(format!("{percent} % of them")), help);
     }
     let of = |name: &String| Some((name.clone(), table.activations.get(name)?.integer));
     let own = of(&layer.name);
