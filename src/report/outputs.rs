@@ -7,7 +7,7 @@ use crate::back::bundle::round;
 use crate::verify::{OutputComparison, Sqnr, StepAt};
 
 /// What was found of one output. Where nothing else is said its figures are of all steps that were compared together
-/// (see [`PartitionReport::steps`]), so that steps with large numbers weigh most.
+/// (see [`super::PartitionReport::steps`]), so that steps with large numbers weigh most.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutputReport {
     /// Name of the output.
