@@ -40,6 +40,9 @@ Examples:
   autoneural gate --list-checks
   autoneural gate out/demo --baseline quant-baseline.json --print-exceptions >> gate.toml";
 
+/// The variable that reproducible builds set.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
+
 /// Exit status of everything that could not be judged.
 const UNJUDGED: u8 = 2;
 
@@ -129,6 +132,7 @@ impl Gate {
             baseline: baseline.as_ref(),
             result,
             today: day,
+            is_day_given: std::env::var_os(EPOCH).is_some(),
             all: session.general.verbose,
         };
         let judgement = match result {
@@ -192,14 +196,14 @@ impl Gate {
     fn update(&self, bundle: &Path, file: &Path, session: &Session) -> Result<u8> {
         let (thresholds, today) = (Thresholds::read(self.thresholds.as_deref())?, today()?);
         let bundle = Bundle::look(bundle)?;
-        let (now, _) = Facts::of(&bundle)?;
+        let (now, report) = Facts::of(&bundle)?;
         bundle.refuse_replaced()?;
         // What is no regular file, such as standard output, holds no baseline.
         let (facts, changes, written) = match file.is_file() {
             true => {
                 let baseline = Baseline::read(file)?;
                 gate::refuse_incomparable(&now, &baseline)?;
-                let (kept, changes) = gate::update(&baseline.facts, &now, &thresholds, today);
+                let (kept, changes) = gate::update(&baseline.facts, &now, &report, &thresholds, today);
                 match (self.loosen, changes.looser.is_empty()) {
                     (true, _) => (now, changes, Written::Loosened),
                     (false, true) => (kept, changes, Written::Kept),
@@ -227,7 +231,7 @@ impl Gate {
 
 /// Today, or the day that `SOURCE_DATE_EPOCH` says.
 fn today() -> Result<Date> {
-    Date::today(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())
+    Date::today(std::env::var(EPOCH).ok().as_deref())
 }
 
 /// An error in one line: systems of CI show no more.

@@ -219,7 +219,7 @@ fn inputs(judge: &mut Judge, baseline: &Facts, now: &Facts) {
         let place = Place::of("", kind);
         match paths.is_empty() {
             true => judge.add(Check::new(Rule::Input, place, Outcome::Passed, "the same as in the baseline")),
-            false => judge.change(Rule::Input, place, policy, format!("others than in the baseline: {}", some(&paths))),
+            false => judge.change(Rule::Input, place, policy, format!("different from the baseline: {}", some(&paths))),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
 use crate::partition::NAMES;
 use crate::progress::Silent;
-use crate::report::{Columns, PartitionReport, PartitionSizes, Report};
+use crate::report::{Columns, GoalKind, PartitionReport, PartitionSizes, Report};
 use crate::runner::EngineKind;
 
 /// Version of the format of facts.
@@ -51,6 +51,9 @@ pub struct Facts {
     /// Evaluations by name and engine.
     #[serde(default, deserialize_with = "unique")]
     pub evaluations: BTreeMap<String, EvaluationFacts>,
+    /// Goals of the recipe: what is wanted, by what it is of and its kind. A baseline of a version before has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique")]
+    pub goals: BTreeMap<String, BTreeMap<GoalKind, f64>>,
     /// Partitions by name.
     #[serde(deserialize_with = "unique")]
     pub partitions: BTreeMap<String, PartitionFacts>,
@@ -164,6 +167,7 @@ impl Facts {
                 same_token_percent: report.chain.top1_agreement_percent,
             },
             evaluations: report.evaluations.iter().flat_map(evaluation_facts).collect(),
+            goals: goals(&report),
             partitions,
             flow: Flow::of(bundle, &report.partitions)?,
         };
@@ -275,6 +279,37 @@ fn evaluation_facts(report: &EvaluationReport) -> Vec<(String, EvaluationFacts)>
     };
     report.engines.iter().map(facts).collect()
 }
+
+/// Goals that the recipe states, resolved to single outputs; those of the command line are none of its.
+fn goals(report: &Report) -> BTreeMap<String, BTreeMap<GoalKind, f64>> {
+    let mut made: BTreeMap<String, BTreeMap<GoalKind, f64>> = BTreeMap::new();
+    let mut add = |of: &str, kind, wanted: Option<f64>| {
+        if let Some(wanted) = wanted {
+            made.entry(of.to_string()).or_default().insert(kind, wanted);
+        }
+    };
+    for partition in &report.partitions {
+        for output in &partition.outputs {
+            let wanted = report.goals.of_output(&partition.name, &output.name);
+            add(&format!("{}/{}", partition.name, output.name), GoalKind::OutputSqnr, wanted);
+        }
+    }
+    if let Some(of) = &report.goals.sequences {
+        add("sequences", GoalKind::SequenceSqnr, of.logits_sqnr_db);
+        add("sequences", GoalKind::SequenceTokens, of.same_token_percent);
+    }
+    if let Some(of) = &report.goals.evaluation {
+        let set = of.set.as_deref().unwrap_or(ANY_SET);
+        add(set, GoalKind::ExactMatch, of.exact_match_percent);
+        add(set, GoalKind::ExactMatchLoss, of.exact_match_loss_points);
+        add(set, GoalKind::PerplexityIncrease, of.perplexity_increase_percent);
+        add(set, GoalKind::TokenAgreement, of.token_agreement_percent);
+    }
+    made
+}
+
+/// Where a goal is of every set of questions.
+const ANY_SET: &str = "questions";
 
 fn versions(bundle: &Bundle) -> BTreeMap<String, String> {
     let (tool, toolkit) = (&bundle.manifest.tool, bundle.manifest.toolkit.as_ref());

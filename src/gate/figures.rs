@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::changes::some;
 use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
+use super::goals::place_of;
 use super::judge::{ANSWERS, BYTES, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit};
 use crate::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
 
@@ -38,8 +39,7 @@ fn goals(judge: &mut Judge, now: &Facts, report: &Report) {
     let of_recipe = |goal: &&GoalReport| goal.kind != GoalKind::Difference;
     let mut told = BTreeSet::new();
     for goal in report.verdict.goals.iter().filter(of_recipe) {
-        let output = goal.of.split_once('/').filter(|(partition, _)| now.partitions.contains_key(*partition));
-        let place = output.map_or_else(|| Place::of("", &goal.of), |(partition, name)| Place::of(partition, name));
+        let place = place_of(&goal.of, now);
         let is_enough = !judge.thresholds.npu.required && goal.reached.is_some();
         let outcome = match goal.state {
             VerdictState::Missed => Outcome::Failed,

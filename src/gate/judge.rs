@@ -1,10 +1,14 @@
 //! Holding one figure against another: the limit at a place, exceptions from it, and the sentence about it.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use super::check::{Check, Excepted, Outcome, Place, Rule, days};
 use super::date::Date;
-use super::exception::{Exception, ExceptionReport, State};
+use super::exception::{Exception, ExceptionReport, State, likeness};
 use super::thresholds::{Policy, Thresholds};
 use crate::report::Columns;
+use crate::text::glob;
 
 /// How a figure is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -119,11 +123,12 @@ impl<'a> Judge<'a> {
 
     /// Holds a figure; one that the baseline has and the report has not cannot be judged.
     pub fn hold(&mut self, rule: Rule, place: Place, measure: Measure, unit: Unit, figures: Figures, limit: f64) {
-        let mut check = held(rule, &place, measure, unit, figures, limit);
+        let allowed = self.thresholds.allowed(rule);
+        let mut check = held(rule, &place, measure, unit, figures, limit, allowed.as_deref());
         let exception = self.exception(rule, &place);
         if let Some((exception, other)) = exception.and_then(|exception| Some((exception, exception.limit?))) {
             let general = check.outcome;
-            check = held(rule, &place, measure, unit, figures, other);
+            check = held(rule, &place, measure, unit, figures, other, None);
             if general == Outcome::Failed || check.outcome == Outcome::Failed {
                 check.exception = Some(self.need(exception));
             }
@@ -152,6 +157,16 @@ impl<'a> Judge<'a> {
         self.add(Check::new(rule, place, outcome, message));
     }
 
+    /// The place that is most like an exception's, of those that its checks looked at.
+    fn nearest(&self, exception: &ExceptionReport) -> Option<String> {
+        let fits = |check: &&Check| check.rule.can_be_excepted() && glob(&exception.check, check.rule.id());
+        let places: BTreeSet<String> = self.checks.iter().filter(fits).map(|check| check.place.to_string()).collect();
+        let likeness = |place: &String| likeness(&exception.place, place);
+        let found = places.into_iter().rev().max_by_key(|place| (likeness(place), Reverse(place.len())))?;
+        // Most of what was written.
+        (2 * likeness(&found) > exception.place.len()).then_some(found)
+    }
+
     /// All checks, the worst first, and the exceptions.
     pub fn finish(mut self) -> (Vec<Check>, Vec<ExceptionReport>) {
         let report = |(exception, state): (&Exception, &State)| {
@@ -170,7 +185,11 @@ impl<'a> Judge<'a> {
                     let message = format!("is over since {last_day}, its last day; take it out or renew it ({reason})");
                     (Outcome::Failed, message)
                 }
-                State::Unmatched => (Outcome::Warning, format!("fits no check; take it out ({reason})")),
+                State::Unmatched => {
+                    let nearest =
+                        self.nearest(exception).map_or(String::new(), |at| format!(" (did you mean `{at}`?)"));
+                    (Outcome::Warning, format!("fits no check{nearest}; take it out ({reason})"))
+                }
                 State::Used => (Outcome::Passed, format!("until {last_day}, {left}: {reason}")),
                 State::Unneeded => {
                     (Outcome::Passed, format!("until {last_day}, {left}: {reason}; all passes without it"))
@@ -183,8 +202,16 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Holds a figure against a limit.
-fn held(rule: Rule, place: &Place, measure: Measure, unit: Unit, figures: Figures, limit: f64) -> Check {
+/// Holds a figure against a limit; `allowed` says it in words where it is not one number.
+fn held(
+    rule: Rule,
+    place: &Place,
+    measure: Measure,
+    unit: Unit,
+    figures: Figures,
+    limit: f64,
+    allowed: Option<&str>,
+) -> Check {
     let text = |value: f64| format!("{value:.*}{}", unit.digits, unit.of);
     let Figures { baseline, now } = figures;
     let (outcome, worse, message) = match (measure, baseline, now) {
@@ -197,7 +224,7 @@ fn held(rule: Rule, place: &Place, measure: Measure, unit: Unit, figures: Figure
         }
         (_, Some(before), Some(now)) => {
             let worse = worse_by(measure, before, now);
-            (outcome(worse <= limit), worse, compared(measure, unit, before, now, limit))
+            (outcome(worse <= limit), worse, compared(measure, unit, before, now, limit, allowed))
         }
         (_, Some(before), None) => {
             (Outcome::Unjudged, 0.0, format!("was not measured; the baseline has {}", text(before)))
@@ -234,7 +261,7 @@ pub fn worse_by(measure: Measure, before: f64, now: f64) -> f64 {
 }
 
 /// The sentence about a figure beside that of the baseline: which is better is said in words.
-fn compared(measure: Measure, unit: Unit, before: f64, now: f64, limit: f64) -> String {
+fn compared(measure: Measure, unit: Unit, before: f64, now: f64, limit: f64, in_words: Option<&str>) -> String {
     let worse = worse_by(measure, before, now);
     let figure = |value: f64| format!("{value:.*}", unit.digits);
     let (now, of, before) = (figure(now), unit.of, figure(before));
@@ -246,6 +273,9 @@ fn compared(measure: Measure, unit: Unit, before: f64, now: f64, limit: f64) -> 
     match worse {
         0.0 => format!("{now}{of}, as in the baseline"),
         worse if worse < 0.0 => format!("{now}{of}, {word} by {amount} than the baseline's {before}"),
+        _ if let Some(in_words) = in_words => {
+            format!("{now}{of}, {word} by {amount} than the baseline's {before}; allowed: {in_words}")
+        }
         worse if worse <= limit => {
             format!("{now}{of}, {word} by {amount} than the baseline's {before}; {allowed} allowed")
         }

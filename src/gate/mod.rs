@@ -13,6 +13,7 @@ mod exception;
 mod facts;
 mod figures;
 mod flow;
+mod goals;
 mod judge;
 pub mod output;
 mod rule;
@@ -70,11 +71,17 @@ pub fn judge(
 ) -> Result<Judgement> {
     refuse_incomparable(now, baseline)?;
     let mut judge = Judge::new(thresholds, today);
-    figures::check(&mut judge, &baseline.facts, now, report);
-    changes::check(&mut judge, &baseline.facts, now);
+    look(&mut judge, &baseline.facts, now, report);
     let (checks, exceptions) = judge.finish();
     let causes = cause::causes(&checks, &now.flow);
     Ok(Judgement { verdict: Verdict::of(&checks), checks, causes, exceptions })
+}
+
+/// Makes all checks.
+fn look(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
+    figures::check(judge, baseline, now, report);
+    goals::check(judge, baseline, now);
+    changes::check(judge, baseline, now);
 }
 
 /// Refuses a baseline whose figures are not of the same thing.

@@ -45,6 +45,9 @@ rules! {
     /// Goals of the recipe.
     Goal: "goal-missed", "The figures reach the goals that the recipe states, whatever the baseline says.",
         [], "PARTITION: OUTPUT, sequences, or the name of a set of questions", "outputs";
+    /// Goals of the recipe against those of the baseline.
+    GoalLoosened: "goal-loosened", "The recipe states every goal of the baseline, and none is lower.",
+        [], "PARTITION: OUTPUT, sequences, or the name of a set of questions", "goals";
     /// Least SQNR of an output.
     SqnrFloor: "sqnr-floor", "An output of a partition has at least so much SQNR.",
         ["outputs.floor_db"], "PARTITION: OUTPUT", "outputs";

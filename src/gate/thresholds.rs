@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::exception::Exception;
+use super::rule::Rule;
 use crate::error::{Error, Result};
 
 /// The built-in thresholds, with comments.
@@ -212,6 +213,12 @@ impl Thresholds {
             exception.check(path, &format!("exception {}", index + 1))?;
         }
         Ok(made)
+    }
+
+    /// What a check allows, in words, where it is not one number: a layer may fall by so much, or to what is enough.
+    pub fn allowed(&self, rule: Rule) -> Option<String> {
+        let Layers { drop_db, enough_db, .. } = self.layers;
+        (rule == Rule::LayerDrop).then(|| format!("{drop_db} dB, or at least {enough_db} dB"))
     }
 
     /// What the thresholds say under a key such as `outputs.drop_db`, as TOML has it.

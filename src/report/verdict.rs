@@ -36,7 +36,7 @@ pub struct Verdict {
 }
 
 /// What a goal is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GoalKind {
     /// SQNR of an output against float, in dB.

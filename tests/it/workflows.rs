@@ -28,18 +28,27 @@ fn github_steps(text: &str, title: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for (at, line) in lines.iter().enumerate() {
         let Some(name) = line.strip_prefix("      - name: ") else { continue };
-        assert_eq!(lines[at + 1], "        run: |", "the step `{name}`");
-        let body = lines[at + 2..].iter().map_while(|line| line.strip_prefix("          "));
+        let run = at + 1 + usize::from(lines[at + 1].starts_with("        if: "));
+        assert_eq!(lines[run], "        run: |", "the step `{name}`");
+        let body = lines[run + 1..].iter().map_while(|line| line.strip_prefix("          "));
         steps.push(Step { name: name.to_string(), script: body.collect::<Vec<_>>().join("\n") });
     }
     steps
 }
 
-/// The script of a job for GitLab CI.
-fn gitlab_steps(text: &str, title: &str) -> Vec<Step> {
-    let lines = job(text, title).into_iter().skip_while(|line| line.trim() != "script:").skip(1);
-    let lines = lines.map_while(|line| line.strip_prefix("    - "));
-    lines.map(|line| Step { name: line.to_string(), script: line.to_string() }).collect()
+/// The steps of a script of a job for GitLab CI: lines, and blocks of lines.
+fn gitlab_steps(text: &str, title: &str, script: &str) -> Vec<Step> {
+    let lines = job(text, title).into_iter().skip_while(|line| line.trim() != script).skip(1);
+    let mut steps: Vec<Step> = Vec::new();
+    for line in lines.map_while(|line| line.strip_prefix("    ")).filter(|line| !line.starts_with('#')) {
+        match (line.strip_prefix("- "), steps.last_mut()) {
+            (Some("|"), _) => steps.push(Step { name: format!("a block of {script}"), script: String::new() }),
+            (Some(line), _) => steps.push(Step { name: line.to_string(), script: line.to_string() }),
+            (None, Some(block)) => block.script += &format!("{}\n", line.strip_prefix("  ").expect("a block")),
+            (None, None) => panic!("{line}"),
+        }
+    }
+    steps
 }
 
 /// Settings of a workflow: `NAME: value` with two spaces before it.
@@ -122,7 +131,7 @@ fn read(name: &str) -> String {
 fn the_jobs_of_both_workflows_compile_and_gate_a_repository() {
     let (github, gitlab) = (read("github.yml"), read("gitlab.yml"));
     let env = settings(&github, "env:");
-    assert_eq!(env.len(), 8, "{env:?}");
+    assert_eq!(env.len(), 9, "{env:?}");
     assert_eq!(settings(&gitlab, "variables:"), env, "both workflows have the same settings");
     let setting = |name: &str| env.iter().find(|(known, _)| known == name).unwrap().1.clone();
     assert_eq!(Path::new(&setting("WHEEL")).file_name(), wheel().file_name(), "the wheel that is made");
@@ -135,7 +144,7 @@ fn the_jobs_of_both_workflows_compile_and_gate_a_repository() {
     assert!(folder.path().join("bundle/report.json").is_file());
     // Another machine, which has the bundle and no toolkit.
     let gate = github_steps(&github, "gate:");
-    assert_eq!(names(&gate), ["Install", "Report", "Gate"]);
+    assert_eq!(names(&gate), ["Install", "Gate", "Report"]);
     let mut runner = Runner::new(folder.path(), &env);
     gate.iter().for_each(|step| runner.succeed(step));
     let doctor = runner.step("autoneural doctor");
@@ -151,21 +160,59 @@ fn the_jobs_of_both_workflows_compile_and_gate_a_repository() {
     *sqnr = (sqnr.as_f64().unwrap() + 2.0).into();
     std::fs::write(folder.path().join("worse.json"), facts.to_string()).unwrap();
     runner.settings.iter_mut().find(|(name, _)| name == "BASELINE").unwrap().1 = "worse.json".into();
-    let output = runner.step(&gate[2].script);
+    let output = runner.step(&gate[1].script);
     assert_eq!(output.status.code(), Some(1), "{}\n{}", stdout(&output), stderr(&output));
     assert!(stdout(&output).contains("::error"), "{}", stdout(&output));
     assert!(stdout(&output).contains("vision: features"), "{}", stdout(&output));
 
     // In an image of Python the packages of the system come first, which are not to be had here.
-    let compile = gitlab_steps(&gitlab, "compile:");
+    let compile = gitlab_steps(&gitlab, "compile:", "script:");
     assert_eq!(compile[0].script, "apt-get update && apt-get install --yes libatomic1");
     let mut runner = Runner::new(folder.path(), &env).with_python();
     compile[1..].iter().for_each(|step| runner.succeed(step));
-    let gate = gitlab_steps(&gitlab, "gate:");
-    assert_eq!((compile.len(), gate.len()), (3, 3));
+    let (gate, after) = (gitlab_steps(&gitlab, "gate:", "script:"), gitlab_steps(&gitlab, "gate:", "after_script:"));
+    assert_eq!((compile.len(), gate.len(), after.len()), (3, 2, 1));
+    std::fs::remove_file(folder.path().join("quantization.html")).unwrap();
     let mut runner = Runner::new(folder.path(), &env).with_python();
-    gate.iter().for_each(|step| runner.succeed(step));
-    assert!(folder.path().join("gate.md").is_file());
+    gate.iter().chain(&after).for_each(|step| runner.succeed(step));
+    assert!(folder.path().join("gate.md").is_file() && folder.path().join("quantization.html").is_file());
+}
+
+/// A candidate that misses a goal is compiled, and it is the gate that fails; an exception in the file of thresholds accepts it.
+#[test]
+fn a_candidate_that_misses_a_goal_reaches_the_gate_and_fails_there() {
+    let (github, gitlab) = (read("github.yml"), read("gitlab.yml"));
+    let env = settings(&github, "env:");
+    let folder = repository(&env.iter().find(|(name, _)| name == "WHEEL").unwrap().1);
+    let recipe = folder.path().join("calibration/recipe.toml");
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    assert!(text.contains("\"vision/features\" = 40\n"), "{text}");
+    std::fs::write(&recipe, text.replace("\"vision/features\" = 40\n", "\"vision/features\" = 150\n")).unwrap();
+    let compile = github_steps(&github, "compile:");
+    let mut runner = Runner::new(folder.path(), &env);
+    compile.iter().for_each(|step| runner.succeed(step));
+    // Other failures still fail: no block hides them.
+    for script in [&compile[1].script, &gitlab_steps(&gitlab, "compile:", "script:")[2].script] {
+        let missing = script.replace("\"$RECIPE\"", "missing.toml").replace("\"$OUT\"", "other");
+        assert!(!runner.step(&missing).status.success(), "{missing}");
+    }
+    let gate = github_steps(&github, "gate:");
+    let failed = runner.step(&gate[1].script);
+    assert_eq!(failed.status.code(), Some(1), "{}\n{}", stdout(&failed), stderr(&failed));
+    assert!(stdout(&failed).contains("title=goal-missed::vision: features: "), "{}", stdout(&failed));
+    let xml = std::fs::read_to_string(folder.path().join("gate.xml")).unwrap();
+    assert!(xml.contains("classname=\"gate.goal-missed\"") && xml.contains("<failure "), "{xml}");
+    runner.succeed(&gate[2]);
+    assert!(folder.path().join("quantization.html").is_file());
+    // The same in the form of GitLab: the page is made after the script failed.
+    let block = gitlab_steps(&gitlab, "gate:", "script:").remove(1);
+    assert_eq!(runner.step(&block.script).status.code(), Some(1));
+    runner.succeed(&gitlab_steps(&gitlab, "gate:", "after_script:")[0]);
+    // With an exception in the repository it passes.
+    let exception = "[[exception]]\nplace = \"vision: features\"\ncheck = \"goal-missed\"\nreason = \"on trial\"\n\
+                     last_day = 9999-12-31\n";
+    std::fs::write(folder.path().join("gate.toml"), exception).unwrap();
+    gate[1..].iter().chain([&block]).for_each(|step| runner.succeed(step));
 }
 
 /// What is another's is pinned, gets no more rights than it needs, and no text of a pull request becomes part of a script.
@@ -191,7 +238,9 @@ fn what_others_control_is_pinned_and_stays_out_of_the_shell() {
         assert!(!script.contains("${{"), "{name}: an expression becomes part of the script:\n{script}");
     }
     let expressions: Vec<&str> = lines.iter().filter(|line| line.contains("${{")).copied().collect();
-    assert!(expressions.iter().all(|line| line.contains("\"${{ env.OUT }}\"")), "{expressions:?}");
+    let known = ["\"${{ env.OUT }}\"", "concurrency: { group: \"quantization-${{ github.ref }}\", "];
+    assert!(expressions.iter().all(|line| known.iter().any(|known| line.contains(known))), "{expressions:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("    timeout-minutes: ")).count(), 2, "of each job");
     assert!(lines.contains(&"on: [pull_request]"), "not what gives a fork's code the secrets of this repository");
     assert!(lines.contains(&"permissions: {}"), "no rights but those of a job");
     for (title, rights) in

@@ -13,6 +13,7 @@ pub fn list_text(thresholds: &Thresholds) -> String {
             limits(rule, thresholds).iter().map(|(key, value)| format!("{key} = {value}")).collect();
         let limits = match (rule, limits.is_empty()) {
             (Rule::Goal, _) => "those of [goal] in the recipe".to_string(),
+            (Rule::GoalLoosened, _) => "the goals in the baseline".to_string(),
             (Rule::Demands, _) => "those of --min-sqnr, --max-difference and --enough".to_string(),
             (Rule::Exception, _) => "none".to_string(),
             (_, true) => "none, every difference fails".to_string(),

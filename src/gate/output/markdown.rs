@@ -1,6 +1,6 @@
 //! Markdown (GitHub's and GitLab's) for the summary of a job.
 
-use super::{Statement, cause_message, exceptions, follow, message, of, verdict};
+use super::{Statement, cause_message, exceptions, follow, message, of, verdict, worse_title};
 use crate::gate::{Check, Outcome, Verdict, plain};
 
 /// Rows that a table has at most; a summary of GitHub holds 1 MiB.
@@ -21,7 +21,8 @@ pub fn markdown(statement: &Statement) -> String {
     };
     let mut text = format!("## {title}\n\n{}\n\n{}.\n", cell(&statement.subject()), verdict(judgement));
     if !judgement.causes.is_empty() {
-        text.push_str("\n### Worse\n");
+        let title = if worse_title(judgement) == "worse" { "Worse" } else { "Exceptions are over" };
+        text.push_str(&format!("\n### {title}\n"));
         // The rows are shared out: a cause has its own, what follows takes what is left.
         let mut rows = MOST_ROWS;
         for (index, cause) in judgement.causes.iter().enumerate() {
@@ -61,6 +62,9 @@ pub fn markdown(statement: &Statement) -> String {
     if !judgement.exceptions.is_empty() {
         text.push_str("\n### Exceptions\n\n");
         exceptions::lines(judgement).for_each(|line| text.push_str(&format!("- {}\n", cell(&line))));
+        if let Some(day) = statement.given_day() {
+            text.push_str(&format!("\nExceptions are {}.\n", cell(&day)));
+        }
     }
     text
 }

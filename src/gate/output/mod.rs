@@ -42,6 +42,8 @@ pub struct Statement<'a> {
     pub result: Result<&'a Judgement, &'a str>,
     /// The day of the judgement.
     pub today: Date,
+    /// Whether the day was given by `SOURCE_DATE_EPOCH`, and is not the clock's.
+    pub is_day_given: bool,
     /// Whether a summary for people leaves nothing out.
     pub all: bool,
 }
@@ -49,11 +51,18 @@ pub struct Statement<'a> {
 impl Statement<'_> {
     /// Line of what was checked in the baseline's file.
     fn line(&self, rule: Rule, place: &Place) -> usize {
+        let of_output = format!("{}/{}", place.partition, place.name);
         let keys = match place.partition.as_str() {
+            partition if rule == Rule::GoalLoosened && !partition.is_empty() => vec!["goals", &of_output],
             "" => vec![rule.stated().section, &place.name],
             partition => vec!["partitions", partition, rule.stated().section, &place.name],
         };
         self.baseline.map_or(1, |baseline| baseline.line(&keys))
+    }
+
+    /// The day that exceptions are judged for, where it is not the clock's.
+    fn given_day(&self) -> Option<String> {
+        self.is_day_given.then(|| format!("judged for {}, from SOURCE_DATE_EPOCH", self.today))
     }
 
     /// What was judged, against what.
@@ -109,6 +118,16 @@ fn cause_message(judgement: &Judgement, cause: &Cause) -> String {
     format!("{}: {said}", super::plain(&cause.place.to_string()))
 }
 
+/// The title of what failed: where only exceptions are over, nothing got worse.
+fn worse_title(judgement: &Judgement) -> &'static str {
+    let mut causes = judgement.causes.iter();
+    if causes.all(|cause| judgement.checks[cause.check].rule == Rule::Exception) {
+        "exceptions are over"
+    } else {
+        "worse"
+    }
+}
+
 /// How many checks follow from a cause, and what they are of; none where nothing does.
 pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
     let number = cause.follows.len();
@@ -120,7 +139,7 @@ pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
         let kind = match judgement.checks[at].rule {
             Rule::LayerFloor | Rule::LayerDrop => (0, "layers"),
             Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => (1, "outputs"),
-            Rule::Goal => (2, "goals"),
+            Rule::Goal | Rule::GoalLoosened => (2, "goals"),
             Rule::ChainSqnr | Rule::ChainTokens => (2, "whole sequences"),
             Rule::Accuracy | Rule::Perplexity => (3, "evaluations"),
             Rule::ActivationsMoved | Rule::ConstantsMoved => (4, "encodings"),

@@ -78,7 +78,8 @@ fn results(statement: &Statement, judgement: &Judgement) -> Vec<Value> {
 
 fn result(statement: &Statement, check: &Check) -> Option<Value> {
     let level = match check.outcome {
-        Outcome::Failed | Outcome::Unjudged | Outcome::Excepted => "error",
+        Outcome::Failed | Outcome::Unjudged => "error",
+        Outcome::Excepted => "note",
         Outcome::Warning => "warning",
         Outcome::Skipped | Outcome::Passed => return None,
     };

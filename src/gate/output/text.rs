@@ -1,7 +1,7 @@
 //! The summary for people.
 
-use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of, verdict};
-use crate::gate::{Cause, Check, Judgement, Outcome, Verdict, plain};
+use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of, verdict, worse_title};
+use crate::gate::{Cause, Check, Judgement, Outcome, Rule, Verdict, plain};
 
 /// Checks that are named under what they follow from.
 const MOST_FOLLOWING: usize = 3;
@@ -19,7 +19,7 @@ pub fn text(statement: &Statement) -> String {
     };
     let mut text = format!("gate: {word}: {}\n{}\n", statement.subject(), verdict(judgement));
     if !judgement.causes.is_empty() {
-        text.push_str("\nworse:\n");
+        text.push_str(&format!("\n{}:\n", worse_title(judgement)));
         let most = if statement.all { usize::MAX } else { MOST_SHOWN };
         judgement.causes.iter().take(most).for_each(|found| cause(&mut text, statement, judgement, found));
         left_out(&mut text, "  ", judgement.causes.len().saturating_sub(most));
@@ -35,7 +35,8 @@ pub fn text(statement: &Statement) -> String {
         left_out(&mut text, "  ", checks.len().saturating_sub(most));
     }
     if !judgement.exceptions.is_empty() {
-        text.push_str("\nexceptions:\n");
+        let day = statement.given_day().map_or(String::new(), |day| format!(", {day}"));
+        text.push_str(&format!("\nexceptions{day}:\n"));
         for exception in exceptions::lines(judgement) {
             text.push_str(&format!("  {exception}\n"));
         }
@@ -51,7 +52,7 @@ pub fn text(statement: &Statement) -> String {
             String::new()
         };
         text.push_str(&format!(
-            "\nto accept it until a day, put this into the file for --thresholds{more}:\n\n{first}"
+            "\nto accept it for a limited time, put this into the file for --thresholds{more}:\n\n{first}"
         ));
     }
     text
@@ -63,9 +64,21 @@ fn cause(text: &mut String, statement: &Statement, judgement: &Judgement, cause:
     let Some(follow) = follow(judgement, cause) else { return };
     text.push_str(&format!("    {follow}:\n"));
     let most = if statement.all { usize::MAX } else { MOST_FOLLOWING };
-    let following = cause.follows.iter().map(|&at| &judgement.checks[at]);
-    following.take(most).for_each(|check| text.push_str(&format!("      {}\n", line(check))));
+    let mut following: Vec<&Check> = cause.follows.iter().map(|&at| &judgement.checks[at]).collect();
+    // What a product has to do with comes before layers; in each the flow's order stays.
+    following.sort_by_key(|check| rank(check.rule));
+    following.into_iter().take(most).for_each(|check| text.push_str(&format!("      {}\n", line(check))));
     left_out(text, "      ", cause.follows.len().saturating_sub(most));
+}
+
+/// Outputs and goals, what is of whole sequences, layers, the rest.
+fn rank(rule: Rule) -> u8 {
+    match rule {
+        Rule::Goal | Rule::GoalLoosened | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => 0,
+        Rule::ChainSqnr | Rule::ChainTokens | Rule::Accuracy | Rule::Perplexity | Rule::Demands => 1,
+        Rule::LayerFloor | Rule::LayerDrop => 2,
+        _ => 3,
+    }
 }
 
 fn line(check: &Check) -> String {

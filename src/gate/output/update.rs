@@ -17,11 +17,16 @@ pub enum Written {
 
 /// The whole summary; `all` leaves nothing out.
 pub fn update(changes: &Changes, file: &str, written: Written, all: bool) -> String {
-    let is_loosened = written == Written::Loosened && !(changes.looser.is_empty() && changes.kept.is_empty());
+    let is_loosened = written == Written::Loosened
+        && !(changes.looser.is_empty() && changes.kept.is_empty() && changes.excepted.is_empty());
     let mut text = match written {
         Written::New => format!("baseline: {file} (new)\n"),
         Written::Refused => format!(
-            "baseline: {file} was not written: figures are worse than the thresholds allow; --loosen accepts them\n"
+            "baseline: {file} was not written: {}",
+            match changes.looser.iter().all(|change| change.group == Group::Goals) {
+                true => "goals of the recipe are looser; --loosen accepts them\n",
+                false => "figures are worse than the thresholds allow; --loosen accepts them\n",
+            }
         ),
         _ if changes.is_empty() => format!("baseline: {file} (the same figures)\n"),
         Written::Loosened if is_loosened => format!("baseline: {file} (loosened)\n"),
@@ -33,10 +38,11 @@ pub fn update(changes: &Changes, file: &str, written: Written, all: bool) -> Str
         "better",
         "changed",
         if is_taken { "worse or moved within the thresholds" } else { "kept" },
+        if is_taken { "under an exception" } else { "kept under an exception" },
     ];
     let mut groups: Vec<(bool, Group, String)> = Vec::new();
     for group in Group::ALL {
-        let lists = [&changes.looser, &changes.tighter, &changes.others, &changes.kept];
+        let lists = [&changes.looser, &changes.tighter, &changes.others, &changes.kept, &changes.excepted];
         let lists = lists.map(|list| list.iter().filter(|change| change.group == group).collect::<Vec<&Change>>());
         let counts: Vec<String> = lists
             .iter()
@@ -65,7 +71,13 @@ pub fn update(changes: &Changes, file: &str, written: Written, all: bool) -> Str
             "kept: worse or moved within the thresholds, so the accepted figures stand and updates do not add up; --loosen takes them as they are\n",
         );
     }
-    let number = changes.looser.len() + changes.tighter.len() + changes.kept.len() + changes.others.len();
+    if written == Written::Kept && !changes.excepted.is_empty() {
+        text.push_str(
+            "kept under an exception: what an exception accepts, and what stands beside it, stays as it was accepted before; --loosen takes it as it is\n",
+        );
+    }
+    let Changes { looser, tighter, kept, excepted, others } = changes;
+    let number: usize = [looser, tighter, kept, excepted, others].iter().map(|list| list.len()).sum();
     if !all && number > groups.len() {
         text.push_str("all of it: with -v or --json\n");
     }

@@ -8,6 +8,8 @@ use crate::gate::check::Place;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
+    /// Goals of the recipe.
+    Goals,
     /// Outputs of partitions.
     Outputs,
     /// Layers.
@@ -28,7 +30,8 @@ pub enum Group {
 
 impl Group {
     /// All of them.
-    pub const ALL: [Group; 8] = [
+    pub const ALL: [Group; 9] = [
+        Group::Goals,
         Group::Outputs,
         Group::Layers,
         Group::Sequences,
@@ -42,6 +45,7 @@ impl Group {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
+            Group::Goals => "goals",
             Group::Outputs => "outputs",
             Group::Layers => "layers",
             Group::Sequences => "sequences",
@@ -77,6 +81,8 @@ pub struct Changes {
     pub tighter: Vec<Change>,
     /// Worse or elsewhere within the thresholds: stays as it was accepted.
     pub kept: Vec<Change>,
+    /// Under an exception, whatever it is: stays as it was accepted before.
+    pub excepted: Vec<Change>,
     /// Neither better nor worse: encodings that moved, tensors, versions and inputs that are others.
     pub others: Vec<Change>,
 }
@@ -84,12 +90,13 @@ pub struct Changes {
 impl Changes {
     /// Whether both are the same.
     pub fn is_empty(&self) -> bool {
-        [&self.looser, &self.tighter, &self.kept, &self.others].iter().all(|list| list.is_empty())
+        [&self.looser, &self.tighter, &self.kept, &self.excepted, &self.others].iter().all(|list| list.is_empty())
     }
 
     /// Puts the farthest of each group first.
     pub fn sort(&mut self) {
-        for list in [&mut self.looser, &mut self.tighter, &mut self.kept, &mut self.others] {
+        let Changes { looser, tighter, kept, excepted, others } = self;
+        for list in [looser, tighter, kept, excepted, others] {
             list.sort_by(|a, b| a.group.cmp(&b.group).then(b.size.total_cmp(&a.size)));
         }
     }

@@ -31,7 +31,7 @@ impl Update<'_> {
         if !is_kept {
             return self.changes.others.push(change);
         }
-        self.changes.kept.push(change);
+        self.changes.excepted.push(change);
         let outside = made.npu_nodes.map(|inside| made.nodes.saturating_sub(inside));
         made.weights.clone_from(&old.weights);
         made.nodes = old.nodes;
@@ -61,7 +61,7 @@ impl Update<'_> {
             match is_kept {
                 true => {
                     made.remove(&tensor);
-                    self.changes.kept.push(change);
+                    self.changes.excepted.push(change);
                 }
                 false => self.changes.others.push(change),
             }
@@ -99,7 +99,7 @@ impl Update<'_> {
             };
             change.message = message;
             change.size = f64::from(u8::from(after.is_some()));
-            if is_kept { &mut self.changes.kept } else { list }.push(change);
+            if is_kept { &mut self.changes.excepted } else { list }.push(change);
             return is_kept;
         };
         let percent = after.moved_percent(before).unwrap_or(f64::INFINITY);
@@ -110,7 +110,12 @@ impl Update<'_> {
         change.message = format!("moved by {percent:.1} %: {after}, {before} before");
         change.size = percent;
         let is_kept = percent <= most;
-        if is_kept { &mut self.changes.kept } else { &mut self.changes.others }.push(change);
+        match is_kept {
+            true if percent > limit => &mut self.changes.excepted,
+            true => &mut self.changes.kept,
+            false => &mut self.changes.others,
+        }
+        .push(change);
         is_kept
     }
 }

@@ -1,9 +1,11 @@
 //! A new baseline in place of an old one. It is judged by the thresholds, as a bundle is: what is worse than they allow is
 //! not accepted without leave. What is worse within them stays as it was accepted, so that no number of updates drifts
-//! further than one bundle may; what is better is taken.
+//! further than one bundle may; what is better is taken. What is under an exception stays as it was in every respect, so that a
+//! bundle without what the exception is for passes again.
 
 mod changes;
 mod encodings;
+mod excepted;
 
 use std::collections::BTreeSet;
 
@@ -13,14 +15,15 @@ use super::check::Place;
 use super::date::Date;
 use super::facts::{EvaluationFacts, Facts, OutputFacts, PartitionFacts};
 use super::figures::is_layer_on_npu;
+use super::goals::{goals, place_of};
 use super::judge::{ANSWERS, BYTES, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit, worse_by};
 use super::rule::Rule;
 use super::thresholds::Thresholds;
-use crate::report::Columns;
+use crate::report::{Columns, Report};
 
 /// What a baseline becomes with a bundle, and what that changes. The facts are to be written where nothing is looser; to accept
 /// what is, the facts of the bundle itself are.
-pub fn update(before: &Facts, now: &Facts, thresholds: &Thresholds, today: Date) -> (Facts, Changes) {
+pub fn update(before: &Facts, now: &Facts, report: &Report, thresholds: &Thresholds, today: Date) -> (Facts, Changes) {
     let mut update = Update { judge: Judge::new(thresholds, today), changes: Changes::default() };
     let mut made = now.clone();
     update.partitions(before, now, &mut made);
@@ -39,6 +42,7 @@ pub fn update(before: &Facts, now: &Facts, thresholds: &Thresholds, today: Date)
     let limit = thresholds.size.device_growth_percent;
     made.device_bytes = update.bytes(Rule::DeviceSize, &place, limit, before.device_bytes, now.device_bytes);
     update.evaluations(before, now, &mut made);
+    update.goals(before, now, &mut made);
     for (is_version, old, new) in [(true, &before.versions, &now.versions), (false, &before.inputs, &now.inputs)] {
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names.into_iter().filter(|name| old.get(*name) != new.get(*name)) {
@@ -53,6 +57,9 @@ pub fn update(before: &Facts, now: &Facts, thresholds: &Thresholds, today: Date)
             update.changes.others.push(Change { group: Group::Versions, place: Place::of("", name), message, size });
         }
     }
+    let mut judge = Judge::new(thresholds, today);
+    super::look(&mut judge, before, now, report);
+    update.keep_excepted(&judge.finish().0, before, &mut made);
     update.changes.sort();
     (made, update.changes)
 }
@@ -89,7 +96,7 @@ impl Update<'_> {
             }
             (Some(value), None) => {
                 let list = if exception.is_some_and(|exception| exception.limit.is_none()) {
-                    &mut self.changes.kept
+                    &mut self.changes.excepted
                 } else {
                     &mut self.changes.looser
                 };
@@ -103,9 +110,10 @@ impl Update<'_> {
                     _ => format!("{:.*}{}", unit.digits.max(3), worse.abs(), unit.difference),
                 };
                 let message = format!("{}, {} by {by} than {before:.*}", say(now), unit.word(worse), unit.digits);
-                let allowed = match measure {
-                    Measure::Growth => format!("{limit} %"),
-                    _ => format!("{limit}{}", unit.difference),
+                let allowed = match (self.judge.thresholds.allowed(held.rule), measure) {
+                    (Some(allowed), _) if exception.is_none() => format!("allowed: {allowed}"),
+                    (_, Measure::Growth) => format!("at most {limit} % allowed"),
+                    _ => format!("at most {limit}{} allowed", unit.difference),
                 };
                 let size = if limit > 0.0 { worse.abs() / limit } else { f64::INFINITY };
                 match worse {
@@ -119,7 +127,7 @@ impl Update<'_> {
                         old
                     }
                     _ => {
-                        self.changes.looser.push(change(format!("{message}; at most {allowed} allowed"), size));
+                        self.changes.looser.push(change(format!("{message}; {allowed}"), size));
                         new
                     }
                 }
@@ -183,12 +191,33 @@ impl Update<'_> {
         }
     }
 
+    /// Goals of the recipe: none may be lower, or gone.
+    fn goals(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
+        for goal in goals(before, now).filter(|goal| goal.now != Some(goal.before)) {
+            let (place, size) = (place_of(goal.of, before), goal.looser_by());
+            let is_excepted = size > 0.0 && self.judge.exception(Rule::GoalLoosened, &place).is_some();
+            if is_excepted {
+                made.goals.entry(goal.of.to_string()).or_default().insert(goal.kind, goal.before);
+            }
+            let list = match size > 0.0 {
+                true if is_excepted => &mut self.changes.excepted,
+                true => &mut self.changes.looser,
+                false => &mut self.changes.tighter,
+            };
+            list.push(Change { group: Group::Goals, place, message: goal.sentence(), size: size.abs() });
+        }
+        for new in goals(now, before).filter(|goal| goal.now.is_none()) {
+            let message = format!("the goal for {} is new, {} {}", new.kind.words(), new.before, new.kind.unit());
+            self.first(Group::Goals, &place_of(new.of, now), &message);
+        }
+    }
+
     /// Something of the graph that is gone, or holds less; whether an exception keeps it.
     fn gone(&mut self, partition: &str, name: &str, message: &str, excepted: &Place) -> bool {
         let is_kept = self.judge.exception(Rule::GraphChanged, excepted).is_some();
         let place = Place::of(partition, name);
         let change = Change { group: Group::Graph, place, message: message.to_string(), size: f64::INFINITY };
-        if is_kept { &mut self.changes.kept } else { &mut self.changes.looser }.push(change);
+        if is_kept { &mut self.changes.excepted } else { &mut self.changes.looser }.push(change);
         is_kept
     }
 
@@ -273,7 +302,7 @@ impl Update<'_> {
                     return self.changes.looser.push(change);
                 }
                 made.npu_nodes = made.nodes.checked_sub(before).or(made.npu_nodes);
-                self.changes.kept.push(change);
+                self.changes.excepted.push(change);
             }
         }
     }

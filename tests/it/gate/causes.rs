@@ -64,7 +64,7 @@ fn the_first_layer_that_got_worse_is_on_top() {
         text.split("\n\n").find(|part| part.starts_with("worse:")).expect("a part").lines().collect();
     assert_eq!(
         worse[1],
-        "  vision: blocks.1.0.pw_exp.conv: 30.00 dB on the NPU, worse by 10.00 dB than the baseline's 40.00; at most 2 dB allowed (layer-drop)"
+        "  vision: blocks.1.0.pw_exp.conv: 30.00 dB on the NPU, worse by 10.00 dB than the baseline's 40.00; allowed: 2 dB, or at least 50 dB (layer-drop)"
     );
     // The layers but the first, and the output, which is a layer, too.
     let follow = format!("    {spoiled} more follow from it ({} of layers, 1 of outputs):", spoiled - 1);

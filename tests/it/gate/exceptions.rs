@@ -35,7 +35,7 @@ fn exceptions_hold_until_their_day_is_over() {
         let (status, text) = until("vision: f*", day);
         assert_eq!(status, 0, "{text}");
         let told = format!(
-            "\nexceptions:\n  sqnr-drop at vision: f*, limit 2: until {day}, {left}: a new stem\n    accepted: vision: features: "
+            "\nexceptions, judged for 2026-06-15, from SOURCE_DATE_EPOCH:\n  sqnr-drop at vision: f*, limit 2: until {day}, {left}: a new stem\n    accepted: vision: features: "
         );
         assert!(text.contains(&told), "{text}");
         assert!(
@@ -75,6 +75,41 @@ fn exceptions_hold_until_their_day_is_over() {
     let (_, text) = with(&sealed, &examples, &[]);
     assert!(text.contains("graph-changed at vision: until 2027-03-31"), "{text}");
     assert_eq!(with(&sealed, "[outputs]\ndrop_db = 2.0\n", &[]).0, 0);
+}
+
+/// An exception that is over is no figure that got worse, and one with a slip in its place is told the nearest.
+#[test]
+fn what_is_wrong_with_an_exception_is_told() {
+    let sealed = accepted();
+    let over = exception("vision: features", "sqnr-drop", "last_day = 2026-01-01");
+    let (status, text) = with(&sealed, &over, &["--markdown", "gate.md"]);
+    assert!(status == 1 && text.contains("\n\nexceptions are over:\n  exception of sqnr-drop"), "{text}");
+    assert!(!text.contains("worse"), "{text}");
+    assert!(sealed.text("gate.md").contains("\n### Exceptions are over\n"), "{}", sealed.text("gate.md"));
+    worse_features(&sealed);
+    let (_, text) = with(&sealed, &over, &[]);
+    assert!(text.contains("\n\nworse:\n") && text.contains("to accept it for a limited time, put this"), "{text}");
+
+    let sealed = accepted();
+    for (place, nearest) in [
+        ("vision: featurs", Some("vision: features")),
+        ("vision: feature", Some("vision: features")),
+        ("visoin: features", Some("vision: features")),
+        ("language.decode: logit", Some("language.decode: logits")),
+        ("nothing", None),
+    ] {
+        let (status, text) = with(&sealed, &exception(place, "sqnr-drop", "last_day = 2030-01-01"), &[]);
+        let meant = nearest.map_or(String::new(), |nearest| format!(" (did you mean `{nearest}`?)"));
+        let told = format!("exception of sqnr-drop at {place}: fits no check{meant}; take it out (a new stem)");
+        assert!(status == 0 && text.contains(&told), "{text}");
+    }
+    // A day that the clock gives is not told.
+    sealed.write("gate.toml", &exception("vision: *", "sqnr-drop", "last_day = 9999-12-31"));
+    let args = ["gate", "bundle", "--baseline", "quant-baseline.json", "--thresholds", "gate.toml"];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_autoneural"));
+    let output = command.args(args).env_remove("SOURCE_DATE_EPOCH").current_dir(sealed.path("")).output();
+    let text = stdout(&output.expect("the program starts"));
+    assert!(text.contains("\nexceptions:\n") && !text.contains("judged for"), "{text}");
 }
 
 /// Every regression that the gate knows passes with the exceptions that it proposes, once somebody gave a reason.
@@ -180,12 +215,14 @@ fn all_forms_show_the_exceptions_in_force() {
         markdown.contains("### Exceptions\n\n- sqnr-drop at vision: features, limit 2: ") && markdown.contains(shown),
         "{markdown}"
     );
+    assert!(markdown.contains("\nExceptions are judged for 2026-06-15, from SOURCE\\_DATE\\_EPOCH.\n"), "{markdown}");
     assert!(markdown.contains("### Accepted by exceptions\n\n| where |"), "{markdown}");
     assert!(sealed.text("gate.xml").contains("accepted: ") && sealed.text("gate.xml").contains(shown));
     let sarif = read_json(&sealed.path("gate.sarif"));
     let results = sarif["runs"][0]["results"].as_array().expect("results");
     assert_eq!(results.len(), 1);
     assert_eq!(results[0]["ruleId"], "sqnr-drop");
+    assert_eq!(results[0]["level"], "note");
     let suppression = &results[0]["suppressions"][0];
     assert_eq!((&suppression["kind"], &suppression["status"]), (&json!("external"), &json!("accepted")));
     assert_eq!(suppression["justification"], shown);
@@ -215,7 +252,7 @@ fn exceptions_that_cannot_be_are_told() {
         ),
         (
             exception("*", "graph_changed", "last_day = 2027-01-01"),
-            "(did you mean `graph-changed`?); the checks are goal-missed, sqnr-floor, sqnr-drop, ",
+            "(did you mean `graph-changed`?); the checks are goal-missed, goal-loosened, sqnr-floor, ",
         ),
         (exception("*", "zzz", "last_day = 2027-01-01"), "`zzz` is the name of no check; the checks are "),
         (

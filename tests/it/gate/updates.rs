@@ -152,6 +152,128 @@ fn updates_are_judged_by_the_thresholds_and_exceptions_of_judging() {
     assert_eq!(sealed.gate(&["--update"]).0, 1);
 }
 
+/// What is under an exception stays as it was in every respect, so that the bundle before it passes when it comes back.
+#[test]
+fn what_stands_beside_an_excepted_figure_is_not_taken() {
+    let exceptions = |list: &[(&str, &str)]| -> String {
+        let one = |(place, check): &(&str, &str)| {
+            format!("[[exception]]\nplace = \"{place}\"\ncheck = \"{check}\"\nreason = \"x\"\nlast_day = 2030-01-01\n")
+        };
+        list.iter().map(one).collect()
+    };
+    let update = |sealed: &Sealed| {
+        let (status, text) = sealed.gate(&["--update", "--thresholds", "gate.toml"]);
+        assert_eq!(status, 0, "{text}");
+        assert!(
+            text.contains(" kept under an exception") && text.contains("\nkept under an exception: what "),
+            "{text}"
+        );
+        assert!(!text.contains("within the thresholds"), "{text}");
+    };
+    // An output: what is simulated and the RMS error, better and worse.
+    let sealed = whole();
+    let before = sealed.text("quant-baseline.json");
+    sealed.edit("report.json", |report| {
+        let output = &mut partition(report, "vision")["outputs"][0];
+        shift(&mut output["sqnr_db"]["npu"], -3.0);
+        shift(&mut output["sqnr_db"]["simulated"], -5.0);
+        shift(&mut output["rms_error_percent"]["simulated"], 1.5);
+        output["rms_error_percent"]["npu"] =
+            json!(output["rms_error_percent"]["npu"].as_f64().expect("a figure") / 2.0);
+    });
+    sealed.write("gate.toml", &exceptions(&[("vision: features", "sqnr-drop")]));
+    update(&sealed);
+    assert_eq!(sealed.text("quant-baseline.json"), before);
+    // A partition: fewer bits, and with them a smaller binary and scales that are others.
+    let sealed = whole();
+    let good = Sealed::of(&sealed.path("bundle"));
+    sealed.edit("encodings/vision.json", |encodings| {
+        let entry = scale_of(encodings, "param_encodings", "blocks.0.0.conv_pwl.weight");
+        entry["bw"] = json!(4);
+        entry["offset"].as_array_mut().expect("offsets").iter_mut().for_each(|offset| *offset = json!(-8));
+    });
+    sealed.edit("report.json", |report| {
+        let vision = partition(report, "vision");
+        vision["binary_bytes"] = json!(vision["binary_bytes"].as_u64().expect("bytes") / 2);
+        shift(&mut vision["layers"][1]["sqnr_db"]["npu"], 5.0);
+        let device = &mut report["sizes"]["device"]["total_bytes"];
+        *device = json!(device.as_u64().expect("bytes") - 100_000);
+        shift(&mut report["chain"]["logits_sqnr_db"]["npu"], 3.0);
+    });
+    sealed.write("gate.toml", &exceptions(&[("vision*", "graph-changed")]));
+    assert_eq!(sealed.gate(&["--thresholds", "gate.toml"]).0, 0, "{}", sealed.gate(&["--thresholds", "gate.toml"]).1);
+    update(&sealed);
+    assert_eq!(sealed.text("quant-baseline.json"), before);
+    good.write("quant-baseline.json", &before);
+    assert_eq!(good.gate(&[]).0, 0);
+    // What no exception is for is refused all the same, and taken where it is better.
+    sealed
+        .edit("report.json", |report| shift(&mut partition(report, "projector")["outputs"][0]["sqnr_db"]["npu"], 2.0));
+    update(&sealed);
+    assert_ne!(sealed.text("quant-baseline.json"), before);
+    npu(&sealed, "projector", -4.0);
+    assert_eq!(sealed.gate(&["--update", "--thresholds", "gate.toml"]).0, 1);
+}
+
+/// Goals are accepted with the figures: a recipe that lowers one, or leaves it out, is no way through the gate.
+#[test]
+fn goals_are_part_of_the_baseline() {
+    let sealed = accepted();
+    assert!(!sealed.text("quant-baseline.json").contains("goals"), "the recipe states none");
+    let goals = |goals: Value| sealed.edit("report.json", |report| report["goals"] = goals);
+    let all = json!({
+        "sqnr_db": { "*": 1.0, "vision/features": 5.0 }, "sequences": { "logits_sqnr_db": 2.0 },
+        "evaluation": { "set": "demo-eval", "exact_match_loss_points": 1.0 },
+    });
+    goals(all.clone());
+    // A baseline without goals holds none.
+    assert!(!sealed.gate(&[]).1.contains("goal-loosened"), "{}", sealed.gate(&[]).1);
+    let (status, text) = sealed.gate(&["--update"]);
+    assert!(status == 0 && text.contains("  goals: ") && text.contains(" better"), "{text}");
+    let kept = sealed.text("quant-baseline.json");
+    assert!(kept.contains("\n    \"vision/features\": {\"output-sqnr\":5.0}"), "{kept}");
+    for (key, value, told) in [
+        ("sqnr_db", json!({ "*": 1.0 }), "vision: features: the goal for SQNR is 1 dB, 5 in the baseline"),
+        ("sequences", Value::Null, "sequences: the goal for SQNR of logits is gone, 2 dB in the baseline"),
+        (
+            "evaluation",
+            json!({ "set": "demo-eval", "exact_match_loss_points": 2.5 }),
+            "demo-eval: the goal for exact match below float is 2.5 points, 1 in the baseline",
+        ),
+    ] {
+        let mut lowered = all.clone();
+        lowered[key] = value;
+        lowered.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+        goals(lowered);
+        let (status, text) = sealed.gate(&["--github"]);
+        assert!(status == 1 && text.contains(&format!("{told} (goal-loosened)")), "{text}");
+        // The line of the goal in the baseline.
+        let error = text.lines().find(|line| line.contains("title=goal-loosened")).expect("an error");
+        let line: usize =
+            error.split("line=").nth(1).and_then(|rest| rest.split(',').next()?.parse().ok()).expect("a line");
+        let of = ["vision/features", "sequences", "demo-eval"]
+            .iter()
+            .find(|of| kept.lines().nth(line - 1).expect("a line").contains(*of));
+        assert!(of.is_some(), "{error}");
+        let (status, text) = sealed.gate(&["--update"]);
+        assert!(status == 1 && text.contains("was not written: goals of the recipe are looser; --loosen"), "{text}");
+        assert!(text.contains(told), "{text}");
+        assert_eq!(sealed.text("quant-baseline.json"), kept);
+        let name = told.split(": the goal").next().expect("a place");
+        sealed.write(
+            "gate.toml",
+            &format!(
+                "[[exception]]\nplace = \"{name}\"\ncheck = \"goal-loosened\"\nreason = \"x\"\nlast_day = 2030-01-01\n"
+            ),
+        );
+        assert_eq!(sealed.gate(&["--update", "--thresholds", "gate.toml"]).0, 0);
+        assert_eq!(sealed.text("quant-baseline.json"), kept, "an exception does not lower it for good");
+    }
+    assert_eq!(sealed.gate(&["--update", "--loosen"]).0, 0);
+    assert!(!sealed.gate(&[]).1.contains("goal-loosened"));
+    assert_ne!(sealed.text("quant-baseline.json"), kept);
+}
+
 #[test]
 fn an_update_is_told_in_about_ten_lines() {
     let sealed = whole();

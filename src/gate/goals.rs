@@ -1,0 +1,60 @@
+//! Goals of the recipe against those of the baseline: whoever lowers a goal makes every figure good enough.
+
+use super::check::{Check, Outcome, Place, Rule};
+use super::facts::Facts;
+use super::judge::Judge;
+use crate::report::GoalKind;
+
+/// A goal of a baseline, and what became of it.
+pub struct GoalFact<'a> {
+    /// What it is of, as the baseline has it.
+    pub of: &'a str,
+    /// What is measured.
+    pub kind: GoalKind,
+    /// What the baseline wants.
+    pub before: f64,
+    /// What is wanted now; none where the goal is gone.
+    pub now: Option<f64>,
+}
+
+/// The goals of a baseline beside those of a bundle.
+pub fn goals<'a>(baseline: &'a Facts, now: &'a Facts) -> impl Iterator<Item = GoalFact<'a>> {
+    let wanted = |of: &str, kind| now.goals.get(of).and_then(|kinds| kinds.get(&kind)).copied();
+    baseline.goals.iter().flat_map(move |(of, kinds)| {
+        kinds.iter().map(move |(&kind, &before)| GoalFact { of, kind, before, now: wanted(of, kind) })
+    })
+}
+
+/// Where a goal is: at an output, or by its name.
+pub fn place_of(of: &str, facts: &Facts) -> Place {
+    let output = of.split_once('/').filter(|(partition, _)| facts.partitions.contains_key(*partition));
+    output.map_or_else(|| Place::of("", of), |(partition, name)| Place::of(partition, name))
+}
+
+impl GoalFact<'_> {
+    /// How much less is wanted than in the baseline; below 0 where it is more.
+    pub fn looser_by(&self) -> f64 {
+        let by = self.now.map_or(f64::INFINITY, |now| self.before - now);
+        if self.kind.is_most() && self.now.is_some() { -by } else { by }
+    }
+
+    /// What became of it, in words.
+    pub fn sentence(&self) -> String {
+        let (what, unit) = (self.kind.words(), self.kind.unit());
+        match self.now {
+            None => format!("the goal for {what} is gone, {} {unit} in the baseline", self.before),
+            Some(now) if now == self.before => format!("the goal for {what} is {now} {unit}, as in the baseline"),
+            Some(now) => format!("the goal for {what} is {now} {unit}, {} in the baseline", self.before),
+        }
+    }
+}
+
+/// Adds a check for every goal of the baseline.
+pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts) {
+    for goal in goals(baseline, now) {
+        let by = goal.looser_by();
+        let outcome = if by > 0.0 { Outcome::Failed } else { Outcome::Passed };
+        let check = Check::new(Rule::GoalLoosened, place_of(goal.of, baseline), outcome, goal.sentence());
+        judge.add(Check { baseline: Some(goal.before), now: goal.now, limit: Some(goal.before), worse: by, ..check });
+    }
+}
