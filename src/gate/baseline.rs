@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::facts::{Facts, SCHEMA};
-use crate::back::bundle::{digest, json_of};
+use crate::back::bundle::{hash_bytes, json_of};
 use crate::error::{Error, Result};
 
 /// A baseline with its file.
@@ -42,7 +42,7 @@ impl Baseline {
             }
         })?;
         facts.check().map_err(|message| Error::input(path.display(), message).help(help))?;
-        let digest = digest([text.as_str()].into_iter())[..12].to_string();
+        let digest = hash_bytes(text.as_bytes())[..12].to_string();
         Ok(Baseline { path: path.to_path_buf(), digest, facts, text })
     }
 
