@@ -313,8 +313,6 @@ fn left_out(session: &Session, report: &Report) -> Option<(String, String)> {
     Some((report.left_out.join(" and "), help))
 }
 
-/// Missed goals that the error names.
-const MOST_TOLD: usize = 4;
 /// What to do where goals are missed.
 pub const GOALS_HELP: &str = "the bundle is complete; its figures are not good enough. `[goal]` in the recipe, --min-sqnr, \
                               --max-difference and --enough say what is";
@@ -343,8 +341,6 @@ pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, r
     if report.failures.is_empty() {
         return Ok(());
     }
-    // All of them were printed with the verdict, and stand in the report.
-    let (told, more) = report.failures.split_at(report.failures.len().min(MOST_TOLD));
-    let more = if more.is_empty() { String::new() } else { format!("; and {} more", more.len()) };
-    Err(Error::verification(place.display(), told.join("; ") + &more).help(GOALS_HELP))
+    // With -q nothing else says what was missed.
+    Err(Error::verification(place.display(), report.failures.join("; ")).help(GOALS_HELP))
 }
