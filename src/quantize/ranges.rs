@@ -172,7 +172,7 @@ pub fn classes(
             let mask = |id: &ValueId| {
                 partition.input(&graph.value(*id).name).is_some_and(|at| partition.inputs[at].role == Role::Mask)
             };
-            if node.op == Op::Add
+            if matches!(node.op, Op::Add(_))
                 && let Some(at) = node.inputs.iter().position(mask)
                 && let Some(scores) = class_of(node.inputs[1 - at])
             {
