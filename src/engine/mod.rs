@@ -1,5 +1,7 @@
 //! Engines: what can run a partition. All of them take and give the same tensors, in float or as integers.
 
+#[cfg(test)]
+mod agrees;
 mod ort_session;
 mod reference;
 mod tensor;

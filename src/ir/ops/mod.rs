@@ -7,6 +7,8 @@
 mod arithmetic;
 mod onnx;
 mod operator;
+#[cfg(test)]
+mod properties;
 mod sample;
 mod shapes;
 mod signature;
