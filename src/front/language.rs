@@ -56,6 +56,9 @@ pub fn first_tensor(family: LanguageFamily) -> &'static str {
 /// Added to the scores that a token must not see; far below any score, well inside what 16 bits resolve.
 pub const MASKED: f32 = -256.0;
 
+/// Name of the head in the graphs.
+pub const HEAD: &str = "lm_head.weight";
+
 /// Name of the graph that takes in a prompt by chunks.
 pub const PREFILL: &str = "language.prefill";
 /// Name of the graph that takes in one token.
@@ -147,7 +150,7 @@ pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: P
         x = layers.b.node("last_token", Op::Gather { axis: 1 }, &[x, last])?;
     }
     let h = layers.norm(names.final_norm, x, l.hidden)?;
-    let head = layers.b.constant("lm_head.weight", head.permuted(&[1, 0]))?;
+    let head = layers.b.constant(HEAD, head.permuted(&[1, 0]))?;
     let logits = layers.b.node("logits", Op::MatMul, &[h, head])?;
     let mut outputs = vec![logits];
     outputs.append(&mut layers.states);

@@ -3,6 +3,7 @@
 mod blocks;
 mod check;
 mod checkpoint;
+mod contract;
 mod definition;
 mod definition_file;
 mod hub;
@@ -18,6 +19,7 @@ mod warnings;
 mod weights;
 
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
+pub use contract::{partition, refuse_unfit};
 pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
     Resize, Tokens, Vision, WeightNames,

@@ -2,8 +2,10 @@
 //! saved alone.
 
 use super::checkpoint::marked;
+use super::language::HEAD;
 use super::{Checkpoint, Definition, LanguageFamily, Vision, WeightNames, internvit, language, mobilenetv5, projector};
 use crate::partition::Component;
+use crate::quantize::Aliases;
 
 impl WeightNames {
     /// Prefixes of a part's tensors, in the order in which they are tried.
@@ -13,6 +15,14 @@ impl WeightNames {
             Component::Projector => &self.projector,
             Component::Language => &self.language,
         }
+    }
+
+    /// What the checkpoint calls the tensors of the graphs.
+    pub fn aliases(&self) -> Aliases {
+        let of = |part| self.prefixes(part).iter().map(move |prefix| (part, prefix.clone()));
+        let prefixes = Component::ALL.into_iter().flat_map(of).filter(|(_, prefix)| !prefix.is_empty());
+        let head = self.head.iter().map(|head| (head.clone(), HEAD.to_string()));
+        Aliases { prefixes: prefixes.collect(), names: head.collect() }
     }
 }
 

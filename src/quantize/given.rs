@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::names::Names;
+use super::names::{Aliases, Names};
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::error::{Error, Result};
-use crate::front::WeightNames;
 use crate::partition::Partition;
 
 /// Largest scale taken: beyond it the product of two scales is no number of f32 any more.
@@ -134,8 +133,8 @@ impl Given {
     /// # Errors
     /// Names that no partition has (a script that misspells one would otherwise train in vain), names that fit several
     /// tensors, tensors that are given under two names.
-    pub fn resolved(&self, partitions: &[Partition], prefixes: &WeightNames) -> Result<Given> {
-        let names = Names::new(partitions, prefixes);
+    pub fn resolved(&self, partitions: &[Partition], aliases: &Aliases) -> Result<Given> {
+        let names = Names::new(partitions, aliases);
         names.refuse_unknown(&self.activations, false)?;
         names.refuse_unknown(&self.params, true)?;
         names.refuse_unknown_of(self.either.iter().map(|(name, either)| (name.as_str(), either.file.as_str())))?;

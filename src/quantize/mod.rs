@@ -17,6 +17,7 @@ pub use given::Given;
 pub use legality::refusal;
 pub use lost::warn_of_lost;
 pub use multiplier::settle;
+pub use names::Aliases;
 pub use outliers::{of_constants, of_embeddings, of_zeros};
 pub use sources::{Source, Sources};
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};

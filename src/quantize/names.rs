@@ -4,42 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::given::Entry;
 use crate::error::{Error, Result};
-use crate::front::WeightNames;
 use crate::ir::ElementType;
 use crate::partition::{Component, Partition};
 
 /// Most unknown names that an error lists.
 const MOST_LISTED: usize = 3;
 
+/// What a checkpoint calls the tensors of graphs.
+#[derive(Debug, Clone, Default)]
+pub struct Aliases {
+    /// What it puts in front of the names of a component.
+    pub prefixes: Vec<(Component, String)>,
+    /// Whole names, and those that the graphs have for them.
+    pub names: Vec<(String, String)>,
+}
+
 /// The names that there are.
 pub struct Names<'a> {
     activations: BTreeSet<&'a str>,
     params: BTreeSet<&'a str>,
     by_component: BTreeMap<Component, BTreeSet<&'a str>>,
-    prefixes: Vec<(Component, &'a str)>,
-    /// What checkpoints call the head.
-    heads: &'a [String],
+    aliases: &'a Aliases,
 }
 
-/// What the graphs call it.
-const HEAD: &str = "lm_head.weight";
-
 impl<'a> Names<'a> {
-    /// Names of all partitions, and what the checkpoint puts in front of them.
-    pub fn new(partitions: &'a [Partition], prefixes: &'a WeightNames) -> Self {
-        let heads = &prefixes.head;
-        let of = |component, list: &'a [String]| list.iter().map(move |prefix| (component, prefix.as_str()));
-        let prefixes = of(Component::Vision, &prefixes.vision)
-            .chain(of(Component::Projector, &prefixes.projector))
-            .chain(of(Component::Language, &prefixes.language))
-            .filter(|(_, prefix)| !prefix.is_empty());
-        let mut made = Names {
-            activations: BTreeSet::new(),
-            params: BTreeSet::new(),
-            by_component: BTreeMap::new(),
-            prefixes: prefixes.collect(),
-            heads,
-        };
+    /// Names of all partitions, and what the checkpoint calls them.
+    pub fn new(partitions: &'a [Partition], aliases: &'a Aliases) -> Self {
+        let mut made =
+            Names { activations: BTreeSet::new(), params: BTreeSet::new(), by_component: BTreeMap::new(), aliases };
         for partition in partitions {
             for (_, value) in partition.graph.values() {
                 let name = value.name.as_str();
@@ -67,12 +59,12 @@ impl<'a> Names<'a> {
         if let Some(found) = known(name) {
             return BTreeSet::from([found]);
         }
-        let of_prefix = |(component, prefix): &(Component, &str)| {
-            let rest = name.strip_prefix(prefix)?;
+        let of_prefix = |(component, prefix): &(Component, String)| {
+            let rest = name.strip_prefix(prefix.as_str())?;
             self.by_component.get(component)?.get(rest).copied()
         };
-        let head = self.heads.iter().any(|head| head == name).then(|| known(HEAD)).flatten();
-        self.prefixes.iter().filter_map(of_prefix).chain(head).collect()
+        let whole = self.aliases.names.iter().filter(|(alias, _)| alias == name).filter_map(|(_, own)| known(own));
+        self.aliases.prefixes.iter().filter_map(of_prefix).chain(whole).collect()
     }
 
     /// The name in the graphs.
@@ -129,7 +121,8 @@ impl<'a> Names<'a> {
     fn suggestion(&self, name: &str) -> String {
         let where_listed =
             "the names are those in encodings/*.json of a bundle of this model, or those of the checkpoint";
-        let rests = self.prefixes.iter().filter_map(|(_, prefix)| name.strip_prefix(prefix));
+        let prefixes = self.aliases.prefixes.iter();
+        let rests = prefixes.filter_map(|(_, prefix)| name.strip_prefix(prefix.as_str()));
         let known = || self.activations.iter().chain(&self.params);
         // A wrapper's name before a right one.
         let ending = known().find(|known| name.strip_suffix(**known).is_some_and(|rest| rest.ends_with('.')));
@@ -155,7 +148,16 @@ fn likeness(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn names() -> Names<'static> {
+    fn aliases() -> Aliases {
+        let prefixes = [
+            (Component::Vision, "model.vision_tower.timm_model."),
+            (Component::Language, "model."),
+            (Component::Vision, "model.inner."),
+        ];
+        Aliases { prefixes: prefixes.map(|(part, prefix)| (part, prefix.to_string())).to_vec(), names: vec![] }
+    }
+
+    fn names(aliases: &Aliases) -> Names<'_> {
         let vision = BTreeSet::from(["blocks.0.0.conv_exp.weight", "norm.weight", "final.weight"]);
         let language = BTreeSet::from([
             "layers.1.q_norm.weight.scaled",
@@ -170,12 +172,7 @@ mod tests {
             activations: BTreeSet::from(["layers.1.k_norm"]),
             params,
             by_component: BTreeMap::from([(Component::Vision, vision), (Component::Language, language)]),
-            prefixes: vec![
-                (Component::Vision, "model.vision_tower.timm_model."),
-                (Component::Language, "model."),
-                (Component::Vision, "model.inner."),
-            ],
-            heads: &[],
+            aliases,
         }
     }
 
@@ -190,7 +187,7 @@ mod tests {
             ("a.long.wrapper.around.everything.norm.weight", Some("`norm.weight`")),
             ("something else", None),
         ] {
-            let made = names().suggestion(name);
+            let made = names(&aliases()).suggestion(name);
             assert_eq!(made.contains("did you mean"), wanted.is_some(), "{name}: {made}");
             assert!(made.contains(wanted.unwrap_or_default()), "{name}: {made}");
         }
@@ -198,7 +195,8 @@ mod tests {
 
     #[test]
     fn a_name_of_the_checkpoint_stands_for_one_tensor_of_its_part() {
-        let names = names();
+        let aliases = aliases();
+        let names = names(&aliases);
         assert_eq!(names.resolve("layers.1.k_norm"), Ok("layers.1.k_norm"));
         assert_eq!(names.resolve("model.layers.1.k_norm.weight"), Ok("layers.1.k_norm.weight"));
         let vision = "model.vision_tower.timm_model.blocks.0.0.conv_exp.weight";

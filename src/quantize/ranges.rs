@@ -7,7 +7,6 @@ use super::sources::Source;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
-use crate::front::MASKED;
 use crate::ir::{Op, ValueId};
 use crate::observe::{Statistics, StatisticsTable};
 use crate::partition::{Component, Partition, Role};
@@ -125,8 +124,8 @@ pub fn classes(
     given: &BTreeMap<usize, GivenClass>,
 ) -> Result<BTreeMap<usize, Class>> {
     let mut classes: BTreeMap<usize, Class> = BTreeMap::new();
-    // Scores before the mask, by the class of the masked ones.
-    let mut masked: Vec<(usize, usize)> = Vec::new();
+    // Scores before a mask, and what it adds to those that it hides, by the class of the masked ones.
+    let mut masked: Vec<(usize, usize, f32)> = Vec::new();
     for partition in partitions {
         let (graph, component) = (&partition.graph, partition.component);
         let class_of = |id: ValueId| ties.class(component, &graph.value(id).name);
@@ -170,21 +169,22 @@ pub fn classes(
                 class.step = class.step.max(i64::from(step));
             }
             let mask = |id: &ValueId| {
-                partition.input(&graph.value(*id).name).is_some_and(|at| partition.inputs[at].role == Role::Mask)
+                let port = &partition.inputs[partition.input(&graph.value(*id).name)?];
+                port.range.filter(|_| port.role == Role::Mask)
             };
             if node.op == Op::Add
-                && let Some(at) = node.inputs.iter().position(mask)
+                && let Some((at, [hidden, _])) = (0..2).find_map(|at| Some((at, mask(&node.inputs[at])?)))
                 && let Some(scores) = class_of(node.inputs[1 - at])
             {
-                masked.push((made, scores));
+                masked.push((made, scores, hidden));
             }
         }
     }
-    for (made, scores) in masked {
+    for (made, scores, hidden) in masked {
         let range = classes.get(&scores).and_then(|class| class.seen);
         if let (Some([low, high]), Some(class)) = (range, classes.get_mut(&made)) {
-            if high - low + MASK_MARGIN > -MASKED {
-                let message = format!("the scores span {low}..{high}; a mask of {MASKED} does not hide tokens in it");
+            if high - low + MASK_MARGIN > -hidden {
+                let message = format!("the scores span {low}..{high}; a mask of {hidden} does not hide tokens in it");
                 return Err(Error::input(format!("language: {}", class.name), message).help("check the weights"));
             }
             class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);

@@ -7,13 +7,13 @@ use crate::back::bundle::{Bundle, Key, PromptRecord, Stage, write_json, write_pa
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, build};
+use crate::front::{Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, build, partition};
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
     Specials, TOKENIZER, Tokenizer, find_template, probe, prompt_contract,
 };
 use crate::ir::Constant;
-use crate::partition::{Component, Partition, partition};
+use crate::partition::{Component, Partition};
 use crate::progress::Progress;
 use crate::target::Target;
 use crate::warning::Warning;

@@ -24,7 +24,7 @@ const FOLDER: &str = "encodings";
 /// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
 /// run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
+    given.encodings().resolved(partitions, &bundle.definition()?.weights.aliases())?;
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -128,7 +128,7 @@ pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFil
     }
     let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
-        let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights)?;
+        let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights.aliases())?;
         Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
     })
 }
@@ -161,7 +161,7 @@ pub fn quantize_component(
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
-        let learned = given.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
+        let learned = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
         let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, &learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,

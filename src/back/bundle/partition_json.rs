@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::back::onnx::DataWriter;
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
-use crate::front::Definition;
+use crate::front::{Definition, refuse_unfit};
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
 use crate::map::Map;
-use crate::partition::{Component, Partition, Port, refuse_unfit};
+use crate::partition::{Component, Partition, Port};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
