@@ -265,7 +265,7 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
         }
     }
     let given = GivenFiles::read(&[path])?;
-    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
+    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
     let (recipe, statistics) = (Recipe::read(&bundle.path("calibration/recipe.toml"))?, bundle.statistics()?);
     for component in Component::ALL {
         look(quantize(&partitions, component, &statistics, &recipe, &target, &given));
