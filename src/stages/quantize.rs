@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::calibrate::keep_recipe;
 use super::samples::images;
 use crate::back::bundle::{
-    Bundle, IMAGES, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage,
+    Bundle, IMAGES, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage, encoding_of,
 };
-use crate::back::encodings::{self, GivenFiles, GivenRecord};
+use crate::back::bundle::{GivenFiles, GivenRecord};
+use crate::back::encodings;
 use crate::error::{Error, Result};
 use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
-use crate::partition::{Component, Partition};
+use crate::partition::{Component, Partition, Role};
 use crate::progress::{Progress, Silent};
 use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
 use crate::recipe::Recipe;
@@ -98,7 +99,7 @@ impl Quantized {
     /// Partitions without the ports of the definition.
     pub fn note(self, bundle: &mut Bundle) -> Result<()> {
         let definition = bundle.definition()?;
-        bundle.manifest.host.describe(&definition, &self.records)?;
+        bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask)?);
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
         note_models(bundle)
