@@ -1,9 +1,10 @@
 //! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held against.
 
 use autoneural::Result;
-use autoneural::back::bundle::{Bundle, FileRecord, GoldenRecord, LARGEST_JSON, Manifest, hash_bytes, write_json};
-use autoneural::back::encodings::{self, GivenFiles};
+use autoneural::back::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
+use autoneural::back::encodings;
 use autoneural::drawing::{self, Tensors};
+use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};
 use autoneural::files::Folder;
 use autoneural::front::Definition;
@@ -11,13 +12,13 @@ use autoneural::gate::output::{Located, Statement, Written, github, junit, markd
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::golden;
 use autoneural::host::{Steps, blank_image};
+use autoneural::json::{LARGEST_JSON, write_json};
 use autoneural::observe::StatisticsTable;
 use autoneural::page;
 use autoneural::partition::{Component, NAMES, Partition};
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
-use autoneural::runner::EngineKind;
 use autoneural::segment::segments;
 use autoneural::text;
 
@@ -265,7 +266,7 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
         }
     }
     let given = GivenFiles::read(&[path])?;
-    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
+    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
     let (recipe, statistics) = (Recipe::read(&bundle.path("calibration/recipe.toml"))?, bundle.statistics()?);
     for component in Component::ALL {
         look(quantize(&partitions, component, &statistics, &recipe, &target, &given));
