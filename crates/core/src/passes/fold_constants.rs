@@ -3,7 +3,7 @@
 use super::rewrite::Rewrite;
 use crate::error::{Error, Result};
 use crate::ir::ops::Work;
-use crate::ir::{Graph, Node, Op, Shape};
+use crate::ir::{Graph, Node, Shape};
 
 /// Most products that are added up at compile time, in plain loops.
 const MOST_MULTIPLY_ADDS: u64 = 1 << 26;
@@ -34,10 +34,10 @@ pub fn fold_constants(graph: &Graph) -> Result<Graph> {
 fn is_folded(graph: &Graph, node: &Node) -> bool {
     let inputs: Vec<&Shape> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
     let cost = node.op.multiply_adds(&inputs, &graph.value(node.outputs[0]).shape);
-    match (&node.op, node.op.work()) {
-        (Op::Requantize(_), _) => false,
-        (_, Work::Moves | Work::Elementwise) => true,
-        (_, Work::Computes) => cost <= MOST_MULTIPLY_ADDS,
+    match node.op.work() {
+        Work::Requantizes => false,
+        Work::Moves | Work::Elementwise => true,
+        Work::Computes => cost <= MOST_MULTIPLY_ADDS,
     }
 }
 

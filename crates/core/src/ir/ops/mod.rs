@@ -182,6 +182,11 @@ impl Op {
         self.work() == Work::Moves
     }
 
+    /// True for a change of encoding, which is no node of the models that are written.
+    pub fn requantizes(&self) -> bool {
+        self.work() == Work::Requantizes
+    }
+
     /// The axis of output channels of a constant of this rank at an input.
     pub fn channel_axis(&self, input: usize, rank: usize) -> Option<usize> {
         match self.signature().kind(input)? {
