@@ -60,4 +60,22 @@ mod tests {
         let s = folded.find("s").unwrap();
         assert_eq!(folded.value(s).constant().unwrap().to_f32(), [11., 23., 12., 24.]);
     }
+
+    #[test]
+    fn what_works_out_shapes_vanishes() {
+        let mut b = Builder::new("g");
+        let long = |values: &[i64]| Constant::from_integers(ElementType::I64, values.to_vec(), vec![values.len()]);
+        let x = b.input("x", vec![1, 2], ElementType::F32).unwrap();
+        let shape = b.constant("shape", long(&[1, 3, 8, 8])).unwrap();
+        let places = b.constant("places", long(&[0, -1])).unwrap();
+        let more = b.constant("more", long(&[7])).unwrap();
+        let picked = b.node("picked", ops::Gather { axis: 0 }, &[shape, places]).unwrap();
+        let joined = b.node("joined", ops::Concat { axis: 0 }, &[picked, more]).unwrap();
+        let cut = b.node("cut", ops::Slice { axis: 0, start: 1, end: 3 }, &[joined]).unwrap();
+        let y = b.node("y", ops::Gather { axis: 1 }, &[x, cut]).unwrap();
+        let folded = super::super::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
+        assert_eq!(folded.nodes().len(), 1);
+        let cut = folded.value(folded.find("cut").unwrap());
+        assert_eq!((cut.element, cut.constant().unwrap().to_i64()), (ElementType::I64, vec![8, 7]));
+    }
 }

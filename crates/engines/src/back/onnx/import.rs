@@ -11,7 +11,7 @@ use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInf
 
 use super::proto::decode;
 use super::tensors::DataFiles;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ir::ops::{Attribute, Kind, OnnxInput, OnnxNode};
 use crate::ir::{Builder, Constant, ElementType, Graph, Shape, ValueId, validate};
 
@@ -28,6 +28,14 @@ pub fn import(path: &Path) -> Result<Graph> {
 
 /// The graph of a model in memory.
 fn import_model(model: &ModelProto, data: &mut DataFiles) -> Result<Graph> {
+    build(model, data).map_err(|error| match error.kind {
+        // A promise of graphs that a file breaks is no defect of the program.
+        Kind::Internal => Error::input(error.place, error.message),
+        _ => error,
+    })
+}
+
+fn build(model: &ModelProto, data: &mut DataFiles) -> Result<Graph> {
     let opset = model.opset_import.iter().find(|set| is_standard(&set.domain)).map_or(1, |set| set.version);
     let graph = model.graph.as_ref().ok_or_else(|| Error::input("model", "has no graph"))?;
     refuse_unknown(graph)?;
@@ -257,7 +265,8 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         type Damage = fn(&mut ModelProto);
-        let damages: [(Damage, &str); 7] = [
+        let damages: [(Damage, &str); 8] = [
+            (|m| nodes(m)[0].output[0] = "x".into(), "two values are named `x`"),
             (|m| nodes(m)[0].op_type = "Loop".into(), "operators that are not supported: Loop"),
             (|m| nodes(m)[0].domain = "com.microsoft".into(), "not supported: com.microsoft.Add"),
             (|m| nodes(m)[0].input[1] = "nothing".into(), "nothing: is read before it is made"),
