@@ -215,6 +215,7 @@ operators! {
     conv::Conv,
     gather::Gather,
     gelu::Gelu,
+    hard_swish::HardSwish,
     layer_norm::LayerNorm,
     mat_mul::MatMul,
     mul::Mul,
