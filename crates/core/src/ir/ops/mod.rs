@@ -213,6 +213,7 @@ operators! {
     average_pool::AveragePool,
     concat::Concat,
     conv::Conv,
+    conv_transpose::ConvTranspose,
     gather::Gather,
     gelu::Gelu,
     hard_swish::HardSwish,
