@@ -29,6 +29,7 @@ pub mod observe;
 pub mod page;
 pub mod partition;
 pub mod passes;
+pub mod program;
 pub mod progress;
 pub mod quantize;
 pub mod recipe;

@@ -7,40 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ir::Graph;
+use crate::program::Group;
 
 /// Names of the partitions that a model may have.
 pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
-
-/// Parts of a model that are calibrated together and share weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Component {
-    /// The vision encoder.
-    Vision,
-    /// The projector.
-    Projector,
-    /// The language model: prefill and decode.
-    Language,
-}
-
-impl Component {
-    /// All components, in the order in which a picture and a prompt go through them.
-    pub const ALL: [Component; 3] = [Component::Vision, Component::Projector, Component::Language];
-
-    /// Whether a file of a bundle's folder, by its name, is of this component or one of its partitions.
-    pub fn owns(self, file: &str) -> bool {
-        file.strip_prefix(self.name()).is_some_and(|rest| rest.starts_with('.'))
-    }
-
-    /// Name as in recipes and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Component::Vision => "vision",
-            Component::Projector => "projector",
-            Component::Language => "language",
-        }
-    }
-}
 
 /// What a value that crosses the border is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,8 +58,8 @@ pub struct Port {
 pub struct Partition {
     /// One of [`NAMES`].
     pub name: String,
-    /// The component it belongs to.
-    pub component: Component,
+    /// The group it belongs to.
+    pub group: Group,
     /// The lowered graph.
     pub graph: Graph,
     /// One port per graph input, in order.

@@ -3,6 +3,7 @@
 mod blocks;
 mod check;
 mod checkpoint;
+mod component;
 mod contract;
 mod definition;
 mod definition_file;
@@ -19,6 +20,7 @@ mod warnings;
 mod weights;
 
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
+pub use component::Component;
 pub use contract::{partition, refuse_unfit};
 pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,

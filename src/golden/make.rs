@@ -9,9 +9,9 @@ use super::{EngineRecord, PictureRecord, Record, SCHEMA, StepRecord, TensorRecor
 use crate::back::bundle::write_json;
 use crate::engine::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
-use crate::front::{DECODE, Definition, PREFILL};
+use crate::front::{Component, DECODE, Definition, PREFILL};
 use crate::host::{Embeddings, Load, Step, Steps, Stop, best, dtype_of, load_square, normalized};
-use crate::partition::{Component, Partition, Role};
+use crate::partition::{Partition, Role};
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::runner::EngineKind;
@@ -162,7 +162,7 @@ impl Golden {
         let inputs = noted(&partition.inputs, step.inputs, false);
         let outputs = noted(&partition.outputs, step.outputs, true);
         let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
-        let is_language = partition.component == Component::Language;
+        let is_language = partition.group == Component::Language.group();
         let tokens = if is_language { &fed[step.position..step.position + step.tokens] } else { &[] };
         steps.push(StepRecord {
             name,

@@ -48,7 +48,7 @@ pub fn part(partition: &Partition, segment: &Segment) -> Result<Partition> {
     };
     Ok(Partition {
         name: segment.name.clone(),
-        component: partition.component,
+        group: partition.group.clone(),
         graph: cut(&partition.graph, segment)?,
         inputs: ports(&segment.inputs),
         outputs: ports(&segment.outputs),

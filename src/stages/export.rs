@@ -7,13 +7,13 @@ use crate::back::bundle::{Bundle, Key, PromptRecord, Stage, write_json, write_pa
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, build, partition};
+use crate::front::{Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, build, partition};
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
     Specials, TOKENIZER, Tokenizer, find_template, probe, prompt_contract,
 };
 use crate::ir::Constant;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::target::Target;
 use crate::warning::Warning;
@@ -102,12 +102,12 @@ pub fn export(
         Ok((warnings, prompt))
     })?;
     let (of_host, prompt) = of_host;
-    for component in Component::ALL {
-        let name = format!("export/{}", component.name());
+    for group in Component::ALL.map(Component::group) {
+        let name = format!("export/{}", group.name());
         bundle.unit(&name, FOLDER, key()?, progress, |folder| {
-            let partitions = graphs()?.1.iter().filter(|partition| partition.component == component);
-            progress.start(&format!("export {}", component.name()), partitions.clone().count() as u64);
-            let mut data = DataWriter::create(folder, component)?;
+            let partitions = graphs()?.1.iter().filter(|partition| partition.group == group);
+            progress.start(&format!("export {}", group.name()), partitions.clone().count() as u64);
+            let mut data = DataWriter::create(folder, &group)?;
             for partition in partitions {
                 progress.begin(&partition.name);
                 let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;

@@ -9,9 +9,11 @@ use crate::back::bundle::{
 };
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::{Error, Result};
+use crate::front::Component;
 use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
 use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
 use crate::recipe::Recipe;
@@ -45,10 +47,11 @@ pub fn quantize(
         recipe = other.clone();
     }
     let partitions = bundle.partitions()?;
+    recipe.refuse_other_groups(&groups(&partitions))?;
     check_encodings(bundle, &partitions, &recipe, given)?;
     let (statistics, mut made) = (bundle.statistics()?, Quantized::default());
-    for component in Component::ALL {
-        made.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
+    for group in groups(&partitions) {
+        made.extend(quantize_group(bundle, &partitions, &group, &statistics, &recipe, given, progress)?);
     }
     made.note(bundle)?;
     keep_recipe(bundle, &recipe)?;
@@ -78,7 +81,7 @@ fn refuse_other_statistics(bundle: &Bundle, calibrated: &Recipe, other: &Recipe)
     Ok(())
 }
 
-/// What the manifest says of quantized components.
+/// What the manifest says of quantized groups.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Quantized {
     records: Vec<PartitionRecord>,
@@ -86,7 +89,7 @@ pub struct Quantized {
 }
 
 impl Quantized {
-    /// Adds what is said of another component.
+    /// Adds what is said of another group.
     pub fn extend(&mut self, other: Quantized) {
         self.records.extend(other.records);
         self.warnings.extend(other.warnings);
@@ -133,51 +136,52 @@ pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFil
     })
 }
 
-/// Encodings of one component, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
+/// Encodings of one group, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
 /// least what is [`decisive`].
-pub fn quantize_component(
+pub fn quantize_group(
     bundle: &Bundle,
     partitions: &[Partition],
-    component: Component,
+    group: &Group,
     statistics: &StatisticsTable,
     recipe: &Recipe,
     given: &GivenFiles,
     progress: &dyn Progress,
 ) -> Result<Quantized> {
-    let visual = statistics.get(Component::Projector, "embeds");
-    let statistics = statistics.of(&decisive(partitions, component));
-    // Graphs of all components tell which values are tied to which.
+    let visual = statistics.get(&Component::Projector.group(), "embeds");
+    let statistics = statistics.of(&decisive(partitions, group));
+    let (is_language, all_groups) = (*group == Component::Language.group(), groups(partitions));
+    // Graphs of all groups tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {
         let file = path.strip_prefix("model/").unwrap_or_default();
         file == "target.toml"
-            || component.owns(file)
-            || component == Component::Language && file == Embeddings::FILE
-            || Component::ALL.iter().any(|c| c.owns(file)) && file.ends_with(".json")
+            || group.owns(file)
+            || is_language && file == Embeddings::FILE
+            || all_groups.iter().any(|c| c.owns(file)) && file.ends_with(".json")
     })?;
     let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
-    let name = format!("quantize/{}", component.name());
+    let name = format!("quantize/{}", group.name());
     bundle.unit(&name, FOLDER, key, progress, |folder| {
-        progress.start(&format!("quantize {}", component.name()), 1);
+        progress.start(&format!("quantize {}", group.name()), 1);
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
         let learned = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
-        let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, &learned);
+        let made = crate::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),
         })?;
         let mut records = Vec::new();
-        let own = partitions.iter().filter(|partition| partition.component == component);
+        let own = partitions.iter().filter(|partition| partition.group == *group);
         for (partition, (table, counts)) in own.zip(&made) {
             encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
-            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(component).scheme(), segments));
+            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(group)?.scheme(), segments));
         }
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
-        let mut warnings: Vec<Warning> = of_zeros(component, &tables).into_iter().collect();
-        warnings.extend(of_constants(&partitions, component, &tables)?);
-        if let (Component::Language, Some(table)) = (component, tables.last()) {
+        let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
+        warnings.extend(of_constants(&partitions, group, &tables)?);
+        if let (true, Some(table)) = (is_language, tables.last()) {
             let (path, language) = (bundle.path("model").join(Embeddings::FILE), bundle.definition()?.language);
             let visual = visual.map_or([0.0; 2], |seen| [seen.min, seen.max]);
             let embeddings = Embeddings::read(&path, &language)?;

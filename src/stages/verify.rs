@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::golden;
 use crate::host::Walk;
 use crate::partition::Partition;
+use crate::program::groups;
 use crate::progress::Progress;
 use crate::quantize::Sources;
 use crate::recipe::Recipe;
@@ -41,6 +42,7 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<Report> {
     let partitions = bundle.partitions()?;
+    recipe.refuse_other_groups(&groups(&partitions))?;
     recipe.refuse_idle_goals(&partitions)?;
     let built = bundle.manifest.has(Stage::Build.name());
     let has_npu = built && runtime.is_some_and(Runtime::has_npu);

@@ -6,7 +6,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use crate::engine::Tensor;
 use crate::error::Result;
 use crate::ir::{Builder, Constant, ElementType, GeluKind, Graph, Interpolation, Op, Shape, ValueId};
-use crate::partition::{Component, Partition, Port, Role};
+use crate::partition::{Partition, Port, Role};
+use crate::program::Group;
 
 /// Where chance begins; every sample begins there.
 const SEED: u64 = 8295;
@@ -224,5 +225,5 @@ fn alone(graph: Graph) -> Partition {
         ids.iter().map(port).collect()
     };
     let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
-    Partition { name: graph.name.clone(), component: Component::Vision, graph, inputs, outputs }
+    Partition { name: graph.name.clone(), group: Group::fixed("alone"), graph, inputs, outputs }
 }

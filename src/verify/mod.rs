@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, OrtSession, Reference, Tensor};
 use crate::error::{Error, Result};
-use crate::front::Definition;
+use crate::front::{Component, Definition};
 use crate::host::{Step, Walk};
-use crate::partition::{Component, Partition, Role};
+use crate::partition::{Partition, Role};
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::recipe::Recipe;
@@ -90,7 +90,8 @@ pub fn verify(
     (recipe, extent): (&Recipe, &Extent),
     progress: &dyn Progress,
 ) -> Result<Comparison> {
-    let language = partitions.iter().position(|partition| partition.component == Component::Language);
+    let language_group = Component::Language.group();
+    let language = partitions.iter().position(|partition| partition.group == language_group);
     let Some(language) = language else { return Err(Error::input("language", "this partition is missing")) };
     let mut chains = Chains::new(&definition.language, &tables[language]);
     let mut comparisons: Vec<Vec<OutputComparison>> = partitions
@@ -101,18 +102,18 @@ pub fn verify(
         .collect();
     let mut steps = vec![StepsCompared::default(); partitions.len()];
     let mut compared = vec![Vec::new(); partitions.len()];
-    let wanted = |component: Component, same: bool| {
-        let of_kind = |partition: &&Partition| (partition.component == component) == same;
+    let wanted = |same: bool| {
+        let of_kind = |partition: &&Partition| (partition.group == language_group) == same;
         partitions.iter().filter(of_kind).any(|partition| extent.includes(partition))
     };
-    let (with_text, with_images) = (wanted(Component::Language, true), wanted(Component::Language, false));
+    let (with_text, with_images) = (wanted(true), wanted(false));
     if !with_text && !with_images {
         return Ok(Comparison { outputs: comparisons, steps, chains: (None, None) });
     }
     let mut loaded: BTreeMap<usize, Engines> = BTreeMap::new();
     walk.samples("verify", recipe, &recipe.verification, with_text, progress, &mut |step| {
         let (at, partition) = (step.partition, &partitions[step.partition]);
-        if partition.component == Component::Language {
+        if partition.group == language_group {
             // All images are done, and prefill before decode; what ran them is not needed again.
             loaded.retain(|&other, _| other == at);
         }
@@ -125,7 +126,7 @@ pub fn verify(
             Entry::Vacant(free) => free.insert(load(partition)?),
         };
         compare(partition, &tables[at], engines, &step, &mut comparisons[at])?;
-        if partition.component == Component::Language {
+        if partition.group == language_group {
             // A chain has no gaps.
             if extent.is_whole() {
                 chains.step(partition, engines, &step)?;

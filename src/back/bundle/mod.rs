@@ -339,7 +339,7 @@ impl Bundle {
     }
 }
 
-/// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
+/// Writes a partition's graph; `places` tells where its constants stand in the data file of its group.
 pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     partition_json::write(partition, places, folder)
 }

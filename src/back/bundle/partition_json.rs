@@ -13,13 +13,15 @@ use crate::files::Folder;
 use crate::front::{Definition, refuse_unfit};
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
 use crate::map::Map;
-use crate::partition::{Component, Partition, Port};
+use crate::partition::{Partition, Port};
+use crate::program::Group;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     schema: u32,
     name: String,
-    component: Component,
+    #[serde(rename = "component")]
+    group: Group,
     inputs: Vec<StoredInput>,
     constants: Vec<StoredConstant>,
     nodes: Vec<StoredNode>,
@@ -71,7 +73,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
     let stored = Stored {
         schema: 1,
         name: partition.name.clone(),
-        component: partition.component,
+        group: partition.group.clone(),
         inputs: inputs.collect(),
         constants: constants.collect(),
         nodes: nodes.collect(),
@@ -103,8 +105,8 @@ fn damaged(path: &Path, mut error: Error) -> Error {
     if error.kind == Kind::Input { error.help("the bundle is damaged; make it again") } else { error }
 }
 
-/// Mapped data files by component: partitions that share weights share the map, and the memory.
-pub type Maps = BTreeMap<Component, Arc<Map>>;
+/// Mapped data files by group: partitions that share weights share the map, and the memory.
+pub type Maps = BTreeMap<Group, Arc<Map>>;
 
 fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
     let text = bundle.read(format!("model/{name}.json"), super::LARGEST_JSON)?;
@@ -113,9 +115,9 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
     }
-    let data = Path::new("model").join(DataWriter::name_of(stored.component));
+    let data = Path::new("model").join(DataWriter::name_of(&stored.group));
     let data_path = bundle.path().join(&data);
-    let map = match maps.entry(stored.component) {
+    let map = match maps.entry(stored.group.clone()) {
         Entry::Occupied(known) => Arc::clone(known.get()),
         Entry::Vacant(free) => Arc::clone(free.insert(Arc::new(Map::of(bundle.file(&data)?, &data_path)?))),
     };
@@ -148,5 +150,5 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     let outputs = stored.outputs.iter().map(find).collect::<Result<Vec<_>>>()?;
     let graph = b.finish(outputs);
     validate(&graph)?;
-    Ok(Partition { name: stored.name, component: stored.component, graph, inputs, outputs: stored.outputs })
+    Ok(Partition { name: stored.name, group: stored.group, graph, inputs, outputs: stored.outputs })
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::Checkpoint;
 use super::place::WeightsPlace;
 use crate::error::{Error, Result};
+use crate::front::Component;
 use crate::front::{Definition, Weights, names};
-use crate::partition::Component;
 use crate::text;
 use crate::warning::Warning;
 

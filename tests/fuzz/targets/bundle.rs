@@ -13,7 +13,8 @@ use autoneural::golden;
 use autoneural::host::{Steps, blank_image};
 use autoneural::observe::StatisticsTable;
 use autoneural::page;
-use autoneural::partition::{Component, NAMES, Partition};
+use autoneural::partition::{NAMES, Partition};
+use autoneural::program::groups;
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
@@ -184,8 +185,8 @@ pub fn graph(place: &Place, bytes: &[u8]) -> Result<()> {
     look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
     let (target, recipe) = (bundle.target()?, Recipe::read(&bundle.path("calibration/recipe.toml"))?);
     let statistics = bundle.statistics()?;
-    for component in Component::ALL {
-        look(quantize(&partitions, component, &statistics, &recipe, &target, GivenFiles::default().encodings()));
+    for group in groups(&partitions) {
+        look(quantize(&partitions, &group, &statistics, &recipe, &target, GivenFiles::default().encodings()));
     }
     Ok(())
 }
@@ -267,8 +268,8 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
     let given = GivenFiles::read(&[path])?;
     let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
     let (recipe, statistics) = (Recipe::read(&bundle.path("calibration/recipe.toml"))?, bundle.statistics()?);
-    for component in Component::ALL {
-        look(quantize(&partitions, component, &statistics, &recipe, &target, &given));
+    for group in groups(&partitions) {
+        look(quantize(&partitions, &group, &statistics, &recipe, &target, &given));
     }
     Ok(())
 }
@@ -286,9 +287,9 @@ pub fn statistics(place: &Place, bytes: &[u8]) -> Result<()> {
     let bundle = Bundle::look(&place.bundle("statistics"))?;
     let (partitions, target) = (bundle.partitions()?, bundle.target()?);
     let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
-    for component in Component::ALL {
+    for group in groups(&partitions) {
         let Some(made) =
-            look(quantize(&partitions, component, &twice, &recipe, &target, GivenFiles::default().encodings()))
+            look(quantize(&partitions, &group, &twice, &recipe, &target, GivenFiles::default().encodings()))
         else {
             continue;
         };
