@@ -22,6 +22,7 @@ pub mod goals;
 pub mod golden;
 pub mod host;
 pub mod ir;
+pub mod json;
 pub mod limits;
 pub mod machine;
 pub mod map;
@@ -44,6 +45,7 @@ pub mod target_check;
 pub mod text;
 pub mod utf8_path;
 pub mod verify;
+pub mod version;
 pub mod warning;
 
 pub use error::{Error, Result};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::{Runtime, Toolkit};
-use crate::engine::{Engine, Reference};
+use crate::engine::{Engine, EngineKind, Reference};
 use crate::error::{Error, Result};
 use crate::front::Definition;
 use crate::host::{Chat, Conversation, Embeddings, Generator, Limits, Message, Tokenizer};
@@ -14,40 +14,17 @@ use crate::quantize::Table;
 use crate::segment::{Device, segments};
 use crate::target::Target;
 
-/// What a model can run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineKind {
-    /// The float models, in tract.
-    Float,
-    /// The quantized models, on ONNX Runtime's CPU provider.
-    Simulated,
-    /// The context binaries, on the NPU or its emulator.
-    Npu,
+/// The best engine that a bundle has: the NPU if it was built, the simulation otherwise.
+pub fn best_engine(bundle: &Bundle) -> EngineKind {
+    if bundle.manifest.has(Stage::Build.name()) { EngineKind::Npu } else { EngineKind::Simulated }
 }
 
-impl EngineKind {
-    /// Name, as on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            EngineKind::Float => "float",
-            EngineKind::Simulated => "simulated",
-            EngineKind::Npu => "npu",
-        }
-    }
-
-    /// The best that a bundle has: the NPU if it was built, the simulation otherwise.
-    pub fn of_bundle(bundle: &Bundle) -> Self {
-        if bundle.manifest.has(Stage::Build.name()) { EngineKind::Npu } else { EngineKind::Simulated }
-    }
-
-    /// The stage that makes what this engine loads, and the folder it is in.
-    fn source(self) -> (Stage, &'static str) {
-        match self {
-            EngineKind::Float => (Stage::Export, "model/"),
-            EngineKind::Simulated => (Stage::Emit, "qdq/"),
-            EngineKind::Npu => (Stage::Build, "context/"),
-        }
+/// The stage that makes what an engine loads, and the folder it is in.
+fn source(kind: EngineKind) -> (Stage, &'static str) {
+    match kind {
+        EngineKind::Float => (Stage::Export, "model/"),
+        EngineKind::Simulated => (Stage::Emit, "qdq/"),
+        EngineKind::Npu => (Stage::Build, "context/"),
     }
 }
 
@@ -101,7 +78,7 @@ impl Model {
     }
 
     fn parts(bundle: &Bundle, path: &Path, kinds: &[EngineKind], progress: &dyn Progress) -> Result<Parts> {
-        for (stage, _) in kinds.iter().map(|kind| kind.source()) {
+        for (stage, _) in kinds.iter().map(|kind| source(*kind)) {
             if !bundle.manifest.has(stage.name()) {
                 return Err(Error::input(path.display(), format!("`{}` has not run", stage.name()))
                     .help(format!("run `autoneural {}`, or choose another engine with --on", stage.name())));
@@ -112,7 +89,7 @@ impl Model {
         let has_cpu_segments = segments.any(|segment| segment.device == Device::Cpu);
         // The float models are the largest files by far, and integer engines do not load them.
         let needed = |file: &str| {
-            let of_engine = kinds.iter().any(|kind| file.starts_with(kind.source().1));
+            let of_engine = kinds.iter().any(|kind| file.starts_with(source(*kind).1));
             let of_host = file.starts_with("model/") && !file.ends_with(".onnx") && !file.ends_with(".data");
             let of_segments = kinds.contains(&EngineKind::Npu) && file.starts_with("qdq/") && has_cpu_segments;
             of_engine || of_host || of_segments || (quantized && file.starts_with("encodings/"))

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use autoneural::back::bundle::GivenFiles;
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
-use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
 use autoneural::front::{DefinitionFile, WeightsPlace, built_in_names};
 use autoneural::recipe::Recipe;

@@ -1,9 +1,11 @@
 //! Engines: what can run a partition. All of them take and give the same tensors, in float or as integers.
 
+mod kind;
 mod ort_session;
 mod reference;
 mod tensor;
 
+pub use kind::EngineKind;
 pub use ort_session::{OrtSession, Part};
 pub use reference::{Observations, Reference, Watcher};
 pub use tensor::{Data, Tensor};

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use super::score::Outputs;
 use crate::back::bundle::{OWN_MODE, hash_bytes, is_ours, origin_of};
+use crate::engine::EngineKind;
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
 use crate::ir::le_bytes;
-use crate::runner::EngineKind;
 
 /// Largest journal that is read.
 const LARGEST_FILE: u64 = 1 << 30;

@@ -12,13 +12,14 @@ pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
 
 use crate::back::qnn::Runtime;
+use crate::engine::EngineKind;
 use crate::engine::Tensor;
 use crate::error::Result;
 use crate::files::Folder;
 use crate::front::Definition;
 use crate::host::{blank_image, load_image};
 use crate::progress::Progress;
-use crate::runner::{EngineKind, Model};
+use crate::runner::Model;
 use journal::Journal;
 use score::score;
 

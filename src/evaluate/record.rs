@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::set::{Question, Set};
 use crate::back::bundle::round;
-use crate::runner::EngineKind;
+use crate::engine::EngineKind;
 use crate::verify::Sqnr;
 
 /// One question on one engine.

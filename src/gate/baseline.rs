@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::facts::{Facts, SCHEMA};
-use crate::back::bundle::{hash_bytes, json_of};
+use crate::back::bundle::hash_bytes;
 use crate::error::{Error, Result};
+use crate::json::json_of;
 
 /// A baseline with its file.
 pub struct Baseline {

@@ -195,7 +195,7 @@ fn versions(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let changes = &judge.thresholds.changes;
     let (toolkit, program) = (changes.toolkit, changes.program);
     for name in names {
-        let policy = if name == env!("CARGO_PKG_NAME") { program } else { toolkit };
+        let policy = if name == crate::version::PROGRAM { program } else { toolkit };
         let say = |version: Option<&String>| version.map_or("none".to_string(), String::clone);
         let (before, after) = (baseline.versions.get(name), now.versions.get(name));
         let place = Place::of("", name);

@@ -11,12 +11,12 @@ use super::unique::unique;
 use crate::back::bundle::{Bundle, REPORT, Stage, short};
 use crate::back::encodings;
 use crate::encoding::IntegerType;
+use crate::engine::EngineKind;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
 use crate::partition::NAMES;
 use crate::progress::Silent;
 use crate::report::{Columns, GoalKind, PartitionReport, PartitionSizes, Report};
-use crate::runner::EngineKind;
 
 /// Version of the format of facts.
 pub const SCHEMA: u32 = 1;
@@ -242,7 +242,7 @@ fn partition_facts(bundle: &Bundle, report: &Report, partition: &PartitionReport
         let message = format!("has the partition `{}`, of which the bundle has no encodings", partition.name);
         return Err(Error::input(path.display(), message));
     }
-    let table = encodings::look(&bundle.read(&file, crate::back::bundle::LARGEST_JSON)?, &bundle.path(&file))?;
+    let table = encodings::look(&bundle.read(&file, crate::json::LARGEST_JSON)?, &bundle.path(&file))?;
     let constants = table.params.iter().filter(|(_, encoding)| encoding.integer != IntegerType::Int32);
     let sizes = report.sizes.as_ref().and_then(|sizes| sizes.partitions.iter().find(|s| s.name == partition.name));
     let buffers = |sizes: &PartitionSizes| {

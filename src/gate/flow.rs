@@ -5,8 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use crate::back::bundle::{Bundle, LARGEST_JSON};
+use crate::back::bundle::Bundle;
 use crate::error::Result;
+use crate::json::LARGEST_JSON;
 use crate::program::Group;
 use crate::report::PartitionReport;
 

@@ -6,9 +6,10 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
 
 use super::{FILE, Record, SCHEMA, TENSORS, TensorRecord};
-use crate::back::bundle::{Bundle, LARGEST_JSON, hash_bytes, json_of};
+use crate::back::bundle::{Bundle, hash_bytes};
+use crate::engine::EngineKind;
 use crate::error::{Error, Result};
-use crate::runner::EngineKind;
+use crate::json::{LARGEST_JSON, json_of};
 
 /// Largest file of tensors that is read.
 const LARGEST: u64 = 1 << 30;

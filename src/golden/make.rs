@@ -6,15 +6,15 @@ use std::path::Path;
 use safetensors::tensor::{TensorView, serialize};
 
 use super::{EngineRecord, PictureRecord, Record, SCHEMA, StepRecord, TensorRecord};
-use crate::back::bundle::write_json;
+use crate::engine::EngineKind;
 use crate::engine::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::{Component, DECODE, Definition, PREFILL};
 use crate::host::{Embeddings, Load, Step, Steps, Stop, best, dtype_of, load_square, normalized};
+use crate::json::write_json;
 use crate::partition::{Partition, Role};
 use crate::progress::Progress;
 use crate::quantize::Table;
-use crate::runner::EngineKind;
 
 /// Largest tensor that is kept; of a larger one there is the hash alone.
 const LARGEST: usize = 4 << 20;

@@ -14,9 +14,9 @@ pub use make::{Golden, Making, make};
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::EngineKind;
 use crate::engine::{Data, Tensor};
 use crate::host::Stop;
-use crate::runner::EngineKind;
 
 /// File of the steps in a bundle.
 pub const FILE: &str = "golden/golden.json";

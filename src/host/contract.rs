@@ -1,9 +1,9 @@
 //! What the manifest says of prompts: how a question becomes tokens, with an example.
 
 use super::{CHAT_TEMPLATE, Chat, Given, HostFacts, Message, Role, TOKENIZER, Tokenizer};
-use crate::back::bundle::{ExampleRecord, PromptRecord, TemplateRecord, TokenRecord};
 use crate::error::Result;
 use crate::front::Definition;
+use crate::host::{ExampleRecord, PromptRecord, TemplateRecord, TokenRecord};
 
 /// The question of the example.
 const QUESTION: &str = "Which lamp is lit?";

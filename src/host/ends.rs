@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::Tokenizer;
 use super::additions::{Additions, read_object};
-use crate::back::bundle::Stage;
 use crate::error::{Error, Result};
 use crate::front::{Beside, Definition};
 use crate::warning::Warning;
@@ -29,16 +28,21 @@ impl HostFacts {
     /// Name of the file.
     pub const FILE: &str = "host.json";
 
-    /// Reads the checkpoint's files, and says where they contradict the definition.
+    /// Reads the checkpoint's files, and says where they contradict the definition; `stage` is what warnings name.
     ///
     /// # Errors
     /// A file that is there and cannot be read, or an end token that is no number.
-    pub fn find(beside: &Beside, definition: &Definition, tokenizer: &Tokenizer) -> Result<(Self, Vec<Warning>)> {
+    pub fn find(
+        beside: &Beside,
+        definition: &Definition,
+        tokenizer: &Tokenizer,
+        stage: &str,
+    ) -> Result<(Self, Vec<Warning>)> {
         let folder = &beside.words;
         let (tokens, vocabulary) = (&definition.language.tokens, definition.language.vocabulary);
         let mut warnings = Vec::new();
         let mut warn = |place: &dyn std::fmt::Display, message: String, help: &str| {
-            warnings.push(Warning::new(Stage::Export.name(), place, message).help(help));
+            warnings.push(Warning::new(stage, place, message).help(help));
         };
         let mut ends = BTreeSet::new();
         let mut sources = Vec::new();

@@ -13,6 +13,7 @@ mod generate;
 mod image;
 mod probe;
 mod prompt;
+mod record;
 mod sample;
 mod sequence;
 mod steps;
@@ -34,6 +35,10 @@ pub use generate::{Generation, Generator, StepLogits, Stop, refuse_too_long};
 pub use image::{blank_image, load_image, load_square, normalized};
 pub use probe::probe;
 pub use prompt::{TOKENIZER, Tokenizer};
+pub use record::{
+    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, Padding, PromptRecord, RotaryRecord,
+    SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull,
+};
 pub use sample::{Sampler, Sampling, best};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};
 pub use steps::{LEAST_FOR_PREFILL, Load, Step, Steps, Visit, Visual};

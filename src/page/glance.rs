@@ -2,9 +2,9 @@
 
 use super::sections::{engine_name, worst};
 use super::{Subject, changes, sizes, weak};
+use crate::engine::EngineKind;
 use crate::evaluate::{EngineReport, EvaluationReport};
 use crate::report::{Columns, OutputReport};
-use crate::runner::EngineKind;
 
 /// A question with its answer, and where in the page there is more.
 pub struct Answer {

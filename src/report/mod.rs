@@ -32,12 +32,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::{Bundle, InputRecord, LARGEST_JSON, REPORT, StageRecord, json_of, round};
-use crate::back::encodings::GivenRecord;
+use crate::back::bundle::GivenRecord;
+use crate::back::bundle::{Bundle, InputRecord, REPORT, StageRecord, round};
 use crate::back::qnn::Runtime;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
 use crate::goals::Goals;
+use crate::json::{LARGEST_JSON, json_of};
 use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;

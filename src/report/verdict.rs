@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Columns, Report};
+use crate::engine::EngineKind;
 use crate::evaluate::{EngineReport, EvaluationReport};
 use crate::goals::EvaluationGoals;
-use crate::runner::EngineKind;
 
 /// How figures stand to goals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

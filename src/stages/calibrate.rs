@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
 use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
-use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL, write_json};
+use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Checkpoint, Component, DefinitionFile, WeightsPlace};
@@ -16,6 +16,7 @@ use crate::host::{
     find_template, load_image,
 };
 use crate::ir::le_bytes;
+use crate::json::write_json;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};

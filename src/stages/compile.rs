@@ -11,8 +11,8 @@ use super::{
     build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_group, emit_tables,
     note_samples,
 };
+use crate::back::bundle::GivenFiles;
 use crate::back::bundle::{Bundle, Stage};
-use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::{Error, Result};
 use crate::front::{Component, DefinitionFile, WeightsPlace};

@@ -3,16 +3,18 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, Key, PromptRecord, Stage, write_json, write_partition};
+use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, build, partition};
+use crate::host::PromptRecord;
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
     Specials, TOKENIZER, Tokenizer, find_template, probe, prompt_contract,
 };
 use crate::ir::Constant;
+use crate::json::write_json;
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::target::Target;
@@ -156,7 +158,7 @@ fn words(
     definition: &Definition,
 ) -> Result<Words> {
     let tokenizer = Tokenizer::read(&beside.words, definition)?;
-    let (facts, mut warnings) = HostFacts::find(beside, definition, &tokenizer)?;
+    let (facts, mut warnings) = HostFacts::find(beside, definition, &tokenizer, Stage::Export.name())?;
     let texts = Specials { named: specials.clone(), ..tokenizer.specials()? };
     let chat = Chat::new(template.cloned(), texts)?;
     warnings.extend(probe(&tokenizer, &chat, Stage::Export.name())?);

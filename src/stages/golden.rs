@@ -3,6 +3,7 @@
 use super::samples::and_samples;
 use crate::back::bundle::{Bundle, GOLDEN, GoldenRecord, Key, Stage, is_of_model};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::engine::EngineKind;
 use crate::engine::OrtSession;
 use crate::error::Result;
 use crate::golden::{self, Extent, Making};
@@ -10,7 +11,6 @@ use crate::host::{Asking, Embeddings, Load};
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::{Recipe, Sample};
-use crate::runner::EngineKind;
 
 /// Name of the unit of work.
 const UNIT: &str = "verify/golden";

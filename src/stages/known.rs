@@ -2,10 +2,11 @@
 //! same. They take hours, so they stay with the bundle until something that they were measured on changes; then that is said.
 
 use super::samples::and_samples;
-use crate::back::bundle::{Bundle, Key, LARGEST_JSON, REPORT, Stage};
+use crate::back::bundle::{Bundle, Key, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::Result;
 use crate::front::Component;
+use crate::json::LARGEST_JSON;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::recipe::Recipe;

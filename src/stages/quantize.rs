@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::calibrate::keep_recipe;
 use super::samples::images;
 use crate::back::bundle::{
-    Bundle, IMAGES, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage,
+    Bundle, IMAGES, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage, encoding_of,
 };
-use crate::back::encodings::{self, GivenFiles, GivenRecord};
+use crate::back::bundle::{GivenFiles, GivenRecord};
+use crate::back::encodings;
 use crate::error::{Error, Result};
 use crate::front::Component;
 use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
-use crate::partition::Partition;
+use crate::partition::{Partition, Role};
 use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
 use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
@@ -101,7 +102,7 @@ impl Quantized {
     /// Partitions without the ports of the definition.
     pub fn note(self, bundle: &mut Bundle) -> Result<()> {
         let definition = bundle.definition()?;
-        bundle.manifest.host.describe(&definition, &self.records)?;
+        bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask)?);
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
         note_models(bundle)

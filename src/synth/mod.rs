@@ -43,12 +43,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::back::bundle::write_json;
 use crate::error::{Error, Result};
 use crate::folder;
 use crate::front::{Definition, Recorder, assemble};
 use crate::host::{CHAT_TEMPLATE, TOKENIZER};
 use crate::ir::Shape;
+use crate::json::write_json;
 use crate::progress::Progress;
 use recipe::{Kind, Recipe};
 
@@ -205,7 +205,7 @@ fn refuse_full(root: &Path, out: &Path, needed: u64) -> Result<()> {
 fn note(definition: &Definition, summary: &Summary) -> Value {
     json!({
         "made_by": MAKER,
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": crate::version::VERSION,
         "synthetic": "The weights are random numbers with the statistics of trained ones. The model answers nonsense.",
         "model": definition.name,
         "seed": summary.seed,

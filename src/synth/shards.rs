@@ -9,8 +9,8 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::Tensor;
 use super::fill::fill;
-use crate::back::bundle::write_json;
 use crate::error::{Error, IoContext, Result};
+use crate::json::write_json;
 use crate::progress::Progress;
 
 /// Bytes of one number.

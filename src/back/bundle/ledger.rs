@@ -9,12 +9,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::json::{json_of, text_of};
 use super::manifest::{FileRecord, digest};
 use super::origin;
 use super::stamp::{Owner, Stamps};
 use crate::error::Result;
 use crate::files::{self, Folder};
+use crate::json::{LARGEST_JSON, json_of, text_of};
 use crate::text;
 
 /// Name of the ledger's file.
@@ -79,7 +79,7 @@ impl Ledger {
 
     fn believed(folder: &Folder) -> Result<Self> {
         let (file, path) = (folder.file(LEDGER)?, folder.path().join(LEDGER));
-        let text = folder.read(LEDGER, super::LARGEST_JSON);
+        let text = folder.read(LEDGER, LARGEST_JSON);
         let made: Ledger = text.and_then(|text| json_of(&path, &text, SCHEMA, "")).unwrap_or_default();
         Ok(if origin::is(&made.origin, &file, folder) { made } else { Self::default() })
     }

@@ -7,22 +7,22 @@ use std::path::{Component, Path};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::host_record::{HostRecord, Padding, StateRecord};
-use super::json::{json_of, text_of};
+use super::given::GivenRecord;
 use super::model_record::{ModelRecord, RuntimeRecord};
 use super::place::is_hidden;
 use super::segment_record::SegmentRecord;
 use super::{GOLDEN, MANIFEST};
-use crate::back::encodings::GivenRecord;
 use crate::back::qnn::{Toolkit, version_text};
-use crate::encoding::Encoding;
+use crate::encoding::{Encoding, IntegerType};
+use crate::engine::EngineKind;
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
-use crate::host::step_tokens;
+use crate::host::{HostRecord, Padding, StateRecord, step_tokens};
 use crate::ir::ElementType;
+use crate::json::{json_of, text_of};
 use crate::partition::{Partition, Port, Role};
 use crate::quantize::{Counts, Table};
-use crate::runner::EngineKind;
+use crate::version::{PROGRAM, VERSION};
 use crate::warning::Warning;
 
 /// Version of the manifest's format.
@@ -194,7 +194,7 @@ pub struct InputRecord {
 
 impl Default for Manifest {
     fn default() -> Self {
-        let tool = Tool { name: env!("CARGO_PKG_NAME").into(), version: env!("CARGO_PKG_VERSION").into() };
+        let tool = Tool { name: PROGRAM.into(), version: VERSION.into() };
         Manifest {
             schema: SCHEMA,
             tool,
@@ -297,6 +297,20 @@ impl PartitionRecord {
             segments,
         }
     }
+}
+
+/// The encoding of the first input of a role.
+///
+/// # Errors
+/// There is none.
+pub fn encoding_of(partitions: &[PartitionRecord], role: Role) -> Result<Encoding> {
+    let mut inputs = partitions.iter().flat_map(|partition| &partition.inputs);
+    let made = inputs.find(|port| port.role == role).and_then(|port| {
+        let integer = IntegerType::of_name(&port.dtype).ok()?;
+        let (scale, zero_point) = (vec![port.scale?], vec![port.zero_point?]);
+        Some(Encoding { integer, scale, zero_point, axis: None, block: None })
+    });
+    made.ok_or_else(|| Error::internal("manifest", format!("there is no encoding of {role:?}")))
 }
 
 fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Option<&Encoding>) -> PortRecord {

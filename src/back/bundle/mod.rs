@@ -4,9 +4,8 @@
 //! made it is in a hidden folder beside its place, in units of work that a ledger remembers.
 
 mod contexts;
+mod given;
 mod hold;
-mod host_record;
-mod json;
 mod ledger;
 mod lock;
 mod manifest;
@@ -20,16 +19,12 @@ mod stamp;
 mod unit;
 mod work;
 
+pub use given::{GivenFiles, GivenRecord};
 pub use hold::Held;
-pub use host_record::{
-    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, Padding, PromptRecord, RotaryRecord,
-    SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull, encoding_of,
-};
-pub use json::{LARGEST_JSON, json_of, write_json};
 pub use ledger::Key;
 pub use manifest::{
     FileRecord, GoldenRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest,
-    hash_bytes, is_of_model, short,
+    encoding_of, hash_bytes, is_of_model, short,
 };
 pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
@@ -49,6 +44,7 @@ use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
+use crate::json::LARGEST_JSON;
 use crate::observe::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::{Progress, Silent};
@@ -321,7 +317,7 @@ impl Bundle {
         for partition in partitions {
             let name = format!("encodings/{}.json", partition.name);
             let path = self.path(&name);
-            let table = super::encodings::read(&self.read(&name, LARGEST_JSON)?, &path, &partition.graph)?;
+            let table = crate::back::encodings::read(&self.read(&name, LARGEST_JSON)?, &path, &partition.graph)?;
             let ports = partition.inputs.iter().chain(&partition.outputs).filter(|port| !port.encoding_key.is_empty());
             for port in ports {
                 let encoding = table.activation(&port.name).map_err(|error| error.within(path.display()))?;

@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::front::{Definition, refuse_unfit};
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
+use crate::json::{LARGEST_JSON, write_json};
 use crate::map::Map;
 use crate::partition::{Partition, Port};
 use crate::program::Group;
@@ -79,7 +80,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
         nodes: nodes.collect(),
         outputs: partition.outputs.clone(),
     };
-    super::write_json(&stored, &folder.join(format!("{}.json", partition.name)))
+    write_json(&stored, &folder.join(format!("{}.json", partition.name)))
 }
 
 /// Reads `model/<name>.json` of a bundle and maps the constants.
@@ -109,7 +110,7 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 pub type Maps = BTreeMap<Group, Arc<Map>>;
 
 fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
-    let text = bundle.read(format!("model/{name}.json"), super::LARGEST_JSON)?;
+    let text = bundle.read(format!("model/{name}.json"), LARGEST_JSON)?;
     let stored: Stored = crate::text::json(path, &text)?;
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {

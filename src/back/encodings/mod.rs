@@ -6,21 +6,21 @@
 //! does not say whether it is symmetric is so if 0 is in the middle of its grid.
 
 mod entry;
-mod given;
+mod learned;
 mod v0_6_1;
 mod v1_0_0;
 mod v2_0_0;
 
-pub use given::{GivenFiles, GivenRecord};
+pub use learned::add;
 
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::back::bundle::write_json;
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Graph};
+use crate::json::write_json;
 use crate::quantize::Table;
 use entry::Lists;
 

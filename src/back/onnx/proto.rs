@@ -167,8 +167,8 @@ pub fn model(graph: GraphProto) -> ModelProto {
     ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
-        producer_name: env!("CARGO_PKG_NAME").into(),
-        producer_version: env!("CARGO_PKG_VERSION").into(),
+        producer_name: crate::version::PROGRAM.into(),
+        producer_version: crate::version::VERSION.into(),
         graph: Some(graph),
         ..ModelProto::default()
     }

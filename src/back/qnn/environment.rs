@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::text;
+use crate::version::{PROGRAM, VERSION};
 
 /// The packages that libraries are loaded from, as folders.
 const PACKAGES: [&str; 2] = ["onnxruntime", "onnxruntime_qnn"];
@@ -119,5 +120,5 @@ fn sites(prefix: &Path) -> Vec<PathBuf> {
 
 /// Whether pip noted this program, in this version, among the packages.
 fn has_this_program(site: &Path) -> bool {
-    site.join(concat!(env!("CARGO_PKG_NAME"), "-", env!("CARGO_PKG_VERSION"), ".dist-info")).is_dir()
+    site.join(format!("{PROGRAM}-{VERSION}.dist-info")).is_dir()
 }

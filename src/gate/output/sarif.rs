@@ -39,7 +39,7 @@ pub fn sarif(statement: &Statement) -> Result<String> {
         "runs": [{
             "tool": { "driver": {
                 "name": "autoneural gate",
-                "version": env!("CARGO_PKG_VERSION"),
+                "version": crate::version::VERSION,
                 "rules": rules,
             }},
             "invocations": [invocation],

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::Content;
 use crate::error::Result;
+use crate::host::Content;
 
 pub use find::{Found, SPECIAL_TOKENS, Source, find_template, read_specials};
 pub use message::{Message, Part, Role, Special, Specials};

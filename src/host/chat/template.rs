@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::find::Source;
 use super::message::{Message, Part, Role, Special, Specials};
 use super::python::{Engine, Refusal, Why, dict, list};
-use crate::back::bundle::Content;
 use crate::contain::contain;
 use crate::error::{Error, Result};
+use crate::host::Content;
 
 /// How the content of a message is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

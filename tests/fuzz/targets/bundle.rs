@@ -1,9 +1,10 @@
 //! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held against.
 
 use autoneural::Result;
-use autoneural::back::bundle::{Bundle, FileRecord, GoldenRecord, LARGEST_JSON, Manifest, hash_bytes, write_json};
-use autoneural::back::encodings::{self, GivenFiles};
+use autoneural::back::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
+use autoneural::back::encodings;
 use autoneural::drawing::{self, Tensors};
+use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};
 use autoneural::files::Folder;
 use autoneural::front::Definition;
@@ -11,6 +12,7 @@ use autoneural::gate::output::{Located, Statement, Written, github, junit, markd
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::golden;
 use autoneural::host::{Steps, blank_image};
+use autoneural::json::{LARGEST_JSON, write_json};
 use autoneural::observe::StatisticsTable;
 use autoneural::page;
 use autoneural::partition::{NAMES, Partition};
@@ -18,7 +20,6 @@ use autoneural::program::groups;
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
-use autoneural::runner::EngineKind;
 use autoneural::segment::segments;
 use autoneural::text;
 

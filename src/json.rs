@@ -1,4 +1,4 @@
-//! JSON files of a bundle.
+//! JSON files that the program writes and reads again.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
 }
 
 /// A value as JSON for people; `path` is only for messages.
-pub(super) fn text_of(value: &impl Serialize, path: &Path) -> Result<String> {
+pub fn text_of(value: &impl Serialize, path: &Path) -> Result<String> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
     Ok(text + "\n")
 }

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::PartitionRecord;
-use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, Result};
+use super::{Embeddings, HostTables, LEAST_FOR_PREFILL};
+use crate::encoding::Encoding;
 use crate::front::{Definition, LayerKind, MASKED, Resize};
-use crate::host::{Embeddings, HostTables, LEAST_FOR_PREFILL};
 use crate::partition::Role;
 
 /// What a host needs beside ports, models and files. A part is there once the stage has run that knows it.
@@ -255,11 +253,8 @@ impl StateRecord {
 }
 
 impl HostRecord {
-    /// States what follows from the definition and the ports' encodings; the prompt stays.
-    ///
-    /// # Errors
-    /// Ports without the encodings that they have.
-    pub fn describe(&mut self, definition: &Definition, partitions: &[PartitionRecord]) -> Result<()> {
+    /// States what follows from the definition and the encoding of the mask; the prompt stays.
+    pub fn describe(&mut self, definition: &Definition, mask: &Encoding) {
         let (vision, language) = (&definition.vision, &definition.language);
         let preprocess = vision.preprocess();
         let tables = HostTables::FILE.to_string();
@@ -283,7 +278,6 @@ impl HostRecord {
             cos: HostTables::COS.into(),
             sin: HostTables::SIN.into(),
         });
-        let mask = encoding_of(partitions, Role::Mask)?;
         let codes = mask.quantize(&[0.0, MASKED], &[2]);
         self.mask = Some(MaskRecord {
             visible: 0.0,
@@ -302,20 +296,5 @@ impl HostRecord {
             },
             when_full: WhenFull::Stop,
         });
-        Ok(())
     }
-}
-
-/// The encoding of the first input of a role.
-///
-/// # Errors
-/// There is none.
-pub fn encoding_of(partitions: &[PartitionRecord], role: Role) -> Result<Encoding> {
-    let mut inputs = partitions.iter().flat_map(|partition| &partition.inputs);
-    let made = inputs.find(|port| port.role == role).and_then(|port| {
-        let integer = IntegerType::of_name(&port.dtype).ok()?;
-        let (scale, zero_point) = (vec![port.scale?], vec![port.zero_point?]);
-        Some(Encoding { integer, scale, zero_point, axis: None, block: None })
-    });
-    made.ok_or_else(|| Error::internal("manifest", format!("there is no encoding of {role:?}")))
 }

@@ -1,15 +1,14 @@
 //! Files of encodings that were learned elsewhere: read once, taken in place of calibration, copied into the bundle.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Lists;
-use super::{parse, refuse_misplaced};
-use crate::back::bundle::{Bundle, Key, LARGEST_JSON, digest, hash_bytes};
+use super::{Bundle, Key, digest, hash_bytes};
+use crate::back::encodings::add;
 use crate::error::{Error, IoContext, Result};
 use crate::files;
+use crate::json::LARGEST_JSON;
 use crate::quantize::Given;
 
 /// Folder of the copies, in that of the encodings.
@@ -98,33 +97,4 @@ impl GivenFiles {
         }
         Ok(records)
     }
-}
-
-fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
-    let Lists { activations, params, either } = parse(bytes, path)?;
-    let place = path.display().to_string();
-    for (entries, are_params) in [(activations, false), (params, true)] {
-        let mut names = BTreeSet::new();
-        for (name, entry) in entries {
-            let fail = |message: String| Error::input(format!("{place}: `{name}`"), message);
-            if !names.insert(name.clone()) {
-                return Err(fail("stands twice".into()));
-            }
-            let entry = entry.map_err(fail)?;
-            let encoding = if are_params { entry.param() } else { entry.activation() }.map_err(fail)?;
-            refuse_misplaced(&encoding, are_params, are_params).map_err(fail)?;
-            given.add(are_params, &name, &place, encoding, entry.axis)?;
-        }
-    }
-    let mut names = BTreeSet::new();
-    for (name, entry) in either {
-        let fail = |message: String| Error::input(format!("{place}: `{name}`"), message);
-        if !names.insert(name.clone()) {
-            return Err(fail("stands twice".into()));
-        }
-        let entry = entry.map_err(fail)?;
-        let activation = entry.activation().and_then(|made| refuse_misplaced(&made, false, false).map(|()| made));
-        given.add_either(&name, &place, activation, entry.param(), entry.axis)?;
-    }
-    Ok(())
 }
