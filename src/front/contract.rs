@@ -3,12 +3,25 @@
 //! In come the lowered graphs of a model; out go partitions whose inputs and outputs have roles. A partition that was read
 //! from a file is held against the same contracts.
 
-use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL};
+use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL, Role};
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Shape, ValueId};
-use crate::partition::{Partition, Port, Role};
+use crate::partition::{Partition, Port};
 use crate::passes::lower;
-use crate::program::Group;
+use crate::program::{Group, Program};
+
+/// The driver of vision-language models.
+pub const DRIVER: &str = "vlm";
+/// Names of their graphs, in the order in which a picture and a prompt go through them.
+pub const GRAPHS: [&str; 4] = ["vision", "projector", PREFILL, DECODE];
+
+/// The program of a vision-language model.
+///
+/// # Errors
+/// None but a defect.
+pub fn program() -> Result<Program> {
+    Program::new(DRIVER, GRAPHS.map(String::from).to_vec(), Role::meanings())
+}
 
 /// Lowers the graphs of a model and states their contracts.
 ///
@@ -35,8 +48,9 @@ pub fn partition(model: &Model, definition: &Definition) -> Result<Vec<Partition
 
 /// The contract of one value that crosses the border, by the name the front end gave it.
 fn port(group: &Group, name: &str, definition: &Definition) -> Result<Port> {
-    let made = |role, encoding_key: &str, range| {
-        Ok(Port { name: name.to_string(), role, encoding_key: encoding_key.to_string(), range })
+    let made = |role: Role, encoding_key: &str, range| {
+        let (role, meaning) = (role.name().to_string(), role.meaning());
+        Ok(Port { name: name.to_string(), role, encoding_key: encoding_key.to_string(), range, meaning })
     };
     let pre = definition.vision.preprocess();
     let pixel_range = || {
@@ -83,7 +97,7 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
         let value = graph.value(id);
         let wanted = port(&partition.group, &stated.name, definition)?;
         let shape = port_shape(&wanted, definition, tokens, state_tokens);
-        let element = if wanted.role == Role::Index { ElementType::I32 } else { ElementType::F32 };
+        let element = if wanted.role == Role::Index.name() { ElementType::I32 } else { ElementType::F32 };
         if *stated != wanted {
             let message = format!("is stated as {stated:?}, the definition wants {wanted:?}");
             return Err(Error::input(format!("{}: `{}`", partition.name, stated.name), message));
@@ -138,7 +152,8 @@ fn contract(partition: &str, definition: &Definition) -> (Component, Vec<String>
 /// Shape of a port of a partition of `tokens` tokens; `state_tokens` is how many tokens of keys and values cross there.
 fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens: usize) -> Shape {
     let (v, l) = (&definition.vision, &definition.language);
-    match port.role {
+    let Some(role) = Role::of(&port.role) else { return vec![] };
+    match role {
         Role::Image => vec![1, 3, v.image_size(), v.image_size()],
         Role::Features => vec![1, tokens, v.channels()],
         Role::Embeddings => vec![1, tokens, l.hidden],
@@ -150,8 +165,6 @@ fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens:
         Role::Values => vec![1, l.kv_heads, state_tokens, l.head_dim],
         Role::ConvState => vec![1, l.hidden, 1, l.conv_kernel.saturating_sub(1)],
         Role::Logits => vec![1, 1, l.vocabulary],
-        // Not of a contract, so no port is checked for it.
-        Role::Inside => vec![],
     }
 }
 

@@ -16,12 +16,13 @@ mod names;
 mod preprocessor;
 mod projector;
 mod recorder;
+mod role;
 mod warnings;
 mod weights;
 
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
 pub use component::Component;
-pub use contract::{partition, refuse_unfit};
+pub use contract::{DRIVER, GRAPHS, partition, program, refuse_unfit};
 pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
     Resize, Tokens, Vision, WeightNames,
@@ -31,6 +32,7 @@ pub use hub::kind_of_file;
 pub use language::{DECODE, MASKED, PREFILL};
 pub use layout::{ComponentLayout, Layout, Misshapen, built_in_names};
 pub use recorder::Recorder;
+pub use role::Role;
 pub use warnings::warnings;
 pub use weights::{AbsentBiases, Tensors, Weights, absent_biases};
 

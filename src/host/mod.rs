@@ -36,7 +36,7 @@ pub use image::{blank_image, load_image, load_square, normalized};
 pub use probe::probe;
 pub use prompt::{TOKENIZER, Tokenizer};
 pub use record::{
-    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, Padding, PromptRecord, RotaryRecord,
+    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, PromptRecord, RotaryRecord,
     SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull,
 };
 pub use sample::{Sampler, Sampling, best};

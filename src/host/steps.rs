@@ -8,7 +8,7 @@ use super::{Codec, Sequence};
 use crate::engine::{Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::{Component, DECODE, Definition, PREFILL};
-use crate::partition::{Partition, Role};
+use crate::partition::Partition;
 use crate::quantize::Table;
 
 /// Fewest tokens that prefill takes: for a single one decode does less.
@@ -172,7 +172,7 @@ impl<'a, E: Engine> Steps<'a, E> {
         let inputs = sequence.inputs(partition, now)?;
         let outputs = self.run(at, &inputs, Place { position, tokens, is_last: !goes_on }, visit)?;
         sequence.absorb(partition, &outputs, tokens)?;
-        let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
+        let logits = partition.outputs.iter().position(|port| port.meaning.main);
         let logits = logits.ok_or_else(|| Error::internal(&partition.name, "has no logits"))?;
         Ok((self.real(at, logits, &outputs)?.as_f32()?.to_vec(), rest))
     }

@@ -109,8 +109,7 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
     let partitions = bundle.partitions()?;
     let tables = bundle.tables(&partitions)?;
     let (statistics, target) = (bundle.statistics()?, bundle.target()?);
-    let given =
-        GivenFiles::of_bundle(bundle)?.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
+    let given = GivenFiles::of_bundle(bundle)?.encodings().resolved(&partitions, &bundle.aliases()?)?;
     let sources = Sources::new(&partitions, &statistics, recipe, &target, &given)?;
     let mut parts = Vec::new();
     for (partition, table) in partitions.iter().zip(&tables) {

@@ -9,8 +9,8 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{Op, ValueId};
 use crate::observe::{Statistics, StatisticsTable};
-use crate::partition::{Partition, Role};
-use crate::program::Group;
+use crate::partition::Partition;
+use crate::program::{Group, State};
 use crate::recipe::Recipe;
 use crate::target::Target;
 
@@ -154,7 +154,7 @@ pub fn classes(
             if let Some(range) = port.range {
                 widen(&mut class.fixed, range);
             }
-            if matches!(port.role, Role::Keys | Role::Values) {
+            if matches!(port.meaning.state, Some(State::Append { .. })) {
                 class.integer = recipe.part(group)?.kv_cache.or(class.integer);
             }
         }
@@ -174,7 +174,7 @@ pub fn classes(
             }
             let mask = |id: &ValueId| {
                 let port = &partition.inputs[partition.input(&graph.value(*id).name)?];
-                port.range.filter(|_| port.role == Role::Mask)
+                port.range.filter(|_| port.meaning.mask)
             };
             if node.op == Op::Add
                 && let Some((at, [hidden, _])) = (0..2).find_map(|at| Some((at, mask(&node.inputs[at])?)))
@@ -189,7 +189,11 @@ pub fn classes(
         if let (Some([low, high]), Some(class)) = (range, classes.get_mut(&made)) {
             if high - low + MASK_MARGIN > -hidden {
                 let message = format!("the scores span {low}..{high}; a mask of {hidden} does not hide tokens in it");
-                return Err(Error::input(format!("language: {}", class.name), message).help("check the weights"));
+                return Err(Error::input(
+                    format!("{}: {}", class.group.as_ref().map_or("", Group::name), class.name),
+                    message,
+                )
+                .help("check the weights"));
             }
             class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
         }

@@ -182,6 +182,7 @@ fn encode_constants(
                 data: table.activations.get(&graph.value(node.inputs[0]).name),
                 result: table.activations.get(&graph.value(node.outputs[0]).name),
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
+                is_head: partition.makes_main(node),
                 exception: recipe.exception(&value.name, true),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));

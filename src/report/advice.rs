@@ -100,7 +100,7 @@ fn border(partition: &Partition, table: &Table) -> Option<u64> {
     let state: u64 = State::of(partition, table).ok()?.iter().map(|state| state.bytes).sum();
     let graph = &partition.graph;
     let ports = partition.inputs.iter().zip(graph.inputs()).chain(partition.outputs.iter().zip(graph.outputs()));
-    let others = ports.filter(|(port, _)| super::StateKind::of(port.role).is_none());
+    let others = ports.filter(|(port, _)| port.meaning.state.is_none());
     let bytes: Option<Vec<u64>> = others.map(|(_, id)| table.bytes_of(graph.value(*id)).ok()).collect();
     Some(state + bytes?.iter().sum::<u64>())
 }

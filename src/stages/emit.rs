@@ -3,9 +3,9 @@
 use crate::back::bundle::{Bundle, Key, encoding_of};
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::error::{IoContext, Result};
-use crate::front::Component;
+use crate::front::{Component, Role};
 use crate::host::{Embeddings, HostTables};
-use crate::partition::{Partition, Role};
+use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::Progress;
 use crate::quantize::Table;
@@ -73,7 +73,7 @@ pub fn emit_group(bundle: &Bundle, group: &Group, progress: &dyn Progress) -> Re
 
 /// Tables of pixels and rotary angles, by the encodings that the manifest has.
 pub fn emit_tables(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
-    let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role);
+    let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
     let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
     let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
     bundle.unit("emit/tables", "", key, progress, |folder| {

@@ -7,7 +7,9 @@ use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, build, partition};
+use crate::front::{
+    Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, build, partition, program,
+};
 use crate::host::PromptRecord;
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
@@ -85,6 +87,7 @@ pub fn export(
             words(&beside, template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), embeddings)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
+        write_json(&program()?, &folder.join("program.json"))?;
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
         let whole = || crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER);

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::front::Component;
 use crate::json::LARGEST_JSON;
 use crate::partition::Partition;
-use crate::program::{Group, groups};
+use crate::program::{Group, Program, groups};
 use crate::recipe::Recipe;
 use crate::report::{Basis, Columns, PartitionReport, Report};
 use crate::verify::{Extent, On};
@@ -195,7 +195,7 @@ fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions
     let basis = |partition: &Partition| -> Result<Basis> {
         let digest = |is_read: &dyn Fn(&str) -> bool| Ok::<_, crate::Error>(bundle.key(Key::new(), is_read)?.digest());
         let of_partition = |folder: &'static str| {
-            move |path: &str| path.strip_prefix(folder).is_some_and(|file| is_of(partition, file))
+            move |path: &str| path.strip_prefix(folder).is_some_and(|file| is_of(partition, partitions, file))
         };
         // What comes after a partition has no part in its figures.
         let later: Vec<&Group> = all_groups.iter().skip_while(|group| **group != partition.group).skip(1).collect();
@@ -203,7 +203,9 @@ fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions
             let Some(file) = path.strip_prefix("model/") else { return false };
             let of_text = partition.group == Component::Language.group();
             let of_graphs = all_groups.iter().any(|group| group.owns(file)) || file.ends_with(".toml");
-            (of_text || of_graphs) && !later.iter().any(|group| group.owns(file))
+            // It is in the graphs.
+            let is_program = path == Program::FILE;
+            !is_program && (of_text || of_graphs) && !later.iter().any(|group| group.owns(file))
         };
         let binary = of_partition("context/");
         let has_binary = bundle.has_files(binary)?;
@@ -221,9 +223,9 @@ fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions
 }
 
 /// Whether a file, by its name in a folder of the bundle, is a partition's own or of all partitions of its group.
-fn is_of(partition: &Partition, file: &str) -> bool {
+fn is_of(partition: &Partition, partitions: &[Partition], file: &str) -> bool {
     let own = |name: &str| file.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '_']));
-    let others = crate::partition::NAMES.iter().any(|name| *name != partition.name && own(name));
+    let others = partitions.iter().any(|other| other.name != partition.name && own(&other.name));
     own(&partition.name) || (partition.group.owns(file) && !others)
 }
 

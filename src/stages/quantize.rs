@@ -10,10 +10,10 @@ use crate::back::bundle::{
 use crate::back::bundle::{GivenFiles, GivenRecord};
 use crate::back::encodings;
 use crate::error::{Error, Result};
-use crate::front::Component;
+use crate::front::{Component, Role};
 use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
-use crate::partition::{Partition, Role};
+use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
 use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
@@ -27,7 +27,7 @@ const FOLDER: &str = "encodings";
 /// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
 /// run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().resolved(partitions, &bundle.definition()?.weights.aliases())?;
+    given.encodings().resolved(partitions, &bundle.aliases()?)?;
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -102,7 +102,7 @@ impl Quantized {
     /// Partitions without the ports of the definition.
     pub fn note(self, bundle: &mut Bundle) -> Result<()> {
         let definition = bundle.definition()?;
-        bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask)?);
+        bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask.name())?);
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
         note_models(bundle)
@@ -132,7 +132,7 @@ pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFil
     }
     let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
-        let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights.aliases())?;
+        let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
         Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
     })
 }
@@ -166,7 +166,7 @@ pub fn quantize_group(
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
-        let learned = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
+        let learned = given.encodings().resolved(&partitions, &bundle.aliases()?)?;
         let made = crate::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,

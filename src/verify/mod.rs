@@ -22,7 +22,8 @@ use crate::engine::{Engine, OrtSession, Reference, Tensor};
 use crate::error::{Error, Result};
 use crate::front::{Component, Definition};
 use crate::host::{Step, Walk};
-use crate::partition::{Partition, Role};
+use crate::partition::{Partition, Port};
+use crate::program::State;
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::recipe::Recipe;
@@ -164,8 +165,7 @@ fn compare(
     };
     let (simulated, npu) = (run(engines.simulated.as_mut())?, run(engines.npu.as_mut())?);
     for (index, (port, comparison)) in partition.outputs.iter().zip(comparisons).enumerate() {
-        let counted =
-            |tensors: &[Tensor]| without_padding(port.role, &tensors[index].decode(encoding(port)), step.tokens);
+        let counted = |tensors: &[Tensor]| without_padding(port, &tensors[index].decode(encoding(port)), step.tokens);
         let reference = counted(step.outputs)?;
         let simulated = simulated.as_deref().map(counted).transpose()?;
         let npu = npu.as_deref().map(counted).transpose()?;
@@ -190,13 +190,11 @@ fn compare(
     Ok(())
 }
 
-/// Keys and values of tokens that count.
-fn without_padding(role: Role, tensor: &Tensor, tokens: usize) -> Result<Vec<f32>> {
+/// What is appended to a state of tokens that count, or all of another output.
+fn without_padding(port: &Port, tensor: &Tensor, tokens: usize) -> Result<Vec<f32>> {
     let values = tensor.as_f32()?;
-    let (run, kept) = match role {
-        Role::Keys => (tensor.shape[3], tokens),
-        Role::Values => (tensor.shape[2] * tensor.shape[3], tokens * tensor.shape[3]),
-        _ => return Ok(values.to_vec()),
-    };
+    let Some(State::Append { axis }) = port.meaning.state else { return Ok(values.to_vec()) };
+    let each: usize = tensor.shape[axis + 1..].iter().product();
+    let (run, kept) = (tensor.shape[axis] * each, tokens * each);
     Ok(values.chunks_exact(run).flat_map(|row| &row[..kept]).copied().collect())
 }

@@ -15,7 +15,7 @@ use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, 
 use crate::json::{LARGEST_JSON, write_json};
 use crate::map::Map;
 use crate::partition::{Partition, Port};
-use crate::program::Group;
+use crate::program::{self, Group, Program};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -88,11 +88,24 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
 /// # Errors
 /// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
 /// definition.
-pub fn read(bundle: &Folder, name: &str, definition: &Definition, maps: &mut Maps) -> Result<Partition> {
+pub fn read(
+    bundle: &Folder,
+    name: &str,
+    (program, definition): (&Program, Option<&Definition>),
+    maps: &mut Maps,
+) -> Result<Partition> {
     let path = bundle.path().join(format!("model/{name}.json"));
-    let partition = read_graph(bundle, &path, name, maps).map_err(|error| damaged(&path, error))?;
-    refuse_unfit(&partition, definition).map_err(|error| damaged(&path, error))?;
-    Ok(partition)
+    let mut read = || {
+        let mut partition = read_graph(bundle, &path, name, maps)?;
+        for port in partition.inputs.iter_mut().chain(&mut partition.outputs) {
+            let unknown = || Error::input(format!("{name}: `{}`", port.name), format!("has no role `{}`", port.role));
+            port.meaning = *program.roles.get(&port.role).ok_or_else(unknown)?;
+        }
+        program::refuse_unfit(&partition)?;
+        definition.map_or(Ok(()), |definition| refuse_unfit(&partition, definition))?;
+        Ok(partition)
+    };
+    read().map_err(|error| damaged(&path, error))
 }
 
 /// A promise of the graph that this file breaks is no defect of the program.
@@ -115,6 +128,10 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
+    }
+    let group = Group::of_graph(name)?;
+    if stored.group != group {
+        return Err(fail(name, format!("is said to be of {}, it is of {group}", stored.group)));
     }
     let data = Path::new("model").join(DataWriter::name_of(&stored.group));
     let data_path = bundle.path().join(&data);

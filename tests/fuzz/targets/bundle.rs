@@ -8,6 +8,7 @@ use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};
 use autoneural::files::Folder;
 use autoneural::front::Definition;
+use autoneural::front::GRAPHS;
 use autoneural::gate::output::{Located, Statement, Written, github, junit, markdown, sarif, text as lines, update};
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::golden;
@@ -15,7 +16,7 @@ use autoneural::host::{Steps, blank_image};
 use autoneural::json::{LARGEST_JSON, write_json};
 use autoneural::observe::StatisticsTable;
 use autoneural::page;
-use autoneural::partition::{NAMES, Partition};
+use autoneural::partition::Partition;
 use autoneural::program::groups;
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
@@ -239,7 +240,7 @@ fn named(bytes: &[u8]) -> &'static str {
     let says = |name: &&str| {
         entries.iter().any(|(_, value)| matches!(value, Json::Leaf(leaf) if leaf.trim_matches('"') == *name))
     };
-    NAMES.iter().find(|name| says(name)).unwrap_or(&"projector")
+    GRAPHS.iter().find(|name| says(name)).unwrap_or(&"projector")
 }
 
 pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
