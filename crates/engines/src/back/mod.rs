@@ -1,0 +1,5 @@
+//! Back ends: what is written for others to read.
+
+pub mod encodings;
+pub mod onnx;
+pub mod qnn;
