@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use autoneural::back::bundle::GivenFiles;
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::qnn::Runtime;
+use autoneural::drivers::Source as _;
+use autoneural::drivers::vlm::Checkpointed;
 use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
@@ -189,7 +191,8 @@ impl Export {
         let begin = if *force { Begin::Replace } else { Begin::New };
         let mut bundle = Bundle::begin(out, begin, *check_contents)?;
         bundle.set_command(command_line());
-        stages::export(&mut bundle, &definition, weights, &target, &target_text, session.progress())?;
+        let source = Checkpointed { definition: &definition, weights };
+        source.export(&mut bundle, (&target, &target_text), session.progress())?;
         finish_stage(session, bundle, Stage::Export)
     }
 }

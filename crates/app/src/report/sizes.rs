@@ -14,7 +14,6 @@ use super::state::{State, StateKind, StateSizes, by_kind};
 use crate::back::bundle::Bundle;
 use crate::back::qnn::Runtime;
 use crate::error::{IoContext, Result};
-use crate::host::Embeddings;
 use crate::ir::ValueId;
 use crate::partition::{Partition, Port};
 use crate::quantize::Table;
@@ -84,7 +83,7 @@ pub struct DeviceSizes {
     pub conv_state_bytes: u64,
     /// Inputs that are not state, and outputs, of every partition, and what its segments hand to each other.
     pub buffer_bytes: u64,
-    /// The host's embedding table in the integers of the language input, as the bundle's file; 0 before `emit`.
+    /// The host's embedding table as the bundle's file; 0 before `emit`, and where there is none.
     pub embedding_bytes: u64,
     /// All of these.
     pub total_bytes: u64,
@@ -191,8 +190,9 @@ impl Sizes {
                 }
             }
         }
-        let codes = bundle.path("qdq").join(Embeddings::FILE);
-        let embedding_bytes = if codes.is_file() { std::fs::metadata(&codes).reading(&codes)?.len() } else { 0 };
+        let codes = bundle.manifest.host.embedding.as_ref().filter(|table| bundle.has_file(&table.file));
+        let codes = codes.map(|table| bundle.path(&table.file));
+        let embedding_bytes = codes.map_or(Ok(0), |codes| Ok(std::fs::metadata(&codes).reading(&codes)?.len()))?;
         let device = DeviceSizes::new(&made, whole.values(), embedding_bytes, &target, binaries);
         Ok(Sizes { partitions: made, state: by_kind(whole.values()), device })
     }

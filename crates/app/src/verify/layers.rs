@@ -12,9 +12,9 @@ use super::spread::{added_percent, histogram, range, saturation_percent, seen, t
 use crate::encoding::Encoding;
 use crate::engine::{Data, Engine, Tensor, Watcher};
 use crate::error::{Error, Result};
-use crate::host::Step;
 use crate::ir::{ElementType, Node, Op};
 use crate::partition::Partition;
+use crate::program::Step;
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::segment::{Device, Segment, inside, part};

@@ -8,9 +8,11 @@
 
 mod group;
 mod meaning;
+mod step;
 
 pub use group::Group;
 pub use meaning::{Meaning, Padding, Rows, State, refuse_unfit};
+pub use step::{Load, Step, Tokens, Visit};
 
 use std::collections::BTreeMap;
 use std::path::Path;

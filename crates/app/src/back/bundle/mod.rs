@@ -24,7 +24,7 @@ pub use hold::Held;
 pub use ledger::Key;
 pub use manifest::{
     FileRecord, GoldenRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest,
-    encoding_of, hash_bytes, is_of_model, short,
+    encoding_of, hash_bytes, is_behind_figures, is_of_model, short,
 };
 pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
@@ -58,12 +58,8 @@ const DEFINITION: &str = "model/definition.toml";
 const MANIFEST: &str = "manifest.json";
 /// Statistics of every value.
 pub const STATISTICS: &str = "calibration/statistics.json";
-/// Statistics of what pictures go through: the first half of calibration, kept for runs that begin with the second.
-pub const IMAGE_STATISTICS: &str = "calibration/.images.json";
-/// What the images of calibration hold.
-pub const IMAGES: &str = "calibration/images.json";
-/// Embeddings of the pictures that were calibrated with, kept for the same.
-pub const VISUAL: &str = "calibration/.visual.safetensors";
+/// What the files of the calibration's samples hold.
+pub const INPUTS: &str = "calibration/images.json";
 /// The recipe's copy.
 pub const RECIPE: &str = "calibration/recipe.toml";
 /// The report's file name.
@@ -328,11 +324,6 @@ impl Bundle {
     /// The statistics of all values.
     pub fn statistics(&self) -> Result<StatisticsTable> {
         self.json(STATISTICS)
-    }
-
-    /// The statistics of what pictures go through, which are there first.
-    pub fn image_statistics(&self) -> Result<StatisticsTable> {
-        self.json(IMAGE_STATISTICS)
     }
 
     /// The encodings of every partition.
