@@ -136,10 +136,13 @@ impl PartitionSizes {
         let handed_over = inner.filter(|id| !graph.inputs().contains(id)).collect();
         let mut by_bits: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         for (_, value) in graph.values().filter(|(_, value)| value.constant().is_some()) {
-            let integer = table.integer_of(value)?;
-            let (elements, bytes) = by_bits.entry(integer.bits()).or_default();
+            let bits = match value.element.is_real() {
+                true => table.param(&value.name)?.integer.bits(),
+                false => 8 * value.element.bytes() as u32,
+            };
+            let (elements, bytes) = by_bits.entry(bits).or_default();
             *elements += value.shape.iter().product::<usize>() as u64;
-            *bytes += integer.bytes_of(&value.shape);
+            *bytes += table.bytes_of(value)?;
         }
         let weights = by_bits.into_iter().map(|(bits, (elements, bytes))| WeightSizes { bits, elements, bytes });
         let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(&Port) -> bool| -> Result<u64> {

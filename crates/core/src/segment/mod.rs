@@ -20,6 +20,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::ir::ops::Work;
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::partition::Partition;
 use crate::quantize::{Table, refusal};
@@ -71,7 +72,7 @@ impl Segment {
 
     /// Its nodes that compute or move something, as [`Partition::node_count`] counts them.
     pub fn node_count(&self, graph: &Graph) -> usize {
-        graph.nodes()[self.nodes.clone()].iter().filter(|node| node.op != Op::Requantize).count()
+        graph.nodes()[self.nodes.clone()].iter().filter(|node| !matches!(node.op, Op::Requantize(_))).count()
     }
 }
 
@@ -119,11 +120,10 @@ pub fn segments(partition: &Partition, table: &Table, target: &Target) -> Result
 
 /// Where a node may go. What has weights or multiplies matrices is what the NPU is for; the rest is cheap anywhere.
 fn choice(node: &Node, refusal: &Option<String>) -> Choice {
-    let is_cheap = matches!(node.op, Op::Add | Op::Mul | Op::Neg | Op::Gelu { .. } | Op::Sigmoid | Op::Requantize);
-    match refusal {
-        Some(_) => Choice::Cpu,
-        None if is_cheap || node.op.moves_data_only() => Choice::Either,
-        None => Choice::Npu,
+    match (refusal, node.op.work()) {
+        (Some(_), _) => Choice::Cpu,
+        (None, Work::Moves | Work::Elementwise) => Choice::Either,
+        (None, Work::Computes) => Choice::Npu,
     }
 }
 
