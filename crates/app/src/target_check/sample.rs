@@ -5,9 +5,10 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::engine::Tensor;
 use crate::error::Result;
-use crate::ir::ops::{self, Constants, Kind, Purpose};
+use crate::ir::ops::{self, Constants, OpKind, Purpose};
 use crate::ir::{Constant, Graph, Op, ValueId, sample_graph};
-use crate::partition::{Component, Partition, Port, Role};
+use crate::partition::{Partition, Port};
+use crate::program::Group;
 
 /// Where chance begins; every sample begins there.
 const SEED: u64 = 8295;
@@ -50,7 +51,7 @@ impl Sample {
 
 /// All samples of an operator for a purpose; none if this program builds no graph of it.
 pub fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result<Vec<Sample>> {
-    let Some(kind) = Kind::of_name(operator) else { return Ok(vec![]) };
+    let Some(kind) = OpKind::of_name(operator) else { return Ok(vec![]) };
     let made = (kind.samples)(constants);
     made.iter().filter(|sample| sample.purpose == purpose).map(Sample::new).collect()
 }
@@ -82,9 +83,9 @@ fn normal(random: &mut ChaCha8Rng, count: usize, deviation: f32) -> Vec<f32> {
 fn alone(graph: Graph) -> Partition {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| graph.value(*id).name.clone();
-        let port = |id| Port { name: name(id), role: Role::Features, encoding_key: String::new(), range: None };
+        let port = |id| Port::plain(name(id));
         ids.iter().map(port).collect()
     };
     let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
-    Partition { name: graph.name.clone(), component: Component::Vision, graph, inputs, outputs }
+    Partition { name: graph.name.clone(), group: Group::fixed("alone"), graph, inputs, outputs }
 }

@@ -5,24 +5,21 @@ use proptest::prelude::*;
 
 use super::{Data, Engine, Reference, Tensor};
 use crate::back::onnx::{DataWriter, emit_float};
-use crate::ir::ops::{Chance, KINDS};
-use crate::ir::{Constant, Graph, sample_graph};
-use crate::partition::{Component, Partition, Port, Role};
+use crate::ir::ops::{Chance, OPERATORS};
+use crate::ir::{Constant, Graph, ValueId, sample_graph};
+use crate::partition::{Partition, Port};
+use crate::program::Group;
 use autoneural_core::passes::legalize;
 
 /// Outputs of a graph's float model in tract.
 fn in_tract(graph: Graph, given: &[Constant]) -> Vec<Vec<f32>> {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let ports = |ids: &[crate::ir::ValueId]| {
-        let port =
-            |name: &String| Port { name: name.clone(), role: Role::Features, encoding_key: String::new(), range: None };
-        ids.iter().map(|&id| port(&graph.value(id).name)).collect()
-    };
+    let ports = |ids: &[ValueId]| ids.iter().map(|&id| Port::plain(graph.value(id).name.clone())).collect();
     let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
-    let partition = Partition { name: graph.name.clone(), component: Component::Vision, graph, inputs, outputs };
+    let partition = Partition { name: graph.name.clone(), group: Group::fixed("operator"), graph, inputs, outputs };
     let path = folder.join("model.onnx");
-    let mut data = DataWriter::create(folder, partition.component).unwrap();
+    let mut data = DataWriter::create(folder, &partition.group).unwrap();
     emit_float(&partition, &path, &mut data).unwrap();
     data.finish().unwrap();
     let tensor = |given: &Constant| match given.element_type().is_real() {
@@ -43,7 +40,7 @@ proptest! {
     #[test]
     fn tract_computes_every_operator_as_its_reference_does(entropy in prop::collection::vec(any::<u32>(), 40)) {
         let mut apart = Vec::new();
-        for kind in KINDS {
+        for kind in OPERATORS {
             let mut numbers = entropy.iter().copied().chain(std::iter::repeat(0));
             let mut next = || numbers.next().unwrap_or_default();
             let sample = (kind.draw)(&mut Chance::new(&mut next));

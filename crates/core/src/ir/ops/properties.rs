@@ -13,7 +13,7 @@ fn entropy() -> impl Strategy<Value = Vec<u32>> {
 }
 
 /// A random case of an operator, as a graph with its inputs.
-fn drawn(kind: &Kind, entropy: &[u32]) -> (Graph, Vec<Constant>) {
+fn drawn(kind: &OpKind, entropy: &[u32]) -> (Graph, Vec<Constant>) {
     let mut numbers = entropy.iter().copied().chain(std::iter::repeat(0));
     let mut next = || numbers.next().unwrap_or_default();
     let sample = (kind.draw)(&mut Chance::new(&mut next));
@@ -44,11 +44,11 @@ fn operands(graph: &Graph, given: &[Constant]) -> Vec<Constant> {
 
 #[test]
 fn names_are_unique_and_inputs_stand_where_target_files_state_them() {
-    let names: BTreeSet<&str> = KINDS.iter().map(|kind| kind.signature.name).collect();
-    assert_eq!(names.len(), KINDS.len());
-    let onnx: Vec<&str> = KINDS.iter().filter_map(|kind| kind.signature.onnx).collect();
+    let names: BTreeSet<&str> = OPERATORS.iter().map(|kind| kind.signature.name).collect();
+    assert_eq!(names.len(), OPERATORS.len());
+    let onnx: Vec<&str> = OPERATORS.iter().filter_map(|kind| kind.signature.onnx).collect();
     assert_eq!(onnx.iter().collect::<BTreeSet<_>>().len(), onnx.len());
-    for signature in KINDS.iter().map(|kind| &kind.signature) {
+    for signature in OPERATORS.iter().map(|kind| &kind.signature) {
         for kind in [InputKind::Weight, InputKind::Gain] {
             assert!([None, Some(1)].contains(&signature.position(kind)), "{}", signature.name);
         }
@@ -59,7 +59,7 @@ fn names_are_unique_and_inputs_stand_where_target_files_state_them() {
 
 #[test]
 fn samples_are_valid_graphs_of_their_operator() {
-    for kind in KINDS {
+    for kind in OPERATORS {
         for (weights, bias) in [(false, false), (true, false), (true, true)] {
             let samples = (kind.samples)(Constants { weights, bias });
             assert!(!samples.is_empty(), "{}", kind.signature.name);
@@ -77,7 +77,7 @@ proptest! {
 
     #[test]
     fn the_reference_makes_what_inference_says(entropy in entropy()) {
-        for kind in KINDS {
+        for kind in OPERATORS {
             let (graph, given) = drawn(kind, &entropy);
             let node = &graph.nodes()[0];
             validate(&graph).unwrap();
@@ -96,7 +96,7 @@ proptest! {
 
     #[test]
     fn weights_have_the_axes_that_the_operator_says(entropy in entropy()) {
-        for kind in KINDS.iter().filter(|kind| kind.signature.has_weights()) {
+        for kind in OPERATORS.iter().filter(|kind| kind.signature.has_weights()) {
             let (graph, _) = drawn(kind, &entropy);
             let node = &graph.nodes()[0];
             let (weights, result) = (&graph.value(node.inputs[1]).shape, &graph.value(node.outputs[0]).shape);
@@ -110,7 +110,7 @@ proptest! {
 
     #[test]
     fn factors_on_constants_are_factors_on_the_result(entropy in entropy()) {
-        for kind in KINDS {
+        for kind in OPERATORS {
             let (graph, given) = drawn(kind, &entropy);
             let (node, operands) = (&graph.nodes()[0], operands(&graph, &given));
             let rank = graph.value(node.outputs[0]).shape.len();
@@ -131,7 +131,7 @@ proptest! {
 
     #[test]
     fn json_comes_back_as_it_was(entropy in entropy()) {
-        for kind in KINDS {
+        for kind in OPERATORS {
             let op = drawn(kind, &entropy).0.nodes()[0].op.clone();
             let text = serde_json::to_string(&op).unwrap();
             prop_assert_eq!(serde_json::from_str::<Op>(&text).unwrap(), op, "{}", text);
@@ -140,7 +140,7 @@ proptest! {
 
     #[test]
     fn onnx_comes_back_as_it_was(entropy in entropy()) {
-        for kind in KINDS {
+        for kind in OPERATORS {
             let (graph, given) = drawn(kind, &entropy);
             let (node, operands) = (&graph.nodes()[0], operands(&graph, &given));
             let shapes: Vec<&Shape> = operands.iter().map(Constant::shape).collect();

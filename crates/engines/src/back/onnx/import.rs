@@ -12,7 +12,7 @@ use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInf
 use super::proto::decode;
 use super::tensors::DataFiles;
 use crate::error::{Error, Kind, Result};
-use crate::ir::ops::{Attribute, Kind, OnnxInput, OnnxNode};
+use crate::ir::ops::{Attribute, OnnxInput, OnnxNode, OpKind};
 use crate::ir::{Builder, Constant, ElementType, Graph, Shape, ValueId, validate};
 
 /// The graph of a model file, with views into the data files beside it.
@@ -67,7 +67,7 @@ fn is_standard(domain: &str) -> bool {
 
 /// Refuses operators that this program does not have, all at once.
 fn refuse_unknown(graph: &GraphProto) -> Result<()> {
-    let is_known = |node: &&NodeProto| is_standard(&node.domain) && Kind::of_onnx(&node.op_type).is_some();
+    let is_known = |node: &&NodeProto| is_standard(&node.domain) && OpKind::of_onnx(&node.op_type).is_some();
     let unknown: BTreeSet<String> = (graph.node.iter().filter(|node| !is_known(node)))
         .map(|node| match is_standard(&node.domain) {
             true => node.op_type.clone(),
@@ -147,7 +147,7 @@ impl<'a> Importer<'a> {
             outputs: names.len(),
         };
         let kind =
-            Kind::of_onnx(&node.op_type).ok_or_else(|| refused("is of an operator that is not supported".into()))?;
+            OpKind::of_onnx(&node.op_type).ok_or_else(|| refused("is of an operator that is not supported".into()))?;
         let made = (kind.from_onnx)(&told).map_err(refused)?;
         let read = made.inputs.iter().map(|&at| match node.input.get(at) {
             Some(input) => self.value(input),
@@ -202,7 +202,7 @@ mod tests {
     use super::super::float;
     use super::super::proto::{DataType, model, small_tensor};
     use super::*;
-    use crate::ir::ops::{Chance, KINDS};
+    use crate::ir::ops::{Chance, OPERATORS};
     use crate::ir::{ValueId, sample_graph};
     use autoneural_core::passes::legalize;
 
@@ -231,7 +231,7 @@ mod tests {
 
         #[test]
         fn every_operator_comes_back_from_its_model(entropy in prop::collection::vec(any::<u32>(), 40)) {
-            for kind in KINDS {
+            for kind in OPERATORS {
                 let mut numbers = entropy.iter().copied().chain(std::iter::repeat(0));
                 let mut next = || numbers.next().unwrap_or_default();
                 let sample = (kind.draw)(&mut Chance::new(&mut next));
