@@ -4,8 +4,8 @@ use super::rewrite::Rewrite;
 use crate::error::Result;
 use crate::ir::{Builder, Constant, Graph, Node, Op, ValueId, ops};
 
-/// The graph with composite operators spelled out and normalizations moved to the last axis: ONNX has no operator for another
-/// single axis.
+/// The graph with composite operators spelled out and normalizations moved to the last axis: ONNX has no operator for
+/// another single axis.
 pub fn legalize(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {

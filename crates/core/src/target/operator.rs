@@ -150,8 +150,8 @@ fn form(name: &str) -> Option<Form> {
 }
 
 impl Operator {
-    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the integers in
-    /// which its constants lose least.
+    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the
+    /// integers in which its constants lose least.
     pub fn on_cpu(name: &str) -> Self {
         let none = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
         let form = form(name).unwrap_or(none);

@@ -1,5 +1,5 @@
-//! Whether tract computes every operator as its own file says: two implementations, each of which checks the other, and the
-//! form in which the operator is written.
+//! Whether tract computes every operator as its own file says: two implementations, each of which checks the other, and
+//! the form in which the operator is written.
 
 use proptest::prelude::*;
 

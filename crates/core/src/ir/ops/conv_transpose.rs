@@ -11,9 +11,10 @@ use super::signature::{Input, Signature};
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// 2-D transposed convolution: each element of the image lays its multiple of the kernel onto the result, one stride from the
-/// next, and what overlaps is added (Dumoulin & Visin, arXiv 1603.07285). Inputs: `x [N,C,H,W]`, `w [C,M/groups,kH,kW]`,
-/// optional `bias [M]`. A side of the result is `(size - 1) * stride + kernel + output padding - pads`.
+/// 2-D transposed convolution: each element of the image lays its multiple of the kernel onto the result, one stride
+/// from the next, and what overlaps is added (Dumoulin & Visin, arXiv 1603.07285). Inputs: `x [N,C,H,W]`, `w
+/// [C,M/groups,kH,kW]`, optional `bias [M]`. A side of the result is `(size - 1) * stride + kernel + output padding -
+/// pads`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConvTranspose {
     /// Step on the result along height and width.

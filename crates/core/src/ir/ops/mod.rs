@@ -1,8 +1,25 @@
-//! The operators of the IR, one file each. Semantics are those of the ONNX operator of the same name unless the text says
-//! otherwise.
+//! The operators of the IR, one file each. Semantics are those of the ONNX operator of the same name unless the text
+//! says otherwise.
 //!
-//! A new operator is a file with a type that is an [`Operator`], and a line in the list at the end of this file. What every
-//! other part of the program wants to know of it, it asks [`Op`] and [`Signature`].
+//! A new operator is a file with a type that is an [`Operator`], and a line in the list at the end of this file. What
+//! every other part of the program wants to know of it, it asks [`Op`] and [`Signature`].
+//!
+//! ```
+//! use autoneural_core::ir::{Builder, Constant, ElementType, ops};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut b = Builder::new("linear");
+//! let x = b.input("x", vec![1, 3], ElementType::F32)?;
+//! let w = b.constant("w", Constant::from_values(vec![1.0; 6], vec![3, 2]))?;
+//! let y = b.node("y", ops::MatMul, &[x, w])?;
+//! let graph = b.finish(vec![y]);
+//! let product = &graph.nodes()[0].op;
+//! assert!(product.signature().has_weights());
+//! assert_eq!(product.weight_axes(2).and_then(|axes| axes.output), Some(1));
+//! assert_eq!(graph.value(y).shape, [1, 2]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod arithmetic;
 mod onnx;
@@ -148,8 +165,8 @@ impl Op {
         self.signature().name
     }
 
-    /// Shapes and element types of the outputs, or what is wrong with the inputs. Also the place where impossible combinations
-    /// are refused.
+    /// Shapes and element types of the outputs, or what is wrong with the inputs. Also the place where impossible
+    /// combinations are refused.
     ///
     /// # Errors
     /// Says in words what does not fit.
