@@ -47,6 +47,7 @@ mod snapshots;
 mod synth;
 mod targets;
 mod templates;
+mod tensors;
 mod terminal;
 mod tokens;
 mod tracer;

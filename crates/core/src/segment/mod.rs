@@ -42,7 +42,7 @@ pub enum Device {
 /// Nodes of a partition that are carried out in one go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// The partition's name where it is the only one, with its number behind it otherwise: `vision.0`, `vision.1`, ….
+    /// The partition's name where it is the only one, with its number behind it otherwise: `encoder.0`, `encoder.1`, ….
     pub name: String,
     /// Where it runs.
     pub device: Device,

@@ -90,7 +90,7 @@ fn look(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
 /// It is of another model, target or recipe, or of other samples; the message names both.
 pub fn refuse_incomparable(now: &Facts, baseline: &Baseline) -> Result<()> {
     let before = &baseline.facts;
-    let samples = |facts: &Facts| format!("{} with {} decode steps", facts.samples, facts.decode_steps);
+    let samples = |facts: &Facts| format!("{} with {} steps behind each", facts.samples, facts.steps);
     for (what, before, now) in [
         ("model", &before.model, &now.model),
         ("target", &before.target, &now.target),

@@ -295,7 +295,8 @@ impl Bundle {
         program.graphs().iter().map(|name| partition_json::read(&self.folder, name, of, &mut maps)).collect()
     }
 
-    /// What its graphs are to each other. A bundle of a version that did not write it down is of a vision-language model.
+    /// What its graphs are to each other. A bundle of a version that did not write it down is of a
+    /// model of a built-in family.
     ///
     /// # Errors
     /// A file that is damaged.

@@ -7,6 +7,7 @@ mod export;
 pub mod golden;
 mod host_files;
 mod parity;
+pub mod runner;
 mod samples;
 mod source;
 mod vectors;
