@@ -205,8 +205,8 @@ impl Columns {
 }
 
 impl Report {
-    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what the
-    /// stages took is not in it.
+    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what
+    /// the stages took is not in it.
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],

@@ -162,8 +162,8 @@ impl Recipe {
         self.steps.unwrap_or_default()
     }
 
-    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps, samples.
-    /// The contents of images are not looked at.
+    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps,
+    /// samples. The contents of images are not looked at.
     pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
         let place = |key: &str| format!("{}: {key}", other.path.display());
         for (group, part) in &self.parts {

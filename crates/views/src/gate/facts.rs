@@ -1,5 +1,5 @@
-//! What a gate looks at in a bundle: its report, manifest and encodings go in, the facts of them come out. A baseline is
-//! the facts of a bundle that was accepted.
+//! What a gate looks at in a bundle: its report, manifest and encodings go in, the facts of them come out. A baseline
+//! is the facts of a bundle that was accepted.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! What changed against a baseline or another bundle: figures that got better or worse, the first layer that got worse, what it was
-//! made from, encodings.
+//! What changed against a baseline or another bundle: figures that got better or worse, the first layer that got worse,
+//! what it was made from, encodings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
