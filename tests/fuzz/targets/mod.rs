@@ -88,7 +88,7 @@ pub static TARGETS: [Target; 23] = [
     },
     Target {
         name: "thresholds",
-        from: &["src/gate/default.toml", "tests/fuzz/corpus/thresholds"],
+        from: &["crates/views/src/gate/default.toml", "tests/fuzz/corpus/thresholds"],
         format: Format::Toml,
         short: 1500,
         run: texts::thresholds,
