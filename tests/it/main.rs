@@ -31,6 +31,7 @@ mod layout;
 mod left;
 mod models;
 mod numerics;
+mod operators;
 mod outside;
 mod page;
 mod parity;

@@ -35,7 +35,7 @@ fn in_tract(graph: Graph, given: &[Constant]) -> Vec<Vec<f32>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn tract_computes_every_operator_as_its_reference_does(entropy in prop::collection::vec(any::<u32>(), 40)) {
