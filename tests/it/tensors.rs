@@ -90,7 +90,7 @@ fn x(seed: usize) -> Vec<f32> {
 
 const RECIPE: &str = "schema = 2\nname = \"plain\"\n\
     [recipe.encoder]\nweights = \"int8\"\nactivations = \"uint16\"\nobserver = \"min-max\"\n\
-    [recipe.head]\nweights = \"int8\"\nactivations = \"uint16\"\nobserver = \"min-max\"\nhead = \"int16\"\n";
+    [recipe.head]\nweights = \"int4\"\nactivations = \"uint16\"\nobserver = \"min-max\"\nhead = \"int8\"\n";
 
 /// A folder with samples and a recipe.
 fn samples() -> TempDir {
@@ -171,7 +171,7 @@ fn plain_graphs_go_from_samples_to_figures_on_the_npu() {
     assert_eq!((&port(1, "inputs")["role"], &port(1, "outputs")["role"]), (&"input".into(), &"output".into()));
 }
 
-/// What makes a main output has the bits that the recipe's `head` says; other weights do not.
+/// What makes a main output has the bits that the recipe's `head` says, and not those of other weights.
 #[test]
 fn bits_of_the_head_are_those_of_main_outputs() {
     let (_, out, _) = bundle();
@@ -180,8 +180,8 @@ fn bits_of_the_head_are_those_of_main_outputs() {
         let entries = encodings["param_encodings"].as_array().unwrap().iter();
         entries.map(|one| (one["name"].as_str().unwrap().into(), one["bw"].as_u64().unwrap())).collect()
     };
-    assert_eq!(bits("head.score"), BTreeMap::from([("scores.weight".into(), 16)]));
-    // Its recipe has no `head`.
+    assert_eq!(bits("head.score"), BTreeMap::from([("scores.weight".into(), 8)]));
+    // The recipe says nothing of its head.
     assert_eq!(bits("encoder"), BTreeMap::from([("down.weight".into(), 8), ("up.weight".into(), 8)]));
 }
 

@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::group::Group;
+use super::meaning::Meaning;
 use crate::ir::{Graph, Node};
-use crate::program::{Group, Meaning};
 
 /// A graph input or output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
