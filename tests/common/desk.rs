@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::bench::{Tensors, names};
-use crate::common::{GRAPH, RECIPE, WEIGHTS, autoneural, files, json, root, stderr, stdout, toolkit};
+use crate::common::{GRAPH, RECIPE, WEIGHTS, autoneural, files, root, stderr, stdout, toolkit};
 
 pub const SAMPLES: &str = r#"
 [[calibration]]

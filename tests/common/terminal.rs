@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-
 use crate::common::{stderr, stdout};
 
 /// A name that sets the title of a terminal, colours it, rings, goes back in the line, ends it, begins commands of systems of CI,

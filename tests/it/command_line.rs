@@ -1,7 +1,7 @@
-//! What the program says of itself: the first steps, examples that work, completions, manual pages.
+//! What the program says of itself: the first steps, help, completions, manual pages.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -16,14 +16,6 @@ fn commands() -> Vec<String> {
         lists.filter(|part| !part.starts_with("General") && !part.starts_with("Exit") && !part.starts_with("Ex"));
     let lines = lists.flat_map(|part| part.lines().skip(1));
     lines.filter_map(|line| line.trim().split(' ').next().map(String::from)).collect()
-}
-
-/// The examples of a command, as words.
-fn examples(command: &str) -> Vec<Vec<String>> {
-    let said = succeed(&[command, "-h"]);
-    let whole = said.replace("\\\n", " ");
-    let lines = whole.lines().filter(|line| line.starts_with("  autoneural "));
-    lines.map(|line| shlex::split(line).expect("a command line")).collect()
 }
 
 #[test]
@@ -87,11 +79,6 @@ fn help_is_short_and_long_and_has_the_general_options_apart() {
     for line in ["Make a bundle:", "Look at it:", "Use it:", "Check:", "Exit status:", "   3  a file that you gave"] {
         assert!(all.contains(line), "{line}: {all}");
     }
-}
-
-fn in_folder(folder: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_autoneural"));
-    command.args(words).current_dir(folder).output().expect("the program starts")
 }
 
 #[test]

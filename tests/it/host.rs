@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-
 #[test]
 fn the_manifest_says_how_a_template_wants_its_messages() {
     let say = "{% for part in m.content %}{% if part.type == 'text' %}{{ part.text }}";

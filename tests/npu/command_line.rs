@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::common::{autoneural, demo_bundle, root, stderr, succeed};
+use crate::common::{demo_bundle, root, stderr, succeed};
 
 /// The examples of a command, as words.
 fn examples(command: &str) -> Vec<Vec<String>> {

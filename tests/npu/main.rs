@@ -1,4 +1,5 @@
-//! What a user sees with the vendor toolkit: the NPU's emulator on a small model, the ONNX checker, the page in a browser, the wheel.
+//! What a user sees with the vendor toolkit: the NPU's emulator on a small model, the ONNX checker, the page in a browser,
+//! the wheel.
 //!
 //! A plain `cargo test` leaves this ring out. `make test` runs it, and sets AUTONEURAL_TOOLKIT (the vendor toolkit),
 //! AUTONEURAL_CHECK_PYTHONPATH (the onnx package) and AUTONEURAL_WHEELS (the folder of the wheel).
@@ -30,6 +31,7 @@ mod outside;
 mod page;
 mod parity;
 mod pipeline;
+mod program;
 mod pruned;
 mod resume;
 mod run;
@@ -38,6 +40,7 @@ mod segments;
 mod sizes;
 mod synth;
 mod targets;
+mod tensors;
 mod terminal;
 mod trained;
 mod unreadable;

@@ -1,7 +1,5 @@
 //! Limits of a process: the error names the limit, and not the model.
 
-use std::os::unix::ffi::OsStrExt;
-
 use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 

@@ -4,8 +4,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use prost::Message;
-
 use crate::common::bench::{Bench, COMPILE, OS, TOOLKIT, names};
 use crate::common::{demo_bundle, stderr, toolkit};
 

@@ -8,7 +8,7 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::error::Result;
-use crate::ir::{Constant, Value, ValueId};
+use crate::ir::{Constant, Graph, Value, ValueId};
 use crate::partition::Partition;
 
 /// Where a constant's elements stand in the data file.
@@ -21,7 +21,7 @@ pub fn emit_float(
     data: &mut DataWriter,
 ) -> Result<BTreeMap<String, ConstantPlace>> {
     let mut places = BTreeMap::new();
-    let made = graph(partition, |value, constant| {
+    let made = graph(&partition.graph, |value, constant| {
         let bytes = constant.to_le_bytes();
         // Every constant goes to the data file, small ones too: later stages read it from there.
         let offset = data.append(&bytes)?;
@@ -33,15 +33,11 @@ pub fn emit_float(
     Ok(places)
 }
 
-/// The graph of a partition's float model; `store` gives the tensor of a constant.
+/// The float model of a graph; `store` gives the tensor of a constant.
 ///
 /// # Errors
 /// Those of `store`, and a graph that was not legalized.
-pub fn graph(
-    partition: &Partition,
-    mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>,
-) -> Result<GraphProto> {
-    let graph = &partition.graph;
+pub fn graph(graph: &Graph, mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>) -> Result<GraphProto> {
     let info = |&id: &ValueId| {
         let value = graph.value(id);
         value_info(&value.name, DataType::of_element(value.element), &value.shape)
