@@ -1,7 +1,9 @@
 //! The application: bundles on disk, the stages that fill them, verification and reports.
 
 pub(crate) use autoneural_base::{error, files, folder, json, machine, map, progress, shown, text, version, warning};
-pub(crate) use autoneural_core::{encoding, goals, ir, observe, partition, quantize, recipe, segment, target};
+pub(crate) use autoneural_core::{
+    encoding, goals, ir, observe, partition, program, quantize, recipe, segment, sqnr, target,
+};
 pub(crate) use autoneural_engines::engine;
 pub(crate) use autoneural_front as front;
 pub(crate) use autoneural_host as host;
@@ -9,11 +11,13 @@ pub(crate) use autoneural_host as host;
 pub mod back;
 pub mod calibrate;
 pub mod demo;
+pub mod drivers;
 pub mod evaluate;
-pub mod golden;
 pub mod report;
 pub mod runner;
 pub mod stages;
 pub mod synth;
 pub mod target_check;
 pub mod verify;
+
+pub use drivers::vlm::golden;

@@ -5,7 +5,6 @@ mod basis;
 mod layers;
 mod limits;
 mod outputs;
-mod prompts;
 mod segments;
 mod sizes;
 mod state;
@@ -14,12 +13,12 @@ mod text;
 mod verdict;
 mod weak;
 
+pub use crate::drivers::{PromptCounts, PromptsReport};
 pub use advice::Advisor;
 pub use basis::Basis;
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
 pub use outputs::{LowestStep, OutputReport, OwnEncoding, WorstCut};
-pub use prompts::{PromptCounts, PromptsReport};
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
@@ -35,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::back::bundle::GivenRecord;
 use crate::back::bundle::{Bundle, InputRecord, REPORT, StageRecord, round};
 use crate::back::qnn::Runtime;
+use crate::drivers::ChainComparison;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
 use crate::goals::Goals;
@@ -43,7 +43,7 @@ use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::segment::{Device, Segment, segments};
-use crate::verify::{ChainComparison, Comparison, Extent, StepAt, StepsCompared};
+use crate::verify::{Comparison, Extent, StepAt, StepsCompared};
 use crate::warning::Warning;
 
 /// Version of the report's format.
@@ -114,7 +114,7 @@ pub struct SamplesReport {
 /// Whole sequences, each engine on its own integer state from step to step, with the tokens of the float reference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChainReport {
-    /// Steps of prefill and decode over all samples.
+    /// Steps over all samples.
     pub steps: u64,
     /// Logits of all steps against float.
     pub logits_sqnr_db: Columns,
@@ -240,7 +240,7 @@ impl Report {
         let samples = SamplesReport {
             recipe: recipe.name.clone(),
             samples: recipe.verification.len(),
-            decode_steps: recipe.decode_steps,
+            decode_steps: recipe.steps(),
             extent: extent.clone(),
             images: vec![],
             prompts: None,

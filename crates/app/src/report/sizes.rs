@@ -14,9 +14,8 @@ use super::state::{State, StateKind, StateSizes, by_kind};
 use crate::back::bundle::Bundle;
 use crate::back::qnn::Runtime;
 use crate::error::{IoContext, Result};
-use crate::host::Embeddings;
 use crate::ir::ValueId;
-use crate::partition::{Partition, Port, Role};
+use crate::partition::{Partition, Port};
 use crate::quantize::Table;
 use crate::segment::{Device, Segment, segments};
 use crate::target::Target;
@@ -84,7 +83,7 @@ pub struct DeviceSizes {
     pub conv_state_bytes: u64,
     /// Inputs that are not state, and outputs, of every partition, and what its segments hand to each other.
     pub buffer_bytes: u64,
-    /// The host's embedding table in the integers of the language input, as the bundle's file; 0 before `emit`.
+    /// The host's embedding table as the bundle's file; 0 before `emit`, and where there is none.
     pub embedding_bytes: u64,
     /// All of these.
     pub total_bytes: u64,
@@ -146,8 +145,8 @@ impl PartitionSizes {
             *bytes += table.bytes_of(value)?;
         }
         let weights = by_bits.into_iter().map(|(bits, (elements, bytes))| WeightSizes { bits, elements, bytes });
-        let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(Role) -> bool| -> Result<u64> {
-            let those = ports.iter().zip(ids).filter(|(port, _)| wanted(port.role));
+        let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(&Port) -> bool| -> Result<u64> {
+            let those = ports.iter().zip(ids).filter(|(port, _)| wanted(port));
             those.map(|(_, &id)| table.bytes_of(graph.value(id))).sum()
         };
         let of_kind = |kind| state.iter().filter(|state| state.kind == kind).map(|state| state.bytes).sum();
@@ -157,7 +156,7 @@ impl PartitionSizes {
             kv_cache_bytes: of_kind(StateKind::KvCache),
             conv_state_bytes: of_kind(StateKind::ConvState),
             input_bytes: sum(&partition.inputs, graph.inputs(), |_| true)?,
-            state_input_bytes: sum(&partition.inputs, graph.inputs(), |role| StateKind::of(role).is_some())?,
+            state_input_bytes: sum(&partition.inputs, graph.inputs(), |port| port.meaning.state.is_some())?,
             output_bytes: sum(&partition.outputs, graph.outputs(), |_| true)?,
             binary_bytes,
             cpu_weight_bytes: bytes_of(cpu_weights)?,
@@ -194,8 +193,9 @@ impl Sizes {
                 }
             }
         }
-        let codes = bundle.path("qdq").join(Embeddings::FILE);
-        let embedding_bytes = if codes.is_file() { std::fs::metadata(&codes).reading(&codes)?.len() } else { 0 };
+        let codes = bundle.manifest.host.embedding.as_ref().filter(|table| bundle.has_file(&table.file));
+        let codes = codes.map(|table| bundle.path(&table.file));
+        let embedding_bytes = codes.map_or(Ok(0), |codes| Ok(std::fs::metadata(&codes).reading(&codes)?.len()))?;
         let device = DeviceSizes::new(&made, whole.values(), embedding_bytes, &target, binaries);
         Ok(Sizes { partitions: made, state: by_kind(whole.values()), device })
     }

@@ -7,7 +7,8 @@ use crate::engine::Tensor;
 use crate::error::Result;
 use crate::ir::ops::{self, Constants, Kind, Purpose};
 use crate::ir::{Constant, Graph, Op, ValueId, sample_graph};
-use crate::partition::{Component, Partition, Port, Role};
+use crate::partition::{Partition, Port};
+use crate::program::Group;
 
 /// Where chance begins; every sample begins there.
 const SEED: u64 = 8295;
@@ -82,9 +83,9 @@ fn normal(random: &mut ChaCha8Rng, count: usize, deviation: f32) -> Vec<f32> {
 fn alone(graph: Graph) -> Partition {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| graph.value(*id).name.clone();
-        let port = |id| Port { name: name(id), role: Role::Features, encoding_key: String::new(), range: None };
+        let port = |id| Port::plain(name(id));
         ids.iter().map(port).collect()
     };
     let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
-    Partition { name: graph.name.clone(), component: Component::Vision, graph, inputs, outputs }
+    Partition { name: graph.name.clone(), group: Group::fixed("alone"), graph, inputs, outputs }
 }

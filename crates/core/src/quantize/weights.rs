@@ -34,7 +34,7 @@ pub struct Place<'a> {
     pub result: Option<&'a Encoding>,
     /// The node's bias, if it has one.
     pub bias: Option<&'a Constant>,
-    /// Whether the node makes the scores over the vocabulary.
+    /// Whether the node makes a main output.
     pub is_head: bool,
     /// Integers that an exception of the recipe gives the constant if it is a weight.
     pub exception: Option<IntegerType>,

@@ -2,6 +2,7 @@
 
 mod sample;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -10,7 +11,8 @@ use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
 use crate::goals::Goals;
 use crate::observe::ObserverKind;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 
 pub use sample::{Role, Said, Sample, Words};
 
@@ -24,10 +26,10 @@ pub struct Recipe {
     schema: u32,
     /// Name of the recipe.
     pub name: String,
-    /// Tokens decoded greedily after each prompt.
-    pub decode_steps: usize,
+    #[serde(default)]
+    decode_steps: Option<usize>,
     #[serde(rename = "recipe")]
-    parts: Parts,
+    parts: BTreeMap<Group, PartRecipe>,
     /// Exceptions from it, the last that fits a tensor decides.
     #[serde(default, rename = "override")]
     overrides: Vec<Override>,
@@ -44,15 +46,7 @@ pub struct Recipe {
     text: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Parts {
-    vision: PartRecipe,
-    projector: PartRecipe,
-    language: PartRecipe,
-}
-
-/// How one component is quantized.
+/// How one group is quantized.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartRecipe {
@@ -110,13 +104,20 @@ impl Recipe {
             let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
             return Err(("schema".into(), message));
         }
-        if !(1..=MOST_DECODE_STEPS).contains(&self.decode_steps) {
-            let message = format!("{} is impossible; 1 to {MOST_DECODE_STEPS} are", self.decode_steps);
-            return Err(("decode_steps".into(), message));
+        let has_prompts = self.calibration.iter().chain(&self.verification).any(|sample| sample.tensors.is_none());
+        match self.decode_steps {
+            None if has_prompts => return Err(("decode_steps".into(), "missing field `decode_steps`".into())),
+            Some(_) if !has_prompts => {
+                return Err(("decode_steps".into(), "there are no prompts to decode behind".into()));
+            }
+            Some(steps) if !(1..=MOST_DECODE_STEPS).contains(&steps) => {
+                let message = format!("{steps} is impossible; 1 to {MOST_DECODE_STEPS} are");
+                return Err(("decode_steps".into(), message));
+            }
+            _ => {}
         }
-        for component in [Component::Vision, Component::Projector, Component::Language] {
-            let part = self.part(component);
-            let key = |what: &str| format!("recipe.{}.{what}", component.name());
+        for (group, part) in &self.parts {
+            let key = |what: &str| format!("recipe.{}.{what}", group.name());
             let weights = [
                 Some(("weights", part.weights)),
                 part.head.map(|t| ("head", t)),
@@ -153,19 +154,24 @@ impl Recipe {
         &self.path
     }
 
+    /// Tokens that are chosen greedily behind each prompt; 0 where samples have no prompts.
+    pub fn steps(&self) -> usize {
+        self.decode_steps.unwrap_or_default()
+    }
+
     /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps, samples.
     /// The contents of images are not looked at.
     pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
         let place = |key: &str| format!("{}: {key}", other.path.display());
-        for component in Component::ALL {
-            let (calibrated, asked) = (self.part(component).observer, other.part(component).observer);
+        for (group, part) in &self.parts {
+            let (calibrated, asked) = (Some(part.observer), other.parts.get(group).map(|part| part.observer));
             if calibrated != asked {
-                let key = format!("recipe.{}.observer", component.name());
+                let key = format!("recipe.{}.observer", group.name());
                 return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
             }
         }
         if self.decode_steps != other.decode_steps {
-            let message = format!("is {}; `calibrate` ran with {}", other.decode_steps, self.decode_steps);
+            let message = format!("is {}; `calibrate` ran with {}", other.steps(), self.steps());
             return Some((place("decode_steps"), message));
         }
         if self.calibration.len() != other.calibration.len() {
@@ -192,21 +198,36 @@ impl Recipe {
         self.schema < sample::CONVERSATIONS
     }
 
-    /// The place of the verification sample on which layers are measured: the first with an image.
-    pub fn layer_sample(&self) -> Option<usize> {
-        self.verification.iter().position(|sample| !sample.images.is_empty())
+    /// How a group is quantized.
+    ///
+    /// # Errors
+    /// The recipe does not say: it is of another program. [`Recipe::refuse_other_groups`] tells it before any work.
+    pub fn part(&self, group: &Group) -> Result<&PartRecipe> {
+        let part = self.parts.get(group);
+        part.ok_or_else(|| self.error(&format!("recipe.{group}"), "is missing; it says how this group is quantized"))
     }
 
-    /// How a component is quantized.
-    pub fn part(&self, component: Component) -> &PartRecipe {
-        match component {
-            Component::Vision => &self.parts.vision,
-            Component::Projector => &self.parts.projector,
-            Component::Language => &self.parts.language,
+    /// Refuses a recipe that says something of groups which the program does not have, or nothing of one that it has.
+    ///
+    /// # Errors
+    /// Names the first such group, and all that there are.
+    pub fn refuse_other_groups(&self, groups: &[Group]) -> Result<()> {
+        let listed: Vec<String> = groups.iter().map(|group| format!("`[recipe.{group}]`")).collect();
+        let help = format!("the groups of the program are written as {}", listed.join(", "));
+        if let Some(unknown) = self.parts.keys().find(|group| !groups.contains(group)) {
+            return Err(self.error(&format!("recipe.{unknown}"), "is no group of the program").help(help));
+        }
+        match groups.iter().find(|group| !self.parts.contains_key(*group)) {
+            Some(missing) => self.part(missing).map(drop).map_err(|error| error.help(help)),
+            None => Ok(()),
         }
     }
 
-    /// Exceptions from what is said of components, in order.
+    fn error(&self, key: &str, message: &str) -> Error {
+        Error::input(format!("{}: {key}", self.path.display()), message)
+    }
+
+    /// Exceptions from what is said of groups, in order.
     pub fn overrides(&self) -> &[Override] {
         &self.overrides
     }
@@ -239,7 +260,12 @@ impl Recipe {
 
     /// Paths of a sample's images.
     pub fn image_paths(&self, sample: &Sample) -> Vec<PathBuf> {
-        sample.images.iter().map(|image| self.path.with_file_name(image)).collect()
+        sample.images.iter().map(|image| self.beside(image)).collect()
+    }
+
+    /// Path of a file that is named relative to the recipe.
+    pub fn beside(&self, name: &Path) -> PathBuf {
+        self.path.with_file_name(name)
     }
 }
 

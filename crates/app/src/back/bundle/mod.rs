@@ -24,7 +24,7 @@ pub use hold::Held;
 pub use ledger::Key;
 pub use manifest::{
     FileRecord, GoldenRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest,
-    encoding_of, hash_bytes, is_of_model, short,
+    encoding_of, hash_bytes, is_behind_figures, is_of_model, short,
 };
 pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
@@ -46,21 +46,20 @@ use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::json::LARGEST_JSON;
 use crate::observe::StatisticsTable;
-use crate::partition::{NAMES, Partition};
+use crate::partition::Partition;
+use crate::program::Program;
 use crate::progress::{Progress, Silent};
-use crate::quantize::Table;
+use crate::quantize::{Aliases, Table};
 use crate::segment::{Segment, segments};
 use crate::target::Target;
 
+/// The definition of a model of a built-in family.
+const DEFINITION: &str = "model/definition.toml";
 const MANIFEST: &str = "manifest.json";
 /// Statistics of every value.
 pub const STATISTICS: &str = "calibration/statistics.json";
-/// Statistics of what pictures go through: the first half of calibration, kept for runs that begin with the second.
-pub const IMAGE_STATISTICS: &str = "calibration/.images.json";
-/// What the images of calibration hold.
-pub const IMAGES: &str = "calibration/images.json";
-/// Embeddings of the pictures that were calibrated with, kept for the same.
-pub const VISUAL: &str = "calibration/.visual.safetensors";
+/// What the files of the calibration's samples hold.
+pub const INPUTS: &str = "calibration/images.json";
 /// The recipe's copy.
 pub const RECIPE: &str = "calibration/recipe.toml";
 /// The report's file name.
@@ -216,8 +215,7 @@ impl Bundle {
 
     /// The model definition, with what is known of the checkpoint beside it.
     pub fn definition(&self) -> Result<Definition> {
-        let name = "model/definition.toml";
-        let mut made = Definition::parse(&self.text(name)?, &self.path(name))?;
+        let mut made = Definition::parse(&self.text(DEFINITION)?, &self.path(DEFINITION))?;
         let facts = format!("model/{}", HostFacts::FILE);
         if self.has_file(&facts) {
             made.language.tokens.ends = self.json::<HostFacts>(&facts)?.ends;
@@ -291,20 +289,41 @@ impl Bundle {
     /// # Errors
     /// A graph that is damaged, or not that of the bundle's model definition.
     pub fn partitions(&self) -> Result<Vec<Partition>> {
-        let definition = self.definition()?;
+        let (program, definition) = (self.program()?, self.has_definition().then(|| self.definition()).transpose()?);
         let mut maps = partition_json::Maps::default();
-        let read = |name: &&str| partition_json::read(&self.folder, name, &definition, &mut maps);
-        NAMES.iter().map(read).collect()
+        let of = (&program, definition.as_ref());
+        program.graphs().iter().map(|name| partition_json::read(&self.folder, name, of, &mut maps)).collect()
+    }
+
+    /// What its graphs are to each other. A bundle of a version that did not write it down is of a vision-language model.
+    ///
+    /// # Errors
+    /// A file that is damaged.
+    pub fn program(&self) -> Result<Program> {
+        match self.has_file(Program::FILE) {
+            true => Program::parse(&self.read(Program::FILE, LARGEST_JSON)?, &self.path(Program::FILE)),
+            false => crate::front::program(),
+        }
+    }
+
+    /// What the checkpoint calls the tensors of the graphs.
+    ///
+    /// # Errors
+    /// A definition that is damaged.
+    pub fn aliases(&self) -> Result<Aliases> {
+        match self.has_definition() {
+            true => Ok(self.definition()?.weights.aliases()),
+            false => Ok(Aliases::default()),
+        }
+    }
+
+    fn has_definition(&self) -> bool {
+        self.has_file(DEFINITION)
     }
 
     /// The statistics of all values.
     pub fn statistics(&self) -> Result<StatisticsTable> {
         self.json(STATISTICS)
-    }
-
-    /// The statistics of what pictures go through, which are there first.
-    pub fn image_statistics(&self) -> Result<StatisticsTable> {
-        self.json(IMAGE_STATISTICS)
     }
 
     /// The encodings of every partition.
@@ -335,7 +354,7 @@ impl Bundle {
     }
 }
 
-/// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
+/// Writes a partition's graph; `places` tells where its constants stand in the data file of its group.
 pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     partition_json::write(partition, places, folder)
 }

@@ -3,11 +3,13 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, Key, Stage, write_partition};
-use crate::back::onnx::{DataWriter, emit_float};
+use crate::back::bundle::{Bundle, Key, Stage};
+use crate::drivers::export::{FOLDER, export_group, refuse_another_model};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, build, partition};
+use crate::front::{
+    Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, build, partition, program,
+};
 use crate::host::PromptRecord;
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
@@ -15,16 +17,13 @@ use crate::host::{
 };
 use crate::ir::Constant;
 use crate::json::write_json;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::target::Target;
 use crate::warning::Warning;
 
 /// Largest tokenizer that is copied; reading it has checked it before.
 const LARGEST_TOKENIZER: u64 = 1 << 30;
-/// Folder of everything that export makes.
-const FOLDER: &str = "model";
-
 /// Runs the stage, and names model and target in the manifest.
 pub fn export(
     bundle: &mut Bundle,
@@ -35,7 +34,7 @@ pub fn export(
     progress: &dyn Progress,
 ) -> Result<()> {
     let DefinitionFile { path, text: definition_text, definition } = file;
-    refuse_another_model(bundle, definition, target)?;
+    refuse_another_model(bundle, &definition.name, target)?;
     let checkpoint = Checkpoint::open_all(weights)?;
     let beside = checkpoint.beside(definition)?;
     let stage = Stage::Export.name();
@@ -85,6 +84,7 @@ pub fn export(
             words(&beside, template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), embeddings)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
+        write_json(&program()?, &folder.join("program.json"))?;
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
         let whole = || crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER);
@@ -104,22 +104,9 @@ pub fn export(
         Ok((warnings, prompt))
     })?;
     let (of_host, prompt) = of_host;
-    for component in Component::ALL {
-        let name = format!("export/{}", component.name());
-        bundle.unit(&name, FOLDER, key()?, progress, |folder| {
-            let partitions = graphs()?.1.iter().filter(|partition| partition.component == component);
-            progress.start(&format!("export {}", component.name()), partitions.clone().count() as u64);
-            let mut data = DataWriter::create(folder, component)?;
-            for partition in partitions {
-                progress.begin(&partition.name);
-                let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
-                write_partition(partition, &places, folder)?;
-                progress.tick(&partition.name);
-            }
-            data.finish()?;
-            progress.finish();
-            checkpoint.refuse_changed()
-        })?;
+    for group in Component::ALL.map(Component::group) {
+        let partitions = || graphs().map(|(_, partitions)| partitions.as_slice());
+        export_group(bundle, &group, key()?, partitions, || checkpoint.refuse_changed(), progress)?;
     }
     checkpoint.refuse_changed()?;
     let layout = Layout::of(&checkpoint, definition, path)?;
@@ -175,15 +162,4 @@ pub fn check_words(beside: &Beside, definition: &Definition) -> Result<Vec<Warni
     let Found { template, specials, warnings } = find_template(&beside.words_first(), Stage::Export.name())?;
     let more = words(beside, template.as_ref(), &specials, definition)?.warnings;
     Ok([warnings, more].concat())
-}
-
-/// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.
-fn refuse_another_model(bundle: &Bundle, definition: &Definition, target: &Target) -> Result<()> {
-    let Some((place, before)) = bundle.before() else { return Ok(()) };
-    if before.model == definition.name && before.target == target.name {
-        return Ok(());
-    }
-    let message = format!("is a bundle of {} for {}", before.model, before.target);
-    let help = format!("choose another folder for {} for {}, or replace it with --force", definition.name, target.name);
-    Err(Error::input(place.display(), message).help(help))
 }
