@@ -1,7 +1,7 @@
 //! The front end: a model definition and a checkpoint go in, graphs in the IR come out.
 
 pub(crate) use autoneural_base::{error, map, progress, text, warning};
-pub(crate) use autoneural_core::{ir, partition, passes, program, quantize};
+pub(crate) use autoneural_core::{ir, partition, passes, program, quantize, target};
 
 mod blocks;
 mod check;

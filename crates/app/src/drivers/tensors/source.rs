@@ -13,6 +13,7 @@ use crate::files;
 use crate::ir::{ElementType, Graph, ValueId};
 use crate::json::write_json;
 use crate::partition::{Partition, Port};
+use crate::passes::Frozen;
 use crate::program::{Group, Meaning, Program, groups};
 use crate::progress::{Progress, Silent};
 use crate::recipe::Recipe;
@@ -22,7 +23,7 @@ use crate::target::Target;
 pub struct Graphs<'a> {
     /// Name of the model.
     pub name: &'a str,
-    /// The lowered graphs, in the order in which samples go through them.
+    /// The graphs, in the order in which samples go through them.
     pub graphs: &'a [Partition],
     /// What they were made of, in a text that is another for others: say, the SHA-256 of a file.
     pub made_of: &'a str,
@@ -34,10 +35,10 @@ fn roles() -> BTreeMap<String, Meaning> {
     BTreeMap::from([("input".to_string(), Meaning::default()), ("output".to_string(), main)])
 }
 
-/// A lowered graph with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and more.
+/// A graph of which nothing is left to be spelled out, with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and more.
 ///
 /// # Errors
-/// A name that files cannot be called by.
+/// A name that files cannot be called by, a graph of which something is left.
 pub fn partition(name: &str, graph: Graph) -> Result<Partition> {
     let roles = roles();
     let port = |id: &ValueId, role: &str| {
@@ -51,7 +52,8 @@ pub fn partition(name: &str, graph: Graph) -> Result<Partition> {
     };
     let inputs = graph.inputs().iter().map(|id| port(id, "input")).collect();
     let outputs = graph.outputs().iter().map(|id| port(id, "output")).collect();
-    Ok(Partition { name: name.to_string(), group: Group::of_graph(name)?, graph, inputs, outputs })
+    let (group, graph) = (Group::of_graph(name)?, Frozen::new(graph)?);
+    Ok(Partition { name: name.to_string(), group, graph, inputs, outputs })
 }
 
 impl Source for Graphs<'_> {
@@ -60,7 +62,7 @@ impl Source for Graphs<'_> {
     }
 
     fn check(&self, _bundle: &Bundle, recipe: &Recipe) -> Result<()> {
-        let parts: Vec<(&str, &Graph)> = self.graphs.iter().map(|part| (part.name.as_str(), &part.graph)).collect();
+        let parts: Vec<(&str, &Graph)> = self.graphs.iter().map(|part| (part.name.as_str(), &*part.graph)).collect();
         refuse_too_large(&parts, Path::new(self.name))?;
         Tensors::new(groups(self.graphs)).refuse_unfit(recipe, self.graphs)
     }

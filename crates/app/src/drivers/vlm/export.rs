@@ -1,4 +1,4 @@
-//! Export: definition and checkpoint become lowered graphs, float models and what the host needs.
+//! Export: definition and checkpoint become frozen graphs, float models and what the host needs.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -53,7 +53,7 @@ pub fn export(
             return Ok(made);
         }
         let model = build(definition, &checkpoint, progress).map_err(of_definition)?;
-        let partitions = partition(&model, definition).map_err(of_definition)?;
+        let partitions = partition(&model, definition, target).map_err(of_definition)?;
         Ok(made.get_or_init(|| (model.embeddings, partitions)))
     };
     let key = || -> Result<Key> {
