@@ -8,6 +8,7 @@ pub(crate) use autoneural_engines::engine;
 pub(crate) use autoneural_front as front;
 pub(crate) use autoneural_host as host;
 
+pub mod as_built;
 pub mod back;
 pub mod calibrate;
 pub mod demo;

@@ -7,7 +7,7 @@ use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL, Ro
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Shape, ValueId};
 use crate::partition::{Partition, Port};
-use crate::passes::{Context, freeze};
+use crate::passes::{self, Context, Frozen, freeze};
 use crate::program::{Group, Program};
 use crate::target::Target;
 
@@ -45,6 +45,14 @@ pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Res
         partitions.push(Partition { name: graph.name.clone(), group: component.group(), graph, inputs, outputs });
     }
     Ok(partitions)
+}
+
+/// The graphs of a model as they were built, spelled out and nothing else, in the same order.
+///
+/// # Errors
+/// A graph that breaks a promise, which is a defect of the front end.
+pub fn as_built(model: &Model) -> Result<Vec<Frozen>> {
+    [&model.vision, &model.projector, &model.prefill, &model.decode].into_iter().map(passes::as_built).collect()
 }
 
 /// The contract of one value that crosses the border, by the name the front end gave it.

@@ -25,7 +25,7 @@ mod weights;
 
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
 pub use component::Component;
-pub use contract::{DRIVER, GRAPHS, partition, program, refuse_unfit};
+pub use contract::{DRIVER, GRAPHS, as_built, partition, program, refuse_unfit};
 pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
     Resize, Tokens, Vision, WeightNames,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{NAME, Tensors};
 use crate::back::bundle::{Bundle, Key};
-use crate::drivers::export::{FOLDER, export_group, refuse_another_model};
+use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::drivers::memory::refuse_too_large;
 use crate::drivers::{Driver, Source};
 use crate::error::Result;
@@ -80,8 +80,9 @@ impl Source for Graphs<'_> {
             write_json(&program, &folder.join("program.json"))?;
             files::write(&folder.join("target.toml"), target_text.as_bytes())
         })?;
+        let graphs = Exported { partitions: self.graphs, as_built: &[] };
         for group in program.groups() {
-            export_group(bundle, &group, key(), || Ok(self.graphs), || Ok(()), progress)?;
+            export_group(bundle, &group, key(), || Ok(graphs), || Ok(()), progress)?;
         }
         bundle.manifest.model = self.name.to_string();
         bundle.manifest.target = target.name.clone();
