@@ -15,10 +15,9 @@ pub mod demo;
 pub mod drivers;
 pub mod evaluate;
 pub mod report;
-pub mod runner;
 pub mod stages;
 pub mod synth;
 pub mod target_check;
 pub mod verify;
 
-pub use drivers::vlm::golden;
+pub use drivers::vlm::{golden, runner};

@@ -60,9 +60,8 @@ impl Partition {
         outputs.any(|(port, id)| port.meaning.main && node.outputs.contains(id))
     }
 
-    /// Number of nodes that compute or move something; [`crate::ir::Op::Requantize`] is a change of encoding, not a node
-    /// of the emitted models.
+    /// Number of nodes that compute or move something; a change of encoding is no node of the emitted models.
     pub fn node_count(&self) -> usize {
-        self.graph.nodes().iter().filter(|node| !matches!(node.op, crate::ir::Op::Requantize(_))).count()
+        self.graph.nodes().iter().filter(|node| !node.op.requantizes()).count()
     }
 }

@@ -51,9 +51,7 @@ pub const REGRESSIONS: &[(&str, Change, &[&str])] = &[
     ),
     (
         "a graph that computes something else than the checkpoint",
-        |sealed| {
-            sealed.edit("report.json", |report| partition(report, "vision")["frozen"]["sqnr_db"] = json!(41.5))
-        },
+        |sealed| sealed.edit("report.json", |report| partition(report, "vision")["frozen"]["sqnr_db"] = json!(41.5)),
         &["vision: 41.50 dB in float is less than 80 dB, the least that is allowed (frozen-floor)"],
     ),
     (

@@ -41,22 +41,21 @@ impl<E: Engine> Engine for Keeping<E> {
 
 fn write(path: &Path, inputs: &[Tensor], outputs: &[Tensor]) -> Result<()> {
     let failed = |error: SafeTensorError| Error::internal(path.display(), error);
-    let named = |side: &'static str, tensors: &[Tensor]| -> Result<Vec<(String, Dtype, Vec<usize>, Vec<u8>)>> {
-        let one = |(at, tensor): (usize, &Tensor)| {
+    let mut numbers = Vec::new();
+    for (side, tensors) in [("in", inputs), ("out", outputs)] {
+        for (at, tensor) in tensors.iter().enumerate() {
             let dtype = match tensor.data {
                 Data::F32(_) => Dtype::F32,
                 Data::I32(_) => Dtype::I32,
                 _ => return Err(Error::internal(path.display(), format!("{} in float", tensor.data.kind()))),
             };
-            Ok((format!("{side}.{at:05}"), dtype, tensor.shape.clone(), tensor.data.to_le_bytes()))
-        };
-        tensors.iter().enumerate().map(one).collect()
-    };
-    let tensors = [named("in", inputs)?, named("out", outputs)?].concat();
-    let view = |(name, dtype, shape, bytes): &(String, Dtype, Vec<usize>, Vec<u8>)| {
-        Ok((name.clone(), TensorView::new(*dtype, shape.clone(), bytes).map_err(failed).map(|view| view)?))
-    };
-    let views = tensors.iter().map(view).collect::<Result<Vec<_>>>()?;
+            numbers.push((format!("{side}.{at:05}"), dtype, &tensor.shape, tensor.data.to_le_bytes()));
+        }
+    }
+    let mut views = Vec::new();
+    for (name, dtype, shape, bytes) in &numbers {
+        views.push((name.as_str(), TensorView::new(*dtype, shape.to_vec(), bytes).map_err(failed)?));
+    }
     files::write(path, &safetensors::serialize(views, None).map_err(failed)?)
 }
 

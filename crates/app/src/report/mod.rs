@@ -100,8 +100,9 @@ pub struct SamplesReport {
     pub recipe: String,
     /// Number of verification samples.
     pub samples: usize,
-    /// Tokens decoded after each prompt at most. They are the float reference's, and so is the state that each step gets.
-    pub decode_steps: usize,
+    /// Tokens that follow each prompt at most. They are the float reference's, and so is the state that each step gets.
+    #[serde(rename = "decode_steps")]
+    pub steps: usize,
     /// How much of it was compared.
     #[serde(default)]
     pub extent: Extent,
@@ -209,8 +210,8 @@ impl Columns {
 }
 
 impl Report {
-    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what the
-    /// stages took is not in it.
+    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what
+    /// the stages took is not in it.
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],
@@ -246,7 +247,7 @@ impl Report {
         let samples = SamplesReport {
             recipe: recipe.name.clone(),
             samples: recipe.verification.len(),
-            decode_steps: recipe.steps(),
+            steps: recipe.steps(),
             extent: extent.clone(),
             images: vec![],
             prompts: None,

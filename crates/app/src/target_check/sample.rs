@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::engine::Tensor;
 use crate::error::Result;
-use crate::ir::ops::{self, Constants, Kind, Purpose};
+use crate::ir::ops::{self, Constants, OpKind, Purpose};
 use crate::ir::{Constant, Graph, Op, ValueId, sample_graph};
 use crate::partition::{Partition, Port};
 use crate::passes::Frozen;
@@ -52,7 +52,7 @@ impl Sample {
 
 /// All samples of an operator for a purpose; none if this program builds no graph of it.
 pub fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result<Vec<Sample>> {
-    let Some(kind) = Kind::of_name(operator) else { return Ok(vec![]) };
+    let Some(kind) = OpKind::of_name(operator) else { return Ok(vec![]) };
     let made = (kind.samples)(constants);
     made.iter().filter(|sample| sample.purpose == purpose).map(Sample::new).collect()
 }

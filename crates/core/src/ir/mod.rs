@@ -4,6 +4,7 @@
 //! (statistics, encodings) live in tables beside it, keyed by the names of values.
 
 mod build;
+mod compare;
 mod constant;
 mod float8;
 pub mod ops;

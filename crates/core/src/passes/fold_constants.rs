@@ -3,7 +3,7 @@
 use super::rewrite::Rewrite;
 use crate::error::{Error, Result};
 use crate::ir::ops::Work;
-use crate::ir::{Graph, Node, Op, Shape};
+use crate::ir::{Graph, Node, Shape};
 
 /// Most products that are added up at compile time, in plain loops.
 const MOST_MULTIPLY_ADDS: u64 = 1 << 26;
@@ -34,10 +34,10 @@ pub fn fold_constants(graph: &Graph) -> Result<Graph> {
 fn is_folded(graph: &Graph, node: &Node) -> bool {
     let inputs: Vec<&Shape> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
     let cost = node.op.multiply_adds(&inputs, &graph.value(node.outputs[0]).shape);
-    match (&node.op, node.op.work()) {
-        (Op::Requantize(_), _) => false,
-        (_, Work::Moves | Work::Elementwise) => true,
-        (_, Work::Computes) => cost <= MOST_MULTIPLY_ADDS,
+    match node.op.work() {
+        Work::Requantizes => false,
+        Work::Moves | Work::Elementwise => true,
+        Work::Computes => cost <= MOST_MULTIPLY_ADDS,
     }
 }
 
@@ -59,5 +59,23 @@ mod tests {
         assert_eq!(folded.nodes().len(), 1);
         let s = folded.find("s").unwrap();
         assert_eq!(folded.value(s).constant().unwrap().to_f32(), [11., 23., 12., 24.]);
+    }
+
+    #[test]
+    fn what_works_out_shapes_vanishes() {
+        let mut b = Builder::new("g");
+        let long = |values: &[i64]| Constant::from_integers(ElementType::I64, values.to_vec(), vec![values.len()]);
+        let x = b.input("x", vec![1, 2], ElementType::F32).unwrap();
+        let shape = b.constant("shape", long(&[1, 3, 8, 8])).unwrap();
+        let places = b.constant("places", long(&[0, -1])).unwrap();
+        let more = b.constant("more", long(&[7])).unwrap();
+        let picked = b.node("picked", ops::Gather { axis: 0 }, &[shape, places]).unwrap();
+        let joined = b.node("joined", ops::Concat { axis: 0 }, &[picked, more]).unwrap();
+        let cut = b.node("cut", ops::Slice { axis: 0, start: 1, end: 3 }, &[joined]).unwrap();
+        let y = b.node("y", ops::Gather { axis: 1 }, &[x, cut]).unwrap();
+        let folded = super::super::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
+        assert_eq!(folded.nodes().len(), 1);
+        let cut = folded.value(folded.find("cut").unwrap());
+        assert_eq!((cut.element, cut.constant().unwrap().to_i64()), (ElementType::I64, vec![8, 7]));
     }
 }

@@ -16,8 +16,10 @@ use crate::program::Group;
 
 pub use sample::{Role, Said, Sample, Words};
 
-/// Most tokens decoded after a prompt while calibrating or verifying.
-const MOST_DECODE_STEPS: usize = 4096;
+/// Most tokens that follow a prompt while calibrating or verifying.
+const MOST_STEPS: usize = 4096;
+/// The key of their number.
+const STEPS: &str = "decode_steps";
 
 /// A recipe with its samples.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,8 +28,8 @@ pub struct Recipe {
     schema: u32,
     /// Name of the recipe.
     pub name: String,
-    #[serde(default)]
-    decode_steps: Option<usize>,
+    #[serde(default, rename = "decode_steps")]
+    steps: Option<usize>,
     #[serde(rename = "recipe")]
     parts: BTreeMap<Group, PartRecipe>,
     /// Exceptions from it, the last that fits a tensor decides.
@@ -104,15 +106,16 @@ impl Recipe {
             let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
             return Err(("schema".into(), message));
         }
-        let has_prompts = self.calibration.iter().chain(&self.verification).any(|sample| sample.tensors.is_none());
-        match self.decode_steps {
-            None if has_prompts => return Err(("decode_steps".into(), "missing field `decode_steps`".into())),
+        let mut samples = self.calibration.iter().chain(&self.verification).peekable();
+        let has_prompts = samples.peek().is_none() || samples.any(|sample| sample.tensors.is_none());
+        match self.steps {
+            None if has_prompts => return Err((STEPS.into(), format!("missing field `{STEPS}`"))),
             Some(_) if !has_prompts => {
-                return Err(("decode_steps".into(), "there are no prompts to decode behind".into()));
+                return Err((STEPS.into(), "there are no prompts that tokens could follow".into()));
             }
-            Some(steps) if !(1..=MOST_DECODE_STEPS).contains(&steps) => {
-                let message = format!("{steps} is impossible; 1 to {MOST_DECODE_STEPS} are");
-                return Err(("decode_steps".into(), message));
+            Some(steps) if !(1..=MOST_STEPS).contains(&steps) => {
+                let message = format!("{steps} is impossible; 1 to {MOST_STEPS} are");
+                return Err((STEPS.into(), message));
             }
             _ => {}
         }
@@ -156,11 +159,11 @@ impl Recipe {
 
     /// Tokens that are chosen greedily behind each prompt; 0 where samples have no prompts.
     pub fn steps(&self) -> usize {
-        self.decode_steps.unwrap_or_default()
+        self.steps.unwrap_or_default()
     }
 
-    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps, samples.
-    /// The contents of images are not looked at.
+    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps,
+    /// samples. The contents of images are not looked at.
     pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
         let place = |key: &str| format!("{}: {key}", other.path.display());
         for (group, part) in &self.parts {
@@ -170,9 +173,9 @@ impl Recipe {
                 return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
             }
         }
-        if self.decode_steps != other.decode_steps {
+        if self.steps != other.steps {
             let message = format!("is {}; `calibrate` ran with {}", other.steps(), self.steps());
-            return Some((place("decode_steps"), message));
+            return Some((place(STEPS), message));
         }
         if self.calibration.len() != other.calibration.len() {
             let message =

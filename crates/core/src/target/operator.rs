@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::types::{Activations, Granularity, Weights};
 use crate::encoding::IntegerType;
-use crate::ir::ops::{Input, InputKind, KINDS, Signature};
+use crate::ir::ops::{Input, InputKind, OPERATORS, Signature};
 
 /// What the chip takes of one operator: every combination of the listed types but those that are refused.
 #[derive(Debug, Clone, Deserialize)]
@@ -142,7 +142,7 @@ const MOST_LISTED: usize = 64;
 
 /// The operators that may stand in a frozen graph.
 fn known() -> impl Iterator<Item = &'static Signature> {
-    KINDS.iter().map(|kind| &kind.signature).filter(|signature| !signature.is_composite)
+    OPERATORS.iter().map(|kind| &kind.signature).filter(|signature| !signature.is_composite)
 }
 
 fn form(name: &str) -> Option<Form> {

@@ -1,6 +1,6 @@
 //! Random small graphs: random cases of all operators, and chains of what passes look for.
 
-use autoneural_core::ir::ops::{self, Chance, KINDS, SampleInput};
+use autoneural_core::ir::ops::{self, Chance, OPERATORS, SampleInput};
 use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ValueId};
 
 /// Seeded numbers: the same on every machine (Steele, Lea, Flood, 2014: SplitMix).
@@ -91,7 +91,7 @@ impl Making<'_> {
 
     /// A random case of a random operator; now and then all that it reads is constant.
     fn sample(&mut self) -> ValueId {
-        let kind = &KINDS[self.numbers.of(KINDS.len())];
+        let kind = &OPERATORS[self.numbers.of(OPERATORS.len())];
         let sample = {
             let mut next = || self.numbers.next();
             (kind.draw)(&mut Chance::new(&mut next))

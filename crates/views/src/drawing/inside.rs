@@ -10,7 +10,7 @@ use super::routes::{CHIP, Origin, Routes, routes};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Part, Subject, Tensor, Tensors};
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, ValueId};
 use crate::text::bytes;
 
 /// Width of the boxes, unless a line needs more.
@@ -325,7 +325,7 @@ fn weights(part: &Part, block: &Block) -> Result<String> {
         }
     }
     let sizes: Vec<String> = by_bits.iter().map(|(bits, size)| format!("{bits} bit {}", bytes(*size))).collect();
-    let nodes = block.nodes.iter().filter(|node| !matches!(node.op, Op::Requantize(_))).count();
+    let nodes = block.nodes.iter().filter(|node| !node.op.requantizes()).count();
     let nodes = if nodes == 1 { "1 node".to_string() } else { format!("{nodes} nodes") };
     Ok(if sizes.is_empty() { nodes } else { format!("{nodes}; weights {}", sizes.join(", ")) })
 }

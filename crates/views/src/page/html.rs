@@ -195,7 +195,7 @@ fn outputs_note(subject: &Subject) -> String {
          a CPU.{}",
         samples.samples,
         samples.recipe,
-        samples.decode_steps,
+        samples.steps,
         match subject.references().is_empty() {
             true => String::new(),
             false => format!(

@@ -1,7 +1,7 @@
 //! Bundles: the folder that everything is written to and read from. Each stage owns one folder (or file) in it.
 //!
-//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file. While it is
-//! made it is in a hidden folder beside its place, in units of work that a ledger remembers.
+//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file. While it
+//! is made it is in a hidden folder beside its place, in units of work that a ledger remembers.
 
 mod contexts;
 mod given;
@@ -107,8 +107,8 @@ impl Bundle {
     /// Opens a whole bundle to look at it.
     ///
     /// # Errors
-    /// No such folder, no manifest in it, one of another schema, a file that is missing, is a link or no regular file, or has another size than the
-    /// manifest says.
+    /// No such folder, no manifest in it, one of another schema, a file that is missing, is a link or no regular file,
+    /// or has another size than the manifest says.
     pub fn look(path: &Path) -> Result<Self> {
         Self::tidy(path);
         Self::look_at(path)
@@ -160,7 +160,8 @@ impl Bundle {
         }
     }
 
-    /// As [`Bundle::refuse_replaced`], but a bundle of the same models is as good: an evaluation puts its report beside them.
+    /// As [`Bundle::refuse_replaced`], but a bundle of the same models is as good: an evaluation puts its report beside
+    /// them.
     ///
     /// # Errors
     /// A bundle of other models, or none, has this name now.
@@ -295,7 +296,8 @@ impl Bundle {
         program.graphs().iter().map(|name| partition_json::read(&self.folder, name, of, &mut maps)).collect()
     }
 
-    /// What its graphs are to each other. A bundle of a version that did not write it down is of a vision-language model.
+    /// What its graphs are to each other. A bundle of a version that did not write it down is of a
+    /// model of a built-in family.
     ///
     /// # Errors
     /// A file that is damaged.
@@ -329,7 +331,8 @@ impl Bundle {
     /// The encodings of every partition.
     ///
     /// # Errors
-    /// A table that is damaged or not of these partitions, or two that disagree on a value handed from one to the other.
+    /// A table that is damaged or not of these partitions, or two that disagree on a value handed from one to the
+    /// other.
     pub fn tables(&self, partitions: &[Partition]) -> Result<Vec<Table>> {
         let mut known: BTreeMap<&str, (&str, Encoding)> = BTreeMap::new();
         let mut tables = Vec::new();

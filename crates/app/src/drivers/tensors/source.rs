@@ -25,6 +25,8 @@ pub struct Graphs<'a> {
     pub name: &'a str,
     /// The graphs, in the order in which samples go through them.
     pub graphs: &'a [Partition],
+    /// Those of them that are known as they were built, by name ([`crate::passes::as_built`]).
+    pub as_built: &'a [Frozen],
     /// What they were made of, in a text that is another for others: say, the SHA-256 of a file.
     pub made_of: &'a str,
 }
@@ -35,11 +37,11 @@ fn roles() -> BTreeMap<String, Meaning> {
     BTreeMap::from([("input".to_string(), Meaning::default()), ("output".to_string(), main)])
 }
 
-/// A graph of which nothing is left to be spelled out, with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and more.
+/// A graph with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and more.
 ///
 /// # Errors
-/// A name that files cannot be called by, a graph of which something is left.
-pub fn partition(name: &str, graph: Graph) -> Result<Partition> {
+/// A name that files cannot be called by.
+pub fn partition(name: &str, graph: Frozen) -> Result<Partition> {
     let roles = roles();
     let port = |id: &ValueId, role: &str| {
         let value = graph.value(*id);
@@ -52,8 +54,7 @@ pub fn partition(name: &str, graph: Graph) -> Result<Partition> {
     };
     let inputs = graph.inputs().iter().map(|id| port(id, "input")).collect();
     let outputs = graph.outputs().iter().map(|id| port(id, "output")).collect();
-    let (group, graph) = (Group::of_graph(name)?, Frozen::new(graph)?);
-    Ok(Partition { name: name.to_string(), group, graph, inputs, outputs })
+    Ok(Partition { name: name.to_string(), group: Group::of_graph(name)?, graph, inputs, outputs })
 }
 
 impl Source for Graphs<'_> {
@@ -80,7 +81,7 @@ impl Source for Graphs<'_> {
             write_json(&program, &folder.join("program.json"))?;
             files::write(&folder.join("target.toml"), target_text.as_bytes())
         })?;
-        let graphs = Exported { partitions: self.graphs, as_built: &[] };
+        let graphs = Exported { partitions: self.graphs, as_built: self.as_built };
         for group in program.groups() {
             export_group(bundle, &group, key(), || Ok(graphs), || Ok(()), progress)?;
         }

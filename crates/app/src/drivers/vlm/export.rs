@@ -56,7 +56,7 @@ pub fn export(
         }
         let model = build(definition, &checkpoint, progress).map_err(of_definition)?;
         let partitions = partition(&model, definition, target).map_err(of_definition)?;
-        let as_built = as_built(&model)?;
+        let as_built = as_built(&model).map_err(of_definition)?;
         Ok(made.get_or_init(|| Made { embeddings: model.embeddings, partitions, as_built }))
     };
     let key = || -> Result<Key> {

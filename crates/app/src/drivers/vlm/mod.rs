@@ -1,5 +1,5 @@
-//! `vlm`: the driver of vision-language models. Pictures go through the vision encoder and the projector, then prompts through
-//! prefill in chunks and decode token by token, with the state of a sequence from step to step.
+//! `vlm`: the driver of vision-language models. Pictures go through the vision encoder and the projector, then prompts
+//! through prefill in chunks and decode token by token, with the state of a sequence from step to step.
 
 mod calibration;
 mod chain;
@@ -7,6 +7,7 @@ mod export;
 pub mod golden;
 mod host_files;
 mod parity;
+pub mod runner;
 mod samples;
 mod source;
 mod vectors;

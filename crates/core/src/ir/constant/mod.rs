@@ -99,6 +99,18 @@ impl Constant {
         Constant { source: Source::Integers(element, values.into()), shapes: vec![shape], transforms: vec![] }
     }
 
+    /// A constant of elements as files hold them; `None` if there are more or fewer bytes than the shape wants.
+    pub fn from_le_bytes(stored: StoredType, bytes: &[u8], shape: Shape) -> Option<Self> {
+        let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size))?;
+        if count.checked_mul(stored.bytes())? != bytes.len() {
+            return None;
+        }
+        Some(match stored.element() {
+            ElementType::F32 => Self::from_values(stored.read(bytes), shape),
+            element => Self::from_integers(element, stored.read_integers(bytes), shape),
+        })
+    }
+
     /// Type of the elements.
     pub fn element_type(&self) -> ElementType {
         match &self.source {

@@ -7,6 +7,8 @@
 mod arithmetic;
 mod onnx;
 mod operator;
+#[cfg(test)]
+mod properties;
 mod sample;
 mod shapes;
 mod signature;
@@ -25,7 +27,7 @@ use super::constant::Constant;
 use super::types::{ElementType, Shape};
 
 /// An operator of the list, whatever its attributes.
-pub struct Kind {
+pub struct OpKind {
     /// What it reads, and its names.
     pub signature: Signature,
     /// One-operator graphs that show on an engine what it takes.
@@ -36,19 +38,19 @@ pub struct Kind {
     pub from_onnx: fn(&OnnxNode) -> Result<Imported<Op>, String>,
 }
 
-impl Kind {
+impl OpKind {
     /// The operator of a name ([`Signature::name`]).
-    pub fn of_name(name: &str) -> Option<&'static Kind> {
-        KINDS.iter().find(|kind| kind.signature.name == name)
+    pub fn of_name(name: &str) -> Option<&'static OpKind> {
+        OPERATORS.iter().find(|kind| kind.signature.name == name)
     }
 
     /// The operator that a node of ONNX of this operator type stands for.
-    pub fn of_onnx(op_type: &str) -> Option<&'static Kind> {
-        KINDS.iter().find(|kind| kind.signature.onnx == Some(op_type))
+    pub fn of_onnx(op_type: &str) -> Option<&'static OpKind> {
+        OPERATORS.iter().find(|kind| kind.signature.onnx == Some(op_type))
     }
 }
 
-/// Makes of a list of `file::Type` the modules, [`Op`] and [`KINDS`].
+/// Makes of a list of `file::Type` the modules, [`Op`] and [`OPERATORS`].
 macro_rules! operators {
     ($($file:ident :: $name:ident,)*) => {
         $(mod $file; pub use $file::$name;)*
@@ -61,7 +63,7 @@ macro_rules! operators {
         }
 
         /// All operators.
-        pub const KINDS: &[Kind] = &[$(Kind {
+        pub const OPERATORS: &[OpKind] = &[$(OpKind {
             signature: $name::SIGNATURE,
             samples: |constants| $name::samples(constants).into_iter().map(|sample| sample.map(Op::$name)).collect(),
             draw: |chance| $name::draw(chance).map(Op::$name),
@@ -180,6 +182,11 @@ impl Op {
         self.work() == Work::Moves
     }
 
+    /// True for a change of encoding, which is no node of the models that are written.
+    pub fn requantizes(&self) -> bool {
+        self.work() == Work::Requantizes
+    }
+
     /// The axis of output channels of a constant of this rank at an input.
     pub fn channel_axis(&self, input: usize, rank: usize) -> Option<usize> {
         match self.signature().kind(input)? {
@@ -206,8 +213,10 @@ operators! {
     average_pool::AveragePool,
     concat::Concat,
     conv::Conv,
+    conv_transpose::ConvTranspose,
     gather::Gather,
     gelu::Gelu,
+    hard_swish::HardSwish,
     layer_norm::LayerNorm,
     mat_mul::MatMul,
     mul::Mul,

@@ -11,6 +11,8 @@ use crate::ir::types::Shape;
 pub enum Work {
     /// It moves elements without computing: its inputs and outputs share one encoding.
     Moves,
+    /// It leaves numbers as they are; their encoding changes.
+    Requantizes,
     /// A few steps for each element: cheap on every device.
     Elementwise,
     /// Anything else: what an NPU is for.

@@ -8,7 +8,7 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::error::Result;
-use crate::ir::{Constant, Value, ValueId};
+use crate::ir::{Constant, Graph, Value, ValueId};
 use crate::partition::Partition;
 use crate::passes::Frozen;
 
@@ -51,11 +51,11 @@ fn stored(value: &Value, offset: u64, data: &str) -> TensorProto {
     stored_tensor(&value.name, DataType::of_element(value.element), &value.shape, offset, bytes, data)
 }
 
-/// A graph as a float model; `store` gives the tensor of a constant.
+/// The float model of a graph; `store` gives the tensor of a constant.
 ///
 /// # Errors
-/// Those of `store`.
-pub fn graph(graph: &Frozen, mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>) -> Result<GraphProto> {
+/// Those of `store`, and a graph that was not legalized.
+pub fn graph(graph: &Graph, mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>) -> Result<GraphProto> {
     let info = |&id: &ValueId| {
         let value = graph.value(id);
         value_info(&value.name, DataType::of_element(value.element), &value.shape)
