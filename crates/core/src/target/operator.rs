@@ -140,7 +140,7 @@ impl Form {
 /// Most entries of a list; an operator has a dozen combinations, and every list is held against every other.
 const MOST_LISTED: usize = 64;
 
-/// The operators that may stand in a lowered graph.
+/// The operators that may stand in a frozen graph.
 fn known() -> impl Iterator<Item = &'static Signature> {
     OPERATORS.iter().map(|kind| &kind.signature).filter(|signature| !signature.is_composite)
 }
