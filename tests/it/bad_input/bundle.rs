@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Bench, COMPILE, INPUT, names};
+use crate::common::bench::{Bench, COMPILE, INPUT, names};
 use crate::common::stderr;
 
 /// A bench with a whole bundle (without what needs the vendor toolkit) at `bundle`.
@@ -65,7 +65,7 @@ fn stages_want_a_bundle_and_their_forerunner() {
         bench.expect(command[0], &bench.run(command), INPUT, &["bundle", "is no bundle (it has no manifest.json)"]);
     }
     bench.expect("no such folder", &bench.run(&["quantize", "{nowhere}"]), INPUT, &["nowhere", "is no bundle"]);
-    let mut args = super::EXPORT;
+    let mut args = crate::common::bench::EXPORT;
     args[7] = "{bundle}";
     std::fs::remove_dir(bench.path("bundle")).expect("the folder");
     assert!(bench.run(&args).status.success());
@@ -144,11 +144,7 @@ fn edited_graphs_are_checked() {
         ("impossible shape", |g| input(g, "embeds")["shape"] = json!([1, 1, 7]), "language.decode"),
         ("huge shape", |g| input(g, "mask")["shape"] = json!([1u64 << 40, 1u64 << 40]), "elements"),
         ("other state", |g| input(g, "layers.1.k_cache")["shape"] = json!([1, 2, 32, 99]), "language.decode"),
-        (
-            "other role",
-            |g| input(g, "cos")["role"] = "keys".into(),
-            "the definition wants Port { name: \"cos\", role: Rotary",
-        ),
+        ("other role", |g| input(g, "cos")["role"] = "keys".into(), "the definition wants role `rotary`"),
         ("other key", |g| input(g, "layers.0.conv_state")["encoding_key"] = "mine".into(), "\"mine\""),
         ("other element type", |g| input(g, "embeds")["element"] = "i32".into(), "language.decode"),
         ("later schema", |g| g["schema"] = 2.into(), "language.decode.json"),

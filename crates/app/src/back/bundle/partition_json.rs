@@ -109,8 +109,8 @@ pub fn read(
             let unknown = || Error::input(format!("{name}: `{}`", port.name), format!("has no role `{}`", port.role));
             port.meaning = *program.roles.get(&port.role).ok_or_else(unknown)?;
         }
-        program::refuse_unfit(&partition)?;
         definition.map_or(Ok(()), |definition| refuse_unfit(&partition, definition))?;
+        program::refuse_unfit(&partition)?;
         Ok(partition)
     };
     read().map_err(|error| damaged(&path, error))
