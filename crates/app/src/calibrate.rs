@@ -43,8 +43,8 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Runs the calibration samples through the graphs of a phase. Gives the statistics of what they go through; `folder` takes
-/// what the driver keeps for later phases.
+/// Runs the calibration samples through the graphs of a phase. Gives the statistics of what they go through; `folder`
+/// takes what the driver keeps for later phases.
 ///
 /// # Errors
 /// A sample that cannot be run, a model that cannot run.

@@ -1,7 +1,7 @@
 //! Contracts: what crosses the borders of a model's graphs, by the names that the builders gave it.
 //!
-//! In come the lowered graphs of a model; out go partitions whose inputs and outputs have roles. A partition that was read
-//! from a file is held against the same contracts.
+//! In come the lowered graphs of a model; out go partitions whose inputs and outputs have roles. A partition that was
+//! read from a file is held against the same contracts.
 
 use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL, Role};
 use crate::error::{Error, Result};

@@ -36,8 +36,8 @@ pub trait Source {
 /// Writes the float models and the graphs of a group in a unit of work.
 ///
 /// # Errors
-/// Those of `partitions`, which gives all graphs, and of `unchanged`, which looks at the source again before the work counts
-/// as done on its contents.
+/// Those of `partitions`, which gives all graphs, and of `unchanged`, which looks at the source again before the work
+/// counts as done on its contents.
 pub fn export_group<'p>(
     bundle: &Bundle,
     group: &Group,

@@ -34,7 +34,8 @@ fn roles() -> BTreeMap<String, Meaning> {
     BTreeMap::from([("input".to_string(), Meaning::default()), ("output".to_string(), main)])
 }
 
-/// A lowered graph with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and more.
+/// A lowered graph with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and
+/// more.
 ///
 /// # Errors
 /// A name that files cannot be called by.
