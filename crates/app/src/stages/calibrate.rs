@@ -63,7 +63,8 @@ pub fn calibrate_phase(
     phase.groups.iter().try_for_each(|group| as_built::compare(bundle, group, &partitions, progress))
 }
 
-/// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin there.
+/// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin
+/// there.
 pub fn statistics_of(phases: &[Phase], number: usize) -> String {
     match number + 1 == phases.len() {
         true => STATISTICS.to_string(),

@@ -1,5 +1,5 @@
-//! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler works on
-//! one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
+//! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler
+//! works on one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -32,8 +32,8 @@ pub struct Measured {
     pub layers: Vec<LayerReport>,
 }
 
-/// Measures the layers of partitions on these engines in one step each: the last of those that the driver takes with the sample
-/// that it chose.
+/// Measures the layers of partitions on these engines in one step each: the last of those that the driver takes with
+/// the sample that it chose.
 pub fn measure_layers(
     bundle: &Bundle,
     recipe: &Recipe,

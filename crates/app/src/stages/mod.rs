@@ -1,5 +1,5 @@
-//! The stages: each reads what it needs from the bundle and writes what it makes to it, in units of work that are not done
-//! again where nothing changed. There is no other way through.
+//! The stages: each reads what it needs from the bundle and writes what it makes to it, in units of work that are not
+//! done again where nothing changed. There is no other way through.
 
 mod build;
 mod calibrate;

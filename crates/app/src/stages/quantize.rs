@@ -22,15 +22,15 @@ use crate::warning::Warning;
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
 
-/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
-/// run and not after.
+/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before
+/// samples are run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
     given.encodings().resolved(partitions, &bundle.aliases()?)?;
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
-/// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples. Encodings
-/// that are given stand in place of what calibration found.
+/// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples.
+/// Encodings that are given stand in place of what calibration found.
 ///
 /// # Errors
 /// The other recipe would have given other statistics.

@@ -1,5 +1,5 @@
-//! Calibration in two phases, of which the second waits for nothing but the first: pictures, which is all that vision encoder
-//! and projector see, then prompts, with what the pictures became.
+//! Calibration in two phases, of which the second waits for nothing but the first: pictures, which is all that vision
+//! encoder and projector see, then prompts, with what the pictures became.
 
 use std::collections::HashMap;
 use std::path::Path;

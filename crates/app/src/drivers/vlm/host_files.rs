@@ -1,4 +1,5 @@
-//! What a host needs beside the quantized models: embeddings and tables as integers, and what the manifest says of them.
+//! What a host needs beside the quantized models: embeddings and tables as integers, and what the manifest says of
+//! them.
 
 use crate::back::bundle::{Bundle, Key, PartitionRecord, encoding_of};
 use crate::error::{IoContext, Result};
