@@ -1,6 +1,7 @@
 //! Back ends: what is written for others to read.
 
 pub mod bundle;
+pub mod codes;
 pub mod encodings;
 pub mod onnx;
 pub mod qnn;

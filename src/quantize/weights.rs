@@ -16,6 +16,11 @@ pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, 1).filter(|_| is_weight(&node.op, 1))
 }
 
+/// The bias of a node that has a weight: what is added to its sums.
+pub fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    constant(graph, node, 2).filter(|_| matches!(node.op, Op::Conv { .. }))
+}
+
 /// A node's input, if it is a constant.
 pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
     node.inputs.get(input).map(|&id| graph.value(id)).filter(|value| value.constant().is_some())

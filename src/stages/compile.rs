@@ -100,7 +100,7 @@ fn quantize_all<'a>(
     let finish = |component: Component, statistics: &StatisticsTable| -> Result<Quantized> {
         let (recipe, given) = (plan.recipe, plan.given);
         let made = quantize_component(bundle, partitions, component, statistics, recipe, given, progress)?;
-        emit_component(bundle, component, progress)?;
+        emit_component(bundle, component, recipe, progress)?;
         for partition in partitions.iter().filter(|partition| partition.component == component) {
             // Nobody receives any more where a build failed; that error is told at the end.
             let _ = queue.send(partition);

@@ -1,12 +1,14 @@
-//! Emit: graphs and encodings become quantized models.
+//! Emit: graphs, encodings and codes become quantized models.
 
-use crate::back::bundle::{Bundle, Key, encoding_of};
+use super::round::{codes, is_code, round};
+use crate::back::bundle::{Bundle, Key, RECIPE, encoding_of};
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::error::{IoContext, Result};
 use crate::host::{Embeddings, HostTables};
 use crate::partition::{Component, Partition, Role};
 use crate::progress::Progress;
-use crate::quantize::Table;
+use crate::quantize::{Constants, Table};
+use crate::recipe::Recipe;
 use crate::segment::{cut, segments};
 
 /// Folder of everything that emission makes.
@@ -17,15 +19,20 @@ pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
     let partitions = bundle.partitions()?;
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
+    let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
     for component in Component::ALL {
-        emit_component(bundle, component, progress)?;
+        emit_component(bundle, component, &recipe, progress)?;
     }
     emit_tables(bundle, progress)
 }
 
-/// Quantized models of one component, and for the language model the embedding table as integers.
-pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Progress) -> Result<()> {
+/// Codes and quantized models of one component, and for the language model the embedding table as integers.
+pub fn emit_component(bundle: &Bundle, component: Component, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+    let (partitions, tables) = own(bundle, component)?;
+    let constants = Constants::of(partitions.iter().zip(&tables))?;
+    round(bundle, component, &constants, recipe.part(component).rounding, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
+        _ if is_code(component, path) => true,
         Some(("model" | "encodings", file)) => component.owns(file) && !file.ends_with(".onnx"),
         _ => false,
     })?;
@@ -33,16 +40,16 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
     // What is cut where; the rest of the target is in the encodings.
     let key = key.setting("operators", &target.operators()).setting("memory", &target.memory);
     bundle.unit(&format!("emit/{}", component.name()), FOLDER, key, progress, |folder| {
-        let (partitions, tables) = own(bundle, component)?;
         progress.start(&format!("emit {}", component.name()), partitions.len() as u64);
+        let codes = codes(bundle, component, &constants)?;
         let mut data = DataWriter::create(folder, component)?;
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
-            emit_qdq(&partition.graph, table, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
+            emit_qdq(&partition.graph, table, &*codes, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
             let segments = segments(partition, table, &target)?;
             for segment in segments.iter().filter(|_| segments.len() > 1) {
                 let part = cut(&partition.graph, segment)?;
-                emit_qdq(&part, table, &folder.join(format!("{}.onnx", segment.name)), &mut data)?;
+                emit_qdq(&part, table, &*codes, &folder.join(format!("{}.onnx", segment.name)), &mut data)?;
             }
             progress.tick(&partition.name);
         }
@@ -59,7 +66,6 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
     })?;
     bundle.unit("emit/embeddings", FOLDER, key, progress, |folder| {
         progress.start("emit embeddings", 1);
-        let (_, tables) = own(bundle, component)?;
         let embeddings = Embeddings::read(&bundle.path(&table), &bundle.definition()?.language)?;
         if let Some(table) = tables.first() {
             embeddings.write_codes(&folder.join(Embeddings::FILE), table.activation("embeds")?)?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::round::codes;
 use super::samples::and_samples;
-use crate::back::bundle::{Bundle, Key, round};
+use crate::back::bundle::{Bundle, CODES, Key, round};
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
 use crate::engine::{Engine, Reference};
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::host::Walk;
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
+use crate::quantize::Constants;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
 use crate::segment::Device;
@@ -62,11 +64,14 @@ pub fn measure_layers(
                 return Ok(());
             }
             let (partition, table) = (&partitions[at], &tables[at]);
+            let group = partitions.iter().zip(&tables).filter(|(other, _)| other.component == partition.component);
+            let constants = Constants::of(group)?;
+            let codes = codes(bundle, partition.component, &constants)?;
             let mut load = |part: &Partition, device: Device| -> Result<Box<dyn Engine>> {
                 let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
                 let model = scratch.path().join(format!("{}.onnx", part.name));
                 let mut data = DataWriter::create(scratch.path(), part.component)?;
-                emit_qdq(&part.graph, table, &model, &mut data)?;
+                emit_qdq(&part.graph, table, &*codes, &model, &mut data)?;
                 data.finish()?;
                 match device {
                     Device::Cpu => Ok(Box::new(runtime.simulate(part, &model)?)),
@@ -98,7 +103,7 @@ fn key(
     let Some(place) = recipe.layer_sample() else {
         return Err(Error::input(format!("recipe `{}`", recipe.name), "has no verification sample with an image"));
     };
-    let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
+    let read = |path: &str| ["model/", "encodings/", CODES].iter().any(|folder| path.starts_with(folder));
     let key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
     let wanted: Vec<bool> = bundle.partitions()?.iter().map(|partition| extent.measures(partition)).collect();
     let key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.decode_steps, place));

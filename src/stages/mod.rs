@@ -13,6 +13,7 @@ mod layers;
 mod memory;
 mod parity;
 mod quantize;
+mod round;
 mod samples;
 mod verify;
 

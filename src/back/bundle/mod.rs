@@ -49,6 +49,7 @@ use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
+use crate::map::Map;
 use crate::observe::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::{Progress, Silent};
@@ -71,6 +72,9 @@ pub const RECIPE: &str = "calibration/recipe.toml";
 pub const REPORT: &str = "report.json";
 /// Start of the paths of golden vectors.
 pub const GOLDEN: &str = "golden/";
+
+/// Start of the paths of codes.
+pub const CODES: &str = "codes/";
 
 /// A bundle on disk.
 pub struct Bundle {
@@ -198,6 +202,14 @@ impl Bundle {
     /// As for [`Bundle::read`], and another content; with the line.
     pub fn json<T: DeserializeOwned>(&self, relative: &str) -> Result<T> {
         crate::text::json(&self.path(relative), &self.read(relative, LARGEST_JSON)?)
+    }
+
+    /// A file of the bundle as memory; no link is followed.
+    ///
+    /// # Errors
+    /// A missing file, or what is no regular file.
+    pub fn map(&self, relative: &str) -> Result<Map> {
+        Map::of(self.folder.file(relative)?, &self.path(relative))
     }
 
     /// Path of a file in the bundle.

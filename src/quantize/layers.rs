@@ -1,0 +1,148 @@
+//! Layers: the weights of a group of graphs with everything that shares them, in the order in which the graphs run them.
+
+use std::collections::BTreeMap;
+
+use super::table::Table;
+use super::weights::{bias, weight};
+use crate::encoding::Encoding;
+use crate::error::Result;
+use crate::ir::{ElementType, Graph, Node, Op, Shape, Value};
+use crate::partition::{Component, Partition};
+
+/// A linear layer, which is the site of a weight: nodes that multiply something with the same numbers under the same encoding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// The group of graphs that it is of.
+    pub group: Component,
+    /// Name of the weight.
+    pub name: String,
+    /// Shape of the weight: `[M, C/groups, kH, kW]` of a convolution, `[.., K, N]` of a matrix product.
+    pub shape: Shape,
+    /// The axis of output channels.
+    pub output: usize,
+    /// The axis of input channels; what the sums run over beside it are the axes of a convolution's kernel.
+    pub input: usize,
+    /// Number of channel groups; output channels of one see only its own input channels.
+    pub groups: usize,
+    /// The nodes that read the weight, in the order in which the graphs run.
+    pub readers: Vec<Reader>,
+}
+
+/// A node that reads a weight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// Name of its graph.
+    pub graph: String,
+    /// Name of the node.
+    pub node: String,
+    /// Name of the value that it multiplies with the weight.
+    pub data: String,
+}
+
+/// A constant with its encoding.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// The constant.
+    pub value: &'a Value,
+    /// Its encoding.
+    pub encoding: &'a Encoding,
+}
+
+impl Item<'_> {
+    /// Whether another item has the same codes: the same numbers of the same bytes, under the same encoding.
+    pub fn is(&self, other: &Item) -> bool {
+        let start = |value: &Value| value.constant().and_then(|constant| constant.start());
+        self.value.name == other.value.name
+            && self.value.shape == other.value.shape
+            && start(self.value) == start(other.value)
+            && self.encoding == other.encoding
+    }
+}
+
+/// The constants of a group of graphs, each once.
+#[derive(Debug, Default)]
+pub struct Constants<'a> {
+    /// The layers with their weights and the biases that follow from them.
+    pub layers: Vec<(Layer, Item<'a>, Vec<Item<'a>>)>,
+    /// All others.
+    pub others: Vec<Item<'a>>,
+}
+
+impl<'a> Constants<'a> {
+    /// The constants of graphs of one group. Graphs that share a constant share its codes, unless their tables give it
+    /// different encodings, as somebody may have written into the files: then it stands here twice.
+    ///
+    /// # Errors
+    /// A constant without an encoding: a table belongs to another graph.
+    pub fn of(graphs: impl Iterator<Item = (&'a Partition, &'a Table)> + Clone) -> Result<Self> {
+        let mut made = Constants::default();
+        // What is a weight or a bias, by name.
+        let mut known: BTreeMap<&str, Vec<Item<'a>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (partition, table) in graphs.clone() {
+            let graph = &partition.graph;
+            for node in graph.nodes() {
+                let Some(value) = weight(graph, node) else { continue };
+                let item = Item { value, encoding: table.param(&value.name)? };
+                let places = by_name.entry(&value.name).or_default();
+                let place = places.iter().copied().find(|&place| made.layers[place].1.is(&item));
+                let place = place.unwrap_or_else(|| {
+                    made.layers.push((layer(partition, node, value), item, vec![]));
+                    places.push(made.layers.len() - 1);
+                    made.layers.len() - 1
+                });
+                let (layer, _, biases) = &mut made.layers[place];
+                layer.readers.push(reader(graph, node));
+                add(&mut known, item);
+                if let Some(value) = bias(graph, node) {
+                    let item = Item { value, encoding: table.param(&value.name)? };
+                    if add(&mut known, item) {
+                        biases.push(item);
+                    }
+                }
+            }
+        }
+        for (partition, table) in graphs {
+            let values = partition.graph.values().map(|(_, value)| value);
+            for value in values.filter(|value| value.constant().is_some() && value.element == ElementType::F32) {
+                let item = Item { value, encoding: table.param(&value.name)? };
+                if add(&mut known, item) {
+                    made.others.push(item);
+                }
+            }
+        }
+        Ok(made)
+    }
+}
+
+/// Adds an item if there is none that is the same; whether there was none.
+fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool {
+    let items = known.entry(&item.value.name).or_default();
+    let is_new = !items.iter().any(|known| known.is(&item));
+    if is_new {
+        items.push(item);
+    }
+    is_new
+}
+
+fn reader(graph: &Graph, node: &Node) -> Reader {
+    let name = |id| graph.value(id).name.clone();
+    Reader { graph: graph.name.clone(), node: node.name.clone(), data: name(node.inputs[0]) }
+}
+
+fn layer(partition: &Partition, node: &Node, value: &Value) -> Layer {
+    let rank = value.shape.len();
+    let (output, input, groups) = match node.op {
+        Op::Conv { groups, .. } => (0, 1, groups),
+        _ => (rank - 1, rank.saturating_sub(2), 1),
+    };
+    Layer {
+        group: partition.component,
+        name: value.name.clone(),
+        shape: value.shape.clone(),
+        output,
+        input,
+        groups,
+        readers: vec![],
+    }
+}
