@@ -8,6 +8,7 @@ mod bits;
 mod bounds;
 mod browser;
 mod checkpoints;
+mod codes;
 mod command_line;
 mod common;
 mod crash;
