@@ -3,5 +3,6 @@
 pub mod bundle;
 pub mod codes;
 pub mod encodings;
+pub mod evidence;
 pub mod onnx;
 pub mod qnn;

@@ -5,7 +5,7 @@ mod reference;
 mod tensor;
 
 pub use ort_session::{OrtSession, Part};
-pub use reference::{Observations, Reference, Watcher};
+pub use reference::Reference;
 pub use tensor::{Data, Tensor};
 
 use crate::error::Result;

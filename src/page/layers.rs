@@ -11,7 +11,7 @@ use crate::back::encodings::GivenFiles;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
 use crate::ir::{Graph, Node};
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::Partition;
 use crate::quantize::{Source, Sources, Table, weight};
 use crate::recipe::Recipe;

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 use crate::back::bundle::{Bundle, IMAGES, InputRecord, Manifest};
 use crate::error::Result;
 use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::progress::Silent;
 use crate::recipe::Recipe;
 use crate::report::{GoalReport, Report, VerdictState};

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::rounding::Method;
 use super::table::Table;
 use super::weights::{bias, weight};
 use crate::encoding::Encoding;
 use crate::error::Result;
-use crate::ir::{ElementType, Graph, Node, Op, Shape, Value};
+use crate::evidence::{Ask, Linear, ObserverKind, Rows, sites};
+use crate::ir::{ElementType, Node, Op, Shape, Value};
 use crate::partition::{Component, Partition};
 
 /// A linear layer, which is the site of a weight: nodes that multiply something with the same numbers under the same encoding.
@@ -25,18 +27,7 @@ pub struct Layer {
     /// Number of channel groups; output channels of one see only its own input channels.
     pub groups: usize,
     /// The nodes that read the weight, in the order in which the graphs run.
-    pub readers: Vec<Reader>,
-}
-
-/// A node that reads a weight.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader {
-    /// Name of its graph.
-    pub graph: String,
-    /// Name of the node.
-    pub node: String,
-    /// Name of the value that it multiplies with the weight.
-    pub data: String,
+    pub readers: Vec<Linear>,
 }
 
 /// A constant with its encoding.
@@ -92,7 +83,7 @@ impl<'a> Constants<'a> {
                     made.layers.len() - 1
                 });
                 let (layer, _, biases) = &mut made.layers[place];
-                layer.readers.push(reader(graph, node));
+                layer.readers.extend(Linear::of(graph, node));
                 add(&mut known, item);
                 if let Some(value) = bias(graph, node) {
                     let item = Item { value, encoding: table.param(&value.name)? };
@@ -115,6 +106,39 @@ impl<'a> Constants<'a> {
     }
 }
 
+/// The layers of a group of graphs, before there are encodings: each weight once, in the order in which the graphs run.
+pub fn layers(partitions: &[Partition], group: Component) -> Vec<Layer> {
+    let (mut made, mut places): (Vec<Layer>, BTreeMap<&str, usize>) = Default::default();
+    for partition in partitions.iter().filter(|partition| partition.component == group) {
+        let graph = &partition.graph;
+        for node in graph.nodes() {
+            let Some(value) = weight(graph, node) else { continue };
+            let place = *places.entry(&value.name).or_insert(made.len());
+            if place == made.len() {
+                made.push(layer(partition, node, value));
+            }
+            made[place].readers.extend(Linear::of(graph, node));
+        }
+    }
+    made
+}
+
+/// What has to be collected of a group of graphs: what the observer wants of every value, and the rounding method of what each
+/// layer multiplies with its weights.
+pub fn asks(partitions: &[Partition], group: Component, observer: ObserverKind, method: Method) -> Vec<Ask> {
+    let mut made = Vec::new();
+    for site in sites(partitions, group) {
+        made.extend(observer.wants(&site).into_iter().map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)));
+    }
+    for layer in layers(partitions, group) {
+        for want in method.wants(&layer) {
+            let of = |reader: &Linear| Ask::new(group, &reader.data, want, &reader.rows);
+            made.extend(layer.readers.iter().map(of));
+        }
+    }
+    made
+}
+
 /// Adds an item if there is none that is the same; whether there was none.
 fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool {
     let items = known.entry(&item.value.name).or_default();
@@ -123,11 +147,6 @@ fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool
         items.push(item);
     }
     is_new
-}
-
-fn reader(graph: &Graph, node: &Node) -> Reader {
-    let name = |id| graph.value(id).name.clone();
-    Reader { graph: graph.name.clone(), node: node.name.clone(), data: name(node.inputs[0]) }
 }
 
 fn layer(partition: &Partition, node: &Node, value: &Value) -> Layer {

@@ -19,7 +19,7 @@ mod weights;
 
 pub use codes::{CodeSource, pack, unpack};
 pub use given::Given;
-pub use layers::{Constants, Item, Layer, Reader};
+pub use layers::{Constants, Item, Layer, asks, layers};
 pub use legality::refusal;
 pub use lost::warn_of_lost;
 pub use multiplier::settle;

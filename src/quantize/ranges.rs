@@ -9,7 +9,7 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::front::MASKED;
 use crate::ir::{Op, ValueId};
-use crate::observe::{Statistics, StatisticsTable};
+use crate::evidence::{Statistics, StatisticsTable};
 use crate::partition::{Component, Partition, Role};
 use crate::recipe::Recipe;
 use crate::target::Target;

@@ -2,9 +2,10 @@
 
 use super::codes::{CodeSource, pack, refuse_impossible};
 use super::layers::{Item, Layer};
-use super::rounding::{Bias, Method, Rounded};
+use super::rounding::{Bias, LayerEvidence, Method, Rounded};
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
+use crate::evidence::EvidenceSource;
 use crate::ir::Value;
 
 /// Rounds constants when they are asked for, each to the nearest integer: for models that belong to no bundle, and for
@@ -30,16 +31,21 @@ pub fn round_other(item: &Item) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// What the method refuses, and codes that are impossible.
-pub fn round_layer(method: Method, layer: &Layer, weights: &Item, biases: &[Item]) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+pub fn round_layer(
+    method: Method,
+    (layer, weights, biases): &(Layer, Item, Vec<Item>),
+    evidence: &dyn EvidenceSource,
+) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+    let evidence = LayerEvidence::new(layer, evidence);
     let encoding = weights.encoding;
     let values = numbers(weights.value)?;
-    let codes = method.round(layer, &values, encoding)?;
+    let codes = method.round(layer, &values, encoding, &evidence)?;
     refuse_impossible(&codes, encoding, weights.value)?;
     let rounded = Rounded { layer, weights: &values, encoding, codes: &codes };
     let mut of_biases = Vec::new();
     for Item { value, encoding } in biases {
         let bias = Bias { name: &value.name, shape: &value.shape, values: &numbers(value)?, encoding };
-        let codes = method.round_bias(&bias, &rounded)?;
+        let codes = method.round_bias(&bias, &rounded, &evidence)?;
         refuse_impossible(&codes, encoding, value)?;
         of_biases.push(pack(encoding.integer, &codes));
     }

@@ -6,7 +6,7 @@ use super::given::Given;
 use super::ranges;
 use super::ties::Ties;
 use crate::error::Result;
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::recipe::Recipe;
 use crate::target::Target;

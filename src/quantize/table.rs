@@ -13,7 +13,7 @@ use super::weights::{Place, encode, weight};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Value};
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::recipe::Recipe;
 use crate::target::Target;

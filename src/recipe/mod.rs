@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
 use crate::goals::Goals;
-use crate::observe::ObserverKind;
+use crate::evidence::ObserverKind;
 use crate::partition::{Component, Partition};
 use crate::quantize::rounding::Method;
 

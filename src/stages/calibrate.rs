@@ -1,14 +1,16 @@
-//! Calibrate: samples become statistics. In two units, of which the second waits for nothing but the first: pictures, then
-//! prompts.
+//! Calibrate: samples become statistics, and what else methods ask for. In two units, of which the second waits for nothing but
+//! the first: pictures, then prompts; what does not fit into memory at once takes more of each.
 
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use super::memory::refuse_too_large;
+use super::memory::{for_evidence, refuse_too_large};
 use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
 use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL, write_json};
-use crate::error::{Error, Result};
+use crate::back::evidence;
+use crate::error::{Error, IoContext, Result};
+use crate::evidence::{Ask, Collection, Plan, Want, sites};
 use crate::files;
 use crate::front::{Checkpoint, DefinitionFile, WeightsPlace};
 use crate::host::{
@@ -18,6 +20,7 @@ use crate::host::{
 use crate::ir::le_bytes;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
+use crate::quantize::asks;
 use crate::recipe::{Recipe, Sample};
 
 /// Folder of everything that calibration makes.
@@ -73,46 +76,63 @@ pub fn note_samples(bundle: &mut Bundle, recipe: &Recipe) {
 /// The first half: vision encoder and projector.
 pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     let parts = [Component::Vision, Component::Projector];
-    let mut key = float_models(bundle, &parts)?.setting("observers", &parts.map(|part| recipe.part(part).observer));
-    for sample in &recipe.calibration {
-        key = and_images(key.setting("images", &sample.images.len()), bundle, recipe, sample)?;
+    let plan = plan(bundle, &parts, recipe)?;
+    let models = |partition: &Partition| bundle.float_model(partition);
+    for (pass, asks) in plan.passes.iter().enumerate() {
+        let mut key = float_models(bundle, &parts)?.setting("observers", &parts.map(|part| recipe.part(part).observer));
+        for sample in &recipe.calibration {
+            key = and_images(key.setting("images", &sample.images.len()), bundle, recipe, sample)?;
+        }
+        bundle.unit(&unit("calibrate/images", pass), FOLDER, and_asks(key, asks), progress, |folder| {
+            let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
+            let seen = Collection::new(asks.clone());
+            let visual = crate::calibrate::images(&definition, &partitions, &models, recipe, &seen, progress)?;
+            write_evidence(folder, &seen)?;
+            if pass > 0 {
+                return Ok(());
+            }
+            write_json(&seen.statistics(), &folder.join(name_of(IMAGE_STATISTICS)))?;
+            write_visual(&folder.join(name_of(VISUAL)), &visual)
+        })?;
     }
-    bundle.unit("calibrate/images", FOLDER, key, progress, |folder| {
-        let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
-        let models = |partition: &Partition| bundle.float_model(partition);
-        let (statistics, visual) = crate::calibrate::images(&definition, &partitions, &models, recipe, progress)?;
-        write_json(&statistics, &folder.join(name_of(IMAGE_STATISTICS)))?;
-        write_visual(&folder.join(name_of(VISUAL)), &visual)
-    })
+    Ok(())
 }
 
 /// The second half: the language model. The statistics of both halves are then in one file.
 pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     let language = recipe.part(Component::Language);
-    let mut key = float_models(bundle, &[Component::Language])?;
-    let use_template = use_template(&recipe.calibration);
-    key = bundle.key(key, |path| {
-        path == VISUAL
-            || use_template && (path.ends_with(CHAT_TEMPLATE) || path.ends_with(SPECIAL_TOKENS))
-            || path == IMAGE_STATISTICS
-            || path.ends_with(TOKENIZER)
-            || path.ends_with(HostFacts::FILE)
-            || path == "model/embeddings.safetensors"
-    })?;
-    key = key.setting("observer", &language.observer).setting("steps", &recipe.decode_steps);
-    for sample in &recipe.calibration {
-        key = and_words(key, sample);
+    let plan = plan(bundle, &[Component::Language], recipe)?;
+    let models = |partition: &Partition| bundle.float_model(partition);
+    for (pass, asks) in plan.passes.iter().enumerate() {
+        let mut key = float_models(bundle, &[Component::Language])?;
+        let use_template = use_template(&recipe.calibration);
+        key = bundle.key(key, |path| {
+            path == VISUAL
+                || use_template && (path.ends_with(CHAT_TEMPLATE) || path.ends_with(SPECIAL_TOKENS))
+                || path == IMAGE_STATISTICS
+                || path.ends_with(TOKENIZER)
+                || path.ends_with(HostFacts::FILE)
+                || path == "model/embeddings.safetensors"
+        })?;
+        key = key.setting("observer", &language.observer).setting("steps", &recipe.decode_steps);
+        for sample in &recipe.calibration {
+            key = and_words(key, sample);
+        }
+        bundle.unit(&unit("calibrate/text", pass), FOLDER, and_asks(key, asks), progress, |folder| {
+            let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
+            let visual = read_visual(&bundle.read(VISUAL, u64::MAX)?, &bundle.path(VISUAL))?;
+            let (host, seen) = (bundle.host_folder()?, Collection::new(asks.clone()));
+            let made =
+                crate::calibrate::text(&definition, &partitions, &models, &host, recipe, &visual, &seen, progress)?;
+            write_evidence(folder, &seen)?;
+            if pass > 0 {
+                return Ok(());
+            }
+            let mut statistics = bundle.image_statistics()?;
+            statistics.merge(&made);
+            write_json(&statistics, &folder.join(name_of(STATISTICS)))
+        })?;
     }
-    bundle.unit("calibrate/text", FOLDER, key, progress, |folder| {
-        let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
-        let models = |partition: &Partition| bundle.float_model(partition);
-        let visual = read_visual(&bundle.read(VISUAL, u64::MAX)?, &bundle.path(VISUAL))?;
-        let host = bundle.host_folder()?;
-        let made = crate::calibrate::text(&definition, &partitions, &models, &host, recipe, &visual, progress)?;
-        let mut statistics = bundle.image_statistics()?;
-        statistics.merge(&made);
-        write_json(&statistics, &folder.join(name_of(STATISTICS)))
-    })?;
     let images = images(bundle, recipe, &recipe.calibration)?;
     let key = Key::new().setting("images", &images);
     bundle
@@ -126,6 +146,40 @@ pub fn keep_recipe(bundle: &Bundle, recipe: &Recipe) -> Result<()> {
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
         files::write(&folder.join(name_of(RECIPE)), recipe.text().as_bytes())
     })
+}
+
+/// In which passes of the samples what is collected that the recipe's observers and rounding methods want of these components.
+fn plan(bundle: &Bundle, components: &[Component], recipe: &Recipe) -> Result<Plan> {
+    let partitions = bundle.partitions()?;
+    let (mut wanted, mut all) = (vec![], vec![]);
+    for &component in components {
+        let part = recipe.part(component);
+        wanted.extend(asks(&partitions, component, part.observer, part.rounding));
+        all.extend(sites(&partitions, component));
+    }
+    Plan::new(wanted, &all, for_evidence())
+}
+
+/// Name of the unit of work of a pass.
+fn unit(name: &str, pass: usize) -> String {
+    if pass == 0 { name.to_string() } else { format!("{name}/{pass}") }
+}
+
+/// Adds what is asked for beside ranges, which the observers in the key stand for.
+fn and_asks(key: Key, asks: &[Ask]) -> Key {
+    let more: Vec<&Ask> = asks.iter().filter(|ask| ask.want != Want::Range).collect();
+    if more.is_empty() { key } else { key.setting("evidence", &more) }
+}
+
+/// Writes what a pass saw beside ranges.
+fn write_evidence(folder: &Path, seen: &Collection) -> Result<()> {
+    for (ask, observer) in seen.take()? {
+        let path = folder.join(evidence::file(&ask));
+        let parent = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent).at(parent)?;
+        evidence::write(&path, &ask, &observer)?;
+    }
+    Ok(())
 }
 
 fn name_of(path: &str) -> &str {

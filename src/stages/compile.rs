@@ -16,7 +16,7 @@ use crate::back::encodings::GivenFiles;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::{Error, Result};
 use crate::front::{DefinitionFile, WeightsPlace};
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::Progress;
 use crate::quantize::decisive;

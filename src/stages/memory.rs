@@ -17,6 +17,8 @@ const TOGETHER: u64 = 10 << 30;
 const COMPILER: u64 = 4 << 30;
 /// What a model takes in calibration, as a multiple of its float weights.
 const CALIBRATION: f64 = 1.25;
+/// Most that observers hold at once.
+const MOST_EVIDENCE: u64 = 4 << 30;
 /// Bytes of a float weight.
 const WEIGHT: f64 = 4.0;
 
@@ -40,6 +42,12 @@ pub fn refuse_too_large(definition: &Definition, place: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What observers of one pass of the samples may take together: a quarter of the memory, and no more than a language model of
+/// some billion parameters leaves in 12 GB.
+pub fn for_evidence() -> u64 {
+    MOST_EVIDENCE.min(machine::memory() / 4)
 }
 
 fn parameters(graph: &Graph) -> u64 {

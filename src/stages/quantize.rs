@@ -10,7 +10,7 @@ use crate::back::bundle::{
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::{Error, Result};
 use crate::host::Embeddings;
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
 use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};

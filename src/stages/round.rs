@@ -3,21 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::back::bundle::{Bundle, CODES, Key, digest};
-use crate::back::codes::{CodeFile, write};
+use crate::back::bundle::{Bundle, CODES, Key};
+use crate::back::codes::{CodeFile, digest, write};
+use crate::back::evidence;
 use crate::back::onnx::DataWriter;
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
+use crate::evidence::{Ask, EvidenceSource, Observer, not_collected};
+use crate::files;
 use crate::ir::Value;
 use crate::partition::Component;
 use crate::progress::{Progress, Silent};
-use crate::quantize::rounding::Method;
-use crate::quantize::{CodeSource, Constants, Item, RoundedNow, round_layer, round_other};
-
-/// Most letters of a layer's name in that of its file.
-const LONGEST: usize = 120;
-/// Digits of a hash in the name of a file whose layer's name does not fit.
-const DIGITS: usize = 16;
+use crate::quantize::rounding::{LayerEvidence, Method};
+use crate::quantize::{CodeSource, Constants, Item, Layer, RoundedNow, round_layer, round_other};
 
 /// The codes of all constants of a component: a file for each layer, and one for what is no layer's.
 pub fn round(
@@ -29,9 +27,14 @@ pub fn round(
 ) -> Result<()> {
     let group = component.name();
     let files = file_names(constants);
-    let keys: Vec<Key> = (constants.layers.iter())
-        .map(|(_, weights, biases)| key(bundle, component, std::iter::once(weights).chain(biases), method.name()))
-        .collect::<Result<_>>()?;
+    let (collected, mut keys) = (Collected(bundle), Vec::new());
+    for (layer, weights, biases) in &constants.layers {
+        let key = key(bundle, component, std::iter::once(weights).chain(biases), method.name())?;
+        let evidence = LayerEvidence::new(layer, &collected);
+        let wanted = method.wants(layer).into_iter().flat_map(|want| evidence.asks(want));
+        let wanted: BTreeSet<String> = wanted.map(|ask| Collected::path(&ask)).collect();
+        keys.push(if wanted.is_empty() { key } else { bundle.key(key, |path| wanted.contains(path))? });
+    }
     let of_others = key(bundle, component, constants.others.iter(), "")?;
     let unit = |file: &str| format!("emit/codes/{group}/{file}");
     let mut is_known = constants.others.is_empty() || bundle.knows(&unit(""), &of_others)?;
@@ -41,17 +44,18 @@ pub fn round(
     if !is_known {
         progress.start(&format!("round {group}"), files.len() as u64);
     }
-    for (((layer, weights, biases), file), key) in constants.layers.iter().zip(&files).zip(keys) {
+    for ((layer, file), key) in constants.layers.iter().zip(&files).zip(keys) {
         if !is_known {
-            progress.begin(&layer.name);
+            progress.begin(&layer.0.name);
         }
         bundle.unit(&unit(file), &format!("{CODES}{group}"), key, &Silent, |folder| {
-            let (codes, of_biases) = round_layer(method, layer, weights, biases)?;
+            let (codes, of_biases) = round_layer(method, layer, &collected)?;
+            let (_, weights, biases) = layer;
             let all: Vec<_> = std::iter::once((*weights, codes)).chain(biases.iter().copied().zip(of_biases)).collect();
             write(&folder.join(file), &all, method.name())
         })?;
         if !is_known {
-            progress.tick(&layer.name);
+            progress.tick(&layer.0.name);
         }
     }
     if !constants.others.is_empty() {
@@ -144,29 +148,38 @@ fn key<'a>(
     Ok(items.fold(key, |key, Item { value, encoding }| {
         let start = value.constant().and_then(|constant| constant.start());
         key.setting("constant", &(&value.name, &value.shape, start))
-            .and("encoding", crate::back::codes::digest(encoding))
+            .and("encoding", digest(encoding))
     }))
 }
 
 /// Names of the layers' files, in order: the layer's own where it is short and plain.
 fn file_names(constants: &Constants) -> Vec<String> {
     let mut taken = BTreeSet::new();
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    let name = |(layer, ..): &(crate::quantize::Layer, Item, Vec<Item>)| {
-        let name = &layer.name;
-        let is_plain = name.chars().all(plain) && name.len() <= LONGEST && !name.starts_with('.');
-        let stem = match is_plain {
-            true => name.clone(),
-            false => {
-                let kept: String =
-                    name.chars().map(|letter| if plain(letter) { letter } else { '_' }).take(LONGEST).collect();
-                format!("{}-{}", kept.trim_start_matches('.'), &digest([name.as_str()].into_iter())[..DIGITS])
-            }
-        };
+    let mut name = |layer: &Layer| {
+        let stem = files::stem(&layer.name);
         // A weight that stands here under several encodings has several files.
         let names = (1..).map(|number| if number == 1 { stem.clone() } else { format!("{stem}.{number}") });
         let free = names.into_iter().find(|name| taken.insert(name.clone())).unwrap_or_default();
         format!("{free}.safetensors")
     };
-    constants.layers.iter().map(name).collect()
+    constants.layers.iter().map(|(layer, ..)| name(layer)).collect()
+}
+
+/// The evidence in a bundle.
+struct Collected<'a>(&'a Bundle);
+
+impl Collected<'_> {
+    fn path(ask: &Ask) -> String {
+        format!("calibration/{}", evidence::file(ask))
+    }
+}
+
+impl EvidenceSource for Collected<'_> {
+    fn get(&self, ask: &Ask) -> Result<Observer> {
+        let path = Self::path(ask);
+        if !self.0.has_file(&path) {
+            return Err(not_collected(ask));
+        }
+        evidence::read(&self.0.map(&path)?, &self.0.path(&path), ask)
+    }
 }

@@ -50,7 +50,7 @@ use crate::folder::remove;
 use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::map::Map;
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::{Progress, Silent};
 use crate::quantize::Table;

@@ -8,14 +8,22 @@
 //!   belong before the scales are settled, in `quantize`. One that judges scales by the codes that come of them asks
 //!   [`Rounding::round`] with each candidate: it is a pure function of what it is given, so the codes that are made later
 //!   under the scales that won are those that were judged.
+//! - **Evidence** is of the float model, collected while it is calibrated: a method says what it [`Rounding::wants`], and
+//!   finds it in [`LayerEvidence`]. A method that looks at what the quantized layers before this one really give (GPTAQ,
+//!   Qronos) needs a run of them for each layer, which is possible because layers are rounded in order and codes of those
+//!   before are files already: that is another [`EvidenceSource`], asked with a [`Want`] of its own, and the key of the
+//!   layer's unit of work then has the codes before it. Nothing of a method's form changes.
 //! - **What is no weight of a layer** (gammas, constants that are added or multiplied) is rounded to the nearest integer
 //!   whatever the recipe says. A bias follows its layer's weights: [`Rounding::round_bias`].
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer};
 
 use super::Layer;
 use crate::encoding::Encoding;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::evidence::{Ask, EvidenceSource, Linear, Means, Observer, SecondMoments, Want};
 
 /// Declares the file of every method, and lists the methods.
 macro_rules! methods {
@@ -38,20 +46,32 @@ pub trait Rounding: Sync {
     /// Where it is from: authors or paper.
     fn source(&self) -> &'static str;
 
+    /// What it wants to know of the values that the layer multiplies with its weights; by default nothing.
+    fn wants(&self, layer: &Layer) -> Vec<Want> {
+        let _ = layer;
+        vec![]
+    }
+
     /// The codes of a layer's weights, which have the layer's shape in row-major order. The same arguments give the same
     /// codes.
     ///
     /// # Errors
     /// Weights that it cannot round.
-    fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding) -> Result<Vec<i32>>;
+    fn round(
+        &self,
+        layer: &Layer,
+        weights: &[f32],
+        encoding: &Encoding,
+        evidence: &LayerEvidence,
+    ) -> Result<Vec<i32>>;
 
     /// The codes of a bias of the layer, whose weights were `rounded` before: a method that knows what rounding did to the
     /// mean of an output channel corrects it here. The nearest integers, if it has nothing to say.
     ///
     /// # Errors
     /// As for [`Rounding::round`].
-    fn round_bias(&self, bias: &Bias, rounded: &Rounded) -> Result<Vec<i32>> {
-        let _ = rounded;
+    fn round_bias(&self, bias: &Bias, rounded: &Rounded, evidence: &LayerEvidence) -> Result<Vec<i32>> {
+        let _ = (rounded, evidence);
         Ok(bias.encoding.quantize(bias.values, bias.shape))
     }
 }
@@ -78,6 +98,71 @@ pub struct Rounded<'a> {
     pub encoding: &'a Encoding,
     /// Their codes, in the same order.
     pub codes: &'a [i32],
+}
+
+/// What was collected of the values that a layer multiplies with its weights.
+pub struct LayerEvidence<'a> {
+    layer: &'a Layer,
+    source: &'a dyn EvidenceSource,
+}
+
+impl<'a> LayerEvidence<'a> {
+    /// The evidence of a layer.
+    pub fn new(layer: &'a Layer, source: &'a dyn EvidenceSource) -> Self {
+        LayerEvidence { layer, source }
+    }
+
+    /// The wishes about all that the layer reads, each once: graphs that share a value share what is known of it.
+    pub fn asks(&self, want: Want) -> BTreeSet<Ask> {
+        let of = |reader: &Linear| Ask::new(self.layer.group, &reader.data, want, &reader.rows);
+        self.layer.readers.iter().map(of).collect()
+    }
+
+    /// What was seen of all that the layer reads, together.
+    ///
+    /// # Errors
+    /// It was not collected, or is not of the layer's shape.
+    pub fn get(&self, want: Want) -> Result<Observer> {
+        let mut all: Option<Observer> = None;
+        for ask in self.asks(want) {
+            let found = self.source.get(&ask)?;
+            let Some(all) = &mut all else {
+                all = Some(found);
+                continue;
+            };
+            if !all.merge(&found) {
+                let message = format!("{want} of `{}` are of other rows than those of what else it reads", ask.site);
+                return Err(Error::input(&self.layer.name, message).help("calibrate again"));
+            }
+        }
+        all.ok_or_else(|| Error::internal(&self.layer.name, "is a layer that reads nothing"))
+    }
+
+    /// Second moments of the rows that the weights are multiplied with.
+    ///
+    /// # Errors
+    /// As for [`LayerEvidence::get`].
+    pub fn second_moments(&self) -> Result<SecondMoments> {
+        match self.get(Want::SecondMoments)? {
+            Observer::SecondMoments(found) => Ok(found),
+            _ => Err(self.of_another_kind()),
+        }
+    }
+
+    /// Means of the rows that the weights are multiplied with.
+    ///
+    /// # Errors
+    /// As for [`LayerEvidence::get`].
+    pub fn means(&self) -> Result<Means> {
+        match self.get(Want::Means)? {
+            Observer::Means(found) => Ok(found),
+            _ => Err(self.of_another_kind()),
+        }
+    }
+
+    fn of_another_kind(&self) -> Error {
+        Error::internal(&self.layer.name, "was given evidence of another kind than it asked for")
+    }
 }
 
 /// A rounding method that a recipe chose.

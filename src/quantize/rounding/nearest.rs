@@ -1,6 +1,6 @@
 //! To the nearest integer, ties to even, each number for itself.
 
-use super::Rounding;
+use super::{LayerEvidence, Rounding};
 use crate::encoding::Encoding;
 use crate::error::Result;
 use crate::quantize::Layer;
@@ -17,7 +17,7 @@ impl Rounding for Nearest {
         "Jacob et al., arXiv 1712.05877; ONNX QuantizeLinear"
     }
 
-    fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding) -> Result<Vec<i32>> {
+    fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, _: &LayerEvidence) -> Result<Vec<i32>> {
         Ok(encoding.quantize(weights, &layer.shape))
     }
 }

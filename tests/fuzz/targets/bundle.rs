@@ -11,7 +11,7 @@ use autoneural::gate::output::{Located, Statement, Written, github, junit, markd
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::golden;
 use autoneural::host::{Steps, blank_image};
-use autoneural::observe::StatisticsTable;
+use autoneural::evidence::StatisticsTable;
 use autoneural::page;
 use autoneural::partition::{Component, NAMES, Partition};
 use autoneural::quantize::{Table, quantize};
