@@ -14,10 +14,7 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 
 /// Loads float models that a collection watches.
-fn watched<'a>(
-    models: &'a dyn Fn(&Partition) -> PathBuf,
-    collection: &'a Arc<Collection>,
-) -> Box<Load<'a, Reference>> {
+fn watched<'a>(models: &'a dyn Fn(&Partition) -> PathBuf, collection: &'a Arc<Collection>) -> Box<Load<'a, Reference>> {
     Box::new(|partition: &Partition| {
         let watcher = collection.watcher(partition.component, &partition.name);
         Reference::load_watched(partition, &models(partition), watcher)

@@ -146,7 +146,8 @@ mod tests {
         let asks = [ask("x", Want::Range), ask("x", Want::SecondMoments), ask("y", Want::Range)];
         let made = Collection::new(asks.clone());
         assert!(made.is_of(Component::Language) && !made.is_of(Component::Vision));
-        let [prefill, decode] = ["language.prefill", "language.decode"].map(|graph| made.watcher(Component::Language, graph));
+        let [prefill, decode] =
+            ["language.prefill", "language.decode"].map(|graph| made.watcher(Component::Language, graph));
         assert!(prefill.wants("x") && !prefill.wants("z") && !made.watcher(Component::Vision, "vision").wants("x"));
         prefill.see("x", &[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]);
         prefill.see("z", &[1], &[9.0]);
@@ -160,7 +161,10 @@ mod tests {
         let Observer::SecondMoments(moments) = EvidenceSource::get(&found, &asks[1]).unwrap() else { panic!() };
         assert_eq!((moments.rows(), moments.of(0, 0, 1)), (&[3][..], 2.0 + 12.0 - 30.0));
         let said = EvidenceSource::get(&found, &ask("y", Want::Means)).unwrap_err().to_string();
-        assert!(said.contains("language: `y`: no means were collected") && said.contains("autoneural calibrate"), "{said}");
+        assert!(
+            said.contains("language: `y`: no means were collected") && said.contains("autoneural calibrate"),
+            "{said}"
+        );
         // It was taken, and nothing came since.
         assert!(made.take().unwrap_err().to_string().contains("was not seen"));
     }

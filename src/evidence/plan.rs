@@ -39,7 +39,8 @@ impl Plan {
             let bytes = Observer::bytes(&ask, shape);
             if bytes > most {
                 let (needed, most) = (bytes as f64 / 1e9, most as f64 / 1e9);
-                let message = format!("its {} take {needed:.1} GB, more than the {most:.1} GB that there are", ask.want);
+                let message =
+                    format!("its {} take {needed:.1} GB, more than the {most:.1} GB that there are", ask.want);
                 return Err(Error::input(place(), message)
                     .help("run it where there is more memory, or choose a method that does not want them"));
             }
@@ -92,7 +93,10 @@ mod tests {
         let first = ["small range", "large range", "large second moments", "small second moments"];
         assert_eq!(names(&plan), [&first[..], &["other second moments"]]);
         for pass in &plan.passes {
-            let bytes: u64 = pass.iter().map(|ask| Observer::bytes(ask, &[1, 128, if ask.site == "small" { 2048 } else { 8192 }])).sum();
+            let bytes: u64 = pass
+                .iter()
+                .map(|ask| Observer::bytes(ask, &[1, 128, if ask.site == "small" { 2048 } else { 8192 }]))
+                .sum();
             assert!(bytes <= 300_000_000);
         }
         let said = Plan::new(asks, &sites, 200_000_000).unwrap_err().to_string();

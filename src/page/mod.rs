@@ -28,8 +28,8 @@ use std::collections::BTreeMap;
 
 use crate::back::bundle::{Bundle, IMAGES, InputRecord, Manifest};
 use crate::error::Result;
-use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
 use crate::evidence::StatisticsTable;
+use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
 use crate::progress::Silent;
 use crate::recipe::Recipe;
 use crate::report::{GoalReport, Report, VerdictState};

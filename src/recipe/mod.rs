@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
-use crate::goals::Goals;
 use crate::evidence::ObserverKind;
+use crate::goals::Goals;
 use crate::partition::{Component, Partition};
 use crate::quantize::rounding::Method;
 

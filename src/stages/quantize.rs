@@ -9,8 +9,8 @@ use crate::back::bundle::{
 };
 use crate::back::encodings::{self, GivenFiles, GivenRecord};
 use crate::error::{Error, Result};
-use crate::host::Embeddings;
 use crate::evidence::StatisticsTable;
+use crate::host::Embeddings;
 use crate::partition::{Component, Partition};
 use crate::progress::{Progress, Silent};
 use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
@@ -170,7 +170,7 @@ pub fn quantize_component(
         let mut records = Vec::new();
         let own = partitions.iter().filter(|partition| partition.component == component);
         for (partition, (table, counts)) in own.zip(&made) {
-            encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
+            encodings::write(table, &partition.graph, &folder.join(format!("{}.json", partition.name)))?;
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
             records.push(PartitionRecord::new(partition, table, *counts, recipe.part(component).scheme(), segments));
         }

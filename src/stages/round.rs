@@ -147,8 +147,7 @@ fn key<'a>(
     let key = bundle.key(Key::new(), |path| path == data)?.and("rounding", method);
     Ok(items.fold(key, |key, Item { value, encoding }| {
         let start = value.constant().and_then(|constant| constant.start());
-        key.setting("constant", &(&value.name, &value.shape, start))
-            .and("encoding", digest(encoding))
+        key.setting("constant", &(&value.name, &value.shape, start)).and("encoding", digest(encoding))
     }))
 }
 

@@ -2,9 +2,16 @@
 
 use std::path::Path;
 
+use autoneural::back::encodings;
+use autoneural::back::onnx::{DataWriter, emit_qdq};
+use autoneural::encoding::{Encoding, IntegerType};
+use autoneural::engine::{Engine, Tensor};
+use autoneural::ir::{Builder, Constant, ElementType, Op};
+use autoneural::partition::{Component, Partition, Port, Role};
+use autoneural::quantize::{RoundedNow, Table};
 use serde_json::Value;
 
-use crate::common::{demo_bundle, python, stderr};
+use crate::common::{demo_bundle, python, runtime, stderr};
 use crate::pipeline::files;
 use crate::sealed::Sealed;
 
@@ -110,4 +117,55 @@ fn encodings_that_were_edited_by_hand_give_new_codes_of_their_layer_alone() {
     assert_eq!(both.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     assert!(before.iter().all(|(name, bytes)| *name == first || both[name] == *bytes));
     assert_eq!(compare(&bundle), (compared, codes - 1));
+}
+
+/// A product of two rows with weights of 4 bits, each 32 of which have a scale of their own.
+fn in_blocks(weights: &[f32]) -> (Partition, Table) {
+    let mut b = Builder::new("projector");
+    let x = b.input("x", vec![1, 2, 64], ElementType::F32).unwrap();
+    let w = b.constant("w", Constant::from_values(weights.to_vec(), vec![64, 24])).unwrap();
+    let outputs = b.node_outputs("y", Op::MatMul, &[x, w]).unwrap();
+    let port = |name: &str, role| Port { name: name.into(), role, encoding_key: name.into(), range: None };
+    let partition = Partition {
+        name: "projector".into(),
+        component: Component::Projector,
+        graph: b.finish(outputs),
+        inputs: vec![port("x", Role::Features)],
+        outputs: vec![port("y", Role::Embeddings)],
+    };
+    let mut table = Table::default();
+    table.activations.insert("x".into(), Encoding::of_range(IntegerType::Uint16, -1.0, 1.0));
+    table.activations.insert("y".into(), Encoding::of_range(IntegerType::Uint16, -400.0, 400.0));
+    table.params.insert("w".into(), Encoding::in_blocks(IntegerType::Int4, weights, &[64, 24], 0, 32));
+    (partition, table)
+}
+
+#[test]
+fn encodings_in_blocks_are_written_read_and_emitted() {
+    let weights: Vec<f32> = (0..64 * 24).map(|at| ((at * 37) % 101) as f32 / (1 + at % 24) as f32 - 2.0).collect();
+    let (partition, made) = in_blocks(&weights);
+    let folder = tempfile::tempdir().unwrap();
+    let (file, model) = (folder.path().join("encodings.json"), folder.path().join("projector.onnx"));
+    encodings::write(&made, &partition.graph, &file).unwrap();
+    let table = encodings::read(&std::fs::read(&file).unwrap(), &file, &partition.graph).unwrap();
+    assert_eq!(table, made);
+    let mut data = DataWriter::create(folder.path(), Component::Projector).unwrap();
+    emit_qdq(&partition.graph, &table, &RoundedNow, &model, &mut data).unwrap();
+    data.finish().unwrap();
+    let x: Vec<f32> = (0..128).map(|at| ((at * 29) % 64) as f32 / 32.0 - 1.0).collect();
+    let input = Tensor::f32(vec![1, 2, 64], x).encode(table.activations.get("x")).unwrap();
+    let made = runtime().simulate(&partition, &model).unwrap().run(std::slice::from_ref(&input)).unwrap();
+    let made = made[0].decode(table.activations.get("y"));
+    // By hand, with the weights that the codes stand for.
+    let (x, encoding) = (input.decode(table.activations.get("x")), &table.params["w"]);
+    let rounded = encoding.dequantize(&encoding.quantize(&weights, &[64, 24]), &[64, 24]);
+    let step = table.activations["y"].scale[0];
+    for row in 0..2 {
+        for column in 0..24 {
+            let x = &x.as_f32().unwrap()[row * 64..][..64];
+            let sum: f32 = x.iter().enumerate().map(|(at, x)| x * rounded[at * 24 + column]).sum();
+            let made = made.as_f32().unwrap()[row * 24 + column];
+            assert!((made - sum).abs() <= step, "{row} {column}: {made} for {sum}");
+        }
+    }
 }

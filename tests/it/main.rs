@@ -18,6 +18,7 @@ mod doors;
 mod encodings;
 mod environments;
 mod eval;
+mod evidence;
 mod extent;
 mod gate;
 mod golden;

@@ -45,12 +45,12 @@ use serde::de::DeserializeOwned;
 
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
+use crate::evidence::StatisticsTable;
 use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::map::Map;
-use crate::evidence::StatisticsTable;
 use crate::partition::{NAMES, Partition};
 use crate::progress::{Progress, Silent};
 use crate::quantize::Table;

@@ -84,14 +84,7 @@ impl Emitter<'_> {
 
     /// The scale and zero point tensors of a value; its shape counts for blocks only.
     fn parameters(&mut self, name: &str, encoding: &Encoding, value_shape: &[usize]) -> Result<()> {
-        let shape = match (encoding.axis, encoding.block) {
-            (None, _) => vec![],
-            (Some(_), None) => vec![encoding.scale.len()],
-            (Some(axis), Some(block)) => {
-                let sizes = value_shape.iter().enumerate();
-                sizes.map(|(at, &size)| if at == axis { size / block } else { size }).collect()
-            }
-        };
+        let shape = encoding.scale_shape(value_shape);
         let shape = shape.as_slice();
         let scale: Vec<u8> = encoding.scale.iter().flat_map(|s| s.to_le_bytes()).collect();
         let zero_point: Vec<i32> = encoding.zero_point.iter().map(|&z| z as i32).collect();

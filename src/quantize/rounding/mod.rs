@@ -57,13 +57,7 @@ pub trait Rounding: Sync {
     ///
     /// # Errors
     /// Weights that it cannot round.
-    fn round(
-        &self,
-        layer: &Layer,
-        weights: &[f32],
-        encoding: &Encoding,
-        evidence: &LayerEvidence,
-    ) -> Result<Vec<i32>>;
+    fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, evidence: &LayerEvidence) -> Result<Vec<i32>>;
 
     /// The codes of a bias of the layer, whose weights were `rounded` before: a method that knows what rounding did to the
     /// mean of an output channel corrects it here. The nearest integers, if it has nothing to say.
