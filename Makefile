@@ -77,6 +77,8 @@ fuzz:
 
 lint:
 	cargo fmt --check
+	# The list of operators declares its files itself, where cargo fmt does not look.
+	rustfmt --check --edition 2024 crates/core/src/ir/ops/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps
 

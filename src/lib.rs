@@ -1,48 +1,26 @@
 //! `autoneural` turns a vision-language checkpoint into what a car NPU loads, and proves what it made.
 //!
 //! A model is a [`ir::Graph`] that never changes once [`passes::lower`] is done with it, and a [`quantize::Table`] of
-//! encodings beside it. The [`stages`] lead from one to the other through a [`back::bundle::Bundle`] on disk.
-#![warn(missing_docs)]
+//! encodings beside it. The [`stages`] lead from one to the other through a [`back::bundle::Bundle`] on disk. The crates of
+//! the workspace stand on floors; this one has the command line and gathers the others.
 
-pub mod back;
-pub mod calibrate;
-pub mod contain;
-pub mod cut_off;
-pub mod demo;
-pub mod drawing;
-pub mod encoding;
-pub mod engine;
-pub mod error;
-pub mod evaluate;
-pub mod evidence;
-pub mod files;
-pub mod folder;
-pub mod front;
-pub mod gate;
-pub mod goals;
-pub mod golden;
-pub mod host;
-pub mod ir;
-pub mod limits;
-pub mod machine;
-pub mod map;
-pub mod page;
-pub mod partition;
-pub mod passes;
-pub mod progress;
-pub mod quantize;
-pub mod recipe;
-pub mod report;
-pub mod runner;
-pub mod segment;
-pub mod shown;
-pub mod stages;
-pub mod synth;
-pub mod target;
-pub mod target_check;
-pub mod text;
-pub mod utf8_path;
-pub mod verify;
-pub mod warning;
+pub use autoneural_app::{
+    calibrate, demo, drivers, evaluate, golden, report, runner, stages, synth, target_check, verify,
+};
+pub use autoneural_base::{
+    Error, Result, contain, cut_off, error, files, folder, json, limits, machine, map, progress, shown, text,
+    utf8_path, version, warning,
+};
+pub use autoneural_core::{
+    encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
+};
+pub use autoneural_engines::engine;
+pub use autoneural_front as front;
+pub use autoneural_host as host;
+pub use autoneural_views::{drawing, gate, page};
 
-pub use error::{Error, Result};
+/// Back ends: what is written for others to read.
+pub mod back {
+    pub use autoneural_app::back::bundle;
+    pub use autoneural_engines::back::{codes, encodings, evidence, onnx, qnn};
+}

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use autoneural::back::bundle::{Begin, Bundle, Stage};
 use autoneural::back::qnn::{Compiler, Runtime};
+use autoneural::drivers::vlm::Checkpointed;
+use autoneural::front;
 use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
 use autoneural::stages::{self, Plan};
@@ -46,6 +48,7 @@ impl Compile {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let Source { weights, target, out, force, check_contents, .. } = &self.source;
+        self.demands.refuse_unknown(&front::program()?);
         let definition = self.source.read_definition()?;
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;
@@ -59,8 +62,7 @@ impl Compile {
         record_toolkit(&mut bundle, session, runtime.as_ref());
         let compiler = ChildCompiler::new(session, runtime.as_ref())?;
         let plan = Plan {
-            definition: &definition,
-            weights,
+            source: &Checkpointed { definition: &definition, weights },
             target: (&target, &target_text),
             recipe: &recipe,
             given: &given,

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use autoneural::engine::EngineKind;
 use autoneural::evaluate::{Plan, Set, table};
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
-use autoneural::runner::EngineKind;
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};
 

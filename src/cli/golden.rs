@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use autoneural::back::bundle::Bundle;
+use autoneural::engine::EngineKind;
 use autoneural::golden::{Compared, Different, Record, compare};
-use autoneural::runner::EngineKind;
 use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use clap::{Args, ValueEnum, ValueHint};

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use autoneural::engine::EngineKind;
 use autoneural::engine::{Data, Tensor};
 use autoneural::files;
 use autoneural::host::{Limits, StepLogits, dtype_of};
-use autoneural::runner::{EngineKind, Model};
+use autoneural::runner::Model;
 use autoneural::{Error, Result};
 use safetensors::tensor::{TensorView, serialize};
 

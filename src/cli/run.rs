@@ -5,10 +5,11 @@ use std::time::Instant;
 
 use autoneural::back::bundle::Bundle;
 use autoneural::back::qnn::Runtime;
+use autoneural::engine::EngineKind;
 use autoneural::engine::Tensor;
 use autoneural::error::Kind;
 use autoneural::host::{Answer, Conversation, Limits, Sampling, Stop, load_image};
-use autoneural::runner::{EngineKind, Model};
+use autoneural::runner::{Model, best_engine};
 use autoneural::{Error, Result};
 use clap::{Args, ValueEnum, ValueHint};
 use serde_json::{Value, json};
@@ -215,7 +216,7 @@ pub fn kinds(on: &[On], bundle: &Path) -> Result<Vec<EngineKind>> {
         }
     }
     if kinds.is_empty() {
-        kinds.push(EngineKind::of_bundle(&Bundle::look(bundle)?));
+        kinds.push(best_engine(&Bundle::look(bundle)?));
     }
     Ok(kinds)
 }

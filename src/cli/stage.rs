@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use autoneural::back::bundle::GivenFiles;
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
-use autoneural::back::encodings::GivenFiles;
 use autoneural::back::qnn::Runtime;
-use autoneural::front::{DefinitionFile, WeightsPlace, built_in_names};
+use autoneural::drivers::Source as _;
+use autoneural::drivers::vlm::Checkpointed;
+use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
 use autoneural::quantize::rounding;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
@@ -196,7 +198,8 @@ impl Export {
         let begin = if *force { Begin::Replace } else { Begin::New };
         let mut bundle = Bundle::begin(out, begin, *check_contents)?;
         bundle.set_command(command_line());
-        stages::export(&mut bundle, &definition, weights, &target, &target_text, session.progress())?;
+        let source = Checkpointed { definition: &definition, weights };
+        source.export(&mut bundle, (&target, &target_text), session.progress())?;
         finish_stage(session, bundle, Stage::Export)
     }
 }
@@ -245,6 +248,9 @@ impl OnBundle {
 impl Verify {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
+        // Without a bundle to ask, names are those that models of built-in families have.
+        let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
+        self.demands.refuse_unknown(&program);
         let recipe = Recipe::read(&self.calibration)?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
         session.compare_toolkit(&bundle.manifest);

@@ -6,8 +6,10 @@ use autoneural::back::encodings;
 use autoneural::back::onnx::{DataWriter, emit_qdq};
 use autoneural::encoding::{Encoding, IntegerType};
 use autoneural::engine::{Engine, Tensor};
-use autoneural::ir::{Builder, Constant, ElementType, Op};
-use autoneural::partition::{Component, Partition, Port, Role};
+use autoneural::ir::ops::MatMul;
+use autoneural::ir::{Builder, Constant, ElementType};
+use autoneural::partition::{Partition, Port};
+use autoneural::program::Group;
 use autoneural::quantize::{RoundedNow, Table};
 use serde_json::Value;
 
@@ -124,14 +126,14 @@ fn in_blocks(weights: &[f32]) -> (Partition, Table) {
     let mut b = Builder::new("projector");
     let x = b.input("x", vec![1, 2, 64], ElementType::F32).unwrap();
     let w = b.constant("w", Constant::from_values(weights.to_vec(), vec![64, 24])).unwrap();
-    let outputs = b.node_outputs("y", Op::MatMul, &[x, w]).unwrap();
-    let port = |name: &str, role| Port { name: name.into(), role, encoding_key: name.into(), range: None };
+    let outputs = b.node_outputs("y", MatMul, &[x, w]).unwrap();
+    let port = |name: &str| Port { encoding_key: name.into(), ..Port::plain(name.into()) };
     let partition = Partition {
         name: "projector".into(),
-        component: Component::Projector,
+        group: Group::fixed("projector"),
         graph: b.finish(outputs),
-        inputs: vec![port("x", Role::Features)],
-        outputs: vec![port("y", Role::Embeddings)],
+        inputs: vec![port("x")],
+        outputs: vec![port("y")],
     };
     let mut table = Table::default();
     table.activations.insert("x".into(), Encoding::of_range(IntegerType::Uint16, -1.0, 1.0));
@@ -149,7 +151,7 @@ fn encodings_in_blocks_are_written_read_and_emitted() {
     encodings::write(&made, &partition.graph, &file).unwrap();
     let table = encodings::read(&std::fs::read(&file).unwrap(), &file, &partition.graph).unwrap();
     assert_eq!(table, made);
-    let mut data = DataWriter::create(folder.path(), Component::Projector).unwrap();
+    let mut data = DataWriter::create(folder.path(), &Group::fixed("projector")).unwrap();
     emit_qdq(&partition.graph, &table, &RoundedNow, &model, &mut data).unwrap();
     data.finish().unwrap();
     let x: Vec<f32> = (0..128).map(|at| ((at * 29) % 64) as f32 / 32.0 - 1.0).collect();

@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 
 use autoneural::back::bundle::Bundle;
 use autoneural::back::evidence;
-use autoneural::evidence::{Ask, Collection, Observer, Plan, Rows, StatisticsTable, Want, sites};
+use autoneural::drivers::{Phase, Run, of_bundle};
+use autoneural::evidence::{Ask, Collection, Observer, Plan, StatisticsTable, Want, sites};
+use autoneural::ir::ops::Rows;
 use autoneural::map::Map;
-use autoneural::partition::{Component, Partition};
+use autoneural::partition::Partition;
+use autoneural::program::Group;
 use autoneural::progress::Silent;
 use autoneural::recipe::Recipe;
 
 use crate::common::{RECIPE, demo_bundle, root};
-
-const GROUPS: [Component; 2] = [Component::Vision, Component::Projector];
 
 /// The demo bundle with its partitions.
 struct Desk {
@@ -29,10 +30,17 @@ impl Desk {
         Desk { bundle, partitions, recipe }
     }
 
+    /// The groups of the first phase: what pictures go through.
+    fn groups(&self) -> Vec<Group> {
+        let Phase { groups, .. } = of_bundle(&self.bundle).unwrap().phases().remove(0);
+        assert_eq!(groups.len(), 2);
+        groups
+    }
+
     /// Everything that can be known of what pictures go through.
     fn asks(&self) -> Vec<Ask> {
         let mut made = Vec::new();
-        for group in GROUPS {
+        for group in &self.groups() {
             for site in sites(&self.partitions, group) {
                 made.extend(
                     [Want::Range, Want::Histogram].map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)),
@@ -47,19 +55,22 @@ impl Desk {
     }
 
     fn plan(&self, most: u64) -> Plan {
-        let all: Vec<_> = GROUPS.into_iter().flat_map(|group| sites(&self.partitions, group)).collect();
+        let all: Vec<_> = self.groups().iter().flat_map(|group| sites(&self.partitions, group)).collect();
         Plan::new(self.asks(), &all, most).unwrap()
     }
 
     fn run(&self, plan: &Plan, recipe: &Recipe) -> (StatisticsTable, BTreeMap<Ask, Observer>) {
-        let definition = self.bundle.definition().unwrap();
+        let (driver, folder) = (of_bundle(&self.bundle).unwrap(), tempfile::tempdir().unwrap());
+        let run = Run { bundle: &self.bundle, partitions: &self.partitions, recipe, progress: &Silent };
         let models = |partition: &Partition| self.bundle.float_model(partition);
         let (mut table, mut found) = (StatisticsTable::default(), BTreeMap::new());
         for (pass, asks) in plan.passes.iter().enumerate() {
             let seen = Collection::new(asks.clone());
-            autoneural::calibrate::images(&definition, &self.partitions, &models, recipe, &seen, &Silent).unwrap();
+            let kept = folder.path().join(pass.to_string());
+            std::fs::create_dir(&kept).unwrap();
+            let ranges = autoneural::calibrate::phase(&*driver, 0, &run, &models, &seen, &kept).unwrap();
             if pass == 0 {
-                table = seen.statistics();
+                table = ranges;
             }
             found.extend(seen.take().unwrap());
         }
@@ -77,7 +88,7 @@ fn many_passes_and_shards_give_what_one_pass_gives() {
     let (table, found) = desk.run(&whole, &desk.recipe);
     // The ranges are those of calibration, whatever else is collected beside them.
     let calibrated = desk.bundle.statistics().unwrap();
-    for group in GROUPS {
+    for group in &desk.groups() {
         assert!(table.iter(group).eq(calibrated.iter(group)), "{}", group.name());
     }
     let several = desk.plan(12 << 20);

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use autoneural::engine::EngineKind;
 use autoneural::host::{Limits, Message, Role, Sampling, load_square, normalized};
 use autoneural::progress::Silent;
-use autoneural::runner::{EngineKind, Model};
+use autoneural::runner::Model;
 use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -1,6 +1,7 @@
 //! Other definitions through the same builder: other image sizes on the NPU, the full model's graphs.
 
 use autoneural::back::bundle::Bundle;
+use autoneural::back::onnx::import;
 use autoneural::front::Definition;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -52,6 +53,22 @@ fn the_definition_of_the_baseline_has_its_dimensions() {
     let definition = Definition::read(&root("graphs/internvl2-2b.toml")).unwrap();
     assert_eq!((definition.vision.tokens(), definition.vision.channels()), (256, 4096));
     assert_eq!((definition.language.layers.len(), definition.language.context), (24, 4096));
+}
+
+/// What this program writes, it reads: the float models of all partitions.
+#[test]
+fn float_models_come_back_as_the_graphs_that_they_were() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let args = ["export", GRAPH, "--weights", WEIGHTS, "--target", "sa8295p", "--out", out.to_str().unwrap()];
+    succeed(&args);
+    let bundle = Bundle::look(&out).unwrap();
+    let partitions = bundle.partitions().unwrap();
+    assert_eq!(partitions.len(), 4);
+    for partition in partitions {
+        let back = import(&bundle.float_model(&partition)).unwrap();
+        assert_eq!(partition.graph.difference(&back), None, "{}", partition.name);
+    }
 }
 
 /// A head that the checkpoint holds beside tied embeddings must be the same; one that is not tied is used.

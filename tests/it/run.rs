@@ -1,8 +1,9 @@
 //! `autoneural run`: questions to a bundle, on every engine, once and in a conversation, with good input and bad.
 
+use autoneural::engine::EngineKind;
 use autoneural::host::{Generator, Limits, Message, Role, Sampler, Stop};
 use autoneural::progress::Silent;
-use autoneural::runner::{EngineKind, Model};
+use autoneural::runner::Model;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

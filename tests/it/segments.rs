@@ -9,8 +9,9 @@ use tempfile::TempDir;
 
 use autoneural::back::bundle::Bundle;
 use autoneural::encoding::{Encoding, IntegerType};
-use autoneural::ir::{Builder, Constant, ElementType, Op};
-use autoneural::partition::{Component, Partition};
+use autoneural::ir::{Builder, Constant, ElementType, ops};
+use autoneural::partition::Partition;
+use autoneural::program::Group;
 use autoneural::quantize::Table;
 use autoneural::segment::segments;
 use autoneural::target::Target;
@@ -332,10 +333,10 @@ fn a_node_that_no_binary_holds_is_named_with_both_sizes() {
     let mut builder = Builder::new("vision");
     let x = builder.input("image", vec![1, 1024], ElementType::F32).unwrap();
     let w = builder.constant("w", Constant::from_values(vec![0.5; 1024 * 2048], vec![1024, 2048])).unwrap();
-    let y = builder.node("features", Op::MatMul, &[x, w]).unwrap();
+    let y = builder.node("features", ops::MatMul, &[x, w]).unwrap();
     let graph = builder.finish(vec![y]);
     let partition =
-        Partition { name: "vision".into(), component: Component::Vision, graph, inputs: vec![], outputs: vec![] };
+        Partition { name: "vision".into(), group: Group::fixed("vision"), graph, inputs: vec![], outputs: vec![] };
     let mut table = Table::default();
     for name in ["image", "features"] {
         table.activations.insert(name.into(), Encoding::of_range(IntegerType::Uint16, -1.0, 1.0));

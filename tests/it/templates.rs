@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 
+use autoneural::engine::EngineKind;
 use autoneural::host::{Chat, Message, Role, Source, Special, Specials};
 use autoneural::progress::Silent;
-use autoneural::runner::{EngineKind, Model};
+use autoneural::runner::Model;
 use serde_json::{Value, json};
 
 use crate::bad_input::{Bench, EXPORT, INPUT};

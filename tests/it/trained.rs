@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use autoneural::engine::EngineKind;
 use autoneural::host::{Sampler, load_image};
-use autoneural::runner::{EngineKind, Model};
+use autoneural::runner::Model;
 use serde_json::Value;
 
 use crate::common::{GOLDEN, root, succeed, toolkit};

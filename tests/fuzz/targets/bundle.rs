@@ -1,24 +1,29 @@
-//! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held against.
+//! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held
+//! against.
 
 use autoneural::Result;
-use autoneural::back::bundle::{Bundle, FileRecord, GoldenRecord, LARGEST_JSON, Manifest, hash_bytes, write_json};
-use autoneural::back::encodings::{self, GivenFiles};
+use autoneural::back::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
+use autoneural::back::encodings;
 use autoneural::drawing::{self, Tensors};
+use autoneural::drivers;
+use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};
 use autoneural::evidence::StatisticsTable;
 use autoneural::files::Folder;
 use autoneural::front::Definition;
+use autoneural::front::GRAPHS;
 use autoneural::gate::output::{Located, Statement, Written, github, junit, markdown, sarif, text as lines, update};
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::golden;
 use autoneural::host::{Steps, blank_image};
 use autoneural::ir::Graph;
+use autoneural::json::{LARGEST_JSON, write_json};
 use autoneural::page;
-use autoneural::partition::{Component, NAMES, Partition};
+use autoneural::partition::Partition;
+use autoneural::program::{Program, groups};
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
-use autoneural::runner::EngineKind;
 use autoneural::segment::segments;
 use autoneural::text;
 
@@ -185,9 +190,30 @@ pub fn graph(place: &Place, bytes: &[u8]) -> Result<()> {
     look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
     let (target, recipe) = (bundle.target()?, Recipe::read(&bundle.path("calibration/recipe.toml"))?);
     let statistics = bundle.statistics()?;
-    for component in Component::ALL {
-        look(quantize(&partitions, component, &statistics, &recipe, &target, GivenFiles::default().encodings()));
+    for group in groups(&partitions) {
+        look(quantize(&partitions, &group, &statistics, &recipe, &target, GivenFiles::default().encodings()));
     }
+    Ok(())
+}
+
+/// A program whose graphs are others', or almost.
+pub fn program(place: &Place, bytes: &[u8]) -> Result<()> {
+    let folder = place.bundle_with("program", "model/program.json", bytes);
+    let program = Program::parse(bytes, &folder.join("model/program.json"))?;
+    let again = serde_json::to_vec(&program).expect("JSON");
+    let again = Program::parse(&again, &folder).expect("it is read again");
+    assert!(again == program, "what is written is not what was read");
+    let names = program.groups().iter().all(|group| program.graphs().iter().any(|name| name.starts_with(group.name())));
+    assert!(names, "every group has a graph");
+    let bundle = Bundle::look(&folder)?;
+    look(drivers::of_bundle(&bundle));
+    let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
+    look(walk(&definition, &partitions, None));
+    let tables = bundle.tables(&partitions)?;
+    look(walk(&definition, &partitions, Some(&tables)));
+    look(drawing::Subject::read(&bundle).and_then(|subject| drawing::overview(&subject, Tensors::All)));
+    look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
+    look(Facts::of(&bundle));
     Ok(())
 }
 
@@ -238,7 +264,7 @@ fn named(bytes: &[u8]) -> &'static str {
     let says = |name: &&str| {
         entries.iter().any(|(_, value)| matches!(value, Json::Leaf(leaf) if leaf.trim_matches('"') == *name))
     };
-    NAMES.iter().find(|name| says(name)).unwrap_or(&"projector")
+    GRAPHS.iter().find(|name| says(name)).unwrap_or(&"projector")
 }
 
 pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
@@ -269,10 +295,10 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
         }
     }
     let given = GivenFiles::read(&[path])?;
-    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights)?;
+    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
     let (recipe, statistics) = (Recipe::read(&bundle.path("calibration/recipe.toml"))?, bundle.statistics()?);
-    for component in Component::ALL {
-        look(quantize(&partitions, component, &statistics, &recipe, &target, &given));
+    for group in groups(&partitions) {
+        look(quantize(&partitions, &group, &statistics, &recipe, &target, &given));
     }
     Ok(())
 }
@@ -290,9 +316,9 @@ pub fn statistics(place: &Place, bytes: &[u8]) -> Result<()> {
     let bundle = Bundle::look(&place.bundle("statistics"))?;
     let (partitions, target) = (bundle.partitions()?, bundle.target()?);
     let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
-    for component in Component::ALL {
+    for group in groups(&partitions) {
         let Some(made) =
-            look(quantize(&partitions, component, &twice, &recipe, &target, GivenFiles::default().encodings()))
+            look(quantize(&partitions, &group, &twice, &recipe, &target, GivenFiles::default().encodings()))
         else {
             continue;
         };

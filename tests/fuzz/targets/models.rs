@@ -1,11 +1,11 @@
 //! ONNX models of a bundle: looked at, and run in float.
 
 use autoneural::back::bundle::Bundle;
-use autoneural::back::onnx::{decode, op_counts, summary};
+use autoneural::back::onnx::{decode, import, op_counts, summary};
 use autoneural::back::qnn::Runtime;
 use autoneural::engine::{Engine, Reference, Tensor};
-use autoneural::ir::ElementType;
-use autoneural::partition::NAMES;
+use autoneural::error::Kind;
+use autoneural::front::GRAPHS;
 use autoneural::{Error, Result};
 
 use super::place::look;
@@ -19,6 +19,9 @@ pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
     for info in graph.input.iter().chain(&graph.output) {
         let _ = summary(info);
     }
+    if let Err(error) = import(&path) {
+        assert_ne!(error.kind, Kind::Internal, "a damaged model is no defect of the program: {error}");
+    }
     Runtime::nodes_outside(&path)?;
     if let Ok(binary) = Runtime::binary_of(&path) {
         assert_eq!(binary.parent(), path.parent(), "a path leaves the folder");
@@ -28,7 +31,7 @@ pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
 
 pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
     let holds = |name: &&str| bytes.windows(name.len()).any(|window| window == name.as_bytes());
-    let name = NAMES[1..].iter().find(|name| holds(name)).unwrap_or(&"vision");
+    let name = GRAPHS[1..].iter().find(|name| holds(name)).unwrap_or(&"vision");
     let bundle = Bundle::look(&place.bundle_with("float-model", &format!("model/{name}.onnx"), bytes))?;
     let partitions = bundle.partitions()?;
     let partition = partitions.iter().find(|partition| partition.name == *name).expect("a partition");
@@ -36,9 +39,9 @@ pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
     let inputs = partition.graph.inputs().iter().map(|&id| {
         let value = partition.graph.value(id);
         let count = value.shape.iter().product();
-        match value.element {
-            ElementType::F32 => Tensor::f32(value.shape.clone(), vec![0.5; count]),
-            ElementType::I32 => Tensor::i32(value.shape.clone(), vec![0; count]),
+        match value.element.is_real() {
+            true => Tensor::f32(value.shape.clone(), vec![0.5; count]),
+            false => Tensor::i32(value.shape.clone(), vec![0; count]),
         }
     });
     let inputs: Vec<Tensor> = inputs.collect();

@@ -1,0 +1,100 @@
+//! Files of encodings that were learned elsewhere: read once, taken in place of calibration, copied into the bundle.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bundle, Key, digest, hash_bytes};
+use crate::back::encodings::add;
+use crate::error::{Error, IoContext, Result};
+use crate::files;
+use crate::json::LARGEST_JSON;
+use crate::quantize::Given;
+
+/// Folder of the copies, in that of the encodings.
+const FOLDER: &str = "given";
+
+/// What the files say, and the files.
+#[derive(Default)]
+pub struct GivenFiles {
+    encodings: Given,
+    files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// A file whose encodings were taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GivenRecord {
+    /// Path of its copy in the bundle.
+    pub path: String,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+}
+
+impl GivenFiles {
+    /// Reads all files.
+    ///
+    /// # Errors
+    /// Malformed JSON, another version, an entry that is impossible or stands twice, files that contradict each other.
+    pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut made = GivenFiles::default();
+        for path in paths {
+            if path.is_dir() {
+                return Err(Error::input(path.display(), "is a folder, a file is wanted"));
+            }
+            let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
+            add(&mut made.encodings, path, &bytes)?;
+            made.files.push((path.clone(), bytes));
+        }
+        Ok(made)
+    }
+
+    /// The copies in a bundle.
+    ///
+    /// # Errors
+    /// As for [`GivenFiles::read`], and a copy that is not in the bundle.
+    pub fn of_bundle(bundle: &Bundle) -> Result<Self> {
+        let mut made = GivenFiles::default();
+        for GivenRecord { path, .. } in &bundle.manifest.given_encodings {
+            let (bytes, path) = (bundle.read(path, LARGEST_JSON)?, bundle.path(path));
+            add(&mut made.encodings, &path, &bytes)?;
+            made.files.push((path, bytes));
+        }
+        Ok(made)
+    }
+
+    /// Whether no file was given.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The encodings of all files.
+    pub fn encodings(&self) -> &Given {
+        &self.encodings
+    }
+
+    /// A key of the files: their names and contents, in order.
+    pub fn key(&self) -> Key {
+        self.files.iter().fold(Key::new(), |key, (path, bytes)| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            key.and("given", stem).and("contents", digest([String::from_utf8_lossy(bytes).as_ref()].into_iter()))
+        })
+    }
+
+    /// Copies the files below the folder of the encodings, in the order in which they were given.
+    pub fn copy_to(&self, encodings: &Path) -> Result<Vec<GivenRecord>> {
+        let folder = encodings.join(FOLDER);
+        if !self.files.is_empty() {
+            std::fs::create_dir(&folder).at(&folder)?;
+        }
+        let mut records = Vec::new();
+        for (number, (path, bytes)) in self.files.iter().enumerate() {
+            // Files in different folders may have the same name.
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let name = format!("{}-{stem}.json", number + 1);
+            let copy = folder.join(&name);
+            files::write(&copy, bytes)?;
+            records.push(GivenRecord { path: format!("encodings/{FOLDER}/{name}"), sha256: hash_bytes(bytes) });
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,163 @@
+//! The ledger: which piece of work was done on what, and which files came of it. One hidden file, in a bundle and in the
+//! folder in which one is being made. It belongs to this machine and this program and is no part of the bundle: without it
+//! everything is made again. One that was written elsewhere, or that others may write, is none.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{FileRecord, digest};
+use super::origin;
+use super::stamp::{Owner, Stamps};
+use crate::error::Result;
+use crate::files::{self, Folder};
+use crate::json::{LARGEST_JSON, json_of, text_of};
+use crate::text;
+
+/// Name of the ledger's file.
+pub const LEDGER: &str = ".ledger.json";
+/// Version of the ledger's format.
+const SCHEMA: u32 = 2;
+/// The program that is running, whatever its file was replaced by since.
+const PROGRAM: &str = "/proc/self/exe";
+
+/// A finished piece of work.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Unit {
+    /// [`Key`] of what it read.
+    pub key: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// The files it made.
+    pub files: Vec<FileRecord>,
+    /// What else it gave.
+    pub found: serde_json::Value,
+}
+
+/// What is known of a bundle, or of one in the making.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Ledger {
+    schema: u32,
+    /// Where it was written.
+    origin: String,
+    /// The start of the system in whose course it was written while files of it were still on their way to the disk. After
+    /// another start they may not be there: what stamps say of them is not believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// SHA-256 of the program: another build of it may make other files of the same inputs.
+    program: String,
+    /// Finished work by name.
+    pub units: BTreeMap<String, Unit>,
+    /// Stamps of files that were read, by path.
+    pub inputs: Stamps,
+    /// Stamps of files that were made, by path in the bundle.
+    pub products: Stamps,
+}
+
+impl Ledger {
+    /// The ledger of a folder. Nothing is known of one without a ledger, with a damaged one or one from elsewhere, or with one
+    /// of another build of the program.
+    ///
+    /// # Errors
+    /// The program's own file cannot be read; a ledger that is no regular file.
+    pub fn read(folder: &Folder, read_anew: bool) -> Result<Self> {
+        let mut made = if folder.has(LEDGER) { Self::believed(folder)? } else { Self::default() };
+        made.schema = SCHEMA;
+        if made.since.take().is_some_and(|since| Some(since) != start_of_system()) {
+            made.products = Stamps::default();
+        }
+        let path = Path::new(PROGRAM);
+        let program = made.inputs.hash(PROGRAM, &files::open(path)?, path, Owner::Others, read_anew)?;
+        let is_ours = made.program == program;
+        made.program = program;
+        made.units.retain(|_, unit| is_ours && unit.files.iter().all(|file| text::stays_inside(Path::new(&file.path))));
+        Ok(made)
+    }
+
+    fn believed(folder: &Folder) -> Result<Self> {
+        let (file, path) = (folder.file(LEDGER)?, folder.path().join(LEDGER));
+        let text = folder.read(LEDGER, LARGEST_JSON);
+        let made: Ledger = text.and_then(|text| json_of(&path, &text, SCHEMA, "")).unwrap_or_default();
+        Ok(if origin::is(&made.origin, &file, folder) { made } else { Self::default() })
+    }
+
+    /// Writes the ledger, whole or not at all. The files that it tells of are on the disk.
+    pub fn write(&self, folder: &Folder) -> Result<()> {
+        folder.replace_by(LEDGER, origin::MODE, |file| self.write_into(file, folder, None))
+    }
+
+    /// Writes the ledger while the files that it tells of are on their way to the disk, as it is itself then.
+    pub fn write_meanwhile(&self, folder: &Folder) -> Result<()> {
+        // Where the start is not known, every start is another.
+        let since = start_of_system().unwrap_or_default();
+        folder.replace_unflushed(LEDGER, origin::MODE, |file| self.write_into(file, folder, Some(since)))
+    }
+
+    fn write_into(&self, file: &mut File, folder: &Folder, since: Option<String>) -> std::io::Result<()> {
+        let path = folder.path().join(LEDGER);
+        let made =
+            origin::of(file, folder).and_then(|origin| text_of(&Ledger { origin, since, ..self.clone() }, &path));
+        file.write_all(made.map_err(std::io::Error::other)?.as_bytes())
+    }
+}
+
+/// What tells one start of the system from another.
+fn start_of_system() -> Option<String> {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_string())
+}
+
+/// What a piece of work reads, in words: contents by their SHA-256, settings as text. The same key means the same result.
+#[derive(Debug, Default)]
+pub struct Key(Vec<String>);
+
+impl Key {
+    /// A key of nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds something that is read.
+    pub fn and(mut self, what: &str, value: impl Into<String>) -> Self {
+        self.0.extend([what.to_string(), value.into()]);
+        self
+    }
+
+    /// Adds a setting, as Rust prints it.
+    pub fn setting(self, what: &str, value: &impl std::fmt::Debug) -> Self {
+        self.and(what, format!("{value:?}"))
+    }
+
+    /// The key as a SHA-256.
+    pub fn digest(&self) -> String {
+        digest(self.0.iter().map(String::as_str))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_of_files_on_their_way_to_the_disk_are_not_believed_after_another_start() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::open(place.path()).unwrap();
+        std::fs::write(place.path().join("made"), "one").unwrap();
+        let mut ledger = Ledger::read(&folder, false).unwrap();
+        ledger.products.note("made", &folder.file("made").unwrap(), "hash").unwrap();
+        let is_bare = |ledger: &Ledger| ledger.products == Stamps::default();
+        ledger.write_meanwhile(&folder).unwrap();
+        assert!(!is_bare(&Ledger::read(&folder, false).unwrap()));
+        let start = start_of_system().unwrap();
+        let text = std::fs::read_to_string(place.path().join(LEDGER)).unwrap();
+        // Written into, it is the same file.
+        std::fs::write(place.path().join(LEDGER), text.replace(&start, "another")).unwrap();
+        assert!(is_bare(&Ledger::read(&folder, false).unwrap()));
+        // What was finished does not depend on it.
+        ledger.write(&folder).unwrap();
+        assert!(!std::fs::read_to_string(place.path().join(LEDGER)).unwrap().contains(&start));
+        assert!(!is_bare(&Ledger::read(&folder, false).unwrap()));
+    }
+}

@@ -1,0 +1,182 @@
+//! Partitions as JSON: nodes by name, constants as places in the data file of the float models.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::back::onnx::DataWriter;
+use crate::error::{Error, Kind, Result};
+use crate::files::Folder;
+use crate::front::{Definition, refuse_unfit};
+use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
+use crate::json::{LARGEST_JSON, write_json};
+use crate::map::Map;
+use crate::partition::{Partition, Port};
+use crate::program::{self, Group, Program};
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    schema: u32,
+    name: String,
+    #[serde(rename = "component")]
+    group: Group,
+    inputs: Vec<StoredInput>,
+    constants: Vec<StoredConstant>,
+    nodes: Vec<StoredNode>,
+    outputs: Vec<Port>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredInput {
+    #[serde(flatten)]
+    port: Port,
+    shape: Shape,
+    element: ElementType,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredConstant {
+    name: String,
+    shape: Shape,
+    #[serde(default, skip_serializing_if = "is_real")]
+    element: ElementType,
+    offset: u64,
+}
+
+/// Constants were real numbers before there were others, and such are written as they were.
+fn is_real(element: &ElementType) -> bool {
+    element.is_real()
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredNode {
+    name: String,
+    #[serde(flatten)]
+    op: Op,
+    inputs: Vec<String>,
+}
+
+/// Writes `folder/<name>.json`.
+pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
+    let graph = &partition.graph;
+    let name = |id: &ValueId| graph.value(*id).name.clone();
+    let inputs = partition.inputs.iter().zip(graph.inputs()).map(|(port, &id)| StoredInput {
+        port: port.clone(),
+        shape: graph.value(id).shape.clone(),
+        element: graph.value(id).element,
+    });
+    let constants = graph.values().filter(|(_, value)| value.constant().is_some()).map(|(_, value)| StoredConstant {
+        name: value.name.clone(),
+        shape: value.shape.clone(),
+        element: value.element,
+        offset: places[&value.name],
+    });
+    let nodes = graph.nodes().iter().map(|node| StoredNode {
+        name: node.name.clone(),
+        op: node.op.clone(),
+        inputs: node.inputs.iter().map(name).collect(),
+    });
+    let stored = Stored {
+        schema: 1,
+        name: partition.name.clone(),
+        group: partition.group.clone(),
+        inputs: inputs.collect(),
+        constants: constants.collect(),
+        nodes: nodes.collect(),
+        outputs: partition.outputs.clone(),
+    };
+    write_json(&stored, &folder.join(format!("{}.json", partition.name)))
+}
+
+/// Reads `model/<name>.json` of a bundle and maps the constants.
+///
+/// # Errors
+/// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
+/// definition.
+pub fn read(
+    bundle: &Folder,
+    name: &str,
+    (program, definition): (&Program, Option<&Definition>),
+    maps: &mut Maps,
+) -> Result<Partition> {
+    let path = bundle.path().join(format!("model/{name}.json"));
+    let mut read = || {
+        let mut partition = read_graph(bundle, &path, name, maps)?;
+        for port in partition.inputs.iter_mut().chain(&mut partition.outputs) {
+            let unknown = || Error::input(format!("{name}: `{}`", port.name), format!("has no role `{}`", port.role));
+            port.meaning = *program.roles.get(&port.role).ok_or_else(unknown)?;
+        }
+        program::refuse_unfit(&partition)?;
+        definition.map_or(Ok(()), |definition| refuse_unfit(&partition, definition))?;
+        Ok(partition)
+    };
+    read().map_err(|error| damaged(&path, error))
+}
+
+/// A promise of the graph that this file breaks is no defect of the program.
+fn damaged(path: &Path, mut error: Error) -> Error {
+    if error.kind != Kind::Io && !error.place.starts_with(&*path.to_string_lossy()) {
+        error = error.within(path.display());
+    }
+    if error.kind == Kind::Internal {
+        error.kind = Kind::Input;
+    }
+    if error.kind == Kind::Input { error.help("the bundle is damaged; make it again") } else { error }
+}
+
+/// Mapped data files by group: partitions that share weights share the map, and the memory.
+pub type Maps = BTreeMap<Group, Arc<Map>>;
+
+fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
+    let text = bundle.read(format!("model/{name}.json"), LARGEST_JSON)?;
+    let stored: Stored = crate::text::json(path, &text)?;
+    let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
+    if stored.schema != 1 || stored.name != name {
+        return Err(fail(name, "is not described by this file".into()));
+    }
+    let group = Group::of_graph(name)?;
+    if stored.group != group {
+        return Err(fail(name, format!("is said to be of {}, it is of {group}", stored.group)));
+    }
+    let data = Path::new("model").join(DataWriter::name_of(&stored.group));
+    let data_path = bundle.path().join(&data);
+    let map = match maps.entry(stored.group.clone()) {
+        Entry::Occupied(known) => Arc::clone(known.get()),
+        Entry::Vacant(free) => Arc::clone(free.insert(Arc::new(Map::of(bundle.file(&data)?, &data_path)?))),
+    };
+    let mut b = Builder::new(stored.name.clone());
+    let mut known: BTreeMap<String, ValueId> = BTreeMap::new();
+    let mut inputs = Vec::new();
+    for input in stored.inputs {
+        let id = b.input(input.port.name.clone(), input.shape, input.element)?;
+        known.insert(input.port.name.clone(), id);
+        inputs.push(input.port);
+    }
+    for constant in stored.constants {
+        let elements = constant.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        let view = elements
+            .zip(usize::try_from(constant.offset).ok())
+            .and_then(|(elements, offset)| {
+                View::new(Arc::clone(&map), offset, elements, StoredType::of(constant.element))
+            })
+            .ok_or_else(|| fail(&constant.name, format!("reaches beyond the end of {}", data_path.display())))?;
+        let id = b.constant(constant.name.clone(), Constant::from_view(view, constant.shape))?;
+        known.insert(constant.name, id);
+    }
+    for node in stored.nodes {
+        let find =
+            |name: &String| known.get(name).copied().ok_or_else(|| fail(name, "is read before it is made".into()));
+        let inputs = node.inputs.iter().map(find).collect::<Result<Vec<_>>>()?;
+        for id in b.node_outputs(node.name, node.op, &inputs)? {
+            known.insert(b.graph().value(id).name.clone(), id);
+        }
+    }
+    let find = |port: &Port| known.get(&port.name).copied().ok_or_else(|| fail(&port.name, "is never made".into()));
+    let outputs = stored.outputs.iter().map(find).collect::<Result<Vec<_>>>()?;
+    let graph = b.finish(outputs);
+    validate(&graph)?;
+    Ok(Partition { name: stored.name, group: stored.group, graph, inputs, outputs: stored.outputs })
+}

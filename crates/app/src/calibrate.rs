@@ -1,0 +1,34 @@
+//! Calibration: samples stream through the float reference, observers keep what is asked of its values.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::drivers::{Driver, LoadAny, Run};
+use crate::engine::{Engine, Reference};
+use crate::error::Result;
+use crate::evidence::{Collection, StatisticsTable};
+use crate::partition::Partition;
+
+/// Runs the calibration samples through the graphs of a phase, of which a collection sees what it asks for. Gives the ranges of
+/// what they go through; `folder` takes what the driver keeps for later phases.
+///
+/// # Errors
+/// A sample that cannot be run, a model that cannot run.
+pub fn phase(
+    driver: &dyn Driver,
+    number: usize,
+    run: &Run,
+    models: &dyn Fn(&Partition) -> PathBuf,
+    collection: &Arc<Collection>,
+    folder: &Path,
+) -> Result<StatisticsTable> {
+    let load: Box<LoadAny<'_>> = Box::new(|partition: &Partition| {
+        let watcher = collection.watcher(&partition.group, &partition.name);
+        let engine = Reference::load_watched(partition, &models(partition), watcher)?;
+        Ok(Box::new(engine) as Box<dyn Engine>)
+    });
+    let known = driver.calibrate(number, run, load, folder)?;
+    let mut table = collection.statistics();
+    table.merge(&known);
+    Ok(table)
+}

@@ -1,0 +1,90 @@
+//! Samples of a recipe: what units depend on of them, and what a report says of their images.
+
+use std::path::Path;
+
+use crate::back::bundle::{Bundle, InputRecord, Key, RECIPE};
+use crate::drivers::{PromptCounts, PromptsReport};
+use crate::error::{Error, Result};
+use crate::host::CHAT_TEMPLATE;
+use crate::recipe::{Recipe, Sample, Words};
+use crate::warning::Warning;
+
+/// Refuses samples that are arrays.
+///
+/// # Errors
+/// Names the first.
+pub fn refuse_tensors(recipe: &Recipe) -> Result<()> {
+    match recipe.calibration.iter().chain(&recipe.verification).find(|sample| sample.tensors.is_some()) {
+        Some(sample) => Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
+            .help("write the sample with `image` and `prompt`")),
+        None => Ok(()),
+    }
+}
+
+/// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
+fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
+    bundle.hash_input(path).map_err(|error| error.within(&sample.place))
+}
+
+/// Adds the contents of a sample's images to a key.
+pub fn and_images(key: Key, bundle: &Bundle, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+    let mut paths = recipe.image_paths(sample).into_iter();
+    paths.try_fold(key, |key, path| Ok(key.and("image", hash_image(bundle, &path, sample)?)))
+}
+
+/// Adds what a sample asks to a key.
+pub fn and_words(key: Key, sample: &Sample) -> Key {
+    match sample.words() {
+        Words::Text(text) => key.setting("sample", &(text, sample.images.len(), sample.tokens)),
+        Words::Conversation(said) => key.setting("conversation", &(said, &sample.answer)),
+    }
+}
+
+/// Whether a chat template has a part in what these samples ask.
+pub fn use_template(samples: &[Sample]) -> bool {
+    samples.iter().any(|sample| !sample.is_raw())
+}
+
+/// Warnings about prompts that bypass the chat template without saying so: those of a recipe of schema 1.
+pub fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) -> Vec<Warning> {
+    if !recipe.knows_no_conversations() || !bundle.has_file(&format!("model/{CHAT_TEMPLATE}")) {
+        return vec![];
+    }
+    let place = format!("{}: {list}", recipe.file_name());
+    let count = if list == "calibration" { recipe.calibration.len() } else { recipe.verification.len() };
+    let message = format!(
+        "{count} prompts bypass the chat template: schema 1 takes a prompt as raw text, and not as `run` asks it"
+    );
+    let help = "set `schema = 2`, where a `prompt` is a user's question that goes through the template, and what should stay raw is `text`";
+    vec![Warning::new(stage, place, message).help(help)]
+}
+
+/// How the prompts behind a report were made.
+///
+/// # Errors
+/// The bundle's copy of the calibration's recipe cannot be read.
+pub fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
+    let has_template = bundle.has_file(&format!("model/{CHAT_TEMPLATE}"));
+    let count = |samples: &[Sample]| {
+        let raw = samples.iter().filter(|sample| sample.is_raw()).count();
+        let others = samples.len() - raw;
+        let (template, no_template) = if has_template { (others, 0) } else { (0, others) };
+        PromptCounts { template, no_template, raw }
+    };
+    let calibrated = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+    Ok(PromptsReport { calibration: count(&calibrated.calibration), verification: count(&recipe.verification) })
+}
+
+/// The images of samples, as the recipe names them, each once.
+pub fn images(bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+    let mut made: Vec<InputRecord> = Vec::new();
+    for sample in samples {
+        for (image, path) in sample.images.iter().zip(recipe.image_paths(sample)) {
+            let path_text = image.display().to_string();
+            if made.iter().all(|record| record.path != path_text) {
+                made.push(InputRecord { path: path_text, sha256: hash_image(bundle, &path, sample)? });
+            }
+        }
+    }
+    Ok(made)
+}

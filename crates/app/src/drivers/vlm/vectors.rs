@@ -1,0 +1,102 @@
+//! Golden vectors: one sample of verification on integer engines, as a host takes it.
+
+use super::golden::{self, Making};
+use super::samples::{and_images, and_words};
+use crate::back::bundle::{Bundle, GOLDEN, GoldenRecord, Key, Stage, is_behind_figures};
+use crate::back::qnn::{Compiler, Runtime};
+use crate::drivers::GoldenExtent;
+use crate::engine::{EngineKind, OrtSession};
+use crate::error::Result;
+use crate::host::{Asking, Embeddings};
+use crate::partition::Partition;
+use crate::program::Load;
+use crate::progress::Progress;
+use crate::recipe::{Recipe, Sample};
+
+/// Name of the unit of work.
+const UNIT: &str = "verify/golden";
+
+/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those that
+/// are there, if none are wanted. Where nothing is said they are made of as much as verification compares, and what a run
+/// before made of more stays.
+pub fn make_golden(
+    bundle: &mut Bundle,
+    recipe: &Recipe,
+    runtime: Option<&Runtime>,
+    (wanted, compared): (Option<GoldenExtent>, GoldenExtent),
+    progress: &dyn Progress,
+) -> Result<()> {
+    bundle.manifest.golden = None;
+    let (Some(runtime), Some(sample)) = (runtime, sample_of(recipe)) else { return Ok(()) };
+    let has_npu = bundle.manifest.has(Stage::Build.name()) && runtime.has_npu();
+    let engines = |extent: GoldenExtent| -> Vec<EngineKind> {
+        let is_here = |engine: &&EngineKind| **engine == EngineKind::Simulated || has_npu;
+        extent.engines().iter().filter(is_here).copied().collect()
+    };
+    let mut extent = wanted.unwrap_or(compared);
+    if wanted.is_none() {
+        for more in [GoldenExtent::Simulated, GoldenExtent::Npu] {
+            if engines(more).len() > engines(extent).len()
+                && bundle.knows(UNIT, &key_of(bundle, recipe, runtime, sample, &engines(more))?)?
+            {
+                extent = more;
+            }
+        }
+    }
+    let engines = engines(extent);
+    if engines.is_empty() {
+        return Ok(());
+    }
+    let key = key_of(bundle, recipe, runtime, sample, &engines)?;
+    bundle.unit(UNIT, GOLDEN.trim_end_matches('/'), key, progress, |folder| {
+        let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
+        let (tables, host) = (bundle.tables(&partitions)?, bundle.host_folder()?);
+        let tokens = Asking::read(&host, &definition)?.tokens(&definition, recipe, sample)?;
+        let embeddings = Embeddings::read(&host.join(Embeddings::FILE), &definition.language)?;
+        let places = sample.images.iter().zip(recipe.image_paths(sample));
+        let pictures = places.map(|(name, path)| {
+            let sha256 = bundle.hash_input(&path).map_err(|error| error.within(&sample.place))?;
+            Ok((name.display().to_string(), path, sha256))
+        });
+        let what = Making {
+            definition: &definition,
+            partitions: &partitions,
+            tables: &tables,
+            embeddings: &embeddings,
+            prompt: &sample.shown(),
+            tokens: &tokens,
+            pictures: &pictures.collect::<Result<Vec<_>>>()?,
+            most: recipe.steps(),
+        };
+        let load = |engine: EngineKind| -> Box<Load<OrtSession>> {
+            let (bundle, target) = (&*bundle, &target);
+            Box::new(move |partition: &Partition| match engine {
+                EngineKind::Npu => {
+                    runtime.open_segments(partition, &bundle.segments(partition)?, &bundle.path(""), target)
+                }
+                _ => runtime.simulate(partition, &bundle.quantized_model(partition)),
+            })
+        };
+        golden::make(&what, &engines, load, progress)?.write(folder)
+    })?;
+    let (file, tensors) = (golden::FILE.to_string(), golden::TENSORS.to_string());
+    bundle.manifest.golden = Some(GoldenRecord { file, tensors, engines });
+    Ok(())
+}
+
+/// What golden vectors depend on.
+fn key_of(bundle: &Bundle, recipe: &Recipe, runtime: &Runtime, sample: &Sample, engines: &[EngineKind]) -> Result<Key> {
+    let key = bundle
+        .key(Key::new(), is_behind_figures)?
+        .setting("engines", &engines)
+        .and("toolkit", runtime.identity())
+        .setting("recipe", &(&recipe.name, recipe.steps()));
+    and_images(and_words(key, sample), bundle, recipe, sample)
+}
+
+/// The sample that golden vectors are made of: one whose answer is still to be found, with the most pictures, and of these the
+/// one that says most, because a host can do more wrong with it. The first of several.
+fn sample_of(recipe: &Recipe) -> Option<&Sample> {
+    let comes_to = |sample: &&Sample| (sample.answer.is_none(), sample.images.len(), sample.shown().len());
+    recipe.verification.iter().rev().max_by_key(comes_to)
+}

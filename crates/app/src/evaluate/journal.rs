@@ -1,0 +1,156 @@
+//! What was computed so far, in a hidden folder of the bundle: a line per question and engine, and the float outputs.
+//!
+//! What was not written here is not believed: a bundle may come from elsewhere, and its answers would become the report's.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::record::Record;
+use super::score::Outputs;
+use crate::back::bundle::{OWN_MODE, hash_bytes, is_ours, origin_of};
+use crate::engine::EngineKind;
+use crate::error::{Error, IoContext, Result};
+use crate::files::Folder;
+use crate::ir::le_bytes;
+
+/// Largest journal that is read.
+const LARGEST_FILE: u64 = 1 << 30;
+
+/// The journal of one set on one bundle.
+pub struct Journal {
+    folder: Folder,
+    /// SHA-256 of the float outputs that were kept here, by number of the question.
+    references: RefCell<BTreeMap<usize, String>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    number: usize,
+    record: Record,
+    /// SHA-256 of the file of float outputs, in float's own lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    /// Which file this line was written into.
+    #[serde(default)]
+    origin: String,
+}
+
+impl Journal {
+    /// Opens the journal in `folder`.
+    pub fn open(folder: Folder) -> Result<Self> {
+        let made = Journal { folder, references: RefCell::default() };
+        let kept = made.lines(EngineKind::Float)?.into_iter().filter_map(|line| Some((line.number, line.reference?)));
+        made.references.replace(kept.collect());
+        Ok(made)
+    }
+
+    fn name(kind: EngineKind) -> String {
+        format!("{}.jsonl", kind.name())
+    }
+
+    fn reference_name(number: usize) -> String {
+        format!("float-{number:05}.safetensors")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The lines of an engine that were written here. What else the file holds is taken out, such as a last line that a killed
+    /// run left half written.
+    fn lines(&self, kind: EngineKind) -> Result<Vec<Line>> {
+        let name = Self::name(kind);
+        if !self.folder.has(&name) {
+            return Ok(vec![]);
+        }
+        let (file, bytes) = (self.folder.file(&name)?, self.folder.read(&name, LARGEST_FILE)?);
+        let (mut found, mut is_whole) = (Vec::new(), true);
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            match serde_json::from_slice::<Line>(line) {
+                Ok(parsed) if line.ends_with(b"\n") && is_ours(&parsed.origin, &file, &self.folder) => {
+                    found.push(parsed)
+                }
+                _ => is_whole = false,
+            }
+        }
+        if !is_whole {
+            self.folder.replace_by(&name, OWN_MODE, |file| {
+                let origin = origin_of(file, &self.folder).map_err(std::io::Error::other)?;
+                found.iter_mut().try_for_each(|line| {
+                    line.origin.clone_from(&origin);
+                    write_line(file, line)
+                })
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// What an engine has answered before, by number of the question.
+    pub fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, Record>> {
+        Ok(self.lines(kind)?.into_iter().map(|line| (line.number, line.record)).collect())
+    }
+
+    /// Adds an answer.
+    pub fn add(&self, kind: EngineKind, number: usize, record: &Record) -> Result<()> {
+        let name = Self::name(kind);
+        let mut file = self.folder.append(&name)?;
+        let reference = self.references.borrow().get(&number).filter(|_| kind == EngineKind::Float).cloned();
+        let origin = origin_of(&file, &self.folder)?;
+        let line = Line { number, record: record.clone(), reference, origin };
+        write_line(&mut file, &line).and_then(|()| file.sync_data()).at(&self.path(&name))
+    }
+
+    /// Whether the float outputs of a question are kept, those that were written here.
+    pub fn has_reference(&self, number: usize) -> bool {
+        self.references.borrow().contains_key(&number) && self.folder.has(Self::reference_name(number))
+    }
+
+    /// Keeps the float outputs of a question.
+    pub fn keep_reference(&self, number: usize, outputs: &Outputs) -> Result<()> {
+        let name = Self::reference_name(number);
+        let path = self.path(&name);
+        let (features, logits) = (le_bytes(&outputs.features), le_bytes(&outputs.logits));
+        let view = |bytes, count| TensorView::new(Dtype::F32, vec![count], bytes);
+        let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
+        let tensors = [
+            ("features", view(&features, outputs.features.len()).map_err(failed)?),
+            ("logits", view(&logits, outputs.logits.len()).map_err(failed)?),
+        ];
+        let made = safetensors::serialize(tensors, None).map_err(failed)?;
+        self.folder.replace(&name, &made)?;
+        self.references.borrow_mut().insert(number, hash_bytes(&made));
+        Ok(())
+    }
+
+    /// The float outputs of a question, if they are kept and nobody changed them.
+    pub fn reference(&self, number: usize) -> Result<Option<Outputs>> {
+        if !self.has_reference(number) {
+            return Ok(None);
+        }
+        let name = Self::reference_name(number);
+        let (bytes, path) = (self.folder.read(&name, LARGEST_FILE)?, self.path(&name));
+        if self.references.borrow().get(&number) != Some(&hash_bytes(&bytes)) {
+            self.references.borrow_mut().remove(&number);
+            return Ok(None);
+        }
+        let failed = |error: safetensors::SafeTensorError| Error::input(path.display(), error);
+        let tensors = SafeTensors::deserialize(&bytes).map_err(failed)?;
+        let values = |name: &str| -> Result<Vec<f32>> {
+            let tensor = tensors.tensor(name).map_err(failed)?;
+            let (chunks, _) = tensor.data().as_chunks::<4>();
+            Ok(chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect())
+        };
+        Ok(Some(Outputs { features: values("features")?, logits: values("logits")? }))
+    }
+}
+
+fn write_line(file: &mut File, line: &Line) -> std::io::Result<()> {
+    let text = serde_json::to_string(line).map_err(std::io::Error::other)?;
+    file.write_all(format!("{text}\n").as_bytes())
+}

@@ -1,0 +1,92 @@
+//! Evaluation: questions with known answers go through a model's engines; accuracy, perplexity, agreement and SQNR come out.
+//!
+//! Engines take turns, so that a large model is in memory once. What float computed and what each engine answered is kept
+//! beside the bundle's files, one line per question, so that a run that was stopped goes on where it was.
+
+mod journal;
+mod record;
+mod score;
+mod set;
+
+pub use record::{EngineReport, EvaluationReport, Record, table};
+pub use set::{Question, Set};
+
+use crate::back::qnn::Runtime;
+use crate::engine::EngineKind;
+use crate::engine::Tensor;
+use crate::error::Result;
+use crate::files::Folder;
+use crate::progress::Progress;
+use crate::runner::Model;
+use journal::Journal;
+use score::score;
+
+/// What is evaluated.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Engines, float first where it is among them.
+    pub kinds: Vec<EngineKind>,
+    /// Questions from the beginning of the set; all if none.
+    pub limit: Option<usize>,
+    /// Whether every picture is replaced by a grey one: what is still right was guessed.
+    pub blank: bool,
+}
+
+/// Asks every engine every question. Figures against float are there where float is among the engines.
+///
+/// # Errors
+/// A question that cannot be asked: all are looked at before the first is.
+pub fn evaluate(
+    model: &Model,
+    folder: &Folder,
+    set: &Set,
+    plan: &Plan,
+    runtime: Option<&Runtime>,
+    progress: &dyn Progress,
+) -> Result<EvaluationReport> {
+    let questions = set.first(plan.limit);
+    let mut asked = Vec::with_capacity(questions.len());
+    for question in questions {
+        asked.push(score::prepare(model, question).map_err(|error| error.within(&question.place))?);
+    }
+    let journal = Journal::open(folder.folder(set.key(plan.blank))?)?;
+    let mut engines = Vec::new();
+    for &kind in &plan.kinds {
+        let mut generator = model.generator(kind, runtime)?;
+        let known = journal.records(kind)?;
+        progress.start(&format!("evaluate {}", kind.name()), questions.len() as u64);
+        let mut records: Vec<Record> = Vec::with_capacity(questions.len());
+        for (number, (question, asked)) in questions.iter().zip(&asked).enumerate() {
+            progress.begin(&question.question);
+            let has_reference = journal.has_reference(number);
+            // An answer from before float was known lacks the figures against it.
+            let whole = |record: &&Record| match kind {
+                EngineKind::Float => has_reference && journal.reference(number).is_ok_and(|kept| kept.is_some()),
+                _ => !has_reference || record.logits.count() > 0,
+            };
+            let record = match known.get(&number).filter(whole) {
+                Some(record) => record.clone(),
+                None => {
+                    let images = pictures(question, model, plan.blank)?;
+                    let reference = if kind == EngineKind::Float { None } else { journal.reference(number)? };
+                    let (record, outputs) = score(model, &mut generator, asked, &images, question, reference.as_ref())
+                        .map_err(|error| error.within(&question.place))?;
+                    if kind == EngineKind::Float {
+                        journal.keep_reference(number, &outputs)?;
+                    }
+                    journal.add(kind, number, &record)?;
+                    record
+                }
+            };
+            records.push(record);
+            progress.tick(&question.question);
+        }
+        progress.finish();
+        engines.push((kind, records));
+    }
+    Ok(EvaluationReport::new(set, questions, plan, &engines))
+}
+
+fn pictures(question: &Question, model: &Model, blank: bool) -> Result<Vec<Tensor>> {
+    question.images.iter().map(|path| model.picture(path, blank)).collect()
+}

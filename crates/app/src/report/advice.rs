@@ -1,0 +1,106 @@
+//! What may be changed in a recipe about a tensor: only what is known to change its integers and what the target takes, with
+//! what it costs. What it gains only a compilation tells.
+
+use crate::encoding::IntegerType;
+use crate::partition::Partition;
+use crate::program::Group;
+use crate::quantize::{Source, Sources, Table, refusal};
+use crate::recipe::Recipe;
+use crate::report::state::State;
+use crate::target::Target;
+use crate::text::bytes;
+
+/// Tells what may be changed in the recipe that a bundle was made with.
+pub struct Advisor<'a> {
+    /// All partitions.
+    pub partitions: &'a [Partition],
+    /// Their encodings.
+    pub tables: &'a [Table],
+    /// Where these are from.
+    pub sources: &'a Sources<'a>,
+    /// The recipe.
+    pub recipe: &'a Recipe,
+    /// The target.
+    pub target: &'a Target,
+}
+
+impl Advisor<'_> {
+    /// Whether the range of a value is that of the calibration's samples, so that others widen it.
+    pub fn is_calibrated(&self, group: &Group, name: &str) -> bool {
+        self.sources.activation(group, name) == Some(&Source::Seen)
+    }
+
+    /// A weight of 4 bits in 8; none where that does nothing or the target refuses it.
+    pub fn more_bits_of_weight(&self, name: &str) -> Option<String> {
+        if self.sources.file_of_param(name).is_some() {
+            // A scale for 4 bits was learned: the recipe alone cannot change it.
+            return None;
+        }
+        let mut more = 0;
+        for (partition, table) in self.partitions.iter().zip(self.tables) {
+            if !table.params.contains_key(name) {
+                continue;
+            }
+            let mut changed = table.clone();
+            changed.params.get_mut(name)?.integer = IntegerType::Int8;
+            if self.refusals(partition, &changed) > self.refusals(partition, table) {
+                return None;
+            }
+            let (_, weight) = partition.graph.values().find(|(_, value)| value.name == name)?;
+            more += IntegerType::Int8.bytes_of(&weight.shape) - IntegerType::Int4.bytes_of(&weight.shape);
+        }
+        Some(self.exception(name, IntegerType::Int8, more))
+    }
+
+    /// An activation of 8 bits in 16, with those that it shares its encoding with; none where that does nothing or the target
+    /// refuses it.
+    pub fn more_bits_of_activation(&self, group: &Group, name: &str) -> Option<String> {
+        let wider = IntegerType::Uint16;
+        if matches!(self.sources.activation(group, name), None | Some(Source::Given(_))) {
+            return None;
+        }
+        let mut more = 0;
+        for (partition, table) in self.partitions.iter().zip(self.tables) {
+            let is_tied = |other: &str| self.sources.is_tied((group, name), (&partition.group, other));
+            let mut changed = table.clone();
+            for (other, encoding) in &mut changed.activations {
+                if is_tied(other) {
+                    if self.recipe.exception(other, false).is_some_and(|integer| integer != wider) {
+                        return None;
+                    }
+                    encoding.integer = wider;
+                }
+            }
+            if self.refusals(partition, &changed) > self.refusals(partition, table) {
+                return None;
+            }
+            // Graphs of a group share the state.
+            more = more.max(border(partition, &changed)?.saturating_sub(border(partition, table)?));
+        }
+        Some(self.exception(name, wider, more))
+    }
+
+    fn exception(&self, name: &str, integer: IntegerType, more: u64) -> String {
+        let (integer, more) = (integer.name(), if more > 0 { bytes(more) } else { "nothing".into() });
+        format!(
+            "[[override]] with tensor = \"{name}\" and type = \"{integer}\", which {} takes: {more} more on the device",
+            self.target.name
+        )
+    }
+
+    fn refusals(&self, partition: &Partition, table: &Table) -> usize {
+        let graph = &partition.graph;
+        let is_refused = |node: &&crate::ir::Node| !matches!(refusal(graph, node, self.target, table), Ok(None));
+        graph.nodes().iter().filter(is_refused).count()
+    }
+}
+
+/// Bytes of state, in whole, and of the other ports of a partition.
+fn border(partition: &Partition, table: &Table) -> Option<u64> {
+    let state: u64 = State::of(partition, table).ok()?.iter().map(|state| state.bytes).sum();
+    let graph = &partition.graph;
+    let ports = partition.inputs.iter().zip(graph.inputs()).chain(partition.outputs.iter().zip(graph.outputs()));
+    let others = ports.filter(|(port, _)| port.meaning.state.is_none());
+    let bytes: Option<Vec<u64>> = others.map(|(_, id)| table.bytes_of(graph.value(*id)).ok()).collect();
+    Some(state + bytes?.iter().sum::<u64>())
+}

@@ -1,0 +1,347 @@
+//! Whether a model can ship: its figures against the goals that its recipe states. One function judges; terminal, page, JSON
+//! and gate show what it found.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Columns, Report};
+use crate::engine::EngineKind;
+use crate::evaluate::{EngineReport, EvaluationReport};
+use crate::goals::EvaluationGoals;
+
+/// How figures stand to goals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VerdictState {
+    /// Every goal is met, by figures of the NPU.
+    Met,
+    /// A goal is missed.
+    Missed,
+    /// No goal is missed, but one was not measured on the NPU.
+    NotMeasured,
+    /// The recipe states no goal: nobody said what is good enough.
+    #[default]
+    NoGoal,
+}
+
+/// The answer to "can this ship?".
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// All in all.
+    pub state: VerdictState,
+    /// Every goal, in the order of the report's figures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub goals: Vec<GoalReport>,
+}
+
+/// What a goal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GoalKind {
+    /// SQNR of an output against float, in dB.
+    OutputSqnr,
+    /// How far simulation and NPU are apart at an output, in dB. It is named only where it is missed.
+    Difference,
+    /// SQNR of the logits of whole sequences against float, in dB.
+    SequenceSqnr,
+    /// Steps of whole sequences whose most likely token is that of float, in percent.
+    SequenceTokens,
+    /// Answers that are right letter by letter, in percent.
+    ExactMatch,
+    /// How far that is below float, in percentage points.
+    ExactMatchLoss,
+    /// How far perplexity is above float's, in percent.
+    PerplexityIncrease,
+    /// Tokens of right answers at which the most likely token is that of float, in percent.
+    TokenAgreement,
+}
+
+/// One goal, and what was reached.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GoalReport {
+    /// What is measured.
+    pub kind: GoalKind,
+    /// Where: `partition/output`, `sequences`, or the name of a set of questions.
+    pub of: String,
+    /// What is wanted: at least this much, or at most (see [`GoalKind::is_most`]).
+    pub wanted: f64,
+    /// What was reached; none where it was not measured at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<f64>,
+    /// What the figure is of: the NPU where that was measured, else the simulation, which meets no goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
+    /// [`VerdictState::Met`], [`VerdictState::Missed`] or [`VerdictState::NotMeasured`].
+    pub state: VerdictState,
+    /// Why it counts as not measured, where that is not plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A figure with what it is of.
+type Found = Option<(f64, EngineKind)>;
+
+impl Verdict {
+    /// Holds a report's figures against its goals and against what was demanded on the command line.
+    pub fn of(report: &Report) -> Self {
+        let mut goals = outputs(report);
+        goals.extend(sequences(report));
+        if let Some(wanted) = &report.goals.evaluation {
+            goals.extend(evaluations(&report.evaluations, wanted));
+        }
+        let any = |state| goals.iter().any(|goal| goal.state == state);
+        let state = match (any(VerdictState::Missed), any(VerdictState::NotMeasured), goals.is_empty()) {
+            (true, ..) => VerdictState::Missed,
+            (_, true, _) => VerdictState::NotMeasured,
+            (.., true) => VerdictState::NoGoal,
+            _ => VerdictState::Met,
+        };
+        Verdict { state, goals }
+    }
+
+    /// Goals in a state.
+    pub fn goals_in(&self, state: VerdictState) -> impl Iterator<Item = &GoalReport> {
+        self.goals.iter().filter(move |goal| goal.state == state)
+    }
+
+    /// The verdict as one sentence, without a full stop.
+    pub fn sentence(&self) -> String {
+        let (count, all) = (self.goals_in(self.state).count(), self.goals.len());
+        let of_all = |verb: [&str; 2]| match all {
+            1 => format!("the goal {}", verb[0]),
+            _ => format!("{count} of {all} goals {}", verb[usize::from(count != 1)]),
+        };
+        match self.state {
+            VerdictState::Met if all == 1 => "the goal is met on the NPU".into(),
+            VerdictState::Met => format!("all {all} goals are met on the NPU"),
+            VerdictState::Missed => of_all(["is missed", "are missed"]),
+            VerdictState::NotMeasured => of_all(["was not measured on the NPU", "were not measured on the NPU"]),
+            VerdictState::NoGoal => "no goal stated".into(),
+        }
+    }
+
+    /// What to do next, a sentence or command a line; `bundle` is its path. Nothing where every goal is met.
+    pub fn todo(&self, bundle: &str) -> Vec<String> {
+        if self.state == VerdictState::NoGoal {
+            let bundle = shlex::try_quote(bundle).unwrap_or_default();
+            return vec![format!(
+                "state what is good enough in the recipe, for example `[goal.sqnr_db]` with `\"*\" = 20`, then run \
+                 `autoneural verify {bundle} --calibration RECIPE.toml`: nothing is measured anew"
+            )];
+        }
+        let mut made: Vec<String> = Vec::new();
+        for goal in self.goals_in(VerdictState::NotMeasured) {
+            let command = goal.command(bundle);
+            if !made.contains(&command) {
+                made.push(command);
+            }
+        }
+        made
+    }
+}
+
+impl GoalKind {
+    /// What is measured, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            GoalKind::OutputSqnr => "SQNR",
+            GoalKind::Difference => "simulation and NPU apart",
+            GoalKind::SequenceSqnr => "SQNR of logits",
+            GoalKind::SequenceTokens => "same token as float",
+            GoalKind::ExactMatch => "exact match",
+            GoalKind::ExactMatchLoss => "exact match below float",
+            GoalKind::PerplexityIncrease => "perplexity above float",
+            GoalKind::TokenAgreement => "tokens as float",
+        }
+    }
+
+    /// Its unit.
+    pub fn unit(self) -> &'static str {
+        match self {
+            GoalKind::OutputSqnr | GoalKind::Difference | GoalKind::SequenceSqnr => "dB",
+            GoalKind::ExactMatchLoss => "points",
+            _ => "%",
+        }
+    }
+
+    /// Whether a goal is the most that is allowed, not the least that is wanted.
+    pub fn is_most(self) -> bool {
+        matches!(self, GoalKind::Difference | GoalKind::ExactMatchLoss | GoalKind::PerplexityIncrease)
+    }
+
+    /// Whether `autoneural eval` measures it, and not `verify`.
+    pub fn is_of_evaluation(self) -> bool {
+        use GoalKind::*;
+        matches!(self, ExactMatch | ExactMatchLoss | PerplexityIncrease | TokenAgreement)
+    }
+
+    /// A figure with its unit.
+    pub fn figure(self, figure: f64) -> String {
+        let digits = if self == GoalKind::PerplexityIncrease { 2 } else { 1 };
+        format!("{figure:.digits$} {}", self.unit())
+    }
+}
+
+impl GoalReport {
+    fn new(kind: GoalKind, of: &str, wanted: f64, found: Found) -> Self {
+        let falls_short = |figure: f64| if kind.is_most() { figure > wanted } else { figure < wanted };
+        let state = match found {
+            Some((figure, _)) if falls_short(figure) => VerdictState::Missed,
+            Some((_, EngineKind::Npu)) => VerdictState::Met,
+            _ => VerdictState::NotMeasured,
+        };
+        let (reached, engine) = found.unzip();
+        GoalReport { kind, of: of.into(), wanted, reached, engine, state, note: None }
+    }
+
+    /// What is wanted, in words.
+    pub fn wanted_text(&self) -> String {
+        let (most, wanted) = (self.kind.is_most(), self.wanted);
+        format!("{} {wanted} {}", if most { "at most" } else { "at least" }, self.kind.unit())
+    }
+
+    /// What was reached, in words.
+    pub fn reached_text(&self) -> String {
+        let simulated = if self.engine == Some(EngineKind::Simulated) { " simulated" } else { "" };
+        let figure = |figure: f64| {
+            let short = self.kind.figure(figure);
+            // A figure that rounding lifts to its goal is shown in full.
+            let hides = self.state == VerdictState::Missed && short == self.kind.figure(self.wanted);
+            if hides { format!("{figure} {}", self.kind.unit()) } else { short }
+        };
+        let reached = self.reached.map(|reached| format!("{}{simulated}", figure(reached)));
+        match (reached, self.state, &self.note) {
+            (Some(reached), VerdictState::NotMeasured, Some(note)) => format!("{reached}, {note}"),
+            (Some(reached), VerdictState::NotMeasured, None) => format!("{reached}, not measured on the NPU"),
+            (Some(reached), ..) => reached,
+            (None, _, Some(note)) => format!("not measured: {note}"),
+            (None, ..) => "not measured".into(),
+        }
+    }
+
+    /// The goal in a line: where, what, reached, wanted.
+    pub fn line(&self) -> String {
+        if let (GoalKind::Difference, Some(note)) = (self.kind, &self.note) {
+            return format!("{}: {note} differ by more than {} dB", self.of, self.wanted);
+        }
+        format!("{}: {} {}, wanted {}", self.of, self.kind.words(), self.reached_text(), self.wanted_text())
+    }
+
+    /// The command that measures it; `bundle` is the bundle's path.
+    pub fn command(&self, bundle: &str) -> String {
+        // No path of a process has a NUL byte, which is what cannot be quoted.
+        let bundle = shlex::try_quote(bundle).unwrap_or_default();
+        match self.kind.is_of_evaluation() {
+            true => format!("autoneural eval {bundle} --set DIR --on float,npu"),
+            false => format!("autoneural verify {bundle} --calibration RECIPE.toml --require-npu"),
+        }
+    }
+}
+
+/// The NPU's figure where there is one.
+fn best(columns: Columns) -> Found {
+    let npu = columns.npu.map(|figure| (figure, EngineKind::Npu));
+    npu.or(columns.simulated.map(|figure| (figure, EngineKind::Simulated)))
+}
+
+/// Goals of outputs, of the recipe or of the command line, the stricter one.
+fn outputs(report: &Report) -> Vec<GoalReport> {
+    let (goals, demands) = (&report.goals, &report.demands);
+    let mut made = Vec::new();
+    for partition in &report.partitions {
+        for output in &partition.outputs {
+            let of = format!("{}/{}", partition.name, output.name);
+            let wanted = [goals.of_output(&partition.name, &output.name), demands.min_sqnr_db];
+            if let Some(wanted) = wanted.into_iter().flatten().reduce(f64::max) {
+                made.push(GoalReport::new(GoalKind::OutputSqnr, &of, wanted, best(output.sqnr_db)));
+            }
+            if let Columns { simulated: Some(simulated), npu: Some(npu) } = output.sqnr_db
+                && (simulated - npu).abs() > demands.max_difference_db
+                && npu < demands.enough_db
+            {
+                let apart = Some(((simulated - npu).abs(), EngineKind::Npu));
+                let mut goal = GoalReport::new(GoalKind::Difference, &of, demands.max_difference_db, apart);
+                goal.note = Some(format!("simulation ({simulated:.1} dB) and NPU ({npu:.1} dB)"));
+                made.push(goal);
+            }
+        }
+    }
+    made
+}
+
+fn sequences(report: &Report) -> Vec<GoalReport> {
+    let Some(goals) = &report.goals.sequences else { return vec![] };
+    let chain = &report.chain;
+    let stated = [
+        (GoalKind::SequenceSqnr, goals.logits_sqnr_db, chain.logits_sqnr_db),
+        (GoalKind::SequenceTokens, goals.same_token_percent, chain.top1_agreement_percent),
+    ];
+    let goal = |(kind, wanted, found): (GoalKind, Option<f64>, Columns)| {
+        Some(GoalReport::new(kind, "sequences", wanted?, best(found)))
+    };
+    stated.into_iter().filter_map(goal).collect()
+}
+
+/// Goals of every set of questions that counts; of none where none was asked.
+fn evaluations(found: &[EvaluationReport], goals: &EvaluationGoals) -> Vec<GoalReport> {
+    let counts = |one: &&EvaluationReport| !one.blank && goals.set.as_ref().is_none_or(|set| *set == one.set);
+    let of_sets: BTreeSet<&str> = found.iter().filter(counts).map(|one| one.set.as_str()).collect();
+    let any = goals.set.as_deref().unwrap_or("questions");
+    let sets: Vec<&str> = if of_sets.is_empty() { vec![any] } else { of_sets.into_iter().collect() };
+    let mut made = Vec::new();
+    for set in sets {
+        let of_set: Vec<&EvaluationReport> = found.iter().filter(counts).filter(|one| one.set == set).collect();
+        let is_enough = |one: &&&EvaluationReport| match goals.questions {
+            Some(least) => one.questions >= least,
+            None => one.in_set.is_some_and(|all| one.questions >= all),
+        };
+        let enough: Vec<&EvaluationReport> = of_set.iter().filter(is_enough).copied().collect();
+        let note = (enough.is_empty() && !of_set.is_empty()).then(|| too_few(&of_set, goals));
+        let stated: [(GoalKind, Option<f64>, Figure); 4] = [
+            (GoalKind::ExactMatch, goals.exact_match_percent, |of, _| Some(of.total.exact_match_percent)),
+            (GoalKind::ExactMatchLoss, goals.exact_match_loss_points, |of, float| {
+                Some(float?.total.exact_match_percent - of.total.exact_match_percent)
+            }),
+            (GoalKind::PerplexityIncrease, goals.perplexity_increase_percent, |of, float| {
+                Some(100.0 * (of.total.perplexity / float?.total.perplexity - 1.0))
+            }),
+            (GoalKind::TokenAgreement, goals.token_agreement_percent, |of, _| of.total.token_agreement_percent),
+        ];
+        for (kind, wanted, figure) in stated {
+            let Some(wanted) = wanted else { continue };
+            let mut goal = GoalReport::new(kind, set, wanted, best_of(&enough, figure));
+            goal.note = note.clone().filter(|_| goal.reached.is_none());
+            made.push(goal);
+        }
+    }
+    made
+}
+
+/// A figure of an engine, with float's where it answered the same questions.
+type Figure = fn(&EngineReport, Option<&EngineReport>) -> Option<f64>;
+
+/// A figure of the evaluation with the most questions that has it of the NPU, else simulated.
+fn best_of(evaluations: &[&EvaluationReport], figure: Figure) -> Found {
+    let of = |kind: EngineKind| {
+        let having = evaluations.iter().filter_map(|one| {
+            let engine = |kind| one.engines.iter().find(|engine| engine.engine == kind);
+            let found = figure(engine(kind)?, engine(EngineKind::Float))?;
+            // What JSON has no number for falls short of every goal.
+            let found = if found.is_finite() { found } else { f64::MAX };
+            Some((one.questions, found))
+        });
+        having.max_by_key(|(questions, _)| *questions).map(|(_, found)| (crate::back::bundle::round(found), kind))
+    };
+    of(EngineKind::Npu).or_else(|| of(EngineKind::Simulated))
+}
+
+fn too_few(asked: &[&EvaluationReport], goals: &EvaluationGoals) -> String {
+    let most = asked.iter().max_by_key(|one| one.questions);
+    let (asked, all) = most.map_or((0, None), |one| (one.questions, one.in_set));
+    match (goals.questions, all) {
+        (Some(wanted), _) => format!("{asked} questions were asked, {wanted} are wanted"),
+        (None, Some(all)) => format!("{asked} of {all} questions were asked"),
+        (None, None) => format!("{asked} questions were asked, whether that is the whole set is not known"),
+    }
+}

@@ -1,0 +1,44 @@
+//! Build: quantized models become context binaries.
+
+use super::note_models;
+use crate::back::bundle::{Bundle, Key};
+use crate::back::onnx::DataWriter;
+use crate::back::qnn::{Compiler, Job};
+use crate::error::Result;
+use crate::partition::Partition;
+use crate::progress::Progress;
+use crate::segment::Device;
+
+/// Runs the stage.
+pub fn build(bundle: &mut Bundle, compiler: &dyn Compiler, progress: &dyn Progress) -> Result<()> {
+    bundle.partitions()?.iter().try_for_each(|partition| build_partition(bundle, partition, compiler, progress))?;
+    note_models(bundle)
+}
+
+/// The context binaries of one partition: one for each segment on the NPU.
+pub fn build_partition(
+    bundle: &Bundle,
+    partition: &Partition,
+    compiler: &dyn Compiler,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let (target, data) = (bundle.target()?, format!("qdq/{}", DataWriter::name_of(&partition.group)));
+    for segment in bundle.segments(partition)?.iter().filter(|segment| segment.device == Device::Npu) {
+        let (name, quantized) = (&segment.name, segment.quantized_file());
+        let key = bundle.key(Key::new(), |path| path == quantized || path == data)?;
+        let key = key.setting("soc", &target.soc).and("toolkit", compiler.identity());
+        bundle.unit(&format!("build/{name}"), "context", key, progress, |folder| {
+            progress.start(&format!("build {name}"), 1);
+            progress.begin(name);
+            let (model, data) = (bundle.path(&quantized), bundle.path(&data));
+            let (context, target_file) = (folder.join(format!("{name}.onnx")), bundle.path("model/target.toml"));
+            let job =
+                Job { name, model: &model, data: &data, target: &target, target_file: &target_file, context: &context };
+            compiler.compile(&job)?;
+            progress.tick(name);
+            progress.finish();
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler works on
+//! one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, PoisonError};
+
+use super::calibrate::{calibrate_phase, keep_samples, note_samples, statistics_of};
+use super::memory::fits_beside_calibration;
+use super::{Comparing, Quantized, keep_given, quantize_group, verify, warn_of_given};
+use super::{build_partition, check_encodings, emit_group};
+use crate::back::bundle::GivenFiles;
+use crate::back::bundle::{Bundle, Stage};
+use crate::back::qnn::{Compiler, Runtime};
+use crate::drivers::{Driver, Source, of_bundle};
+use crate::error::{Error, Result};
+use crate::evidence::StatisticsTable;
+use crate::partition::Partition;
+use crate::program::{Group, groups};
+use crate::progress::Progress;
+use crate::quantize::decisive;
+use crate::recipe::Recipe;
+use crate::report::Report;
+use crate::target::Target;
+
+/// What is compiled.
+pub struct Plan<'a> {
+    /// What it is made of.
+    pub source: &'a dyn Source,
+    /// The target and the text that states it.
+    pub target: (&'a Target, &'a str),
+    /// Recipe with samples.
+    pub recipe: &'a Recipe,
+    /// Encodings that were learned elsewhere.
+    pub given: &'a GivenFiles,
+    /// What makes context binaries; without it there are none.
+    pub compiler: Option<&'a dyn Compiler>,
+    /// What is compared, and what is demanded of it.
+    pub comparing: Comparing<'a>,
+}
+
+/// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
+pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
+    plan.recipe.refuse_other_groups(&plan.source.program()?.groups())?;
+    plan.source.check(bundle, plan.recipe)?;
+    plan.source.export(bundle, plan.target, progress)?;
+    let driver = of_bundle(bundle)?;
+    let partitions = bundle.partitions()?;
+    check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
+    plan.recipe.refuse_idle_goals(&partitions)?;
+    driver.refuse_unfit(plan.recipe, &partitions)?;
+    let made = quantize_and_build(bundle, (&*driver, &partitions), plan, progress)?;
+    made.note(bundle, &*driver)?;
+    driver.emit(bundle, progress)?;
+    note_samples(bundle, &*driver, plan.recipe);
+    bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
+    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
+    for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {
+        bundle.finish_stage(stage)?;
+    }
+    if plan.compiler.is_some() {
+        bundle.finish_stage(Stage::Build)?;
+    }
+    verify(bundle, plan.recipe, runtime, &plan.comparing, progress)
+}
+
+/// From samples to context binaries; gives what the manifest says of the partitions in order.
+fn quantize_and_build(
+    bundle: &Bundle,
+    (driver, partitions): (&dyn Driver, &[Partition]),
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<Quantized> {
+    let compiler = plan.compiler;
+    let (sender, receiver) = channel();
+    let builder = Builder { bundle, compiler, progress, queue: Mutex::new(receiver), stopped: AtomicBool::new(false) };
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| builder.work());
+        let made = quantize_all(bundle, (driver, partitions), plan, sender, progress);
+        if made.is_err() {
+            builder.stop();
+        }
+        // Nothing comes into the queue any more; what is left in it is work for two.
+        let own = builder.work();
+        let other = second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let made = made?;
+        own.and(other).map(|()| made)
+    })
+}
+
+/// Calibrates, quantizes and emits; every partition whose quantized model is there goes into the queue.
+fn quantize_all<'a>(
+    bundle: &Bundle,
+    (driver, partitions): (&dyn Driver, &'a [Partition]),
+    plan: &Plan,
+    queue: Sender<&'a Partition>,
+    progress: &dyn Progress,
+) -> Result<Quantized> {
+    let finish = |group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
+        let (recipe, given) = (plan.recipe, plan.given);
+        let made = quantize_group(bundle, (driver, partitions), group, statistics, recipe, given, progress)?;
+        emit_group(bundle, driver, group, recipe, progress)?;
+        for partition in partitions.iter().filter(|partition| partition.group == *group) {
+            // Nobody receives any more where a build failed; that error is told at the end.
+            let _ = queue.send(partition);
+        }
+        Ok(made)
+    };
+    let (phases, all) = (driver.phases(), groups(partitions));
+    let mut finished: BTreeMap<Group, Quantized> = BTreeMap::new();
+    for number in 0..phases.len() {
+        calibrate_phase(bundle, driver, number, plan.recipe, progress)?;
+        let statistics = bundle.json(&statistics_of(&phases, number))?;
+        let later: Vec<Group> = phases[number + 1..].iter().flat_map(|phase| phase.groups.clone()).collect();
+        if later.is_empty() {
+            keep_samples(bundle, driver, plan.recipe)?;
+        }
+        for group in all.iter().filter(|group| !later.contains(group)) {
+            // Nothing that comes later decides about encodings of a group, unless a value is handed on as it is.
+            let is_settled = decisive(partitions, group).iter().all(|other| !later.contains(other));
+            let is_time = later.is_empty() || is_settled && fits_beside_calibration(bundle, &later)?;
+            if is_time && !finished.contains_key(group) {
+                finished.insert(group.clone(), finish(group, &statistics)?);
+            }
+        }
+    }
+    let mut made = Quantized::default();
+    all.iter().filter_map(|group| finished.remove(group)).for_each(|one| made.extend(one));
+    Ok(made)
+}
+
+/// Builds context binaries of partitions in the order in which they come.
+struct Builder<'a> {
+    bundle: &'a Bundle,
+    compiler: Option<&'a dyn Compiler>,
+    progress: &'a dyn Progress,
+    queue: Mutex<Receiver<&'a Partition>>,
+    stopped: AtomicBool,
+}
+
+impl Builder<'_> {
+    fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Works until the queue is closed and empty, or something failed anywhere.
+    fn work(&self) -> Result<()> {
+        loop {
+            let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(partition) = next else { return Ok(()) };
+            if self.stopped.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            if let Some(compiler) = self.compiler {
+                build_partition(self.bundle, partition, compiler, self.progress)
+                    .inspect_err(|_: &Error| self.stop())?;
+            }
+        }
+    }
+}

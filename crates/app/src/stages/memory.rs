@@ -1,0 +1,33 @@
+//! What stages take of memory at the same time, and what this machine has.
+
+use crate::back::bundle::Bundle;
+use crate::back::onnx::DataWriter;
+use crate::drivers::CALIBRATION;
+use crate::error::{IoContext, Result};
+use crate::machine;
+use crate::program::Group;
+
+/// Memory that work at the same time may take together, where the machine has it.
+const TOGETHER: u64 = 10 << 30;
+/// What the vendor's compiler takes for one graph, at most: 3.8 GB were measured for a language model of 1.2 billion
+/// parameters, 3.3 GB for an encoder of pictures of 768 pixels.
+const COMPILER: u64 = 4 << 30;
+
+/// Most that observers hold at once.
+const MOST_EVIDENCE: u64 = 4 << 30;
+
+/// What observers of one pass of the samples may take together: a quarter of the memory, and no more than a language model of
+/// some billion parameters leaves in 12 GB.
+pub fn for_evidence() -> u64 {
+    MOST_EVIDENCE.min(machine::memory() / 4)
+}
+
+/// Whether a context binary can be built while these groups are calibrated.
+pub fn fits_beside_calibration(bundle: &Bundle, groups: &[Group]) -> Result<bool> {
+    let mut bytes = 0;
+    for group in groups {
+        let weights = bundle.path("model").join(DataWriter::name_of(group));
+        bytes += std::fs::metadata(&weights).reading(&weights)?.len();
+    }
+    Ok((bytes as f64 * CALIBRATION) as u64 + COMPILER <= TOGETHER.min(machine::memory()))
+}

@@ -1,0 +1,23 @@
+//! The stages: each reads what it needs from the bundle and writes what it makes to it, in units of work that are not done
+//! again where nothing changed. There is no other way through.
+
+mod build;
+mod calibrate;
+mod compile;
+mod emit;
+mod evaluate;
+mod known;
+mod layers;
+mod memory;
+mod quantize;
+mod round;
+mod verify;
+
+pub use build::{build, build_partition};
+pub use calibrate::{calibrate, note_samples};
+pub use compile::{Plan, compile};
+pub use emit::{emit, emit_group};
+pub use evaluate::{Evaluated, evaluate};
+pub use layers::measure_layers;
+pub use quantize::{Quantized, check_encodings, keep_given, note_models, quantize, quantize_group, warn_of_given};
+pub use verify::{Comparing, verify};

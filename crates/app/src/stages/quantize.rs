@@ -1,0 +1,187 @@
+//! Quantize: statistics and weights become encodings.
+
+use serde::{Deserialize, Serialize};
+
+use super::calibrate::keep_recipe;
+use crate::back::bundle::{
+    Bundle, INPUTS, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage,
+};
+use crate::back::bundle::{GivenFiles, GivenRecord};
+use crate::back::encodings;
+use crate::drivers::{Driver, of_bundle};
+use crate::error::{Error, Result};
+use crate::evidence::StatisticsTable;
+use crate::partition::Partition;
+use crate::program::{Group, groups};
+use crate::progress::{Progress, Silent};
+use crate::quantize::{Table, decisive, of_constants, of_zeros};
+use crate::recipe::Recipe;
+use crate::segment::segments;
+use crate::warning::Warning;
+
+/// Folder of everything that quantization makes.
+const FOLDER: &str = "encodings";
+
+/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
+/// run and not after.
+pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
+    given.encodings().resolved(partitions, &bundle.aliases()?)?;
+    crate::quantize::refuse_idle_overrides(partitions, recipe)
+}
+
+/// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples. Encodings
+/// that are given stand in place of what calibration found.
+///
+/// # Errors
+/// The other recipe would have given other statistics.
+pub fn quantize(
+    bundle: &mut Bundle,
+    other: Option<&Recipe>,
+    given: &GivenFiles,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let (driver, mut recipe) = (of_bundle(bundle)?, Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?);
+    if let Some(other) = other {
+        refuse_other_statistics(bundle, &*driver, &recipe, other)?;
+        recipe = other.clone();
+    }
+    let partitions = bundle.partitions()?;
+    recipe.refuse_other_groups(&groups(&partitions))?;
+    check_encodings(bundle, &partitions, &recipe, given)?;
+    let (statistics, mut made) = (bundle.statistics()?, Quantized::default());
+    for group in groups(&partitions) {
+        let of = (&*driver, partitions.as_slice());
+        made.extend(quantize_group(bundle, of, &group, &statistics, &recipe, given, progress)?);
+    }
+    made.note(bundle, &*driver)?;
+    keep_recipe(bundle, &recipe)?;
+    bundle.manifest.given_encodings = keep_given(bundle, given)?;
+    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
+    Ok(())
+}
+
+/// Refuses a recipe with which calibration would have recorded other statistics than those in the bundle.
+fn refuse_other_statistics(bundle: &Bundle, driver: &dyn Driver, calibrated: &Recipe, other: &Recipe) -> Result<()> {
+    let refused = |place: String, message: String| {
+        Err(Error::input(place, message).help(
+            "only bits may differ from the recipe that `calibrate` ran with; else run `autoneural calibrate` first",
+        ))
+    };
+    if let Some((place, message)) = calibrated.other_statistics(other) {
+        return refused(place, message);
+    }
+    let known: Vec<InputRecord> = bundle.json(INPUTS)?;
+    for record in driver.inputs(bundle, other, &other.calibration)? {
+        let same_name = known.iter().find(|one| one.path == record.path);
+        if same_name.is_none_or(|one| one.sha256 != record.sha256) {
+            let message = format!("`{}` is not the picture or file that `calibrate` ran with", record.path);
+            return refused(other.path().display().to_string(), message);
+        }
+    }
+    Ok(())
+}
+
+/// What the manifest says of quantized groups.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Quantized {
+    records: Vec<PartitionRecord>,
+    warnings: Vec<Warning>,
+}
+
+impl Quantized {
+    /// Adds what is said of another group.
+    pub fn extend(&mut self, other: Quantized) {
+        self.records.extend(other.records);
+        self.warnings.extend(other.warnings);
+    }
+
+    /// Writes it into the manifest, with what it means for a host.
+    ///
+    /// # Errors
+    /// Ports without the encodings that they have.
+    pub fn note(self, bundle: &mut Bundle, driver: &dyn Driver) -> Result<()> {
+        driver.describe(&mut bundle.manifest.host, &self.records)?;
+        bundle.manifest.partitions = self.records;
+        bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
+        note_models(bundle)
+    }
+}
+
+/// Names the models in the manifest, as far as they are there.
+///
+/// # Errors
+/// A context model that cannot be read.
+pub fn note_models(bundle: &mut Bundle) -> Result<()> {
+    let target = bundle.target()?;
+    bundle.manifest.models = ModelRecord::all(bundle, &bundle.manifest.partitions, &target)?;
+    bundle.manifest.runtime = Some(RuntimeRecord::of(&target));
+    Ok(())
+}
+
+/// Copies given encodings into the bundle.
+pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
+    bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
+}
+
+/// Warnings about given encodings under which weights are lost.
+pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
+    if given.is_empty() {
+        return Ok(vec![]);
+    }
+    let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
+    bundle.unit("quantize/lost", "", key, &Silent, |_| {
+        let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
+        Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
+    })
+}
+
+/// Encodings of one group, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
+/// least what is [`decisive`].
+pub fn quantize_group(
+    bundle: &Bundle,
+    (driver, partitions): (&dyn Driver, &[Partition]),
+    group: &Group,
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    given: &GivenFiles,
+    progress: &dyn Progress,
+) -> Result<Quantized> {
+    let whole = statistics;
+    let statistics = statistics.of(&decisive(partitions, group));
+    let all_groups = groups(partitions);
+    // Graphs of all groups tell which values are tied to which.
+    let key = bundle.key(given.key(), |path| {
+        let file = path.strip_prefix("model/").unwrap_or_default();
+        file == "target.toml"
+            || group.owns(file)
+            || driver.decides(group, file)
+            || all_groups.iter().any(|c| c.owns(file)) && file.ends_with(".json")
+    })?;
+    let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
+    let name = format!("quantize/{}", group.name());
+    bundle.unit(&name, FOLDER, key, progress, |folder| {
+        progress.start(&format!("quantize {}", group.name()), 1);
+        // Mapped anew, so that weights that were read leave memory at the end.
+        let partitions = bundle.partitions()?;
+        let target = bundle.target()?;
+        let learned = given.encodings().resolved(&partitions, &bundle.aliases()?)?;
+        let made = crate::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
+        let made = made.map_err(|error| match learned.is_of_file(&error) {
+            true => error,
+            false => error.within(format!("recipe `{}`", recipe.name)),
+        })?;
+        let mut records = Vec::new();
+        let own = partitions.iter().filter(|partition| partition.group == *group);
+        for (partition, (table, counts)) in own.zip(&made) {
+            encodings::write(table, &partition.graph, &folder.join(format!("{}.json", partition.name)))?;
+            let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
+            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(group)?.scheme(), segments));
+        }
+        let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
+        let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
+        warnings.extend(of_constants(&partitions, group, &tables)?);
+        warnings.extend(driver.warn_of_encodings(bundle, group, &tables, whole)?);
+        progress.finish();
+        Ok(Quantized { records, warnings })
+    })
+}

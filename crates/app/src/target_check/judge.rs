@@ -1,0 +1,246 @@
+//! From a statement to experiments, and from what they give to a status.
+
+use std::path::Path;
+
+use super::experiment::{self, Choice, Multiplier, Outcome};
+use super::sample::{Sample, sample, samples};
+use super::{SampleFinding, Statement, Status};
+use crate::back::qnn::Runtime;
+use crate::error::Result;
+use crate::ir::ops::{Constants, Purpose};
+use crate::target::{Case, Granularity, Operator, Target};
+
+/// A multiplier with one bit more than is exact costs at least this many dB; on v68 it costs 20 and more.
+const VISIBLE_DB: f64 = 10.0;
+/// How near to the ends of its range an output has to come, as a share of the range, for the range to be tested.
+const REACHED: f32 = 0.01;
+
+/// Whatever experiments need.
+pub struct Judge<'a> {
+    pub target: &'a Target,
+    pub runtime: &'a Runtime,
+    pub folder: &'a Path,
+    pub floor_db: f64,
+}
+
+/// What is said to a statement, and why.
+pub struct Verdict {
+    pub status: Status,
+    /// The figure that counts, in dB.
+    pub sqnr_db: Option<f64>,
+    pub note: Option<String>,
+    pub samples: Vec<SampleFinding>,
+}
+
+impl Verdict {
+    fn new(status: Status, note: impl Into<String>, samples: Vec<SampleFinding>) -> Self {
+        let sqnr_db = samples.iter().filter_map(|sample| sample.sqnr_db).reduce(f64::min);
+        Verdict { status, sqnr_db, note: Some(note.into()).filter(|note: &String| !note.is_empty()), samples }
+    }
+
+    fn untested(note: impl Into<String>) -> Self {
+        Self::new(Status::Untested, note, vec![])
+    }
+}
+
+impl Judge<'_> {
+    pub fn judge(&self, statement: &Statement) -> Result<Verdict> {
+        match statement {
+            Statement::Takes(operator, case) => self.takes(operator, case),
+            Statement::Refuses(operator, refusal) => self.refuses(operator, &operator.refused_by(refusal)),
+            Statement::MultiplierBits(operator, bits) => self.multiplier_bits(operator, *bits),
+            Statement::OutputRange(operator, range) => self.output_range(operator, *range),
+            Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
+            Statement::SumStep(..) => Ok(Verdict::untested("this program has no experiment that decides it")),
+            Statement::Memory(..) => Ok(Verdict::untested("the emulator has the memory of this machine")),
+        }
+    }
+
+    fn takes(&self, operator: &Operator, case: &Case) -> Result<Verdict> {
+        let found = self.all_samples(operator, case)?;
+        if found.is_empty() {
+            return Ok(Verdict::untested("this program builds no graph of the operator"));
+        }
+        let words = |(sample, failure): &(SampleFinding, Option<Failure>)| {
+            let failure = failure.as_ref()?;
+            let place = if sample.name.is_empty() { String::new() } else { format!("{}: ", sample.name) };
+            Some((matches!(failure, Failure::NoReference(_)), format!("{place}{}", self.words(failure))))
+        };
+        let failures: Vec<(bool, String)> = found.iter().filter_map(words).collect();
+        let (status, note) = match (failures.iter().find(|(unknown, _)| !unknown), failures.first()) {
+            (Some((_, why)), _) => (Status::Wrong, why.clone()),
+            (None, Some((_, why))) => (Status::Untested, format!("the CPU does not run it: {why}")),
+            (None, None) => (Status::Confirmed, String::new()),
+        };
+        Ok(Verdict::new(status, note, found.into_iter().map(|(sample, _)| sample).collect()))
+    }
+
+    /// A refusal holds if no sample of any of its combinations runs as it should.
+    fn refuses(&self, operator: &Operator, cases: &[Case]) -> Result<Verdict> {
+        let (mut all, mut taken, mut refused) = (Vec::new(), Vec::new(), 0);
+        for case in cases {
+            for (sample, failure) in self.all_samples(operator, case)? {
+                match failure {
+                    None => taken.push(format!("{case} {}", sample.name).trim_end().to_string()),
+                    Some(Failure::NoReference(_)) => {}
+                    Some(_) => refused += 1,
+                }
+                all.push(sample);
+            }
+        }
+        Ok(match (taken.as_slice(), refused) {
+            ([], 0) => Verdict::new(Status::Untested, "this program builds no graph of it that the CPU runs", all),
+            ([], _) => Verdict::new(Status::Confirmed, "", all),
+            ([first, ..], _) => Verdict::new(Status::Wrong, format!("the engine takes {first}"), all),
+        })
+    }
+
+    /// A multiplier of so many bits is exact, and one bit more is not.
+    fn multiplier_bits(&self, operator: &Operator, bits: u32) -> Result<Verdict> {
+        let per_channel = |case: &&Case| case.weights.is_some_and(|w| w.granularity == Granularity::Channel);
+        let Some(case) = operator.taken().iter().find(per_channel).cloned() else {
+            return Ok(Verdict::untested("no weights with a scale per channel are taken"));
+        };
+        let (mut all, mut status, mut note) = (Vec::new(), Status::Untested, String::new());
+        let mut lowest = [f64::INFINITY; 2];
+        for sample in self.samples_of(operator, &case)? {
+            let mut figure = |bits| -> Result<Option<f64>> {
+                let choice = Choice { output_range: None, multiplier: Multiplier::Exactly(bits) };
+                let (mut finding, _, _) = self.one(&sample, &case, choice)?;
+                finding.name = format!("{} {bits} bits", sample.name).trim_start().to_string();
+                let sqnr_db = finding.sqnr_db;
+                all.push(finding);
+                Ok(sqnr_db)
+            };
+            let (Some(exact), Some(longer)) = (figure(bits)?, figure(bits + 1)?) else { continue };
+            lowest = [lowest[0].min(exact), lowest[1].min(longer)];
+            if exact - longer >= VISIBLE_DB {
+                status = if status == Status::Untested { Status::Confirmed } else { status };
+            } else {
+                status = Status::Wrong;
+                note = format!("{} {bits} bits give {exact:.1} dB, {} give {longer:.1} dB", sample.name, bits + 1);
+            }
+        }
+        if status == Status::Confirmed {
+            note = format!("{} bits give {:.1} dB", bits + 1, lowest[1]);
+        }
+        let sqnr_db = Some(lowest[0]).filter(|figure| figure.is_finite());
+        Ok(Verdict { sqnr_db, ..Verdict::new(status, note.trim_start(), all) })
+    }
+
+    /// Driven by wide inputs, the output comes near both ends of its range and never leaves it; and the NPU computes it well
+    /// in integers that cover just this range.
+    fn output_range(&self, operator: &Operator, range: [f32; 2]) -> Result<Verdict> {
+        let (Some(case), Some(sample)) = (operator.taken().first().cloned(), sample(&operator.name, Purpose::Ends)?)
+        else {
+            return Ok(Verdict::untested("this program builds no graph that drives the output to its ends"));
+        };
+        let [low, high] = range;
+        let width = high - low;
+        let choice = |range| Choice { output_range: Some(range), ..Choice::default() };
+        let (finding, failure, _) = self.one(&sample, &case, choice(range))?;
+        let (mut wider, _, seen) = self.one(&sample, &case, choice([low - width / 2.0, high + width / 2.0]))?;
+        wider.name = "in integers of twice the range".into();
+        let (sqnr_db, elsewhere) = (finding.sqnr_db, wider.sqnr_db);
+        let all = vec![finding, wider];
+        if let Some(failure) = failure {
+            return Ok(Verdict::new(Status::Wrong, self.words(&failure), all));
+        }
+        let Some([least, most]) = seen else {
+            return Ok(Verdict::new(Status::Untested, "the engine takes no other range, so none is seen", all));
+        };
+        let margin = width * REACHED;
+        let (status, mut note) = if least < low - margin || most > high + margin {
+            (Status::Wrong, format!("the output goes from {least:.3} to {most:.3}"))
+        } else if least > low + margin || most < high - margin {
+            (Status::Untested, format!("the output goes from {least:.3} to {most:.3} only"))
+        } else {
+            (Status::Confirmed, String::new())
+        };
+        if let (Status::Confirmed, Some(figure)) = (status, elsewhere) {
+            note = format!("integers of twice the range give {figure:.1} dB");
+        }
+        Ok(Verdict { sqnr_db, ..Verdict::new(status, note, all) })
+    }
+
+    /// On another axis the engine does not take the operator.
+    fn last_axis_only(&self, operator: &Operator) -> Result<Verdict> {
+        let (Some(case), Some(sample)) =
+            (operator.taken().first().cloned(), sample(&operator.name, Purpose::AnotherAxis)?)
+        else {
+            return Ok(Verdict::untested("the ONNX operator has no form for another single axis"));
+        };
+        let (finding, failure, _) = self.one(&sample, &case, Choice::default())?;
+        Ok(match failure {
+            None => Verdict::new(Status::Wrong, "the engine takes it on another axis", vec![finding]),
+            Some(Failure::NoReference(why)) => Verdict::new(Status::Untested, first_line(&why), vec![finding]),
+            Some(_) => Verdict::new(Status::Confirmed, "", vec![finding]),
+        })
+    }
+
+    fn samples_of(&self, operator: &Operator, case: &Case) -> Result<Vec<Sample>> {
+        let constants = Constants { weights: case.weights.is_some(), bias: case.bias.is_some() };
+        let mut made = samples(&operator.name, constants, Purpose::Usual)?;
+        match case.weights.map(|weights| weights.granularity) {
+            Some(Granularity::Block(size)) => made.retain(|sample| sample.has_blocks_of(size)),
+            Some(Granularity::Channel) => made.retain(Sample::has_channels),
+            Some(Granularity::Tensor) | None => {}
+        }
+        Ok(made)
+    }
+
+    fn all_samples(&self, operator: &Operator, case: &Case) -> Result<Vec<(SampleFinding, Option<Failure>)>> {
+        let choice = Choice {
+            output_range: operator.output_range,
+            multiplier: operator.multiplier_bits.map_or(Multiplier::AsItIs, Multiplier::Settled),
+        };
+        let made = self.samples_of(operator, case)?;
+        made.iter()
+            .map(|sample| self.one(sample, case, choice).map(|(finding, failure, _)| (finding, failure)))
+            .collect()
+    }
+
+    /// One sample: the finding, what speaks against it, and the range of the outputs.
+    fn one(
+        &self,
+        sample: &Sample,
+        case: &Case,
+        choice: Choice,
+    ) -> Result<(SampleFinding, Option<Failure>, Option<[f32; 2]>)> {
+        let mut finding = SampleFinding { name: sample.name.to_string(), sqnr_db: None, refused: None };
+        Ok(match self.run(sample, case, choice)? {
+            Outcome::Ran { sqnr_db, range } => {
+                finding.sqnr_db = Some((sqnr_db * 10.0).round() / 10.0);
+                let failure = (sqnr_db < self.floor_db).then_some(Failure::Low(sqnr_db));
+                (finding, failure, Some(range))
+            }
+            Outcome::Refused(why) => {
+                finding.refused = Some(first_line(&why).to_string());
+                (finding, Some(Failure::Refused(why)), None)
+            }
+            Outcome::NoReference(why) => (finding, Some(Failure::NoReference(why)), None),
+        })
+    }
+
+    fn words(&self, failure: &Failure) -> String {
+        match failure {
+            Failure::Refused(why) | Failure::NoReference(why) => first_line(why).to_string(),
+            Failure::Low(figure) => format!("{figure:.1} dB is less than {} dB", self.floor_db),
+        }
+    }
+
+    fn run(&self, sample: &Sample, case: &Case, choice: Choice) -> Result<Outcome> {
+        experiment::run(self.runtime, self.target, self.folder, sample, case, choice)
+    }
+}
+
+/// What speaks against a sample.
+enum Failure {
+    Refused(String),
+    Low(f64),
+    NoReference(String),
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

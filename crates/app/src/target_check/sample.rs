@@ -1,0 +1,91 @@
+//! One-operator graphs with seeded inputs: what is asked of the engine.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use crate::engine::Tensor;
+use crate::error::Result;
+use crate::ir::ops::{self, Constants, OpKind, Purpose};
+use crate::ir::{Constant, Graph, Op, ValueId, sample_graph};
+use crate::partition::{Partition, Port};
+use crate::program::Group;
+
+/// Where chance begins; every sample begins there.
+const SEED: u64 = 8295;
+
+/// A graph of one operator with inputs for it.
+pub struct Sample {
+    /// What sets it apart from other samples of the operator.
+    pub name: &'static str,
+    /// The graph as all of it goes to the engine.
+    pub partition: Partition,
+    /// One tensor per input of the graph.
+    pub inputs: Vec<Tensor>,
+}
+
+impl Sample {
+    /// Whether the weights can be cut into blocks of so many input channels.
+    pub fn has_blocks_of(&self, size: usize) -> bool {
+        let graph = &self.partition.graph;
+        let node = &graph.nodes()[0];
+        let Some(shape) = node.inputs.get(1).map(|&id| &graph.value(id).shape) else { return false };
+        let Some(axes) = node.op.weight_axes(shape.len()) else { return false };
+        let channels = shape[axes.input];
+        channels > size && channels % size == 0
+    }
+
+    /// Whether the weights have an axis of output channels, each of which may have its scale.
+    pub fn has_channels(&self) -> bool {
+        let graph = &self.partition.graph;
+        let node = &graph.nodes()[0];
+        let rank = node.inputs.get(1).map_or(0, |&id| graph.value(id).shape.len());
+        node.op.weight_axes(rank).is_some_and(|axes| axes.output.is_some())
+    }
+
+    fn new(sample: &ops::Sample<Op>) -> Result<Self> {
+        let mut random = ChaCha8Rng::seed_from_u64(SEED);
+        let (graph, given) = sample_graph(sample, |count, deviation| normal(&mut random, count, deviation))?;
+        Ok(Sample { name: sample.name, partition: alone(graph), inputs: given.iter().map(tensor).collect() })
+    }
+}
+
+/// All samples of an operator for a purpose; none if this program builds no graph of it.
+pub fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result<Vec<Sample>> {
+    let Some(kind) = OpKind::of_name(operator) else { return Ok(vec![]) };
+    let made = (kind.samples)(constants);
+    made.iter().filter(|sample| sample.purpose == purpose).map(Sample::new).collect()
+}
+
+/// The first sample of an operator for a purpose, with its constants.
+pub fn sample(operator: &str, purpose: Purpose) -> Result<Option<Sample>> {
+    let constants = Constants { weights: true, bias: true };
+    Ok(samples(operator, constants, purpose)?.into_iter().next())
+}
+
+fn tensor(given: &Constant) -> Tensor {
+    match given.element_type().is_real() {
+        true => Tensor::f32(given.shape().clone(), given.to_f32()),
+        false => Tensor::i32(given.shape().clone(), given.to_i64().into_iter().map(|value| value as i32).collect()),
+    }
+}
+
+/// Normally distributed numbers (Box and Muller, 1958), none beyond four deviations.
+fn normal(random: &mut ChaCha8Rng, count: usize, deviation: f32) -> Vec<f32> {
+    let mut uniform = || ((random.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    let mut draw = || {
+        let (radius, angle) = ((-2.0 * uniform().ln()).sqrt(), uniform() * std::f64::consts::TAU);
+        (radius * angle.cos()).clamp(-4.0, 4.0) as f32 * deviation
+    };
+    (0..count).map(|_| draw()).collect()
+}
+
+/// A graph as a partition of its own.
+fn alone(graph: Graph) -> Partition {
+    let ports = |ids: &[ValueId]| {
+        let name = |id: &ValueId| graph.value(*id).name.clone();
+        let port = |id| Port::plain(name(id));
+        ids.iter().map(port).collect()
+    };
+    let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
+    Partition { name: graph.name.clone(), group: Group::fixed("alone"), graph, inputs, outputs }
+}

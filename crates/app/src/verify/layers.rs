@@ -1,0 +1,224 @@
+//! Layers: what every operator of a partition makes, against float, in one step of each partition.
+//!
+//! The graph is run in parts of which all that they make is an output, as much as memory holds, each on what the part before
+//! it made: the work of one run, and for every value a figure. On the NPU a part is compiled alone, and what leaves it is not
+//! fused away, so the figures of layers tell where noise comes from; those of outputs tell what is loaded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Sqnr;
+use super::spread::{added_percent, histogram, range, saturation_percent, seen, thinned};
+use crate::encoding::Encoding;
+use crate::engine::{Data, Engine, Tensor};
+use crate::error::{Error, Result};
+use crate::evidence::Watcher;
+use crate::ir::{ElementType, Node, Op};
+use crate::partition::Partition;
+use crate::program::Step;
+use crate::progress::Progress;
+use crate::quantize::Table;
+use crate::segment::{Device, Segment, inside, part};
+
+/// Bytes of values that leave a model at once; an engine holds them more than once.
+const MOST_AT_ONCE: u64 = 256 << 20;
+
+/// What was found of one layer.
+#[derive(Debug, Clone, Default)]
+pub struct LayerComparison {
+    /// Name of the value.
+    pub name: String,
+    /// The operator that makes it.
+    pub op: &'static str,
+    /// SQNR against float in dB, by [`On`].
+    pub db: [Option<f64>; 2],
+    /// Noise that the layer adds, as a share of its signal's root mean square, in percent, by [`On`].
+    pub added: [Option<f64>; 2],
+    /// Bits of weights and of what it makes, such as W8A16.
+    pub bits: String,
+    /// Names of the values that the operator reads.
+    inputs: Vec<String>,
+    /// Float numbers below this one are hidden by a mask and take no part.
+    floor: Option<f32>,
+    /// How the elements lie: the range, and the numbers in its parts in float and quantized.
+    pub histogram: ([f32; 2], Vec<u32>, Vec<u32>),
+    /// Share of float elements that lie outside the encoding's range, in percent.
+    pub saturation_percent: f64,
+    /// Share of the encoding's range that float elements use, in percent.
+    pub range_use_percent: f64,
+}
+
+/// An engine on which layers can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The quantized model on the CPU.
+    Simulation,
+    /// A context binary.
+    Npu,
+}
+
+impl std::fmt::Display for On {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            On::Simulation => "simulated",
+            On::Npu => "on the NPU",
+        })
+    }
+}
+
+/// Keeps what the float reference made of every value in its last run, thinned.
+#[derive(Default)]
+pub struct Kept(Mutex<BTreeMap<String, Vec<f32>>>);
+
+impl Watcher for Kept {
+    fn see(&self, name: &str, _: &[usize], values: &[f32]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(name.to_string(), thinned(values));
+    }
+}
+
+impl Kept {
+    /// Takes out what was kept.
+    pub fn take(&self) -> BTreeMap<String, Vec<f32>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Loads a part of a partition: for the NPU a part that stays on the CPU there, too.
+pub type LoadPart<'a> = dyn FnMut(&Partition, Device) -> Result<Box<dyn Engine>> + 'a;
+
+/// Compares the layers of a partition in one step, whose float values are `kept`, on these engines; `segments` are what it is
+/// carried out as where the NPU is asked for. `load` loads a part; [`Device::Cpu`] is the simulation.
+///
+/// # Errors
+/// A model that an engine does not take, a table of another partition.
+pub fn layers(
+    (partition, table, segments): (&Partition, &Table, &[Segment]),
+    step: &Step,
+    kept: &Arc<Kept>,
+    engines: &[On],
+    load: &mut LoadPart,
+    progress: &dyn Progress,
+) -> Result<Vec<LayerComparison>> {
+    let (graph, float) = (&partition.graph, kept.take());
+    let mut made = Vec::new();
+    for node in graph.nodes() {
+        for &id in node.outputs.iter().filter(|id| graph.value(**id).element == ElementType::F32) {
+            made.push(layer(partition, node, &graph.value(id).name, table, &float)?);
+        }
+    }
+    // What comes in has the noise of its own encoding.
+    let (mut inputs, mut incoming) = (BTreeMap::new(), BTreeMap::new());
+    for (port, input) in partition.inputs.iter().zip(step.inputs) {
+        let encoding = table.activations.get(&port.name);
+        let codes = input.encode(encoding)?;
+        if encoding.is_some() {
+            incoming.insert(port.name.clone(), Sqnr::of(input.as_f32()?, codes.decode(encoding).as_f32()?)?);
+        }
+        inputs.insert(port.name.clone(), codes);
+    }
+    for &on in engines {
+        let whole = [whole(partition)];
+        let segments = if on == On::Npu { segments } else { &whole };
+        let parts = inside(partition, table, segments, MOST_AT_ONCE)?;
+        run_parts((partition, on), &parts, inputs.clone(), load, progress, &mut |name, output| {
+            let layer = made.iter_mut().find(|layer| layer.name == name);
+            let (Some(layer), Some(reference)) = (layer, float.get(name)) else { return Ok(()) };
+            let test = seen(&thinned_real(output, table.activation(name)?)?, reference, layer.floor);
+            layer.db[on as usize] = Some(Sqnr::of(&seen(reference, reference, layer.floor), &test)?);
+            layer.histogram.2 = histogram(&test, layer.histogram.0);
+            Ok(())
+        })?;
+    }
+    add_noise(&mut made, &incoming);
+    Ok(made)
+}
+
+/// Runs parts of a partition on an engine, each on what those before it made, and shows every value that they make.
+fn run_parts(
+    (partition, on): (&Partition, On),
+    parts: &[Segment],
+    mut known: BTreeMap<String, Tensor>,
+    load: &mut LoadPart,
+    progress: &dyn Progress,
+    see: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
+) -> Result<()> {
+    for (at, segment) in parts.iter().enumerate() {
+        progress.part(&format!("{}: layers {on}, part {} of {}", partition.name, at + 1, parts.len()));
+        let opened = part(partition, segment)?;
+        let read = |name: &String| known.get(name).cloned().ok_or_else(|| Error::internal(name, "was not made"));
+        let inputs = opened.inputs.iter().map(|port| read(&port.name)).collect::<Result<Vec<_>>>()?;
+        let outputs = load(&opened, segment.device)?.run(&inputs)?;
+        for (port, output) in opened.outputs.iter().zip(&outputs) {
+            see(&port.name, output)?;
+        }
+        known.extend(opened.outputs.into_iter().map(|port| port.name).zip(outputs));
+        let later = parts[at + 1..].iter().flat_map(|part| &part.inputs);
+        let later: BTreeSet<&str> = later.map(|id| partition.graph.value(*id).name.as_str()).collect();
+        known.retain(|name, _| later.contains(name.as_str()));
+    }
+    Ok(())
+}
+
+/// The noise that each layer adds to that of the worst of its inputs; `incoming` has that of the partition's inputs.
+fn add_noise(layers: &mut [LayerComparison], incoming: &BTreeMap<String, f64>) {
+    for column in 0..2 {
+        let measured: BTreeMap<String, f64> =
+            layers.iter().filter_map(|layer| Some((layer.name.clone(), layer.db[column]?))).collect();
+        for layer in layers.iter_mut() {
+            let known = |name: &String| measured.get(name).or(incoming.get(name)).copied();
+            let inputs: Option<Vec<f64>> = layer.inputs.iter().map(known).collect();
+            let worst = inputs.and_then(|inputs| inputs.into_iter().reduce(f64::min));
+            layer.added[column] = worst.zip(layer.db[column]).map(|(worst, own)| added_percent(worst, own));
+        }
+    }
+}
+
+/// All nodes of a partition, carried out by the CPU.
+fn whole(partition: &Partition) -> Segment {
+    let (name, nodes) = (partition.name.clone(), 0..partition.graph.nodes().len());
+    Segment { name, device: Device::Cpu, nodes, inputs: vec![], outputs: vec![], why: vec![] }
+}
+
+fn layer(
+    partition: &Partition,
+    node: &Node,
+    name: &str,
+    table: &Table,
+    float: &BTreeMap<String, Vec<f32>>,
+) -> Result<LayerComparison> {
+    let (graph, encoding) = (&partition.graph, table.activation(name)?);
+    let is_mask = |name: &str| partition.input(name).is_some_and(|at| partition.inputs[at].meaning.mask);
+    let is_masked = matches!(node.op, Op::Add(_)) && node.inputs.iter().any(|id| is_mask(&graph.value(*id).name));
+    let floor = is_masked.then_some(encoding.range()[0]);
+    let values = float.get(name).map(Vec::as_slice).unwrap_or_default();
+    let values = seen(values, values, floor);
+    let range = range(&values);
+    let read = node.inputs.iter().map(|&id| graph.value(id));
+    let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
+    let weights = weights.map(|weights| format!("W{}", weights.integer.bits())).unwrap_or_default();
+    Ok(LayerComparison {
+        name: name.to_string(),
+        op: node.op.name(),
+        db: [None; 2],
+        added: [None; 2],
+        bits: format!("{weights}A{}", encoding.integer.bits()),
+        inputs: read.filter(|value| value.constant().is_none()).map(|value| value.name.clone()).collect(),
+        floor,
+        histogram: (range, histogram(&values, range), vec![]),
+        saturation_percent: saturation_percent(&values, encoding),
+        range_use_percent: encoding.range_use_percent(range),
+    })
+}
+
+/// The real numbers of an output, thinned.
+fn thinned_real(output: &Tensor, encoding: &Encoding) -> Result<Vec<f32>> {
+    let data = match &output.data {
+        Data::U8(codes) => Data::U8(thinned(codes)),
+        Data::U16(codes) => Data::U16(thinned(codes)),
+        Data::F32(values) => Data::F32(thinned(values)),
+        Data::I32(values) => Data::I32(thinned(values)),
+    };
+    let count = data.len();
+    Ok(Tensor { shape: vec![count], data }.decode(Some(encoding)).as_f32()?.to_vec())
+}

@@ -1,0 +1,18 @@
+//! The core: graphs, passes over them, encodings, quantization, and what targets take. It knows no checkpoint, no engine and no
+//! command line.
+
+pub(crate) use autoneural_base::{error, map, shown, text, warning};
+
+pub mod encoding;
+pub mod engine;
+pub mod evidence;
+pub mod goals;
+pub mod ir;
+pub mod partition;
+pub mod passes;
+pub mod program;
+pub mod quantize;
+pub mod recipe;
+pub mod segment;
+pub mod sqnr;
+pub mod target;

@@ -1,0 +1,57 @@
+//! Whether the NPU carries out a node: in come the node, its encodings and the target; out goes the reason against it, in words,
+//! or what binds the encodings of its constants.
+
+use std::borrow::Cow;
+
+use super::table::Table;
+use super::weights::{constant, weight};
+use crate::error::Result;
+use crate::ir::{Graph, Node};
+use crate::target::{Activations, Case, Operator, Target, Weights};
+
+/// Why the NPU does not carry out a node; none where it does.
+///
+/// # Errors
+/// The table belongs to another graph.
+pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Result<Option<String>> {
+    let name = node.op.name();
+    let Some(operator) = target.operator(name) else {
+        return Ok(Some(format!("target {} does not take {name}", target.name)));
+    };
+    if let (true, Some(axis)) = (operator.last_axis_only, node.op.axis())
+        && axis + 1 != graph.value(node.inputs[0]).shape.len()
+    {
+        return Ok(Some(format!("target {} takes {name} on the last axis only", target.name)));
+    }
+    let param = |input: usize| constant(graph, node, input).map(|value| table.param(&value.name)).transpose();
+    let case = Case {
+        activations: activations(graph, node, table)?,
+        weights: param(1)?.map(Weights::of),
+        bias: param(2)?.map(|encoding| encoding.integer),
+    };
+    Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
+}
+
+/// What binds the encodings of a node's constants: what the target states of the operator, or what suits the CPU where the
+/// NPU does not take the node whatever its constants are in.
+///
+/// # Errors
+/// As for [`refusal`].
+pub fn statement<'a>(graph: &Graph, node: &Node, target: &'a Target, table: &Table) -> Result<Cow<'a, Operator>> {
+    let name = node.op.name();
+    let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
+    // Bits of weights are the recipe's to change, and a node of other constants may be in activations that are not taken.
+    if weight(graph, node).is_none() && constant(graph, node, 1).is_some() && !node.op.moves_data_only() {
+        let activations = activations(graph, node, table)?;
+        if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {
+            return Ok(Cow::Owned(Operator::on_cpu(name)));
+        }
+    }
+    Ok(Cow::Borrowed(operator))
+}
+
+fn activations(graph: &Graph, node: &Node, table: &Table) -> Result<Activations> {
+    let values = node.inputs.iter().filter_map(|&id| table.activations.get(&graph.value(id).name));
+    let inputs = values.map(|encoding| encoding.integer).collect();
+    Ok(Activations::new(inputs, table.activation(&graph.value(node.outputs[0]).name)?.integer))
+}

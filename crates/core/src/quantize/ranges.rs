@@ -1,0 +1,202 @@
+//! Ranges of activations: one per class of tied values, from what is known beforehand or from statistics.
+
+use std::collections::BTreeMap;
+
+use super::given::GivenClass;
+use super::sources::Source;
+use super::ties::Ties;
+use crate::encoding::{Encoding, IntegerType};
+use crate::error::{Error, Result};
+use crate::evidence::{Statistics, StatisticsTable};
+use crate::ir::{Op, ValueId};
+use crate::partition::Partition;
+use crate::program::{Group, State};
+use crate::recipe::Recipe;
+use crate::target::Target;
+
+/// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked tokens
+/// together weigh less than 2e-7.
+const MASK_MARGIN: f32 = 24.0;
+
+/// What is known of the range of a class of tied values.
+#[derive(Default)]
+pub struct Class {
+    /// Range known without calibration.
+    fixed: Option<[f32; 2]>,
+    /// Range of masked scores: what was seen reaches down to the mask and would waste the integers on it.
+    masked: Option<[f32; 2]>,
+    /// Range that was seen.
+    seen: Option<[f32; 2]>,
+    /// Step of zero points that its readers lose nothing with.
+    step: i64,
+    /// Set by the recipe for one of its values; what the group says otherwise.
+    integer: Option<IntegerType>,
+    /// Set by an exception of the recipe, for the value of this name.
+    exception: Option<(IntegerType, String)>,
+    group: Option<Group>,
+    name: String,
+}
+
+impl Class {
+    /// Its encoding.
+    ///
+    /// # Errors
+    /// It was never seen, or what is given for it is of other integers.
+    pub fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
+        let group = self.group.as_ref().expect("set with the first value");
+        let exception = self.exception.map(|(integer, _)| integer);
+        let integer = match exception.or(self.integer) {
+            Some(integer) => integer,
+            None => recipe.part(group)?.activations,
+        };
+        if let Some(given) = given {
+            return given.encoding(integer);
+        }
+        let mut range = self.fixed;
+        if let Some(seen) = self.seen {
+            widen(&mut range, seen);
+        }
+        let Some([low, high]) = self.masked.or(range) else {
+            let place = format!("{}: {}", group.name(), self.name);
+            return Err(Error::input(place, "was not seen during calibration")
+                .help("calibrate again; the statistics belong to another graph"));
+        };
+        // Sums of 16-bit integers alone are longer than what the hardware keeps.
+        let step = if integer == IntegerType::Uint16 { self.step } else { 1 };
+        Ok(Encoding::of_range_with_step(integer, low, high, step))
+    }
+
+    /// Where its range is from.
+    pub fn source(&self, given: Option<&GivenClass>) -> Source {
+        // A known range is widened by what was seen outside it.
+        let is_wider = |known: [f32; 2]| self.seen.is_some_and(|[low, high]| low < known[0] || high > known[1]);
+        match given {
+            Some(given) => Source::Given(given.file().to_string()),
+            None if self.masked.is_some() => Source::Masked,
+            None if self.fixed.is_some_and(|known| !is_wider(known)) => Source::Known,
+            None => Source::Seen,
+        }
+    }
+}
+
+fn widen(range: &mut Option<[f32; 2]>, [low, high]: [f32; 2]) {
+    *range = Some(range.map_or([low, high], |[l, h]| [l.min(low), h.max(high)]));
+}
+
+/// Takes an exception for a value of a class.
+fn except(class: &mut Class, integer: IntegerType, name: &str) -> Result<()> {
+    match &class.exception {
+        Some((other, first)) if *other != integer => {
+            let message = format!(
+                "an override makes it {}, and `{first}`, with which it shares its encoding, {}",
+                integer.name(),
+                other.name()
+            );
+            Err(Error::input(format!("`{name}`"), message)
+                .help("no arithmetic stands between the two: give both the same type"))
+        }
+        _ => {
+            class.exception = Some((integer, name.to_string()));
+            Ok(())
+        }
+    }
+}
+
+/// Refuses statistics that tell no range.
+fn refuse_unusable(seen: &Statistics) -> Result<()> {
+    let times = |count: u64| if count == 1 { "once".to_string() } else { format!("{count} times") };
+    if seen.non_finite > 0 {
+        let message = format!("was NaN or infinite {} during calibration", times(seen.non_finite));
+        return Err(Error::input("", message).help("check the weights and the samples"));
+    }
+    if seen.count == 0 || !seen.min.is_finite() || !seen.max.is_finite() || seen.min > seen.max {
+        return Err(Error::input("", "has no range in the statistics, which are damaged").help("calibrate again"));
+    }
+    Ok(())
+}
+
+/// What is known of every class of [`Ties`].
+///
+/// # Errors
+/// A value that was not finite, exceptions of the recipe that contradict each other, scores that a mask cannot hide.
+pub fn classes(
+    partitions: &[Partition],
+    ties: &Ties,
+    statistics: &StatisticsTable,
+    recipe: &Recipe,
+    target: &Target,
+    given: &BTreeMap<usize, GivenClass>,
+) -> Result<BTreeMap<usize, Class>> {
+    let mut classes: BTreeMap<usize, Class> = BTreeMap::new();
+    // Scores before a mask, and what it adds to those that it hides, by the class of the masked ones.
+    let mut masked: Vec<(usize, usize, f32)> = Vec::new();
+    for partition in partitions {
+        let (graph, group) = (&partition.graph, &partition.group);
+        let class_of = |id: ValueId| ties.class(group, &graph.value(id).name);
+        for (id, value) in graph.values() {
+            let Some(number) = class_of(id) else { continue };
+            let class = classes.entry(number).or_default();
+            class.name.clone_from(&value.name);
+            class.group.get_or_insert_with(|| group.clone());
+            if let Some(integer) = recipe.exception(&value.name, false) {
+                except(class, integer, &value.name)?;
+            }
+            if let Some(seen) = statistics.get(group, &value.name)
+                && !given.contains_key(&number)
+            {
+                refuse_unusable(&seen).map_err(|error| error.within(format!("{}: {}", partition.name, value.name)))?;
+                widen(&mut class.seen, [seen.min, seen.max]);
+            }
+        }
+        let ids = graph.inputs().iter().chain(graph.outputs());
+        for (&id, port) in ids.zip(partition.inputs.iter().chain(&partition.outputs)) {
+            let Some(class) = class_of(id).and_then(|class| classes.get_mut(&class)) else { continue };
+            if let Some(range) = port.range {
+                widen(&mut class.fixed, range);
+            }
+            if matches!(port.meaning.state, Some(State::Append { .. })) {
+                class.integer = recipe.part(group)?.kv_cache.or(class.integer);
+            }
+        }
+        for node in graph.nodes() {
+            let Some(made) = class_of(node.outputs[0]) else { continue };
+            if let Some(range) = target.operator(node.op.name()).and_then(|operator| operator.output_range)
+                && let Some(class) = classes.get_mut(&made)
+            {
+                widen(&mut class.fixed, range);
+            }
+            let weighted = node.inputs.get(1).is_some_and(|&id| graph.value(id).constant().is_some());
+            if let Some(step) = target.operator(node.op.name()).and_then(|operator| operator.sum_step)
+                && let Some(class) = class_of(node.inputs[0]).and_then(|class| classes.get_mut(&class))
+                && weighted
+            {
+                class.step = class.step.max(i64::from(step));
+            }
+            let mask = |id: &ValueId| {
+                let port = &partition.inputs[partition.input(&graph.value(*id).name)?];
+                port.range.filter(|_| port.meaning.mask)
+            };
+            if matches!(node.op, Op::Add(_))
+                && let Some((at, [hidden, _])) = (0..2).find_map(|at| Some((at, mask(&node.inputs[at])?)))
+                && let Some(scores) = class_of(node.inputs[1 - at])
+            {
+                masked.push((made, scores, hidden));
+            }
+        }
+    }
+    for (made, scores, hidden) in masked {
+        let range = classes.get(&scores).and_then(|class| class.seen);
+        if let (Some([low, high]), Some(class)) = (range, classes.get_mut(&made)) {
+            if high - low + MASK_MARGIN > -hidden {
+                let message = format!("the scores span {low}..{high}; a mask of {hidden} does not hide tokens in it");
+                return Err(Error::input(
+                    format!("{}: {}", class.group.as_ref().map_or("", Group::name), class.name),
+                    message,
+                )
+                .help("check the weights"));
+            }
+            class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
+        }
+    }
+    Ok(classes)
+}

@@ -1,0 +1,203 @@
+//! Encodings of constants, by the place they have in their operator.
+
+use crate::encoding::{Encoding, IntegerType};
+use crate::error::{Error, Result};
+use crate::ir::ops::InputKind;
+use crate::ir::{Constant, Graph, Node, Op, Value};
+use crate::recipe::PartRecipe;
+use crate::target::{Activations, Case, Granularity, Operator, Weights};
+
+/// The weight of a node, whose integers the recipe chooses.
+pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    constant(graph, node, node.op.signature().position(InputKind::Weight)?)
+}
+
+/// The bias of a node: what is added to its sums.
+pub fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    constant(graph, node, node.op.signature().position(InputKind::Bias)?)
+}
+
+/// A node's input, if it is a constant that has an encoding.
+pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
+    let is_encoded = |value: &&Value| value.constant().is_some() && value.element.is_real();
+    node.inputs.get(input).map(|&id| graph.value(id)).filter(is_encoded)
+}
+
+/// What a constant is to its node.
+pub struct Place<'a> {
+    /// The node that reads it.
+    pub node: &'a Node,
+    /// Which input of the node it is.
+    pub input: usize,
+    /// What the target takes of the operator.
+    pub operator: &'a Operator,
+    /// Shape of the node's second input.
+    pub weight_shape: &'a [usize],
+    /// Encoding of the node's first input, if it is an activation.
+    pub data: Option<&'a Encoding>,
+    /// Encoding of the node's first output.
+    pub result: Option<&'a Encoding>,
+    /// The node's bias, if it has one.
+    pub bias: Option<&'a Constant>,
+    /// Whether the node makes a main output.
+    pub is_head: bool,
+    /// Integers that an exception of the recipe gives the constant if it is a weight.
+    pub exception: Option<IntegerType>,
+}
+
+impl Place<'_> {
+    /// What the constant is, as the operator's signature says it.
+    pub fn kind(&self) -> Option<InputKind> {
+        self.node.op.signature().kind(self.input)
+    }
+
+    /// The encoding of a weight: in the integers of the exception, or what the recipe says of such weights.
+    fn choose(&self, recipe: &PartRecipe) -> Result<Weights> {
+        let of_all = match (self.node.op.is_depthwise(self.weight_shape), self.is_head) {
+            (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8),
+            (_, true) => recipe.head.unwrap_or(recipe.weights),
+            _ => recipe.weights,
+        };
+        accept(self, self.exception.unwrap_or(of_all))
+    }
+}
+
+/// The encoding of a constant.
+///
+/// # Errors
+/// A type that the recipe asks for and the target does not take, a bias that scales that were given do not reach.
+pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
+    let node = place.node;
+    match place.kind() {
+        Some(InputKind::Weight) => {
+            let chosen = place.choose(recipe)?;
+            let values = constant.to_f32();
+            Ok(match (place.bias, place.data) {
+                (Some(bias), Some(data)) => {
+                    let axis = channels(&node.op, chosen.granularity, place.weight_shape);
+                    let mut magnitudes = magnitudes(&values, place.weight_shape, axis);
+                    leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, chosen.integer.limits().1 as f64);
+                    Encoding::symmetric(chosen.integer, &magnitudes, axis)
+                }
+                _ => fit(&node.op, chosen, &values, place.weight_shape),
+            })
+        }
+        Some(InputKind::Bias) => {
+            let (Some(data), Some(weights)) = (place.data, weights) else {
+                return Err(Error::internal(&node.name, "has a bias but no encoded input"));
+            };
+            let Some(&integer) = place.operator.bias.first() else {
+                return Err(Error::input(&node.name, format!("the target takes no bias of {}", node.op.name())));
+            };
+            let made = of_sums(integer, data, weights);
+            refuse_overflow(&made, &constant.to_f32(), node)?;
+            Ok(made)
+        }
+        Some(InputKind::Gain | InputKind::Operand) => {
+            let taken = |weights: &&Weights| {
+                let activations = place.data.map(|data| Activations::Same(data.integer));
+                let case = activations.map(|activations| Case { activations, weights: Some(**weights), bias: None });
+                case.is_none_or(|case| place.operator.takes(&case))
+            };
+            let weights = *place.operator.weights.iter().find(taken).ok_or_else(|| {
+                Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
+            })?;
+            let mut made = fit(&node.op, weights, &constant.to_f32(), constant.shape());
+            if let (Some(bias), Some(data)) = (place.bias, place.data) {
+                leave_room_for_bias(&mut made.scale, &bias.to_f32(), data, 1.0);
+            }
+            Ok(made)
+        }
+        // What is only moved keeps its encoding.
+        Some(InputKind::Data) if node.op.moves_data_only() => {
+            place.result.cloned().ok_or_else(|| Error::internal(&node.name, "joins a constant to what has no encoding"))
+        }
+        Some(InputKind::Data | InputKind::Indices) | None => {
+            let message = format!("input {} of {} is constant", place.input, node.op.name());
+            Err(Error::internal(&node.name, message))
+        }
+    }
+}
+
+/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise. Weights
+/// without an axis of output channels get one scale.
+pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encoding {
+    let integer = weights.integer;
+    if !integer.is_signed() {
+        let (low, high) = values.iter().fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
+        return Encoding::of_range(integer, low, high);
+    }
+    if let (Granularity::Block(size), Some(axes)) = (weights.granularity, op.weight_axes(shape.len())) {
+        return Encoding::in_blocks(integer, values, shape, axes.input, size);
+    }
+    let axis = channels(op, weights.granularity, shape);
+    Encoding::symmetric(integer, &magnitudes(values, shape, axis), axis)
+}
+
+/// The axis along which scales of weights differ.
+fn channels(op: &Op, granularity: Granularity, shape: &[usize]) -> Option<usize> {
+    let axes = op.weight_axes(shape.len()).filter(|_| granularity == Granularity::Channel);
+    axes.and_then(|axes| axes.output)
+}
+
+/// The encoding of what is added to the sums of products: their scale is `input scale x weight scale`.
+pub fn of_sums(integer: IntegerType, data: &Encoding, weights: &Encoding) -> Encoding {
+    let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
+    let axis = weights.axis.map(|_| 0);
+    Encoding { integer, zero_point: vec![0; scale.len()], scale, axis, block: None }
+}
+
+/// A weight that saturates is a loss, a bias that does is another model.
+fn refuse_overflow(encoding: &Encoding, bias: &[f32], node: &Node) -> Result<()> {
+    let most = encoding.integer.limits().1 as f64;
+    for (channel, &bias) in bias.iter().enumerate() {
+        let scale = encoding.scale[channel.min(encoding.scale.len() - 1)];
+        if f64::from(bias.abs()) > most * f64::from(scale) {
+            let name = encoding.integer.name();
+            let message = format!("bias {bias} of channel {channel} does not fit {name} of scale {scale:e}");
+            return Err(
+                Error::input(&node.name, message).help("the given scale of the weights or the input is too small")
+            );
+        }
+    }
+    Ok(())
+}
+
+fn accept(place: &Place, integer: IntegerType) -> Result<Weights> {
+    if let Some(weights) = place.operator.weights_of(integer) {
+        return Ok(weights);
+    }
+    let taken: Vec<String> = place.operator.weights.iter().map(ToString::to_string).collect();
+    let message =
+        format!("the target takes {} weights of {}, not {}", taken.join(", "), place.operator.name, integer.name());
+    Err(Error::input(&place.node.name, message).help("change the recipe"))
+}
+
+/// Largest magnitude per index of an axis, or of all.
+fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> {
+    let Some(axis) = axis else { return vec![values.iter().fold(0.0, |most, value| value.abs().max(most))] };
+    let inner: usize = shape[axis + 1..].iter().product();
+    let mut made = vec![0f32; shape[axis]];
+    for rows in values.chunks_exact(inner * made.len()) {
+        if inner == 1 {
+            made.iter_mut().zip(rows).for_each(|(most, value)| *most = most.max(value.abs()));
+            continue;
+        }
+        for (most, row) in made.iter_mut().zip(rows.chunks_exact(inner)) {
+            *most = row.iter().fold(*most, |most, value| most.max(value.abs()));
+        }
+    }
+    made
+}
+
+/// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not make
+/// that scale so small that the bias overflows. `most` integers of the weights make up a magnitude.
+fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, most: f64) {
+    for (channel, bias) in bias.iter().enumerate() {
+        // One scale for all channels has to leave room for every bias.
+        let at = channel.min(magnitudes.len() - 1);
+        let magnitude = &mut magnitudes[at];
+        let least = f64::from(bias.abs()) / f64::from(data.scale[0]) / f64::from(1u32 << 30) * most;
+        *magnitude = magnitude.max(least as f32);
+    }
+}

@@ -1,0 +1,292 @@
+//! Recipes: the TOML files in `calibration/` that name samples and say what is quantized how.
+
+mod sample;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::encoding::IntegerType;
+use crate::error::{Error, Result};
+use crate::evidence::ObserverKind;
+use crate::goals::Goals;
+use crate::partition::Partition;
+use crate::program::Group;
+use crate::quantize::rounding::Method;
+
+pub use sample::{Role, Said, Sample, Words};
+
+/// Most tokens that follow a prompt while calibrating or verifying.
+const MOST_STEPS: usize = 4096;
+/// The key of their number.
+const STEPS: &str = "decode_steps";
+
+/// A recipe with its samples.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    schema: u32,
+    /// Name of the recipe.
+    pub name: String,
+    #[serde(default, rename = "decode_steps")]
+    steps: Option<usize>,
+    #[serde(rename = "recipe")]
+    parts: BTreeMap<Group, PartRecipe>,
+    /// Exceptions from it, the last that fits a tensor decides.
+    #[serde(default, rename = "override")]
+    overrides: Vec<Override>,
+    /// What the figures must reach. Nothing that is made depends on it.
+    #[serde(default, rename = "goal")]
+    pub goals: Goals,
+    /// Samples whose statistics give the ranges.
+    pub calibration: Vec<Sample>,
+    /// Samples on which the results are compared.
+    pub verification: Vec<Sample>,
+    #[serde(skip)]
+    path: PathBuf,
+    #[serde(skip)]
+    text: String,
+}
+
+/// How one group is quantized.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartRecipe {
+    /// Integers of weights; one symmetric scale per output channel.
+    pub weights: IntegerType,
+    /// Integers of everything computed.
+    pub activations: IntegerType,
+    /// How ranges are observed.
+    pub observer: ObserverKind,
+    /// Integers of keys and values of the language model; the activations' type if not given.
+    pub kv_cache: Option<IntegerType>,
+    /// Integers of the language model's head; the weights' type if not given.
+    pub head: Option<IntegerType>,
+    /// Integers of depthwise convolutions; int8 if not given: they have few weights and lose most by 4 bits.
+    pub depthwise: Option<IntegerType>,
+    /// How weights are rounded.
+    #[serde(default)]
+    pub rounding: Method,
+}
+
+/// An exception for some tensors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// Names as in `encodings/*.json`; `*` stands for any run of characters.
+    pub tensor: String,
+    /// Signed integers are for weights, unsigned ones for activations.
+    #[serde(rename = "type")]
+    pub integer: IntegerType,
+}
+
+impl Recipe {
+    /// Reads and checks a recipe.
+    ///
+    /// # Errors
+    /// A missing file, malformed TOML, an impossible type, an image path that leaves the recipe's folder.
+    pub fn read(path: &Path) -> Result<Self> {
+        Self::parse(crate::text::read(path)?, path)
+    }
+
+    /// Checks a recipe from the text of its file, which is in the folder that its images are in.
+    ///
+    /// # Errors
+    /// As for [`Recipe::read`].
+    pub fn parse(text: String, path: &Path) -> Result<Self> {
+        let mut made: Recipe = toml::from_str(&text).map_err(|error| crate::text::toml_error(path, &text, &error))?;
+        made.path = path.to_path_buf();
+        made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
+        for (list, samples) in [("calibration", &mut made.calibration), ("verification", &mut made.verification)] {
+            sample::settle(samples, made.schema, path, list)?;
+        }
+        made.text = text;
+        Ok(made)
+    }
+
+    fn check(&self) -> Result<(), (String, String)> {
+        if !(1..=sample::CONVERSATIONS).contains(&self.schema) {
+            let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
+            return Err(("schema".into(), message));
+        }
+        let mut samples = self.calibration.iter().chain(&self.verification).peekable();
+        let has_prompts = samples.peek().is_none() || samples.any(|sample| sample.tensors.is_none());
+        match self.steps {
+            None if has_prompts => return Err((STEPS.into(), format!("missing field `{STEPS}`"))),
+            Some(_) if !has_prompts => {
+                return Err((STEPS.into(), "there are no prompts that tokens could follow".into()));
+            }
+            Some(steps) if !(1..=MOST_STEPS).contains(&steps) => {
+                let message = format!("{steps} is impossible; 1 to {MOST_STEPS} are");
+                return Err((STEPS.into(), message));
+            }
+            _ => {}
+        }
+        for (group, part) in &self.parts {
+            let key = |what: &str| format!("recipe.{}.{what}", group.name());
+            let weights = [
+                Some(("weights", part.weights)),
+                part.head.map(|t| ("head", t)),
+                part.depthwise.map(|t| ("depthwise", t)),
+            ];
+            for (what, integer) in weights.into_iter().flatten() {
+                if !integer.is_signed() || integer == IntegerType::Int32 {
+                    return Err((
+                        key(what),
+                        format!("{} is no type of weights; int4, int8 and int16 are", integer.name()),
+                    ));
+                }
+            }
+            let values = [Some(("activations", part.activations)), part.kv_cache.map(|t| ("kv_cache", t))];
+            for (what, integer) in values.into_iter().flatten() {
+                if integer.is_signed() {
+                    let message = format!("{} is no type of activations; uint8 and uint16 are", integer.name());
+                    return Err((key(what), message));
+                }
+            }
+        }
+        for (index, exception) in self.overrides.iter().enumerate() {
+            if exception.integer == IntegerType::Int32 {
+                let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of activations are";
+                return Err((format!("override[{index}].type"), message.into()));
+            }
+        }
+        self.goals.check()?;
+        Ok(())
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tokens that are chosen greedily behind each prompt; 0 where samples have no prompts.
+    pub fn steps(&self) -> usize {
+        self.steps.unwrap_or_default()
+    }
+
+    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps,
+    /// samples. The contents of images are not looked at.
+    pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
+        let place = |key: &str| format!("{}: {key}", other.path.display());
+        for (group, part) in &self.parts {
+            let (calibrated, asked) = (Some(part.observer), other.parts.get(group).map(|part| part.observer));
+            if calibrated != asked {
+                let key = format!("recipe.{}.observer", group.name());
+                return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
+            }
+        }
+        if self.steps != other.steps {
+            let message = format!("is {}; `calibrate` ran with {}", other.steps(), self.steps());
+            return Some((place(STEPS), message));
+        }
+        if self.calibration.len() != other.calibration.len() {
+            let message =
+                format!("has {} samples; `calibrate` ran with {}", other.calibration.len(), self.calibration.len());
+            return Some((place("calibration"), message));
+        }
+        let differs = self.calibration.iter().zip(&other.calibration).find(|(one, other)| !one.asks_as(other));
+        differs.map(|(_, sample)| (sample.place.clone(), "is not the sample that `calibrate` ran with".into()))
+    }
+
+    /// The file as it was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Name of the file, for what does not depend on where it lies.
+    pub fn file_name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Whether its prompts are raw text for want of a way to say that they are not: schema 1.
+    pub fn knows_no_conversations(&self) -> bool {
+        self.schema < sample::CONVERSATIONS
+    }
+
+    /// How a group is quantized.
+    ///
+    /// # Errors
+    /// The recipe does not say: it is of another program. [`Recipe::refuse_other_groups`] tells it before any work.
+    pub fn part(&self, group: &Group) -> Result<&PartRecipe> {
+        let part = self.parts.get(group);
+        part.ok_or_else(|| self.error(&format!("recipe.{group}"), "is missing; it says how this group is quantized"))
+    }
+
+    /// Refuses a recipe that says something of groups which the program does not have, or nothing of one that it has.
+    ///
+    /// # Errors
+    /// Names the first such group, and all that there are.
+    pub fn refuse_other_groups(&self, groups: &[Group]) -> Result<()> {
+        let listed: Vec<String> = groups.iter().map(|group| format!("`[recipe.{group}]`")).collect();
+        let help = format!("the groups of the program are written as {}", listed.join(", "));
+        if let Some(unknown) = self.parts.keys().find(|group| !groups.contains(group)) {
+            return Err(self.error(&format!("recipe.{unknown}"), "is no group of the program").help(help));
+        }
+        match groups.iter().find(|group| !self.parts.contains_key(*group)) {
+            Some(missing) => self.part(missing).map(drop).map_err(|error| error.help(help)),
+            None => Ok(()),
+        }
+    }
+
+    fn error(&self, key: &str, message: &str) -> Error {
+        Error::input(format!("{}: {key}", self.path.display()), message)
+    }
+
+    /// Exceptions from what is said of groups, in order.
+    pub fn overrides(&self) -> &[Override] {
+        &self.overrides
+    }
+
+    /// The type that an exception gives a weight (`signed`) or an activation.
+    pub fn exception(&self, name: &str, signed: bool) -> Option<IntegerType> {
+        let fits = |exception: &&Override| {
+            exception.integer.is_signed() == signed && crate::text::glob(&exception.tensor, name)
+        };
+        self.overrides.iter().rev().find(fits).map(|exception| exception.integer)
+    }
+
+    /// Where an exception stands, for messages.
+    pub fn place_of_override(&self, index: usize) -> String {
+        format!("{}: override[{index}]", self.path.display())
+    }
+
+    /// Refuses goals of outputs that the model does not have.
+    ///
+    /// # Errors
+    /// Names the goal, with the recipe.
+    pub fn refuse_idle_goals(&self, partitions: &[Partition]) -> Result<()> {
+        self.goals.refuse_idle(partitions, &self.path.display().to_string())
+    }
+
+    /// What quantization reads of the recipe, as text: the same text gives the same encodings.
+    pub fn bits(&self) -> String {
+        // Weights are rounded under encodings that are settled.
+        let mut parts = self.parts.clone();
+        parts.values_mut().for_each(|part| part.rounding = Method::default());
+        format!("{parts:?} {:?}", self.overrides)
+    }
+
+    /// What the recipe says of how to quantize, as text: the same text gives the same encodings and codes.
+    pub fn quantization(&self) -> String {
+        format!("{:?} {:?}", self.parts, self.overrides)
+    }
+
+    /// Paths of a sample's images.
+    pub fn image_paths(&self, sample: &Sample) -> Vec<PathBuf> {
+        sample.images.iter().map(|image| self.beside(image)).collect()
+    }
+
+    /// Path of a file that is named relative to the recipe.
+    pub fn beside(&self, name: &Path) -> PathBuf {
+        self.path.with_file_name(name)
+    }
+}
+
+impl PartRecipe {
+    /// The scheme in the field's short form, such as `W4A16`.
+    pub fn scheme(&self) -> String {
+        format!("W{}A{}", self.weights.bits(), self.activations.bits())
+    }
+}

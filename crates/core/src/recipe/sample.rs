@@ -1,0 +1,305 @@
+//! Samples of a recipe: what the model is asked while ranges are observed and results are compared.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The schema in which a sample is a conversation; before it, a prompt was raw text.
+pub const CONVERSATIONS: u32 = 2;
+
+/// What to do about a sample that does not say what it is.
+const FORMS: &str = "a sample has one of: `prompt`, a user's question; `messages`, a conversation; `text`, which is taken \
+                     as it stands, special tokens and all";
+
+/// Who says a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Whoever sets the model up.
+    System,
+    /// Whoever asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// The name that templates know.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::System => "system",
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        }
+    }
+}
+
+/// One sample, with or without images.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// All its image files in the order in which the model sees them, relative to the recipe. In TOML `image` is one path or a
+    /// list of them; it stands beside a `prompt` or a `text`, and in the message that shows it.
+    #[serde(default, rename = "image", deserialize_with = "one_or_many")]
+    pub images: Vec<PathBuf>,
+    prompt: Option<String>,
+    messages: Option<Vec<Turn>>,
+    text: Option<String>,
+    /// A file of arrays, one for each input of a graph, relative to the recipe: a sample of a model that takes no words.
+    pub tensors: Option<PathBuf>,
+    /// The right answer: its tokens follow the prompt, as if the model had said them.
+    pub answer: Option<String>,
+    /// Tokens that a text is cut to, or repeated up to; as many as it has if not given. So a place of the context is reached
+    /// without a text that is just as long.
+    pub tokens: Option<usize>,
+    /// Where the sample stands, for messages.
+    #[serde(skip)]
+    pub place: String,
+    /// Whether a prompt is raw text, as before conversations.
+    #[serde(skip)]
+    raw_prompt: bool,
+}
+
+/// A message as it is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Turn {
+    role: Role,
+    #[serde(default, rename = "image", deserialize_with = "one_or_many")]
+    images: Vec<PathBuf>,
+    content: String,
+}
+
+/// What a sample asks.
+#[derive(Debug, PartialEq)]
+pub enum Words<'a> {
+    /// Messages for the chat template, the last of which is a user's.
+    Conversation(Vec<Said<'a>>),
+    /// Text as it stands, in which special tokens are such.
+    Text(&'a str),
+}
+
+/// A message: so many images, and a text behind them.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Said<'a> {
+    /// Who says it.
+    pub role: Role,
+    /// How many of the sample's images it shows.
+    pub images: usize,
+    /// The text.
+    pub content: &'a str,
+}
+
+impl Turn {
+    fn said(&self) -> Said<'_> {
+        Said { role: self.role, images: self.images.len(), content: &self.content }
+    }
+}
+
+impl Sample {
+    /// What it asks.
+    pub fn words(&self) -> Words<'_> {
+        match (&self.messages, &self.prompt, &self.text) {
+            (Some(messages), ..) => Words::Conversation(messages.iter().map(Turn::said).collect()),
+            (None, Some(prompt), _) if !self.raw_prompt => {
+                Words::Conversation(vec![Said { role: Role::User, images: self.images.len(), content: prompt }])
+            }
+            (None, prompt, text) => Words::Text(prompt.as_ref().or(text.as_ref()).map_or("", String::as_str)),
+        }
+    }
+
+    /// Whether its text is taken as it stands, past the chat template.
+    pub fn is_raw(&self) -> bool {
+        matches!(self.words(), Words::Text(_))
+    }
+
+    /// Whether another sample asks the same, about images of the same names.
+    pub fn asks_as(&self, other: &Sample) -> bool {
+        let all =
+            |sample: &Sample| (sample.images.clone(), sample.tensors.clone(), sample.answer.clone(), sample.tokens);
+        self.words() == other.words() && all(self) == all(other)
+    }
+
+    /// What is asked last, as a name for the sample.
+    pub fn title(&self) -> &str {
+        if let Some(tensors) = &self.tensors {
+            return tensors.to_str().unwrap_or_default();
+        }
+        match self.words() {
+            Words::Conversation(said) => said.last().map_or("", |said| said.content),
+            Words::Text(text) => text,
+        }
+    }
+
+    /// All that is said, for a person.
+    pub fn shown(&self) -> String {
+        if let Some(tensors) = &self.tensors {
+            return tensors.display().to_string();
+        }
+        let mut lines: Vec<String> = match self.words() {
+            Words::Text(text) => return text.to_string(),
+            Words::Conversation(said) if said.len() == 1 => vec![said[0].content.to_string()],
+            Words::Conversation(said) => {
+                said.iter().map(|said| format!("{}: {}", said.role.name(), said.content)).collect()
+            }
+        };
+        lines.extend(self.answer.iter().map(|answer| format!("answer: {answer}")));
+        lines.join("\n")
+    }
+
+    /// Checks a sample that was read from a recipe of this schema, and brings its images together.
+    ///
+    /// # Errors
+    /// Nothing is asked, or in more than one way; something that the schema does not know; an image whose path leaves the
+    /// folder.
+    pub(super) fn settle(&mut self, schema: u32, place: String) -> Result<()> {
+        self.place = place;
+        self.raw_prompt = schema < CONVERSATIONS;
+        match self.raw_prompt {
+            true => self.check_raw()?,
+            false => self.check()?,
+        }
+        if self.tokens == Some(0) {
+            return Err(Error::input(format!("{}.tokens", self.place), "0 tokens are no prompt"));
+        }
+        if let Some(tensors) = self.tensors.as_ref().filter(|tensors| !crate::text::stays_inside(tensors)) {
+            return Err(self.error("", format!("`{}` leaves the folder of the recipe", tensors.display())));
+        }
+        self.images.extend(self.messages.iter().flatten().flat_map(|turn| turn.images.iter().cloned()));
+        match self.images.iter().find(|image| !crate::text::stays_inside(image)) {
+            Some(image) => Err(self.error("", format!("image `{}` leaves the folder of the recipe", image.display()))),
+            None => Ok(()),
+        }
+    }
+
+    fn error(&self, key: &str, message: impl fmt::Display) -> Error {
+        Error::input(format!("{}{key}", self.place), message)
+    }
+
+    /// The keys that say something, of those that only a later schema knows or that exclude each other.
+    fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("prompt", self.prompt.is_some()),
+            ("messages", self.messages.is_some()),
+            ("text", self.text.is_some()),
+            ("tensors", self.tensors.is_some()),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
+    }
+
+    fn check_raw(&self) -> Result<()> {
+        let later = self.given().into_iter().find(|key| *key != "prompt").or(self.answer.as_ref().map(|_| "answer"));
+        if let Some(key) = later {
+            let message = format!("`{key}` is known from schema {CONVERSATIONS} on; the recipe says schema 1");
+            let help = format!("set `schema = {CONVERSATIONS}`; there a `prompt` goes through the chat template");
+            return Err(self.error("", message).help(help));
+        }
+        match self.prompt.as_deref() {
+            None => Err(self.error("", "has no `prompt`")),
+            Some("") => Err(self.error("", "the prompt is empty")),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let given = self.given();
+        if given.len() != 1 {
+            let message = match given.as_slice() {
+                [] => "asks nothing: it has no `prompt`, `messages`, `text` or `tensors`".to_string(),
+                several => format!("has `{}`; one of them is wanted", several.join("` and `")),
+            };
+            return Err(self.error("", message).help(FORMS));
+        }
+        if self.tensors.is_some() {
+            return match self.images.is_empty() && self.answer.is_none() && self.tokens.is_none() {
+                true => Ok(()),
+                false => Err(self.error("", "has `tensors`, beside which nothing else stands")),
+            };
+        }
+        let is_text = self.text.is_some();
+        if self.tokens.is_some() && !is_text {
+            let message = format!("cuts or repeats a `text`; `{}` goes through the chat template whole", given[0]);
+            return Err(self.error(".tokens", message).help("write the sample as `text`, or leave out `tokens`"));
+        }
+        if self.answer.is_some() && is_text {
+            return Err(self.error(".answer", "follows a `prompt` or `messages`; a `text` holds its answer itself"));
+        }
+        let (prompt, text, answer) = (self.prompt.as_deref(), self.text.as_deref(), self.answer.as_deref());
+        for (what, said) in [("prompt", prompt), ("text", text), ("answer", answer)] {
+            if said.is_some_and(|said| said.trim().is_empty()) {
+                return Err(self.error("", format!("the {what} is empty")));
+            }
+        }
+        match &self.messages {
+            Some(messages) => self.check_messages(messages),
+            None => Ok(()),
+        }
+    }
+
+    fn check_messages(&self, messages: &[Turn]) -> Result<()> {
+        if let Some(image) = self.images.first() {
+            let message = format!("image `{}` stands beside `messages`, where no message shows it", image.display());
+            let help = "put it into the message that shows it: { role = \"user\", image = \"…\", content = \"…\" }";
+            return Err(self.error("", message).help(help));
+        }
+        for (at, turn) in messages.iter().enumerate() {
+            let fault = match turn.role {
+                _ if turn.content.trim().is_empty() => "has no content",
+                Role::System if at > 0 => "is a system message, which only begins a conversation",
+                Role::System | Role::Assistant if !turn.images.is_empty() => {
+                    "shows an image; only a user's message does"
+                }
+                _ => continue,
+            };
+            return Err(self.error(&format!(".messages[{at}]"), fault));
+        }
+        match messages.last().map(|turn| turn.role) {
+            Some(Role::User) => Ok(()),
+            Some(_) => Err(self
+                .error(&format!(".messages[{}]", messages.len() - 1), "is not a user's, and so asks for no answer")
+                .help("end with a user's message; what the model should say to it is the sample's `answer`")),
+            None => Err(self.error(".messages", "is empty").help(FORMS)),
+        }
+    }
+}
+
+/// Reads a path or a list of paths.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    struct Paths;
+    impl<'de> Visitor<'de> for Paths {
+        type Value = Vec<PathBuf>;
+
+        fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+            write!(out, "a path or a list of paths")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Self::Value, E> {
+            Ok(vec![path.into()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut paths = Vec::new();
+            while let Some(path) = list.next_element()? {
+                paths.push(path);
+            }
+            Ok(paths)
+        }
+    }
+    deserializer.deserialize_any(Paths)
+}
+
+/// Checks the samples of a list.
+pub(super) fn settle(samples: &mut [Sample], schema: u32, path: &Path, list: &str) -> Result<()> {
+    for (index, sample) in samples.iter_mut().enumerate() {
+        sample.settle(schema, format!("{}: {list}[{index}]", path.display()))?;
+    }
+    if samples.iter().all(|sample| sample.images.is_empty() && sample.tensors.is_none()) {
+        let place = format!("{}: {list}", path.display());
+        return Err(Error::input(place, "at least one sample with an image is wanted"));
+    }
+    Ok(())
+}

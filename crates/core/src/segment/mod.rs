@@ -1,0 +1,169 @@
+//! Segments: how a partition is carried out. In come its graph, its encodings and the target; out go runs of nodes in
+//! order, each on the NPU or on the CPU. One run on the NPU is the normal case.
+//!
+//! A partition is cut where the NPU does not take a node, and where its weights are more than one context binary holds.
+//! What crosses a cut are the integers of the value's own encoding, so that a cut costs bytes and never precision.
+
+mod assign;
+mod border;
+mod cost;
+mod cut;
+mod inside;
+mod pieces;
+
+pub use cost::multiply_adds;
+pub use cut::cut;
+pub use inside::{inside, part};
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::ir::ops::Work;
+use crate::ir::{Graph, Node, ValueId};
+use crate::partition::Partition;
+use crate::quantize::{Table, refusal};
+use crate::target::Target;
+use assign::{Choice, assign};
+use border::Border;
+use pieces::pieces;
+
+/// Where nodes are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// In a context binary on the NPU.
+    Npu,
+    /// As an ONNX model, by ONNX Runtime's CPU provider.
+    Cpu,
+}
+
+/// Nodes of a partition that are carried out in one go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// The partition's name where it is the only one, with its number behind it otherwise: `encoder.0`, `encoder.1`, ….
+    pub name: String,
+    /// Where it runs.
+    pub device: Device,
+    /// Its nodes, by their place in the graph's order.
+    pub nodes: Range<usize>,
+    /// Values that it reads and does not make.
+    pub inputs: Vec<ValueId>,
+    /// Values that it makes and others read.
+    pub outputs: Vec<ValueId>,
+    /// On the CPU: why the NPU does not take its nodes, each reason once.
+    pub why: Vec<String>,
+}
+
+impl Segment {
+    /// The file of a bundle that carries it out: a context model on the NPU, a quantized model on the CPU.
+    pub fn file(&self) -> String {
+        match self.device {
+            Device::Npu => format!("context/{}.onnx", self.name),
+            Device::Cpu => self.quantized_file(),
+        }
+    }
+
+    /// The quantized model of its nodes in a bundle.
+    pub fn quantized_file(&self) -> String {
+        format!("qdq/{}.onnx", self.name)
+    }
+
+    /// Its nodes that compute or move something, as [`Partition::node_count`] counts them.
+    pub fn node_count(&self, graph: &Graph) -> usize {
+        graph.nodes()[self.nodes.clone()].iter().filter(|node| !node.op.requantizes()).count()
+    }
+}
+
+/// Whether these segments are the normal case: everything in one context binary.
+pub fn is_whole(segments: &[Segment]) -> bool {
+    matches!(segments, [Segment { device: Device::Npu, .. }])
+}
+
+/// Cuts a partition into segments: nodes that the target does not take go to the CPU, with those neighbours that make
+/// the border smaller; what stays on the NPU goes into as few context binaries as hold it.
+///
+/// # Errors
+/// A node whose weights alone are more than a context binary holds, a table of another graph.
+pub fn segments(partition: &Partition, table: &Table, target: &Target) -> Result<Vec<Segment>> {
+    let graph = &partition.graph;
+    let refusals = graph.nodes().iter().map(|node| refusal(graph, node, target, table)).collect::<Result<Vec<_>>>()?;
+    let border = Border::new(graph, table)?;
+    let choices: Vec<Choice> = graph.nodes().iter().zip(&refusals).map(|(node, why)| choice(node, why)).collect();
+    let mut made = Vec::new();
+    for (device, run) in runs(&assign(&choices, border.bytes())) {
+        let cuts = match device {
+            Device::Cpu => vec![run],
+            Device::Npu => into_binaries(partition, table, target, &border, run)?,
+        };
+        for nodes in cuts {
+            let mut why: Vec<String> = refusals[nodes.clone()].iter().flatten().cloned().collect();
+            why.sort();
+            why.dedup();
+            let (inputs, outputs) = (border.inputs(nodes.clone()), border.outputs(nodes.clone()));
+            made.push(Segment { name: partition.name.clone(), device, nodes, inputs, outputs, why });
+        }
+    }
+    match made.as_mut_slice() {
+        // What a whole partition reads and makes is its contract, in the contract's order.
+        [only] => {
+            only.inputs = graph.inputs().to_vec();
+            only.outputs = graph.outputs().to_vec();
+        }
+        several => {
+            several.iter_mut().enumerate().for_each(|(at, segment)| segment.name = format!("{}.{at}", segment.name))
+        }
+    }
+    Ok(made)
+}
+
+/// Where a node may go. What has weights or multiplies matrices is what the NPU is for; the rest is cheap anywhere.
+fn choice(node: &Node, refusal: &Option<String>) -> Choice {
+    match (refusal, node.op.work()) {
+        (Some(_), _) => Choice::Cpu,
+        (None, Work::Moves | Work::Elementwise | Work::Requantizes) => Choice::Either,
+        (None, Work::Computes) => Choice::Npu,
+    }
+}
+
+/// Nodes in a row on the same device.
+fn runs(devices: &[Device]) -> Vec<(Device, Range<usize>)> {
+    let mut made: Vec<(Device, Range<usize>)> = Vec::new();
+    for (at, &device) in devices.iter().enumerate() {
+        match made.last_mut() {
+            Some((last, run)) if *last == device => run.end = at + 1,
+            _ => made.push((device, at..at + 1)),
+        }
+    }
+    made
+}
+
+/// Cuts nodes for the NPU into as few runs as context binaries that hold their weights.
+fn into_binaries(
+    partition: &Partition,
+    table: &Table,
+    target: &Target,
+    border: &Border,
+    run: Range<usize>,
+) -> Result<Vec<Range<usize>>> {
+    let sizes = [target.memory.context_mib, target.memory.process_mib];
+    let Some(mib) = sizes.into_iter().flatten().min() else { return Ok(vec![run]) };
+    let graph = &partition.graph;
+    let mut weights = Vec::new();
+    for node in &graph.nodes()[run.clone()] {
+        let constants = node.inputs.iter().filter(|&&id| graph.value(id).constant().is_some());
+        weights.push(constants.map(|&id| Ok((id, table.bytes_of(graph.value(id))?))).collect::<Result<Vec<_>>>()?);
+    }
+    let cuts = pieces(&weights, &border.bytes()[run.start..], u64::from(mib) << 20).map_err(|at| {
+        let node = &graph.nodes()[run.start + at];
+        let bytes = weights[at].iter().map(|(_, bytes)| bytes).sum::<u64>();
+        let message = format!("has weights of {}", crate::text::bytes(bytes));
+        Error::input(
+            format!("{}: {}", partition.name, node.name),
+            format!("{message}; target {} holds {mib} MiB in one context binary", target.name),
+        )
+        .help("give it fewer bits in the recipe")
+    })?;
+    Ok(cuts.into_iter().map(|cut| run.start + cut.start..run.start + cut.end).collect())
+}

@@ -1,0 +1,45 @@
+//! Encodings that were learned elsewhere, from a file of any format that is read.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::entry::{Lists, in_blocks};
+use super::{parse, refuse_misplaced, v1_0_0};
+use crate::error::{Error, Result};
+use crate::quantize::Given;
+
+/// Adds what a file says to what is given; `path` is only for messages.
+///
+/// # Errors
+/// Malformed JSON, another version, an entry that is impossible or stands twice, one that contradicts a file before.
+pub fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
+    let Lists { activations, params, either } = parse(bytes, path)?;
+    let place = path.display().to_string();
+    for (entries, are_params) in [(activations, false), (params, true)] {
+        let mut names = BTreeSet::new();
+        for (name, entry) in entries {
+            let fail = |message: String| Error::input(format!("{place}: `{name}`"), message);
+            if !names.insert(name.clone()) {
+                return Err(fail("stands twice".into()));
+            }
+            let entry = entry.map_err(fail)?;
+            if entry.block.is_some() {
+                return Err(fail(in_blocks(v1_0_0::BLOCKS)));
+            }
+            let encoding = if are_params { entry.param() } else { entry.activation() }.map_err(fail)?;
+            refuse_misplaced(&encoding, are_params, are_params).map_err(fail)?;
+            given.add(are_params, &name, &place, encoding, entry.axis)?;
+        }
+    }
+    let mut names = BTreeSet::new();
+    for (name, entry) in either {
+        let fail = |message: String| Error::input(format!("{place}: `{name}`"), message);
+        if !names.insert(name.clone()) {
+            return Err(fail("stands twice".into()));
+        }
+        let entry = entry.map_err(fail)?;
+        let activation = entry.activation().and_then(|made| refuse_misplaced(&made, false, false).map(|()| made));
+        given.add_either(&name, &place, activation, entry.param(), entry.axis)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Encodings as JSON in AIMET's formats (AIMET documentation, "Encoding format specification"): 1.0.0 is written; 0.6.1,
+//! 1.0.0 and 2.0.0 are read.
+//!
+//! In 0.6.1 and 1.0.0 an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with
+//! `q` from 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128. An entry that
+//! does not say whether it is symmetric is so if 0 is in the middle of its grid.
+//!
+//! Scales of blocks (1.0.0 `PER_BLOCK`, with `block_size`) stand in one list, output channels outermost, as AIMET flattens them.
+//! Tables of a bundle may have such entries; files of encodings that were learned elsewhere may not.
+
+mod blocks;
+mod entry;
+mod learned;
+mod v0_6_1;
+mod v1_0_0;
+mod v2_0_0;
+
+pub use learned::add;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::encoding::Encoding;
+use crate::error::{Error, Result};
+use crate::ir::ops::InputKind;
+use crate::ir::{ElementType, Graph, Op};
+use crate::json::write_json;
+use crate::quantize::Table;
+use entry::Lists;
+
+/// Writes the table of a partition, whose graph tells how scales of blocks lie. Entries are sorted by name.
+///
+/// # Errors
+/// The file cannot be written. An encoding in blocks of what is no weight.
+pub fn write(table: &Table, graph: &Graph, path: &Path) -> Result<()> {
+    let mut in_blocks: BTreeMap<&String, Encoding> = BTreeMap::new();
+    for (name, encoding) in table.params.iter().filter(|(_, encoding)| encoding.block.is_some()) {
+        let made = blocks::to_file(encoding, graph, name);
+        in_blocks.insert(name, made.map_err(|message| Error::internal(name, message))?);
+    }
+    let params = table.params.iter().map(|(name, encoding)| (name, in_blocks.get(name).unwrap_or(encoding)));
+    write_json(&v1_0_0::file(table.activations.iter(), params), path)
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
+    #[derive(Deserialize)]
+    struct Outline {
+        version: String,
+    }
+    let Outline { version } = crate::text::json(path, bytes)?;
+    match version.as_str() {
+        "0.6.1" => v0_6_1::read(path, bytes),
+        v1_0_0::VERSION => v1_0_0::read(path, bytes),
+        "2.0.0" => v2_0_0::read(path, bytes),
+        _ => {
+            let message = format!("encodings of version {version} are not read; 0.6.1, 1.0.0 and 2.0.0 are");
+            Err(Error::input(path.display(), message))
+        }
+    }
+}
+
+/// Reads a table from the text of a file that [`write()`] wrote; the graph tells the axis of per-channel encodings.
+///
+/// # Errors
+/// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
+/// that has no entry.
+pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
+    let file = v1_0_0::read(path, text)?;
+    let mut table = Table::default();
+    for (entries, are_params) in [(file.activations, false), (file.params, true)] {
+        for (name, entry) in entries {
+            let place = format!("{}: `{name}`", path.display());
+            let Some(id) = graph.find(&name) else {
+                return Err(Error::input(place, "is no value of the graph").help("the file belongs to another model"));
+            };
+            let value = graph.value(id);
+            let mut encoding =
+                entry.and_then(|entry| entry.param()).map_err(|message| Error::input(&place, message))?;
+            if encoding.block.is_some() {
+                encoding = blocks::of_file(&encoding, graph, &name).map_err(|message| Error::input(&place, message))?;
+            } else if encoding.axis.is_some() {
+                let channels = encoding.scale.len();
+                let by_size = value.shape.iter().position(|&size| channels > 1 && size == channels).unwrap_or(0);
+                encoding.axis = channel_axis(graph, &name).or(Some(by_size));
+            }
+            if let (Some(axis), None) = (encoding.axis, encoding.block)
+                && value.shape.get(axis) != Some(&encoding.scale.len())
+            {
+                let message = format!("{} channels do not fit {:?}", encoding.scale.len(), value.shape);
+                return Err(Error::input(place, message));
+            }
+            refuse_misplaced(&encoding, are_params, value.constant().is_some())
+                .map_err(|message| Error::input(&place, message))?;
+            let map = if are_params { &mut table.params } else { &mut table.activations };
+            if map.insert(name, encoding).is_some() {
+                return Err(Error::input(place, "stands twice"));
+            }
+        }
+    }
+    for (_, value) in graph.values().filter(|(_, value)| value.element == ElementType::F32) {
+        let map = if value.constant().is_some() { &table.params } else { &table.activations };
+        if !map.contains_key(&value.name) {
+            return Err(Error::input(format!("{}: `{}`", path.display(), value.name), "has no encoding")
+                .help("run `autoneural quantize` again"));
+        }
+    }
+    Ok(table)
+}
+
+/// Reads a table to look at, whatever graph it is of: scales per channel and of blocks are said to be along the first axis, in the
+/// order of the file.
+///
+/// # Errors
+/// Malformed JSON, another version, an entry that is impossible or stands twice.
+pub fn look(text: &[u8], path: &Path) -> Result<Table> {
+    let file = v1_0_0::read(path, text)?;
+    let mut table = Table::default();
+    for (entries, map) in [(file.activations, &mut table.activations), (file.params, &mut table.params)] {
+        for (name, entry) in entries {
+            let place = format!("{}: `{name}`", path.display());
+            let encoding = entry.and_then(|entry| entry.param()).map_err(|message| Error::input(&place, message))?;
+            if map.insert(name, encoding).is_some() {
+                return Err(Error::input(place, "stands twice"));
+            }
+        }
+    }
+    Ok(table)
+}
+
+/// Refuses an entry in the wrong list, and what activations cannot have.
+fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
+    match (as_param, is_constant) {
+        (true, false) => return Err("is no constant; it belongs to activation_encodings".into()),
+        (false, true) => return Err("is a constant; it belongs to param_encodings".into()),
+        _ => {}
+    }
+    if !as_param && (encoding.axis.is_some() || encoding.integer.is_signed()) {
+        return Err(format!(
+            "{} is no encoding of activations; unsigned integers with one scale are",
+            describe(encoding)
+        ));
+    }
+    Ok(())
+}
+
+fn describe(encoding: &Encoding) -> String {
+    let per = if encoding.axis.is_some() { " per channel" } else { "" };
+    format!("{}{per}", encoding.integer.name())
+}
+
+/// The output channel axis of a constant, from the node that reads it.
+fn channel_axis(graph: &Graph, name: &str) -> Option<usize> {
+    let (op, input, rank) = reader(graph, name)?;
+    op.channel_axis(input, rank)
+}
+
+/// The axes of output and of input channels of a weight, from the node that reads it.
+fn channel_axes(graph: &Graph, name: &str) -> Option<[usize; 2]> {
+    let (op, input, rank) = reader(graph, name)?;
+    let axes = op.weight_axes(rank).filter(|_| op.signature().kind(input) == Some(InputKind::Weight))?;
+    Some([axes.output?, axes.input])
+}
+
+/// The first operator that reads a value, as which of its inputs, and the value's rank.
+fn reader<'a>(graph: &'a Graph, name: &str) -> Option<(&'a Op, usize, usize)> {
+    let id = graph.find(name)?;
+    let mut reads =
+        graph.nodes().iter().filter_map(|node| Some((node, node.inputs.iter().position(|&read| read == id)?)));
+    let (node, input) = reads.next()?;
+    Some((&node.op, input, graph.value(id).shape.len()))
+}

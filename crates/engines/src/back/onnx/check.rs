@@ -1,0 +1,249 @@
+//! Whether a model file is the one of its graph, before an engine reads it. A bundle may come from somewhere else, and engines
+//! believe what a file says of sizes and of other files.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+
+use super::proto::{DataType, model, stored_tensor, summary};
+use super::qdq::{float_name, read_name};
+use super::{DataWriter, decode, float, nodes};
+use crate::error::{Error, IoContext, Result};
+use crate::ir::{Graph, Node, Op, ValueId};
+use crate::partition::Partition;
+use crate::program::Group;
+
+/// Operator of a node that stands for a whole context binary.
+const CONTEXT_NODE: &str = "EPContext";
+
+/// Refuses a float model that is not what [`super::emit_float`] makes of the partition, but for the place of its numbers in the
+/// data file.
+///
+/// # Errors
+/// A file that is no ONNX model or another one, numbers outside of its data file.
+pub fn check_float(partition: &Partition, path: &Path) -> Result<()> {
+    let (found, made) = parts(path)?;
+    let bytes = data_bytes(path, &partition.group)?;
+    let stored = initializers(&found, &made, path)?;
+    let expected = float::graph(&partition.graph, |value, _| {
+        let name = value.name.as_str();
+        let tensor = stored.get(name).ok_or_else(|| other(path, format!("the constant `{name}` is not in it")))?;
+        let length = value.element.bytes() * value.shape.iter().product::<usize>();
+        let offset = offset(tensor).filter(|offset| offset.checked_add(length as u64).is_some_and(|end| end <= bytes));
+        let offset = offset.ok_or_else(|| other(path, format!("`{name}` is not in its data file")))?;
+        let data = DataWriter::name_of(&partition.group);
+        Ok(stored_tensor(name, DataType::of_element(value.element), &value.shape, offset, length, &data))
+    })?;
+    let producer_version = found.producer_version.clone();
+    if made == expected && found == (ModelProto { producer_version, graph: None, ..model(GraphProto::default()) }) {
+        return Ok(());
+    }
+    let node = made.node.iter().zip(&expected.node).find(|(a, b)| a != b).map(|(_, node)| &node.name);
+    let tensor = made.initializer.iter().zip(&expected.initializer).find(|(a, b)| a != b).map(|(_, it)| &it.name);
+    Err(other(
+        path,
+        match node.or(tensor) {
+            Some(name) => format!("`{name}` is another one"),
+            None => "nodes, constants or ports are others".into(),
+        },
+    ))
+}
+
+/// Refuses a quantized model with other operators than the graph's, between QuantizeLinear and DequantizeLinear, and one whose
+/// numbers are not where it says.
+///
+/// # Errors
+/// A file that is no ONNX model or another one, numbers outside of its data file or of another size than their shape.
+pub fn check_quantized(graph: &Graph, group: &Group, path: &Path) -> Result<()> {
+    let (found, made) = parts(path)?;
+    let data = DataWriter::name_of(group);
+    let bytes = data_bytes(path, group)?;
+    let stored = initializers(&found, &made, path)?;
+    for (name, tensor) in &stored {
+        let length = length(tensor).ok_or_else(|| other(path, format!("the size of `{name}` cannot be")))?;
+        let is_there = match tensor.external_data.is_empty() {
+            true => tensor.raw_data.len() as u64 == length,
+            false => {
+                let end = offset(tensor).and_then(|offset| offset.checked_add(length));
+                entry(tensor, "location") == Some(data.as_str())
+                    && entry(tensor, "length") == Some(&length.to_string())
+                    && end.is_some_and(|end| end <= bytes)
+            }
+        };
+        if !is_there {
+            return Err(other(path, format!("`{name}` has not the bytes of its shape")));
+        }
+    }
+    let shape = Shape::of(graph);
+    for node in &made.node {
+        let is_known = match node.op_type.as_str() {
+            "QuantizeLinear" | "DequantizeLinear" => shape.converts(node),
+            _ => shape.computes(node, &stored),
+        };
+        if !is_known {
+            return Err(other(path, format!("the node `{}` is another one", node.name)));
+        }
+    }
+    ports(graph.inputs(), &made.input, graph, path)?;
+    ports(graph.outputs(), &made.output, graph, path)
+}
+
+/// Refuses a context model that is anything but one node that refers to a binary beside it, with these values of the graph as its
+/// inputs and outputs.
+///
+/// # Errors
+/// A file that is no ONNX model or another one.
+pub fn check_context(graph: &Graph, inputs: &[ValueId], outputs: &[ValueId], path: &Path) -> Result<()> {
+    let (found, made) = parts(path)?;
+    let stored = initializers(&found, &made, path)?;
+    let is_outside = |node: &NodeProto| {
+        node.op_type == CONTEXT_NODE && node.attribute.iter().any(|one| one.name == "embed_mode" && one.i == 0)
+    };
+    match made.node.as_slice() {
+        [node] if stored.is_empty() && is_outside(node) => {}
+        _ => return Err(other(path, "one node is wanted that refers to a context binary".into())),
+    }
+    ports(inputs, &made.input, graph, path)?;
+    ports(outputs, &made.output, graph, path)
+}
+
+fn other(path: &Path, what: String) -> Error {
+    Error::input(path.display(), format!("is not the model of its graph: {what}"))
+        .help("the file is damaged, or of another version: the stage that wrote it makes it anew")
+}
+
+/// Size of the data file beside a model.
+fn data_bytes(path: &Path, group: &Group) -> Result<u64> {
+    let data = path.with_file_name(DataWriter::name_of(group));
+    match std::fs::metadata(&data) {
+        Ok(meta) if meta.is_file() => Ok(meta.len()),
+        Ok(_) => Err(Error::input(data.display(), "is no file")),
+        // A model without large constants has none.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error).reading(&data),
+    }
+}
+
+/// A model file without its graph, and the graph.
+fn parts(path: &Path) -> Result<(ModelProto, GraphProto)> {
+    let mut found = decode(path)?;
+    let graph = found.graph.take().unwrap_or_default();
+    Ok((found, graph))
+}
+
+/// Initializers by name; what this program never writes is refused.
+fn initializers<'a>(
+    found: &ModelProto,
+    graph: &'a GraphProto,
+    path: &Path,
+) -> Result<HashMap<&'a str, &'a TensorProto>> {
+    let only_nodes =
+        found.functions.is_empty() && found.training_info.is_empty() && graph.sparse_initializer.is_empty();
+    let flat = graph.node.iter().flat_map(|node| &node.attribute).all(|one| {
+        one.g.is_none()
+            && one.graphs.is_empty()
+            && one.t.is_none()
+            && one.tensors.is_empty()
+            && one.sparse_tensor.is_none()
+            && one.sparse_tensors.is_empty()
+    });
+    if !only_nodes || !flat {
+        return Err(other(path, "it holds graphs or tensors within nodes".into()));
+    }
+    let stored: HashMap<&str, &TensorProto> =
+        graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+    match stored.len() == graph.initializer.len() {
+        true => Ok(stored),
+        false => Err(other(path, "constants have the same name".into())),
+    }
+}
+
+fn entry<'a>(tensor: &'a TensorProto, key: &str) -> Option<&'a str> {
+    tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+}
+
+fn offset(tensor: &TensorProto) -> Option<u64> {
+    entry(tensor, "offset")?.parse().ok()
+}
+
+/// Bytes that the elements of a tensor take.
+fn length(tensor: &TensorProto) -> Option<u64> {
+    let bits = match tensor.data_type {
+        2 | 3 | 9 => 8,
+        4 | 5 => 16,
+        1 | 6 => 32,
+        7 => 64,
+        22 => 4,
+        _ => return None,
+    };
+    let sizes = tensor.dims.iter().map(|&size| u64::try_from(size).ok());
+    let count = sizes.into_iter().try_fold(1u64, |count, size| count.checked_mul(size?))?;
+    Some(count.checked_mul(bits)?.div_ceil(8))
+}
+
+/// What a quantized model's nodes may be.
+struct Shape<'a> {
+    graph: &'a Graph,
+    values: HashMap<&'a str, ValueId>,
+    nodes: HashMap<&'a str, &'a Node>,
+    makers: HashMap<ValueId, &'a Node>,
+}
+
+impl<'a> Shape<'a> {
+    fn of(graph: &'a Graph) -> Self {
+        let nodes = graph.nodes();
+        Shape {
+            graph,
+            values: graph.values().map(|(id, value)| (value.name.as_str(), id)).collect(),
+            nodes: nodes.iter().map(|node| (node.name.as_str(), node)).collect(),
+            makers: nodes.iter().flat_map(|node| node.outputs.iter().map(move |&id| (id, node))).collect(),
+        }
+    }
+
+    /// Whether a node is what the graph's node of its name becomes, with the integers that it reads.
+    fn computes(&self, found: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> bool {
+        let Some(ir) = self.nodes.get(found.name.as_str()) else { return false };
+        if matches!(ir.op, Op::Requantize(_)) {
+            return false;
+        }
+        let shapes: Vec<_> = ir.inputs.iter().map(|&id| &self.graph.value(id).shape).collect();
+        let inputs = ir.inputs.iter().map(|&id| read_name(self.graph, id)).collect();
+        let outputs = ir.outputs.iter().map(|&id| float_name(self.graph, id)).collect();
+        nodes::emit(ir, &shapes, inputs, outputs).is_ok_and(|(node, extra)| {
+            let is_stored = |tensor: &TensorProto| stored.get(tensor.name.as_str()).is_some_and(|it| *it == tensor);
+            node == *found && extra.iter().all(is_stored)
+        })
+    }
+
+    /// Whether a node makes integers of a value's float, or the float that others read of its integers.
+    fn converts(&self, found: &NodeProto) -> bool {
+        let ([from, scale, zero_point], [to]) = (found.input.as_slice(), found.output.as_slice()) else { return false };
+        let name = scale.strip_suffix("/scale").unwrap_or_default();
+        let Some(&id) = self.values.get(name) else { return false };
+        let integers = [name.to_string(), format!("{name}/q")];
+        let fits = match found.op_type.as_str() {
+            "QuantizeLinear" => {
+                let source = match self.makers.get(&id) {
+                    Some(maker) if matches!(maker.op, Op::Requantize(_)) => read_name(self.graph, maker.inputs[0]),
+                    _ => float_name(self.graph, id),
+                };
+                integers.contains(to) && *from == source
+            }
+            _ => integers.contains(from) && *to == format!("{name}/dq"),
+        };
+        fits && found.domain.is_empty() && *zero_point == format!("{name}/zero_point")
+    }
+}
+
+fn ports(ids: &[ValueId], infos: &[ValueInfoProto], graph: &Graph, path: &Path) -> Result<()> {
+    let found: BTreeMap<String, Vec<i64>> = infos.iter().map(summary).map(|(name, _, sizes)| (name, sizes)).collect();
+    let wanted = ids
+        .iter()
+        .map(|&id| graph.value(id))
+        .map(|value| (value.name.clone(), value.shape.iter().map(|&size| size as i64).collect()));
+    match found == wanted.collect() {
+        true => Ok(()),
+        false => Err(other(path, "its inputs or outputs are others".into())),
+    }
+}

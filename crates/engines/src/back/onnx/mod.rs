@@ -1,0 +1,22 @@
+//! ONNX emission: one walk over the graph for float models, one for quantized ones, the nodes themselves in common.
+
+mod check;
+mod data;
+mod float;
+mod import;
+mod nodes;
+mod proto;
+mod qdq;
+mod tensors;
+
+pub use check::{check_context, check_float, check_quantized};
+pub use data::DataWriter;
+pub use float::{ConstantPlace, emit_float};
+pub use import::import;
+pub use proto::{decode, op_counts, summary};
+pub use qdq::emit_qdq;
+
+/// ONNX operator set of everything emitted: the first with `RMSNormalization`.
+const OPSET: i64 = 23;
+/// ONNX IR version that belongs to it.
+const IR_VERSION: i64 = 11;

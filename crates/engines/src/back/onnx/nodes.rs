@@ -1,0 +1,38 @@
+//! One ONNX node per IR node, in the form that its operator gives. Float and quantized models differ only in the names given
+//! here.
+
+use tract_onnx::pb::{NodeProto, TensorProto};
+
+use super::proto::{DataType, attribute, node, small_tensor};
+use crate::error::{Error, Result};
+use crate::ir::ops::Extra;
+use crate::ir::{Node, Shape};
+
+/// The ONNX node for an IR node, with the small integer tensors it needs.
+///
+/// # Errors
+/// A composite operator: legalization was not run.
+pub fn emit(
+    ir: &Node,
+    shapes: &[&Shape],
+    mut inputs: Vec<String>,
+    outputs: Vec<String>,
+) -> Result<(NodeProto, Vec<TensorProto>)> {
+    let Some(form) = ir.op.to_onnx(shapes) else {
+        return Err(Error::internal(&ir.name, format!("{} was not legalized", ir.op.name())));
+    };
+    let mut tensors = Vec::new();
+    for extra in form.extra {
+        match extra {
+            Extra::Absent => inputs.push(String::new()),
+            Extra::Integers(what, values) => {
+                let name = format!("{}/{what}", ir.name);
+                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                tensors.push(small_tensor(&name, DataType::INT64, &[values.len()], bytes));
+                inputs.push(name);
+            }
+        }
+    }
+    let attributes = form.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
+    Ok((node(form.op_type, &ir.name, inputs, outputs, attributes), tensors))
+}

@@ -1,0 +1,170 @@
+//! The quantized model: the same nodes between QuantizeLinear and DequantizeLinear, integers at the border.
+
+use std::path::Path;
+
+use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
+
+use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
+use super::{DataWriter, nodes};
+use crate::encoding::Encoding;
+use crate::error::Result;
+use crate::ir::{Graph, Op, ValueId};
+use crate::quantize::{CodeSource, Table, pack};
+
+/// Writes `path` and appends its weights to `data`.
+///
+/// Names: the integers of a port have the port's name; inside, a value `v` is `v` as the float that a node makes, `v/q`
+/// as integers and `v/dq` as the float that nodes read. An output's integers are those that nodes read, unless one is a
+/// convolution.
+///
+/// The integers of constants are taken from `codes` as they are.
+///
+/// # Errors
+/// A value without an encoding: the table belongs to another graph. A constant without codes.
+pub fn emit_qdq(
+    graph: &Graph,
+    table: &Table,
+    codes: &dyn CodeSource,
+    path: &Path,
+    data: &mut DataWriter,
+) -> Result<()> {
+    let mut emitter =
+        Emitter { graph, table, data, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
+    for &id in graph.inputs() {
+        let info = emitter.border(id)?;
+        emitter.made.input.push(info);
+        if graph.value(id).element.is_real() {
+            let name = graph.value(id).name.clone();
+            let encoding = table.activation(&name)?;
+            emitter.parameters(&name, encoding, &[])?;
+            emitter.dequantize(&name, &name, vec![]);
+        }
+    }
+    for (_, value) in graph.values() {
+        let Some(constant) = value.constant() else { continue };
+        if !value.element.is_real() {
+            let kind = DataType::of_element(value.element);
+            let tensor = tensor(&value.name, kind, &value.shape, &constant.to_le_bytes(), emitter.data)?;
+            emitter.made.initializer.push(tensor);
+        } else {
+            let encoding = table.param(&value.name)?;
+            emitter.parameters(&value.name, encoding, &value.shape)?;
+            let (kind, stored) = (DataType::of(encoding.integer), format!("{}/q", value.name));
+            codes.read(value, encoding, &mut |bytes| {
+                let made = tensor(&stored, kind, &value.shape, bytes, emitter.data)?;
+                emitter.made.initializer.push(made);
+                Ok(())
+            })?;
+            let along = encoding.axis.map(|at| axis(at, value.shape.len()));
+            let blocks = encoding.block.map(|size| int("block_size", size));
+            emitter.dequantize(&value.name, &stored, along.into_iter().chain(blocks).collect());
+        }
+    }
+    for ir in graph.nodes() {
+        emitter.node(ir)?;
+    }
+    for &id in graph.outputs() {
+        let info = emitter.border(id)?;
+        emitter.made.output.push(info);
+    }
+    write(&model(emitter.made), path)
+}
+
+struct Emitter<'a> {
+    graph: &'a Graph,
+    table: &'a Table,
+    data: &'a mut DataWriter,
+    made: GraphProto,
+}
+
+impl Emitter<'_> {
+    fn border(&self, id: ValueId) -> Result<tract_onnx::pb::ValueInfoProto> {
+        let value = self.graph.value(id);
+        let kind = match value.element.is_real() {
+            true => DataType::of(self.table.activation(&value.name)?.integer),
+            false => DataType::of_element(value.element),
+        };
+        Ok(value_info(&value.name, kind, &value.shape))
+    }
+
+    /// The scale and zero point tensors of a value; its shape counts for blocks only.
+    fn parameters(&mut self, name: &str, encoding: &Encoding, value_shape: &[usize]) -> Result<()> {
+        let shape = encoding.scale_shape(value_shape);
+        let shape = shape.as_slice();
+        let scale: Vec<u8> = encoding.scale.iter().flat_map(|s| s.to_le_bytes()).collect();
+        let zero_point: Vec<i32> = encoding.zero_point.iter().map(|&z| z as i32).collect();
+        let scale = tensor(&format!("{name}/scale"), DataType::FLOAT, shape, &scale, self.data)?;
+        let kind = DataType::of(encoding.integer);
+        let zero_point =
+            tensor(&format!("{name}/zero_point"), kind, shape, &pack(encoding.integer, &zero_point), self.data)?;
+        self.made.initializer.extend([scale, zero_point]);
+        Ok(())
+    }
+
+    fn convert(&mut self, op: &str, value: &str, from: String, to: String, attributes: Vec<AttributeProto>) {
+        let inputs = vec![from, format!("{value}/scale"), format!("{value}/zero_point")];
+        self.made.node.push(node(op, &format!("{to}/node"), inputs, vec![to], attributes));
+    }
+
+    /// `along`: the attributes that say where scales differ.
+    fn dequantize(&mut self, value: &str, from: &str, along: Vec<AttributeProto>) {
+        self.convert("DequantizeLinear", value, from.to_string(), format!("{value}/dq"), along);
+    }
+
+    /// Integers of a computed value, and the float that others read of them.
+    fn quantize(&mut self, id: ValueId, from: String) -> Result<()> {
+        let name = self.graph.value(id).name.clone();
+        let encoding = self.table.activation(&name)?;
+        self.parameters(&name, encoding, &[])?;
+        let readers: Vec<&Op> =
+            self.graph.nodes().iter().filter(|node| node.inputs.contains(&id)).map(|node| &node.op).collect();
+        let is_output = self.graph.outputs().contains(&id);
+        // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output behind a
+        // transposition ("inserted using the NHWC format …, but was not selected by that EP").
+        let is_shared =
+            is_output && !readers.iter().any(|op| op.signature().reads_image && op.signature().has_weights());
+        let read = if is_shared { name.clone() } else { format!("{name}/q") };
+        if is_output && !is_shared {
+            self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
+        }
+        self.convert("QuantizeLinear", &name, from, read.clone(), vec![]);
+        if !readers.is_empty() {
+            self.dequantize(&name, &read, vec![]);
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, ir: &crate::ir::Node) -> Result<()> {
+        let graph = self.graph;
+        let inputs: Vec<String> = ir.inputs.iter().map(|&id| read_name(graph, id)).collect();
+        if matches!(ir.op, Op::Requantize(_)) {
+            // A change of encoding is the next QuantizeLinear reading the last DequantizeLinear.
+            return self.quantize(ir.outputs[0], inputs[0].clone());
+        }
+        let shapes: Vec<_> = ir.inputs.iter().map(|&id| &graph.value(id).shape).collect();
+        let outputs: Vec<String> = ir.outputs.iter().map(|&id| float_name(graph, id)).collect();
+        let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
+        self.made.node.push(node);
+        self.made.initializer.extend(extra);
+        for (&id, from) in ir.outputs.iter().zip(outputs) {
+            // Integers are what they are.
+            if graph.value(id).element.is_real() {
+                self.quantize(id, from)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Name of what a node reads of a value.
+pub fn read_name(graph: &Graph, id: ValueId) -> String {
+    let value = graph.value(id);
+    if value.element.is_real() { format!("{}/dq", value.name) } else { value.name.clone() }
+}
+
+/// Name of the float that a node makes.
+pub fn float_name(graph: &Graph, id: ValueId) -> String {
+    let value = graph.value(id);
+    let is_border = value.element.is_real() && graph.outputs().contains(&id);
+    if is_border { format!("{}/float", value.name) } else { value.name.clone() }
+}

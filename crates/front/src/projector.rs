@@ -1,0 +1,61 @@
+//! The projector: linear, GELU, linear; with a normalization before it where the definition says so.
+
+use super::{Definition, Vision, Weights};
+use crate::error::Result;
+use crate::ir::{Builder, ElementType, Graph, ops};
+
+/// Names that a family of checkpoints gives to the parts.
+struct Names {
+    norm: &'static str,
+    linear_1: &'static str,
+    linear_2: &'static str,
+}
+
+/// LFM2-VL and LLaVA: `multi_modal_projector.…`.
+const NAMED: Names = Names { norm: "layer_norm", linear_1: "linear_1", linear_2: "linear_2" };
+/// InternVL, whose projector is a list: `mlp1.…`.
+const NUMBERED: Names = Names { norm: "0", linear_1: "1", linear_2: "3" };
+const NAMED_FIRST: &str = "linear_1.weight";
+const NUMBERED_FIRST: &str = "1.weight";
+
+/// Tensors of which one shows the prefix and how the others are named, and what that naming is; the usual one beside this
+/// vision encoder first.
+pub fn namings(vision: &Vision) -> [(&'static str, &'static str); 2] {
+    let (named, numbered) = ((NAMED_FIRST, "linear_1, linear_2"), (NUMBERED_FIRST, "InternVL2's numbers"));
+    match vision {
+        Vision::MobileNetV5(_) => [named, numbered],
+        Vision::InternVit(_) => [numbered, named],
+    }
+}
+
+/// Builds the projector: `features [1,T,C]` to `embeds [1,T,hidden]`.
+pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
+    let names = if weights.first() == NAMED_FIRST { NAMED } else { NUMBERED };
+    let (channels, middle) = (definition.vision.channels(), definition.projector.hidden);
+    let mut b = Builder::new("projector");
+    let mut x = b.input("features", vec![1, definition.vision.tokens(), channels], ElementType::F32)?;
+    if let Some(epsilon) = definition.projector.norm_eps {
+        let mut inputs = vec![x];
+        for part in ["weight", "bias"] {
+            let tensor = weights.get(&format!("{}.{part}", names.norm), &[channels])?;
+            inputs.push(b.constant(format!("norm.{part}"), tensor)?);
+        }
+        x = b.node("norm", ops::LayerNorm { epsilon }, &inputs)?;
+    }
+    let sizes = [
+        ("linear_1", names.linear_1, channels, middle),
+        ("linear_2", names.linear_2, middle, definition.language.hidden),
+    ];
+    for (layer, stored, input, output) in sizes {
+        let weight =
+            b.constant(format!("{layer}.weight"), weights.linear(&format!("{stored}.weight"), input, output)?)?;
+        let bias = b.constant(format!("{layer}.bias"), weights.bias(&format!("{stored}.bias"), output)?)?;
+        let product = b.node(format!("{layer}.product"), ops::MatMul, &[x, weight])?;
+        let last = layer == "linear_2";
+        x = b.node(if last { "embeds" } else { layer }, ops::Add, &[product, bias])?;
+        if !last {
+            x = b.node("act", ops::Gelu { kind: definition.projector.activation.kind() }, &[x])?;
+        }
+    }
+    Ok(b.finish(vec![x]))
+}

@@ -1,0 +1,73 @@
+//! Conversations as text: the checkpoint's chat template, in the conventions of Hugging Face transformers.
+//!
+//! A template is somebody else's program. It sees the messages and nothing else, its steps are counted, and what it
+//! writes is limited.
+
+mod find;
+mod message;
+mod python;
+mod template;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Content;
+use crate::error::Result;
+
+pub use find::{Found, SPECIAL_TOKENS, Source, find_template, read_specials};
+pub use message::{Message, Part, Role, Special, Specials};
+pub use python::Why;
+pub use template::Complaint;
+use template::Template;
+
+/// Name of the template's file in a checkpoint and in a bundle.
+pub const CHAT_TEMPLATE: &str = "chat_template.jinja";
+/// Steps that a template may take; one for a message takes some dozens a message.
+const MOST_STEPS: u64 = 10_000_000;
+/// Most bytes that a template may write.
+const MOST_TEXT: usize = 16 << 20;
+
+/// What a template is given for a conversation.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Given {
+    /// How the content of messages is given, by role.
+    pub content: BTreeMap<String, Content>,
+    /// The variables by name, `messages` among them.
+    pub variables: serde_json::Value,
+}
+
+/// How a conversation becomes the text of a prompt. Only a process in bounds has one.
+pub struct Chat {
+    specials: Specials,
+    template: Template,
+}
+
+impl Chat {
+    /// From a template that was found.
+    ///
+    /// # Errors
+    /// A template that is no Jinja template, by file and line.
+    pub fn new(source: Source, specials: Specials) -> Result<Self> {
+        let template = Template::new(source, &specials)?;
+        Ok(Chat { specials, template })
+    }
+
+    /// How the template wants the content of messages, by role, and all that it is given for a conversation.
+    pub fn given(&self, messages: &[Message]) -> Given {
+        Given { content: self.template.contents(), variables: self.template.given(messages, &self.specials) }
+    }
+
+    /// The prompt that asks for the next message of a conversation.
+    ///
+    /// # Errors
+    /// The template fails or refuses.
+    pub fn render(&self, messages: &[Message]) -> Result<String, Complaint> {
+        self.template.render(messages, &self.specials)
+    }
+}
+
+/// The prompt of a conversation with a model that has no template: the messages' own text, one after the other.
+pub fn without_template(messages: &[Message], specials: &Specials) -> String {
+    messages.iter().map(|message| message.flat(specials)).collect()
+}

@@ -1,0 +1,50 @@
+//! What the host does around the partitions: images to pixels, text to tokens, tokens to embeddings, state from one step
+//! to the next, logits to the next token, tokens to text.
+
+pub(crate) use autoneural_base::{contain, error, files, progress, text, warning};
+pub(crate) use autoneural_core::{encoding, engine, ir, partition, program, quantize, recipe};
+pub(crate) use autoneural_front as front;
+
+mod additions;
+mod asked;
+mod bounded;
+mod chat;
+mod contract;
+mod conversation;
+mod embeddings;
+mod ends;
+mod generate;
+mod image;
+mod probe;
+mod prompt;
+mod record;
+mod sample;
+mod sequence;
+mod steps;
+mod tables;
+mod walk;
+
+pub use additions::BESIDE_TOKENIZER;
+pub use asked::Asking;
+pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
+pub use chat::{
+    CHAT_TEMPLATE, Complaint, Found, Given, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why,
+    find_template,
+};
+pub use contract::prompt_contract;
+pub use conversation::{Answer, Conversation, Limits};
+pub use embeddings::Embeddings;
+pub use ends::{HostFacts, NAME_ENDS};
+pub use generate::{Generation, Generator, StepLogits, Stop, refuse_too_long};
+pub use image::{blank_image, load_image, load_square, normalized};
+pub use probe::probe;
+pub use prompt::{TOKENIZER, Tokenizer};
+pub use record::{
+    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, PromptRecord, RotaryRecord,
+    SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull,
+};
+pub use sample::{Sampler, Sampling, best};
+pub use sequence::{Codec, Sequence, rotary, step_tokens};
+pub use steps::{LEAST_FOR_PREFILL, Steps, Visual};
+pub use tables::{HostTables, dtype_of};
+pub use walk::{Walk, see};

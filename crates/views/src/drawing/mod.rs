@@ -1,0 +1,192 @@
+//! Drawings of a bundle as SVG files that need nothing else: in come its partitions, encodings, sizes and, if it was
+//! verified, its report; out goes one picture of the partitions and what crosses their borders, or of one partition's
+//! blocks. The layout is computed from the graphs alone, so the same bundle gives the same bytes.
+
+mod blocks;
+mod inside;
+mod legend;
+mod overview;
+mod rails;
+mod routes;
+mod rows;
+mod svg;
+
+pub use inside::inside;
+pub use overview::overview;
+
+use std::collections::BTreeMap;
+
+use crate::back::bundle::{Bundle, Stage};
+use crate::drivers::{Driver, of_bundle};
+use crate::encoding::IntegerType;
+use crate::error::{Error, Result};
+use crate::ir::ValueId;
+use crate::partition::Partition;
+use crate::quantize::Table;
+use crate::report::{Columns, PartitionReport, Report, Sizes, npu_nodes};
+use crate::segment::{Device, Segment, segments};
+
+/// Which tensors a drawing names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tensors {
+    /// Those that cross a border: of partitions (the state of all layers in one line), or of a partition's blocks.
+    Border,
+    /// Every one.
+    All,
+}
+
+/// What is drawn.
+pub struct Subject {
+    model: String,
+    target: String,
+    parts: Vec<Part>,
+    sizes: Sizes,
+    driver: Box<dyn Driver>,
+}
+
+/// A partition with what is known of it.
+struct Part {
+    partition: Partition,
+    table: Table,
+    /// Bits, such as W8A16.
+    scheme: String,
+    /// Nodes in context binaries; none without them.
+    npu_nodes: Option<usize>,
+    /// What carries it out, in order.
+    segments: Vec<Segment>,
+    /// SQNR of the first output in dB.
+    sqnr: Option<Columns>,
+    /// The worst output, where it is another one.
+    worst: Option<(String, Columns)>,
+    /// SQNR of outputs, and of layers where they were measured, by name.
+    figures: BTreeMap<String, Columns>,
+}
+
+impl Part {
+    /// SQNR of a tensor in a word or two: on the NPU where that was measured; nothing where nothing was.
+    fn figure(&self, name: &str) -> String {
+        match self.figures.get(name) {
+            Some(Columns { npu: Some(db), .. }) => format!("{db:.1} dB"),
+            Some(Columns { simulated: Some(db), .. }) => format!("{db:.1} dB simulated"),
+            _ => String::new(),
+        }
+    }
+}
+
+/// A tensor as it is written beside an arrow.
+struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    integer: IntegerType,
+}
+
+impl Tensor {
+    fn new(part: &Part, id: ValueId) -> Result<Self> {
+        let value = part.partition.graph.value(id);
+        let integer = part.table.integer_of(value)?;
+        Ok(Tensor { name: value.name.clone(), shape: value.shape.clone(), integer })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.integer.bytes_of(&self.shape)
+    }
+
+    /// Shape and integers.
+    fn kind(&self) -> String {
+        format!("{:?} {}", self.shape, self.integer.name())
+    }
+
+    /// Shape, integers and size.
+    fn detail(&self) -> String {
+        format!("{}, {}", self.kind(), crate::text::bytes(self.bytes()))
+    }
+}
+
+impl Subject {
+    /// Reads what is drawn.
+    ///
+    /// # Errors
+    /// A bundle without encodings, one that is damaged, a report of another schema.
+    pub fn read(bundle: &Bundle) -> Result<Self> {
+        if !bundle.manifest.has(Stage::Quantize.name()) {
+            let message = "has no encodings to draw tensors with: `quantize` has not run";
+            return Err(Error::input(bundle.path("").display(), message).help("run `autoneural quantize` first"));
+        }
+        let partitions = bundle.partitions()?;
+        let tables = bundle.tables(&partitions)?;
+        let sizes = Sizes::new(bundle, &partitions, &tables)?;
+        let verified = bundle.manifest.has(Stage::Verify.name());
+        let report = verified.then(|| Report::read(bundle)).transpose()?;
+        let (mut parts, target) = (Vec::new(), bundle.target()?);
+        for (partition, table) in partitions.into_iter().zip(tables) {
+            let segments = segments(&partition, &table, &target)?;
+            let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
+            let reported =
+                report.as_ref().and_then(|report| report.partitions.iter().find(|p| p.name == partition.name));
+            parts.push(Part {
+                scheme: record.map(|record| record.weights.clone()).unwrap_or_default(),
+                npu_nodes: npu_nodes(bundle, &partition, &segments)?,
+                segments,
+                sqnr: reported.and_then(|reported| reported.outputs.first()).map(|output| output.sqnr_db),
+                worst: reported.and_then(worst),
+                figures: reported.map(figures).unwrap_or_default(),
+                partition,
+                table,
+            });
+        }
+        let (model, target) = (bundle.manifest.model.clone(), bundle.manifest.target.clone());
+        Ok(Subject { model, target, parts, sizes, driver: of_bundle(bundle)? })
+    }
+
+    /// Names of the partitions.
+    pub fn names(&self) -> Vec<&str> {
+        self.parts.iter().map(|part| part.partition.name.as_str()).collect()
+    }
+
+    /// What stands in the box of a partition under its name: class and text of each line.
+    fn facts(&self, at: usize) -> Vec<(&'static str, String)> {
+        let (part, sizes) = (&self.parts[at], &self.sizes.partitions[at]);
+        let nodes = part.partition.node_count();
+        let place = match part.npu_nodes {
+            None => ("quiet", format!("{nodes} nodes, not compiled")),
+            Some(npu) if npu == nodes => ("strong", format!("NPU, all {nodes} nodes")),
+            Some(npu) => ("wrong", format!("NPU {npu} nodes, CPU {}", nodes - npu)),
+        };
+        let weights = crate::text::bytes(sizes.weight_bytes());
+        let mut lines = vec![place];
+        let on_cpu = part.segments.iter().filter(|segment| segment.device == Device::Cpu).count();
+        match (part.segments.len(), on_cpu) {
+            (1, _) => {}
+            (several, 0) => lines.push(("", format!("in {several} segments"))),
+            (several, on_cpu) => lines.push(("wrong", format!("in {several} segments, {on_cpu} on the CPU"))),
+        }
+        lines.push(("", format!("{} weights {weights}", part.scheme)));
+        lines.extend(sizes.binary_bytes.map(|size| ("", format!("context binary {}", crate::text::bytes(size)))));
+        if let Some(Columns { simulated, npu }) = part.sqnr {
+            lines.extend(npu.map(|db| ("", format!("SQNR NPU {db:.1} dB"))));
+            lines.extend(simulated.map(|db| ("quiet", format!("SQNR simulated {db:.1} dB"))));
+        }
+        if let Some((name, columns)) = &part.worst {
+            let simulated = if columns.npu.is_none() { " simulated" } else { "" };
+            let db = columns.best().unwrap_or_default();
+            let name = svg::shorten(name, rows::LONGEST / 2);
+            lines.push(("", format!("worst {db:.1} dB{simulated}, {name}")));
+        }
+        lines
+    }
+}
+
+/// The worst output of a partition, where it is not the first.
+fn worst(partition: &PartitionReport) -> Option<(String, Columns)> {
+    let measured = partition.outputs.iter().filter_map(|output| Some((output.sqnr_db.best()?, output)));
+    let (_, output) = measured.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let is_first = partition.outputs.first().is_some_and(|first| first.name == output.name);
+    (!is_first).then(|| (output.name.clone(), output.sqnr_db))
+}
+
+/// SQNR by name: of layers where they were measured, else of outputs.
+fn figures(partition: &PartitionReport) -> BTreeMap<String, Columns> {
+    let outputs = partition.outputs.iter().map(|output| (output.name.clone(), output.sqnr_db));
+    let layers = partition.layers.iter().map(|layer| (layer.name.clone(), layer.sqnr_db));
+    outputs.chain(layers).filter(|(_, columns)| columns.best().is_some()).collect()
+}

@@ -1,0 +1,115 @@
+//! The gate: a bundle that was verified and a baseline go in, a verdict comes out, with a check for everything that was
+//! looked at. The baseline is what another bundle of the same model, target and recipe was found to be when people
+//! accepted it.
+//!
+//! What stands in reports and baselines is other people's text: it is shown as text only, see [`plain`].
+
+mod baseline;
+mod cause;
+mod changes;
+mod check;
+mod date;
+mod exception;
+mod facts;
+mod figures;
+mod flow;
+mod goals;
+mod judge;
+pub mod output;
+mod rule;
+mod tensor;
+mod thresholds;
+mod unique;
+mod update;
+
+pub use baseline::{Baseline, text_of};
+pub use cause::{Cause, CauseKind};
+pub use check::{Check, Excepted, Outcome, Place, Rule, Verdict};
+pub use date::Date;
+pub use exception::{Exception, ExceptionReport, State, unknown_check};
+pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name};
+pub use flow::Flow;
+pub use tensor::TensorFact;
+pub use thresholds::{DEFAULT, Thresholds};
+pub use update::{Change, Changes, Group, update};
+
+use crate::error::{Error, Result};
+use crate::report::Report;
+use judge::Judge;
+
+/// All checks with what they come to.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Judgement {
+    /// What they come to.
+    pub verdict: Verdict,
+    /// Every check, the worst first.
+    pub checks: Vec<Check>,
+    /// What failed, grouped: the checks that follow from no other, each with those that follow from it. Every failed
+    /// check stands in one of them once.
+    pub causes: Vec<Cause>,
+    /// The exceptions, in the order of the thresholds.
+    pub exceptions: Vec<ExceptionReport>,
+}
+
+impl Judgement {
+    /// Number of checks with this outcome.
+    pub fn count(&self, outcome: Outcome) -> usize {
+        self.checks.iter().filter(|check| check.outcome == outcome).count()
+    }
+}
+
+/// Holds the facts of a bundle against a baseline.
+///
+/// # Errors
+/// The baseline is of another model, target or recipe, or of other samples.
+pub fn judge(
+    now: &Facts,
+    report: &Report,
+    baseline: &Baseline,
+    thresholds: &Thresholds,
+    today: Date,
+) -> Result<Judgement> {
+    refuse_incomparable(now, baseline)?;
+    let mut judge = Judge::new(thresholds, today);
+    look(&mut judge, &baseline.facts, now, report);
+    let (checks, exceptions) = judge.finish();
+    let causes = cause::causes(&checks, &now.flow);
+    Ok(Judgement { verdict: Verdict::of(&checks), checks, causes, exceptions })
+}
+
+/// Makes all checks.
+fn look(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
+    figures::check(judge, baseline, now, report);
+    goals::check(judge, baseline, now);
+    changes::check(judge, baseline, now);
+}
+
+/// Refuses a baseline whose figures are not of the same thing.
+///
+/// # Errors
+/// It is of another model, target or recipe, or of other samples; the message names both.
+pub fn refuse_incomparable(now: &Facts, baseline: &Baseline) -> Result<()> {
+    let before = &baseline.facts;
+    let samples = |facts: &Facts| format!("{} with {} steps behind each", facts.samples, facts.steps);
+    for (what, before, now) in [
+        ("model", &before.model, &now.model),
+        ("target", &before.target, &now.target),
+        ("recipe", &before.recipe, &now.recipe),
+        ("number of verification samples", &samples(before), &samples(now)),
+    ] {
+        if before != now {
+            let message = format!("is of another {what}: {before}, the bundle has {now}");
+            return Err(Error::input(baseline.path.display(), message)
+                .help("name the baseline of this bundle, or write a new one with --update to another file"));
+        }
+    }
+    Ok(())
+}
+
+/// Text of a file as it may stand in a line: what a terminal would obey, and what reorders a line, is replaced.
+pub fn plain(text: &str) -> String {
+    let is_harmful = |c: char| {
+        c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    };
+    text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
+}

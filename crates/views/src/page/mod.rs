@@ -1,0 +1,253 @@
+//! The report as a page for people: a bundle's report, manifest, graphs, encodings and statistics go in, one HTML file that
+//! needs nothing else comes out, or Markdown. Both are views of `report.json`; nothing is computed anew.
+//!
+//! What stands in those files is other people's text. It is escaped where it becomes markup, and what the script of the
+//! page shows it sets as text; the page allows itself no script but its own, and no network.
+
+mod base64;
+mod calibration;
+mod change;
+mod changes;
+mod findings;
+mod glance;
+mod html;
+mod layers;
+mod markdown;
+mod provenance;
+mod sections;
+mod settings;
+mod sizes;
+mod speed;
+mod table;
+mod weak;
+
+pub use html::{compared_with, html};
+pub use markdown::markdown;
+
+use std::collections::BTreeMap;
+
+use crate::back::bundle::{Bundle, INPUTS, InputRecord, Manifest};
+use crate::drivers::of_bundle;
+use crate::error::Result;
+use crate::evidence::StatisticsTable;
+use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
+use crate::progress::Silent;
+use crate::recipe::Recipe;
+use crate::report::{GoalReport, Report, VerdictState};
+use change::Tolerances;
+use layers::Part;
+
+/// The recipe's copy in a bundle.
+const RECIPE: &str = "calibration/recipe.toml";
+
+/// What a page is about.
+pub struct Subject {
+    /// The bundle, as it was named.
+    pub name: String,
+    report: Report,
+    manifest: Manifest,
+    facts: Facts,
+    parts: Vec<Part>,
+    picture: String,
+    recipe: Recipe,
+    settings: BTreeMap<String, String>,
+    images: Vec<InputRecord>,
+    statistics: StatisticsTable,
+    /// What a run of calibration is.
+    about_runs: &'static str,
+    /// Whether an evaluation left answers that the report has no figures of.
+    has_answers: bool,
+    other: Option<Other>,
+    gate: Option<Gate>,
+    tolerances: Tolerances,
+}
+
+/// The bundle beside it.
+struct Other {
+    name: String,
+    report: Report,
+    facts: Facts,
+    settings: BTreeMap<String, String>,
+}
+
+/// What the gate says of it.
+pub struct Gate {
+    /// The baseline's file, as it was named.
+    pub file: String,
+    /// What was accepted.
+    pub baseline: Facts,
+    /// The judgement.
+    pub judgement: Judgement,
+}
+
+/// What a bundle is held against: a baseline or another bundle.
+struct Reference<'a> {
+    /// What it is called.
+    title: &'static str,
+    /// Title of the figures of this bundle against it.
+    against: &'static str,
+    /// Its name.
+    name: &'a str,
+    facts: &'a Facts,
+    /// Settings of its recipe; a baseline has none.
+    settings: Option<&'a BTreeMap<String, String>>,
+}
+
+impl Subject {
+    /// Reads a bundle that was verified, and another one to hold it against. Within the tolerances of `thresholds` figures are
+    /// the same.
+    ///
+    /// # Errors
+    /// A bundle that was never verified or is damaged.
+    pub fn read(
+        bundle: &Bundle,
+        name: &str,
+        against: Option<(&Bundle, &str)>,
+        thresholds: &Thresholds,
+    ) -> Result<Self> {
+        let (facts, report) = Facts::of(bundle)?;
+        let read = |path: &str| {
+            path == RECIPE
+                || path.starts_with("encodings/")
+                || path == "model/target.toml"
+                || (path.starts_with("model/") || path.starts_with("calibration/")) && path.ends_with(".json")
+        };
+        bundle.check(&read, &Silent)?;
+        let recipe_of = |bundle: &Bundle| Ok((bundle.text(RECIPE)?, bundle.path(RECIPE)));
+        let other = match against {
+            Some((bundle, name)) => {
+                let (facts, report) = Facts::of(bundle)?;
+                bundle.check(&|path| path == RECIPE, &Silent)?;
+                let (text, path) = recipe_of(bundle)?;
+                Some(Other { name: name.to_string(), report, facts, settings: settings::settings(&text, &path)? })
+            }
+            None => None,
+        };
+        let (text, path) = recipe_of(bundle)?;
+        let settings = settings::settings(&text, &path)?;
+        let recipe = Recipe::parse(text, &path)?;
+        let parts = layers::parts(bundle, &recipe, &report, other.as_ref().map(|other| &other.report))?;
+        let drawn = crate::drawing::Subject::read(bundle)?;
+        Ok(Subject {
+            name: name.to_string(),
+            tolerances: Tolerances::of(thresholds),
+            picture: crate::drawing::overview(&drawn, crate::drawing::Tensors::Border)?,
+            recipe,
+            settings,
+            images: if bundle.has_file(INPUTS) { bundle.json(INPUTS)? } else { vec![] },
+            manifest: bundle.manifest.clone(),
+            has_answers: report.evaluations.is_empty() && bundle.has_answers(),
+            facts,
+            parts,
+            statistics: bundle.statistics()?,
+            about_runs: of_bundle(bundle)?.about_runs(),
+            report,
+            other,
+            gate: None,
+        })
+    }
+
+    /// Adds what the gate says.
+    pub fn with_gate(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// What the page is about, for the gate.
+    pub fn facts(&self) -> (&Facts, &Report) {
+        (&self.facts, &self.report)
+    }
+
+    /// What it is held against.
+    fn references(&self) -> Vec<Reference<'_>> {
+        let gate = self.gate.as_ref().map(|gate| Reference {
+            title: "baseline",
+            against: "against the baseline",
+            name: &gate.file,
+            facts: &gate.baseline,
+            settings: None,
+        });
+        let other = self.other.as_ref().map(|other| Reference {
+            title: "other bundle",
+            against: "against the other",
+            name: &other.name,
+            facts: &other.facts,
+            settings: Some(&other.settings),
+        });
+        gate.into_iter().chain(other).collect()
+    }
+
+    /// Whether it can ship, and the sentence that says so.
+    fn verdict(&self) -> (State, String) {
+        let verdict = &self.report.verdict;
+        let sentence = verdict.sentence();
+        match verdict.state {
+            VerdictState::Met => (State::Well, format!("Can it ship? Yes: {sentence}")),
+            VerdictState::Missed => (State::Bad, format!("Can it ship? No: {sentence}")),
+            VerdictState::NotMeasured => (State::Unknown, format!("Can it ship? Not known: {sentence}")),
+            VerdictState::NoGoal => {
+                (State::Unknown, format!("Can it ship? Not known: {sentence}, so nobody said what is good enough"))
+            }
+        }
+    }
+
+    /// What the gate says, where there is a baseline.
+    fn gate_verdict(&self) -> Option<(State, String)> {
+        use crate::gate::Outcome;
+        let gate = self.gate.as_ref()?;
+        let checks = |outcome| match gate.judgement.count(outcome) {
+            1 => "1 check".to_string(),
+            count => format!("{count} checks"),
+        };
+        Some(match gate.judgement.verdict {
+            GateVerdict::Passed => (State::Well, format!("Against the baseline {}: nothing got worse", gate.file)),
+            GateVerdict::Regression => {
+                (State::Bad, format!("Against the baseline {}: worse, {} failed", gate.file, checks(Outcome::Failed)))
+            }
+            GateVerdict::Unjudged => {
+                let count = checks(Outcome::Unjudged);
+                (State::Unknown, format!("Against the baseline {}: {count} could not be judged", gate.file))
+            }
+        })
+    }
+
+    /// Where in the page the cause of a goal that is about an output stands.
+    fn cause_of_goal(&self, goal: &GoalReport) -> Option<String> {
+        let (partition, output) = goal.of.split_once('/')?;
+        weak::cause_link(self, partition, output)
+    }
+
+    /// Where a link to a layer leads: the script opens it.
+    fn layer_link(&self, part: usize, name: &str) -> String {
+        let at = self.parts[part].layers.iter().position(|layer| layer.name == name).unwrap_or_default();
+        format!("layer-{part}-{at}")
+    }
+}
+
+/// How it stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum State {
+    Well,
+    Bad,
+    Unknown,
+}
+
+impl State {
+    /// Class in the page.
+    fn class(self) -> &'static str {
+        match self {
+            State::Well => "well",
+            State::Bad => "bad",
+            State::Unknown => "unknown",
+        }
+    }
+
+    /// Mark in Markdown.
+    fn mark(self) -> &'static str {
+        match self {
+            State::Well => "✅",
+            State::Bad => "❌",
+            State::Unknown => "⚠️",
+        }
+    }
+}
