@@ -22,7 +22,6 @@ mod layout;
 mod left;
 mod models;
 mod numerics;
-mod operators;
 mod parity;
 mod pictures;
 mod resume;

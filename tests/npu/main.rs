@@ -27,6 +27,7 @@ mod keep;
 mod layers;
 mod left;
 mod models;
+mod operators;
 mod outside;
 mod page;
 mod parity;
