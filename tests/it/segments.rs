@@ -5,6 +5,7 @@ use std::path::Path;
 use autoneural::encoding::{Encoding, IntegerType};
 use autoneural::ir::{Builder, Constant, ElementType, ops};
 use autoneural::partition::Partition;
+use autoneural::passes::Frozen;
 use autoneural::program::Group;
 use autoneural::quantize::Table;
 use autoneural::segment::segments;
@@ -50,7 +51,7 @@ fn a_node_that_no_binary_holds_is_named_with_both_sizes() {
     let x = builder.input("image", vec![1, 1024], ElementType::F32).unwrap();
     let w = builder.constant("w", Constant::from_values(vec![0.5; 1024 * 2048], vec![1024, 2048])).unwrap();
     let y = builder.node("features", ops::MatMul, &[x, w]).unwrap();
-    let graph = builder.finish(vec![y]);
+    let graph = Frozen::new(builder.finish(vec![y])).unwrap();
     let partition =
         Partition { name: "vision".into(), group: Group::fixed("vision"), graph, inputs: vec![], outputs: vec![] };
     let mut table = Table::default();

@@ -7,6 +7,7 @@
 mod bad_input;
 mod bits;
 mod browser;
+mod codes;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
@@ -16,6 +17,7 @@ mod doors;
 mod encodings;
 mod eval;
 mod extent;
+mod frozen;
 mod gate;
 mod golden;
 mod graph;

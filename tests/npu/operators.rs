@@ -7,7 +7,7 @@ use autoneural::back::bundle::{Begin, Bundle, GivenFiles};
 use autoneural::back::onnx::import;
 use autoneural::drivers::tensors::{Graphs, partition};
 use autoneural::ir::{Builder, Constant, ElementType, Graph, ops};
-use autoneural::passes::lower;
+use autoneural::passes::{Context, as_built, freeze};
 use autoneural::progress::Silent;
 use autoneural::recipe::Recipe;
 use autoneural::report::Demands;
@@ -64,10 +64,15 @@ fn transposed_convolutions_hard_swish_and_constant_indices_reach_the_npu() {
     let path = folder.path().join("recipe.toml");
     std::fs::write(&path, recipe).unwrap();
     let (target, text) = Target::find("sa8295p").unwrap();
-    let graph = lower(&decoder()).unwrap();
+    let graph = freeze(&decoder(), Context { target: &target }).unwrap();
     let graphs = [partition("decoder", graph.clone()).unwrap()];
     let plan = Plan {
-        source: &Graphs { name: "decoder", graphs: &graphs, made_of: "by hand" },
+        source: &Graphs {
+            name: "decoder",
+            graphs: &graphs,
+            as_built: &[as_built(&decoder()).unwrap()],
+            made_of: "by hand",
+        },
         target: (&target, &text),
         recipe: &Recipe::read(&path).unwrap(),
         given: &GivenFiles::default(),

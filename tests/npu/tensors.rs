@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use autoneural::Error;
 use autoneural::back::bundle::{Begin, Bundle, GivenFiles};
 use autoneural::drivers::tensors::{Graphs, partition};
-use autoneural::ir::{Builder, Constant, ElementType, ops};
+use autoneural::ir::{Builder, Constant, ElementType, Graph, ops};
 use autoneural::partition::Partition;
-use autoneural::passes::lower;
+use autoneural::passes::{Context, Frozen, as_built, freeze};
 use autoneural::progress::Silent;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Demands, Report};
@@ -36,7 +36,7 @@ fn weights(layer: usize) -> Vec<f32> {
 }
 
 /// Two graphs: `encoder` makes features of `x`, `head.score` takes them as they are.
-fn graphs() -> Vec<Partition> {
+fn built() -> [Graph; 2] {
     let constant = |layer: usize| Constant::from_values(weights(layer), vec![WIDTHS[layer], WIDTHS[layer + 1]]);
     let mut encoder = Builder::new("encoder");
     let x = encoder.input("x", vec![1, ROWS, WIDTHS[0]], ElementType::F32).unwrap();
@@ -50,8 +50,14 @@ fn graphs() -> Vec<Partition> {
     let last = head.constant("scores.weight", constant(2)).unwrap();
     let active = head.node("act", ops::Sigmoid, &[taken]).unwrap();
     let scores = head.node("scores", ops::MatMul, &[active, last]).unwrap();
-    let made = [encoder.finish(vec![features]), head.finish(vec![scores])];
-    let mut made = made.map(|graph| partition(&graph.name.clone(), lower(&graph).unwrap()).unwrap()).to_vec();
+    [encoder.finish(vec![features]), head.finish(vec![scores])]
+}
+
+/// The same, frozen, with their ports.
+fn graphs() -> Vec<Partition> {
+    let target = Target::find("sa8295p").unwrap().0;
+    let frozen = |graph: Graph| freeze(&graph, Context { target: &target }).unwrap();
+    let mut made = built().map(|graph| partition(&graph.name.clone(), frozen(graph)).unwrap()).to_vec();
     // What the first makes is what the second takes.
     let key = made[0].outputs[0].encoding_key.clone();
     made[1].inputs[0].encoding_key = key;
@@ -106,24 +112,30 @@ fn samples() -> TempDir {
 
 /// Compiles the graphs; gives the report, and whether there was nothing to do.
 fn compile(samples: &Path, out: &Path) -> Result<(Report, bool), Error> {
+    compile_of(samples, out, &built().map(|graph| as_built(&graph).unwrap()), true)
+}
+
+/// The same with these graphs as they were built, for the NPU or in float alone.
+fn compile_of(samples: &Path, out: &Path, as_built: &[Frozen], on_npu: bool) -> Result<(Report, bool), Error> {
+    let runtime = on_npu.then(runtime);
     let (target, text) = Target::find("sa8295p").unwrap();
     let recipe = Recipe::read(&samples.join("recipe.toml"))?;
     let graphs = graphs();
     let plan = Plan {
-        source: &Graphs { name: "plain", graphs: &graphs, made_of: "by hand" },
+        source: &Graphs { name: "plain", graphs: &graphs, as_built, made_of: "by hand" },
         target: (&target, &text),
         recipe: &recipe,
         given: &GivenFiles::default(),
-        compiler: Some(runtime()),
+        compiler: runtime.map(|runtime| runtime as _),
         comparing: Comparing {
             extent: &Extent::default(),
-            layers: &[On::Simulation, On::Npu],
+            layers: if on_npu { &[On::Simulation, On::Npu] } else { &[] },
             golden: None,
             demands: Demands { max_difference_db: 20.0, enough_db: 40.0, min_sqnr_db: Some(40.0) },
         },
     };
     let mut bundle = Bundle::begin(out, Begin::Update, false)?;
-    let report = stages::compile(&mut bundle, &plan, Some(runtime()), &Silent)?;
+    let report = stages::compile(&mut bundle, &plan, runtime, &Silent)?;
     Ok((report, bundle.commit()?.up_to_date))
 }
 
@@ -168,6 +180,29 @@ fn plain_graphs_go_from_samples_to_figures_on_the_npu() {
     let port = |at: usize, side: &str| manifest["partitions"][at][side][0].clone();
     assert_eq!(port(0, "outputs")["scale"], port(1, "inputs")["scale"]);
     assert_eq!((&port(1, "inputs")["role"], &port(1, "outputs")["role"]), (&"input".into(), &"output".into()));
+}
+
+#[test]
+fn a_graph_that_computes_something_else_than_what_was_built_is_told() {
+    let (_, out, report) = bundle();
+    for partition in &report.partitions {
+        let found = partition.frozen.as_ref().unwrap();
+        assert!(found.sqnr_db > 100.0 && found.output == partition.outputs[0].name, "{found:?}");
+    }
+    assert_eq!(json(&out.join("calibration/head.frozen.json"))["head.score"]["output"], "scores");
+    // As if a pass had left out the last activation.
+    let mut other = Builder::new("head.score");
+    let taken = other.input("features", vec![1, ROWS, WIDTHS[2]], ElementType::F32).unwrap();
+    let weight = Constant::from_values(weights(2), vec![WIDTHS[2], WIDTHS[3]]);
+    let weight = other.constant("scores.weight", weight).unwrap();
+    let scores = other.node("scores", ops::MatMul, &[taken, weight]).unwrap();
+    let other = as_built(&other.finish(vec![scores])).unwrap();
+    let folder = samples();
+    let (report, _) = compile_of(folder.path(), &folder.path().join("out"), &[other], false).unwrap();
+    // Nothing is known of how the first was built.
+    assert_eq!(report.partitions[0].frozen, None);
+    let found = report.partitions[1].frozen.as_ref().unwrap();
+    assert!(found.sqnr_db < 10.0 && found.largest_difference > 0.1, "{found:?}");
 }
 
 /// What makes a main output has the bits that the recipe's `head` says, and not those of other weights.

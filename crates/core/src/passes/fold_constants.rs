@@ -64,7 +64,7 @@ mod tests {
         let t = b.node("t", ops::Transpose { perm: vec![1, 0] }, &[c]).unwrap();
         let s = b.node("s", ops::Add, &[t, d]).unwrap();
         let y = b.node("y", ops::Add, &[x, s]).unwrap();
-        let folded = super::super::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
+        let folded = super::super::prune::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
         assert_eq!(folded.nodes().len(), 1);
         let s = folded.find("s").unwrap();
         assert_eq!(folded.value(s).constant().unwrap().to_f32(), [11., 23., 12., 24.]);

@@ -1,6 +1,6 @@
-//! Spells out what no ONNX operator or target does in one.
+//! Spells out what ONNX has no operator for.
 
-use super::rewrite::Rewrite;
+use super::rewrite::{Rewrite, on_last_axis};
 use crate::error::Result;
 use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 
@@ -25,7 +25,8 @@ pub fn legalize(graph: &Graph) -> Result<Graph> {
             }
             Op::RmsNorm(ops::RmsNorm { axis, epsilon }) if *axis + 1 != rank => {
                 let inputs = rewrite.inputs(node)?;
-                norm_on_last_axis(&mut rewrite.new, node, &inputs, *axis, *epsilon)?
+                let norm = ops::RmsNorm { axis: rank - 1, epsilon: *epsilon };
+                on_last_axis(&mut rewrite.new, &node.name, "norm", norm, *axis, &inputs)?
             }
             Op::Gather(ops::Gather { axis }) => match plain_indices(graph, node, *axis) {
                 Some(indices) => {
@@ -102,17 +103,6 @@ fn attention(b: &mut Builder, node: &Node, inputs: &[ValueId], scale: f32) -> Re
     }
     let mixed = b.node(format!("{name}.context"), ops::MatMul, &[weights, v])?;
     b.node(name.clone(), ops::Reshape { shape: vec![1, heads, rows, value_size] }, &[mixed])
-}
-
-fn norm_on_last_axis(b: &mut Builder, node: &Node, inputs: &[ValueId], axis: usize, epsilon: f32) -> Result<ValueId> {
-    let rank = b.shape(inputs[0]).len();
-    let mut perm: Vec<usize> = (0..rank).filter(|&a| a != axis).collect();
-    perm.push(axis);
-    let mut back = vec![0; rank];
-    perm.iter().enumerate().for_each(|(to, &from)| back[from] = to);
-    let x = b.node(format!("{}.in", node.name), ops::Transpose { perm }, &[inputs[0]])?;
-    let y = b.node(format!("{}.norm", node.name), ops::RmsNorm { axis: rank - 1, epsilon }, &[x, inputs[1]])?;
-    b.node(node.name.clone(), ops::Transpose { perm: back }, &[y])
 }
 
 #[cfg(test)]

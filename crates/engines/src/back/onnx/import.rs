@@ -204,7 +204,7 @@ mod tests {
     use super::*;
     use crate::ir::ops::{Chance, OPERATORS};
     use crate::ir::{ValueId, sample_graph};
-    use autoneural_core::passes::legalize;
+    use crate::passes::as_built;
 
     fn exported(graph: &Graph) -> ModelProto {
         let store = |value: &crate::ir::Value, constant: &Constant| -> Result<TensorProto> {
@@ -237,7 +237,7 @@ mod tests {
                 let sample = (kind.draw)(&mut Chance::new(&mut next));
                 let (graph, _) = sample_graph(&sample, |count, size| vec![size; count]).unwrap();
                 // What ONNX has no operator for comes back spelled out.
-                let graph = legalize(&graph).unwrap();
+                let graph = as_built(&graph).unwrap();
                 let back = imported(&exported(&graph)).unwrap();
                 prop_assert_eq!(graph.difference(&back), None);
             }
