@@ -1,6 +1,6 @@
 //! `autoneural` turns a vision-language checkpoint into what a car NPU loads, and proves what it made.
 //!
-//! A model is a [`ir::Graph`] that never changes once [`passes::lower`] is done with it, and a [`quantize::Table`] of
+//! A model is a [`ir::Graph`] that never changes once [`passes::freeze`] is done with it, and a [`quantize::Table`] of
 //! encodings beside it. The [`stages`] lead from one to the other through a [`back::bundle::Bundle`] on disk. The crates of
 //! the workspace stand on floors; this one has the command line and gathers the others.
 
@@ -12,7 +12,7 @@ pub use autoneural_base::{
     utf8_path, version, warning,
 };
 pub use autoneural_core::{
-    encoding, goals, ir, observe, partition, passes, program, quantize, recipe, segment, sqnr, target,
+    encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
 pub use autoneural_engines::engine;
 pub use autoneural_front as front;
@@ -22,5 +22,5 @@ pub use autoneural_views::{drawing, gate, page};
 /// Back ends: what is written for others to read.
 pub mod back {
     pub use autoneural_app::back::bundle;
-    pub use autoneural_engines::back::{encodings, onnx, qnn};
+    pub use autoneural_engines::back::{codes, encodings, evidence, onnx, qnn};
 }

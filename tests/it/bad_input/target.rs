@@ -1,6 +1,6 @@
 //! Target files.
 
-use super::{Bench, EXPORT, INPUT, TOOLKIT};
+use crate::common::bench::{Bench, EXPORT, INPUT, TOOLKIT};
 use crate::common::root;
 
 fn sound() -> String {
@@ -154,7 +154,7 @@ fn a_check_needs_the_toolkit_and_a_stated_operator() {
     let words = ["toolkit: onnxruntime", "is missing", "help: `make toolkit` installs it"];
     bench.expect("no toolkit", &check(&["sa8295p"]), TOOLKIT, &words);
     bench.expect("unknown target", &check(&["sa9999"]), INPUT, &["target `sa9999`: is not known"]);
-    let words = ["target sa8295p: states nothing about `Silu`", "it states something about Conv, MatMul"];
+    let words = ["target sa8295p: states nothing about `Silu`", "it states something about Conv, ConvTranspose, MatMul"];
     bench.expect("unknown operator", &check(&["sa8295p", "--operator", "Silu"]), INPUT, &words);
 }
 
@@ -167,7 +167,7 @@ fn a_combination_that_the_target_refuses_is_refused_by_quantize() {
     let conv = sound.find("name = \"Conv\"").expect("an entry");
     let (before, after) = sound.split_at(conv);
     bench.write("target.toml", format!("{before}{}", after.replacen("refused = [", refusal, 1)));
-    let mut args = super::COMPILE;
+    let mut args = crate::common::bench::COMPILE;
     args[5] = "{target.toml}";
     let words = ["vision: conv_stem.conv: target sa8295p does not take Conv in uint16, weights int8 per channel"];
     bench.expect("refused combination", &bench.run(&args), INPUT, &words);

@@ -1,5 +1,5 @@
 //! Back ends, and the bundle that everything is written to.
 
-pub(crate) use autoneural_engines::back::{encodings, onnx, qnn};
+pub(crate) use autoneural_engines::back::{codes, encodings, evidence, onnx, qnn};
 
 pub mod bundle;

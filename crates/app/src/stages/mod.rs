@@ -10,6 +10,7 @@ mod known;
 mod layers;
 mod memory;
 mod quantize;
+mod round;
 mod verify;
 
 pub use build::{build, build_partition};

@@ -10,7 +10,7 @@ use crate::back::bundle::{GivenFiles, GivenRecord};
 use crate::back::encodings;
 use crate::drivers::{Driver, of_bundle};
 use crate::error::{Error, Result};
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
@@ -173,7 +173,7 @@ pub fn quantize_group(
         let mut records = Vec::new();
         let own = partitions.iter().filter(|partition| partition.group == *group);
         for (partition, (table, counts)) in own.zip(&made) {
-            encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
+            encodings::write(table, &partition.graph, &folder.join(format!("{}.json", partition.name)))?;
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
             records.push(PartitionRecord::new(partition, table, *counts, recipe.part(group)?.scheme(), segments));
         }

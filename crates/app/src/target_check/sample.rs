@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::ir::ops::{self, Constants, OpKind, Purpose};
 use crate::ir::{Constant, Graph, Op, ValueId, sample_graph};
 use crate::partition::{Partition, Port};
+use crate::passes::Frozen;
 use crate::program::Group;
 
 /// Where chance begins; every sample begins there.
@@ -45,7 +46,7 @@ impl Sample {
     fn new(sample: &ops::Sample<Op>) -> Result<Self> {
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
         let (graph, given) = sample_graph(sample, |count, deviation| normal(&mut random, count, deviation))?;
-        Ok(Sample { name: sample.name, partition: alone(graph), inputs: given.iter().map(tensor).collect() })
+        Ok(Sample { name: sample.name, partition: alone(graph)?, inputs: given.iter().map(tensor).collect() })
     }
 }
 
@@ -80,12 +81,13 @@ fn normal(random: &mut ChaCha8Rng, count: usize, deviation: f32) -> Vec<f32> {
 }
 
 /// A graph as a partition of its own.
-fn alone(graph: Graph) -> Partition {
+fn alone(graph: Graph) -> Result<Partition> {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| graph.value(*id).name.clone();
         let port = |id| Port::plain(name(id));
         ids.iter().map(port).collect()
     };
     let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
-    Partition { name: graph.name.clone(), group: Group::fixed("alone"), graph, inputs, outputs }
+    let (name, graph) = (graph.name.clone(), Frozen::new(graph)?);
+    Ok(Partition { name, group: Group::fixed("alone"), graph, inputs, outputs })
 }

@@ -11,10 +11,12 @@ mod flusher;
 mod folder;
 mod output;
 mod read;
+mod stem;
 mod write;
 
 pub use flusher::Flusher;
 pub use folder::Folder;
 pub use output::{descriptor, output, target};
 pub use read::{kind, open, read, refuse_irregular};
+pub use stem::stem;
 pub use write::{create, flush, replace, write};

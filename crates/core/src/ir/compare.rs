@@ -3,8 +3,8 @@
 use super::{Constant, Graph, Value};
 
 impl Graph {
-    /// The first difference from another graph, in words: of names, shapes, operators, their order, and of the numbers of
-    /// constants. Handles may be others. `None` where there is none.
+    /// The first difference from another graph, in words: of names, shapes, operators, their order, and of the numbers
+    /// of constants. Handles may be others. `None` where there is none.
     pub fn difference(&self, other: &Graph) -> Option<String> {
         if self.name != other.name {
             return Some(format!("one is named `{}`, the other `{}`", self.name, other.name));

@@ -1,6 +1,6 @@
 //! Partitions: what one context binary holds, and what crosses its border.
 //!
-//! A partition is a lowered graph whose inputs and outputs have roles. Ports with the same
+//! A partition is a frozen graph whose inputs and outputs have roles. Ports with the same
 //! encoding key share one encoding wherever they stand, so that a value handed from one partition to the next, or from
 //! one step to the next, is copied and never converted.
 
@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::group::Group;
 use super::meaning::Meaning;
-use crate::ir::{Graph, Node};
+use crate::ir::Node;
+use crate::passes::Frozen;
 
 /// A graph input or output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,8 +41,8 @@ pub struct Partition {
     pub name: String,
     /// The group it belongs to.
     pub group: Group,
-    /// The lowered graph.
-    pub graph: Graph,
+    /// The graph, which never changes again.
+    pub graph: Frozen,
     /// One port per graph input, in order.
     pub inputs: Vec<Port>,
     /// One port per graph output, in order.

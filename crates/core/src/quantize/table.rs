@@ -12,9 +12,9 @@ use super::ties::Ties;
 use super::weights::{Place, encode, weight};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
+use crate::evidence::StatisticsTable;
 use crate::ir::ops::InputKind;
 use crate::ir::{ElementType, Value};
-use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::recipe::Recipe;
@@ -222,8 +222,8 @@ fn encode_constants(
     Ok(())
 }
 
-/// Refuses combinations of integers that the target does not take for a node whose weights are in the bits that the recipe
-/// asks for. Other nodes that the target does not take are carried out on the CPU.
+/// Refuses combinations of integers that the target does not take for a node whose weights are in the bits that the
+/// recipe asks for. Other nodes that the target does not take are carried out on the CPU.
 fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {

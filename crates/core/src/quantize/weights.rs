@@ -12,6 +12,11 @@ pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, node.op.signature().position(InputKind::Weight)?)
 }
 
+/// The bias of a node: what is added to its sums.
+pub fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    constant(graph, node, node.op.signature().position(InputKind::Bias)?)
+}
+
 /// A node's input, if it is a constant that has an encoding.
 pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
     let is_encoded = |value: &&Value| value.constant().is_some() && value.element.is_real();
@@ -114,8 +119,8 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
     }
 }
 
-/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise. Weights
-/// without an axis of output channels get one scale.
+/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise.
+/// Weights without an axis of output channels get one scale.
 pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encoding {
     let integer = weights.integer;
     if !integer.is_signed() {
@@ -185,8 +190,8 @@ fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> 
     made
 }
 
-/// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not make
-/// that scale so small that the bias overflows. `most` integers of the weights make up a magnitude.
+/// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not
+/// make that scale so small that the bias overflows. `most` integers of the weights make up a magnitude.
 fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, most: f64) {
     for (channel, bias) in bias.iter().enumerate() {
         // One scale for all channels has to leave room for every bias.

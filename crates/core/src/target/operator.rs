@@ -140,7 +140,7 @@ impl Form {
 /// Most entries of a list; an operator has a dozen combinations, and every list is held against every other.
 const MOST_LISTED: usize = 64;
 
-/// The operators that may stand in a lowered graph.
+/// The operators that may stand in a frozen graph.
 fn known() -> impl Iterator<Item = &'static Signature> {
     OPERATORS.iter().map(|kind| &kind.signature).filter(|signature| !signature.is_composite)
 }
@@ -150,8 +150,8 @@ fn form(name: &str) -> Option<Form> {
 }
 
 impl Operator {
-    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the integers in
-    /// which its constants lose least.
+    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the
+    /// integers in which its constants lose least.
     pub fn on_cpu(name: &str) -> Self {
         let none = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
         let form = form(name).unwrap_or(none);
@@ -186,7 +186,7 @@ impl Operator {
     /// The preferred encoding of weights in these integers.
     pub fn weights_of(&self, integer: IntegerType) -> Option<Weights> {
         let mut listed = self.weights.iter().filter(|weights| weights.integer == integer);
-        // The file of encodings has no form for blocks.
+        // Blocks are a choice of their own, which bits alone do not make.
         listed.find(|weights| !matches!(weights.granularity, Granularity::Block(_))).copied()
     }
 

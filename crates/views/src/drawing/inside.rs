@@ -301,7 +301,8 @@ const COLUMN: i32 = 300;
 /// An operator with what its weights say of it, and the class of its box.
 fn describe(part: &Part, node: &Node) -> Result<(String, &'static str)> {
     let graph = &part.partition.graph;
-    let weights = node.inputs.get(1).copied().filter(|&id| graph.value(id).constant().is_some());
+    let is_weight = |id: &ValueId| graph.value(*id).constant().is_some() && graph.value(*id).element.is_real();
+    let weights = node.inputs.get(1).copied().filter(is_weight);
     let Some(weights) = weights.map(|id| Tensor::new(part, id)).transpose()? else {
         return Ok((node.op.name().to_string(), if node.op.moves_data_only() { "moves" } else { "plain" }));
     };

@@ -40,12 +40,13 @@ use serde::de::DeserializeOwned;
 
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
+use crate::evidence::StatisticsTable;
 use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::json::LARGEST_JSON;
-use crate::observe::StatisticsTable;
+use crate::map::Map;
 use crate::partition::Partition;
 use crate::program::Program;
 use crate::progress::{Progress, Silent};
@@ -66,6 +67,9 @@ pub const RECIPE: &str = "calibration/recipe.toml";
 pub const REPORT: &str = "report.json";
 /// Start of the paths of golden vectors.
 pub const GOLDEN: &str = "golden/";
+
+/// Start of the paths of codes.
+pub const CODES: &str = "codes/";
 
 /// A bundle on disk.
 pub struct Bundle {
@@ -194,6 +198,14 @@ impl Bundle {
     /// As for [`Bundle::read`], and another content; with the line.
     pub fn json<T: DeserializeOwned>(&self, relative: &str) -> Result<T> {
         crate::text::json(&self.path(relative), &self.read(relative, LARGEST_JSON)?)
+    }
+
+    /// A file of the bundle as memory; no link is followed.
+    ///
+    /// # Errors
+    /// A missing file, or what is no regular file.
+    pub fn map(&self, relative: &str) -> Result<Map> {
+        Map::of(self.folder.file(relative)?, &self.path(relative))
     }
 
     /// Path of a file in the bundle.

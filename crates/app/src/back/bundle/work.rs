@@ -257,7 +257,7 @@ impl Bundle {
     fn has_same_bits(&self) -> Result<bool> {
         let bits = |text: Vec<u8>| {
             let text = crate::text::utf8(Path::new(RECIPE), text)?;
-            Ok::<_, Error>(Recipe::parse(text, Path::new(RECIPE))?.bits())
+            Ok::<_, Error>(Recipe::parse(text, Path::new(RECIPE))?.quantization())
         };
         let (Some(before), true) = (self.before_text(RECIPE, crate::text::LARGEST), self.has_file(RECIPE)) else {
             return Ok(false);

@@ -12,11 +12,11 @@ use crate::back::bundle::Key;
 use crate::drivers::{LoadAny, Phase, Run};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::evidence::{Statistics, StatisticsTable};
 use crate::files;
 use crate::front::{Component, Definition};
 use crate::host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Steps, TOKENIZER, Walk, see};
 use crate::ir::le_bytes;
-use crate::observe::{Statistics, StatisticsTable};
 
 /// Embeddings of the pictures that were calibrated with, kept for runs that begin with the prompts.
 const VISUAL: &str = ".visual.safetensors";

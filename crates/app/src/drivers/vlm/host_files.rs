@@ -3,9 +3,9 @@
 
 use crate::back::bundle::{Bundle, Key, PartitionRecord, encoding_of};
 use crate::error::{IoContext, Result};
+use crate::evidence::StatisticsTable;
 use crate::front::{Component, Definition, Role};
 use crate::host::{Embeddings, HostRecord, HostTables};
-use crate::observe::StatisticsTable;
 use crate::program::Group;
 use crate::progress::Progress;
 use crate::quantize::{Table, of_embeddings};

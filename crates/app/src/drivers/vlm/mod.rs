@@ -21,9 +21,9 @@ use super::{Chains, Driver, GoldenExtent, LoadAny, Parity, Phase, PromptsReport,
 use crate::back::bundle::{Bundle, InputRecord, Key, PartitionRecord};
 use crate::back::qnn::Runtime;
 use crate::error::{Error, Result};
+use crate::evidence::StatisticsTable;
 use crate::front::{Checkpoint, Component, Definition, Role};
 use crate::host::{Embeddings, HostRecord, Walk};
-use crate::observe::StatisticsTable;
 use crate::partition::{Partition, Port};
 use crate::program::{Group, Visit};
 use crate::progress::Progress;

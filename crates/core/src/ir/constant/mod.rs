@@ -1,6 +1,7 @@
 //! Constants: views into memory-mapped files with a recipe of cheap transforms, turned to numbers only where asked.
 
 mod element;
+mod identity;
 mod permute;
 mod view;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use super::float8::scale_blocks;
 use super::types::{ElementType, Shape};
+pub use identity::Identity;
 pub use permute::permute;
 pub use view::{StoredType, View};
 

@@ -67,7 +67,7 @@ impl StoredType {
 /// A range of a memory-mapped file that holds little-endian elements in row-major order.
 #[derive(Clone)]
 pub struct View {
-    map: Arc<Map>,
+    pub(super) map: Arc<Map>,
     pub(super) start: usize,
     pub(super) elements: usize,
     pub(super) stored: StoredType,

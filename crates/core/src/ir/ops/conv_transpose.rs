@@ -5,15 +5,17 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::one;
 use super::onnx::{Imported, OnnxForm, OnnxNode};
 use super::operator::{Axes, Operator, Work};
+use super::rows::Rows;
 use super::sample::{Chance, Constants, Sample, SampleInput, constant, read};
 use super::shapes::{elements, rank4, refuse_other_bias};
 use super::signature::{Input, Signature};
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// 2-D transposed convolution: each element of the image lays its multiple of the kernel onto the result, one stride from the
-/// next, and what overlaps is added (Dumoulin & Visin, arXiv 1603.07285). Inputs: `x [N,C,H,W]`, `w [C,M/groups,kH,kW]`,
-/// optional `bias [M]`. A side of the result is `(size - 1) * stride + kernel + output padding - pads`.
+/// 2-D transposed convolution: each element of the image lays its multiple of the kernel onto the result, one stride
+/// from the next, and what overlaps is added (Dumoulin & Visin, arXiv 1603.07285). Inputs: `x [N,C,H,W]`, `w
+/// [C,M/groups,kH,kW]`, optional `bias [M]`. A side of the result is `(size - 1) * stride + kernel + output padding -
+/// pads`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConvTranspose {
     /// Step on the result along height and width.
@@ -65,6 +67,11 @@ impl Operator for ConvTranspose {
     /// In several groups no axis of the weights tells all output channels apart.
     fn weight_axes(&self, _: usize) -> Option<Axes> {
         Some(Axes { output: (self.groups == 1).then_some(1), input: 0 })
+    }
+
+    fn rows(&self, _: &[usize]) -> Option<Rows> {
+        // Each element of the image is multiplied with the whole kernel; where the products overlap they are added.
+        Some(Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: self.groups })
     }
 
     fn is_depthwise(&self, weights: &[usize]) -> bool {

@@ -1,14 +1,32 @@
-//! The operators of the IR, one file each. Semantics are those of the ONNX operator of the same name unless the text says
-//! otherwise.
+//! The operators of the IR, one file each. Semantics are those of the ONNX operator of the same name unless the text
+//! says otherwise.
 //!
-//! A new operator is a file with a type that is an [`Operator`], and a line in the list at the end of this file. What every
-//! other part of the program wants to know of it, it asks [`Op`] and [`Signature`].
+//! A new operator is a file with a type that is an [`Operator`], and a line in the list at the end of this file. What
+//! every other part of the program wants to know of it, it asks [`Op`] and [`Signature`].
+//!
+//! ```
+//! use autoneural_core::ir::{Builder, Constant, ElementType, ops};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut b = Builder::new("linear");
+//! let x = b.input("x", vec![1, 3], ElementType::F32)?;
+//! let w = b.constant("w", Constant::from_values(vec![1.0; 6], vec![3, 2]))?;
+//! let y = b.node("y", ops::MatMul, &[x, w])?;
+//! let graph = b.finish(vec![y]);
+//! let product = &graph.nodes()[0].op;
+//! assert!(product.signature().has_weights());
+//! assert_eq!(product.weight_axes(2).and_then(|axes| axes.output), Some(1));
+//! assert_eq!(graph.value(y).shape, [1, 2]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod arithmetic;
 mod onnx;
 mod operator;
 #[cfg(test)]
 mod properties;
+mod rows;
 mod sample;
 mod shapes;
 mod signature;
@@ -20,6 +38,7 @@ use serde::{Deserialize, Serialize};
 
 pub use onnx::{Attribute, Extra, Imported, OnnxForm, OnnxInput, OnnxNode};
 pub use operator::{Axes, Operator, Work};
+pub use rows::Rows;
 pub use sample::{Chance, Constants, Purpose, Sample, SampleInput};
 pub use signature::{Elements, Input, InputKind, Signature};
 
@@ -103,6 +122,11 @@ macro_rules! operators {
                 match self { $(Op::$name(operator) => operator.weight_axes(rank),)* }
             }
 
+            /// What of its data is multiplied with weights of this shape, for one that has weights ([`Operator::rows`]).
+            pub fn rows(&self, weights: &[usize]) -> Option<Rows> {
+                match self { $(Op::$name(operator) => operator.rows(weights),)* }
+            }
+
             /// Whether with weights of this shape each output channel sums over one input channel only.
             pub fn is_depthwise(&self, weights: &[usize]) -> bool {
                 match self { $(Op::$name(operator) => operator.is_depthwise(weights),)* }
@@ -148,8 +172,8 @@ impl Op {
         self.signature().name
     }
 
-    /// Shapes and element types of the outputs, or what is wrong with the inputs. Also the place where impossible combinations
-    /// are refused.
+    /// Shapes and element types of the outputs, or what is wrong with the inputs. Also the place where impossible
+    /// combinations are refused.
     ///
     /// # Errors
     /// Says in words what does not fit.

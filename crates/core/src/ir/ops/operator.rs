@@ -1,6 +1,7 @@
 //! What a file of an operator has to say. [`super::Op`] passes questions on to the operator that it is.
 
 use super::onnx::{Imported, OnnxForm, OnnxNode};
+use super::rows::Rows;
 use super::sample::{Chance, Constants, Sample};
 use super::signature::Signature;
 use crate::ir::constant::Constant;
@@ -30,12 +31,14 @@ pub struct Axes {
 
 /// An operator with its attributes. Inputs and outputs live in the node.
 ///
-/// What takes `inputs` is asked only about inputs that [`Operator::shapes`] takes, of element types that the signature takes.
+/// What takes `inputs` is asked only about inputs that [`Operator::shapes`] takes, of element types that the signature
+/// takes.
 pub trait Operator: Sized {
     /// What it reads, and its names.
     const SIGNATURE: Signature;
 
-    /// Shapes of the outputs, or what is wrong with those of the inputs. Their number is right, and no axis has the size 0.
+    /// Shapes of the outputs, or what is wrong with those of the inputs. Their number is right, and no axis has the
+    /// size 0.
     ///
     /// # Errors
     /// Says in words which shapes do not fit.
@@ -54,6 +57,12 @@ pub trait Operator: Sized {
         None
     }
 
+    /// The rows of the data that are multiplied with weights of this shape, in the order of the weights' input channels and
+    /// kernel; what is made is linear in them.
+    fn rows(&self, _weights: &[usize]) -> Option<Rows> {
+        None
+    }
+
     /// Whether with weights of this shape each output channel sums over one input channel only.
     fn is_depthwise(&self, _weights: &[usize]) -> bool {
         false
@@ -64,8 +73,8 @@ pub trait Operator: Sized {
         None
     }
 
-    /// The axis of a result of this rank that takes factors through constants: with weights, gains and bias multiplied along
-    /// their channels, the result is multiplied along this axis.
+    /// The axis of a result of this rank that takes factors through constants: with weights, gains and bias multiplied
+    /// along their channels, the result is multiplied along this axis.
     fn scaled_axis(&self, _rank: usize) -> Option<usize> {
         None
     }

@@ -10,6 +10,7 @@ use super::{DataWriter, nodes};
 use crate::error::Result;
 use crate::ir::{Constant, Graph, Value, ValueId};
 use crate::partition::Partition;
+use crate::passes::Frozen;
 
 /// Where a constant's elements stand in the data file.
 pub type ConstantPlace = u64;
@@ -22,15 +23,32 @@ pub fn emit_float(
 ) -> Result<BTreeMap<String, ConstantPlace>> {
     let mut places = BTreeMap::new();
     let made = graph(&partition.graph, |value, constant| {
-        let bytes = constant.to_le_bytes();
         // Every constant goes to the data file, small ones too: later stages read it from there.
-        let offset = data.append(&bytes)?;
+        let offset = data.append_constant(constant)?;
         places.insert(value.name.clone(), offset);
-        let kind = DataType::of_element(value.element);
-        Ok(stored_tensor(&value.name, kind, &value.shape, offset, bytes.len(), data.name()))
+        Ok(stored(value, offset, data.name()))
     })?;
     write(&model(made), path)?;
     Ok(places)
+}
+
+/// Writes `path`: a graph as it was built. Constants that the frozen graphs have, too, are those in `data`; the others go to
+/// `own`.
+pub fn emit_as_built(as_built: &Frozen, path: &Path, data: &DataWriter, own: &mut DataWriter) -> Result<()> {
+    let made = graph(as_built, |value, constant| match data.place_of(constant) {
+        Some(offset) => Ok(stored(value, offset, data.name())),
+        None => {
+            let offset = own.append_constant(constant)?;
+            Ok(stored(value, offset, own.name()))
+        }
+    })?;
+    write(&model(made), path)
+}
+
+/// The tensor of a constant in a data file.
+fn stored(value: &Value, offset: u64, data: &str) -> TensorProto {
+    let bytes = value.element.bytes() * value.shape.iter().product::<usize>();
+    stored_tensor(&value.name, DataType::of_element(value.element), &value.shape, offset, bytes, data)
 }
 
 /// The float model of a graph; `store` gives the tensor of a constant.

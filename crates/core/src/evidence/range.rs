@@ -1,0 +1,200 @@
+//! Ranges: the smallest and the largest number that a value takes while samples run.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Site, Want};
+
+/// Ways to turn observed numbers into a range, as recipes name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObserverKind {
+    /// The smallest and the largest number seen.
+    MinMax,
+}
+
+impl std::fmt::Display for ObserverKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ObserverKind::MinMax => "min-max",
+        })
+    }
+}
+
+impl ObserverKind {
+    /// What is to be known of a site, so that a range can be made of it.
+    pub fn wants(self, _site: &Site) -> Vec<Want> {
+        match self {
+            ObserverKind::MinMax => vec![Want::Range],
+        }
+    }
+}
+
+/// What is known of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Lower end of the range to cover.
+    pub min: f32,
+    /// Upper end of the range to cover.
+    pub max: f32,
+    /// Numbers seen.
+    pub count: u64,
+    /// Numbers seen that were NaN or infinite; they are in none of the above.
+    pub non_finite: u64,
+    /// Runs in which numbers were seen.
+    #[serde(default)]
+    pub runs: u64,
+    /// The last run that widened the range by more than 1 %; what came behind it changed little.
+    #[serde(default)]
+    pub settled: u64,
+}
+
+/// Share of a range's width by which it may grow and still be the same.
+const SAME: f32 = 0.01;
+
+/// Whether the second range reaches beyond the first by more than 1 % of the first.
+fn widens([low, high]: [f32; 2], [min, max]: [f32; 2]) -> bool {
+    let room = SAME * (high - low);
+    min < low - room || max > high + room
+}
+
+impl Statistics {
+    /// Statistics of both together.
+    pub fn merged(self, other: Statistics) -> Statistics {
+        Statistics {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            // Of a file that counts beyond everything.
+            count: self.count.saturating_add(other.count),
+            non_finite: self.non_finite.saturating_add(other.non_finite),
+            runs: self.runs.saturating_add(other.runs),
+            settled: match widens([self.min, self.max], [other.min, other.max]) {
+                true => self.runs.saturating_add(other.settled),
+                false => self.settled,
+            },
+        }
+    }
+}
+
+/// The smallest and the largest number of all runs, and how they came about.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MinMax {
+    seen: Option<Statistics>,
+    /// The range when it was last widened by more than 1 %.
+    range: [f32; 2],
+    /// Every run, counted from one, behind which the range was another, with the range: what tells after which run it would
+    /// have been settled had others come before.
+    steps: Vec<(u64, [f32; 2])>,
+}
+
+impl MinMax {
+    /// Takes in the numbers of one run.
+    pub fn observe(&mut self, values: &[f32]) {
+        let mut seen =
+            Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0, runs: 1, settled: 1 };
+        // Without a branch, which the compiler turns into vector instructions: every value of calibration comes by here.
+        for &value in values {
+            let finite = value.is_finite();
+            seen.min = seen.min.min(if finite { value } else { f32::INFINITY });
+            seen.max = seen.max.max(if finite { value } else { f32::NEG_INFINITY });
+            seen.non_finite += u64::from(!finite);
+        }
+        seen.count = values.len() as u64 - seen.non_finite;
+        let range = [seen.min, seen.max];
+        self.merge(&MinMax { seen: Some(seen), range, steps: vec![(1, range)] });
+    }
+
+    /// Adds what was seen in runs that came behind those of this one: afterwards it is what one observer of all of them is.
+    pub fn merge(&mut self, other: &MinMax) {
+        let (Some(known), Some(seen)) = (self.seen, other.seen) else {
+            if other.seen.is_some() {
+                self.clone_from(other);
+            }
+            return;
+        };
+        let mut all = known;
+        for &(run, [min, max]) in &other.steps {
+            let ([low, high], run) = ([all.min.min(min), all.max.max(max)], known.runs.saturating_add(run));
+            if [low, high] == [all.min, all.max] {
+                continue;
+            }
+            (all.min, all.max) = (low, high);
+            self.steps.push((run, [low, high]));
+            // Against the range at that time, so that many small steps count in the end.
+            if widens(self.range, [low, high]) {
+                self.range = [low, high];
+                all.settled = run;
+            }
+        }
+        let together = known.merged(seen);
+        self.seen = Some(Statistics { settled: all.settled, ..together });
+    }
+
+    /// Its parts, as files hold them: what was seen, the range when it was last widened by more than 1 %, and every run behind
+    /// which the range was another, with the range.
+    pub fn parts(&self) -> (Option<Statistics>, [f32; 2], &[(u64, [f32; 2])]) {
+        (self.seen, self.range, &self.steps)
+    }
+
+    /// What these parts are of.
+    pub fn of_parts(seen: Option<Statistics>, range: [f32; 2], steps: Vec<(u64, [f32; 2])>) -> Self {
+        MinMax { seen, range, steps }
+    }
+
+    /// What was seen so far; `None` before the first number.
+    pub fn statistics(&self) -> Option<Statistics> {
+        // Where no number was finite there is no range; its ends would be infinite, which no file holds.
+        let ends = |seen: Statistics| if seen.count == 0 { Statistics { min: 0.0, max: 0.0, ..seen } } else { seen };
+        self.seen.map(ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn min_max_keeps_the_ends_over_all_runs() {
+        let mut made = MinMax::default();
+        assert_eq!(made.statistics(), None);
+        made.observe(&[1.0, -2.0]);
+        made.observe(&[0.5, f32::NAN, 7.0]);
+        let wanted = Statistics { min: -2.0, max: 7.0, count: 4, non_finite: 1, runs: 2, settled: 2 };
+        assert_eq!(made.statistics(), Some(wanted));
+    }
+
+    #[test]
+    fn statistics_of_nothing_finite_can_be_kept_and_impossible_ones_are_refused() {
+        let mut made = MinMax::default();
+        made.observe(&[f32::NAN, f32::INFINITY]);
+        let seen = made.statistics().unwrap();
+        assert_eq!((seen.count, seen.non_finite), (0, 2));
+        let text = serde_json::to_string(&seen).unwrap();
+        assert_eq!(serde_json::from_str::<Statistics>(&text).unwrap(), seen);
+        let beyond = r#"{"min": -1e39, "max": 1, "count": 1, "non_finite": 0}"#;
+        assert!(serde_json::from_str::<Statistics>(beyond).unwrap_err().to_string().contains("out of range"));
+    }
+
+    #[test]
+    fn counts_of_a_file_do_not_wrap() {
+        let all = Statistics { min: 0.0, max: 1.0, count: u64::MAX, non_finite: 1, runs: u64::MAX, settled: 1 };
+        let wider = Statistics { max: 2.0, ..all };
+        let both = all.merged(wider);
+        assert_eq!((both.count, both.non_finite, both.runs, both.settled), (u64::MAX, 2, u64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn a_range_is_settled_when_it_stays_within_a_hundredth() {
+        let mut made = MinMax::default();
+        for values in [[-1.0, 1.0], [-0.5, 1.5], [-1.0, 1.51], [0.0, 1.5], [-1.0, 1.52]] {
+            made.observe(&values);
+        }
+        let seen = made.statistics().unwrap();
+        assert_eq!((seen.runs, seen.settled), (5, 2));
+        // Three steps of less than a hundredth are more than one.
+        made.observe(&[1.53]);
+        assert_eq!(made.statistics().unwrap().settled, 6);
+        let other = Statistics { min: -1.0, max: 1.5, count: 2, non_finite: 0, runs: 3, settled: 3 };
+        assert_eq!(seen.merged(other).settled, 2);
+        assert_eq!(seen.merged(Statistics { max: 9.0, ..other }).settled, 8);
+    }
+}
