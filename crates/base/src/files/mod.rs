@@ -7,14 +7,16 @@
 //!   [`Folder::replace`]). A file that is there is replaced and never written into: it may have other names.
 //! - What a user asks a result to be written to ([`output`]) may also be a link, a pipe or a device.
 
+mod create;
 mod flusher;
 mod folder;
 mod output;
 mod read;
 mod write;
 
+pub use create::create;
 pub use flusher::Flusher;
 pub use folder::Folder;
 pub use output::{descriptor, output, target};
 pub use read::{kind, open, read, refuse_irregular};
-pub use write::{create, flush, replace, write};
+pub use write::{flush, replace, write};
