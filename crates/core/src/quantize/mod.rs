@@ -1,6 +1,7 @@
 //! Quantization: statistics, weights and a recipe go in, and encodings that were learned elsewhere where there are such; a
 //! table of encodings comes out. The graph is never touched.
 
+mod entry;
 mod given;
 mod legality;
 mod lost;
@@ -19,6 +20,7 @@ pub use lost::warn_of_lost;
 pub use multiplier::settle;
 pub use names::Aliases;
 pub use outliers::{of_constants, of_embeddings, of_zeros};
-pub use sources::{Source, Sources};
+pub use ranges::Source;
+pub use sources::Sources;
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
 pub use weights::{fit, of_sums, weight};
