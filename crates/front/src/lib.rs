@@ -4,6 +4,7 @@ pub(crate) use autoneural_base::{error, map, progress, text, warning};
 pub(crate) use autoneural_core::{ir, partition, passes, quantize};
 
 mod blocks;
+mod built_in;
 mod check;
 mod checkpoint;
 mod contract;
@@ -21,6 +22,7 @@ mod recorder;
 mod warnings;
 mod weights;
 
+pub use built_in::built_in_names;
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
 pub use contract::{partition, refuse_unfit};
 pub use definition::{
@@ -30,7 +32,7 @@ pub use definition::{
 pub use definition_file::DefinitionFile;
 pub use hub::kind_of_file;
 pub use language::{DECODE, MASKED, PREFILL};
-pub use layout::{ComponentLayout, Layout, Misshapen, built_in_names};
+pub use layout::{ComponentLayout, Layout, Misshapen};
 pub use recorder::Recorder;
 pub use warnings::warnings;
 pub use weights::{AbsentBiases, Tensors, Weights, absent_biases};
