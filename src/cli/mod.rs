@@ -13,6 +13,7 @@ mod golden;
 mod graph;
 mod help;
 mod inspect;
+mod lane;
 mod logits;
 mod man;
 mod named;
