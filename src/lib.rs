@@ -9,7 +9,9 @@ pub use autoneural_base::{
     Error, Result, contain, cut_off, error, files, folder, json, limits, machine, map, progress, shown, text,
     utf8_path, version, warning,
 };
-pub use autoneural_core::{encoding, goals, ir, observe, partition, passes, quantize, recipe, segment, target};
+pub use autoneural_core::{
+    encoding, goals, ir, observe, partition, passes, program, quantize, recipe, segment, target,
+};
 pub use autoneural_engines::engine;
 pub use autoneural_front as front;
 pub use autoneural_host as host;

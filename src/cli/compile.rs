@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use autoneural::back::bundle::{Begin, Bundle, Stage};
 use autoneural::back::qnn::{Compiler, Runtime};
+use autoneural::front;
 use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
 use autoneural::stages::{self, Plan};
@@ -46,6 +47,7 @@ impl Compile {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let Source { weights, target, out, force, check_contents, .. } = &self.source;
+        self.demands.refuse_unknown(&front::program()?);
         let definition = self.source.read_definition()?;
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;

@@ -1,10 +1,12 @@
 //! What `compile` and `verify` compare, and when the figures are good enough.
 
+use autoneural::front::GRAPHS;
 use autoneural::golden;
-use autoneural::partition::NAMES;
+use autoneural::program::Program;
 use autoneural::stages::Comparing;
 use autoneural::verify::{Extent, On};
 use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 
 use super::suggested::Suggested;
@@ -49,7 +51,7 @@ pub struct Demands {
 
 /// Names that `--verify` takes.
 fn extents() -> impl TypedValueParser<Value = Extent> {
-    Suggested::new(str::parse::<Extent>, || ["all", "none", "sampled"].into_iter().chain(NAMES).collect())
+    Suggested::new(Extent::parse, || ["all", "none", "sampled"].into_iter().chain(GRAPHS).collect())
 }
 
 /// Where layers are measured.
@@ -75,6 +77,14 @@ enum GoldenOn {
 }
 
 impl Demands {
+    /// Ends the program where `--verify` names what the program does not have, as other wrong arguments do.
+    pub fn refuse_unknown(&self, program: &Program) {
+        if let Err(message) = self.extent.refuse_unknown(program) {
+            let message = format!("invalid value for '--verify <WHAT>': {message}");
+            super::refuse_usage(&super::help::command().error(ErrorKind::InvalidValue, message));
+        }
+    }
+
     /// What is compared, and when it is good enough.
     pub fn comparing(&self) -> Comparing<'_> {
         let layers: &[On] = match self.layers {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use autoneural::Result;
 use autoneural::back::bundle::Bundle;
 use autoneural::drawing::{self, Subject, Tensors};
-use autoneural::partition::NAMES;
+use autoneural::front::GRAPHS;
 use autoneural::shown::in_line;
 use clap::builder::StringValueParser;
 use clap::{Args, ValueEnum, ValueHint};
@@ -38,7 +38,7 @@ pub struct Graph {
     #[arg(long, value_enum, default_value_t = Named::Border)]
     tensors: Named,
     /// Draw the inside of this partition: a box for each block, with its operators in order.
-    #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || NAMES.to_vec()))]
+    #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || GRAPHS.to_vec()))]
     partition: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use autoneural::back::bundle::GivenFiles;
 use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::qnn::Runtime;
-use autoneural::front::{DefinitionFile, WeightsPlace, built_in_names};
+use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
 use autoneural::shown::in_line;
@@ -238,6 +238,9 @@ impl OnBundle {
 impl Verify {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
+        // Without a bundle to ask, names are those that models of built-in families have.
+        let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
+        self.demands.refuse_unknown(&program);
         let recipe = Recipe::read(&self.calibration)?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
         session.compare_toolkit(&bundle.manifest);

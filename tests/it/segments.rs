@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use autoneural::back::bundle::Bundle;
 use autoneural::encoding::{Encoding, IntegerType};
 use autoneural::ir::{Builder, Constant, ElementType, Op};
-use autoneural::partition::{Component, Partition};
+use autoneural::partition::Partition;
+use autoneural::program::Group;
 use autoneural::quantize::Table;
 use autoneural::segment::segments;
 use autoneural::target::Target;
@@ -335,7 +336,7 @@ fn a_node_that_no_binary_holds_is_named_with_both_sizes() {
     let y = builder.node("features", Op::MatMul, &[x, w]).unwrap();
     let graph = builder.finish(vec![y]);
     let partition =
-        Partition { name: "vision".into(), component: Component::Vision, graph, inputs: vec![], outputs: vec![] };
+        Partition { name: "vision".into(), group: Group::fixed("vision"), graph, inputs: vec![], outputs: vec![] };
     let mut table = Table::default();
     for name in ["image", "features"] {
         table.activations.insert(name.into(), Encoding::of_range(IntegerType::Uint16, -1.0, 1.0));

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::{Observations, Reference};
 use crate::error::Result;
-use crate::front::Definition;
+use crate::front::{Component, Definition};
 use crate::host::{Load, Steps, Walk, see};
 use crate::observe::{Statistics, StatisticsTable};
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 
@@ -17,7 +18,7 @@ use crate::recipe::Recipe;
 struct Watched<'a> {
     models: &'a dyn Fn(&Partition) -> PathBuf,
     recipe: &'a Recipe,
-    seen: RefCell<Vec<(Component, Observations)>>,
+    seen: RefCell<Vec<(Group, Observations)>>,
 }
 
 impl<'a> Watched<'a> {
@@ -27,18 +28,18 @@ impl<'a> Watched<'a> {
 
     fn load(&self) -> Box<Load<'_, Reference>> {
         Box::new(|partition: &Partition| {
-            let kind = self.recipe.part(partition.component).observer;
+            let kind = self.recipe.part(&partition.group)?.observer;
             let (engine, observations) = Reference::load_observed(partition, &(self.models)(partition), kind)?;
-            self.seen.borrow_mut().push((partition.component, observations));
+            self.seen.borrow_mut().push((partition.group.clone(), observations));
             Ok(engine)
         })
     }
 
     fn statistics(self) -> StatisticsTable {
         let mut table = StatisticsTable::default();
-        for (component, observations) in self.seen.into_inner() {
+        for (group, observations) in self.seen.into_inner() {
             for (name, statistics) in observations.statistics() {
-                table.add(component, &name, statistics);
+                table.add(&group, &name, statistics);
             }
         }
         table
@@ -94,6 +95,6 @@ pub fn text(
     let mut table = watched.statistics();
     // Any token may be looked up later, not only those of the samples.
     let whole_table = Statistics { min: range[0], max: range[1], count: 1, non_finite: 0, runs: 0, settled: 0 };
-    table.add(Component::Language, "embeds", whole_table);
+    table.add(&Component::Language.group(), "embeds", whole_table);
     Ok(table)
 }

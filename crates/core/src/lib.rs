@@ -10,6 +10,7 @@ pub mod ir;
 pub mod observe;
 pub mod partition;
 pub mod passes;
+pub mod program;
 pub mod quantize;
 pub mod recipe;
 pub mod segment;

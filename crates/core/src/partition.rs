@@ -6,90 +6,39 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ir::Graph;
-
-/// Names of the partitions that a model may have.
-pub const NAMES: [&str; 4] = ["vision", "projector", "language.prefill", "language.decode"];
-
-/// Parts of a model that are calibrated together and share weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Component {
-    /// The vision encoder.
-    Vision,
-    /// The projector.
-    Projector,
-    /// The language model: prefill and decode.
-    Language,
-}
-
-impl Component {
-    /// All components, in the order in which a picture and a prompt go through them.
-    pub const ALL: [Component; 3] = [Component::Vision, Component::Projector, Component::Language];
-
-    /// Whether a file of a bundle's folder, by its name, is of this component or one of its partitions.
-    pub fn owns(self, file: &str) -> bool {
-        file.strip_prefix(self.name()).is_some_and(|rest| rest.starts_with('.'))
-    }
-
-    /// Name as in recipes and file names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Component::Vision => "vision",
-            Component::Projector => "projector",
-            Component::Language => "language",
-        }
-    }
-}
-
-/// What a value that crosses the border is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Preprocessed pixels.
-    Image,
-    /// Visual features.
-    Features,
-    /// Token embeddings, of text or of an image.
-    Embeddings,
-    /// Cosines or sines of the rotary embedding.
-    Rotary,
-    /// Additive attention mask.
-    Mask,
-    /// Positions; plain int32 without encoding.
-    Index,
-    /// Keys, stored transposed: `[1, heads, head size, tokens]`.
-    Keys,
-    /// Values: `[1, heads, tokens, head size]`.
-    Values,
-    /// Last columns of a short convolution's input.
-    ConvState,
-    /// Scores over the vocabulary.
-    Logits,
-    /// A value from inside, which leaves only while layers are measured.
-    Inside,
-}
+use crate::ir::{Graph, Node};
+use crate::program::{Group, Meaning};
 
 /// A graph input or output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Port {
     /// Name of the value.
     pub name: String,
-    /// What it is for.
-    pub role: Role,
+    /// What it is for, in the driver's words.
+    pub role: String,
     /// Ports with the same key have the same encoding. Empty for indices.
     pub encoding_key: String,
     /// Range in float if it is known without calibration.
     pub range: Option<[f32; 2]>,
+    /// What its role means; the program says that once for all ports of the role.
+    #[serde(skip)]
+    pub meaning: Meaning,
+}
+
+impl Port {
+    /// A value of which nothing is known but its name: its role is `plain`, and it is tied to no other.
+    pub fn plain(name: String) -> Self {
+        Port { name, role: "plain".into(), encoding_key: String::new(), range: None, meaning: Meaning::default() }
+    }
 }
 
 /// One graph that becomes one context binary.
 #[derive(Debug, Clone)]
 pub struct Partition {
-    /// One of [`NAMES`].
+    /// Its name: that of its group, alone or with `.` and a name of its own behind it.
     pub name: String,
-    /// The component it belongs to.
-    pub component: Component,
+    /// The group it belongs to.
+    pub group: Group,
     /// The lowered graph.
     pub graph: Graph,
     /// One port per graph input, in order.
@@ -102,6 +51,12 @@ impl Partition {
     /// Position of the input of this name.
     pub fn input(&self, name: &str) -> Option<usize> {
         self.inputs.iter().position(|port| port.name == name)
+    }
+
+    /// Whether a node makes a main output.
+    pub fn makes_main(&self, node: &Node) -> bool {
+        let mut outputs = self.outputs.iter().zip(self.graph.outputs());
+        outputs.any(|(port, id)| port.meaning.main && node.outputs.contains(id))
     }
 
     /// Number of nodes that compute or move something; [`crate::ir::Op::Requantize`] is a change of encoding, not a node

@@ -3,11 +3,25 @@
 //! In come the lowered graphs of a model; out go partitions whose inputs and outputs have roles. A partition that was read
 //! from a file is held against the same contracts.
 
-use super::{DECODE, Definition, LayerKind, MASKED, Model, PREFILL};
+use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL, Role};
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Shape, ValueId};
-use crate::partition::{Component, Partition, Port, Role};
+use crate::partition::{Partition, Port};
 use crate::passes::lower;
+use crate::program::{Group, Program};
+
+/// The driver of vision-language models.
+pub const DRIVER: &str = "vlm";
+/// Names of their graphs, in the order in which a picture and a prompt go through them.
+pub const GRAPHS: [&str; 4] = ["vision", "projector", PREFILL, DECODE];
+
+/// The program of a vision-language model.
+///
+/// # Errors
+/// None but a defect.
+pub fn program() -> Result<Program> {
+    Program::new(DRIVER, GRAPHS.map(String::from).to_vec(), Role::meanings())
+}
 
 /// Lowers the graphs of a model and states their contracts.
 ///
@@ -24,18 +38,19 @@ pub fn partition(model: &Model, definition: &Definition) -> Result<Vec<Partition
     for (component, graph) in graphs {
         let graph = lower(graph)?;
         let ports = |ids: &[ValueId]| -> Result<Vec<Port>> {
-            ids.iter().map(|&id| port(component, &graph.value(id).name, definition)).collect()
+            ids.iter().map(|&id| port(&component.group(), &graph.value(id).name, definition)).collect()
         };
         let (inputs, outputs) = (ports(graph.inputs())?, ports(graph.outputs())?);
-        partitions.push(Partition { name: graph.name.clone(), component, graph, inputs, outputs });
+        partitions.push(Partition { name: graph.name.clone(), group: component.group(), graph, inputs, outputs });
     }
     Ok(partitions)
 }
 
 /// The contract of one value that crosses the border, by the name the front end gave it.
-fn port(component: Component, name: &str, definition: &Definition) -> Result<Port> {
-    let made = |role, encoding_key: &str, range| {
-        Ok(Port { name: name.to_string(), role, encoding_key: encoding_key.to_string(), range })
+fn port(group: &Group, name: &str, definition: &Definition) -> Result<Port> {
+    let made = |role: Role, encoding_key: &str, range| {
+        let (role, meaning) = (role.name().to_string(), role.meaning());
+        Ok(Port { name: name.to_string(), role, encoding_key: encoding_key.to_string(), range, meaning })
     };
     let pre = definition.vision.preprocess();
     let pixel_range = || {
@@ -60,7 +75,7 @@ fn port(component: Component, name: &str, definition: &Definition) -> Result<Por
             _ => {}
         }
     }
-    Err(Error::internal(format!("{}: {name}", component.name()), "crosses the border without a contract"))
+    Err(Error::internal(format!("{group}: {name}"), "crosses the border without a contract"))
 }
 
 /// Checks that a partition that was read from a file keeps the contracts of its definition, on which the host relies.
@@ -80,9 +95,9 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
     let outputs = partition.outputs.iter().zip(graph.outputs()).map(|(port, id)| (port, id, tokens));
     for (stated, &id, state_tokens) in inputs.chain(outputs) {
         let value = graph.value(id);
-        let wanted = port(partition.component, &stated.name, definition)?;
+        let wanted = port(&partition.group, &stated.name, definition)?;
         let shape = port_shape(&wanted, definition, tokens, state_tokens);
-        let element = if wanted.role == Role::Index { ElementType::I32 } else { ElementType::F32 };
+        let element = if wanted.role == Role::Index.name() { ElementType::I32 } else { ElementType::F32 };
         if *stated != wanted {
             let message = format!("is stated as {stated:?}, the definition wants {wanted:?}");
             return Err(Error::input(format!("{}: `{}`", partition.name, stated.name), message));
@@ -94,8 +109,8 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
         }
     }
     let (component, inputs, outputs) = contract(&partition.name, definition);
-    if partition.component != component {
-        let message = format!("is said to be of {}, it is of {}", partition.component.name(), component.name());
+    if partition.group != component.group() {
+        let message = format!("is said to be of {}, it is of {}", partition.group, component.name());
         return Err(Error::input(&partition.name, message));
     }
     for (kind, ports, wanted) in [("input", &partition.inputs, inputs), ("output", &partition.outputs, outputs)] {
@@ -137,7 +152,8 @@ fn contract(partition: &str, definition: &Definition) -> (Component, Vec<String>
 /// Shape of a port of a partition of `tokens` tokens; `state_tokens` is how many tokens of keys and values cross there.
 fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens: usize) -> Shape {
     let (v, l) = (&definition.vision, &definition.language);
-    match port.role {
+    let Some(role) = Role::of(&port.role) else { return vec![] };
+    match role {
         Role::Image => vec![1, 3, v.image_size(), v.image_size()],
         Role::Features => vec![1, tokens, v.channels()],
         Role::Embeddings => vec![1, tokens, l.hidden],
@@ -149,8 +165,6 @@ fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens:
         Role::Values => vec![1, l.kv_heads, state_tokens, l.head_dim],
         Role::ConvState => vec![1, l.hidden, 1, l.conv_kernel.saturating_sub(1)],
         Role::Logits => vec![1, 1, l.vocabulary],
-        // Not of a contract, so no port is checked for it.
-        Role::Inside => vec![],
     }
 }
 
@@ -192,7 +206,7 @@ mod tests {
             (PREFILL, |p| drop(p.outputs.pop()), "the definition wants `layers.5.v_new`"),
             (DECODE, |p| p.outputs.clear(), "has as output 0 none, the definition wants `logits`"),
             (DECODE, |p| p.outputs.extend(p.outputs.last().cloned()), "`layers.5.v_new`, the definition wants none"),
-            ("projector", |p| p.component = Component::Language, "is said to be of language, it is of projector"),
+            ("projector", |p| p.group = Component::Language.group(), "is said to be of language, it is of projector"),
         ];
         let definition = definition(include_str!("../../../graphs/autoneural-tiny.toml"));
         let sound = all(&definition);

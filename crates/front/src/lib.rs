@@ -1,12 +1,13 @@
 //! The front end: a model definition and a checkpoint go in, graphs in the IR come out.
 
 pub(crate) use autoneural_base::{error, map, progress, text, warning};
-pub(crate) use autoneural_core::{ir, partition, passes, quantize};
+pub(crate) use autoneural_core::{ir, partition, passes, program, quantize};
 
 mod blocks;
 mod built_in;
 mod check;
 mod checkpoint;
+mod component;
 mod contract;
 mod definition;
 mod definition_file;
@@ -19,12 +20,14 @@ mod names;
 mod preprocessor;
 mod projector;
 mod recorder;
+mod role;
 mod warnings;
 mod weights;
 
 pub use built_in::built_in_names;
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
-pub use contract::{partition, refuse_unfit};
+pub use component::Component;
+pub use contract::{DRIVER, GRAPHS, partition, program, refuse_unfit};
 pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
     Resize, Tokens, Vision, WeightNames,
@@ -34,6 +37,7 @@ pub use hub::kind_of_file;
 pub use language::{DECODE, MASKED, PREFILL};
 pub use layout::{ComponentLayout, Layout, Misshapen};
 pub use recorder::Recorder;
+pub use role::Role;
 pub use warnings::warnings;
 pub use weights::{AbsentBiases, Tensors, Weights, absent_biases};
 

@@ -4,7 +4,7 @@
 use super::checkpoint::marked;
 use super::language::HEAD;
 use super::{Checkpoint, Definition, LanguageFamily, Vision, WeightNames, internvit, language, mobilenetv5, projector};
-use crate::partition::Component;
+use crate::Component;
 use crate::quantize::Aliases;
 
 impl WeightNames {
@@ -19,7 +19,7 @@ impl WeightNames {
 
     /// What the checkpoint calls the tensors of the graphs.
     pub fn aliases(&self) -> Aliases {
-        let of = |part| self.prefixes(part).iter().map(move |prefix| (part, prefix.clone()));
+        let of = |part: Component| self.prefixes(part).iter().map(move |prefix| (part.group(), prefix.clone()));
         let prefixes = Component::ALL.into_iter().flat_map(of).filter(|(_, prefix)| !prefix.is_empty());
         let head = self.head.iter().map(|head| (head.clone(), HEAD.to_string()));
         Aliases { prefixes: prefixes.collect(), names: head.collect() }

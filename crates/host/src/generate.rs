@@ -6,7 +6,7 @@ use super::{Embeddings, Load, Sampler, Sequence, Step, Steps, Visual};
 use crate::engine::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::Definition;
-use crate::partition::{Partition, Role};
+use crate::partition::Partition;
 use crate::quantize::Table;
 
 /// Why an answer ended.
@@ -169,7 +169,7 @@ impl<'a> Generator<'a> {
 
 fn logits_of(partitions: &[Partition], tables: Option<&[Table]>, step: &Step) -> Result<Option<StepLogits>> {
     let partition = &partitions[step.partition];
-    let found = partition.outputs.iter().zip(step.outputs).find(|(port, _)| port.role == Role::Logits);
+    let found = partition.outputs.iter().zip(step.outputs).find(|(port, _)| port.meaning.main);
     let Some((port, tensor)) = found else { return Ok(None) };
     let encoding = tables.map(|tables| tables[step.partition].activation(&port.name)).transpose()?;
     let real = tensor.decode(encoding).as_f32()?.to_vec();

@@ -2,7 +2,7 @@
 //! to the next, logits to the next token, tokens to text.
 
 pub(crate) use autoneural_base::{contain, error, files, progress, text, warning};
-pub(crate) use autoneural_core::{encoding, engine, ir, partition, quantize, recipe};
+pub(crate) use autoneural_core::{encoding, engine, ir, partition, program, quantize, recipe};
 pub(crate) use autoneural_front as front;
 
 mod additions;
@@ -40,7 +40,7 @@ pub use image::{blank_image, load_image, load_square, normalized};
 pub use probe::probe;
 pub use prompt::Tokenizer;
 pub use record::{
-    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, Padding, PromptRecord, RotaryRecord,
+    Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, PromptRecord, RotaryRecord,
     SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull,
 };
 pub use sample::{Sampler, Sampling, best};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Embeddings, HostTables, LEAST_FOR_PREFILL};
 use crate::encoding::Encoding;
 use crate::front::{Definition, LayerKind, MASKED, Resize};
-use crate::partition::Role;
+use crate::program::State;
 
 /// What a host needs beside ports, models and files. A part is there once the stage has run that knows it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -217,38 +217,14 @@ pub enum Update {
     },
 }
 
-/// What an input holds in rows that are no token, in a step of fewer tokens than it takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Padding {
-    /// The last row that counts, again.
-    RepeatLast,
-    /// What a token there would have.
-    Continue,
-}
-
-impl Padding {
-    /// That of an input of a language partition.
-    pub fn of(role: Role) -> Option<Self> {
-        match role {
-            Role::Embeddings => Some(Padding::RepeatLast),
-            Role::Rotary | Role::Mask => Some(Padding::Continue),
-            _ => None,
-        }
-    }
-}
-
 impl StateRecord {
     /// Of an input, by the outputs of its partition that have the same encoding.
-    pub fn of(role: Role, shape: &[usize], next: &str, fill: i64) -> Option<Self> {
-        let append = |axis: usize| Update::Append { axis, columns: shape[axis] };
-        let update = match role {
-            Role::Keys => append(3),
-            Role::Values => append(2),
-            Role::ConvState => Update::Replace,
-            _ => return None,
+    pub fn of(state: State, shape: &[usize], next: &str, fill: i64) -> Self {
+        let update = match state {
+            State::Append { axis } => Update::Append { axis, columns: shape[axis] },
+            State::Replace { .. } => Update::Replace,
         };
-        Some(StateRecord { fill, next: next.to_string(), update })
+        StateRecord { fill, next: next.to_string(), update }
     }
 }
 

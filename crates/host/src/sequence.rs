@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use crate::encoding::Encoding;
 use crate::engine::{Data, Tensor};
 use crate::error::{Error, Result};
-use crate::front::{Language, MASKED};
-use crate::partition::{Partition, Port, Role};
+use crate::front::{Language, MASKED, Role};
+use crate::partition::{Partition, Port};
+use crate::program::State;
 use crate::quantize::Table;
 
 /// Tokens by which the buffers of a sequence grow.
@@ -27,7 +28,7 @@ impl<'a> Codec<'a> {
     /// The encoding of a port, if numbers cross as integers.
     pub fn encoding(&self, port: &Port) -> Result<Option<&'a Encoding>> {
         match self {
-            Codec::Codes(table) if port.role != Role::Index => table.activation(&port.name).map(Some),
+            Codec::Codes(table) if port.role != Role::Index.name() => table.activation(&port.name).map(Some),
             _ => Ok(None),
         }
     }
@@ -91,7 +92,7 @@ impl<'a> Sequence<'a> {
         for (port, &id) in partition.inputs.iter().zip(partition.graph.inputs()) {
             let shape = partition.graph.value(id).shape.clone();
             let encoding = self.codec.encoding(port)?;
-            let tensor = match port.role {
+            let tensor = match role_of(port)? {
                 Role::Embeddings => {
                     // Rows that do not count repeat the last that does, so that calibration sees nothing unlike a token.
                     let mut values = embeds.to_vec();
@@ -110,7 +111,7 @@ impl<'a> Sequence<'a> {
                     Tensor::i32(shape, columns)
                 }
                 Role::Keys | Role::Values | Role::ConvState => self.window(port, shape, encoding),
-                Role::Image | Role::Features | Role::Logits | Role::Inside => {
+                Role::Image | Role::Features | Role::Logits => {
                     return Err(Error::internal(
                         &partition.name,
                         format!("`{}` is no input of a language step", port.name),
@@ -126,14 +127,14 @@ impl<'a> Sequence<'a> {
     fn window(&mut self, port: &Port, shape: Vec<usize>, encoding: Option<&Encoding>) -> Tensor {
         let buffer = self.state.entry(port.encoding_key.clone()).or_insert_with(|| {
             let mut begun = shape.clone();
-            if let Some(axis) = token_axis(port.role) {
+            if let Some(State::Append { axis }) = port.meaning.state {
                 begun[axis] = 0;
             }
             Tensor { data: Data::zeros(begun.iter().product(), encoding), shape: begun }
         });
-        match port.role {
-            Role::ConvState => buffer.clone(),
-            role => resized(buffer, role, shape, encoding),
+        match port.meaning.state {
+            Some(State::Append { axis }) => resized(buffer, axis, shape, encoding),
+            _ => buffer.clone(),
         }
     }
 
@@ -145,20 +146,20 @@ impl<'a> Sequence<'a> {
         let tokens = self.position + count;
         for (port, output) in partition.outputs.iter().zip(outputs) {
             let Some(buffer) = self.state.get_mut(&port.encoding_key) else { continue };
-            if let Some(axis) = token_axis(port.role) {
+            if let Some(State::Append { axis }) = port.meaning.state {
                 if buffer.shape[axis] < tokens {
                     let mut shape = buffer.shape.clone();
                     shape[axis] = tokens.next_multiple_of(GROWTH).min(self.language.context);
-                    *buffer = resized(buffer, port.role, shape, self.codec.encoding(port)?);
+                    *buffer = resized(buffer, axis, shape, self.codec.encoding(port)?);
                 }
                 // Keys have one column per token, values one row of the head's size.
-                let unit = if port.role == Role::Keys { 1 } else { output.shape[3] };
-                let (rows, to, from) = rows(port.role, &buffer.shape, &output.shape);
+                let unit: usize = output.shape[axis + 1..].iter().product();
+                let (rows, to, from) = rows(axis, &buffer.shape, &output.shape);
                 for row in 0..rows {
                     let run = row * from..row * from + count * unit;
                     output.data.copy_run(run, &mut buffer.data, row * to + self.position * unit);
                 }
-            } else if port.role == Role::ConvState {
+            } else if port.meaning.state.is_some() {
                 *buffer = output.clone();
             }
         }
@@ -168,30 +169,23 @@ impl<'a> Sequence<'a> {
 }
 
 /// Keys and values with more or fewer tokens: as many as both have are copied, the rest is 0.0.
-fn resized(buffer: &Tensor, role: Role, shape: Vec<usize>, encoding: Option<&Encoding>) -> Tensor {
+fn resized(buffer: &Tensor, axis: usize, shape: Vec<usize>, encoding: Option<&Encoding>) -> Tensor {
     let mut made = Data::zeros(shape.iter().product(), encoding);
-    let (rows, from, to) = rows(role, &buffer.shape, &shape);
+    let (rows, from, to) = rows(axis, &buffer.shape, &shape);
     for row in 0..rows {
         buffer.data.copy_run(row * from..row * from + from.min(to), &mut made, row * to);
     }
     Tensor { shape, data: made }
 }
 
-/// The axis along which state grows with the tokens.
-fn token_axis(role: Role) -> Option<usize> {
-    match role {
-        Role::Keys => Some(3),
-        Role::Values => Some(2),
-        _ => None,
-    }
+/// Number of runs that are contiguous along the token axis, and their lengths in two tensors that differ in that axis.
+fn rows(axis: usize, whole: &[usize], part: &[usize]) -> (usize, usize, usize) {
+    let run = |shape: &[usize]| shape[axis..].iter().product();
+    (whole[..axis].iter().product(), run(whole), run(part))
 }
 
-/// Number of runs that are contiguous along the token axis, and their lengths in two tensors that differ in that axis.
-fn rows(role: Role, whole: &[usize], part: &[usize]) -> (usize, usize, usize) {
-    match role {
-        Role::Keys => (whole[1] * whole[2], whole[3], part[3]),
-        _ => (whole[1], whole[2] * whole[3], part[2] * part[3]),
-    }
+fn role_of(port: &Port) -> Result<Role> {
+    Role::of(&port.role).ok_or_else(|| Error::internal(&port.name, format!("has the unknown role `{}`", port.role)))
 }
 
 /// Tokens that one step of a language partition takes.

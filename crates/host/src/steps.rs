@@ -7,8 +7,8 @@ use super::sequence::step_tokens;
 use super::{Codec, Sequence};
 use crate::engine::{Engine, Tensor};
 use crate::error::{Error, Result};
-use crate::front::{DECODE, Definition, PREFILL};
-use crate::partition::{Component, Partition, Role};
+use crate::front::{Component, DECODE, Definition, PREFILL};
+use crate::partition::Partition;
 use crate::quantize::Table;
 
 /// Fewest tokens that prefill takes: for a single one decode does less.
@@ -91,7 +91,7 @@ impl<'a, E: Engine> Steps<'a, E> {
     /// Drops the engines of images: they and those of the language model never need memory together.
     pub fn drop_image_engines(&mut self) {
         for (partition, engine) in self.partitions.iter().zip(&mut self.engines) {
-            if partition.component != Component::Language {
+            if partition.group != Component::Language.group() {
                 *engine = None;
             }
         }
@@ -172,7 +172,7 @@ impl<'a, E: Engine> Steps<'a, E> {
         let inputs = sequence.inputs(partition, now)?;
         let outputs = self.run(at, &inputs, Place { position, tokens, is_last: !goes_on }, visit)?;
         sequence.absorb(partition, &outputs, tokens)?;
-        let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
+        let logits = partition.outputs.iter().position(|port| port.meaning.main);
         let logits = logits.ok_or_else(|| Error::internal(&partition.name, "has no logits"))?;
         Ok((self.real(at, logits, &outputs)?.as_f32()?.to_vec(), rest))
     }

@@ -2,7 +2,7 @@
 
 pub(crate) use autoneural_app::{evaluate, report};
 pub(crate) use autoneural_base::{error, json, progress, text, version};
-pub(crate) use autoneural_core::{encoding, engine, ir, observe, partition, quantize, recipe, segment};
+pub(crate) use autoneural_core::{encoding, engine, ir, observe, partition, program, quantize, recipe, segment};
 
 pub mod drawing;
 pub mod gate;

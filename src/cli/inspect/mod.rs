@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use autoneural::back::bundle::Bundle;
 use autoneural::error::IoContext;
-use autoneural::front::{self, WeightsPlace};
-use autoneural::partition::NAMES;
+use autoneural::front::{self, GRAPHS, WeightsPlace};
 use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use clap::builder::StringValueParser;
@@ -44,7 +43,7 @@ pub struct Inspect {
     #[arg(long)]
     all: bool,
     /// Of a bundle: print the graph of this partition, one node on each line.
-    #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || NAMES.to_vec()))]
+    #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || GRAPHS.to_vec()))]
     graph: Option<String>,
     /// Of a checkpoint: the model definition to compare it with [default: the built-in one that fits best].
     #[arg(long, value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = super::stage::definition())]

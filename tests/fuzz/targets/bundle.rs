@@ -8,6 +8,7 @@ use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};
 use autoneural::files::Folder;
 use autoneural::front::Definition;
+use autoneural::front::GRAPHS;
 use autoneural::gate::output::{Located, Statement, Written, github, junit, markdown, sarif, text as lines, update};
 use autoneural::gate::{self, Baseline, Date, Facts, Judgement, Thresholds, text_of};
 use autoneural::golden;
@@ -15,7 +16,8 @@ use autoneural::host::{Steps, blank_image};
 use autoneural::json::{LARGEST_JSON, write_json};
 use autoneural::observe::StatisticsTable;
 use autoneural::page;
-use autoneural::partition::{Component, NAMES, Partition};
+use autoneural::partition::Partition;
+use autoneural::program::groups;
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
@@ -185,8 +187,8 @@ pub fn graph(place: &Place, bytes: &[u8]) -> Result<()> {
     look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
     let (target, recipe) = (bundle.target()?, Recipe::read(&bundle.path("calibration/recipe.toml"))?);
     let statistics = bundle.statistics()?;
-    for component in Component::ALL {
-        look(quantize(&partitions, component, &statistics, &recipe, &target, GivenFiles::default().encodings()));
+    for group in groups(&partitions) {
+        look(quantize(&partitions, &group, &statistics, &recipe, &target, GivenFiles::default().encodings()));
     }
     Ok(())
 }
@@ -238,7 +240,7 @@ fn named(bytes: &[u8]) -> &'static str {
     let says = |name: &&str| {
         entries.iter().any(|(_, value)| matches!(value, Json::Leaf(leaf) if leaf.trim_matches('"') == *name))
     };
-    NAMES.iter().find(|name| says(name)).unwrap_or(&"projector")
+    GRAPHS.iter().find(|name| says(name)).unwrap_or(&"projector")
 }
 
 pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
@@ -268,8 +270,8 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
     let given = GivenFiles::read(&[path])?;
     let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
     let (recipe, statistics) = (Recipe::read(&bundle.path("calibration/recipe.toml"))?, bundle.statistics()?);
-    for component in Component::ALL {
-        look(quantize(&partitions, component, &statistics, &recipe, &target, &given));
+    for group in groups(&partitions) {
+        look(quantize(&partitions, &group, &statistics, &recipe, &target, &given));
     }
     Ok(())
 }
@@ -287,9 +289,9 @@ pub fn statistics(place: &Place, bytes: &[u8]) -> Result<()> {
     let bundle = Bundle::look(&place.bundle("statistics"))?;
     let (partitions, target) = (bundle.partitions()?, bundle.target()?);
     let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
-    for component in Component::ALL {
+    for group in groups(&partitions) {
         let Some(made) =
-            look(quantize(&partitions, component, &twice, &recipe, &target, GivenFiles::default().encodings()))
+            look(quantize(&partitions, &group, &twice, &recipe, &target, GivenFiles::default().encodings()))
         else {
             continue;
         };

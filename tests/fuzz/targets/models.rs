@@ -4,8 +4,8 @@ use autoneural::back::bundle::Bundle;
 use autoneural::back::onnx::{decode, op_counts, summary};
 use autoneural::back::qnn::Runtime;
 use autoneural::engine::{Engine, Reference, Tensor};
+use autoneural::front::GRAPHS;
 use autoneural::ir::ElementType;
-use autoneural::partition::NAMES;
 use autoneural::{Error, Result};
 
 use super::place::look;
@@ -28,7 +28,7 @@ pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
 
 pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
     let holds = |name: &&str| bytes.windows(name.len()).any(|window| window == name.as_bytes());
-    let name = NAMES[1..].iter().find(|name| holds(name)).unwrap_or(&"vision");
+    let name = GRAPHS[1..].iter().find(|name| holds(name)).unwrap_or(&"vision");
     let bundle = Bundle::look(&place.bundle_with("float-model", &format!("model/{name}.onnx"), bytes))?;
     let partitions = bundle.partitions()?;
     let partition = partitions.iter().find(|partition| partition.name == *name).expect("a partition");

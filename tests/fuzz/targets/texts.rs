@@ -3,10 +3,10 @@
 use autoneural::Result;
 use autoneural::encoding::IntegerType;
 use autoneural::evaluate::Set;
+use autoneural::front::Component;
 use autoneural::front::{Assembled, DefinitionFile, Layout, Recorder, assemble};
 use autoneural::gate::{self, Baseline, Date, Facts, Thresholds};
 use autoneural::ir::validate;
-use autoneural::partition::Component;
 use autoneural::recipe::{Recipe, Role, Words};
 use autoneural::target::Target;
 
@@ -34,8 +34,9 @@ pub fn definition(place: &Place, bytes: &[u8]) -> Result<()> {
 pub fn recipe(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("recipe.toml", bytes);
     let recipe = Recipe::read(&path)?;
-    for component in Component::ALL {
-        assert!(!recipe.part(component).scheme().is_empty());
+    let groups = Component::ALL.map(Component::group);
+    if recipe.refuse_other_groups(&groups).is_ok() {
+        groups.iter().for_each(|group| assert!(!recipe.part(group).unwrap().scheme().is_empty()));
     }
     for name in ["logits", "layers.0.conv.in_proj.weight"] {
         assert!(recipe.exception(name, true).is_none_or(IntegerType::is_signed));

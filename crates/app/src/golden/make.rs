@@ -9,10 +9,10 @@ use super::{EngineRecord, PictureRecord, Record, SCHEMA, StepRecord, TensorRecor
 use crate::engine::EngineKind;
 use crate::engine::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
-use crate::front::{DECODE, Definition, PREFILL};
+use crate::front::{Component, DECODE, Definition, PREFILL};
 use crate::host::{Embeddings, Load, Step, Steps, Stop, best, dtype_of, load_square, normalized};
 use crate::json::write_json;
-use crate::partition::{Component, Partition, Role};
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::quantize::Table;
 
@@ -153,16 +153,15 @@ impl Golden {
         let name = format!("{}.{before}", partition.name);
         let place = format!("{}.{name}", engine.name());
         let mut noted = |ports: &[crate::partition::Port], tensors: &[Tensor], with_state: bool| -> Vec<TensorRecord> {
-            let is_state = |role| matches!(role, Role::Keys | Role::Values | Role::ConvState);
             let one = |(port, tensor): (&crate::partition::Port, &Tensor)| {
-                self.keep(&place, &port.name, tensor, is_kept && (with_state || !is_state(port.role)))
+                self.keep(&place, &port.name, tensor, is_kept && (with_state || port.meaning.state.is_none()))
             };
             ports.iter().zip(tensors).map(one).collect()
         };
         let inputs = noted(&partition.inputs, step.inputs, false);
         let outputs = noted(&partition.outputs, step.outputs, true);
-        let logits = partition.outputs.iter().position(|port| port.role == Role::Logits);
-        let is_language = partition.component == Component::Language;
+        let logits = partition.outputs.iter().position(|port| port.meaning.main);
+        let is_language = partition.group == Component::Language.group();
         let tokens = if is_language { &fed[step.position..step.position + step.tokens] } else { &[] };
         steps.push(StepRecord {
             name,

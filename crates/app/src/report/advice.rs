@@ -2,7 +2,8 @@
 //! what it costs. What it gains only a compilation tells.
 
 use crate::encoding::IntegerType;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 use crate::quantize::{Source, Sources, Table, refusal};
 use crate::recipe::Recipe;
 use crate::report::state::State;
@@ -25,8 +26,8 @@ pub struct Advisor<'a> {
 
 impl Advisor<'_> {
     /// Whether the range of a value is that of the calibration's samples, so that others widen it.
-    pub fn is_calibrated(&self, component: Component, name: &str) -> bool {
-        self.sources.activation(component, name) == Some(&Source::Seen)
+    pub fn is_calibrated(&self, group: &Group, name: &str) -> bool {
+        self.sources.activation(group, name) == Some(&Source::Seen)
     }
 
     /// A weight of 4 bits in 8; none where that does nothing or the target refuses it.
@@ -53,14 +54,14 @@ impl Advisor<'_> {
 
     /// An activation of 8 bits in 16, with those that it shares its encoding with; none where that does nothing or the target
     /// refuses it.
-    pub fn more_bits_of_activation(&self, component: Component, name: &str) -> Option<String> {
+    pub fn more_bits_of_activation(&self, group: &Group, name: &str) -> Option<String> {
         let wider = IntegerType::Uint16;
-        if matches!(self.sources.activation(component, name), None | Some(Source::Given(_))) {
+        if matches!(self.sources.activation(group, name), None | Some(Source::Given(_))) {
             return None;
         }
         let mut more = 0;
         for (partition, table) in self.partitions.iter().zip(self.tables) {
-            let is_tied = |other: &str| self.sources.is_tied((component, name), (partition.component, other));
+            let is_tied = |other: &str| self.sources.is_tied((group, name), (&partition.group, other));
             let mut changed = table.clone();
             for (other, encoding) in &mut changed.activations {
                 if is_tied(other) {
@@ -99,7 +100,7 @@ fn border(partition: &Partition, table: &Table) -> Option<u64> {
     let state: u64 = State::of(partition, table).ok()?.iter().map(|state| state.bytes).sum();
     let graph = &partition.graph;
     let ports = partition.inputs.iter().zip(graph.inputs()).chain(partition.outputs.iter().zip(graph.outputs()));
-    let others = ports.filter(|(port, _)| super::StateKind::of(port.role).is_none());
+    let others = ports.filter(|(port, _)| port.meaning.state.is_none());
     let bytes: Option<Vec<u64>> = others.map(|(_, id)| table.bytes_of(graph.value(*id)).ok()).collect();
     Some(state + bytes?.iter().sum::<u64>())
 }

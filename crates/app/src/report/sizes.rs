@@ -16,7 +16,7 @@ use crate::back::qnn::Runtime;
 use crate::error::{IoContext, Result};
 use crate::host::Embeddings;
 use crate::ir::ValueId;
-use crate::partition::{Partition, Port, Role};
+use crate::partition::{Partition, Port};
 use crate::quantize::Table;
 use crate::segment::{Device, Segment, segments};
 use crate::target::Target;
@@ -143,8 +143,8 @@ impl PartitionSizes {
             *bytes += integer.bytes_of(&value.shape);
         }
         let weights = by_bits.into_iter().map(|(bits, (elements, bytes))| WeightSizes { bits, elements, bytes });
-        let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(Role) -> bool| -> Result<u64> {
-            let those = ports.iter().zip(ids).filter(|(port, _)| wanted(port.role));
+        let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(&Port) -> bool| -> Result<u64> {
+            let those = ports.iter().zip(ids).filter(|(port, _)| wanted(port));
             those.map(|(_, &id)| table.bytes_of(graph.value(id))).sum()
         };
         let of_kind = |kind| state.iter().filter(|state| state.kind == kind).map(|state| state.bytes).sum();
@@ -154,7 +154,7 @@ impl PartitionSizes {
             kv_cache_bytes: of_kind(StateKind::KvCache),
             conv_state_bytes: of_kind(StateKind::ConvState),
             input_bytes: sum(&partition.inputs, graph.inputs(), |_| true)?,
-            state_input_bytes: sum(&partition.inputs, graph.inputs(), |role| StateKind::of(role).is_some())?,
+            state_input_bytes: sum(&partition.inputs, graph.inputs(), |port| port.meaning.state.is_some())?,
             output_bytes: sum(&partition.outputs, graph.outputs(), |_| true)?,
             binary_bytes,
             cpu_weight_bytes: bytes_of(cpu_weights)?,

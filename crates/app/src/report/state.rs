@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::IntegerType;
 use crate::error::Result;
-use crate::partition::{Partition, Role};
+use crate::partition::Partition;
+use crate::program;
 use crate::quantize::Table;
 
 /// Kinds of state.
@@ -21,12 +22,11 @@ pub enum StateKind {
 }
 
 impl StateKind {
-    /// The kind that a port carries, if it carries state.
-    pub fn of(role: Role) -> Option<Self> {
-        match role {
-            Role::Keys | Role::Values => Some(StateKind::KvCache),
-            Role::ConvState => Some(StateKind::ConvState),
-            _ => None,
+    /// The kind of a state.
+    fn of(state: program::State) -> Self {
+        match state {
+            program::State::Append { .. } => StateKind::KvCache,
+            program::State::Replace { .. } => StateKind::ConvState,
         }
     }
 }
@@ -68,9 +68,8 @@ impl State {
         let graph = &partition.graph;
         let mut found = Vec::new();
         for (port, &id) in partition.inputs.iter().zip(graph.inputs()) {
-            let Some(kind) = StateKind::of(port.role) else { continue };
-            let value = graph.value(id);
-            let axis = if port.role == Role::Values { 2 } else { 3 };
+            let Some(state) = port.meaning.state else { continue };
+            let (value, kind, axis) = (graph.value(id), StateKind::of(state), state.axis());
             let mut shape = value.shape.clone();
             let new = partition.outputs.iter().position(|output| output.encoding_key == port.encoding_key);
             if let (StateKind::KvCache, Some(new)) = (kind, new) {

@@ -174,7 +174,7 @@ fn own_encoding(partition: &Partition, table: &Table, output: &OutputReport, adv
         made.help = own.worst_cut.and_then(|cut| more_samples(partition, output, cut.at, advisor));
     } else if encoding.integer == IntegerType::Uint8 {
         made.cause = Cause::EightBits;
-        made.help = advisor.more_bits_of_activation(partition.component, &output.name);
+        made.help = advisor.more_bits_of_activation(&partition.group, &output.name);
     } else if own.reached.is_some_and(|reached| encoding.range_use_percent(reached) < UNUSED_OF_16_BITS) {
         made.cause = Cause::Unused;
     }
@@ -205,7 +205,7 @@ fn outside(own: &OwnEncoding, percent: f64, encoding: &Encoding) -> String {
 
 /// Samples that would widen the range of an output: it is that of the lowest and the highest number seen, if it is calibrated.
 fn more_samples(partition: &Partition, output: &OutputReport, at: StepAt, advisor: &Advisor) -> Option<String> {
-    let is_calibrated = advisor.is_calibrated(partition.component, &output.name);
+    let is_calibrated = advisor.is_calibrated(&partition.group, &output.name);
     is_calibrated.then(|| format!("calibration samples like {at}, in which the range cuts off most"))
 }
 
@@ -219,7 +219,7 @@ fn cut_off_on_the_way(
 ) -> Option<CauseReport> {
     let names = on_the_way(&partition.graph, &output.name);
     let is_tied = |other: &str| {
-        let tied = |name: &&&str| advisor.sources.is_tied((partition.component, name), (partition.component, other));
+        let tied = |name: &&&str| advisor.sources.is_tied((&partition.group, name), (&partition.group, other));
         names.iter().any(|name| tied(&name))
     };
     let mut found: Vec<(&OutputReport, &OwnEncoding, WorstCut)> = Vec::new();
@@ -308,7 +308,7 @@ fn cause(
     if let Some(percent) = layer.saturation_percent.filter(|percent| *percent >= SATURATED_PERCENT) {
         // The layers' step is that of a sample of verification.
         let help = advisor
-            .is_calibrated(partition.component, &layer.name)
+            .is_calibrated(&partition.group, &layer.name)
             .then(|| "calibration samples like the one of this step, in which the range cuts them off".to_string());
         return (Cause::Saturated, Some(format!("{percent} % of them")), help);
     }
@@ -329,7 +329,7 @@ fn cause(
     let inputs: Vec<(String, IntegerType)> =
         node.inputs.iter().filter_map(|&id| of(&partition.graph.value(id).name)).collect();
     if let Some((name, _)) = inputs.iter().chain(&own).find(|(_, integer)| *integer == IntegerType::Uint8) {
-        return (Cause::EightBits, None, advisor.more_bits_of_activation(partition.component, name));
+        return (Cause::EightBits, None, advisor.more_bits_of_activation(&partition.group, name));
     }
     let is_below = match layer.sqnr_db {
         Columns { simulated: Some(simulated), npu: Some(npu) } => npu < simulated - HALF_DB,

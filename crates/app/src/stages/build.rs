@@ -22,7 +22,7 @@ pub fn build_partition(
     compiler: &dyn Compiler,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let (target, data) = (bundle.target()?, format!("qdq/{}", DataWriter::name_of(partition.component)));
+    let (target, data) = (bundle.target()?, format!("qdq/{}", DataWriter::name_of(&partition.group)));
     for segment in bundle.segments(partition)?.iter().filter(|segment| segment.device == Device::Npu) {
         let (name, quantized) = (&segment.name, segment.quantized_file());
         let key = bundle.key(Key::new(), |path| path == quantized || path == data)?;

@@ -10,14 +10,15 @@ use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
 use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Checkpoint, DefinitionFile, WeightsPlace};
+use crate::front::{Checkpoint, Component, DefinitionFile, WeightsPlace};
 use crate::host::{
     Asking, BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Found, HostFacts, SPECIAL_TOKENS, Specials, TOKENIZER, Tokenizer,
     find_template, load_image,
 };
 use crate::ir::le_bytes;
 use crate::json::write_json;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
 use crate::recipe::{Recipe, Sample};
 
@@ -57,6 +58,7 @@ pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &[WeightsP
 
 /// Runs the stage.
 pub fn calibrate(bundle: &mut Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+    recipe.refuse_other_groups(&groups(&bundle.partitions()?))?;
     refuse_too_large(&bundle.definition()?, &bundle.path("model/definition.toml"))?;
     calibrate_images(bundle, recipe, progress)?;
     calibrate_text(bundle, recipe, progress)?;
@@ -73,8 +75,9 @@ pub fn note_samples(bundle: &mut Bundle, recipe: &Recipe) {
 
 /// The first half: vision encoder and projector.
 pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
-    let parts = [Component::Vision, Component::Projector];
-    let mut key = float_models(bundle, &parts)?.setting("observers", &parts.map(|part| recipe.part(part).observer));
+    let parts = [Component::Vision, Component::Projector].map(Component::group);
+    let observers = parts.iter().map(|part| Ok(recipe.part(part)?.observer)).collect::<Result<Vec<_>>>()?;
+    let mut key = float_models(bundle, &parts)?.setting("observers", &observers);
     for sample in &recipe.calibration {
         key = and_images(key.setting("images", &sample.images.len()), bundle, recipe, sample)?;
     }
@@ -89,8 +92,9 @@ pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progres
 
 /// The second half: the language model. The statistics of both halves are then in one file.
 pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
-    let language = recipe.part(Component::Language);
-    let mut key = float_models(bundle, &[Component::Language])?;
+    let language = Component::Language.group();
+    let observer = recipe.part(&language)?.observer;
+    let mut key = float_models(bundle, &[language])?;
     let use_template = use_template(&recipe.calibration);
     key = bundle.key(key, |path| {
         path == VISUAL
@@ -100,7 +104,7 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
             || path.ends_with(HostFacts::FILE)
             || path == "model/embeddings.safetensors"
     })?;
-    key = key.setting("observer", &language.observer).setting("steps", &recipe.decode_steps);
+    key = key.setting("observer", &observer).setting("steps", &recipe.decode_steps);
     for sample in &recipe.calibration {
         key = and_words(key, sample);
     }
@@ -133,11 +137,11 @@ fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// A key of the float models of components and of the definition.
-fn float_models(bundle: &Bundle, components: &[Component]) -> Result<Key> {
+/// A key of the float models of groups and of the definition.
+fn float_models(bundle: &Bundle, groups: &[Group]) -> Result<Key> {
     let is_read = |path: &str| {
         let file = path.strip_prefix("model/").unwrap_or_default();
-        file == "definition.toml" || components.iter().any(|component| component.owns(file))
+        file == "definition.toml" || groups.iter().any(|group| group.owns(file))
     };
     bundle.key(Key::new(), is_read)
 }

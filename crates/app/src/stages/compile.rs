@@ -6,18 +6,19 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::memory::{fits_beside_calibration, refuse_too_large};
-use super::{Comparing, Quantized, export, keep_given, quantize_component, verify, warn_of_given};
+use super::{Comparing, Quantized, export, keep_given, quantize_group, verify, warn_of_given};
 use super::{
-    build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_component, emit_tables,
+    build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_group, emit_tables,
     note_samples,
 };
 use crate::back::bundle::GivenFiles;
 use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::{Error, Result};
-use crate::front::{DefinitionFile, WeightsPlace};
+use crate::front::{Component, DefinitionFile, WeightsPlace};
 use crate::observe::StatisticsTable;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 use crate::progress::Progress;
 use crate::quantize::decisive;
 use crate::recipe::Recipe;
@@ -44,6 +45,7 @@ pub struct Plan<'a> {
 
 /// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
 pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
+    plan.recipe.refuse_other_groups(&Component::ALL.map(Component::group))?;
     refuse_too_large(&plan.definition.definition, &plan.definition.path)?;
     check_samples(bundle, plan.definition, plan.weights, plan.recipe)?;
     let (target, target_text) = plan.target;
@@ -97,31 +99,31 @@ fn quantize_all<'a>(
     queue: Sender<&'a Partition>,
     progress: &dyn Progress,
 ) -> Result<Quantized> {
-    let finish = |component: Component, statistics: &StatisticsTable| -> Result<Quantized> {
+    let finish = |group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
         let (recipe, given) = (plan.recipe, plan.given);
-        let made = quantize_component(bundle, partitions, component, statistics, recipe, given, progress)?;
-        emit_component(bundle, component, progress)?;
-        for partition in partitions.iter().filter(|partition| partition.component == component) {
+        let made = quantize_group(bundle, partitions, group, statistics, recipe, given, progress)?;
+        emit_group(bundle, group, progress)?;
+        for partition in partitions.iter().filter(|partition| partition.group == *group) {
             // Nobody receives any more where a build failed; that error is told at the end.
             let _ = queue.send(partition);
         }
         Ok(made)
     };
     calibrate_images(bundle, plan.recipe, progress)?;
+    let [vision, projector, language] = Component::ALL.map(Component::group);
     // Nothing that prompts tell decides about encodings of vision, unless a value is handed on as it is.
-    let early =
-        !decisive(partitions, Component::Vision).contains(&Component::Language) && fits_beside_calibration(bundle)?;
+    let early = !decisive(partitions, &vision).contains(&language) && fits_beside_calibration(bundle)?;
     let mut all = Quantized::default();
     if early {
-        all = finish(Component::Vision, &bundle.image_statistics()?)?;
+        all = finish(&vision, &bundle.image_statistics()?)?;
     }
     calibrate_text(bundle, plan.recipe, progress)?;
     let statistics = bundle.statistics()?;
     if !early {
-        all = finish(Component::Vision, &statistics)?;
+        all = finish(&vision, &statistics)?;
     }
-    all.extend(finish(Component::Projector, &statistics)?);
-    all.extend(finish(Component::Language, &statistics)?);
+    all.extend(finish(&projector, &statistics)?);
+    all.extend(finish(&language, &statistics)?);
     Ok(all)
 }
 

@@ -3,8 +3,10 @@
 use crate::back::bundle::{Bundle, Key, encoding_of};
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::error::{IoContext, Result};
+use crate::front::{Component, Role};
 use crate::host::{Embeddings, HostTables};
-use crate::partition::{Component, Partition, Role};
+use crate::partition::Partition;
+use crate::program::{Group, groups};
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::segment::{cut, segments};
@@ -17,25 +19,25 @@ pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
     let partitions = bundle.partitions()?;
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
-    for component in Component::ALL {
-        emit_component(bundle, component, progress)?;
+    for group in groups(&partitions) {
+        emit_group(bundle, &group, progress)?;
     }
     emit_tables(bundle, progress)
 }
 
-/// Quantized models of one component, and for the language model the embedding table as integers.
-pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Progress) -> Result<()> {
+/// Quantized models of one group, and for the language model the embedding table as integers.
+pub fn emit_group(bundle: &Bundle, group: &Group, progress: &dyn Progress) -> Result<()> {
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
-        Some(("model" | "encodings", file)) => component.owns(file) && !file.ends_with(".onnx"),
+        Some(("model" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
         _ => false,
     })?;
     let target = bundle.target()?;
     // What is cut where; the rest of the target is in the encodings.
     let key = key.setting("operators", &target.operators()).setting("memory", &target.memory);
-    bundle.unit(&format!("emit/{}", component.name()), FOLDER, key, progress, |folder| {
-        let (partitions, tables) = own(bundle, component)?;
-        progress.start(&format!("emit {}", component.name()), partitions.len() as u64);
-        let mut data = DataWriter::create(folder, component)?;
+    bundle.unit(&format!("emit/{}", group.name()), FOLDER, key, progress, |folder| {
+        let (partitions, tables) = own(bundle, group)?;
+        progress.start(&format!("emit {}", group.name()), partitions.len() as u64);
+        let mut data = DataWriter::create(folder, group)?;
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
             emit_qdq(&partition.graph, table, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
@@ -50,16 +52,16 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
         progress.finish();
         Ok(())
     })?;
-    if component != Component::Language {
+    if *group != Component::Language.group() {
         return Ok(());
     }
     let table = format!("model/{}", Embeddings::FILE);
     let key = bundle.key(Key::new(), |path| {
-        path == table || path.strip_prefix("encodings/").is_some_and(|file| component.owns(file))
+        path == table || path.strip_prefix("encodings/").is_some_and(|file| group.owns(file))
     })?;
     bundle.unit("emit/embeddings", FOLDER, key, progress, |folder| {
         progress.start("emit embeddings", 1);
-        let (_, tables) = own(bundle, component)?;
+        let (_, tables) = own(bundle, group)?;
         let embeddings = Embeddings::read(&bundle.path(&table), &bundle.definition()?.language)?;
         if let Some(table) = tables.first() {
             embeddings.write_codes(&folder.join(Embeddings::FILE), table.activation("embeds")?)?;
@@ -71,7 +73,7 @@ pub fn emit_component(bundle: &Bundle, component: Component, progress: &dyn Prog
 
 /// Tables of pixels and rotary angles, by the encodings that the manifest has.
 pub fn emit_tables(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
-    let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role);
+    let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
     let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
     let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
     bundle.unit("emit/tables", "", key, progress, |folder| {
@@ -85,9 +87,9 @@ pub fn emit_tables(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
     })
 }
 
-fn own(bundle: &Bundle, component: Component) -> Result<(Vec<Partition>, Vec<Table>)> {
+fn own(bundle: &Bundle, group: &Group) -> Result<(Vec<Partition>, Vec<Table>)> {
     let mut partitions = bundle.partitions()?;
-    partitions.retain(|partition| partition.component == component);
+    partitions.retain(|partition| partition.group == *group);
     let tables = bundle.tables(&partitions)?;
     Ok((partitions, tables))
 }

@@ -7,7 +7,9 @@ use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
 use crate::error::{Error, Result};
 use crate::files;
-use crate::front::{Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, build, partition};
+use crate::front::{
+    Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, build, partition, program,
+};
 use crate::host::PromptRecord;
 use crate::host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
@@ -15,7 +17,7 @@ use crate::host::{
 };
 use crate::ir::Constant;
 use crate::json::write_json;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::target::Target;
 use crate::warning::Warning;
@@ -85,6 +87,7 @@ pub fn export(
             words(&beside, template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), embeddings)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
+        write_json(&program()?, &folder.join("program.json"))?;
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
         let whole = || crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER);
@@ -104,12 +107,12 @@ pub fn export(
         Ok((warnings, prompt))
     })?;
     let (of_host, prompt) = of_host;
-    for component in Component::ALL {
-        let name = format!("export/{}", component.name());
+    for group in Component::ALL.map(Component::group) {
+        let name = format!("export/{}", group.name());
         bundle.unit(&name, FOLDER, key()?, progress, |folder| {
-            let partitions = graphs()?.1.iter().filter(|partition| partition.component == component);
-            progress.start(&format!("export {}", component.name()), partitions.clone().count() as u64);
-            let mut data = DataWriter::create(folder, component)?;
+            let partitions = graphs()?.1.iter().filter(|partition| partition.group == group);
+            progress.start(&format!("export {}", group.name()), partitions.clone().count() as u64);
+            let mut data = DataWriter::create(folder, &group)?;
             for partition in partitions {
                 progress.begin(&partition.name);
                 let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;

@@ -5,8 +5,10 @@ use super::samples::and_samples;
 use crate::back::bundle::{Bundle, Key, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::error::Result;
+use crate::front::Component;
 use crate::json::LARGEST_JSON;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::{Group, Program, groups};
 use crate::recipe::Recipe;
 use crate::report::{Basis, Columns, PartitionReport, Report};
 use crate::verify::{Extent, On};
@@ -108,7 +110,7 @@ impl Known {
         }
         if let Some(old) = self.old.as_ref().filter(|old| old.chain.steps > 0) {
             let holds = |(at, partition): (usize, &Partition)| {
-                partition.component != Component::Language
+                partition.group != Component::Language.group()
                     || self.holding(at, &partition.name, Basis::outputs_changed).is_some()
             };
             let is_more = |old: Columns, new: Columns| {
@@ -189,20 +191,22 @@ fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions
     let of_layers = first.map_or(&[][..], |at| std::slice::from_ref(&recipe.verification[at]));
     let first = digest(Key::new().setting("at", &first), of_layers)?;
     let toolkit = runtime.map_or("", Compiler::identity);
+    let all_groups = groups(partitions);
     let basis = |partition: &Partition| -> Result<Basis> {
         let digest =
             |is_read: &dyn Fn(&str) -> bool| Ok::<_, crate::error::Error>(bundle.key(Key::new(), is_read)?.digest());
         let of_partition = |folder: &'static str| {
-            move |path: &str| path.strip_prefix(folder).is_some_and(|file| is_of(partition, file))
+            move |path: &str| path.strip_prefix(folder).is_some_and(|file| is_of(partition, partitions, file))
         };
         // What comes after a partition has no part in its figures.
-        let later: Vec<Component> =
-            Component::ALL.into_iter().filter(|component| *component > partition.component).collect();
+        let later: Vec<&Group> = all_groups.iter().skip_while(|group| **group != partition.group).skip(1).collect();
         let float = |path: &str| {
             let Some(file) = path.strip_prefix("model/") else { return false };
-            let of_text = partition.component == Component::Language;
-            let of_graphs = Component::ALL.iter().any(|component| component.owns(file)) || file.ends_with(".toml");
-            (of_text || of_graphs) && !later.iter().any(|component| component.owns(file))
+            let of_text = partition.group == Component::Language.group();
+            let of_graphs = all_groups.iter().any(|group| group.owns(file)) || file.ends_with(".toml");
+            // It is in the graphs.
+            let is_program = path == Program::FILE;
+            !is_program && (of_text || of_graphs) && !later.iter().any(|group| group.owns(file))
         };
         let binary = of_partition("context/");
         let has_binary = bundle.has_files(binary)?;
@@ -219,11 +223,11 @@ fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions
     partitions.iter().map(basis).collect()
 }
 
-/// Whether a file, by its name in a folder of the bundle, is a partition's own or of all partitions of its component.
-fn is_of(partition: &Partition, file: &str) -> bool {
+/// Whether a file, by its name in a folder of the bundle, is a partition's own or of all partitions of its group.
+fn is_of(partition: &Partition, partitions: &[Partition], file: &str) -> bool {
     let own = |name: &str| file.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '_']));
-    let others = crate::partition::NAMES.iter().any(|name| *name != partition.name && own(name));
-    own(&partition.name) || (partition.component.owns(file) && !others)
+    let others = partitions.iter().any(|other| other.name != partition.name && own(&other.name));
+    own(&partition.name) || (partition.group.owns(file) && !others)
 }
 
 /// Figures of any output, by engine.

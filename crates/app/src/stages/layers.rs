@@ -11,8 +11,9 @@ use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
+use crate::front::Component;
 use crate::host::Walk;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
@@ -54,7 +55,7 @@ pub fn measure_layers(
         let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder()?, Box::new(reference))?;
         let mut found: Vec<Measured> = vec![Measured::default(); partitions.len()];
         let samples = std::slice::from_ref(sample);
-        let of_text = partitions.iter().map(|partition| partition.component == Component::Language);
+        let of_text = partitions.iter().map(|partition| partition.group == Component::Language.group());
         let with_text = of_text.zip(&wanted).any(|(of_text, wanted)| of_text && *wanted);
         walk.samples("measure layers", recipe, samples, with_text, progress, &mut |step| {
             let at = step.partition;
@@ -65,7 +66,7 @@ pub fn measure_layers(
             let mut load = |part: &Partition, device: Device| -> Result<Box<dyn Engine>> {
                 let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
                 let model = scratch.path().join(format!("{}.onnx", part.name));
-                let mut data = DataWriter::create(scratch.path(), part.component)?;
+                let mut data = DataWriter::create(scratch.path(), &part.group)?;
                 emit_qdq(&part.graph, table, &model, &mut data)?;
                 data.finish()?;
                 match device {
@@ -114,7 +115,7 @@ fn on_npu(
     bundle: &Bundle,
     runtime: &Runtime,
 ) -> Result<impl Engine + use<>> {
-    let data = model.with_file_name(DataWriter::name_of(partition.component));
+    let data = model.with_file_name(DataWriter::name_of(&partition.group));
     let (context, target_file) = (model.with_file_name("context.onnx"), bundle.path("model/target.toml"));
     let name = &partition.name;
     runtime.compile(&Job { name, model, data: &data, target, target_file: &target_file, context: &context })?;

@@ -5,10 +5,9 @@ use std::path::Path;
 use crate::back::bundle::Bundle;
 use crate::back::onnx::DataWriter;
 use crate::error::{Error, IoContext, Result};
-use crate::front::{Definition, Recorder, assemble};
+use crate::front::{Component, Definition, Recorder, assemble};
 use crate::ir::Graph;
 use crate::machine;
-use crate::partition::Component;
 
 /// Memory that work at the same time may take together, where the machine has it.
 const TOGETHER: u64 = 10 << 30;
@@ -23,12 +22,12 @@ const WEIGHT: f64 = 4.0;
 /// Refuses a model that is too large to be calibrated here, before any work.
 ///
 /// # Errors
-/// The machine has less memory than its largest component needs, with both numbers.
+/// The machine has less memory than its largest part needs, with both numbers.
 pub fn refuse_too_large(definition: &Definition, place: &Path) -> Result<()> {
     let model = assemble(definition, &Recorder::new(definition, place))?.model;
-    let components = [("vision encoder", parameters(&model.vision)), ("language model", parameters(&model.decode))];
+    let parts = [("vision encoder", parameters(&model.vision)), ("language model", parameters(&model.decode))];
     let available = machine::memory() as f64;
-    for (name, count) in components {
+    for (name, count) in parts {
         let needed = count as f64 * WEIGHT * CALIBRATION;
         if needed > available {
             let (count, needed, available) = (count as f64 / 1e9, needed / 1e9, available / 1e9);
@@ -49,7 +48,7 @@ fn parameters(graph: &Graph) -> u64 {
 
 /// Whether a context binary can be built while the language model is calibrated.
 pub fn fits_beside_calibration(bundle: &Bundle) -> Result<bool> {
-    let weights = bundle.path("model").join(DataWriter::name_of(Component::Language));
+    let weights = bundle.path("model").join(DataWriter::name_of(&Component::Language.group()));
     let bytes = std::fs::metadata(&weights).reading(&weights)?.len();
     Ok((bytes as f64 * CALIBRATION) as u64 + COMPILER <= TOGETHER.min(machine::memory()))
 }

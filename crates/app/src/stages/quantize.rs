@@ -10,9 +10,11 @@ use crate::back::bundle::{
 use crate::back::bundle::{GivenFiles, GivenRecord};
 use crate::back::encodings;
 use crate::error::{Error, Result};
+use crate::front::{Component, Role};
 use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
-use crate::partition::{Component, Partition, Role};
+use crate::partition::Partition;
+use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
 use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
 use crate::recipe::Recipe;
@@ -25,7 +27,7 @@ const FOLDER: &str = "encodings";
 /// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
 /// run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().resolved(partitions, &bundle.definition()?.weights.aliases())?;
+    given.encodings().resolved(partitions, &bundle.aliases()?)?;
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -46,10 +48,11 @@ pub fn quantize(
         recipe = other.clone();
     }
     let partitions = bundle.partitions()?;
+    recipe.refuse_other_groups(&groups(&partitions))?;
     check_encodings(bundle, &partitions, &recipe, given)?;
     let (statistics, mut made) = (bundle.statistics()?, Quantized::default());
-    for component in Component::ALL {
-        made.extend(quantize_component(bundle, &partitions, component, &statistics, &recipe, given, progress)?);
+    for group in groups(&partitions) {
+        made.extend(quantize_group(bundle, &partitions, &group, &statistics, &recipe, given, progress)?);
     }
     made.note(bundle)?;
     keep_recipe(bundle, &recipe)?;
@@ -79,7 +82,7 @@ fn refuse_other_statistics(bundle: &Bundle, calibrated: &Recipe, other: &Recipe)
     Ok(())
 }
 
-/// What the manifest says of quantized components.
+/// What the manifest says of quantized groups.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Quantized {
     records: Vec<PartitionRecord>,
@@ -87,7 +90,7 @@ pub struct Quantized {
 }
 
 impl Quantized {
-    /// Adds what is said of another component.
+    /// Adds what is said of another group.
     pub fn extend(&mut self, other: Quantized) {
         self.records.extend(other.records);
         self.warnings.extend(other.warnings);
@@ -99,7 +102,7 @@ impl Quantized {
     /// Partitions without the ports of the definition.
     pub fn note(self, bundle: &mut Bundle) -> Result<()> {
         let definition = bundle.definition()?;
-        bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask)?);
+        bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask.name())?);
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
         note_models(bundle)
@@ -129,56 +132,57 @@ pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFil
     }
     let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
-        let learned = given.encodings().resolved(partitions, &bundle.definition()?.weights.aliases())?;
+        let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
         Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
     })
 }
 
-/// Encodings of one component, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
+/// Encodings of one group, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
 /// least what is [`decisive`].
-pub fn quantize_component(
+pub fn quantize_group(
     bundle: &Bundle,
     partitions: &[Partition],
-    component: Component,
+    group: &Group,
     statistics: &StatisticsTable,
     recipe: &Recipe,
     given: &GivenFiles,
     progress: &dyn Progress,
 ) -> Result<Quantized> {
-    let visual = statistics.get(Component::Projector, "embeds");
-    let statistics = statistics.of(&decisive(partitions, component));
-    // Graphs of all components tell which values are tied to which.
+    let visual = statistics.get(&Component::Projector.group(), "embeds");
+    let statistics = statistics.of(&decisive(partitions, group));
+    let (is_language, all_groups) = (*group == Component::Language.group(), groups(partitions));
+    // Graphs of all groups tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {
         let file = path.strip_prefix("model/").unwrap_or_default();
         file == "target.toml"
-            || component.owns(file)
-            || component == Component::Language && file == Embeddings::FILE
-            || Component::ALL.iter().any(|c| c.owns(file)) && file.ends_with(".json")
+            || group.owns(file)
+            || is_language && file == Embeddings::FILE
+            || all_groups.iter().any(|c| c.owns(file)) && file.ends_with(".json")
     })?;
     let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
-    let name = format!("quantize/{}", component.name());
+    let name = format!("quantize/{}", group.name());
     bundle.unit(&name, FOLDER, key, progress, |folder| {
-        progress.start(&format!("quantize {}", component.name()), 1);
+        progress.start(&format!("quantize {}", group.name()), 1);
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
-        let learned = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
-        let made = crate::quantize::quantize(&partitions, component, &statistics, recipe, &target, &learned);
+        let learned = given.encodings().resolved(&partitions, &bundle.aliases()?)?;
+        let made = crate::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),
         })?;
         let mut records = Vec::new();
-        let own = partitions.iter().filter(|partition| partition.component == component);
+        let own = partitions.iter().filter(|partition| partition.group == *group);
         for (partition, (table, counts)) in own.zip(&made) {
             encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
-            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(component).scheme(), segments));
+            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(group)?.scheme(), segments));
         }
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
-        let mut warnings: Vec<Warning> = of_zeros(component, &tables).into_iter().collect();
-        warnings.extend(of_constants(&partitions, component, &tables)?);
-        if let (Component::Language, Some(table)) = (component, tables.last()) {
+        let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
+        warnings.extend(of_constants(&partitions, group, &tables)?);
+        if let (true, Some(table)) = (is_language, tables.last()) {
             let (path, language) = (bundle.path("model").join(Embeddings::FILE), bundle.definition()?.language);
             let visual = visual.map_or([0.0; 2], |seen| [seen.min, seen.max]);
             let embeddings = Embeddings::read(&path, &language)?;

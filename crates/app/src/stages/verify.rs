@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::golden;
 use crate::host::Walk;
 use crate::partition::Partition;
+use crate::program::groups;
 use crate::progress::Progress;
 use crate::quantize::Sources;
 use crate::recipe::Recipe;
@@ -41,7 +42,10 @@ pub fn verify(
     progress: &dyn Progress,
 ) -> Result<Report> {
     let partitions = bundle.partitions()?;
+    recipe.refuse_other_groups(&groups(&partitions))?;
     recipe.refuse_idle_goals(&partitions)?;
+    let unknown = |message: String| Error::input("what is verified", message);
+    what.extent.refuse_unknown(&bundle.program()?).map_err(unknown)?;
     let built = bundle.manifest.has(Stage::Build.name());
     let has_npu = built && runtime.is_some_and(Runtime::has_npu);
     let missing = [(runtime.is_none(), SIMULATION), (!has_npu, NPU)];
@@ -150,8 +154,7 @@ fn evaluations_dropped(is_ours: bool) -> Warning {
 fn explain(bundle: &Bundle, partitions: &[Partition], report: &mut Report) -> Result<()> {
     let (tables, target) = (bundle.tables(partitions)?, bundle.target()?);
     let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
-    let given =
-        GivenFiles::of_bundle(bundle)?.encodings().resolved(partitions, &bundle.definition()?.weights.aliases())?;
+    let given = GivenFiles::of_bundle(bundle)?.encodings().resolved(partitions, &bundle.aliases()?)?;
     let sources = Sources::new(partitions, &bundle.statistics()?, &recipe, &target, &given)?;
     let advisor = Advisor { partitions, tables: &tables, sources: &sources, recipe: &recipe, target: &target };
     let verdict = report.verdict.clone();

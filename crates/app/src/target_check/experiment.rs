@@ -83,7 +83,7 @@ fn run_in(
     let table = encodings(sample, case, choice, &float)?;
     let (quantized, context) = (folder.join("qdq"), folder.join("context/model.onnx"));
     let model = quantized.join("model.onnx");
-    let mut data = DataWriter::create(&quantized, partition.component)?;
+    let mut data = DataWriter::create(&quantized, &partition.group)?;
     emit_qdq(&partition.graph, &table, &model, &mut data)?;
     data.finish()?;
     let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
@@ -94,7 +94,7 @@ fn run_in(
         Ok(simulated) => simulated,
         Err(error) => return Ok(Outcome::NoReference(error.message)),
     };
-    let data = quantized.join(DataWriter::name_of(partition.component));
+    let data = quantized.join(DataWriter::name_of(&partition.group));
     let job = Job {
         name: &partition.name,
         model: &model,
@@ -128,7 +128,7 @@ fn run_in(
 fn in_float(sample: &Sample, folder: &Path) -> Result<Vec<Tensor>> {
     let partition = &sample.partition;
     let path = folder.join("model.onnx");
-    let mut data = DataWriter::create(folder, partition.component)?;
+    let mut data = DataWriter::create(folder, &partition.group)?;
     emit_float(partition, &path, &mut data)?;
     data.finish()?;
     Reference::load(partition, &path)?.run(&sample.inputs)

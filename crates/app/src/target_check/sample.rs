@@ -6,7 +6,8 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use crate::engine::Tensor;
 use crate::error::Result;
 use crate::ir::{Builder, Constant, ElementType, GeluKind, Graph, Interpolation, Op, Shape, ValueId};
-use crate::partition::{Component, Partition, Port, Role};
+use crate::partition::{Partition, Port};
+use crate::program::Group;
 
 /// Where chance begins; every sample begins there.
 const SEED: u64 = 8295;
@@ -220,9 +221,9 @@ impl Draft {
 fn alone(graph: Graph) -> Partition {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| graph.value(*id).name.clone();
-        let port = |id| Port { name: name(id), role: Role::Features, encoding_key: String::new(), range: None };
+        let port = |id| Port::plain(name(id));
         ids.iter().map(port).collect()
     };
     let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
-    Partition { name: graph.name.clone(), component: Component::Vision, graph, inputs, outputs }
+    Partition { name: graph.name.clone(), group: Group::fixed("alone"), graph, inputs, outputs }
 }

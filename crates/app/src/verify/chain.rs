@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::{Engines, Sqnr};
 use crate::engine::{Engine, OrtSession};
 use crate::error::{Error, Result};
-use crate::front::Language;
+use crate::front::{Language, Role};
 use crate::host::{Codec, Sequence, Step, best};
-use crate::partition::{Partition, Port, Role};
+use crate::partition::{Partition, Port};
 use crate::quantize::Table;
 
 /// What a chain found for one engine.
@@ -76,7 +76,7 @@ impl Track<'_> {
             return Err(Error::internal(&partition.name, "a sequence goes on that never began"));
         };
         let find = |ports: &[Port], role: Role| {
-            let at = ports.iter().position(|port| port.role == role);
+            let at = ports.iter().position(|port| port.role == role.name());
             at.ok_or_else(|| Error::internal(&partition.name, format!("has no port for {role:?}")))
         };
         let (embeds, logits) = (find(&partition.inputs, Role::Embeddings)?, find(&partition.outputs, Role::Logits)?);

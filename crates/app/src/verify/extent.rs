@@ -1,12 +1,11 @@
 //! How much is compared. The emulator takes minutes for one step of a large model, so a part can be chosen; the report says
 //! which it was.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use crate::host::Step;
-use crate::partition::{NAMES, Partition};
+use crate::partition::Partition;
+use crate::program::Program;
 
 /// What a verification compares.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +18,18 @@ pub struct Extent {
 }
 
 impl Extent {
+    /// Refuses names that no partition has.
+    ///
+    /// # Errors
+    /// The first such name, and those that there are.
+    pub fn refuse_unknown(&self, program: &Program) -> Result<(), String> {
+        let names = self.partitions.iter().flatten();
+        match names.into_iter().find(|name| !program.graphs().contains(name)) {
+            Some(name) => Err(format!("`{name}` is none of all, none, sampled, {}", program.graphs().join(", "))),
+            None => Ok(()),
+        }
+    }
+
     /// Nothing at all.
     pub fn none() -> Self {
         Extent { partitions: Some(vec![]), sampled: false }
@@ -47,11 +58,13 @@ impl Extent {
     }
 }
 
-impl FromStr for Extent {
-    type Err = String;
-
-    /// `all`, `none`, or with commas between them `sampled` and names of partitions.
-    fn from_str(text: &str) -> Result<Self, String> {
+impl Extent {
+    /// `all`, `none`, or with commas between them `sampled` and names of partitions; whether there are these only the program
+    /// tells.
+    ///
+    /// # Errors
+    /// `all` or `none` beside others.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let (mut named, mut sampled) = (Vec::new(), false);
         match text {
             "all" => return Ok(Extent::default()),
@@ -61,9 +74,8 @@ impl FromStr for Extent {
         for part in text.split(',').map(str::trim) {
             match part {
                 "sampled" => sampled = true,
-                name if NAMES.contains(&name) => named.push(name.to_string()),
                 "all" | "none" => return Err(format!("`{part}` stands alone")),
-                _ => return Err(format!("`{part}` is none of all, none, sampled, {}", NAMES.join(", "))),
+                name => named.push(name.to_string()),
             }
         }
         Ok(Extent { partitions: (!named.is_empty()).then_some(named), sampled })
@@ -77,12 +89,15 @@ mod tests {
     #[test]
     fn names_and_sampling_go_together() {
         let named = |names: &[&str]| Some(names.iter().map(|name| name.to_string()).collect());
-        assert_eq!("all".parse(), Ok(Extent::default()));
-        assert_eq!("none".parse(), Ok(Extent { partitions: named(&[]), sampled: false }));
-        assert_eq!("sampled".parse(), Ok(Extent { partitions: None, sampled: true }));
-        let made = "vision, sampled".parse();
+        assert_eq!(Extent::parse("all"), Ok(Extent::default()));
+        assert_eq!(Extent::parse("none"), Ok(Extent { partitions: named(&[]), sampled: false }));
+        assert_eq!(Extent::parse("sampled"), Ok(Extent { partitions: None, sampled: true }));
+        let made = Extent::parse("vision, sampled");
         assert_eq!(made, Ok(Extent { partitions: named(&["vision"]), sampled: true }));
-        assert!("vision,all".parse::<Extent>().is_err());
-        assert!("vison".parse::<Extent>().unwrap_err().contains("language.decode"));
+        assert!(Extent::parse("vision,all").is_err());
+        let program = crate::front::program().unwrap();
+        made.unwrap().refuse_unknown(&program).unwrap();
+        let refused = Extent::parse("vison").unwrap().refuse_unknown(&program);
+        assert!(refused.unwrap_err().contains("language.decode"));
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::{Data, Engine, Tensor, Watcher};
 use crate::error::{Error, Result};
 use crate::host::Step;
 use crate::ir::{ElementType, Node, Op};
-use crate::partition::{Partition, Role};
+use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::segment::{Device, Segment, inside, part};
@@ -187,7 +187,7 @@ fn layer(
     float: &BTreeMap<String, Vec<f32>>,
 ) -> Result<LayerComparison> {
     let (graph, encoding) = (&partition.graph, table.activation(name)?);
-    let is_mask = |name: &str| partition.input(name).is_some_and(|at| partition.inputs[at].role == Role::Mask);
+    let is_mask = |name: &str| partition.input(name).is_some_and(|at| partition.inputs[at].meaning.mask);
     let is_masked = node.op == Op::Add && node.inputs.iter().any(|id| is_mask(&graph.value(*id).name));
     let floor = is_masked.then_some(encoding.range()[0]);
     let values = float.get(name).map(Vec::as_slice).unwrap_or_default();

@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, OrtSession, Reference, Tensor};
 use crate::error::{Error, Result};
-use crate::front::Definition;
+use crate::front::{Component, Definition};
 use crate::host::{Step, Walk};
-use crate::partition::{Component, Partition, Role};
+use crate::partition::{Partition, Port};
+use crate::program::State;
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::recipe::Recipe;
@@ -90,7 +91,8 @@ pub fn verify(
     (recipe, extent): (&Recipe, &Extent),
     progress: &dyn Progress,
 ) -> Result<Comparison> {
-    let language = partitions.iter().position(|partition| partition.component == Component::Language);
+    let language_group = Component::Language.group();
+    let language = partitions.iter().position(|partition| partition.group == language_group);
     let Some(language) = language else { return Err(Error::input("language", "this partition is missing")) };
     let mut chains = Chains::new(&definition.language, &tables[language]);
     let mut comparisons: Vec<Vec<OutputComparison>> = partitions
@@ -101,18 +103,18 @@ pub fn verify(
         .collect();
     let mut steps = vec![StepsCompared::default(); partitions.len()];
     let mut compared = vec![Vec::new(); partitions.len()];
-    let wanted = |component: Component, same: bool| {
-        let of_kind = |partition: &&Partition| (partition.component == component) == same;
+    let wanted = |same: bool| {
+        let of_kind = |partition: &&Partition| (partition.group == language_group) == same;
         partitions.iter().filter(of_kind).any(|partition| extent.includes(partition))
     };
-    let (with_text, with_images) = (wanted(Component::Language, true), wanted(Component::Language, false));
+    let (with_text, with_images) = (wanted(true), wanted(false));
     if !with_text && !with_images {
         return Ok(Comparison { outputs: comparisons, steps, chains: (None, None) });
     }
     let mut loaded: BTreeMap<usize, Engines> = BTreeMap::new();
     walk.samples("verify", recipe, &recipe.verification, with_text, progress, &mut |step| {
         let (at, partition) = (step.partition, &partitions[step.partition]);
-        if partition.component == Component::Language {
+        if partition.group == language_group {
             // All images are done, and prefill before decode; what ran them is not needed again.
             loaded.retain(|&other, _| other == at);
         }
@@ -125,7 +127,7 @@ pub fn verify(
             Entry::Vacant(free) => free.insert(load(partition)?),
         };
         compare(partition, &tables[at], engines, &step, &mut comparisons[at])?;
-        if partition.component == Component::Language {
+        if partition.group == language_group {
             // A chain has no gaps.
             if extent.is_whole() {
                 chains.step(partition, engines, &step)?;
@@ -163,8 +165,7 @@ fn compare(
     };
     let (simulated, npu) = (run(engines.simulated.as_mut())?, run(engines.npu.as_mut())?);
     for (index, (port, comparison)) in partition.outputs.iter().zip(comparisons).enumerate() {
-        let counted =
-            |tensors: &[Tensor]| without_padding(port.role, &tensors[index].decode(encoding(port)), step.tokens);
+        let counted = |tensors: &[Tensor]| without_padding(port, &tensors[index].decode(encoding(port)), step.tokens);
         let reference = counted(step.outputs)?;
         let simulated = simulated.as_deref().map(counted).transpose()?;
         let npu = npu.as_deref().map(counted).transpose()?;
@@ -189,13 +190,11 @@ fn compare(
     Ok(())
 }
 
-/// Keys and values of tokens that count.
-fn without_padding(role: Role, tensor: &Tensor, tokens: usize) -> Result<Vec<f32>> {
+/// What is appended to a state of tokens that count, or all of another output.
+fn without_padding(port: &Port, tensor: &Tensor, tokens: usize) -> Result<Vec<f32>> {
     let values = tensor.as_f32()?;
-    let (run, kept) = match role {
-        Role::Keys => (tensor.shape[3], tokens),
-        Role::Values => (tensor.shape[2] * tensor.shape[3], tokens * tensor.shape[3]),
-        _ => return Ok(values.to_vec()),
-    };
+    let Some(State::Append { axis }) = port.meaning.state else { return Ok(values.to_vec()) };
+    let each: usize = tensor.shape[axis + 1..].iter().product();
+    let (run, kept) = (tensor.shape[axis] * each, tokens * each);
     Ok(values.chunks_exact(run).flat_map(|row| &row[..kept]).copied().collect())
 }

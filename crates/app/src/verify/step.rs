@@ -7,8 +7,9 @@ use super::Sqnr;
 use super::spread::{outside, range};
 use crate::encoding::Encoding;
 use crate::error::Result;
+use crate::front::Component;
 use crate::host::Step;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
 
 /// A step of verification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +27,7 @@ pub struct StepAt {
 impl StepAt {
     /// Where a step of a partition stands.
     pub fn of(partition: &Partition, step: &Step) -> Self {
-        let of_text = |count: usize| (partition.component == Component::Language).then_some(count);
+        let of_text = |count: usize| (partition.group == Component::Language.group()).then_some(count);
         StepAt { sample: step.sample, position: of_text(step.position), tokens: of_text(step.tokens) }
     }
 }

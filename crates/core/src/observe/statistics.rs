@@ -1,44 +1,88 @@
 //! The table of statistics, as it is written to the bundle.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Statistics;
-use crate::partition::Component;
+use crate::program::Group;
 
-/// Statistics by component and value name. Prefill and decode are one component: what both saw is merged.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StatisticsTable(BTreeMap<Component, BTreeMap<String, Statistics>>);
+/// Statistics by group and value name, the groups in the order in which samples reached them. Graphs of a group count as one:
+/// what they saw of a value is merged.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StatisticsTable(Vec<(Group, BTreeMap<String, Statistics>)>);
 
 impl StatisticsTable {
     /// Adds statistics of a value to what is known of it.
-    pub fn add(&mut self, component: Component, name: &str, statistics: Statistics) {
-        let slot = self.0.entry(component).or_default().entry(name.to_string());
+    pub fn add(&mut self, group: &Group, name: &str, statistics: Statistics) {
+        let slot = self.of_group(group).entry(name.to_string());
         slot.and_modify(|known| *known = known.merged(statistics)).or_insert(statistics);
     }
 
+    /// The values of a group, which is put behind the others if it is not there.
+    fn of_group(&mut self, group: &Group) -> &mut BTreeMap<String, Statistics> {
+        let at = self.0.iter().position(|(other, _)| other == group).unwrap_or_else(|| {
+            self.0.push((group.clone(), BTreeMap::new()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+
     /// Statistics of a value.
-    pub fn get(&self, component: Component, name: &str) -> Option<Statistics> {
-        self.0.get(&component)?.get(name).copied()
+    pub fn get(&self, group: &Group, name: &str) -> Option<Statistics> {
+        self.0.iter().find(|(other, _)| other == group)?.1.get(name).copied()
     }
 
-    /// The statistics of these components alone.
-    pub fn of(&self, components: &BTreeSet<Component>) -> Self {
-        let own = self.0.iter().filter(|(component, _)| components.contains(component));
-        StatisticsTable(own.map(|(component, values)| (*component, values.clone())).collect())
+    /// The statistics of these groups alone.
+    pub fn of(&self, groups: &BTreeSet<Group>) -> Self {
+        StatisticsTable(self.0.iter().filter(|(group, _)| groups.contains(group)).cloned().collect())
     }
 
-    /// Statistics of all values of a component, by name.
-    pub fn iter(&self, component: Component) -> impl Iterator<Item = (&str, Statistics)> {
-        self.0.get(&component).into_iter().flatten().map(|(name, statistics)| (name.as_str(), *statistics))
+    /// The groups, in order.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.0.iter().map(|(group, _)| group)
+    }
+
+    /// Statistics of all values of a group, by name.
+    pub fn iter(&self, group: &Group) -> impl Iterator<Item = (&str, Statistics)> {
+        let own = self.0.iter().filter(move |(other, _)| other == group).flat_map(|(_, values)| values);
+        own.map(|(name, statistics)| (name.as_str(), *statistics))
     }
 
     /// Adds all statistics of another table.
     pub fn merge(&mut self, other: &StatisticsTable) {
-        for (component, values) in &other.0 {
-            values.iter().for_each(|(name, statistics)| self.add(*component, name, *statistics));
+        for (group, values) in &other.0 {
+            values.iter().for_each(|(name, statistics)| self.add(group, name, *statistics));
         }
+    }
+}
+
+impl Serialize for StatisticsTable {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(group, values)| (group, values)))
+    }
+}
+
+impl<'de> Deserialize<'de> for StatisticsTable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Groups;
+        impl<'de> Visitor<'de> for Groups {
+            type Value = StatisticsTable;
+
+            fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
+                write!(out, "statistics by group")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut made = StatisticsTable::default();
+                while let Some((group, values)) = map.next_entry()? {
+                    *made.of_group(&group) = values;
+                }
+                Ok(made)
+            }
+        }
+        deserializer.deserialize_map(Groups)
     }
 }

@@ -155,7 +155,7 @@ impl Given {
         for partition in partitions {
             for (_, value) in partition.graph.values() {
                 let Some(entry) = self.activations.get(&value.name) else { continue };
-                let Some(class) = ties.class(partition.component, &value.name) else { continue };
+                let Some(class) = ties.class(&partition.group, &value.name) else { continue };
                 let first = found.entry(class).or_insert(GivenClass { entry });
                 if first.entry.encoding != entry.encoding {
                     let other = match first.entry.file == entry.file {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::entry::Entry;
 use crate::error::{Error, Result};
 use crate::ir::ElementType;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 
 /// Most unknown names that an error lists.
 const MOST_LISTED: usize = 3;
@@ -13,8 +14,8 @@ const MOST_LISTED: usize = 3;
 /// What a checkpoint calls the tensors of graphs.
 #[derive(Debug, Clone, Default)]
 pub struct Aliases {
-    /// What it puts in front of the names of a component.
-    pub prefixes: Vec<(Component, String)>,
+    /// What it puts in front of the names of a group.
+    pub prefixes: Vec<(Group, String)>,
     /// Whole names, and those that the graphs have for them.
     pub names: Vec<(String, String)>,
 }
@@ -23,7 +24,7 @@ pub struct Aliases {
 pub struct Names<'a> {
     activations: BTreeSet<&'a str>,
     params: BTreeSet<&'a str>,
-    by_component: BTreeMap<Component, BTreeSet<&'a str>>,
+    by_group: BTreeMap<Group, BTreeSet<&'a str>>,
     aliases: &'a Aliases,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Names<'a> {
     /// Names of all partitions, and what the checkpoint calls them.
     pub fn new(partitions: &'a [Partition], aliases: &'a Aliases) -> Self {
         let mut made =
-            Names { activations: BTreeSet::new(), params: BTreeSet::new(), by_component: BTreeMap::new(), aliases };
+            Names { activations: BTreeSet::new(), params: BTreeSet::new(), by_group: BTreeMap::new(), aliases };
         for partition in partitions {
             for (_, value) in partition.graph.values() {
                 let name = value.name.as_str();
@@ -42,7 +43,7 @@ impl<'a> Names<'a> {
                 } else {
                     continue;
                 }
-                made.by_component.entry(partition.component).or_default().insert(name);
+                made.by_group.entry(partition.group.clone()).or_default().insert(name);
             }
         }
         made
@@ -59,9 +60,9 @@ impl<'a> Names<'a> {
         if let Some(found) = known(name) {
             return BTreeSet::from([found]);
         }
-        let of_prefix = |(component, prefix): &(Component, String)| {
+        let of_prefix = |(group, prefix): &(Group, String)| {
             let rest = name.strip_prefix(prefix.as_str())?;
-            self.by_component.get(component)?.get(rest).copied()
+            self.by_group.get(group)?.get(rest).copied()
         };
         let whole = self.aliases.names.iter().filter(|(alias, _)| alias == name).filter_map(|(_, own)| known(own));
         self.aliases.prefixes.iter().filter_map(of_prefix).chain(whole).collect()
@@ -87,7 +88,7 @@ impl<'a> Names<'a> {
     }
 
     fn parts_with(&self, name: &str) -> usize {
-        self.by_component.values().filter(|names| names.contains(name)).count()
+        self.by_group.values().filter(|names| names.contains(name)).count()
     }
 
     /// Refuses names of a list that there are not, and those that belong into the other one.
@@ -149,12 +150,12 @@ mod tests {
     use super::*;
 
     fn aliases() -> Aliases {
-        let prefixes = [
-            (Component::Vision, "model.vision_tower.timm_model."),
-            (Component::Language, "model."),
-            (Component::Vision, "model.inner."),
-        ];
-        Aliases { prefixes: prefixes.map(|(part, prefix)| (part, prefix.to_string())).to_vec(), names: vec![] }
+        let prefixes =
+            [("vision", "model.vision_tower.timm_model."), ("language", "model."), ("vision", "model.inner.")];
+        Aliases {
+            prefixes: prefixes.map(|(part, prefix)| (Group::fixed(part), prefix.to_string())).to_vec(),
+            names: vec![],
+        }
     }
 
     fn names(aliases: &Aliases) -> Names<'_> {
@@ -171,7 +172,7 @@ mod tests {
         Names {
             activations: BTreeSet::from(["layers.1.k_norm"]),
             params,
-            by_component: BTreeMap::from([(Component::Vision, vision), (Component::Language, language)]),
+            by_group: BTreeMap::from([(Group::fixed("vision"), vision), (Group::fixed("language"), language)]),
             aliases,
         }
     }

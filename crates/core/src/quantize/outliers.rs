@@ -8,7 +8,8 @@ use super::weights::weight;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::error::Result;
 use crate::ir::{Constant, index_of};
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 use crate::warning::Warning;
 
 /// The stage that finds them.
@@ -127,10 +128,10 @@ pub fn of_embeddings(values: &[f32], hidden: usize, encoding: &Encoding, visual:
     Some(Warning::new(STAGE, "embeddings: `embed_tokens.weight`", message).help(help))
 }
 
-/// Constants of a component in which few numbers set the scale of the others.
-pub fn of_constants(partitions: &[Partition], component: Component, tables: &[&Table]) -> Result<Vec<Warning>> {
+/// Constants of a group in which few numbers set the scale of the others.
+pub fn of_constants(partitions: &[Partition], group: &Group, tables: &[&Table]) -> Result<Vec<Warning>> {
     let (mut made, mut seen) = (Vec::new(), BTreeSet::new());
-    let own = partitions.iter().filter(|partition| partition.component == component);
+    let own = partitions.iter().filter(|partition| partition.group == *group);
     for (partition, table) in own.zip(tables) {
         let graph = &partition.graph;
         let weights: BTreeSet<&str> =
@@ -138,7 +139,7 @@ pub fn of_constants(partitions: &[Partition], component: Component, tables: &[&T
         for (_, value) in graph.values() {
             let Some(constant) = value.constant() else { continue };
             let Some(encoding) = table.params.get(&value.name) else { continue };
-            // Partitions of a component share their weights; biases of 32 bits have room for anything.
+            // Partitions of a group share their weights; biases of 32 bits have room for anything.
             if encoding.integer == IntegerType::Int32 || encoding.block.is_some() || !seen.insert(value.name.clone()) {
                 continue;
             }
@@ -207,8 +208,8 @@ fn vanished(values: &[f32], shape: &[usize], axis: usize, encoding: &Encoding) -
     ))
 }
 
-/// Values of a component that were zero throughout calibration.
-pub fn of_zeros(component: Component, tables: &[&Table]) -> Option<Warning> {
+/// Values of a group that were zero throughout calibration.
+pub fn of_zeros(group: &Group, tables: &[&Table]) -> Option<Warning> {
     let is_zero = |encoding: &Encoding| encoding.scale.iter().all(|&scale| scale <= SMALLEST_SCALE);
     let activations = tables.iter().flat_map(|table| &table.activations);
     let names: BTreeSet<&str> =
@@ -222,7 +223,7 @@ pub fn of_zeros(component: Component, tables: &[&Table]) -> Option<Warning> {
     };
     let help = "nothing is to be done where weights are zero on purpose, as in pruned branches; else calibrate with \
         samples that reach it";
-    Some(Warning::new(STAGE, format!("{}: `{first}`", component.name()), message).help(help))
+    Some(Warning::new(STAGE, format!("{}: `{first}`", group.name()), message).help(help))
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{Op, ValueId};
 use crate::observe::{Statistics, StatisticsTable};
-use crate::partition::{Component, Partition, Role};
+use crate::partition::Partition;
+use crate::program::{Group, State};
 use crate::recipe::Recipe;
 use crate::target::Target;
 
@@ -40,11 +41,11 @@ pub struct Class {
     seen: Option<[f32; 2]>,
     /// Step of zero points that its readers lose nothing with.
     step: i64,
-    /// Set by the recipe for one of its values; what the component says otherwise.
+    /// Set by the recipe for one of its values; what the group says otherwise.
     integer: Option<IntegerType>,
     /// Set by an exception of the recipe, for the value of this name.
     exception: Option<(IntegerType, String)>,
-    component: Option<Component>,
+    group: Option<Group>,
     name: String,
 }
 
@@ -54,9 +55,12 @@ impl Class {
     /// # Errors
     /// It was never seen, or what is given for it is of other integers.
     pub fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
-        let component = self.component.expect("set with the first value");
+        let group = self.group.as_ref().expect("set with the first value");
         let exception = self.exception.map(|(integer, _)| integer);
-        let integer = exception.or(self.integer).unwrap_or(recipe.part(component).activations);
+        let integer = match exception.or(self.integer) {
+            Some(integer) => integer,
+            None => recipe.part(group)?.activations,
+        };
         if let Some(given) = given {
             return given.encoding(integer);
         }
@@ -65,7 +69,7 @@ impl Class {
             widen(&mut range, seen);
         }
         let Some([low, high]) = self.masked.or(range) else {
-            let place = format!("{}: {}", component.name(), self.name);
+            let place = format!("{}: {}", group.name(), self.name);
             return Err(Error::input(place, "was not seen during calibration")
                 .help("calibrate again; the statistics belong to another graph"));
         };
@@ -139,17 +143,17 @@ pub fn classes(
     // Scores before a mask, and what it adds to those that it hides, by the class of the masked ones.
     let mut masked: Vec<(usize, usize, f32)> = Vec::new();
     for partition in partitions {
-        let (graph, component) = (&partition.graph, partition.component);
-        let class_of = |id: ValueId| ties.class(component, &graph.value(id).name);
+        let (graph, group) = (&partition.graph, &partition.group);
+        let class_of = |id: ValueId| ties.class(group, &graph.value(id).name);
         for (id, value) in graph.values() {
             let Some(number) = class_of(id) else { continue };
             let class = classes.entry(number).or_default();
             class.name.clone_from(&value.name);
-            class.component.get_or_insert(component);
+            class.group.get_or_insert_with(|| group.clone());
             if let Some(integer) = recipe.exception(&value.name, false) {
                 except(class, integer, &value.name)?;
             }
-            if let Some(seen) = statistics.get(component, &value.name)
+            if let Some(seen) = statistics.get(group, &value.name)
                 && !given.contains_key(&number)
             {
                 refuse_unusable(&seen).map_err(|error| error.within(format!("{}: {}", partition.name, value.name)))?;
@@ -162,8 +166,8 @@ pub fn classes(
             if let Some(range) = port.range {
                 widen(&mut class.fixed, range);
             }
-            if matches!(port.role, Role::Keys | Role::Values) {
-                class.integer = recipe.part(component).kv_cache.or(class.integer);
+            if matches!(port.meaning.state, Some(State::Append { .. })) {
+                class.integer = recipe.part(group)?.kv_cache.or(class.integer);
             }
         }
         for node in graph.nodes() {
@@ -182,7 +186,7 @@ pub fn classes(
             }
             let mask = |id: &ValueId| {
                 let port = &partition.inputs[partition.input(&graph.value(*id).name)?];
-                port.range.filter(|_| port.role == Role::Mask)
+                port.range.filter(|_| port.meaning.mask)
             };
             if node.op == Op::Add
                 && let Some((at, [hidden, _])) = (0..2).find_map(|at| Some((at, mask(&node.inputs[at])?)))
@@ -197,7 +201,11 @@ pub fn classes(
         if let (Some([low, high]), Some(class)) = (range, classes.get_mut(&made)) {
             if high - low + MASK_MARGIN > -hidden {
                 let message = format!("the scores span {low}..{high}; a mask of {hidden} does not hide tokens in it");
-                return Err(Error::input(format!("language: {}", class.name), message).help("check the weights"));
+                return Err(Error::input(
+                    format!("{}: {}", class.group.as_ref().map_or("", Group::name), class.name),
+                    message,
+                )
+                .help("check the weights"));
             }
             class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
         }

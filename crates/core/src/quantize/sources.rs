@@ -7,7 +7,8 @@ use super::ranges::{self, Source};
 use super::ties::Ties;
 use crate::error::Result;
 use crate::observe::StatisticsTable;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 use crate::recipe::Recipe;
 use crate::target::Target;
 
@@ -38,12 +39,12 @@ impl<'a> Sources<'a> {
     }
 
     /// Where the range of a value is from that is not constant.
-    pub fn activation(&self, component: Component, name: &str) -> Option<&Source> {
-        self.by_class.get(&self.ties.class(component, name)?)
+    pub fn activation(&self, group: &Group, name: &str) -> Option<&Source> {
+        self.by_class.get(&self.ties.class(group, name)?)
     }
 
     /// Whether two values share their encoding.
-    pub fn is_tied(&self, a: (Component, &str), b: (Component, &str)) -> bool {
+    pub fn is_tied(&self, a: (&Group, &str), b: (&Group, &str)) -> bool {
         self.ties.class(a.0, a.1).is_some_and(|class| self.ties.class(b.0, b.1) == Some(class))
     }
 

@@ -14,7 +14,8 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Value};
 use crate::observe::StatisticsTable;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 use crate::recipe::Recipe;
 use crate::target::Target;
 use crate::text::glob;
@@ -85,7 +86,7 @@ fn missing(name: &str) -> Error {
     Error::input(name, "has no encoding").help("the encodings belong to another graph; run `autoneural quantize` again")
 }
 
-/// Encodings of every value and constant of a component's partitions, in order. What is `given`, under the names of the
+/// Encodings of every value and constant of a group's partitions, in order. What is `given`, under the names of the
 /// graphs, is taken, the rest is computed.
 ///
 /// # Errors
@@ -93,7 +94,7 @@ fn missing(name: &str) -> Error {
 /// fit.
 pub fn quantize(
     partitions: &[Partition],
-    component: Component,
+    group: &Group,
     statistics: &StatisticsTable,
     recipe: &Recipe,
     target: &Target,
@@ -101,19 +102,19 @@ pub fn quantize(
 ) -> Result<Vec<(Table, Counts)>> {
     let ties = Ties::new(partitions);
     let given_classes = given.by_class(partitions, &ties)?;
-    let (mut by_class, wanted) = (BTreeMap::new(), ties.classes(component));
+    let (mut by_class, wanted) = (BTreeMap::new(), ties.classes(group));
     let classes = ranges::classes(partitions, &ties, statistics, recipe, target, &given_classes)?;
     for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
         by_class.insert(number, class.encoding(recipe, given_classes.get(&number))?);
     }
     let mut tables = Vec::new();
-    for partition in partitions.iter().filter(|partition| partition.component == component) {
+    for partition in partitions.iter().filter(|partition| partition.group == *group) {
         let (mut table, mut counts) = (Table::default(), Counts::default());
         let graph = &partition.graph;
         for (_, value) in graph.values() {
             if value.element == ElementType::F32
                 && value.constant().is_none()
-                && let Some(class) = ties.class(partition.component, &value.name)
+                && let Some(class) = ties.class(&partition.group, &value.name)
             {
                 table.activations.insert(value.name.clone(), by_class[&class].clone());
                 counts.count(given_classes.contains_key(&class));
@@ -126,9 +127,9 @@ pub fn quantize(
     Ok(tables)
 }
 
-/// Components whose statistics decide about the encodings of a component: its own, and those it shares encodings with.
-pub fn decisive(partitions: &[Partition], component: Component) -> BTreeSet<Component> {
-    Ties::new(partitions).components(component)
+/// Groups whose statistics decide about the encodings of a group: its own, and those it shares encodings with.
+pub fn decisive(partitions: &[Partition], group: &Group) -> BTreeSet<Group> {
+    Ties::new(partitions).groups(group)
 }
 
 /// Refuses exceptions of a recipe that fit no tensor; they would else be believed to hold.
@@ -181,14 +182,14 @@ fn encode_constants(
                 data: table.activations.get(&graph.value(node.inputs[0]).name),
                 result: table.activations.get(&graph.value(node.outputs[0]).name),
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
+                is_head: partition.makes_main(node),
                 exception: recipe.exception(&value.name, true),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
-            let mut made =
-                encode(constant, &place, recipe.part(partition.component), weights).map_err(|mut error| {
-                    error.place = format!("{}: {}", partition.name, error.place);
-                    error
-                })?;
+            let mut made = encode(constant, &place, recipe.part(&partition.group)?, weights).map_err(|mut error| {
+                error.place = format!("{}: {}", partition.name, error.place);
+                error
+            })?;
             if place.is_bias() {
                 given.refuse_other_bias(&value.name, &made)?;
             } else {

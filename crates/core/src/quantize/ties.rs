@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ir::{ElementType, ValueId};
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 
-/// Union-find over the values of all partitions. Values of one component with the same name are one key: prefill and
-/// decode share their encodings throughout.
+/// Union-find over the values of all partitions. Values of one group with the same name are one key: graphs of
+/// a group share their encodings throughout.
 pub struct Ties {
-    keys: BTreeMap<(Component, String), usize>,
+    keys: BTreeMap<(Group, String), usize>,
     parent: Vec<usize>,
 }
 
@@ -46,7 +47,7 @@ impl Ties {
     }
 
     fn key(&mut self, partition: &Partition, id: ValueId) -> usize {
-        let name = (partition.component, partition.graph.value(id).name.clone());
+        let name = (partition.group.clone(), partition.graph.value(id).name.clone());
         let next = self.parent.len();
         let key = *self.keys.entry(name).or_insert(next);
         if key == next {
@@ -68,22 +69,22 @@ impl Ties {
         self.parent[a.max(b)] = a.min(b);
     }
 
-    /// Components that have values in a class with values of this one, itself among them.
-    pub fn components(&self, component: Component) -> BTreeSet<Component> {
-        let classes: BTreeSet<usize> = self.classes(component);
+    /// Groups that have values in a class with values of this one, itself among them.
+    pub fn groups(&self, group: &Group) -> BTreeSet<Group> {
+        let classes: BTreeSet<usize> = self.classes(group);
         let shares =
-            |((other, _), &key): (&(Component, String), &usize)| classes.contains(&self.root(key)).then_some(*other);
+            |((other, _), &key): (&(Group, String), &usize)| classes.contains(&self.root(key)).then(|| other.clone());
         self.keys.iter().filter_map(shares).collect()
     }
 
-    /// The classes that values of a component belong to.
-    pub fn classes(&self, component: Component) -> BTreeSet<usize> {
-        let own = self.keys.iter().filter(|((other, _), _)| *other == component);
+    /// The classes that values of a group belong to.
+    pub fn classes(&self, group: &Group) -> BTreeSet<usize> {
+        let own = self.keys.iter().filter(|((other, _), _)| other == group);
         own.map(|(_, &key)| self.root(key)).collect()
     }
 
     /// Number of the class that a value belongs to; `None` for values without an encoding.
-    pub fn class(&self, component: Component, name: &str) -> Option<usize> {
-        self.keys.get(&(component, name.to_string())).map(|&key| self.root(key))
+    pub fn class(&self, group: &Group, name: &str) -> Option<usize> {
+        self.keys.get(&(group.clone(), name.to_string())).map(|&key| self.root(key))
     }
 }

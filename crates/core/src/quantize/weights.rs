@@ -37,6 +37,8 @@ pub struct Place<'a> {
     pub result: Option<&'a Encoding>,
     /// The node's bias, if it has one.
     pub bias: Option<&'a Constant>,
+    /// Whether the node makes a main output.
+    pub is_head: bool,
     /// Integers that an exception of the recipe gives the constant if it is a weight.
     pub exception: Option<IntegerType>,
 }
@@ -83,8 +85,8 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             Ok(made)
         }
         (Op::MatMul, 1) => {
-            let head = node.name == "logits";
-            let weights = place.choose(if head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights })?;
+            let weights =
+                place.choose(if place.is_head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights })?;
             Ok(fit(&node.op, weights, &constant.to_f32(), place.weight_shape))
         }
         (Op::RmsNorm { .. } | Op::LayerNorm { .. } | Op::Add | Op::Mul, _) => {

@@ -2,6 +2,7 @@
 
 mod sample;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -10,7 +11,8 @@ use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
 use crate::goals::Goals;
 use crate::observe::ObserverKind;
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 
 pub use sample::{Role, Said, Sample, Words};
 
@@ -27,7 +29,7 @@ pub struct Recipe {
     /// Tokens decoded greedily after each prompt.
     pub decode_steps: usize,
     #[serde(rename = "recipe")]
-    parts: Parts,
+    parts: BTreeMap<Group, PartRecipe>,
     /// Exceptions from it, the last that fits a tensor decides.
     #[serde(default, rename = "override")]
     overrides: Vec<Override>,
@@ -44,15 +46,7 @@ pub struct Recipe {
     text: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Parts {
-    vision: PartRecipe,
-    projector: PartRecipe,
-    language: PartRecipe,
-}
-
-/// How one component is quantized.
+/// How one group is quantized.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartRecipe {
@@ -114,9 +108,8 @@ impl Recipe {
             let message = format!("{} is impossible; 1 to {MOST_DECODE_STEPS} are", self.decode_steps);
             return Err(("decode_steps".into(), message));
         }
-        for component in [Component::Vision, Component::Projector, Component::Language] {
-            let part = self.part(component);
-            let key = |what: &str| format!("recipe.{}.{what}", component.name());
+        for (group, part) in &self.parts {
+            let key = |what: &str| format!("recipe.{}.{what}", group.name());
             let weights = [
                 Some(("weights", part.weights)),
                 part.head.map(|t| ("head", t)),
@@ -157,10 +150,10 @@ impl Recipe {
     /// The contents of images are not looked at.
     pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
         let place = |key: &str| format!("{}: {key}", other.path.display());
-        for component in Component::ALL {
-            let (calibrated, asked) = (self.part(component).observer, other.part(component).observer);
+        for (group, part) in &self.parts {
+            let (calibrated, asked) = (Some(part.observer), other.parts.get(group).map(|part| part.observer));
             if calibrated != asked {
-                let key = format!("recipe.{}.observer", component.name());
+                let key = format!("recipe.{}.observer", group.name());
                 return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
             }
         }
@@ -197,16 +190,36 @@ impl Recipe {
         self.verification.iter().position(|sample| !sample.images.is_empty())
     }
 
-    /// How a component is quantized.
-    pub fn part(&self, component: Component) -> &PartRecipe {
-        match component {
-            Component::Vision => &self.parts.vision,
-            Component::Projector => &self.parts.projector,
-            Component::Language => &self.parts.language,
+    /// How a group is quantized.
+    ///
+    /// # Errors
+    /// The recipe does not say: it is of another program. [`Recipe::refuse_other_groups`] tells it before any work.
+    pub fn part(&self, group: &Group) -> Result<&PartRecipe> {
+        let part = self.parts.get(group);
+        part.ok_or_else(|| self.error(&format!("recipe.{group}"), "is missing; it says how this group is quantized"))
+    }
+
+    /// Refuses a recipe that says something of groups which the program does not have, or nothing of one that it has.
+    ///
+    /// # Errors
+    /// Names the first such group, and all that there are.
+    pub fn refuse_other_groups(&self, groups: &[Group]) -> Result<()> {
+        let listed: Vec<String> = groups.iter().map(|group| format!("`[recipe.{group}]`")).collect();
+        let help = format!("the groups of the program are written as {}", listed.join(", "));
+        if let Some(unknown) = self.parts.keys().find(|group| !groups.contains(group)) {
+            return Err(self.error(&format!("recipe.{unknown}"), "is no group of the program").help(help));
+        }
+        match groups.iter().find(|group| !self.parts.contains_key(*group)) {
+            Some(missing) => self.part(missing).map(drop).map_err(|error| error.help(help)),
+            None => Ok(()),
         }
     }
 
-    /// Exceptions from what is said of components, in order.
+    fn error(&self, key: &str, message: &str) -> Error {
+        Error::input(format!("{}: {key}", self.path.display()), message)
+    }
+
+    /// Exceptions from what is said of groups, in order.
     pub fn overrides(&self) -> &[Override] {
         &self.overrides
     }

@@ -6,7 +6,7 @@ use super::cut::cut;
 use super::pieces::pieces;
 use crate::error::Result;
 use crate::ir::ValueId;
-use crate::partition::{Partition, Port, Role};
+use crate::partition::{Partition, Port};
 use crate::quantize::Table;
 
 /// Cuts the segments of a partition where the values that are made in them have more than `most` bytes. Of each part all that
@@ -43,12 +43,12 @@ pub fn inside(partition: &Partition, table: &Table, segments: &[Segment], most: 
 pub fn part(partition: &Partition, segment: &Segment) -> Result<Partition> {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| partition.graph.value(*id).name.clone();
-        let port = |id| Port { name: name(id), role: Role::Inside, encoding_key: String::new(), range: None };
+        let port = |id| Port::plain(name(id));
         ids.iter().map(port).collect()
     };
     Ok(Partition {
         name: segment.name.clone(),
-        component: partition.component,
+        group: partition.group.clone(),
         graph: cut(&partition.graph, segment)?,
         inputs: ports(&segment.inputs),
         outputs: ports(&segment.outputs),

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::Checkpoint;
 use super::place::WeightsPlace;
+use crate::Component;
 use crate::error::{Error, Result};
-use crate::partition::Component;
 use crate::text;
 use crate::warning::Warning;
 use crate::{Definition, Weights, names};

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::names::without_wrappers;
 use super::place::{split, unmarked};
 use super::{Checkpoint, TensorInfo};
+use crate::Component;
 use crate::WeightNames;
-use crate::partition::Component;
 
 /// Tensors that are not read, since the command line names another place for their part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

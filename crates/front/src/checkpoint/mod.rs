@@ -21,10 +21,10 @@ pub use place::{WeightsPlace, marked, unmarked};
 
 use super::hub::{Files, INDEX, other_kind};
 use super::{Tensors, WeightNames};
+use crate::Component;
 use crate::error::{Error, Result};
 use crate::ir::{Constant, Shape, StoredType, View, index_of};
 use crate::map::Map;
-use crate::partition::Component;
 use crate::text;
 
 /// What a header says of one tensor.

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::partition::Component;
+use crate::Component;
 
 /// A folder or a file of weights: of whatever parts of a model it holds, or of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]

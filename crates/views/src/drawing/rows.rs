@@ -5,8 +5,7 @@ use super::svg::shorten;
 use super::{Subject, Tensor, Tensors};
 use crate::error::Result;
 use crate::ir::ValueId;
-use crate::partition::{Port, Role};
-use crate::report::StateKind;
+use crate::partition::Port;
 use crate::text::bytes;
 
 /// Longest name that is written out.
@@ -25,15 +24,15 @@ pub enum Host {
 }
 
 impl Host {
-    fn of(role: Role) -> Self {
-        match role {
-            Role::Image => Host::Picture,
-            Role::Embeddings => Host::Rows,
-            Role::Rotary => Host::Rotary,
-            Role::Mask => Host::Mask,
-            Role::Index => Host::Positions,
-            Role::Logits => Host::Token,
-            Role::Features | Role::Keys | Role::Values | Role::ConvState | Role::Inside => Host::Copy,
+    fn of(port: &Port) -> Self {
+        match port.role.as_str() {
+            "image" => Host::Picture,
+            "embeddings" => Host::Rows,
+            "rotary" => Host::Rotary,
+            "mask" => Host::Mask,
+            "index" => Host::Positions,
+            "logits" => Host::Token,
+            _ => Host::Copy,
         }
     }
 
@@ -94,7 +93,7 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
         for (ports, ids, inward) in
             [(&partition.inputs, graph.inputs(), true), (&partition.outputs, graph.outputs(), false)]
         {
-            let mut state: Vec<(Role, Tensor)> = Vec::new();
+            let mut state: Vec<(&str, Tensor)> = Vec::new();
             for (port, &id) in ports.iter().zip(ids) {
                 let tensor = Tensor::new(part, id)?;
                 let same = |ports: &[Port], ids: &[ValueId], other: &super::Part| {
@@ -109,9 +108,9 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
                     true => before.is_some_and(|p| same(&p.partition.outputs, p.partition.graph.outputs(), p)),
                     false => next.is_some_and(|p| same(&p.partition.inputs, p.partition.graph.inputs(), p)),
                 };
-                match (StateKind::of(port.role), is_taken) {
-                    (Some(_), _) => state.push((port.role, tensor)),
-                    (None, false) => band.host.push(row(&[&tensor], inward, Host::of(port.role))),
+                match (port.meaning.state, is_taken) {
+                    (Some(_), _) => state.push((&port.role, tensor)),
+                    (None, false) => band.host.push(row(&[&tensor], inward, Host::of(port))),
                     (None, true) if !inward => band.handed.push(tensor),
                     (None, true) => {}
                 }
@@ -125,12 +124,12 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
 
 /// Whether a tensor can go from a partition to the next as it is; rows of embeddings are put in order by the host.
 fn is_handed(port: &Port) -> bool {
-    StateKind::of(port.role).is_none() && port.role != Role::Embeddings && !port.encoding_key.is_empty()
+    port.meaning.state.is_none() && port.role != "embeddings" && !port.encoding_key.is_empty()
 }
 
 /// Rows of state: one per tensor, or one for those of all layers that are alike.
-fn state_rows(state: &[(Role, Tensor)], inward: bool, tensors: Tensors) -> Vec<Row> {
-    let mut groups: Vec<(Role, Vec<&Tensor>)> = Vec::new();
+fn state_rows(state: &[(&str, Tensor)], inward: bool, tensors: Tensors) -> Vec<Row> {
+    let mut groups: Vec<(&str, Vec<&Tensor>)> = Vec::new();
     for (role, tensor) in state {
         let alike = groups
             .iter_mut()

@@ -14,7 +14,6 @@ use crate::encoding::IntegerType;
 use crate::engine::EngineKind;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
-use crate::partition::NAMES;
 use crate::progress::Silent;
 use crate::report::{Columns, GoalKind, PartitionReport, PartitionSizes, Report};
 
@@ -133,7 +132,8 @@ impl Facts {
             return Err(Error::input(place.display(), "was never verified, so it has no figures")
                 .help("run `autoneural verify` with the vendor toolkit"));
         }
-        let is_graph = |path: &str| NAMES.iter().any(|name| path == format!("model/{name}.json"));
+        let program = bundle.program()?;
+        let is_graph = |path: &str| program.graphs().iter().any(|name| path == format!("model/{name}.json"));
         let is_read = |path: &str| path == REPORT || path.starts_with("encodings/") || is_graph(path);
         bundle.check(&is_read, &Silent)?;
         let path = bundle.path(REPORT);

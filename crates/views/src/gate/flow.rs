@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::back::bundle::Bundle;
 use crate::error::Result;
 use crate::json::LARGEST_JSON;
-use crate::partition::Component;
+use crate::program::Group;
 use crate::report::PartitionReport;
 
 /// Tensors and what they are made from. It is of a bundle, and no part of a baseline.
@@ -130,11 +130,11 @@ impl Flow {
         at
     }
 
-    /// The tensor of the same name in a partition before that is of the same component, as prefill's is of decode's.
+    /// The tensor of the same name in a partition before that is of the same group.
     fn twin(&self, partition: usize, name: &str) -> Option<usize> {
-        let component = |partition: &str| Component::ALL.into_iter().find(|one| one.owns(&format!("{partition}.")));
-        let own = component(&self.partitions[partition])?;
-        let before = (0..partition).find(|&before| component(&self.partitions[before]) == Some(own))?;
+        let group = |partition: usize| Group::of_graph(&self.partitions[partition]).ok();
+        let own = group(partition)?;
+        let before = (0..partition).find(|&before| group(before).as_ref() == Some(&own))?;
         self.names[before].get(name).copied()
     }
 

@@ -109,8 +109,7 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
     let partitions = bundle.partitions()?;
     let tables = bundle.tables(&partitions)?;
     let (statistics, target) = (bundle.statistics()?, bundle.target()?);
-    let given =
-        GivenFiles::of_bundle(bundle)?.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
+    let given = GivenFiles::of_bundle(bundle)?.encodings().resolved(&partitions, &bundle.aliases()?)?;
     let sources = Sources::new(&partitions, &statistics, recipe, &target, &given)?;
     let mut parts = Vec::new();
     for (partition, table) in partitions.iter().zip(&tables) {
@@ -195,7 +194,7 @@ fn of_graph(
                 let weights = node.inputs.iter().filter_map(|id| table.params.get(&graph.value(*id).name));
                 numbers(&mut layer, encoding, weights.map(|weights| weights.integer));
             }
-            if let Some(seen) = statistics.get(partition.component, &value.name) {
+            if let Some(seen) = statistics.get(&partition.group, &value.name) {
                 (layer.seen, layer.count) = (Some([seen.min, seen.max]), Some(seen.count));
                 layer.settled = (seen.runs > 0).then_some([seen.settled, seen.runs]);
                 layer.range_use = encoding.map(|encoding| round(encoding.range_use_percent([seen.min, seen.max])));
@@ -219,11 +218,11 @@ fn numbers(layer: &mut Layer, encoding: &Encoding, weights: impl Iterator<Item =
 fn method(partition: &Partition, node: &Node, name: &str, recipe: &Recipe, sources: &Sources) -> String {
     let exception = |name: &str, signed| recipe.exception(name, signed).map_or("", |_| ", type by an override");
     let file = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let own = sources.activation(partition.component, name).map(|source| match source {
+    let own = sources.activation(&partition.group, name).map(|source| match source {
         Source::Given(path) => format!("given in {}", file(path)),
         Source::Known => "known range".into(),
         Source::Masked => "scores that the mask leaves".into(),
-        Source::Seen => recipe.part(partition.component).observer.to_string(),
+        Source::Seen => recipe.part(&partition.group).map_or_else(|_| String::new(), |part| part.observer.to_string()),
     });
     let mut made: Vec<String> = own.map(|own| own + exception(name, false)).into_iter().collect();
     if let Some(weight) = weight(&partition.graph, node) {

@@ -17,10 +17,11 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::engine::EngineKind;
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
-use crate::host::{HostRecord, Padding, StateRecord, step_tokens};
+use crate::host::{HostRecord, StateRecord};
 use crate::ir::ElementType;
 use crate::json::{json_of, text_of};
-use crate::partition::{Partition, Port, Role};
+use crate::partition::{Partition, Port};
+use crate::program::Padding;
 use crate::quantize::{Counts, Table};
 use crate::version::{PROGRAM, VERSION};
 use crate::warning::Warning;
@@ -152,7 +153,7 @@ pub struct PortRecord {
     /// Name of the tensor.
     pub name: String,
     /// What it is for.
-    pub role: Role,
+    pub role: String,
     /// Ports with the same key have the same encoding.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub encoding_key: String,
@@ -283,9 +284,11 @@ impl PartitionRecord {
             let mut made = port((stated, id));
             let next = partition.outputs.iter().find(|next| next.encoding_key == stated.encoding_key);
             if let (Some(next), Some(fill)) = (next, made.zero_point) {
-                made.state = StateRecord::of(stated.role, &made.shape, &next.name, fill);
+                let state = stated.meaning.state;
+                made.state = state.map(|state| StateRecord::of(state, &made.shape, &next.name, fill));
             }
-            made.padding = Padding::of(stated.role).filter(|_| step_tokens(partition) > 1);
+            let rows = stated.meaning.padding.filter(|rows| made.shape[rows.axis] > 1);
+            made.padding = rows.map(|rows| rows.rest);
             made
         };
         PartitionRecord {
@@ -303,14 +306,14 @@ impl PartitionRecord {
 ///
 /// # Errors
 /// There is none.
-pub fn encoding_of(partitions: &[PartitionRecord], role: Role) -> Result<Encoding> {
+pub fn encoding_of(partitions: &[PartitionRecord], role: &str) -> Result<Encoding> {
     let mut inputs = partitions.iter().flat_map(|partition| &partition.inputs);
     let made = inputs.find(|port| port.role == role).and_then(|port| {
         let integer = IntegerType::of_name(&port.dtype).ok()?;
         let (scale, zero_point) = (vec![port.scale?], vec![port.zero_point?]);
         Some(Encoding { integer, scale, zero_point, axis: None, block: None })
     });
-    made.ok_or_else(|| Error::internal("manifest", format!("there is no encoding of {role:?}")))
+    made.ok_or_else(|| Error::internal("manifest", format!("there is no encoding of `{role}`")))
 }
 
 fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Option<&Encoding>) -> PortRecord {
@@ -321,7 +324,7 @@ fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Opt
     };
     PortRecord {
         name: port.name.clone(),
-        role: port.role,
+        role: port.role.clone(),
         encoding_key: port.encoding_key.clone(),
         dtype: dtype.into(),
         shape: shape.to_vec(),

@@ -46,12 +46,15 @@ use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::json::LARGEST_JSON;
 use crate::observe::StatisticsTable;
-use crate::partition::{NAMES, Partition};
+use crate::partition::Partition;
+use crate::program::Program;
 use crate::progress::{Progress, Silent};
-use crate::quantize::Table;
+use crate::quantize::{Aliases, Table};
 use crate::segment::{Segment, segments};
 use crate::target::Target;
 
+/// The definition of a model of a built-in family.
+const DEFINITION: &str = "model/definition.toml";
 const MANIFEST: &str = "manifest.json";
 /// Statistics of every value.
 pub const STATISTICS: &str = "calibration/statistics.json";
@@ -216,8 +219,7 @@ impl Bundle {
 
     /// The model definition, with what is known of the checkpoint beside it.
     pub fn definition(&self) -> Result<Definition> {
-        let name = "model/definition.toml";
-        let mut made = Definition::parse(&self.text(name)?, &self.path(name))?;
+        let mut made = Definition::parse(&self.text(DEFINITION)?, &self.path(DEFINITION))?;
         let facts = format!("model/{}", HostFacts::FILE);
         if self.has_file(&facts) {
             made.language.tokens.ends = self.json::<HostFacts>(&facts)?.ends;
@@ -291,10 +293,36 @@ impl Bundle {
     /// # Errors
     /// A graph that is damaged, or not that of the bundle's model definition.
     pub fn partitions(&self) -> Result<Vec<Partition>> {
-        let definition = self.definition()?;
+        let (program, definition) = (self.program()?, self.has_definition().then(|| self.definition()).transpose()?);
         let mut maps = partition_json::Maps::default();
-        let read = |name: &&str| partition_json::read(&self.folder, name, &definition, &mut maps);
-        NAMES.iter().map(read).collect()
+        let of = (&program, definition.as_ref());
+        program.graphs().iter().map(|name| partition_json::read(&self.folder, name, of, &mut maps)).collect()
+    }
+
+    /// What its graphs are to each other. A bundle of a version that did not write it down is of a vision-language model.
+    ///
+    /// # Errors
+    /// A file that is damaged.
+    pub fn program(&self) -> Result<Program> {
+        match self.has_file(Program::FILE) {
+            true => Program::parse(&self.read(Program::FILE, LARGEST_JSON)?, &self.path(Program::FILE)),
+            false => crate::front::program(),
+        }
+    }
+
+    /// What the checkpoint calls the tensors of the graphs.
+    ///
+    /// # Errors
+    /// A definition that is damaged.
+    pub fn aliases(&self) -> Result<Aliases> {
+        match self.has_definition() {
+            true => Ok(self.definition()?.weights.aliases()),
+            false => Ok(Aliases::default()),
+        }
+    }
+
+    fn has_definition(&self) -> bool {
+        self.has_file(DEFINITION)
     }
 
     /// The statistics of all values.
@@ -335,7 +363,7 @@ impl Bundle {
     }
 }
 
-/// Writes a partition's graph; `places` tells where its constants stand in the data file of its component.
+/// Writes a partition's graph; `places` tells where its constants stand in the data file of its group.
 pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     partition_json::write(partition, places, folder)
 }

@@ -9,7 +9,7 @@ use super::{Bundle, PartitionRecord};
 use crate::back::onnx::DataWriter;
 use crate::back::qnn::{Runtime, provider_options};
 use crate::error::Result;
-use crate::partition::Component;
+use crate::program::Group;
 use crate::segment::Device;
 use crate::target::Target;
 
@@ -92,9 +92,7 @@ impl ModelRecord {
     pub fn all(bundle: &Bundle, partitions: &[PartitionRecord], target: &Target) -> Result<Vec<Self>> {
         let mut made = Vec::new();
         for partition in partitions {
-            let component =
-                Component::ALL.into_iter().find(|component| component.owns(&format!("{}.", partition.name)));
-            let data = component.map_or(String::new(), |component| format!("qdq/{}", DataWriter::name_of(component)));
+            let data = format!("qdq/{}", DataWriter::name_of(&Group::of_graph(&partition.name)?));
             let whole = [(partition.name.clone(), Device::Npu)];
             let cut: Vec<_> = partition.segments.iter().map(|part| (part.name.clone(), part.device)).collect();
             for (segment, device) in if cut.is_empty() { whole.to_vec() } else { cut } {

@@ -14,13 +14,15 @@ use crate::front::{Definition, refuse_unfit};
 use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
 use crate::json::{LARGEST_JSON, write_json};
 use crate::map::Map;
-use crate::partition::{Component, Partition, Port};
+use crate::partition::{Partition, Port};
+use crate::program::{self, Group, Program};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     schema: u32,
     name: String,
-    component: Component,
+    #[serde(rename = "component")]
+    group: Group,
     inputs: Vec<StoredInput>,
     constants: Vec<StoredConstant>,
     nodes: Vec<StoredNode>,
@@ -72,7 +74,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
     let stored = Stored {
         schema: 1,
         name: partition.name.clone(),
-        component: partition.component,
+        group: partition.group.clone(),
         inputs: inputs.collect(),
         constants: constants.collect(),
         nodes: nodes.collect(),
@@ -86,11 +88,24 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
 /// # Errors
 /// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
 /// definition.
-pub fn read(bundle: &Folder, name: &str, definition: &Definition, maps: &mut Maps) -> Result<Partition> {
+pub fn read(
+    bundle: &Folder,
+    name: &str,
+    (program, definition): (&Program, Option<&Definition>),
+    maps: &mut Maps,
+) -> Result<Partition> {
     let path = bundle.path().join(format!("model/{name}.json"));
-    let partition = read_graph(bundle, &path, name, maps).map_err(|error| damaged(&path, error))?;
-    refuse_unfit(&partition, definition).map_err(|error| damaged(&path, error))?;
-    Ok(partition)
+    let mut read = || {
+        let mut partition = read_graph(bundle, &path, name, maps)?;
+        for port in partition.inputs.iter_mut().chain(&mut partition.outputs) {
+            let unknown = || Error::input(format!("{name}: `{}`", port.name), format!("has no role `{}`", port.role));
+            port.meaning = *program.roles.get(&port.role).ok_or_else(unknown)?;
+        }
+        program::refuse_unfit(&partition)?;
+        definition.map_or(Ok(()), |definition| refuse_unfit(&partition, definition))?;
+        Ok(partition)
+    };
+    read().map_err(|error| damaged(&path, error))
 }
 
 /// A promise of the graph that this file breaks is no defect of the program.
@@ -104,8 +119,8 @@ fn damaged(path: &Path, mut error: Error) -> Error {
     if error.kind == Kind::Input { error.help("the bundle is damaged; make it again") } else { error }
 }
 
-/// Mapped data files by component: partitions that share weights share the map, and the memory.
-pub type Maps = BTreeMap<Component, Arc<Map>>;
+/// Mapped data files by group: partitions that share weights share the map, and the memory.
+pub type Maps = BTreeMap<Group, Arc<Map>>;
 
 fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
     let text = bundle.read(format!("model/{name}.json"), LARGEST_JSON)?;
@@ -114,9 +129,13 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));
     }
-    let data = Path::new("model").join(DataWriter::name_of(stored.component));
+    let group = Group::of_graph(name)?;
+    if stored.group != group {
+        return Err(fail(name, format!("is said to be of {}, it is of {group}", stored.group)));
+    }
+    let data = Path::new("model").join(DataWriter::name_of(&stored.group));
     let data_path = bundle.path().join(&data);
-    let map = match maps.entry(stored.component) {
+    let map = match maps.entry(stored.group.clone()) {
         Entry::Occupied(known) => Arc::clone(known.get()),
         Entry::Vacant(free) => Arc::clone(free.insert(Arc::new(Map::of(bundle.file(&data)?, &data_path)?))),
     };
@@ -149,5 +168,5 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     let outputs = stored.outputs.iter().map(find).collect::<Result<Vec<_>>>()?;
     let graph = b.finish(outputs);
     validate(&graph)?;
-    Ok(Partition { name: stored.name, component: stored.component, graph, inputs, outputs: stored.outputs })
+    Ok(Partition { name: stored.name, group: stored.group, graph, inputs, outputs: stored.outputs })
 }

@@ -11,7 +11,8 @@ use super::qdq::{float_name, read_name};
 use super::{DataWriter, decode, float, nodes};
 use crate::error::{Error, IoContext, Result};
 use crate::ir::{Graph, Node, Op, ValueId};
-use crate::partition::{Component, Partition};
+use crate::partition::Partition;
+use crate::program::Group;
 
 /// Operator of a node that stands for a whole context binary.
 const CONTEXT_NODE: &str = "EPContext";
@@ -23,14 +24,14 @@ const CONTEXT_NODE: &str = "EPContext";
 /// A file that is no ONNX model or another one, numbers outside of its data file.
 pub fn check_float(partition: &Partition, path: &Path) -> Result<()> {
     let (found, made) = parts(path)?;
-    let bytes = data_bytes(path, partition.component)?;
+    let bytes = data_bytes(path, &partition.group)?;
     let stored = initializers(&found, &made, path)?;
     let expected = float::graph(partition, |name, shape| {
         let tensor = stored.get(name).ok_or_else(|| other(path, format!("the constant `{name}` is not in it")))?;
         let length = 4 * shape.iter().product::<usize>();
         let offset = offset(tensor).filter(|offset| offset.checked_add(length as u64).is_some_and(|end| end <= bytes));
         let offset = offset.ok_or_else(|| other(path, format!("`{name}` is not in its data file")))?;
-        let data = DataWriter::name_of(partition.component);
+        let data = DataWriter::name_of(&partition.group);
         Ok(stored_tensor(name, DataType::FLOAT, shape, offset, length, &data))
     })?;
     let producer_version = found.producer_version.clone();
@@ -53,10 +54,10 @@ pub fn check_float(partition: &Partition, path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// A file that is no ONNX model or another one, numbers outside of its data file or of another size than their shape.
-pub fn check_quantized(graph: &Graph, component: Component, path: &Path) -> Result<()> {
+pub fn check_quantized(graph: &Graph, group: &Group, path: &Path) -> Result<()> {
     let (found, made) = parts(path)?;
-    let data = DataWriter::name_of(component);
-    let bytes = data_bytes(path, component)?;
+    let data = DataWriter::name_of(group);
+    let bytes = data_bytes(path, group)?;
     let stored = initializers(&found, &made, path)?;
     for (name, tensor) in &stored {
         let length = length(tensor).ok_or_else(|| other(path, format!("the size of `{name}` cannot be")))?;
@@ -112,8 +113,8 @@ fn other(path: &Path, what: String) -> Error {
 }
 
 /// Size of the data file beside a model.
-fn data_bytes(path: &Path, component: Component) -> Result<u64> {
-    let data = path.with_file_name(DataWriter::name_of(component));
+fn data_bytes(path: &Path, group: &Group) -> Result<u64> {
+    let data = path.with_file_name(DataWriter::name_of(group));
     match std::fs::metadata(&data) {
         Ok(meta) if meta.is_file() => Ok(meta.len()),
         Ok(_) => Err(Error::input(data.display(), "is no file")),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::{IoContext, Result};
-use crate::partition::Component;
+use crate::program::Group;
 
 /// Every tensor starts at a multiple of this many bytes.
 const ALIGNMENT: u64 = 64;
@@ -24,17 +24,17 @@ pub struct DataWriter {
 }
 
 impl DataWriter {
-    /// Begins the file of a component in `folder`.
-    pub fn create(folder: &Path, component: Component) -> Result<Self> {
-        let name = Self::name_of(component);
+    /// Begins the file of a group in `folder`.
+    pub fn create(folder: &Path, group: &Group) -> Result<Self> {
+        let name = Self::name_of(group);
         let path = folder.join(&name);
         let file = BufWriter::new(crate::files::create(&path)?);
         Ok(DataWriter { path, name, file, position: 0, known: HashMap::new() })
     }
 
-    /// Name of a component's data file.
-    pub fn name_of(component: Component) -> String {
-        format!("{}.data", component.name())
+    /// Name of a group's data file.
+    pub fn name_of(group: &Group) -> String {
+        format!("{}.data", group.name())
     }
 
     /// File name, as models in the same folder refer to it.

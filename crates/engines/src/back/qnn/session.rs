@@ -97,7 +97,7 @@ impl Runtime {
     /// The quantized model on the CPU, every node as it is written: no optimization that changes arithmetic.
     pub fn simulate(&self, partition: &Partition, model: &Path) -> Result<OrtSession> {
         // The float model will do as well.
-        check_quantized(&partition.graph, partition.component, model)
+        check_quantized(&partition.graph, &partition.group, model)
             .or_else(|error| check_float(partition, model).map_err(|_| error.within(&partition.name)))?;
         let session = self.cpu_session(&partition.name, model)?;
         Ok(OrtSession::new(partition, "simulated", vec![Part::whole(partition, session)]))
@@ -213,7 +213,7 @@ impl Runtime {
                         [_] => &partition.graph,
                         _ => &cut(&partition.graph, segment)?,
                     };
-                    let checked = check_quantized(graph, partition.component, &model);
+                    let checked = check_quantized(graph, &partition.group, &model);
                     checked.map_err(|error| error.within(&segment.name))?;
                     self.cpu_session(&segment.name, &model)?
                 }

@@ -1,0 +1,115 @@
+//! What roles of ports mean to those who do not know the driver's words for them.
+
+use serde::{Deserialize, Serialize};
+
+use super::State::{Append, Replace};
+use crate::error::{Error, Result};
+use crate::ir::ValueId;
+use crate::partition::{Partition, Port};
+
+/// What is known of ports of a role, whoever gave it its name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meaning {
+    /// It is state, which goes out of a step and into the next: the input and the output that share an encoding key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// It is added to scores; the lower end of its range hides them.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mask: bool,
+    /// It is what the program is for: a recipe's `head` is about the weights that make it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub main: bool,
+    /// It has a row for each token of a step; of a step of fewer tokens some count for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<Rows>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// How the output of a step becomes the input of the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "update", rename_all = "kebab-case")]
+pub enum State {
+    /// Behind what is there, along an axis with a place for each token: keys and values of attention. Recipes state its bits
+    /// as `kv_cache`.
+    Append {
+        /// The axis of the tokens.
+        axis: usize,
+    },
+    /// In place of what is there: the last columns that a short convolution saw.
+    Replace {
+        /// The axis of the columns.
+        axis: usize,
+    },
+}
+
+impl State {
+    /// The axis of its tokens or columns.
+    pub fn axis(self) -> usize {
+        match self {
+            Append { axis } | Replace { axis } => axis,
+        }
+    }
+}
+
+/// Rows of an input, one for each token of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// The axis of the rows.
+    pub axis: usize,
+    /// What those hold that are no token.
+    pub rest: Padding,
+}
+
+/// What an input holds in rows that are no token, in a step of fewer tokens than it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Padding {
+    /// The last row that counts, again.
+    RepeatLast,
+    /// What a token there would have.
+    Continue,
+}
+
+/// Refuses a graph whose ports cannot be what their roles mean, before anybody relies on it.
+///
+/// # Errors
+/// Names the port: an axis that it does not have, state that does not come back as it went in, a mask without a range.
+pub fn refuse_unfit(partition: &Partition) -> Result<()> {
+    let graph = &partition.graph;
+    let (inputs, outputs) = (pairs(&partition.inputs, graph.inputs()), pairs(&partition.outputs, graph.outputs()));
+    for (port, id) in inputs.clone().chain(outputs.clone()) {
+        let refused = |message: String| Err(Error::input(format!("{}: `{}`", partition.name, port.name), message));
+        let shape = &graph.value(id).shape;
+        let Meaning { state, padding, mask, .. } = port.meaning;
+        let axes = state.map(State::axis).into_iter().chain(padding.map(|rows| rows.axis));
+        if let Some(axis) = axes.into_iter().find(|axis| *axis >= shape.len()) {
+            return refused(format!("is {shape:?}; its role `{}` wants an axis {axis}", port.role));
+        }
+        if mask && port.range.is_none() {
+            return refused(format!("is without a range, and its role `{}` is that of a mask", port.role));
+        }
+    }
+    for (port, id) in inputs {
+        let Some(state) = port.meaning.state else { continue };
+        let mut next = outputs.clone().filter(|(next, _)| next.encoding_key == port.encoding_key);
+        let comes_back = next.next().is_some_and(|(next, next_id)| {
+            let (mut from, mut to) = (graph.value(id).shape.clone(), graph.value(next_id).shape.clone());
+            if let Append { axis } = state {
+                [&mut from, &mut to].into_iter().filter_map(|shape| shape.get_mut(axis)).for_each(|size| *size = 0);
+            }
+            next.meaning.state == Some(state) && from == to
+        });
+        if port.encoding_key.is_empty() || !comes_back {
+            let message = format!("is state, and no output with its encoding key `{}` fits it", port.encoding_key);
+            return Err(Error::input(format!("{}: `{}`", partition.name, port.name), message));
+        }
+    }
+    Ok(())
+}
+
+fn pairs<'a>(ports: &'a [Port], ids: &'a [ValueId]) -> impl Iterator<Item = (&'a Port, ValueId)> + Clone {
+    ports.iter().zip(ids.iter().copied())
+}

@@ -1,0 +1,171 @@
+//! Programs: what a model is once its graphs are built. Graphs in groups, what the roles of their ports mean, and who runs
+//! samples through them. It is data: a bundle has it in `model/program.json`, and everything behind the front end asks it.
+//!
+//! What crosses the border of each graph stands beside the graph ([`Port`]). Two ports are tied by their encoding key, which
+//! is all that there is to say of ties.
+//!
+//! [`Port`]: crate::partition::Port
+
+mod group;
+mod meaning;
+
+pub use group::Group;
+pub use meaning::{Meaning, Padding, Rows, State, refuse_unfit};
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::partition::Partition;
+
+/// Version of the file's format.
+const SCHEMA: u32 = 1;
+/// Most graphs of a program: the names alone fill a screen then.
+const MOST: usize = 256;
+
+/// What a model is, without its graphs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// Version of this format.
+    schema: u32,
+    /// Who runs samples through it.
+    pub driver: String,
+    /// Names of its graphs in the order in which samples reach them. Each is the name of its group, alone or with `.` and a
+    /// name of its own behind it.
+    graphs: Vec<String>,
+    /// What the driver's words for ports mean.
+    pub roles: BTreeMap<String, Meaning>,
+}
+
+impl Program {
+    /// Where a bundle has it.
+    pub const FILE: &str = "model/program.json";
+
+    /// A program of graphs of these names.
+    ///
+    /// # Errors
+    /// No graph, more than 256, a name that files cannot be called by, one that stands twice.
+    pub fn new(driver: &str, graphs: Vec<String>, roles: BTreeMap<String, Meaning>) -> Result<Self> {
+        let made = Program { schema: SCHEMA, driver: driver.to_string(), graphs, roles };
+        made.check()?;
+        Ok(made)
+    }
+
+    /// From the text of its file; `path` is only for messages.
+    ///
+    /// # Errors
+    /// Malformed JSON, another schema, and as for [`Program::new`].
+    pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
+        let made: Program = crate::text::json(path, text)?;
+        if made.schema != SCHEMA {
+            let message = format!("schema {} is not known to this version, which reads schema {SCHEMA}", made.schema);
+            return Err(Error::input(path.display(), message).help("compile the bundle again with this version"));
+        }
+        made.check().map_err(|error| error.within(path.display()))?;
+        Ok(made)
+    }
+
+    fn check(&self) -> Result<()> {
+        if !(1..=MOST).contains(&self.graphs.len()) {
+            return Err(Error::input("graphs", format!("are {}; 1 to {MOST} are possible", self.graphs.len())));
+        }
+        for (at, name) in self.graphs.iter().enumerate() {
+            name.split('.').try_for_each(|part| Group::new(part).map(drop)).map_err(|error| Error {
+                place: format!("graph `{name}`"),
+                message: "is no name of a graph".into(),
+                ..error
+            })?;
+            if self.graphs[..at].contains(name) {
+                return Err(Error::input(format!("graph `{name}`"), "stands twice"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of its graphs, in order.
+    pub fn graphs(&self) -> &[String] {
+        &self.graphs
+    }
+
+    /// Its groups, each once, in the order of their first graphs.
+    pub fn groups(&self) -> Vec<Group> {
+        each_once(self.graphs.iter().filter_map(|name| Group::of_graph(name).ok()))
+    }
+
+    /// Refuses a name that no graph has.
+    ///
+    /// # Errors
+    /// Lists the graphs; `place` is where the name stands.
+    pub fn refuse_unknown(&self, name: &str, place: &str) -> Result<()> {
+        match self.graphs.iter().any(|graph| graph == name) {
+            true => Ok(()),
+            false => {
+                Err(Error::input(place, format!("there is no graph `{name}`; there are {}", self.graphs.join(", "))))
+            }
+        }
+    }
+}
+
+/// The groups of graphs, each once, in the order of their first graphs: that in which samples reach them.
+pub fn groups(graphs: &[Partition]) -> Vec<Group> {
+    each_once(graphs.iter().map(|graph| graph.group.clone()))
+}
+
+fn each_once(groups: impl Iterator<Item = Group>) -> Vec<Group> {
+    let mut made: Vec<Group> = Vec::new();
+    for group in groups {
+        if !made.contains(&group) {
+            made.push(group);
+        }
+    }
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program(graphs: &[&str]) -> Result<Program> {
+        Program::new("tensors", graphs.iter().map(ToString::to_string).collect(), BTreeMap::new())
+    }
+
+    #[test]
+    fn groups_follow_from_the_names_of_graphs() {
+        let made = program(&["detector", "text.long", "head", "text.short"]).unwrap();
+        assert_eq!(made.groups().iter().map(Group::name).collect::<Vec<_>>(), ["detector", "text", "head"]);
+        let error = made.refuse_unknown("text", "--compare").unwrap_err().to_string();
+        assert!(error.contains("detector, text.long, head, text.short"), "{error}");
+        made.refuse_unknown("text.long", "").unwrap();
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_are_refused() {
+        for graphs in [&["../x"][..], &["a/b"], &["a."], &[""], &["a", "a"], &[]] {
+            assert!(program(graphs).is_err(), "{graphs:?}");
+        }
+        let path = Path::new("program.json");
+        for text in [
+            r#"{"schema": 1, "driver": "vlm", "graphs": ["a..b"], "roles": {}}"#,
+            r#"{"schema": 2, "driver": "vlm", "graphs": ["a"], "roles": {}}"#,
+            r#"{"schema": 1, "graphs": ["a"], "roles": {}}"#,
+        ] {
+            assert!(Program::parse(text.as_bytes(), path).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let rows = Rows { axis: 1, rest: Padding::RepeatLast };
+        let roles = BTreeMap::from([
+            ("keys".to_string(), Meaning { state: Some(State::Append { axis: 3 }), ..Meaning::default() }),
+            ("rows".to_string(), Meaning { padding: Some(rows), main: true, ..Meaning::default() }),
+            ("mask".to_string(), Meaning { mask: true, ..Meaning::default() }),
+        ]);
+        let made = Program::new("vlm", vec!["a".into(), "b.c".into()], roles).unwrap();
+        let text = serde_json::to_string(&made).unwrap();
+        assert!(text.contains(r#""keys":{"state":{"update":"append","axis":3}}"#), "{text}");
+        assert_eq!(Program::parse(text.as_bytes(), Path::new("program.json")).unwrap(), made);
+    }
+}
