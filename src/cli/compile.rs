@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use autoneural::back::bundle::{Begin, Bundle, Stage};
 use autoneural::back::qnn::{Compiler, Runtime};
+use autoneural::bundle::{Begin, Bundle, Stage};
 use autoneural::front;
 use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;

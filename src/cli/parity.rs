@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::front::Checkpoint;
 use autoneural::stages::parity;
 use autoneural::text::columns;

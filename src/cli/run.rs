@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use autoneural::Result;
-use autoneural::back::bundle::Bundle;
 use autoneural::back::qnn::Runtime;
+use autoneural::bundle::Bundle;
 use autoneural::engine::EngineKind;
 use autoneural::error::Kind;
 use autoneural::host::{Limits, Sampling};

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::GivenFiles;
-use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::qnn::Runtime;
+use autoneural::bundle::GivenFiles;
+use autoneural::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};

@@ -1,6 +1,6 @@
 //! The other family: InternViT, a projector behind a normalization, InternLM2.
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use serde_json::Value;
 use tempfile::TempDir;
 

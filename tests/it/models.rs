@@ -1,6 +1,6 @@
 //! Other definitions through the same builder: other image sizes on the NPU, the full model's graphs.
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::front::Definition;
 use serde_json::Value;
 use tempfile::TempDir;

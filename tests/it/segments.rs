@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::encoding::{Encoding, IntegerType};
 use autoneural::ir::{Builder, Constant, ElementType, Op};
 use autoneural::partition::Partition;

@@ -1,8 +1,8 @@
 //! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held against.
 
 use autoneural::Result;
-use autoneural::back::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
 use autoneural::back::encodings;
+use autoneural::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
 use autoneural::drawing::{self, Tensors};
 use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};

@@ -1,8 +1,8 @@
 //! ONNX models of a bundle: looked at, and run in float.
 
-use autoneural::back::bundle::Bundle;
 use autoneural::back::onnx::{decode, op_counts, summary};
 use autoneural::back::qnn::Runtime;
+use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Reference, Tensor};
 use autoneural::front::GRAPHS;
 use autoneural::ir::ElementType;

@@ -126,7 +126,7 @@ impl TensorRecord {
             name: name.to_string(),
             dtype: tensor.data.kind().to_string(),
             shape: tensor.shape.clone(),
-            sha256: crate::back::bundle::hash_bytes(bytes),
+            sha256: crate::bundle::hash_bytes(bytes),
             all: only(&tensor.data),
             stored: None,
         }

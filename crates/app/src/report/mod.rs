@@ -32,9 +32,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::GivenRecord;
-use crate::back::bundle::{Bundle, InputRecord, REPORT, StageRecord, round};
 use crate::back::qnn::Runtime;
+use crate::bundle::GivenRecord;
+use crate::bundle::{Bundle, InputRecord, REPORT, StageRecord, round};
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
 use crate::goals::Goals;

@@ -1,9 +1,9 @@
 //! Build: quantized models become context binaries.
 
 use super::note_models;
-use crate::back::bundle::{Bundle, Key};
 use crate::back::onnx::DataWriter;
 use crate::back::qnn::{Compiler, Job};
+use crate::bundle::{Bundle, Key};
 use crate::error::Result;
 use crate::partition::Partition;
 use crate::progress::Progress;

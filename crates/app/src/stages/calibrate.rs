@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
 use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
-use crate::back::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL};
+use crate::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Checkpoint, Component, DefinitionFile, WeightsPlace};

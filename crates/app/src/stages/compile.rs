@@ -11,9 +11,9 @@ use super::{
     build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_group, emit_tables,
     note_samples,
 };
-use crate::back::bundle::GivenFiles;
-use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::bundle::GivenFiles;
+use crate::bundle::{Bundle, Stage};
 use crate::error::{Error, Result};
 use crate::front::{Component, DefinitionFile, WeightsPlace};
 use crate::observe::StatisticsTable;

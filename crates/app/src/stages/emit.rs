@@ -1,7 +1,7 @@
 //! Emit: graphs and encodings become quantized models.
 
-use crate::back::bundle::{Bundle, Key, encoding_of};
 use crate::back::onnx::{DataWriter, emit_qdq};
+use crate::bundle::{Bundle, Key, encoding_of};
 use crate::error::{IoContext, Result};
 use crate::front::{Component, Role};
 use crate::host::{Embeddings, HostTables};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::back::bundle::{Bundle, REPORT, Stage};
 use crate::back::qnn::Runtime;
+use crate::bundle::{Bundle, REPORT, Stage};
 use crate::error::{Error, Result};
 use crate::evaluate::{EvaluationReport, Plan, Set};
 use crate::progress::Progress;

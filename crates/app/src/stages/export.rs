@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, Key, Stage, write_partition};
 use crate::back::onnx::{DataWriter, emit_float};
+use crate::bundle::{Bundle, Key, Stage, write_partition};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{

@@ -1,8 +1,8 @@
 //! Golden vectors: one sample of verification on integer engines, as a host takes it.
 
 use super::samples::and_samples;
-use crate::back::bundle::{Bundle, GOLDEN, GoldenRecord, Key, Stage, is_of_model};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::bundle::{Bundle, GOLDEN, GoldenRecord, Key, Stage, is_of_model};
 use crate::engine::EngineKind;
 use crate::engine::OrtSession;
 use crate::error::Result;

@@ -2,8 +2,8 @@
 //! same. They take hours, so they stay with the bundle until something that they were measured on changes; then that is said.
 
 use super::samples::and_samples;
-use crate::back::bundle::{Bundle, Key, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::bundle::{Bundle, Key, REPORT, Stage};
 use crate::error::Result;
 use crate::front::Component;
 use crate::json::LARGEST_JSON;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::samples::and_samples;
-use crate::back::bundle::{Bundle, Key, round};
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
+use crate::bundle::{Bundle, Key, round};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
 use crate::front::Component;

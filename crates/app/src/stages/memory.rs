@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::back::bundle::Bundle;
 use crate::back::onnx::DataWriter;
+use crate::bundle::Bundle;
 use crate::error::{Error, IoContext, Result};
 use crate::front::{Component, Definition, Recorder, assemble};
 use crate::ir::Graph;

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
 use super::samples::images;
-use crate::back::bundle::{
+use crate::back::encodings;
+use crate::bundle::{
     Bundle, IMAGES, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage, encoding_of,
 };
-use crate::back::bundle::{GivenFiles, GivenRecord};
-use crate::back::encodings;
+use crate::bundle::{GivenFiles, GivenRecord};
 use crate::error::{Error, Result};
 use crate::front::{Component, Role};
 use crate::host::Embeddings;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, InputRecord, Key, RECIPE};
+use crate::bundle::{Bundle, InputRecord, Key, RECIPE};
 use crate::error::Result;
 use crate::host::CHAT_TEMPLATE;
 use crate::recipe::{Recipe, Sample, Words};

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::back::bundle::GivenFiles;
-use crate::back::bundle::{Bundle, round};
+use crate::bundle::GivenFiles;
+use crate::bundle::{Bundle, round};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
 use crate::ir::{Graph, Node};

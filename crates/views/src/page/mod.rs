@@ -26,7 +26,7 @@ pub use markdown::markdown;
 
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, IMAGES, InputRecord, Manifest};
+use crate::bundle::{Bundle, IMAGES, InputRecord, Manifest};
 use crate::error::Result;
 use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
 use crate::observe::StatisticsTable;

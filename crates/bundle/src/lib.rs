@@ -3,6 +3,14 @@
 //! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file. While it is
 //! made it is in a hidden folder beside its place, in units of work that a ledger remembers.
 
+pub(crate) use autoneural_base::{error, files, folder, json, machine, map, progress, text, version, warning};
+pub(crate) use autoneural_core::{
+    encoding, engine, ir, observe, partition, program, quantize, recipe, segment, target,
+};
+pub(crate) use autoneural_engines::back;
+pub(crate) use autoneural_front as front;
+pub(crate) use autoneural_host as host;
+
 mod contexts;
 mod given;
 mod hold;
