@@ -10,7 +10,7 @@ mod compare;
 mod make;
 
 pub use compare::{Compared, Different, compare};
-pub use make::{Golden, Making, make};
+pub use make::{Case, Golden, make};
 
 use serde::{Deserialize, Serialize};
 

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::memory::refuse_too_large;
 use super::samples::{and_images, and_words, images, use_template, warn_of_raw};
-use crate::bundle::{Bundle, IMAGE_STATISTICS, IMAGES, Key, RECIPE, STATISTICS, Stage, VISUAL};
+use crate::bundle::{IMAGE_STATISTICS, IMAGES, Key, Making, RECIPE, STATISTICS, Stage, VISUAL};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{Checkpoint, Component, DefinitionFile, WeightsPlace};
@@ -29,7 +29,7 @@ const FOLDER: &str = "calibration";
 ///
 /// # Errors
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.
-pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &[WeightsPlace], recipe: &Recipe) -> Result<()> {
+pub fn check_samples(bundle: &Making, file: &DefinitionFile, weights: &[WeightsPlace], recipe: &Recipe) -> Result<()> {
     let DefinitionFile { text, definition, .. } = file;
     let beside = Checkpoint::open_all(weights)?.beside(definition)?;
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();
@@ -57,7 +57,7 @@ pub fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &[WeightsP
 }
 
 /// Runs the stage.
-pub fn calibrate(bundle: &mut Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+pub fn calibrate(bundle: &mut Making, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     recipe.refuse_other_groups(&groups(&bundle.partitions()?))?;
     refuse_too_large(&bundle.definition()?, &bundle.path("model/definition.toml"))?;
     calibrate_images(bundle, recipe, progress)?;
@@ -67,14 +67,14 @@ pub fn calibrate(bundle: &mut Bundle, recipe: &Recipe, progress: &dyn Progress) 
 }
 
 /// Notes in the manifest what a person should know of the samples.
-pub fn note_samples(bundle: &mut Bundle, recipe: &Recipe) {
+pub fn note_samples(bundle: &mut Making, recipe: &Recipe) {
     let stage = Stage::Calibrate.name();
     let warnings = warn_of_raw(bundle, recipe, "calibration", &recipe.calibration, stage);
     bundle.manifest.set_warnings(stage, warnings);
 }
 
 /// The first half: vision encoder and projector.
-pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+pub fn calibrate_images(bundle: &Making, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     let parts = [Component::Vision, Component::Projector].map(Component::group);
     let observers = parts.iter().map(|part| Ok(recipe.part(part)?.observer)).collect::<Result<Vec<_>>>()?;
     let mut key = float_models(bundle, &parts)?.setting("observers", &observers);
@@ -91,7 +91,7 @@ pub fn calibrate_images(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progres
 }
 
 /// The second half: the language model. The statistics of both halves are then in one file.
-pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+pub fn calibrate_text(bundle: &Making, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     let language = Component::Language.group();
     let observer = recipe.part(&language)?.observer;
     let mut key = float_models(bundle, &[language])?;
@@ -126,7 +126,7 @@ pub fn calibrate_text(bundle: &Bundle, recipe: &Recipe, progress: &dyn Progress)
 }
 
 /// Keeps a copy of the recipe, which is what the next stages read where each is a command of its own.
-pub fn keep_recipe(bundle: &Bundle, recipe: &Recipe) -> Result<()> {
+pub fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
         files::write(&folder.join(name_of(RECIPE)), recipe.text().as_bytes())
@@ -138,7 +138,7 @@ fn name_of(path: &str) -> &str {
 }
 
 /// A key of the float models of groups and of the definition.
-fn float_models(bundle: &Bundle, groups: &[Group]) -> Result<Key> {
+fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
     let is_read = |path: &str| {
         let file = path.strip_prefix("model/").unwrap_or_default();
         file == "definition.toml" || groups.iter().any(|group| group.owns(file))

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::back::qnn::{Compiler, Runtime};
 use crate::bundle::GivenFiles;
-use crate::bundle::{Bundle, Stage};
+use crate::bundle::{Making, Stage};
 use crate::error::{Error, Result};
 use crate::front::{Component, DefinitionFile, WeightsPlace};
 use crate::observe::StatisticsTable;
@@ -44,7 +44,7 @@ pub struct Plan<'a> {
 }
 
 /// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
-pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
+pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
     plan.recipe.refuse_other_groups(&Component::ALL.map(Component::group))?;
     refuse_too_large(&plan.definition.definition, &plan.definition.path)?;
     check_samples(bundle, plan.definition, plan.weights, plan.recipe)?;
@@ -57,7 +57,8 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     emit_tables(bundle, progress)?;
     note_samples(bundle, plan.recipe);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
-    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
+    let warnings = warn_of_given(bundle, &partitions, plan.given)?;
+    bundle.manifest.warnings.extend(warnings);
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {
         bundle.finish_stage(stage)?;
     }
@@ -69,7 +70,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
 
 /// From samples to context binaries; gives what the manifest says of the partitions in order.
 fn quantize_and_build(
-    bundle: &Bundle,
+    bundle: &Making,
     partitions: &[Partition],
     plan: &Plan,
     progress: &dyn Progress,
@@ -93,7 +94,7 @@ fn quantize_and_build(
 
 /// Calibrates, quantizes and emits; every partition whose quantized model is there goes into the queue.
 fn quantize_all<'a>(
-    bundle: &Bundle,
+    bundle: &Making,
     partitions: &'a [Partition],
     plan: &Plan,
     queue: Sender<&'a Partition>,
@@ -129,7 +130,7 @@ fn quantize_all<'a>(
 
 /// Builds context binaries of partitions in the order in which they come.
 struct Builder<'a> {
-    bundle: &'a Bundle,
+    bundle: &'a Making,
     compiler: Option<&'a dyn Compiler>,
     progress: &'a dyn Progress,
     queue: Mutex<Receiver<&'a Partition>>,

@@ -1,7 +1,7 @@
 //! Emit: graphs and encodings become quantized models.
 
 use crate::back::onnx::{DataWriter, emit_qdq};
-use crate::bundle::{Bundle, Key, encoding_of};
+use crate::bundle::{Bundle, Key, Making, encoding_of};
 use crate::error::{IoContext, Result};
 use crate::front::{Component, Role};
 use crate::host::{Embeddings, HostTables};
@@ -15,7 +15,7 @@ use crate::segment::{cut, segments};
 const FOLDER: &str = "qdq";
 
 /// Runs the stage.
-pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let partitions = bundle.partitions()?;
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
@@ -26,7 +26,7 @@ pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
 }
 
 /// Quantized models of one group, and for the language model the embedding table as integers.
-pub fn emit_group(bundle: &Bundle, group: &Group, progress: &dyn Progress) -> Result<()> {
+pub fn emit_group(bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
         Some(("model" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
         _ => false,
@@ -72,7 +72,7 @@ pub fn emit_group(bundle: &Bundle, group: &Group, progress: &dyn Progress) -> Re
 }
 
 /// Tables of pixels and rotary angles, by the encodings that the manifest has.
-pub fn emit_tables(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+pub fn emit_tables(bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
     let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
     let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));

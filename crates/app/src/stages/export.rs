@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::back::onnx::{DataWriter, emit_float};
-use crate::bundle::{Bundle, Key, Stage, write_partition};
+use crate::bundle::{Key, Making, Stage, write_partition};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{
@@ -29,7 +29,7 @@ const FOLDER: &str = "model";
 
 /// Runs the stage, and names model and target in the manifest.
 pub fn export(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     file: &DefinitionFile,
     weights: &[WeightsPlace],
     target: &Target,
@@ -181,7 +181,7 @@ pub fn check_words(beside: &Beside, definition: &Definition) -> Result<Vec<Warni
 }
 
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.
-fn refuse_another_model(bundle: &Bundle, definition: &Definition, target: &Target) -> Result<()> {
+fn refuse_another_model(bundle: &Making, definition: &Definition, target: &Target) -> Result<()> {
     let Some((place, before)) = bundle.before() else { return Ok(()) };
     if before.model == definition.name && before.target == target.name {
         return Ok(());

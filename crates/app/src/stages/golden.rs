@@ -2,11 +2,11 @@
 
 use super::samples::and_samples;
 use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::{Bundle, GOLDEN, GoldenRecord, Key, Stage, is_of_model};
+use crate::bundle::{GOLDEN, GoldenRecord, Key, Making, Stage, is_of_model};
 use crate::engine::EngineKind;
 use crate::engine::OrtSession;
 use crate::error::Result;
-use crate::golden::{self, Extent, Making};
+use crate::golden::{self, Case, Extent};
 use crate::host::{Asking, Embeddings, Load};
 use crate::partition::Partition;
 use crate::progress::Progress;
@@ -19,7 +19,7 @@ const UNIT: &str = "verify/golden";
 /// are there, if none are wanted. Where nothing is said they are made of as much as verification compares, and what a run
 /// before made of more stays.
 pub fn make_golden(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
     (wanted, compared): (Option<Extent>, &crate::verify::Extent),
@@ -57,7 +57,7 @@ pub fn make_golden(
             let sha256 = bundle.hash_input(&path).map_err(|error| error.within(&sample.place))?;
             Ok((name.display().to_string(), path, sha256))
         });
-        let what = Making {
+        let what = Case {
             definition: &definition,
             partitions: &partitions,
             tables: &tables,
@@ -84,7 +84,7 @@ pub fn make_golden(
 }
 
 /// What golden vectors depend on.
-fn key_of(bundle: &Bundle, recipe: &Recipe, runtime: &Runtime, sample: &Sample, engines: &[EngineKind]) -> Result<Key> {
+fn key_of(bundle: &Making, recipe: &Recipe, runtime: &Runtime, sample: &Sample, engines: &[EngineKind]) -> Result<Key> {
     let key = bundle
         .key(Key::new(), |path| is_of_model(path) && !path.starts_with("calibration/"))?
         .setting("engines", &engines)

@@ -3,7 +3,7 @@
 
 use super::samples::and_samples;
 use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::{Bundle, Key, REPORT, Stage};
+use crate::bundle::{Key, Making, REPORT, Stage};
 use crate::error::Result;
 use crate::front::Component;
 use crate::json::LARGEST_JSON;
@@ -30,7 +30,7 @@ pub struct Known {
 
 impl Known {
     /// Reads the report of the bundle that is being replaced.
-    pub fn read(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions: &[Partition]) -> Result<Self> {
+    pub fn read(bundle: &Making, recipe: &Recipe, runtime: Option<&Runtime>, partitions: &[Partition]) -> Result<Self> {
         let made_here = bundle.made_here_before(REPORT, LARGEST_JSON);
         let is_ours = made_here.is_some();
         let text = made_here.or_else(|| bundle.before_text(REPORT, LARGEST_JSON));
@@ -184,7 +184,7 @@ pub const SIMULATION: &str = "simulation";
 pub const NPU: &str = "NPU";
 
 /// What figures of partitions are measured on.
-fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions: &[Partition]) -> Result<Vec<Basis>> {
+fn bases(bundle: &Making, recipe: &Recipe, runtime: Option<&Runtime>, partitions: &[Partition]) -> Result<Vec<Basis>> {
     let digest = |key: Key, samples| Ok::<_, crate::error::Error>(and_samples(key, bundle, recipe, samples)?.digest());
     let all = digest(Key::new().setting("steps", &recipe.decode_steps), &recipe.verification)?;
     let first = recipe.layer_sample();
@@ -209,7 +209,7 @@ fn bases(bundle: &Bundle, recipe: &Recipe, runtime: Option<&Runtime>, partitions
             !is_program && (of_text || of_graphs) && !later.iter().any(|group| group.owns(file))
         };
         let binary = of_partition("context/");
-        let has_binary = bundle.has_files(binary)?;
+        let has_binary = bundle.has_files(binary);
         Ok(Basis {
             float: digest(&float)?,
             encodings: digest(&of_partition("encodings/"))?,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::samples::and_samples;
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
-use crate::bundle::{Bundle, Key, round};
+use crate::bundle::{Bundle, Key, Making, round};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
 use crate::front::Component;
@@ -36,7 +36,7 @@ pub struct Measured {
 /// Measures the layers of partitions on these engines in one step each: the first picture of the verification samples that
 /// has one, the last chunk of its prompt, the first token behind it.
 pub fn measure_layers(
-    bundle: &Bundle,
+    bundle: &Making,
     recipe: &Recipe,
     runtime: &Runtime,
     what: (&Extent, &[On]),
@@ -85,13 +85,13 @@ pub fn measure_layers(
 }
 
 /// Whether they were measured before, on the same.
-pub fn knows_layers(bundle: &Bundle, recipe: &Recipe, runtime: &Runtime, what: (&Extent, &[On])) -> Result<bool> {
+pub fn knows_layers(bundle: &Making, recipe: &Recipe, runtime: &Runtime, what: (&Extent, &[On])) -> Result<bool> {
     bundle.knows(LAYERS, &key(bundle, recipe, runtime, what)?.2)
 }
 
 /// The place of the sample that layers are measured on, which partitions' are wanted, and the key of all that is read.
 fn key(
-    bundle: &Bundle,
+    bundle: &Making,
     recipe: &Recipe,
     runtime: &Runtime,
     (extent, engines): (&Extent, &[On]),

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::calibrate::keep_recipe;
 use super::samples::images;
 use crate::back::encodings;
+use crate::bundle::{Bundle, GivenFiles, GivenRecord};
 use crate::bundle::{
-    Bundle, IMAGES, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage, encoding_of,
+    IMAGES, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage, encoding_of, models_of,
 };
-use crate::bundle::{GivenFiles, GivenRecord};
 use crate::error::{Error, Result};
 use crate::front::{Component, Role};
 use crate::host::Embeddings;
@@ -37,7 +37,7 @@ pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recip
 /// # Errors
 /// The other recipe would have given other statistics.
 pub fn quantize(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     other: Option<&Recipe>,
     given: &GivenFiles,
     progress: &dyn Progress,
@@ -57,12 +57,13 @@ pub fn quantize(
     made.note(bundle)?;
     keep_recipe(bundle, &recipe)?;
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
-    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
+    let warnings = warn_of_given(bundle, &partitions, given)?;
+    bundle.manifest.warnings.extend(warnings);
     Ok(())
 }
 
 /// Refuses a recipe with which calibration would have recorded other statistics than those in the bundle.
-fn refuse_other_statistics(bundle: &Bundle, calibrated: &Recipe, other: &Recipe) -> Result<()> {
+fn refuse_other_statistics(bundle: &Making, calibrated: &Recipe, other: &Recipe) -> Result<()> {
     let refused = |place: String, message: String| {
         Err(Error::input(place, message).help(
             "only bits may differ from the recipe that `calibrate` ran with; else run `autoneural calibrate` first",
@@ -100,7 +101,7 @@ impl Quantized {
     ///
     /// # Errors
     /// Partitions without the ports of the definition.
-    pub fn note(self, bundle: &mut Bundle) -> Result<()> {
+    pub fn note(self, bundle: &mut Making) -> Result<()> {
         let definition = bundle.definition()?;
         bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask.name())?);
         bundle.manifest.partitions = self.records;
@@ -113,20 +114,20 @@ impl Quantized {
 ///
 /// # Errors
 /// A context model that cannot be read.
-pub fn note_models(bundle: &mut Bundle) -> Result<()> {
+pub fn note_models(bundle: &mut Making) -> Result<()> {
     let target = bundle.target()?;
-    bundle.manifest.models = ModelRecord::all(bundle, &bundle.manifest.partitions, &target)?;
+    bundle.manifest.models = models_of(bundle, &target)?;
     bundle.manifest.runtime = Some(RuntimeRecord::of(&target));
     Ok(())
 }
 
 /// Copies given encodings into the bundle.
-pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
+pub fn keep_given(bundle: &Making, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
     bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
 }
 
 /// Warnings about given encodings under which weights are lost.
-pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
+pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
     if given.is_empty() {
         return Ok(vec![]);
     }
@@ -140,7 +141,7 @@ pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFil
 /// Encodings of one group, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
 /// least what is [`decisive`].
 pub fn quantize_group(
-    bundle: &Bundle,
+    bundle: &Making,
     partitions: &[Partition],
     group: &Group,
     statistics: &StatisticsTable,

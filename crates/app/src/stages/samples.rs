@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::bundle::{Bundle, InputRecord, Key, RECIPE};
+use crate::bundle::{Bundle, InputRecord, Key, Making, RECIPE};
 use crate::error::Result;
 use crate::host::CHAT_TEMPLATE;
 use crate::recipe::{Recipe, Sample, Words};
@@ -10,12 +10,12 @@ use crate::report::{PromptCounts, PromptsReport};
 use crate::warning::Warning;
 
 /// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
-fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
+fn hash_image(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
     bundle.hash_input(path).map_err(|error| error.within(&sample.place))
 }
 
 /// Adds the contents of a sample's images to a key.
-pub fn and_images(key: Key, bundle: &Bundle, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+pub fn and_images(key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
     let mut paths = recipe.image_paths(sample).into_iter();
     paths.try_fold(key, |key, path| Ok(key.and("image", hash_image(bundle, &path, sample)?)))
 }
@@ -64,7 +64,7 @@ pub fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
 }
 
 /// Adds prompts and the contents of images to a key.
-pub fn and_samples(mut key: Key, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
+pub fn and_samples(mut key: Key, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
     for sample in samples {
         key = and_words(key, sample);
         key = and_images(key, bundle, recipe, sample)?;
@@ -73,7 +73,7 @@ pub fn and_samples(mut key: Key, bundle: &Bundle, recipe: &Recipe, samples: &[Sa
 }
 
 /// The images of samples, as the recipe names them, each once.
-pub fn images(bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+pub fn images(bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
     let mut made: Vec<InputRecord> = Vec::new();
     for sample in samples {
         for (image, path) in sample.images.iter().zip(recipe.image_paths(sample)) {

@@ -6,7 +6,7 @@ use super::make_golden;
 use super::samples::{and_samples, images, prompts, warn_of_raw};
 use crate::back::qnn::{Compiler, Runtime};
 use crate::bundle::GivenFiles;
-use crate::bundle::{Bundle, Key, RECIPE, REPORT, Stage, is_of_model};
+use crate::bundle::{Bundle, Key, Making, RECIPE, REPORT, Stage, is_of_model};
 use crate::engine::Reference;
 use crate::error::{Error, Result};
 use crate::golden;
@@ -35,7 +35,7 @@ pub struct Comparing<'a> {
 /// Runs the stage on as much as is asked for. Columns whose engine is missing stay empty. Figures of the same models, samples and engines are taken over;
 /// demands are held against them anew.
 pub fn verify(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
     what: &Comparing,
@@ -126,7 +126,7 @@ const OUTPUTS: &str = "verify";
 
 /// What the comparison of outputs reads.
 fn outputs_key(
-    bundle: &Bundle,
+    bundle: &Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
     left_out: &[String],
