@@ -4,14 +4,16 @@
 //! encodings beside it. The [`stages`] lead from one to the other through a [`bundle::Bundle`] on disk. The crates of
 //! the workspace stand on floors; this one has the command line and gathers the others.
 
-pub use autoneural_app::{calibrate, demo, evaluate, golden, report, runner, stages, synth, target_check, verify};
+pub use autoneural_app::{
+    calibrate, demo, drivers, evaluate, golden, report, runner, stages, synth, target_check, verify,
+};
 pub use autoneural_base::{
     Error, Result, contain, cut_off, error, files, folder, json, limits, machine, map, progress, shown, text,
     utf8_path, version, warning,
 };
 pub use autoneural_bundle as bundle;
 pub use autoneural_core::{
-    encoding, goals, ir, observe, partition, passes, program, quantize, recipe, segment, target,
+    encoding, goals, ir, observe, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
 pub use autoneural_engines::engine;
 pub use autoneural_front as front;

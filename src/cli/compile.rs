@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use autoneural::back::qnn::{Compiler, Runtime};
 use autoneural::bundle::{Begin, Making, Stage};
+use autoneural::drivers::vlm::Checkpointed;
 use autoneural::front;
 use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
@@ -61,8 +62,7 @@ impl Compile {
         record_toolkit(&mut bundle, session, runtime.as_ref());
         let compiler = ChildCompiler::new(session, runtime.as_ref())?;
         let plan = Plan {
-            definition: &definition,
-            weights,
+            source: &Checkpointed { definition: &definition, weights },
             target: (&target, &target_text),
             recipe: &recipe,
             given: &given,

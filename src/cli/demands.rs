@@ -1,7 +1,7 @@
 //! What `compile` and `verify` compare, and when the figures are good enough.
 
+use autoneural::drivers::GoldenExtent;
 use autoneural::front::GRAPHS;
-use autoneural::golden;
 use autoneural::program::Program;
 use autoneural::stages::Comparing;
 use autoneural::verify::{Extent, On};
@@ -98,9 +98,9 @@ impl Demands {
             min_sqnr_db: self.min_sqnr,
         };
         let golden = self.golden.map(|on| match on {
-            GoldenOn::None => golden::Extent::None,
-            GoldenOn::Simulated => golden::Extent::Simulated,
-            GoldenOn::Npu => golden::Extent::Npu,
+            GoldenOn::None => GoldenExtent::None,
+            GoldenOn::Simulated => GoldenExtent::Simulated,
+            GoldenOn::Npu => GoldenExtent::Npu,
         });
         Comparing { extent: &self.extent, layers, golden, demands }
     }

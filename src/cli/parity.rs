@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use autoneural::bundle::Bundle;
+use autoneural::drivers::of_bundle;
 use autoneural::front::Checkpoint;
-use autoneural::stages::parity;
 use autoneural::text::columns;
 use autoneural::{Error, Result};
 use clap::{Args, ValueHint};
@@ -39,7 +39,7 @@ impl ParityArgs {
         let bundle = Bundle::look(&self.bundle)?;
         bundle.check(&|file| file.starts_with("model/"), session.progress())?;
         let recorded = Checkpoint::open(&self.reference)?;
-        let found = parity(&bundle, &recorded, session.progress())?;
+        let found = of_bundle(&bundle)?.parity(&bundle, &recorded, session.progress())?;
         let rows: Vec<[String; 2]> =
             found.iter().map(|one| [one.name.clone(), format!("{:.1} dB", one.sqnr_db)]).collect();
         session.print(&found, &columns(&rows))?;

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use autoneural::back::qnn::Runtime;
-use autoneural::bundle::GivenFiles;
-use autoneural::bundle::{Begin, Bundle, Committed, Making, Stage, Tally, ToolkitRecord};
+use autoneural::bundle::{Begin, Bundle, Committed, GivenFiles, Making, Stage, Tally, ToolkitRecord};
+use autoneural::drivers::Source as _;
+use autoneural::drivers::vlm::Checkpointed;
 use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
@@ -189,7 +190,8 @@ impl Export {
         let begin = if *force { Begin::Replace } else { Begin::New };
         let mut bundle = Making::begin(out, begin, *check_contents)?;
         bundle.set_command(command_line());
-        stages::export(&mut bundle, &definition, weights, &target, &target_text, session.progress())?;
+        let source = Checkpointed { definition: &definition, weights };
+        source.export(&mut bundle, (&target, &target_text), session.progress())?;
         finish_stage(session, bundle, Stage::Export)
     }
 }

@@ -1,7 +1,7 @@
 //! What a user sees: commands on files, golden outputs of timm and transformers, the NPU's emulator on a small model.
 //!
-//! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit), AUTONEURAL_CHECK_PYTHONPATH (the onnx package) and AUTONEURAL_WHEELS
-//! (the folder of the wheel).
+//! `make test` sets AUTONEURAL_TOOLKIT (the vendor toolkit), AUTONEURAL_CHECK_PYTHONPATH (the onnx package) and
+//! AUTONEURAL_WHEELS (the folder of the wheel).
 
 mod bad_input;
 mod bits;
@@ -36,6 +36,7 @@ mod page;
 mod parity;
 mod pictures;
 mod pipeline;
+mod program;
 mod resume;
 mod run;
 mod samples;
@@ -47,6 +48,7 @@ mod snapshots;
 mod synth;
 mod targets;
 mod templates;
+mod tensors;
 mod terminal;
 mod tokens;
 mod tracer;

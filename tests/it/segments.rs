@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use autoneural::bundle::Bundle;
 use autoneural::encoding::{Encoding, IntegerType};
-use autoneural::ir::{Builder, Constant, ElementType, Op};
+use autoneural::ir::{Builder, Constant, ElementType, ops};
 use autoneural::partition::Partition;
 use autoneural::program::Group;
 use autoneural::quantize::Table;
@@ -333,7 +333,7 @@ fn a_node_that_no_binary_holds_is_named_with_both_sizes() {
     let mut builder = Builder::new("vision");
     let x = builder.input("image", vec![1, 1024], ElementType::F32).unwrap();
     let w = builder.constant("w", Constant::from_values(vec![0.5; 1024 * 2048], vec![1024, 2048])).unwrap();
-    let y = builder.node("features", Op::MatMul, &[x, w]).unwrap();
+    let y = builder.node("features", ops::MatMul, &[x, w]).unwrap();
     let graph = builder.finish(vec![y]);
     let partition =
         Partition { name: "vision".into(), group: Group::fixed("vision"), graph, inputs: vec![], outputs: vec![] };

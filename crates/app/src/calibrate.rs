@@ -1,17 +1,14 @@
-//! Calibration: samples stream through the float reference, observers keep statistics of every value. First all pictures,
-//! which is all that vision encoder and projector see; then all prompts, with what the pictures became.
+//! Calibration: samples stream through the float reference, observers keep statistics of every value.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use crate::engine::{Observations, Reference};
+use crate::drivers::{Driver, LoadAny, Run};
+use crate::engine::{Engine, Observations, Reference};
 use crate::error::Result;
-use crate::front::{Component, Definition};
-use crate::host::{Load, Steps, Walk, see};
-use crate::observe::{Statistics, StatisticsTable};
+use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::Group;
-use crate::progress::Progress;
 use crate::recipe::Recipe;
 
 /// Engines that are watched, and what was seen.
@@ -26,12 +23,12 @@ impl<'a> Watched<'a> {
         Watched { models, recipe, seen: RefCell::default() }
     }
 
-    fn load(&self) -> Box<Load<'_, Reference>> {
+    fn load(&self) -> Box<LoadAny<'_>> {
         Box::new(|partition: &Partition| {
             let kind = self.recipe.part(&partition.group)?.observer;
             let (engine, observations) = Reference::load_observed(partition, &(self.models)(partition), kind)?;
             self.seen.borrow_mut().push((partition.group.clone(), observations));
-            Ok(engine)
+            Ok(Box::new(engine) as Box<dyn Engine>)
         })
     }
 
@@ -46,55 +43,21 @@ impl<'a> Watched<'a> {
     }
 }
 
-/// Runs the pictures of all calibration samples. Gives the statistics of what they go through, and for each sample the
-/// embeddings of its pictures, row-major.
+/// Runs the calibration samples through the graphs of a phase. Gives the statistics of what they go through; `folder` takes
+/// what the driver keeps for later phases.
 ///
 /// # Errors
-/// A picture that cannot be read, or a model that cannot run.
-pub fn images(
-    definition: &Definition,
-    partitions: &[Partition],
+/// A sample that cannot be run, a model that cannot run.
+pub fn phase(
+    driver: &dyn Driver,
+    number: usize,
+    run: &Run,
     models: &dyn Fn(&Partition) -> PathBuf,
-    recipe: &Recipe,
-    progress: &dyn Progress,
-) -> Result<(StatisticsTable, Vec<Vec<f32>>)> {
-    let watched = Watched::new(models, recipe);
-    let samples = &recipe.calibration;
-    let count = samples.iter().map(|sample| sample.images.len()).sum::<usize>();
-    progress.start("calibrate images", count as u64);
-    let mut steps = Steps::new(definition, partitions, None, watched.load());
-    let visual = see(&mut steps, recipe, samples, progress, &mut |_| Ok(()))?;
-    drop(steps);
-    progress.finish();
-    Ok((watched.statistics(), visual))
-}
-
-/// Runs the prompts of all calibration samples, with the embeddings of their pictures. Gives the statistics of the language
-/// model.
-///
-/// # Errors
-/// A prompt that does not fit, or a model that cannot run.
-pub fn text(
-    definition: &Definition,
-    partitions: &[Partition],
-    models: &dyn Fn(&Partition) -> PathBuf,
-    host_files: &Path,
-    recipe: &Recipe,
-    visual: &[Vec<f32>],
-    progress: &dyn Progress,
+    folder: &Path,
 ) -> Result<StatisticsTable> {
-    let watched = Watched::new(models, recipe);
-    let mut walk = Walk::new(definition, partitions, host_files, watched.load())?;
-    let samples = &recipe.calibration;
-    let prompts = walk.prompts(recipe, samples)?;
-    progress.start("calibrate text", Walk::<Reference>::text_steps(samples));
-    walk.read(recipe, samples, &prompts, visual, progress, &mut |_| Ok(()))?;
-    progress.finish();
-    let range = walk.embeddings().range();
-    drop(walk);
+    let watched = Watched::new(models, run.recipe);
+    let known = driver.calibrate(number, run, watched.load(), folder)?;
     let mut table = watched.statistics();
-    // Any token may be looked up later, not only those of the samples.
-    let whole_table = Statistics { min: range[0], max: range[1], count: 1, non_finite: 0, runs: 0, settled: 0 };
-    table.add(&Component::Language.group(), "embeds", whole_table);
+    table.merge(&known);
     Ok(table)
 }

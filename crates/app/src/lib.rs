@@ -2,7 +2,9 @@
 
 pub(crate) use autoneural_base::{error, files, folder, json, machine, progress, shown, text, version, warning};
 pub(crate) use autoneural_bundle as bundle;
-pub(crate) use autoneural_core::{encoding, goals, ir, observe, partition, program, quantize, recipe, segment, target};
+pub(crate) use autoneural_core::{
+    encoding, goals, ir, observe, partition, program, quantize, recipe, segment, sqnr, target,
+};
 pub(crate) use autoneural_engines::engine;
 pub(crate) use autoneural_front as front;
 pub(crate) use autoneural_host as host;
@@ -10,11 +12,12 @@ pub(crate) use autoneural_host as host;
 pub mod back;
 pub mod calibrate;
 pub mod demo;
+pub mod drivers;
 pub mod evaluate;
-pub mod golden;
 pub mod report;
-pub mod runner;
 pub mod stages;
 pub mod synth;
 pub mod target_check;
 pub mod verify;
+
+pub use drivers::vlm::{golden, runner};

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::file_record::{FileRecord, is_of_model, models};
 use super::hash::{digest, hash_of};
 use super::manifest::Manifest;
-use super::paths::{DEFINITION, EVALUATION, IMAGE_STATISTICS, MANIFEST, STATISTICS};
+use super::paths::{DEFINITION, EVALUATION, MANIFEST, STATISTICS};
 use super::{partition_json, place};
 use crate::back::encodings;
 use crate::encoding::Encoding;
@@ -68,8 +68,8 @@ impl Bundle {
     /// Opens a whole bundle to look at it.
     ///
     /// # Errors
-    /// No such folder, no manifest in it, one of another schema, a file that is missing, is a link or no regular file, or has another size than the
-    /// manifest says.
+    /// No such folder, no manifest in it, one of another schema, a file that is missing, is a link or no regular file,
+    /// or has another size than the manifest says.
     pub fn look(path: &Path) -> Result<Self> {
         Self::tidy(path);
         Self::look_at(path)
@@ -124,7 +124,8 @@ impl Bundle {
         }
     }
 
-    /// As [`Bundle::refuse_replaced`], but a bundle of the same models is as good: an evaluation puts its report beside them.
+    /// As [`Bundle::refuse_replaced`], but a bundle of the same models is as good: an evaluation puts its report beside
+    /// them.
     ///
     /// # Errors
     /// A bundle of other models, or none, has this name now.
@@ -275,7 +276,8 @@ impl Bundle {
         program.graphs().iter().map(|name| partition_json::read(&self.folder, name, of, &mut maps)).collect()
     }
 
-    /// What its graphs are to each other. A bundle of a version that did not write it down is of a vision-language model.
+    /// What its graphs are to each other. A bundle of a version that did not write it down is of a
+    /// model of a built-in family.
     ///
     /// # Errors
     /// A file that is damaged.
@@ -306,15 +308,11 @@ impl Bundle {
         self.json(STATISTICS)
     }
 
-    /// The statistics of what pictures go through, which are there first.
-    pub fn image_statistics(&self) -> Result<StatisticsTable> {
-        self.json(IMAGE_STATISTICS)
-    }
-
     /// The encodings of every partition.
     ///
     /// # Errors
-    /// A table that is damaged or not of these partitions, or two that disagree on a value handed from one to the other.
+    /// A table that is damaged or not of these partitions, or two that disagree on a value handed from one to the
+    /// other.
     pub fn tables(&self, partitions: &[Partition]) -> Result<Vec<Table>> {
         let mut known: BTreeMap<&str, (&str, Encoding)> = BTreeMap::new();
         let mut tables = Vec::new();

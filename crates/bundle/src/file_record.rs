@@ -25,10 +25,14 @@ pub fn is_of_model(path: &str) -> bool {
     path.contains('/') && !is_hidden(path) && !path.starts_with(GOLDEN)
 }
 
-/// Path and contents of the files that are the models, below all folders but that of calibration: what that found is in the
+/// Whether a file decides about figures: one of the models, below all folders but that of calibration: what that found is in the
 /// encodings, and its copy of the recipe may state other goals.
+pub fn is_behind_figures(path: &str) -> bool {
+    is_of_model(path) && !path.starts_with("calibration/")
+}
+
+/// Path and contents of these files.
 pub fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let is_model = |path: &str| is_of_model(path) && !path.starts_with("calibration/");
-    let of_model = files.filter(move |file| is_model(&file.path));
+    let of_model = files.filter(|file| is_behind_figures(&file.path));
     of_model.map(|file| (file.path.as_str(), file.sha256.as_str()))
 }

@@ -39,7 +39,7 @@ mod unit;
 
 pub use bundle::Bundle;
 pub use commit::{Committed, Tally};
-pub use file_record::{FileRecord, is_of_model};
+pub use file_record::{FileRecord, is_behind_figures, is_of_model};
 pub use given::GivenFiles;
 pub use hash::{digest, hash_bytes, short};
 pub use hold::Held;
@@ -53,7 +53,7 @@ pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use models::models_of;
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
 pub use partition_json::write as write_partition;
-pub use paths::{GOLDEN, IMAGE_STATISTICS, IMAGES, RECIPE, REPORT, STATISTICS, VISUAL};
+pub use paths::{GOLDEN, INPUTS, RECIPE, REPORT, STATISTICS};
 pub use round::round;
 pub use segment_record::{CrossingRecord, SegmentRecord};
 pub use stage::Stage;

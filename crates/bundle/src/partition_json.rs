@@ -41,7 +41,14 @@ struct StoredInput {
 struct StoredConstant {
     name: String,
     shape: Shape,
+    #[serde(default, skip_serializing_if = "is_real")]
+    element: ElementType,
     offset: u64,
+}
+
+/// Constants were real numbers before there were others, and such are written as they were.
+fn is_real(element: &ElementType) -> bool {
+    element.is_real()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,6 +71,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
     let constants = graph.values().filter(|(_, value)| value.constant().is_some()).map(|(_, value)| StoredConstant {
         name: value.name.clone(),
         shape: value.shape.clone(),
+        element: value.element,
         offset: places[&value.name],
     });
     let nodes = graph.nodes().iter().map(|node| StoredNode {
@@ -101,8 +109,8 @@ pub fn read(
             let unknown = || Error::input(format!("{name}: `{}`", port.name), format!("has no role `{}`", port.role));
             port.meaning = *program.roles.get(&port.role).ok_or_else(unknown)?;
         }
-        program::refuse_unfit(&partition)?;
         definition.map_or(Ok(()), |definition| refuse_unfit(&partition, definition))?;
+        program::refuse_unfit(&partition)?;
         Ok(partition)
     };
     read().map_err(|error| damaged(&path, error))
@@ -151,7 +159,9 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
         let elements = constant.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         let view = elements
             .zip(usize::try_from(constant.offset).ok())
-            .and_then(|(elements, offset)| View::new(Arc::clone(&map), offset, elements, StoredType::F32))
+            .and_then(|(elements, offset)| {
+                View::new(Arc::clone(&map), offset, elements, StoredType::of(constant.element))
+            })
             .ok_or_else(|| fail(&constant.name, format!("reaches beyond the end of {}", data_path.display())))?;
         let id = b.constant(constant.name.clone(), Constant::from_view(view, constant.shape))?;
         known.insert(constant.name, id);

@@ -6,12 +6,8 @@ pub const DEFINITION: &str = "model/definition.toml";
 pub const MANIFEST: &str = "manifest.json";
 /// Statistics of every value.
 pub const STATISTICS: &str = "calibration/statistics.json";
-/// Statistics of what pictures go through: the first half of calibration, kept for runs that begin with the second.
-pub const IMAGE_STATISTICS: &str = "calibration/.images.json";
-/// What the images of calibration hold.
-pub const IMAGES: &str = "calibration/images.json";
-/// Embeddings of the pictures that were calibrated with, kept for the same.
-pub const VISUAL: &str = "calibration/.visual.safetensors";
+/// What the files of the calibration's samples hold.
+pub const INPUTS: &str = "calibration/images.json";
 /// The recipe's copy.
 pub const RECIPE: &str = "calibration/recipe.toml";
 /// The report's file name.

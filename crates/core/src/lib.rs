@@ -14,4 +14,5 @@ pub mod program;
 pub mod quantize;
 pub mod recipe;
 pub mod segment;
+pub mod sqnr;
 pub mod target;

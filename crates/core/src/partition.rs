@@ -62,6 +62,6 @@ impl Partition {
     /// Number of nodes that compute or move something; [`crate::ir::Op::Requantize`] is a change of encoding, not a node
     /// of the emitted models.
     pub fn node_count(&self) -> usize {
-        self.graph.nodes().iter().filter(|node| node.op != crate::ir::Op::Requantize).count()
+        self.graph.nodes().iter().filter(|node| !matches!(node.op, crate::ir::Op::Requantize(_))).count()
     }
 }

@@ -99,7 +99,7 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
         let shape = port_shape(&wanted, definition, tokens, state_tokens);
         let element = if wanted.role == Role::Index.name() { ElementType::I32 } else { ElementType::F32 };
         if *stated != wanted {
-            let message = format!("is stated as {stated:?}, the definition wants {wanted:?}");
+            let message = format!("is stated as {}, the definition wants {}", told(stated), told(&wanted));
             return Err(Error::input(format!("{}: `{}`", partition.name, stated.name), message));
         }
         if value.element != element || value.shape != shape {
@@ -123,6 +123,13 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
         }
     }
     Ok(())
+}
+
+/// A contract in words.
+fn told(port: &Port) -> String {
+    let Port { role, encoding_key, range, meaning, .. } = port;
+    let range = range.map(|[low, high]| format!(", range {low} to {high}")).unwrap_or_default();
+    format!("role `{role}`, encoding key {encoding_key:?}{range}, which is {meaning}")
 }
 
 /// The component of a partition, and the names of its inputs and outputs in order.

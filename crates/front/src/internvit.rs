@@ -3,7 +3,7 @@
 
 use super::{InternVit, Weights};
 use crate::error::Result;
-use crate::ir::{Builder, ElementType, Graph, Op, ValueId};
+use crate::ir::{Builder, ElementType, Graph, ValueId, ops};
 
 /// Tensor whose presence shows the prefix.
 pub const FIRST_TENSOR: &str = "embeddings.class_embedding";
@@ -44,14 +44,14 @@ impl Encoder<'_> {
         let path = "embeddings.patch_embedding";
         let weight = self.constant(format!("{path}.weight"), &[hidden, 3, patch, patch])?;
         let bias = self.bias(format!("{path}.bias"), hidden)?;
-        let op = Op::Conv { strides: [patch; 2], pads: [0; 4], groups: 1 };
+        let op = ops::Conv { strides: [patch; 2], pads: [0; 4], groups: 1 };
         let x = self.b.node(path, op, &[image, weight, bias])?;
-        let x = self.b.node(format!("{path}.flat"), Op::Reshape { shape: vec![1, hidden, count] }, &[x])?;
-        let x = self.b.node(format!("{path}.tokens"), Op::Transpose { perm: vec![0, 2, 1] }, &[x])?;
+        let x = self.b.node(format!("{path}.flat"), ops::Reshape { shape: vec![1, hidden, count] }, &[x])?;
+        let x = self.b.node(format!("{path}.tokens"), ops::Transpose { perm: vec![0, 2, 1] }, &[x])?;
         let class = self.constant("embeddings.class_embedding".into(), &[1, 1, hidden])?;
-        let x = self.b.node("embeddings.tokens", Op::Concat { axis: 1 }, &[class, x])?;
+        let x = self.b.node("embeddings.tokens", ops::Concat { axis: 1 }, &[class, x])?;
         let positions = self.constant("embeddings.position_embedding".into(), &[1, count + 1, hidden])?;
-        self.b.node("embeddings", Op::Add, &[x, positions])
+        self.b.node("embeddings", ops::Add, &[x, positions])
     }
 
     /// Pre-norm attention and feed-forward block, each with a learned factor per channel (LayerScale).
@@ -59,19 +59,19 @@ impl Encoder<'_> {
         let h = self.norm(&format!("{path}.norm1"), x)?;
         let h = self.attention(&format!("{path}.attn"), h)?;
         let h = self.scaled(&format!("{path}.ls1"), h)?;
-        let x = self.b.node(format!("{path}.mixed"), Op::Add, &[x, h])?;
+        let x = self.b.node(format!("{path}.mixed"), ops::Add, &[x, h])?;
         let h = self.norm(&format!("{path}.norm2"), x)?;
         let h = self.linear(&format!("{path}.mlp.fc1"), h, self.v.feed_forward)?;
-        let h = self.b.node(format!("{path}.mlp.act"), Op::Gelu { kind: self.v.activation.kind() }, &[h])?;
+        let h = self.b.node(format!("{path}.mlp.act"), ops::Gelu { kind: self.v.activation.kind() }, &[h])?;
         let h = self.linear(&format!("{path}.mlp.fc2"), h, self.v.hidden)?;
         let h = self.scaled(&format!("{path}.ls2"), h)?;
-        self.b.node(format!("{path}.out"), Op::Add, &[x, h])
+        self.b.node(format!("{path}.out"), ops::Add, &[x, h])
     }
 
     fn norm(&mut self, name: &str, x: ValueId) -> Result<ValueId> {
         let gamma = self.constant(format!("{name}.weight"), &[self.v.hidden])?;
         let bias = self.constant(format!("{name}.bias"), &[self.v.hidden])?;
-        self.b.node(name, Op::LayerNorm { epsilon: self.v.norm_eps }, &[x, gamma, bias])
+        self.b.node(name, ops::LayerNorm { epsilon: self.v.norm_eps }, &[x, gamma, bias])
     }
 
     fn linear(&mut self, name: &str, x: ValueId, output: usize) -> Result<ValueId> {
@@ -79,13 +79,13 @@ impl Encoder<'_> {
         let weight = self.weights.linear(&format!("{name}.weight"), input, output)?;
         let weight = self.b.constant(format!("{name}.weight"), weight)?;
         let bias = self.bias(format!("{name}.bias"), output)?;
-        let product = self.b.node(format!("{name}.product"), Op::MatMul, &[x, weight])?;
-        self.b.node(name, Op::Add, &[product, bias])
+        let product = self.b.node(format!("{name}.product"), ops::MatMul, &[x, weight])?;
+        self.b.node(name, ops::Add, &[product, bias])
     }
 
     fn scaled(&mut self, tensor: &str, x: ValueId) -> Result<ValueId> {
         let factors = self.constant(tensor.into(), &[self.v.hidden])?;
-        self.b.node(format!("{tensor}.scaled"), Op::Mul, &[x, factors])
+        self.b.node(format!("{tensor}.scaled"), ops::Mul, &[x, factors])
     }
 
     fn attention(&mut self, path: &str, h: ValueId) -> Result<ValueId> {
@@ -99,18 +99,18 @@ impl Encoder<'_> {
             let rows = weight.sliced(0, start, end).permuted(&[1, 0]);
             let rows = self.b.constant(format!("{path}.{part}.weight"), rows)?;
             let offsets = self.b.constant(format!("{path}.{part}.bias"), bias.sliced(0, start, end))?;
-            let product = self.b.node(format!("{path}.{part}.product"), Op::MatMul, &[h, rows])?;
-            let x = self.b.node(format!("{path}.{part}.all"), Op::Add, &[product, offsets])?;
+            let product = self.b.node(format!("{path}.{part}.product"), ops::MatMul, &[h, rows])?;
+            let x = self.b.node(format!("{path}.{part}.all"), ops::Add, &[product, offsets])?;
             let shape = vec![1, tokens, heads, size];
-            let x = self.b.node(format!("{path}.{part}.heads"), Op::Reshape { shape }, &[x])?;
+            let x = self.b.node(format!("{path}.{part}.heads"), ops::Reshape { shape }, &[x])?;
             // Keys are stored transposed, which is what the scores are multiplied with.
             let perm = if part == "k" { vec![0, 2, 3, 1] } else { vec![0, 2, 1, 3] };
-            parts.push(self.b.node(format!("{path}.{part}"), Op::Transpose { perm }, &[x])?);
+            parts.push(self.b.node(format!("{path}.{part}"), ops::Transpose { perm }, &[x])?);
         }
         let scale = (size as f32).powf(-0.5);
-        let y = self.b.node(format!("{path}.attention"), Op::Attention { scale }, &parts)?;
-        let y = self.b.node(format!("{path}.merge"), Op::Transpose { perm: vec![0, 2, 1, 3] }, &[y])?;
-        let y = self.b.node(format!("{path}.merged"), Op::Reshape { shape: vec![1, tokens, hidden] }, &[y])?;
+        let y = self.b.node(format!("{path}.attention"), ops::Attention { scale }, &parts)?;
+        let y = self.b.node(format!("{path}.merge"), ops::Transpose { perm: vec![0, 2, 1, 3] }, &[y])?;
+        let y = self.b.node(format!("{path}.merged"), ops::Reshape { shape: vec![1, tokens, hidden] }, &[y])?;
         self.linear(&format!("{path}.proj"), y, hidden)
     }
 
@@ -119,12 +119,12 @@ impl Encoder<'_> {
     fn merge(&mut self, x: ValueId) -> Result<ValueId> {
         let (side, merge, hidden) = (self.v.patches(), self.v.merge, self.v.hidden);
         let blocks = side / merge;
-        let op = Op::Slice { axis: 1, start: 1, end: side * side + 1 };
+        let op = ops::Slice { axis: 1, start: 1, end: side * side + 1 };
         let x = self.b.node("patches", op, &[x])?;
         let shape = vec![blocks, merge, blocks, merge * hidden];
-        let x = self.b.node("patches.rows", Op::Reshape { shape }, &[x])?;
-        let x = self.b.node("patches.blocks", Op::Transpose { perm: vec![0, 2, 1, 3] }, &[x])?;
+        let x = self.b.node("patches.rows", ops::Reshape { shape }, &[x])?;
+        let x = self.b.node("patches.blocks", ops::Transpose { perm: vec![0, 2, 1, 3] }, &[x])?;
         let shape = vec![1, blocks * blocks, merge * merge * hidden];
-        self.b.node("features", Op::Reshape { shape }, &[x])
+        self.b.node("features", ops::Reshape { shape }, &[x])
     }
 }

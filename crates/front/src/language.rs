@@ -6,7 +6,7 @@
 
 use super::{Language, LanguageFamily, LayerKind, Weights};
 use crate::error::{Error, Result};
-use crate::ir::{Builder, Constant, ElementType, Graph, Op, ValueId};
+use crate::ir::{Builder, Constant, ElementType, Graph, ValueId, ops};
 
 /// What a family calls its parts, and what it has.
 struct Names {
@@ -141,17 +141,17 @@ pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: P
             LayerKind::Conv => layers.conv(&path, h)?,
             LayerKind::Attention => layers.attention(&path, h)?,
         };
-        x = layers.b.node(format!("{path}.mixed"), Op::Add, &[x, h])?;
+        x = layers.b.node(format!("{path}.mixed"), ops::Add, &[x, h])?;
         let h = layers.norm(&format!("{path}.ffn_norm"), x, l.hidden)?;
         let h = layers.feed_forward(&format!("{path}.feed_forward"), h)?;
-        x = layers.b.node(format!("{path}.out"), Op::Add, &[x, h])?;
+        x = layers.b.node(format!("{path}.out"), ops::Add, &[x, h])?;
     }
     if let Some(last) = last {
-        x = layers.b.node("last_token", Op::Gather { axis: 1 }, &[x, last])?;
+        x = layers.b.node("last_token", ops::Gather { axis: 1 }, &[x, last])?;
     }
     let h = layers.norm(names.final_norm, x, l.hidden)?;
     let head = layers.b.constant(HEAD, head.permuted(&[1, 0]))?;
-    let logits = layers.b.node("logits", Op::MatMul, &[h, head])?;
+    let logits = layers.b.node("logits", ops::MatMul, &[h, head])?;
     let mut outputs = vec![logits];
     outputs.append(&mut layers.states);
     Ok(layers.b.finish(outputs))
@@ -175,7 +175,7 @@ impl Layers<'_> {
         let tensor = format!("{name}.weight");
         let gamma = self.b.constant(tensor.clone(), self.weights.get(&tensor, &[size])?)?;
         let axis = self.b.shape(x).len() - 1;
-        self.b.node(name, Op::RmsNorm { axis, epsilon: self.l.norm_eps }, &[x, gamma])
+        self.b.node(name, ops::RmsNorm { axis, epsilon: self.l.norm_eps }, &[x, gamma])
     }
 
     fn linear(&mut self, name: &str, x: ValueId, output: usize) -> Result<ValueId> {
@@ -186,7 +186,7 @@ impl Layers<'_> {
 
     fn product(&mut self, name: &str, x: ValueId, weight: Constant) -> Result<ValueId> {
         let weight = self.b.constant(format!("{name}.weight"), weight)?;
-        self.b.node(name, Op::MatMul, &[x, weight])
+        self.b.node(name, ops::MatMul, &[x, weight])
     }
 
     /// Weights of the queries, keys or values as `[in, out]`.
@@ -208,11 +208,11 @@ impl Layers<'_> {
     }
 
     fn reshape(&mut self, name: String, x: ValueId, shape: Vec<usize>) -> Result<ValueId> {
-        self.b.node(name, Op::Reshape { shape }, &[x])
+        self.b.node(name, ops::Reshape { shape }, &[x])
     }
 
     fn transpose(&mut self, name: String, x: ValueId, perm: [usize; 4]) -> Result<ValueId> {
-        self.b.node(name, Op::Transpose { perm: perm.to_vec() }, &[x])
+        self.b.node(name, ops::Transpose { perm: perm.to_vec() }, &[x])
     }
 
     /// `out_proj(C * causal_depthwise_conv(B * x))` with `B, C, x = split(in_proj(h))`.
@@ -220,26 +220,26 @@ impl Layers<'_> {
         let (hidden, tokens, kernel) = (self.l.hidden, self.tokens, self.l.conv_kernel);
         let path = format!("{layer}.conv");
         let joined = self.linear(&format!("{path}.in_proj"), h, 3 * hidden)?;
-        let parts = self.b.node_outputs(format!("{path}.bcx"), Op::Split { axis: 2, parts: 3 }, &[joined])?;
-        let bx = self.b.node(format!("{path}.bx"), Op::Mul, &[parts[0], parts[2]])?;
+        let parts = self.b.node_outputs(format!("{path}.bcx"), ops::Split { axis: 2, parts: 3 }, &[joined])?;
+        let bx = self.b.node(format!("{path}.bx"), ops::Mul, &[parts[0], parts[2]])?;
         let bx = self.reshape(format!("{path}.bx.columns"), bx, vec![1, tokens, 1, hidden])?;
         let bx = self.transpose(format!("{path}.bx.channels"), bx, [0, 3, 2, 1])?;
         let state = self.b.input(format!("{layer}.conv_state"), vec![1, hidden, 1, kernel - 1], ElementType::F32)?;
-        let window = self.b.node(format!("{path}.window"), Op::Concat { axis: 3 }, &[state, bx])?;
+        let window = self.b.node(format!("{path}.window"), ops::Concat { axis: 3 }, &[state, bx])?;
         let next = format!("{layer}.conv_state_new");
         let next = match self.columns {
-            Some(columns) => self.b.node(next, Op::Gather { axis: 3 }, &[window, columns])?,
-            None => self.b.node(next, Op::Slice { axis: 3, start: tokens, end: tokens + kernel - 1 }, &[window])?,
+            Some(columns) => self.b.node(next, ops::Gather { axis: 3 }, &[window, columns])?,
+            None => self.b.node(next, ops::Slice { axis: 3, start: tokens, end: tokens + kernel - 1 }, &[window])?,
         };
         self.states.push(next);
         let tensor = format!("{path}.conv.weight");
         let taps = self.weights.get(&tensor, &[hidden, 1, kernel])?.reshaped(vec![hidden, 1, 1, kernel]);
         let taps = self.b.constant(tensor, taps)?;
-        let op = Op::Conv { strides: [1, 1], pads: [0; 4], groups: hidden };
+        let op = ops::Conv { strides: [1, 1], pads: [0; 4], groups: hidden };
         let y = self.b.node(format!("{path}.conv"), op, &[window, taps])?;
         let y = self.transpose(format!("{path}.conv.columns"), y, [0, 3, 2, 1])?;
         let y = self.reshape(format!("{path}.conv.tokens"), y, vec![1, tokens, hidden])?;
-        let y = self.b.node(format!("{path}.gated"), Op::Mul, &[parts[1], y])?;
+        let y = self.b.node(format!("{path}.gated"), ops::Mul, &[parts[1], y])?;
         self.linear(&format!("{path}.out_proj"), y, hidden)
     }
 
@@ -254,7 +254,7 @@ impl Layers<'_> {
                 x = self.norm(&format!("{path}.{part}_layernorm"), x, l.head_dim)?;
             }
             let x = self.transpose(format!("{path}.{part}"), x, [0, 2, 1, 3])?;
-            if rotate { self.b.node(format!("{path}.{part}.rope"), Op::Rope, &[x, self.cos, self.sin]) } else { Ok(x) }
+            if rotate { self.b.node(format!("{path}.{part}.rope"), ops::Rope, &[x, self.cos, self.sin]) } else { Ok(x) }
         };
         let q = heads("q", l.heads, true)?;
         let k = heads("k", l.kv_heads, true)?;
@@ -265,13 +265,13 @@ impl Layers<'_> {
             self.b.input(format!("{layer}.k_cache"), vec![1, l.kv_heads, l.head_dim, past], ElementType::F32)?;
         let v_cache =
             self.b.input(format!("{layer}.v_cache"), vec![1, l.kv_heads, past, l.head_dim], ElementType::F32)?;
-        let k_new = self.b.node(format!("{layer}.k_new"), Op::Requantize, &[k])?;
-        let v_new = self.b.node(format!("{layer}.v_new"), Op::Requantize, &[v])?;
+        let k_new = self.b.node(format!("{layer}.k_new"), ops::Requantize, &[k])?;
+        let v_new = self.b.node(format!("{layer}.v_new"), ops::Requantize, &[v])?;
         self.states.extend([k_new, v_new]);
-        let k = self.b.node(format!("{path}.k.all"), Op::Concat { axis: 3 }, &[k_cache, k_new])?;
-        let v = self.b.node(format!("{path}.v.all"), Op::Concat { axis: 2 }, &[v_cache, v_new])?;
+        let k = self.b.node(format!("{path}.k.all"), ops::Concat { axis: 3 }, &[k_cache, k_new])?;
+        let v = self.b.node(format!("{path}.v.all"), ops::Concat { axis: 2 }, &[v_cache, v_new])?;
         let scale = (l.head_dim as f32).powf(-0.5);
-        let y = self.b.node(format!("{path}.attention"), Op::Attention { scale }, &[q, k, v, self.mask])?;
+        let y = self.b.node(format!("{path}.attention"), ops::Attention { scale }, &[q, k, v, self.mask])?;
         let y = self.transpose(format!("{path}.merge"), y, [0, 2, 1, 3])?;
         let y = self.reshape(format!("{path}.merged"), y, vec![1, tokens, l.heads * l.head_dim])?;
         self.linear(&format!("{path}.{}", self.names.attention_output), y, l.hidden)
@@ -280,9 +280,9 @@ impl Layers<'_> {
     /// `w2(silu(w1 x) * w3 x)`.
     fn feed_forward(&mut self, path: &str, h: ValueId) -> Result<ValueId> {
         let gate = self.linear(&format!("{path}.w1"), h, self.l.feed_forward)?;
-        let gate = self.b.node(format!("{path}.silu"), Op::Silu, &[gate])?;
+        let gate = self.b.node(format!("{path}.silu"), ops::Silu, &[gate])?;
         let up = self.linear(&format!("{path}.w3"), h, self.l.feed_forward)?;
-        let gated = self.b.node(format!("{path}.gated"), Op::Mul, &[gate, up])?;
+        let gated = self.b.node(format!("{path}.gated"), ops::Mul, &[gate, up])?;
         self.linear(&format!("{path}.w2"), gated, self.l.hidden)
     }
 }

@@ -4,7 +4,7 @@
 use super::blocks::Block;
 use super::{MobileNetV5, Weights};
 use crate::error::Result;
-use crate::ir::{Builder, ElementType, Graph, Interpolation, Op, ValueId};
+use crate::ir::{Builder, ElementType, Graph, Interpolation, Op, ValueId, ops};
 
 /// Tensor whose presence shows the prefix.
 pub const FIRST_TENSOR: &str = "conv_stem.conv.weight";
@@ -80,17 +80,17 @@ impl Encoder<'_> {
         };
         let ((top, bottom), (left, right)) = (padding(height), padding(width));
         let pads = [top, left, bottom, right];
-        self.b.node(name, Op::Conv { strides: [conv.stride; 2], pads, groups: conv.groups }, &inputs)
+        self.b.node(name, ops::Conv { strides: [conv.stride; 2], pads, groups: conv.groups }, &inputs)
     }
 
     fn norm(&mut self, name: &str, x: ValueId) -> Result<ValueId> {
         let gamma = self.weights.get(&format!("{name}.weight"), &[self.channels(x)])?;
         let gamma = self.b.constant(format!("{name}.weight"), gamma)?;
-        self.b.node(name, Op::RmsNorm { axis: 1, epsilon: self.definition.norm_eps }, &[x, gamma])
+        self.b.node(name, ops::RmsNorm { axis: 1, epsilon: self.definition.norm_eps }, &[x, gamma])
     }
 
     fn activation(&mut self, name: &str, x: ValueId) -> Result<ValueId> {
-        self.b.node(name, Op::Gelu { kind: self.definition.activation.kind() }, &[x])
+        self.b.node(name, ops::Gelu { kind: self.definition.activation.kind() }, &[x])
     }
 
     /// timm's `ConvNormAct`: tensors `name.conv` and `name.bn`.
@@ -106,7 +106,7 @@ impl Encoder<'_> {
         let tensor = format!("{name}.layer_scale.gamma");
         let gamma = self.weights.get(&tensor, &[channels])?.reshaped(vec![1, channels, 1, 1]);
         let gamma = self.b.constant(tensor, gamma)?;
-        self.b.node(format!("{name}.layer_scale"), Op::Mul, &[x, gamma])
+        self.b.node(format!("{name}.layer_scale"), ops::Mul, &[x, gamma])
     }
 
     fn block(&mut self, name: &str, x: ValueId, block: &Block) -> Result<ValueId> {
@@ -133,7 +133,7 @@ impl Encoder<'_> {
                 (y, channels == input)
             }
         };
-        if skip { self.b.node(format!("{name}.skip"), Op::Add, &[x, y]) } else { Ok(y) }
+        if skip { self.b.node(format!("{name}.skip"), ops::Add, &[x, y]) } else { Ok(y) }
     }
 
     fn inverted(
@@ -178,8 +178,8 @@ impl Encoder<'_> {
         let proj = format!("{name}.attn.query.proj");
         let q = self.conv(&proj, x, &proj, Convolution::pointwise(heads * head_dim))?;
         let shape = vec![1, heads, head_dim, height * width];
-        let q = self.b.node(format!("{name}.attn.query.heads"), Op::Reshape { shape }, &[q])?;
-        let q = self.b.node(format!("{name}.attn.query"), Op::Transpose { perm: vec![0, 1, 3, 2] }, &[q])?;
+        let q = self.b.node(format!("{name}.attn.query.heads"), ops::Reshape { shape }, &[q])?;
+        let q = self.b.node(format!("{name}.attn.query"), ops::Transpose { perm: vec![0, 1, 3, 2] }, &[q])?;
         let mut memory = |part: &str| -> Result<ValueId> {
             let path = format!("{name}.attn.{part}");
             let mut y = x;
@@ -191,17 +191,17 @@ impl Encoder<'_> {
             let proj = format!("{path}.proj");
             y = self.conv(&proj, y, &proj, Convolution::pointwise(head_dim))?;
             let size = self.b.shape(y)[2] * self.b.shape(y)[3];
-            self.b.node(format!("{path}.heads"), Op::Reshape { shape: vec![1, 1, head_dim, size] }, &[y])
+            self.b.node(format!("{path}.heads"), ops::Reshape { shape: vec![1, 1, head_dim, size] }, &[y])
         };
         // Keys stay [1,1,D,T], which is what the scores are multiplied with.
         let k = memory("key")?;
         let v = memory("value")?;
-        let v = self.b.node(format!("{name}.attn.value"), Op::Transpose { perm: vec![0, 1, 3, 2] }, &[v])?;
+        let v = self.b.node(format!("{name}.attn.value"), ops::Transpose { perm: vec![0, 1, 3, 2] }, &[v])?;
         let scale = (head_dim as f32).powf(-0.5);
-        let y = self.b.node(format!("{name}.attn"), Op::Attention { scale }, &[q, k, v])?;
-        let y = self.b.node(format!("{name}.attn.merge"), Op::Transpose { perm: vec![0, 1, 3, 2] }, &[y])?;
+        let y = self.b.node(format!("{name}.attn"), ops::Attention { scale }, &[q, k, v])?;
+        let y = self.b.node(format!("{name}.attn.merge"), ops::Transpose { perm: vec![0, 1, 3, 2] }, &[y])?;
         let shape = vec![1, heads * head_dim, height, width];
-        let y = self.b.node(format!("{name}.attn.image"), Op::Reshape { shape }, &[y])?;
+        let y = self.b.node(format!("{name}.attn.image"), ops::Reshape { shape }, &[y])?;
         let proj = format!("{name}.attn.output.proj");
         self.conv(&proj, y, &proj, Convolution::pointwise(channels))
     }
@@ -213,26 +213,26 @@ impl Encoder<'_> {
         let mut inputs = Vec::new();
         for (index, &stage) in stages.iter().enumerate() {
             let [_, _, h, w] = self.b.shape(stage)[..] else { unreachable!("images have four axes") };
-            let op = Op::Resize { interpolation: Interpolation::Nearest, size: [height, width] };
+            let op = ops::Resize { interpolation: Interpolation::Nearest, size: [height, width] };
             let small = h < height || w < width;
             inputs.push(if small { self.b.node(format!("msfa.resize.{index}"), op, &[stage])? } else { stage });
         }
-        let x = self.b.node("msfa.concat", Op::Concat { axis: 1 }, &inputs)?;
+        let x = self.b.node("msfa.concat", ops::Concat { axis: 1 }, &inputs)?;
         let mut x = self.inverted("msfa.ffn", x, (0, 0), 1, msfa.expansion, msfa.channels)?;
         let side = msfa.output_resolution;
         if height != side || width != side {
             let op = if height % side == 0 && width % side == 0 {
                 let kernel = [height / side, width / side];
-                Op::AveragePool { kernel, strides: kernel }
+                Op::from(ops::AveragePool { kernel, strides: kernel })
             } else {
-                Op::Resize { interpolation: Interpolation::Linear, size: [side, side] }
+                ops::Resize { interpolation: Interpolation::Linear, size: [side, side] }.into()
             };
             x = self.b.node("msfa.pool", op, &[x])?;
         }
         let x = self.norm("msfa.norm", x)?;
-        let x = self.b.node("tokens", Op::Transpose { perm: vec![0, 2, 3, 1] }, &[x])?;
+        let x = self.b.node("tokens", ops::Transpose { perm: vec![0, 2, 3, 1] }, &[x])?;
         let shape = vec![1, side * side, msfa.channels];
-        self.b.node("features", Op::Reshape { shape }, &[x])
+        self.b.node("features", ops::Reshape { shape }, &[x])
     }
 }
 

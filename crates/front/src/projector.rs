@@ -2,7 +2,7 @@
 
 use super::{Definition, Vision, Weights};
 use crate::error::Result;
-use crate::ir::{Builder, ElementType, Graph, Op};
+use crate::ir::{Builder, ElementType, Graph, ops};
 
 /// Names that a family of checkpoints gives to the parts.
 struct Names {
@@ -40,7 +40,7 @@ pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
             let tensor = weights.get(&format!("{}.{part}", names.norm), &[channels])?;
             inputs.push(b.constant(format!("norm.{part}"), tensor)?);
         }
-        x = b.node("norm", Op::LayerNorm { epsilon }, &inputs)?;
+        x = b.node("norm", ops::LayerNorm { epsilon }, &inputs)?;
     }
     let sizes = [
         ("linear_1", names.linear_1, channels, middle),
@@ -50,11 +50,11 @@ pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
         let weight =
             b.constant(format!("{layer}.weight"), weights.linear(&format!("{stored}.weight"), input, output)?)?;
         let bias = b.constant(format!("{layer}.bias"), weights.bias(&format!("{stored}.bias"), output)?)?;
-        let product = b.node(format!("{layer}.product"), Op::MatMul, &[x, weight])?;
+        let product = b.node(format!("{layer}.product"), ops::MatMul, &[x, weight])?;
         let last = layer == "linear_2";
-        x = b.node(if last { "embeds" } else { layer }, Op::Add, &[product, bias])?;
+        x = b.node(if last { "embeds" } else { layer }, ops::Add, &[product, bias])?;
         if !last {
-            x = b.node("act", Op::Gelu { kind: definition.projector.activation.kind() }, &[x])?;
+            x = b.node("act", ops::Gelu { kind: definition.projector.activation.kind() }, &[x])?;
         }
     }
     Ok(b.finish(vec![x]))

@@ -50,7 +50,7 @@ impl Asking {
             Words::Conversation(said) => self.conversation(&said, sample.answer.as_deref())?,
         };
         let (count, steps, context) =
-            (sample.tokens.unwrap_or(tokens.len()), recipe.decode_steps, definition.language.context);
+            (sample.tokens.unwrap_or(tokens.len()), recipe.steps(), definition.language.context);
         if count + steps > context {
             let message = format!("has {count} tokens; with {steps} decoded ones they exceed the context of {context}");
             return Err(Error::input("prompt", message).help("shorten the prompt or decode fewer tokens"));

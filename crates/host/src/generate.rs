@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Embeddings, Load, Sampler, Sequence, Step, Steps, Visual};
+use super::{Embeddings, Sampler, Sequence, Steps, Visual};
 use crate::engine::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::Definition;
 use crate::partition::Partition;
+use crate::program::{Load, Step, Tokens};
 use crate::quantize::Table;
 
 /// Why an answer ended.
@@ -171,9 +172,10 @@ fn logits_of(partitions: &[Partition], tables: Option<&[Table]>, step: &Step) ->
     let partition = &partitions[step.partition];
     let found = partition.outputs.iter().zip(step.outputs).find(|(port, _)| port.meaning.main);
     let Some((port, tensor)) = found else { return Ok(None) };
+    let Some(Tokens { position, count }) = step.tokens else { return Ok(None) };
     let encoding = tables.map(|tables| tables[step.partition].activation(&port.name)).transpose()?;
     let real = tensor.decode(encoding).as_f32()?.to_vec();
-    Ok(Some(StepLogits { position: step.position, tokens: step.tokens, raw: tensor.data.clone(), real, chosen: None }))
+    Ok(Some(StepLogits { position, tokens: count, raw: tensor.data.clone(), real, chosen: None }))
 }
 
 /// Refuses a prompt that the context cannot hold.

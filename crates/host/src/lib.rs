@@ -45,6 +45,6 @@ pub use record::{
 };
 pub use sample::{Sampler, Sampling, best};
 pub use sequence::{Codec, Sequence, rotary, step_tokens};
-pub use steps::{LEAST_FOR_PREFILL, Load, Step, Steps, Visit, Visual};
+pub use steps::{LEAST_FOR_PREFILL, Steps, Visual};
 pub use tables::{HostTables, dtype_of};
 pub use walk::{Walk, see};

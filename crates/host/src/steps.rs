@@ -9,42 +9,11 @@ use crate::engine::{Engine, Tensor};
 use crate::error::{Error, Result};
 use crate::front::{Component, DECODE, Definition, PREFILL};
 use crate::partition::Partition;
+use crate::program::{Load, Step, Tokens, Visit};
 use crate::quantize::Table;
 
 /// Fewest tokens that prefill takes: for a single one decode does less.
 pub const LEAST_FOR_PREFILL: usize = 2;
-
-/// One run of one partition.
-pub struct Step<'a> {
-    /// Position of the partition.
-    pub partition: usize,
-    /// What went in, as it crossed the border.
-    pub inputs: &'a [Tensor],
-    /// What came out, as it crossed the border.
-    pub outputs: &'a [Tensor],
-    /// Tokens of the step that count; the rest is padding. 1 outside the language model.
-    pub tokens: usize,
-    /// Tokens of the sequence before the step; 0 outside the language model.
-    pub position: usize,
-    /// Whether the prompt has no further step for this partition behind it.
-    pub is_last: bool,
-    /// Number of the sample, where there are several.
-    pub sample: usize,
-}
-
-/// Where a run stands in its sequence.
-#[derive(Clone, Copy)]
-struct Place {
-    position: usize,
-    tokens: usize,
-    is_last: bool,
-}
-
-/// Called after every run.
-pub type Visit<'v> = dyn FnMut(Step) -> Result<()> + 'v;
-
-/// Loads the engine of a partition.
-pub type Load<'a, E> = dyn FnMut(&Partition) -> Result<E> + 'a;
 
 /// What the language model gets of an image, in float.
 #[derive(Debug, Clone)]
@@ -114,7 +83,7 @@ impl<'a, E: Engine> Steps<'a, E> {
     /// Runs a preprocessed image through the vision encoder and the projector.
     pub fn see(&mut self, image: &Tensor, visit: &mut Visit) -> Result<Visual> {
         let (vision, projector) = (self.find("vision")?, self.find("projector")?);
-        let (pixels, at) = (&self.partitions[vision].inputs[0], Place { position: 0, tokens: 1, is_last: true });
+        let (pixels, at) = (&self.partitions[vision].inputs[0], (None, true));
         let image = image.encode(self.codec(vision).encoding(pixels)?)?;
         let features = self.run(vision, &[image], at, visit)?;
         let embeds = self.run(projector, &features, at, visit)?;
@@ -170,14 +139,21 @@ impl<'a, E: Engine> Steps<'a, E> {
         let position = sequence.position();
         let goes_on = !rest.is_empty() && self.takes_chunk(position + tokens, rest)? == by_chunk;
         let inputs = sequence.inputs(partition, now)?;
-        let outputs = self.run(at, &inputs, Place { position, tokens, is_last: !goes_on }, visit)?;
+        let place = Some(Tokens { position, count: tokens });
+        let outputs = self.run(at, &inputs, (place, !goes_on), visit)?;
         sequence.absorb(partition, &outputs, tokens)?;
         let logits = partition.outputs.iter().position(|port| port.meaning.main);
         let logits = logits.ok_or_else(|| Error::internal(&partition.name, "has no logits"))?;
         Ok((self.real(at, logits, &outputs)?.as_f32()?.to_vec(), rest))
     }
 
-    fn run(&mut self, partition: usize, inputs: &[Tensor], place: Place, visit: &mut Visit) -> Result<Vec<Tensor>> {
+    fn run(
+        &mut self,
+        partition: usize,
+        inputs: &[Tensor],
+        (tokens, is_last): (Option<Tokens>, bool),
+        visit: &mut Visit,
+    ) -> Result<Vec<Tensor>> {
         let engine = match &mut self.engines[partition] {
             Some(engine) => engine,
             empty => {
@@ -188,8 +164,7 @@ impl<'a, E: Engine> Steps<'a, E> {
             }
         };
         let outputs = engine.run(inputs)?;
-        let Place { position, tokens, is_last } = place;
-        visit(Step { partition, inputs, outputs: &outputs, tokens, position, is_last, sample: 0 })?;
+        visit(Step { partition, inputs, outputs: &outputs, tokens, is_last, sample: 0 })?;
         Ok(outputs)
     }
 

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::{Asking, Embeddings, Load, Sequence, Step, Steps, Visit, best, load_image};
+use super::{Asking, Embeddings, Sequence, Steps, best, load_image};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::front::{Definition, PREFILL};
 use crate::partition::Partition;
+use crate::program::{Load, Step, Visit};
 use crate::progress::Progress;
 use crate::recipe::{Recipe, Sample};
 
@@ -127,7 +128,7 @@ impl<'a, E: Engine> Walk<'a, E> {
         for (number, (sample, begun)) in samples.iter().zip(begun).enumerate() {
             progress.begin(sample.title());
             let mut visit = |step: Step| visit(Step { sample: number, ..step });
-            self.follow(begun, recipe.decode_steps, &mut visit).map_err(|error| error.within(&sample.place))?;
+            self.follow(begun, recipe.steps(), &mut visit).map_err(|error| error.within(&sample.place))?;
             progress.tick(sample.title());
         }
         Ok(())

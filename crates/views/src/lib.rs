@@ -1,6 +1,6 @@
 //! Views of a report: the page, drawings, and the gate.
 
-pub(crate) use autoneural_app::{evaluate, report};
+pub(crate) use autoneural_app::{drivers, evaluate, report};
 pub(crate) use autoneural_base::{error, json, progress, text, version};
 pub(crate) use autoneural_bundle as bundle;
 pub(crate) use autoneural_core::{encoding, engine, ir, observe, partition, program, quantize, recipe, segment};

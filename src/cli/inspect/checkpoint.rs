@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use autoneural::drivers::vlm::check_words;
 use autoneural::error::IoContext;
 use autoneural::front::{self, Beside, Checkpoint, ComponentLayout, Definition, Layout, Misshapen, WeightsPlace};
 use autoneural::host::{TOKENIZER, find_template};
 use autoneural::shown::in_line;
-use autoneural::stages::check_words;
 use autoneural::text::bytes;
 use autoneural::warning::Warning;
 use autoneural::{Error, Result};

@@ -1,9 +1,11 @@
-//! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held against.
+//! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held
+//! against.
 
 use autoneural::Result;
 use autoneural::back::encodings;
 use autoneural::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
 use autoneural::drawing::{self, Tensors};
+use autoneural::drivers;
 use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};
 use autoneural::files::Folder;
@@ -17,7 +19,7 @@ use autoneural::json::{LARGEST_JSON, write_json};
 use autoneural::observe::StatisticsTable;
 use autoneural::page;
 use autoneural::partition::Partition;
-use autoneural::program::groups;
+use autoneural::program::{Program, groups};
 use autoneural::quantize::{Table, quantize};
 use autoneural::recipe::Recipe;
 use autoneural::report::{self, Report};
@@ -190,6 +192,27 @@ pub fn graph(place: &Place, bytes: &[u8]) -> Result<()> {
     for group in groups(&partitions) {
         look(quantize(&partitions, &group, &statistics, &recipe, &target, GivenFiles::default().encodings()));
     }
+    Ok(())
+}
+
+/// A program whose graphs are others', or almost.
+pub fn program(place: &Place, bytes: &[u8]) -> Result<()> {
+    let folder = place.bundle_with("program", "model/program.json", bytes);
+    let program = Program::parse(bytes, &folder.join("model/program.json"))?;
+    let again = serde_json::to_vec(&program).expect("JSON");
+    let again = Program::parse(&again, &folder).expect("it is read again");
+    assert!(again == program, "what is written is not what was read");
+    let names = program.groups().iter().all(|group| program.graphs().iter().any(|name| name.starts_with(group.name())));
+    assert!(names, "every group has a graph");
+    let bundle = Bundle::look(&folder)?;
+    look(drivers::of_bundle(&bundle));
+    let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
+    look(walk(&definition, &partitions, None));
+    let tables = bundle.tables(&partitions)?;
+    look(walk(&definition, &partitions, Some(&tables)));
+    look(drawing::Subject::read(&bundle).and_then(|subject| drawing::overview(&subject, Tensors::All)));
+    look(page::Subject::read(&bundle, "out", None, &thresholds()?).and_then(|subject| page::html(&subject)));
+    look(Facts::of(&bundle));
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! What is tried: one entry per kind of file that the program reads, with the code that it runs on such a file.
 //!
-//! A target reads the input as the program does, and goes on with what was read as far as commands do without the vendor
-//! toolkit. That a file is refused is well; what it must not do is named in `main.rs`. What is read and written again must be
-//! the same, which targets assert.
+//! A target reads the input as the program does, and goes on with what was read as far as commands do without the
+//! vendor toolkit. That a file is refused is well; what it must not do is named in `main.rs`. What is read and written
+//! again must be the same, which targets assert.
 
 mod bundle;
 mod checkpoint;
@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-pub static TARGETS: [Target; 22] = [
+pub static TARGETS: [Target; 23] = [
     Target {
         name: "safetensors",
         from: &["tests/fuzz/corpus/safetensors", "tests/fuzz/bundle/model/embeddings.safetensors"],
@@ -88,7 +88,7 @@ pub static TARGETS: [Target; 22] = [
     },
     Target {
         name: "thresholds",
-        from: &["src/gate/default.toml", "tests/fuzz/corpus/thresholds"],
+        from: &["crates/views/src/gate/default.toml", "tests/fuzz/corpus/thresholds"],
         format: Format::Toml,
         short: 1500,
         run: texts::thresholds,
@@ -139,6 +139,13 @@ pub static TARGETS: [Target; 22] = [
         format: Format::Json(&bundle::OPERATORS),
         short: 300,
         run: bundle::graph,
+    },
+    Target {
+        name: "program",
+        from: &["tests/fuzz/bundle/model/program.json", "tests/fuzz/corpus/program"],
+        format: Format::Json(&[]),
+        short: 300,
+        run: bundle::program,
     },
     Target {
         name: "bundled-definition",

@@ -5,7 +5,6 @@ use autoneural::back::qnn::Runtime;
 use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Reference, Tensor};
 use autoneural::front::GRAPHS;
-use autoneural::ir::ElementType;
 use autoneural::{Error, Result};
 
 use super::place::look;
@@ -36,9 +35,9 @@ pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
     let inputs = partition.graph.inputs().iter().map(|&id| {
         let value = partition.graph.value(id);
         let count = value.shape.iter().product();
-        match value.element {
-            ElementType::F32 => Tensor::f32(value.shape.clone(), vec![0.5; count]),
-            ElementType::I32 => Tensor::i32(value.shape.clone(), vec![0; count]),
+        match value.element.is_real() {
+            true => Tensor::f32(value.shape.clone(), vec![0.5; count]),
+            false => Tensor::i32(value.shape.clone(), vec![0; count]),
         }
     });
     let inputs: Vec<Tensor> = inputs.collect();

@@ -16,8 +16,6 @@ use crate::engine::EngineKind;
 use crate::engine::Tensor;
 use crate::error::Result;
 use crate::files::Folder;
-use crate::front::Definition;
-use crate::host::{blank_image, load_image};
 use crate::progress::Progress;
 use crate::runner::Model;
 use journal::Journal;
@@ -69,7 +67,7 @@ pub fn evaluate(
             let record = match known.get(&number).filter(whole) {
                 Some(record) => record.clone(),
                 None => {
-                    let images = pictures(question, model.definition(), plan.blank)?;
+                    let images = pictures(question, model, plan.blank)?;
                     let reference = if kind == EngineKind::Float { None } else { journal.reference(number)? };
                     let (record, outputs) = score(model, &mut generator, asked, &images, question, reference.as_ref())
                         .map_err(|error| error.within(&question.place))?;
@@ -89,10 +87,6 @@ pub fn evaluate(
     Ok(EvaluationReport::new(set, questions, plan, &engines))
 }
 
-fn pictures(question: &Question, definition: &Definition, blank: bool) -> Result<Vec<Tensor>> {
-    question
-        .images
-        .iter()
-        .map(|path| if blank { Ok(blank_image(&definition.vision)) } else { load_image(path, &definition.vision) })
-        .collect()
+fn pictures(question: &Question, model: &Model, blank: bool) -> Result<Vec<Tensor>> {
+    question.images.iter().map(|path| model.picture(path, blank)).collect()
 }

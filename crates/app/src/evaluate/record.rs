@@ -23,7 +23,7 @@ pub struct Record {
     pub log_probability: f64,
     /// The most likely token at each place of the right answer, given what is right before it.
     pub chosen: Vec<u32>,
-    /// Vision features against float; empty where float is not known.
+    /// Features of pictures against float; empty where float is not known.
     pub features: Sqnr,
     /// Logits against float at each place of the right answer; empty where float is not known.
     pub logits: Sqnr,
@@ -40,7 +40,7 @@ pub struct Figures {
     pub perplexity: f64,
     /// Places of the right answers at which the most likely token is that of float.
     pub token_agreement_percent: Option<f64>,
-    /// Vision features against float.
+    /// Features of pictures against float.
     pub features_sqnr_db: Option<f64>,
     /// Logits against float.
     pub logits_sqnr_db: Option<f64>,

@@ -74,7 +74,7 @@ impl Advisor<'_> {
             if self.refusals(partition, &changed) > self.refusals(partition, table) {
                 return None;
             }
-            // Prefill and decode share the state.
+            // Graphs of a group share the state.
             more = more.max(border(partition, &changed)?.saturating_sub(border(partition, table)?));
         }
         Some(self.exception(name, wider, more))

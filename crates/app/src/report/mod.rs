@@ -5,7 +5,6 @@ mod basis;
 mod layers;
 mod limits;
 mod outputs;
-mod prompts;
 mod segments;
 mod sizes;
 mod state;
@@ -14,12 +13,12 @@ mod text;
 mod verdict;
 mod weak;
 
+pub use crate::drivers::{PromptCounts, PromptsReport};
 pub use advice::Advisor;
 pub use basis::Basis;
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
 pub use outputs::{LowestStep, OutputReport, OwnEncoding, WorstCut};
-pub use prompts::{PromptCounts, PromptsReport};
 pub use segments::{SegmentReport, report as segment_reports};
 pub use sizes::{DeviceSizes, PartitionSizes, Sizes, WeightSizes};
 pub use state::{StateKind, StateSizes};
@@ -33,8 +32,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::back::qnn::Runtime;
-use crate::bundle::GivenRecord;
-use crate::bundle::{Bundle, InputRecord, REPORT, StageRecord, round};
+use crate::bundle::{Bundle, GivenRecord, InputRecord, REPORT, StageRecord, round};
+use crate::drivers::ChainComparison;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
 use crate::goals::Goals;
@@ -43,7 +42,7 @@ use crate::partition::Partition;
 use crate::quantize::{Counts, Table};
 use crate::recipe::Recipe;
 use crate::segment::{Device, Segment, segments};
-use crate::verify::{ChainComparison, Comparison, Extent, StepAt, StepsCompared};
+use crate::verify::{Comparison, Extent, StepAt, StepsCompared};
 use crate::warning::Warning;
 
 /// Version of the report's format.
@@ -98,8 +97,9 @@ pub struct SamplesReport {
     pub recipe: String,
     /// Number of verification samples.
     pub samples: usize,
-    /// Tokens decoded after each prompt at most. They are the float reference's, and so is the state that each step gets.
-    pub decode_steps: usize,
+    /// Tokens that follow each prompt at most. They are the float reference's, and so is the state that each step gets.
+    #[serde(rename = "decode_steps")]
+    pub steps: usize,
     /// How much of it was compared.
     #[serde(default)]
     pub extent: Extent,
@@ -114,7 +114,7 @@ pub struct SamplesReport {
 /// Whole sequences, each engine on its own integer state from step to step, with the tokens of the float reference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChainReport {
-    /// Steps of prefill and decode over all samples.
+    /// Steps over all samples.
     pub steps: u64,
     /// Logits of all steps against float.
     pub logits_sqnr_db: Columns,
@@ -204,8 +204,8 @@ impl Columns {
 }
 
 impl Report {
-    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what the
-    /// stages took is not in it.
+    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what
+    /// the stages took is not in it.
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],
@@ -240,7 +240,7 @@ impl Report {
         let samples = SamplesReport {
             recipe: recipe.name.clone(),
             samples: recipe.verification.len(),
-            decode_steps: recipe.decode_steps,
+            steps: recipe.steps(),
             extent: extent.clone(),
             images: vec![],
             prompts: None,

@@ -14,7 +14,6 @@ use super::state::{State, StateKind, StateSizes, by_kind};
 use crate::back::qnn::Runtime;
 use crate::bundle::Bundle;
 use crate::error::{IoContext, Result};
-use crate::host::Embeddings;
 use crate::ir::ValueId;
 use crate::partition::{Partition, Port};
 use crate::quantize::Table;
@@ -84,7 +83,7 @@ pub struct DeviceSizes {
     pub conv_state_bytes: u64,
     /// Inputs that are not state, and outputs, of every partition, and what its segments hand to each other.
     pub buffer_bytes: u64,
-    /// The host's embedding table in the integers of the language input, as the bundle's file; 0 before `emit`.
+    /// The host's embedding table as the bundle's file; 0 before `emit`, and where there is none.
     pub embedding_bytes: u64,
     /// All of these.
     pub total_bytes: u64,
@@ -137,10 +136,13 @@ impl PartitionSizes {
         let handed_over = inner.filter(|id| !graph.inputs().contains(id)).collect();
         let mut by_bits: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
         for (_, value) in graph.values().filter(|(_, value)| value.constant().is_some()) {
-            let integer = table.integer_of(value)?;
-            let (elements, bytes) = by_bits.entry(integer.bits()).or_default();
+            let bits = match value.element.is_real() {
+                true => table.param(&value.name)?.integer.bits(),
+                false => 8 * value.element.bytes() as u32,
+            };
+            let (elements, bytes) = by_bits.entry(bits).or_default();
             *elements += value.shape.iter().product::<usize>() as u64;
-            *bytes += integer.bytes_of(&value.shape);
+            *bytes += table.bytes_of(value)?;
         }
         let weights = by_bits.into_iter().map(|(bits, (elements, bytes))| WeightSizes { bits, elements, bytes });
         let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(&Port) -> bool| -> Result<u64> {
@@ -191,8 +193,9 @@ impl Sizes {
                 }
             }
         }
-        let codes = bundle.path("qdq").join(Embeddings::FILE);
-        let embedding_bytes = if codes.is_file() { std::fs::metadata(&codes).reading(&codes)?.len() } else { 0 };
+        let codes = bundle.manifest.host.embedding.as_ref().filter(|table| bundle.has_file(&table.file));
+        let codes = codes.map(|table| bundle.path(&table.file));
+        let embedding_bytes = codes.map_or(Ok(0), |codes| Ok(std::fs::metadata(&codes).reading(&codes)?.len()))?;
         let device = DeviceSizes::new(&made, whole.values(), embedding_bytes, &target, binaries);
         Ok(Sizes { partitions: made, state: by_kind(whole.values()), device })
     }

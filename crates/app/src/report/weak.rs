@@ -10,7 +10,7 @@ use super::{
     Columns, GoalKind, LayerReport, OutputReport, OwnEncoding, PartitionReport, Verdict, VerdictState, WorstCut,
 };
 use crate::encoding::{Encoding, IntegerType};
-use crate::ir::{Graph, Node, Op};
+use crate::ir::{Graph, Node};
 use crate::partition::Partition;
 use crate::quantize::{Table, weight};
 use crate::verify::StepAt;
@@ -335,7 +335,7 @@ fn cause(
         Columns { simulated: Some(simulated), npu: Some(npu) } => npu < simulated - HALF_DB,
         _ => false,
     };
-    match (is_below, node.op == Op::MatMul && inputs.len() == 2) {
+    match (is_below, node.op.signature().has_weights() && inputs.len() == 2) {
         (true, true) => (Cause::Product, None, None),
         (true, false) => (Cause::Npu, None, None),
         _ => (Cause::Rounding, None, None),

@@ -1,24 +1,22 @@
 //! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler works on
 //! one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
-use super::memory::{fits_beside_calibration, refuse_too_large};
-use super::{Comparing, Quantized, export, keep_given, quantize_group, verify, warn_of_given};
-use super::{
-    build_partition, calibrate_images, calibrate_text, check_encodings, check_samples, emit_group, emit_tables,
-    note_samples,
-};
+use super::calibrate::{calibrate_phase, keep_samples, note_samples, statistics_of};
+use super::memory::fits_beside_calibration;
+use super::{Comparing, Quantized, keep_given, quantize_group, verify, warn_of_given};
+use super::{build_partition, check_encodings, emit_group};
 use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::GivenFiles;
-use crate::bundle::{Making, Stage};
+use crate::bundle::{GivenFiles, Making, Stage};
+use crate::drivers::{Driver, Source, of_bundle};
 use crate::error::{Error, Result};
-use crate::front::{Component, DefinitionFile, WeightsPlace};
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
-use crate::program::Group;
+use crate::program::{Group, groups};
 use crate::progress::Progress;
 use crate::quantize::decisive;
 use crate::recipe::Recipe;
@@ -27,10 +25,8 @@ use crate::target::Target;
 
 /// What is compiled.
 pub struct Plan<'a> {
-    /// Model definition.
-    pub definition: &'a DefinitionFile,
-    /// Where the weights are.
-    pub weights: &'a [WeightsPlace],
+    /// What it is made of.
+    pub source: &'a dyn Source,
     /// The target and the text that states it.
     pub target: (&'a Target, &'a str),
     /// Recipe with samples.
@@ -45,17 +41,18 @@ pub struct Plan<'a> {
 
 /// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
 pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
-    plan.recipe.refuse_other_groups(&Component::ALL.map(Component::group))?;
-    refuse_too_large(&plan.definition.definition, &plan.definition.path)?;
-    check_samples(bundle, plan.definition, plan.weights, plan.recipe)?;
-    let (target, target_text) = plan.target;
-    export(bundle, plan.definition, plan.weights, target, target_text, progress)?;
+    plan.recipe.refuse_other_groups(&plan.source.program()?.groups())?;
+    plan.source.check(bundle, plan.recipe)?;
+    plan.source.export(bundle, plan.target, progress)?;
+    let driver = of_bundle(bundle)?;
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
     plan.recipe.refuse_idle_goals(&partitions)?;
-    quantize_and_build(bundle, &partitions, plan, progress)?.note(bundle)?;
-    emit_tables(bundle, progress)?;
-    note_samples(bundle, plan.recipe);
+    driver.refuse_unfit(plan.recipe, &partitions)?;
+    let made = quantize_and_build(bundle, (&*driver, &partitions), plan, progress)?;
+    made.note(bundle, &*driver)?;
+    driver.emit(bundle, progress)?;
+    note_samples(bundle, &*driver, plan.recipe);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     let warnings = warn_of_given(bundle, &partitions, plan.given)?;
     bundle.manifest.warnings.extend(warnings);
@@ -71,7 +68,7 @@ pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, prog
 /// From samples to context binaries; gives what the manifest says of the partitions in order.
 fn quantize_and_build(
     bundle: &Making,
-    partitions: &[Partition],
+    (driver, partitions): (&dyn Driver, &[Partition]),
     plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<Quantized> {
@@ -80,7 +77,7 @@ fn quantize_and_build(
     let builder = Builder { bundle, compiler, progress, queue: Mutex::new(receiver), stopped: AtomicBool::new(false) };
     std::thread::scope(|scope| {
         let second = scope.spawn(|| builder.work());
-        let made = quantize_all(bundle, partitions, plan, sender, progress);
+        let made = quantize_all(bundle, (driver, partitions), plan, sender, progress);
         if made.is_err() {
             builder.stop();
         }
@@ -95,37 +92,42 @@ fn quantize_and_build(
 /// Calibrates, quantizes and emits; every partition whose quantized model is there goes into the queue.
 fn quantize_all<'a>(
     bundle: &Making,
-    partitions: &'a [Partition],
+    (driver, partitions): (&dyn Driver, &'a [Partition]),
     plan: &Plan,
     queue: Sender<&'a Partition>,
     progress: &dyn Progress,
 ) -> Result<Quantized> {
     let finish = |group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
         let (recipe, given) = (plan.recipe, plan.given);
-        let made = quantize_group(bundle, partitions, group, statistics, recipe, given, progress)?;
-        emit_group(bundle, group, progress)?;
+        let made = quantize_group(bundle, (driver, partitions), group, statistics, recipe, given, progress)?;
+        emit_group(bundle, driver, group, progress)?;
         for partition in partitions.iter().filter(|partition| partition.group == *group) {
             // Nobody receives any more where a build failed; that error is told at the end.
             let _ = queue.send(partition);
         }
         Ok(made)
     };
-    calibrate_images(bundle, plan.recipe, progress)?;
-    let [vision, projector, language] = Component::ALL.map(Component::group);
-    // Nothing that prompts tell decides about encodings of vision, unless a value is handed on as it is.
-    let early = !decisive(partitions, &vision).contains(&language) && fits_beside_calibration(bundle)?;
-    let mut all = Quantized::default();
-    if early {
-        all = finish(&vision, &bundle.image_statistics()?)?;
+    let (phases, all) = (driver.phases(), groups(partitions));
+    let mut finished: BTreeMap<Group, Quantized> = BTreeMap::new();
+    for number in 0..phases.len() {
+        calibrate_phase(bundle, driver, number, plan.recipe, progress)?;
+        let statistics = bundle.json(&statistics_of(&phases, number))?;
+        let later: Vec<Group> = phases[number + 1..].iter().flat_map(|phase| phase.groups.clone()).collect();
+        if later.is_empty() {
+            keep_samples(bundle, driver, plan.recipe)?;
+        }
+        for group in all.iter().filter(|group| !later.contains(group)) {
+            // Nothing that comes later decides about encodings of a group, unless a value is handed on as it is.
+            let is_settled = decisive(partitions, group).iter().all(|other| !later.contains(other));
+            let is_time = later.is_empty() || is_settled && fits_beside_calibration(bundle, &later)?;
+            if is_time && !finished.contains_key(group) {
+                finished.insert(group.clone(), finish(group, &statistics)?);
+            }
+        }
     }
-    calibrate_text(bundle, plan.recipe, progress)?;
-    let statistics = bundle.statistics()?;
-    if !early {
-        all = finish(&vision, &statistics)?;
-    }
-    all.extend(finish(&projector, &statistics)?);
-    all.extend(finish(&language, &statistics)?);
-    Ok(all)
+    let mut made = Quantized::default();
+    all.iter().filter_map(|group| finished.remove(group)).for_each(|one| made.extend(one));
+    Ok(made)
 }
 
 /// Builds context binaries of partitions in the order in which they come.

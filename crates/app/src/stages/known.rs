@@ -1,11 +1,10 @@
 //! What an earlier verification found and what still holds of it: figures whose models, binaries, samples and toolkit are the
 //! same. They take hours, so they stay with the bundle until something that they were measured on changes; then that is said.
 
-use super::samples::and_samples;
 use crate::back::qnn::{Compiler, Runtime};
 use crate::bundle::{Key, Making, REPORT, Stage};
+use crate::drivers::{Driver, and_samples};
 use crate::error::Result;
-use crate::front::Component;
 use crate::json::LARGEST_JSON;
 use crate::partition::Partition;
 use crate::program::{Group, Program, groups};
@@ -30,7 +29,13 @@ pub struct Known {
 
 impl Known {
     /// Reads the report of the bundle that is being replaced.
-    pub fn read(bundle: &Making, recipe: &Recipe, runtime: Option<&Runtime>, partitions: &[Partition]) -> Result<Self> {
+    pub fn read(
+        bundle: &Making,
+        driver: &dyn Driver,
+        recipe: &Recipe,
+        runtime: Option<&Runtime>,
+        partitions: &[Partition],
+    ) -> Result<Self> {
         let made_here = bundle.made_here_before(REPORT, LARGEST_JSON);
         let is_ours = made_here.is_some();
         let text = made_here.or_else(|| bundle.before_text(REPORT, LARGEST_JSON));
@@ -38,7 +43,7 @@ impl Known {
             old: text.and_then(|text| Report::parse(&text, &bundle.path(REPORT)).ok()),
             is_ours,
             is_same_program: bundle.has_units_before()?,
-            bases: bases(bundle, recipe, runtime, partitions)?,
+            bases: bases(bundle, driver, recipe, runtime, partitions)?,
         })
     }
 
@@ -69,7 +74,7 @@ impl Known {
     }
 
     /// Adds to a new report what is known and still holds, and says what does not.
-    pub fn merge_into(self, report: &mut Report, partitions: &[Partition]) -> Vec<Warning> {
+    pub fn merge_into(self, report: &mut Report, driver: &dyn Driver, partitions: &[Partition]) -> Vec<Warning> {
         let mut dropped = Vec::new();
         let mut drop = |place: &str, what: &str, why: &str| {
             let warning = Warning::new(Stage::Verify.name(), place, format!("{what} were dropped: {why}"));
@@ -109,8 +114,9 @@ impl Known {
             new.basis = Some(basis);
         }
         if let Some(old) = self.old.as_ref().filter(|old| old.chain.steps > 0) {
+            let chained = driver.chained();
             let holds = |(at, partition): (usize, &Partition)| {
-                partition.group != Component::Language.group()
+                !chained.contains(&partition.group)
                     || self.holding(at, &partition.name, Basis::outputs_changed).is_some()
             };
             let is_more = |old: Columns, new: Columns| {
@@ -122,7 +128,7 @@ impl Known {
                     drop(
                         "sequences",
                         "figures of whole sequences",
-                        "what the language model's figures were measured on changed",
+                        "what the figures of their graphs were measured on changed",
                     );
                 }
                 _ => {}
@@ -184,10 +190,17 @@ pub const SIMULATION: &str = "simulation";
 pub const NPU: &str = "NPU";
 
 /// What figures of partitions are measured on.
-fn bases(bundle: &Making, recipe: &Recipe, runtime: Option<&Runtime>, partitions: &[Partition]) -> Result<Vec<Basis>> {
-    let digest = |key: Key, samples| Ok::<_, crate::error::Error>(and_samples(key, bundle, recipe, samples)?.digest());
-    let all = digest(Key::new().setting("steps", &recipe.decode_steps), &recipe.verification)?;
-    let first = recipe.layer_sample();
+fn bases(
+    bundle: &Making,
+    driver: &dyn Driver,
+    recipe: &Recipe,
+    runtime: Option<&Runtime>,
+    partitions: &[Partition],
+) -> Result<Vec<Basis>> {
+    let digest =
+        |key: Key, samples| Ok::<_, crate::error::Error>(and_samples(driver, key, bundle, recipe, samples)?.digest());
+    let all = digest(Key::new().setting("steps", &recipe.steps()), &recipe.verification)?;
+    let first = driver.layer_sample(recipe).ok();
     let of_layers = first.map_or(&[][..], |at| std::slice::from_ref(&recipe.verification[at]));
     let first = digest(Key::new().setting("at", &first), of_layers)?;
     let toolkit = runtime.map_or("", Compiler::identity);
@@ -202,11 +215,12 @@ fn bases(bundle: &Making, recipe: &Recipe, runtime: Option<&Runtime>, partitions
         let later: Vec<&Group> = all_groups.iter().skip_while(|group| **group != partition.group).skip(1).collect();
         let float = |path: &str| {
             let Some(file) = path.strip_prefix("model/") else { return false };
-            let of_text = partition.group == Component::Language.group();
-            let of_graphs = all_groups.iter().any(|group| group.owns(file)) || file.ends_with(".toml");
+            let of_graphs = all_groups.iter().any(|group| group.owns(file));
             // It is in the graphs.
             let is_program = path == Program::FILE;
-            !is_program && (of_text || of_graphs) && !later.iter().any(|group| group.owns(file))
+            !is_program
+                && (of_graphs || driver.reads(&partition.group, file))
+                && !later.iter().any(|group| group.owns(file))
         };
         let binary = of_partition("context/");
         let has_binary = bundle.has_files(binary);

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::samples::and_samples;
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
 use crate::bundle::{Bundle, Key, Making, round};
+use crate::drivers::{Run, of_bundle};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
-use crate::front::Component;
-use crate::host::Walk;
 use crate::partition::Partition;
+use crate::program::Group;
 use crate::progress::Progress;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
@@ -33,8 +32,8 @@ pub struct Measured {
     pub layers: Vec<LayerReport>,
 }
 
-/// Measures the layers of partitions on these engines in one step each: the first picture of the verification samples that
-/// has one, the last chunk of its prompt, the first token behind it.
+/// Measures the layers of partitions on these engines in one step each: the last of those that the driver takes with the sample
+/// that it chose.
 pub fn measure_layers(
     bundle: &Making,
     recipe: &Recipe,
@@ -46,18 +45,19 @@ pub fn measure_layers(
     let (place, wanted, key) = key(bundle, recipe, runtime, what)?;
     let sample = &recipe.verification[place];
     bundle.unit(LAYERS, "", key, progress, |folder| {
-        let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
+        let (driver, target, partitions) = (of_bundle(bundle)?, bundle.target()?, bundle.partitions()?);
         let tables = bundle.tables(&partitions)?;
         let kept = Arc::new(Kept::default());
-        let reference = |partition: &Partition| {
-            Reference::load_watched(partition, &bundle.float_model(partition), Arc::clone(&kept) as _)
+        let reference = |partition: &Partition| -> Result<Box<dyn Engine>> {
+            let model = bundle.float_model(partition);
+            Ok(Box::new(Reference::load_watched(partition, &model, Arc::clone(&kept) as _)?))
         };
-        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder()?, Box::new(reference))?;
         let mut found: Vec<Measured> = vec![Measured::default(); partitions.len()];
         let samples = std::slice::from_ref(sample);
-        let of_text = partitions.iter().map(|partition| partition.group == Component::Language.group());
-        let with_text = of_text.zip(&wanted).any(|(of_text, wanted)| of_text && *wanted);
-        walk.samples("measure layers", recipe, samples, with_text, progress, &mut |step| {
+        let of_wanted = partitions.iter().zip(&wanted).filter(|(_, wanted)| **wanted);
+        let groups: Vec<Group> = of_wanted.map(|(partition, _)| partition.group.clone()).collect();
+        let run = Run { bundle, partitions: &partitions, recipe, progress };
+        driver.walk("measure layers", &run, (samples, &groups), Box::new(reference), &mut |step| {
             let at = step.partition;
             if !step.is_last || !wanted[at] || found[at].step.is_some() {
                 return Ok(());
@@ -76,7 +76,7 @@ pub fn measure_layers(
             };
             let segments = bundle.segments(partition)?;
             let measured = layers((partition, table, &segments), &step, &kept, engines, &mut load, progress)?;
-            let step = StepAt { sample: place, ..StepAt::of(partition, &step) };
+            let step = StepAt { sample: place, ..StepAt::of(&step) };
             found[at] = Measured { step: Some(step), layers: measured.into_iter().map(LayerReport::from).collect() };
             Ok(())
         })?;
@@ -96,14 +96,13 @@ fn key(
     runtime: &Runtime,
     (extent, engines): (&Extent, &[On]),
 ) -> Result<(usize, Vec<bool>, Key)> {
-    let Some(place) = recipe.layer_sample() else {
-        return Err(Error::input(format!("recipe `{}`", recipe.name), "has no verification sample with an image"));
-    };
+    let driver = of_bundle(bundle)?;
+    let place = driver.layer_sample(recipe)?;
     let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
     let key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
     let wanted: Vec<bool> = bundle.partitions()?.iter().map(|partition| extent.measures(partition)).collect();
-    let key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.decode_steps, place));
-    let key = and_samples(key, bundle, recipe, std::slice::from_ref(&recipe.verification[place]))?;
+    let key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.steps(), place));
+    let key = driver.sample_key(key, bundle, recipe, &recipe.verification[place])?;
     Ok((place, wanted, key))
 }
 

@@ -3,20 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
-use super::samples::images;
 use crate::back::encodings;
-use crate::bundle::{Bundle, GivenFiles, GivenRecord};
 use crate::bundle::{
-    IMAGES, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage, encoding_of, models_of,
+    Bundle, GivenFiles, GivenRecord, INPUTS, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord,
+    SegmentRecord, Stage, models_of,
 };
+use crate::drivers::{Driver, of_bundle};
 use crate::error::{Error, Result};
-use crate::front::{Component, Role};
-use crate::host::Embeddings;
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
-use crate::quantize::{Table, decisive, of_constants, of_embeddings, of_zeros};
+use crate::quantize::{Table, decisive, of_constants, of_zeros};
 use crate::recipe::Recipe;
 use crate::segment::segments;
 use crate::warning::Warning;
@@ -42,9 +40,9 @@ pub fn quantize(
     given: &GivenFiles,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let mut recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+    let (driver, mut recipe) = (of_bundle(bundle)?, Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?);
     if let Some(other) = other {
-        refuse_other_statistics(bundle, &recipe, other)?;
+        refuse_other_statistics(bundle, &*driver, &recipe, other)?;
         recipe = other.clone();
     }
     let partitions = bundle.partitions()?;
@@ -52,9 +50,10 @@ pub fn quantize(
     check_encodings(bundle, &partitions, &recipe, given)?;
     let (statistics, mut made) = (bundle.statistics()?, Quantized::default());
     for group in groups(&partitions) {
-        made.extend(quantize_group(bundle, &partitions, &group, &statistics, &recipe, given, progress)?);
+        let of = (&*driver, partitions.as_slice());
+        made.extend(quantize_group(bundle, of, &group, &statistics, &recipe, given, progress)?);
     }
-    made.note(bundle)?;
+    made.note(bundle, &*driver)?;
     keep_recipe(bundle, &recipe)?;
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
     let warnings = warn_of_given(bundle, &partitions, given)?;
@@ -63,7 +62,7 @@ pub fn quantize(
 }
 
 /// Refuses a recipe with which calibration would have recorded other statistics than those in the bundle.
-fn refuse_other_statistics(bundle: &Making, calibrated: &Recipe, other: &Recipe) -> Result<()> {
+fn refuse_other_statistics(bundle: &Making, driver: &dyn Driver, calibrated: &Recipe, other: &Recipe) -> Result<()> {
     let refused = |place: String, message: String| {
         Err(Error::input(place, message).help(
             "only bits may differ from the recipe that `calibrate` ran with; else run `autoneural calibrate` first",
@@ -72,11 +71,11 @@ fn refuse_other_statistics(bundle: &Making, calibrated: &Recipe, other: &Recipe)
     if let Some((place, message)) = calibrated.other_statistics(other) {
         return refused(place, message);
     }
-    let known: Vec<InputRecord> = bundle.json(IMAGES)?;
-    for record in images(bundle, other, &other.calibration)? {
+    let known: Vec<InputRecord> = bundle.json(INPUTS)?;
+    for record in driver.inputs(bundle, other, &other.calibration)? {
         let same_name = known.iter().find(|one| one.path == record.path);
         if same_name.is_none_or(|one| one.sha256 != record.sha256) {
-            let message = format!("image `{}` is not the picture that `calibrate` ran with", record.path);
+            let message = format!("`{}` is not the picture or file that `calibrate` ran with", record.path);
             return refused(other.path().display().to_string(), message);
         }
     }
@@ -100,10 +99,9 @@ impl Quantized {
     /// Writes it into the manifest, with what it means for a host.
     ///
     /// # Errors
-    /// Partitions without the ports of the definition.
-    pub fn note(self, bundle: &mut Making) -> Result<()> {
-        let definition = bundle.definition()?;
-        bundle.manifest.host.describe(&definition, &encoding_of(&self.records, Role::Mask.name())?);
+    /// Ports without the encodings that they have.
+    pub fn note(self, bundle: &mut Making, driver: &dyn Driver) -> Result<()> {
+        driver.describe(&mut bundle.manifest.host, &self.records)?;
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
         note_models(bundle)
@@ -142,22 +140,22 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
 /// least what is [`decisive`].
 pub fn quantize_group(
     bundle: &Making,
-    partitions: &[Partition],
+    (driver, partitions): (&dyn Driver, &[Partition]),
     group: &Group,
     statistics: &StatisticsTable,
     recipe: &Recipe,
     given: &GivenFiles,
     progress: &dyn Progress,
 ) -> Result<Quantized> {
-    let visual = statistics.get(&Component::Projector.group(), "embeds");
+    let whole = statistics;
     let statistics = statistics.of(&decisive(partitions, group));
-    let (is_language, all_groups) = (*group == Component::Language.group(), groups(partitions));
+    let all_groups = groups(partitions);
     // Graphs of all groups tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {
         let file = path.strip_prefix("model/").unwrap_or_default();
         file == "target.toml"
             || group.owns(file)
-            || is_language && file == Embeddings::FILE
+            || driver.decides(group, file)
             || all_groups.iter().any(|c| c.owns(file)) && file.ends_with(".json")
     })?;
     let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
@@ -183,12 +181,7 @@ pub fn quantize_group(
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
         let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
         warnings.extend(of_constants(&partitions, group, &tables)?);
-        if let (true, Some(table)) = (is_language, tables.last()) {
-            let (path, language) = (bundle.path("model").join(Embeddings::FILE), bundle.definition()?.language);
-            let visual = visual.map_or([0.0; 2], |seen| [seen.min, seen.max]);
-            let embeddings = Embeddings::read(&path, &language)?;
-            warnings.extend(of_embeddings(embeddings.values(), language.hidden, table.activation("embeds")?, visual));
-        }
+        warnings.extend(driver.warn_of_encodings(bundle, group, &tables, whole)?);
         progress.finish();
         Ok(Quantized { records, warnings })
     })

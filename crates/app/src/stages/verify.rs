@@ -2,22 +2,18 @@
 
 use super::known::{FROM_ELSEWHERE, Known, NPU, SIMULATION};
 use super::layers::{knows_layers, measure_layers};
-use super::make_golden;
-use super::samples::{and_samples, images, prompts, warn_of_raw};
 use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::GivenFiles;
-use crate::bundle::{Bundle, Key, Making, RECIPE, REPORT, Stage, is_of_model};
-use crate::engine::Reference;
+use crate::bundle::{Bundle, GivenFiles, Key, Making, RECIPE, REPORT, Stage, is_behind_figures};
+use crate::drivers::{Driver, Engines, GoldenExtent, LoadAny, Run, and_samples, of_bundle};
+use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
-use crate::golden;
-use crate::host::Walk;
 use crate::partition::Partition;
 use crate::program::groups;
 use crate::progress::Progress;
 use crate::quantize::Sources;
 use crate::recipe::Recipe;
 use crate::report::{Advisor, Demands, Report, weak_outputs};
-use crate::verify::{Engines, Extent, On};
+use crate::verify::{Extent, LoadEngines, On};
 use crate::warning::Warning;
 
 /// What is compared, and what is demanded of it.
@@ -27,7 +23,7 @@ pub struct Comparing<'a> {
     /// Engines on which layers are measured, too.
     pub layers: &'a [On],
     /// Engines that make golden vectors; as many as compare outputs, if not given.
-    pub golden: Option<golden::Extent>,
+    pub golden: Option<GoldenExtent>,
     /// When it is good enough.
     pub demands: Demands,
 }
@@ -41,9 +37,10 @@ pub fn verify(
     what: &Comparing,
     progress: &dyn Progress,
 ) -> Result<Report> {
-    let partitions = bundle.partitions()?;
+    let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     recipe.refuse_other_groups(&groups(&partitions))?;
     recipe.refuse_idle_goals(&partitions)?;
+    driver.refuse_unfit(recipe, &partitions)?;
     let unknown = |message: String| Error::input("what is verified", message);
     what.extent.refuse_unknown(&bundle.program()?).map_err(unknown)?;
     let built = bundle.manifest.has(Stage::Build.name());
@@ -53,34 +50,28 @@ pub fn verify(
     if built {
         bundle.check_contexts()?;
     }
-    let known = Known::read(bundle, recipe, runtime, &partitions)?;
+    let known = Known::read(bundle, &*driver, recipe, runtime, &partitions)?;
     let mut extent = what.extent.clone();
-    let mut key = outputs_key(bundle, recipe, runtime, &left_out, &extent)?;
+    let mut key = outputs_key(bundle, &*driver, recipe, runtime, &left_out, &extent)?;
     // What a run before last found need not be found again.
     if !bundle.knows(OUTPUTS, &key)? && known.covers(&extent, &partitions, [runtime.is_some(), has_npu]) {
         extent = Extent::none();
-        key = outputs_key(bundle, recipe, runtime, &left_out, &extent)?;
+        key = outputs_key(bundle, &*driver, recipe, runtime, &left_out, &extent)?;
     }
     let mut report = bundle.unit(OUTPUTS, "", key, progress, |_| {
-        let (definition, target) = (bundle.definition()?, bundle.target()?);
-        let tables = bundle.tables(&partitions)?;
-        let reference = |partition: &Partition| Reference::load(partition, &bundle.float_model(partition));
-        let mut walk = Walk::new(&definition, &partitions, &bundle.host_folder()?, Box::new(reference))?;
+        let (target, tables) = (bundle.target()?, bundle.tables(&partitions)?);
+        let reference = |partition: &Partition| -> Result<Box<dyn Engine>> {
+            Ok(Box::new(Reference::load(partition, &bundle.float_model(partition))?))
+        };
         let mut engines = |partition: &Partition| -> Result<Engines> {
             let Some(runtime) = runtime else { return Ok(Engines::default()) };
             let simulated = Some(runtime.simulate(partition, &bundle.quantized_model(partition))?);
             let context = || runtime.open_segments(partition, &bundle.segments(partition)?, &bundle.path(""), &target);
             Ok(Engines { simulated, npu: has_npu.then(context).transpose()? })
         };
-        let comparison = crate::verify::verify(
-            &definition,
-            &partitions,
-            &tables,
-            &mut walk,
-            &mut engines,
-            (recipe, &extent),
-            progress,
-        )?;
+        let run = Run { bundle, partitions: &partitions, recipe, progress };
+        let loads: (Box<LoadAny>, &mut LoadEngines) = (Box::new(reference), &mut engines);
+        let comparison = crate::verify::verify(&*driver, &run, &tables, loads, &extent)?;
         Report::new(bundle, &partitions, &tables, &comparison, (recipe, &extent), left_out)
     })?;
     // Only on engines that are here.
@@ -96,12 +87,13 @@ pub fn verify(
             (partition.layers, partition.layer_step) = (found.layers, found.step);
         }
     }
-    report.samples.images = images(bundle, recipe, &recipe.verification)?;
-    report.samples.prompts = Some(prompts(bundle, recipe)?);
+    report.samples.images = driver.inputs(bundle, recipe, &recipe.verification)?;
+    report.samples.prompts = driver.prompts(bundle, recipe)?;
     let stage = Stage::Verify.name();
-    let warnings = warn_of_raw(bundle, recipe, "verification", &recipe.verification, stage);
+    let warnings = driver.warnings(bundle, recipe, "verification", stage);
     bundle.manifest.set_warnings(stage, warnings);
-    make_golden(bundle, recipe, runtime, (what.golden, what.extent), progress)?;
+    let golden = (what.golden, golden_extent(what.extent));
+    driver.make_golden(bundle, recipe, runtime, golden, progress)?;
     bundle.finish_stage(Stage::Verify)?;
     report.goals.clone_from(&recipe.goals);
     report.stages.clone_from(&bundle.manifest.stages);
@@ -113,7 +105,7 @@ pub fn verify(
             (is_ours, _) => report.warnings.push(evaluations_dropped(is_ours)),
         }
     }
-    let dropped = known.merge_into(&mut report, &partitions);
+    let dropped = known.merge_into(&mut report, &*driver, &partitions);
     report.warnings.extend(dropped);
     report.judge(what.demands);
     explain(bundle, &partitions, &mut report)?;
@@ -127,21 +119,32 @@ const OUTPUTS: &str = "verify";
 /// What the comparison of outputs reads.
 fn outputs_key(
     bundle: &Making,
+    driver: &dyn Driver,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
     left_out: &[String],
     extent: &Extent,
 ) -> Result<Key> {
-    let key = bundle.key(Key::new(), |path| is_of_model(path) && !path.starts_with("calibration/"))?;
+    let key = bundle.key(Key::new(), is_behind_figures)?;
     let manifest = &bundle.manifest;
     let described = serde_json::to_string(&(&manifest.partitions, &manifest.given_encodings));
     let key = key
         .and("described", described.map_err(|error| Error::internal("manifest", error))?)
         .setting("of", &(&manifest.model, &manifest.target, &left_out))
         .and("toolkit", runtime.map_or("", Compiler::identity))
-        .setting("recipe", &(&recipe.name, recipe.decode_steps))
+        .setting("recipe", &(&recipe.name, recipe.steps()))
         .setting("extent", extent);
-    and_samples(key, bundle, recipe, &recipe.verification)
+    and_samples(driver, key, bundle, recipe, &recipe.verification)
+}
+
+/// The engines of golden vectors where nothing is asked for: as much as is compared. One step of a large model takes minutes on
+/// the emulator, and golden vectors have no gaps.
+fn golden_extent(compared: &Extent) -> GoldenExtent {
+    match compared {
+        whole if whole.is_whole() => GoldenExtent::Npu,
+        none if none.partitions.as_deref().is_some_and(<[String]>::is_empty) => GoldenExtent::None,
+        _ => GoldenExtent::Simulated,
+    }
 }
 
 fn evaluations_dropped(is_ours: bool) -> Warning {

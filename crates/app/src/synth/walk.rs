@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, HashSet};
 use super::random::exp;
 use super::recipe::{self, Kind, Outlier, Recipe};
 use crate::front::Model;
+use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, ValueId};
+use crate::segment::multiply_adds;
 
 /// Root mean square of an image's numbers before the encoder.
 const IMAGE: f64 = 0.5;
@@ -101,10 +103,10 @@ impl Walk {
         }
         for node in graph.nodes() {
             let size = self.node(&place, node);
-            let keeps = node.op.moves_data_only() || node.op == Op::Add;
+            let keeps = node.op.moves_data_only() || matches!(node.op, Op::Add(_));
             let in_stream = keeps && node.inputs.iter().any(|input| place.stream.contains(input));
             let excess = match &node.op {
-                Op::Conv { .. } | Op::MatMul if place.writes_stream(node) => {
+                op if op.signature().has_weights() && place.writes_stream(node) => {
                     self.excess(&self.outliers, size.unwrap_or(1.0))
                 }
                 _ if keeps => node.inputs.iter().map(|input| place.excess[input.index()]).sum(),
@@ -126,11 +128,10 @@ impl Walk {
         let size = |position: usize| place.sizes[node.inputs[position].index()];
         let known = |position: usize| size(position).unwrap_or(1.0);
         match &node.op {
-            Op::Conv { .. } | Op::MatMul if place.constant(node, 1).is_some() => Some(self.product(place, node)),
-            Op::MatMul => Some(known(0) * known(1)),
-            // Normalizations, by the names that they have in ONNX.
-            op if op.name().ends_with("Normalization") => Some(self.normalization(place, node)),
-            Op::Mul => Some(match (place.constant(node, 0), place.constant(node, 1)) {
+            op if op.signature().has_weights() && place.constant(node, 1).is_some() => Some(self.product(place, node)),
+            Op::MatMul(_) => Some(known(0) * known(1)),
+            op if is_normalization(op) => Some(self.normalization(place, node)),
+            Op::Mul(_) => Some(match (place.constant(node, 0), place.constant(node, 1)) {
                 (None, None) => known(0) * known(1),
                 (first, second) => {
                     let (median, spread) = recipe::LAYER_SCALE;
@@ -140,18 +141,18 @@ impl Walk {
                     factor * known(if first.is_some() { 1 } else { 0 })
                 }
             }),
-            Op::Add => Some(match place.constant(node, 1) {
+            Op::Add(_) => Some(match place.constant(node, 1) {
                 None => (known(0) * known(0) + known(1) * known(1)).sqrt(),
                 Some(constant) => {
                     let added = self.added(place, node, constant, known(0));
                     (known(0) * known(0) + added * added).sqrt()
                 }
             }),
-            Op::Gelu { .. } => Some(activated(known(0), &|x| x * sigmoid(1.702 * x))),
-            Op::Silu => Some(activated(known(0), &|x| x * sigmoid(x))),
-            Op::Sigmoid => Some(activated(known(0), &sigmoid)),
-            Op::Attention { .. } => Some(ATTENTION * known(2)),
-            Op::Concat { .. } => {
+            Op::Gelu(_) => Some(activated(known(0), &|x| x * sigmoid(1.702 * x))),
+            Op::Silu(_) => Some(activated(known(0), &|x| x * sigmoid(x))),
+            Op::Sigmoid(_) => Some(activated(known(0), &sigmoid)),
+            Op::Attention(_) => Some(ATTENTION * known(2)),
+            Op::Concat(_) => {
                 let sizes: Vec<f64> = (0..node.inputs.len()).filter_map(size).collect();
                 let mean = root_mean_square(&sizes.iter().map(|&size| size as f32).collect::<Vec<_>>());
                 for position in 0..node.inputs.len() {
@@ -169,13 +170,12 @@ impl Walk {
     fn product(&mut self, place: &Place, node: &Node) -> f64 {
         let (Some(weights), output) = (place.constant(node, 1), node.outputs[0]) else { return 1.0 };
         let shape = weights.shape();
-        let is_conv = matches!(node.op, Op::Conv { .. });
-        let fan_in: usize = if is_conv { shape[1..].iter().product() } else { shape[shape.len() - 2] };
+        let made = place.graph.value(output).shape.iter().product::<usize>();
+        let fan_in = multiply_adds(place.graph, node) as usize / made;
         let reach = place.sizes[node.inputs[0].index()].unwrap_or(1.0) * (fan_in as f64).sqrt();
         let fate = place.fate(output);
         let target = place.target(fate);
-        let depthwise = matches!(node.op, Op::Conv { groups, .. } if groups > 1 && shape[1] == 1);
-        let spread = if depthwise { recipe::DEPTHWISE_SPREAD } else { recipe::CHANNEL_SPREAD };
+        let spread = if node.op.is_depthwise(shape) { recipe::DEPTHWISE_SPREAD } else { recipe::CHANNEL_SPREAD };
         let outliers = if place.writes_stream(node) { self.outliers.clone() } else { vec![] };
         let scale = self.assign(weights, || Recipe::new(Kind::Matrix, target / reach, spread).with(outliers));
         let made = scale * reach;
@@ -269,19 +269,19 @@ impl<'a> Place<'a> {
         let is_constant = |id: &ValueId| self.graph.value(*id).constant().is_some();
         let other = node.inputs.iter().find(|input| **input != value).copied();
         match &node.op {
-            Op::Add if other.is_some_and(|other| is_constant(&other)) => self.fate(node.outputs[0]),
-            Op::Add => match other.filter(|other| self.sizes[other.index()].is_some()) {
+            Op::Add(_) if other.is_some_and(|other| is_constant(&other)) => self.fate(node.outputs[0]),
+            Op::Add(_) => match other.filter(|other| self.sizes[other.index()].is_some()) {
                 Some(skip) => Fate::Branch { skip, scaled: false },
                 None => Fate::Other,
             },
-            Op::Mul if other.is_some_and(|other| is_constant(&other)) => match self.fate(node.outputs[0]) {
+            Op::Mul(_) if other.is_some_and(|other| is_constant(&other)) => match self.fate(node.outputs[0]) {
                 Fate::Branch { skip, .. } => Fate::Branch { skip, scaled: true },
                 fate => fate,
             },
-            Op::Attention { .. } if node.inputs[..2].contains(&value) => Fate::Score,
-            Op::Rope | Op::Requantize => self.fate(node.outputs[0]),
+            Op::Attention(_) if node.inputs[..2].contains(&value) => Fate::Score,
+            Op::Rope(_) | Op::Requantize(_) => self.fate(node.outputs[0]),
             op if op.moves_data_only() => self.fate(node.outputs[0]),
-            op if op.name().ends_with("Normalization") => Fate::Normalized,
+            op if is_normalization(op) => Fate::Normalized,
             _ => Fate::Other,
         }
     }
@@ -289,9 +289,14 @@ impl<'a> Place<'a> {
     /// The weights that make the graph's first output from this value, if there are such.
     fn head(&self, value: ValueId) -> Option<&'a Constant> {
         let nodes = self.readers[value.index()].iter().map(|&reader| &self.graph.nodes()[reader]);
-        let mut heads = nodes.filter(|node| node.op == Op::MatMul && node.outputs[0] == self.graph.outputs()[0]);
+        let mut heads =
+            nodes.filter(|node| matches!(node.op, Op::MatMul(_)) && node.outputs[0] == self.graph.outputs()[0]);
         heads.next().and_then(|node| self.constant(node, 1))
     }
+}
+
+fn is_normalization(op: &Op) -> bool {
+    op.signature().position(InputKind::Gain).is_some()
 }
 
 fn root_mean_square(values: &[f32]) -> f64 {

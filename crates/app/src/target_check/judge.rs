@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::experiment::{self, Choice, Multiplier, Outcome};
-use super::sample::{Constants, Sample, on_another_axis, on_wide_inputs, samples};
+use super::sample::{Sample, sample, samples};
 use super::{SampleFinding, Statement, Status};
 use crate::back::qnn::Runtime;
 use crate::error::Result;
+use crate::ir::ops::{Constants, Purpose};
 use crate::target::{Case, Granularity, Operator, Target};
 
 /// A multiplier with one bit more than is exact costs at least this many dB; on v68 it costs 20 and more.
@@ -130,7 +131,8 @@ impl Judge<'_> {
     /// Driven by wide inputs, the output comes near both ends of its range and never leaves it; and the NPU computes it well
     /// in integers that cover just this range.
     fn output_range(&self, operator: &Operator, range: [f32; 2]) -> Result<Verdict> {
-        let (Some(case), Some(sample)) = (operator.taken().first().cloned(), on_wide_inputs(&operator.name)?) else {
+        let (Some(case), Some(sample)) = (operator.taken().first().cloned(), sample(&operator.name, Purpose::Ends)?)
+        else {
             return Ok(Verdict::untested("this program builds no graph that drives the output to its ends"));
         };
         let [low, high] = range;
@@ -163,7 +165,9 @@ impl Judge<'_> {
 
     /// On another axis the engine does not take the operator.
     fn last_axis_only(&self, operator: &Operator) -> Result<Verdict> {
-        let (Some(case), Some(sample)) = (operator.taken().first().cloned(), on_another_axis(&operator.name)?) else {
+        let (Some(case), Some(sample)) =
+            (operator.taken().first().cloned(), sample(&operator.name, Purpose::AnotherAxis)?)
+        else {
             return Ok(Verdict::untested("the ONNX operator has no form for another single axis"));
         };
         let (finding, failure, _) = self.one(&sample, &case, Choice::default())?;
@@ -175,10 +179,12 @@ impl Judge<'_> {
     }
 
     fn samples_of(&self, operator: &Operator, case: &Case) -> Result<Vec<Sample>> {
-        let mut made =
-            samples(&operator.name, Constants { weights: case.weights.is_some(), bias: case.bias.is_some() })?;
-        if let Some(Granularity::Block(size)) = case.weights.map(|weights| weights.granularity) {
-            made.retain(|sample| sample.has_blocks_of(size));
+        let constants = Constants { weights: case.weights.is_some(), bias: case.bias.is_some() };
+        let mut made = samples(&operator.name, constants, Purpose::Usual)?;
+        match case.weights.map(|weights| weights.granularity) {
+            Some(Granularity::Block(size)) => made.retain(|sample| sample.has_blocks_of(size)),
+            Some(Granularity::Channel) => made.retain(Sample::has_channels),
+            Some(Granularity::Tensor) | None => {}
         }
         Ok(made)
     }

@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::host::Step;
 use crate::partition::Partition;
-use crate::program::Program;
+use crate::program::{Program, Step};
 
 /// What a verification compares.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +12,8 @@ pub struct Extent {
     /// Names of the partitions; all of them if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Vec<String>>,
-    /// Not every step, but the first picture, of every prompt the last chunk of prefill and the first token behind it.
+    /// Not every step: of graphs without sequences the first, of others for every sample the last of steps that follow each
+    /// other.
     pub sampled: bool,
 }
 
@@ -51,9 +51,8 @@ impl Extent {
     }
 
     /// Whether a step is compared, of a partition that is included. `compared` are the samples of its steps that were.
-    pub fn takes(&self, partition: &Partition, step: &Step, compared: &[usize]) -> bool {
-        let is_picture = !partition.name.starts_with("language.");
-        let of_sample = if is_picture { !compared.is_empty() } else { compared.contains(&step.sample) };
+    pub fn takes(&self, step: &Step, compared: &[usize]) -> bool {
+        let of_sample = if step.tokens.is_none() { !compared.is_empty() } else { compared.contains(&step.sample) };
         !self.sampled || (step.is_last && !of_sample)
     }
 }

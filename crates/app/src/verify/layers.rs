@@ -12,9 +12,9 @@ use super::spread::{added_percent, histogram, range, saturation_percent, seen, t
 use crate::encoding::Encoding;
 use crate::engine::{Data, Engine, Tensor, Watcher};
 use crate::error::{Error, Result};
-use crate::host::Step;
 use crate::ir::{ElementType, Node, Op};
 use crate::partition::Partition;
+use crate::program::Step;
 use crate::progress::Progress;
 use crate::quantize::Table;
 use crate::segment::{Device, Segment, inside, part};
@@ -188,7 +188,7 @@ fn layer(
 ) -> Result<LayerComparison> {
     let (graph, encoding) = (&partition.graph, table.activation(name)?);
     let is_mask = |name: &str| partition.input(name).is_some_and(|at| partition.inputs[at].meaning.mask);
-    let is_masked = node.op == Op::Add && node.inputs.iter().any(|id| is_mask(&graph.value(*id).name));
+    let is_masked = matches!(node.op, Op::Add(_)) && node.inputs.iter().any(|id| is_mask(&graph.value(*id).name));
     let floor = is_masked.then_some(encoding.range()[0]);
     let values = float.get(name).map(Vec::as_slice).unwrap_or_default();
     let values = seen(values, values, floor);

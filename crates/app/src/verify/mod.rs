@@ -1,16 +1,13 @@
 //! Verification: the same inputs through the float reference, the simulation and the NPU, compared output by output.
 
-mod chain;
 mod extent;
 mod layers;
 mod spread;
-mod sqnr;
 mod step;
 
-pub use chain::{ChainComparison, Chains};
+pub use crate::sqnr::Sqnr;
 pub use extent::Extent;
 pub use layers::{Kept, LayerComparison, On, layers};
-pub use sqnr::Sqnr;
 pub use step::{Own, StepAt, StepComparison};
 
 use std::collections::BTreeMap;
@@ -18,24 +15,12 @@ use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Engine, OrtSession, Reference, Tensor};
+use crate::drivers::{ChainComparison, Driver, Engines, LoadAny, Run};
+use crate::engine::{Engine, OrtSession, Tensor};
 use crate::error::{Error, Result};
-use crate::front::{Component, Definition};
-use crate::host::{Step, Walk};
 use crate::partition::{Partition, Port};
-use crate::program::State;
-use crate::progress::Progress;
+use crate::program::{Group, State, Step, Tokens};
 use crate::quantize::Table;
-use crate::recipe::Recipe;
-
-/// A partition's quantized engines; a missing one leaves its column empty.
-#[derive(Default)]
-pub struct Engines {
-    /// The QDQ model on the CPU.
-    pub simulated: Option<OrtSession>,
-    /// The context binary.
-    pub npu: Option<OrtSession>,
-}
 
 /// Comparison of one output.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +44,7 @@ pub struct StepsCompared {
     pub taken: usize,
     /// Steps that were compared.
     pub compared: usize,
-    /// Of the language model, the positions in the context at which the compared steps begin, if not all were.
+    /// Of sequences, the positions in the context at which the compared steps begin, if not all were.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positions: Vec<usize>,
 }
@@ -77,24 +62,21 @@ pub struct Comparison {
 /// Loads the quantized engines of a partition.
 pub type LoadEngines<'a> = dyn FnMut(&Partition) -> Result<Engines> + 'a;
 
-/// Runs all verification samples and compares every output of every partition, as far as `extent` wants it. Every run of an engine gets the float
-/// reference's own inputs, encoded as the contract says, so that an error stays with the partition that makes it.
+/// Runs all verification samples and compares every output of every partition, as far as `extent` wants it. Every run of an
+/// engine gets the float reference's own inputs, encoded as the contract says, so that an error stays with the partition that
+/// makes it.
 ///
 /// # Errors
 /// A sample that cannot be read, an engine that fails, a partition that no sample reaches.
-pub fn verify(
-    definition: &Definition,
-    partitions: &[Partition],
-    tables: &[Table],
-    walk: &mut Walk<Reference>,
-    load: &mut LoadEngines,
-    (recipe, extent): (&Recipe, &Extent),
-    progress: &dyn Progress,
+pub fn verify<'a>(
+    driver: &'a dyn Driver,
+    run: &Run<'a>,
+    tables: &'a [Table],
+    (float, load): (Box<LoadAny<'a>>, &mut LoadEngines),
+    extent: &Extent,
 ) -> Result<Comparison> {
-    let language_group = Component::Language.group();
-    let language = partitions.iter().position(|partition| partition.group == language_group);
-    let Some(language) = language else { return Err(Error::input("language", "this partition is missing")) };
-    let mut chains = Chains::new(&definition.language, &tables[language]);
+    let partitions = run.partitions;
+    let mut chains = driver.chains(partitions, tables)?;
     let mut comparisons: Vec<Vec<OutputComparison>> = partitions
         .iter()
         .map(|p| {
@@ -103,23 +85,20 @@ pub fn verify(
         .collect();
     let mut steps = vec![StepsCompared::default(); partitions.len()];
     let mut compared = vec![Vec::new(); partitions.len()];
-    let wanted = |same: bool| {
-        let of_kind = |partition: &&Partition| (partition.group == language_group) == same;
-        partitions.iter().filter(of_kind).any(|partition| extent.includes(partition))
-    };
-    let (with_text, with_images) = (wanted(true), wanted(false));
-    if !with_text && !with_images {
+    let included = partitions.iter().filter(|partition| extent.includes(partition));
+    let wanted: Vec<Group> = included.map(|partition| partition.group.clone()).collect();
+    if wanted.is_empty() {
         return Ok(Comparison { outputs: comparisons, steps, chains: (None, None) });
     }
     let mut loaded: BTreeMap<usize, Engines> = BTreeMap::new();
-    walk.samples("verify", recipe, &recipe.verification, with_text, progress, &mut |step| {
+    driver.walk("verify", run, (&run.recipe.verification, &wanted), float, &mut |step| {
         let (at, partition) = (step.partition, &partitions[step.partition]);
-        if partition.group == language_group {
-            // All images are done, and prefill before decode; what ran them is not needed again.
+        if step.tokens.is_some() {
+            // Graphs of sequences take their steps one after the other; what ran before them is not needed again.
             loaded.retain(|&other, _| other == at);
         }
         steps[at].taken += 1;
-        if !extent.includes(partition) || !extent.takes(partition, &step, &compared[at]) {
+        if !extent.includes(partition) || !extent.takes(&step, &compared[at]) {
             return Ok(());
         }
         let engines = match loaded.entry(at) {
@@ -127,22 +106,24 @@ pub fn verify(
             Entry::Vacant(free) => free.insert(load(partition)?),
         };
         compare(partition, &tables[at], engines, &step, &mut comparisons[at])?;
-        if partition.group == language_group {
-            // A chain has no gaps.
-            if extent.is_whole() {
-                chains.step(partition, engines, &step)?;
-            } else {
-                steps[at].positions.push(step.position);
-            }
+        // A chain has no gaps.
+        match (&mut chains, step.tokens) {
+            (Some(chains), _) if extent.is_whole() => chains.step(partition, engines, &step)?,
+            (_, Some(tokens)) if !extent.is_whole() => steps[at].positions.push(tokens.position),
+            _ => {}
         }
         compared[at].push(step.sample);
         steps[at].compared += 1;
         Ok(())
     })?;
     match partitions.iter().zip(&steps).find(|(p, steps)| extent.includes(p) && steps.compared == 0) {
-        Some((partition, _)) => Err(Error::input(&partition.name, "was never run by the verification samples")
-            .help("give the recipe samples that reach it: images, prompts of more than one token, decode steps")),
-        None => Ok(Comparison { outputs: comparisons, steps, chains: chains.finish() }),
+        Some((partition, _)) => {
+            Err(Error::input(&partition.name, "was never run by the verification samples").help(driver.how_to_reach()))
+        }
+        None => {
+            let chains = chains.map_or((None, None), |chains| chains.finish());
+            Ok(Comparison { outputs: comparisons, steps, chains })
+        }
     }
 }
 
@@ -176,7 +157,7 @@ fn compare(
             Ok(Some(made))
         };
         let own = Own::of(&reference, table.activation(&port.name)?)?;
-        let own = StepComparison { at: StepAt::of(partition, step), simulated: of(&simulated)?, npu: of(&npu)?, own };
+        let own = StepComparison { at: StepAt::of(step), simulated: of(&simulated)?, npu: of(&npu)?, own };
         let merge = |slot: &mut Option<Sqnr>, found: &Option<Sqnr>| {
             found.iter().for_each(|found| slot.get_or_insert_default().merge(found));
         };
@@ -191,10 +172,10 @@ fn compare(
 }
 
 /// What is appended to a state of tokens that count, or all of another output.
-fn without_padding(port: &Port, tensor: &Tensor, tokens: usize) -> Result<Vec<f32>> {
+fn without_padding(port: &Port, tensor: &Tensor, tokens: Option<Tokens>) -> Result<Vec<f32>> {
     let values = tensor.as_f32()?;
-    let Some(State::Append { axis }) = port.meaning.state else { return Ok(values.to_vec()) };
+    let (Some(State::Append { axis }), Some(tokens)) = (port.meaning.state, tokens) else { return Ok(values.to_vec()) };
     let each: usize = tensor.shape[axis + 1..].iter().product();
-    let (run, kept) = (tensor.shape[axis] * each, tokens * each);
+    let (run, kept) = (tensor.shape[axis] * each, tokens.count * each);
     Ok(values.chunks_exact(run).flat_map(|row| &row[..kept]).copied().collect())
 }

@@ -7,28 +7,26 @@ use super::Sqnr;
 use super::spread::{outside, range};
 use crate::encoding::Encoding;
 use crate::error::Result;
-use crate::front::Component;
-use crate::host::Step;
-use crate::partition::Partition;
+use crate::program::Step;
 
 /// A step of verification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepAt {
     /// The sample's place in the recipe's `verification`, from 0 on.
     pub sample: usize,
-    /// Tokens of the sequence before the step; none outside the language model.
+    /// Tokens of the sequence before the step; none where it is of no sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
-    /// Tokens of the step; none outside the language model.
+    /// Tokens of the step; none where it is of no sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<usize>,
 }
 
 impl StepAt {
     /// Where a step of a partition stands.
-    pub fn of(partition: &Partition, step: &Step) -> Self {
-        let of_text = |count: usize| (partition.group == Component::Language.group()).then_some(count);
-        StepAt { sample: step.sample, position: of_text(step.position), tokens: of_text(step.tokens) }
+    pub fn of(step: &Step) -> Self {
+        let (position, tokens) = step.tokens.map(|tokens| (tokens.position, tokens.count)).unzip();
+        StepAt { sample: step.sample, position, tokens }
     }
 }
 

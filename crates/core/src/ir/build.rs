@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Constant, ElementType, Graph, Node, Op, Origin, Shape, Value, ValueId, infer};
+use super::{Constant, ElementType, Graph, Node, Op, Origin, Shape, Value, ValueId};
 use crate::error::{Error, Result};
 
 /// Most elements of one value: 4 GiB as f32. Far beyond what fits an NPU; what comes after may multiply and allocate.
@@ -45,22 +45,26 @@ impl Builder {
     /// Adds a constant.
     pub fn constant(&mut self, name: impl Into<String>, constant: Constant) -> Result<ValueId> {
         let shape = constant.shape().clone();
-        let origin = Origin::Constant(constant);
-        self.add_value(Value { name: name.into(), shape, element: ElementType::F32, origin })
+        let element = constant.element_type();
+        self.add_value(Value { name: name.into(), shape, element, origin: Origin::Constant(constant) })
     }
 
     /// Adds a node with one output, which gets the node's name.
-    pub fn node(&mut self, name: impl Into<String>, op: Op, inputs: &[ValueId]) -> Result<ValueId> {
+    pub fn node(&mut self, name: impl Into<String>, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
         Ok(self.node_outputs(name, op, inputs)?[0])
     }
 
     /// Adds a node with any number of outputs: the first gets the node's name, the others `name.1`, `name.2`, ….
-    pub fn node_outputs(&mut self, name: impl Into<String>, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
-        let name = name.into();
+    pub fn node_outputs(
+        &mut self,
+        name: impl Into<String>,
+        op: impl Into<Op>,
+        inputs: &[ValueId],
+    ) -> Result<Vec<ValueId>> {
+        let (name, op) = (name.into(), op.into());
         let types: Vec<_> =
             inputs.iter().map(|&id| (&self.graph.value(id).shape, self.graph.value(id).element)).collect();
-        let made =
-            infer(&op, &types).map_err(|message| Error::input(format!("{}: {name}", self.graph.name), message))?;
+        let made = op.infer(&types).map_err(|message| Error::input(format!("{}: {name}", self.graph.name), message))?;
         let mut outputs = Vec::with_capacity(made.len());
         for (index, (shape, element)) in made.into_iter().enumerate() {
             let name = if index == 0 { name.clone() } else { format!("{name}.{index}") };

@@ -6,29 +6,18 @@
 mod build;
 mod constant;
 mod float8;
-mod infer;
-mod op;
+pub mod ops;
 mod print;
+mod sample_graph;
+mod types;
 mod validate;
 
 pub use build::Builder;
 pub use constant::{Constant, StoredType, View, index_of, le_bytes, permute};
-pub use infer::infer;
-pub use op::{GeluKind, Interpolation, Op};
+pub use ops::{GeluKind, Interpolation, Op};
+pub use sample_graph::sample_graph;
+pub use types::{ElementType, Shape};
 pub use validate::validate;
-
-/// Sizes of the axes, outermost first. All shapes are static.
-pub type Shape = Vec<usize>;
-
-/// Element type of a value in the float graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ElementType {
-    /// A number that gets an encoding.
-    F32,
-    /// An index.
-    I32,
-}
 
 /// Handle of a value in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

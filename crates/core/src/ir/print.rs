@@ -2,18 +2,14 @@
 
 use std::fmt;
 
-use super::{ElementType, Graph, Origin, ValueId};
+use super::{Graph, Origin, ValueId};
 use crate::shown::in_line;
 
 impl Graph {
     fn typed(&self, id: ValueId) -> String {
         let value = self.value(id);
         let sizes: Vec<String> = value.shape.iter().map(usize::to_string).collect();
-        let element = match value.element {
-            ElementType::F32 => "f32",
-            ElementType::I32 => "i32",
-        };
-        format!("{}: {element}[{}]", in_line(&value.name), sizes.join(","))
+        format!("{}: {}[{}]", in_line(&value.name), value.element.name(), sizes.join(","))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Graph, Origin, infer};
+use super::{Graph, Origin};
 use crate::error::{Error, Result};
 
 /// Checks that handles point into the arena, names are unique, every value is made before it is read, and the recorded
@@ -17,10 +17,14 @@ pub fn validate(graph: &Graph) -> Result<()> {
         if !names.insert(&value.name) {
             return fail(&value.name, "two values have this name".into());
         }
-        if let Origin::Constant(constant) = &value.origin
-            && constant.shape() != &value.shape
-        {
-            return fail(&value.name, format!("recorded as {:?}, stored as {:?}", value.shape, constant.shape()));
+        if let Origin::Constant(constant) = &value.origin {
+            if constant.shape() != &value.shape {
+                return fail(&value.name, format!("recorded as {:?}, stored as {:?}", value.shape, constant.shape()));
+            }
+            if constant.element_type() != value.element {
+                let (recorded, stored) = (value.element.name(), constant.element_type().name());
+                return fail(&value.name, format!("recorded as {recorded}, stored as {stored}"));
+            }
         }
     }
     let mut made: Vec<bool> = graph.values.iter().map(|value| matches!(value.origin, Origin::Constant(_))).collect();
@@ -35,7 +39,7 @@ pub fn validate(graph: &Graph) -> Result<()> {
             return fail(&node.name, format!("reads value {} before it is made", id.index()));
         }
         let types: Vec<_> = node.inputs.iter().map(|&id| (&graph.value(id).shape, graph.value(id).element)).collect();
-        let inferred = match infer(&node.op, &types) {
+        let inferred = match node.op.infer(&types) {
             Ok(inferred) => inferred,
             Err(message) => return fail(&node.name, message),
         };
@@ -63,14 +67,14 @@ pub fn validate(graph: &Graph) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Builder, ElementType, Op, ValueId};
+    use super::super::{Builder, ElementType, ValueId, ops};
     use super::*;
 
     fn small() -> Graph {
         let mut b = Builder::new("g");
         let x = b.input("x", vec![1, 4], ElementType::F32).unwrap();
-        let y = b.node("y", Op::Sigmoid, &[x]).unwrap();
-        let z = b.node("z", Op::Mul, &[x, y]).unwrap();
+        let y = b.node("y", ops::Sigmoid, &[x]).unwrap();
+        let z = b.node("z", ops::Mul, &[x, y]).unwrap();
         b.finish(vec![z])
     }
 

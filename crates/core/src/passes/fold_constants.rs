@@ -1,10 +1,14 @@
 //! Computes at compile time what depends on constants only.
 
 use super::rewrite::Rewrite;
-use crate::error::Result;
-use crate::ir::{Constant, Graph, Node, Op, Shape};
+use crate::error::{Error, Result};
+use crate::ir::ops::Work;
+use crate::ir::{Graph, Node, Op, Shape};
 
-/// The graph with moves, sums and products of constants replaced by their values.
+/// Most products that are added up at compile time, in plain loops.
+const MOST_MULTIPLY_ADDS: u64 = 1 << 26;
+
+/// The graph with nodes that read nothing but constants replaced by their values.
 pub fn fold_constants(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
@@ -13,64 +17,34 @@ pub fn fold_constants(graph: &Graph) -> Result<Graph> {
             let id = rewrite.get(id)?;
             inputs.extend(rewrite.new.graph().value(id).constant().cloned());
         }
-        let folded = if inputs.len() == node.inputs.len() { fold(graph, node, &inputs) } else { None };
-        match folded {
-            Some(constant) => {
-                let made = rewrite.new.constant(node.name.clone(), constant)?;
-                rewrite.set(node.outputs[0], made);
-            }
-            None => rewrite.copy(node)?,
+        if inputs.len() < node.inputs.len() || !is_folded(graph, node) {
+            rewrite.copy(node)?;
+            continue;
+        }
+        let made = node.op.evaluate(&inputs).map_err(|message| Error::internal(&node.name, message))?;
+        for (&output, constant) in node.outputs.iter().zip(made) {
+            let made = rewrite.new.constant(graph.value(output).name.clone(), constant)?;
+            rewrite.set(output, made);
         }
     }
     rewrite.finish()
 }
 
-fn fold(graph: &Graph, node: &Node, inputs: &[Constant]) -> Option<Constant> {
-    let shape = &graph.value(node.outputs[0]).shape;
-    match &node.op {
-        Op::Transpose { perm } => Some(inputs[0].permuted(perm)),
-        Op::Reshape { shape } => Some(inputs[0].reshaped(shape.clone())),
-        Op::Neg => {
-            let values = inputs[0].to_f32().into_iter().map(|v| -v).collect();
-            Some(Constant::from_values(values, shape.clone()))
-        }
-        Op::Add => Some(combine(inputs, shape, |a, b| a + b)),
-        Op::Mul => Some(combine(inputs, shape, |a, b| a * b)),
-        _ => None,
+/// Whether a node of constants is computed here. A change of encoding is one for constants too.
+fn is_folded(graph: &Graph, node: &Node) -> bool {
+    let inputs: Vec<&Shape> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
+    let cost = node.op.multiply_adds(&inputs, &graph.value(node.outputs[0]).shape);
+    match (&node.op, node.op.work()) {
+        (Op::Requantize(_), _) => false,
+        (_, Work::Moves | Work::Elementwise) => true,
+        (_, Work::Computes) => cost <= MOST_MULTIPLY_ADDS,
     }
-}
-
-fn combine(inputs: &[Constant], shape: &Shape, with: impl Fn(f32, f32) -> f32) -> Constant {
-    let (a, b) = (inputs[0].to_f32(), inputs[1].to_f32());
-    let count = shape.iter().product();
-    let values = (0..count)
-        .map(|at| with(a[source(at, shape, inputs[0].shape())], b[source(at, shape, inputs[1].shape())]))
-        .collect();
-    Constant::from_values(values, shape.clone())
-}
-
-/// Position in a broadcast operand of element `at` of the result.
-fn source(at: usize, shape: &Shape, operand: &Shape) -> usize {
-    let (mut rest, mut stride, mut position) = (at, 1, 0);
-    let missing = shape.len() - operand.len();
-    for axis in (0..shape.len()).rev() {
-        let index = rest % shape[axis];
-        rest /= shape[axis];
-        if axis >= missing {
-            let size = operand[axis - missing];
-            if size > 1 {
-                position += index * stride;
-            }
-            stride *= size;
-        }
-    }
-    position
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{Builder, ElementType};
+    use crate::ir::{Builder, Constant, ElementType, ops};
 
     #[test]
     fn a_sum_of_constants_becomes_a_constant() {
@@ -78,9 +52,9 @@ mod tests {
         let x = b.input("x", vec![2, 2], ElementType::F32).unwrap();
         let c = b.constant("c", Constant::from_values(vec![1., 2., 3., 4.], vec![2, 2])).unwrap();
         let d = b.constant("d", Constant::from_values(vec![10., 20.], vec![2])).unwrap();
-        let t = b.node("t", Op::Transpose { perm: vec![1, 0] }, &[c]).unwrap();
-        let s = b.node("s", Op::Add, &[t, d]).unwrap();
-        let y = b.node("y", Op::Add, &[x, s]).unwrap();
+        let t = b.node("t", ops::Transpose { perm: vec![1, 0] }, &[c]).unwrap();
+        let s = b.node("s", ops::Add, &[t, d]).unwrap();
+        let y = b.node("y", ops::Add, &[x, s]).unwrap();
         let folded = super::super::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
         assert_eq!(folded.nodes().len(), 1);
         let s = folded.find("s").unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::rewrite::{Links, Rewrite};
 use crate::error::Result;
-use crate::ir::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, Op, ValueId, ops};
 
 /// What happens to one node.
 enum Plan {
@@ -24,8 +24,10 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
     let mut plans: HashMap<usize, Plan> = HashMap::new();
     for (position, node) in graph.nodes().iter().enumerate() {
         match node.op {
-            Op::Mul => plan_product(graph, &links, position, node, &mut plans),
-            Op::Attention { scale } if scale != 1.0 => plan_attention(graph, &links, position, node, scale, &mut plans),
+            Op::Mul(_) => plan_product(graph, &links, position, node, &mut plans),
+            Op::Attention(ops::Attention { scale }) if scale != 1.0 => {
+                plan_attention(graph, &links, position, node, scale, &mut plans)
+            }
             _ => {}
         }
     }
@@ -39,7 +41,7 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
             }
             Some(Plan::ScaleFolded) => {
                 let inputs = rewrite.inputs(node)?;
-                let made = rewrite.new.node(node.name.clone(), Op::Attention { scale: 1.0 }, &inputs)?;
+                let made = rewrite.new.node(node.name.clone(), ops::Attention { scale: 1.0 }, &inputs)?;
                 rewrite.set(node.outputs[0], made);
             }
             Some(Plan::Scale { factors, name }) => {
@@ -47,7 +49,8 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
                 for (index, &id) in node.inputs.iter().enumerate().skip(1) {
                     let value = graph.value(id);
                     let constant = value.constant().expect("planned only for constant weights");
-                    let axis = if index == 1 { scaled_axis(&node.op).expect("planned only for these") } else { 0 };
+                    // The constant of a sum is the bias of a linear layer, which has one axis.
+                    let axis = node.op.channel_axis(index, value.shape.len()).unwrap_or(0);
                     let scaled = constant.scaled(axis, Arc::clone(factors));
                     inputs.push(rewrite.new.constant(format!("{}.scaled", value.name), scaled)?);
                 }
@@ -59,51 +62,48 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
     rewrite.finish()
 }
 
-/// Axis of the weights (input 1) that is the output channel.
-fn scaled_axis(op: &Op) -> Option<usize> {
-    match op {
-        // The constant of a sum is the bias of a linear layer, which has one axis.
-        Op::RmsNorm { .. } | Op::Conv { .. } | Op::Add => Some(0),
-        Op::MatMul => Some(1),
-        _ => None,
-    }
+/// Nodes that take factors through their constants.
+struct Linear {
+    /// The nodes, last first: a convolution, a normalization, or a matrix product with the sum of its bias. Nothing else reads
+    /// what they make.
+    nodes: Vec<usize>,
+    /// Number of factors.
+    channels: usize,
+    /// Axis of the value that the factors go along.
+    axis: usize,
 }
 
-/// The nodes, last first, whose constants take factors per output channel of `value`, and the number of channels: a
-/// convolution, a normalization, or a matrix product with the sum of its bias. Nothing else reads what they make.
-fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<(Vec<usize>, usize)> {
+/// The nodes that make `value` and take factors per channel of it.
+fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<Linear> {
     let maker = |id: ValueId| links.maker[id.index()].filter(|_| links.reads[id.index()] == 1);
     let mut last = maker(value)?;
-    let mut found = vec![last];
+    let mut nodes = vec![last];
     let mut bias = None;
-    if graph.nodes()[last].op == Op::Add {
+    if let Op::Add(_) = graph.nodes()[last].op {
         let [product, constant] = graph.nodes()[last].inputs[..] else { return None };
         bias = Some(graph.value(constant).constant()?.shape());
-        last = maker(product).filter(|&position| graph.nodes()[position].op == Op::MatMul)?;
-        found.push(last);
+        last = maker(product).filter(|&position| matches!(graph.nodes()[position].op, Op::MatMul(_)))?;
+        nodes.push(last);
     }
     let node = &graph.nodes()[last];
-    let axis = scaled_axis(&node.op)?;
-    let constant = node.inputs[1..].iter().all(|&id| graph.value(id).constant().is_some());
-    let channels = *graph.value(node.inputs[1]).shape.get(axis)?;
-    let fits = constant && bias.is_none_or(|shape| *shape == [channels]);
-    fits.then_some((found, channels))
+    let axis = node.op.scaled_axis(graph.value(value).shape.len())?;
+    let constants: Option<Vec<_>> = node.inputs[1..].iter().map(|&id| graph.value(id).constant()).collect();
+    let weights = constants?.first()?.shape();
+    let channels = *weights.get(node.op.channel_axis(1, weights.len())?)?;
+    bias.is_none_or(|shape| *shape == [channels]).then_some(Linear { nodes, channels, axis })
 }
 
-/// `Mul(x, c)` with `c` of shape `[1,C,1,1]` after a convolution or a normalization over channels, or of shape `[C]` after a
-/// linear layer.
+/// `Mul(x, c)` with a `c` that differs along the channels of `x` only: `[1,C,1,1]` after a convolution, `[C]` after a linear
+/// layer.
 fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plans: &mut HashMap<usize, Plan>) {
     let [x, c] = node.inputs[..] else { return };
-    let (Some(factors), Some((makers, channels))) = (graph.value(c).constant(), linear(graph, links, x)) else {
-        return;
-    };
-    let wanted = match graph.nodes()[makers[makers.len() - 1]].op {
-        Op::Conv { .. } | Op::RmsNorm { axis: 1, .. } if graph.value(x).shape.len() == 4 => vec![1, channels, 1, 1],
-        Op::MatMul => vec![channels],
-        _ => return,
-    };
-    if *factors.shape() == wanted {
-        scale_all(graph, &makers, &factors.to_f32().into(), &node.name, plans);
+    let (Some(factors), Some(linear)) = (graph.value(c).constant(), linear(graph, links, x)) else { return };
+    // Sizes of the factors from the channels on, and all others.
+    let behind = graph.value(x).shape.len() - linear.axis;
+    let Some(at) = factors.shape().len().checked_sub(behind) else { return };
+    let fits = factors.shape().iter().enumerate().all(|(axis, &size)| axis == at || size == 1);
+    if fits && factors.shape()[at] == linear.channels && graph.value(x).shape == graph.value(node.outputs[0]).shape {
+        scale_all(graph, &linear.nodes, &factors.to_f32().into(), &node.name, plans);
         plans.insert(position, Plan::Drop { input: x });
     }
 }
@@ -133,14 +133,14 @@ fn plan_attention(
         }
         let source = &graph.nodes()[maker];
         match source.op {
-            Op::Rope | Op::Transpose { .. } | Op::Reshape { .. } => query = source.inputs[0],
+            Op::Rope(_) | Op::Transpose(_) | Op::Reshape(_) => query = source.inputs[0],
             _ => break source,
         }
     };
-    if let Some((makers, channels)) = linear(graph, links, query)
-        && makers.iter().all(|maker| !plans.contains_key(maker))
+    if let Some(linear) = linear(graph, links, query)
+        && linear.nodes.iter().all(|node| !plans.contains_key(node))
     {
-        scale_all(graph, &makers, &vec![scale; channels].into(), &source.name, plans);
+        scale_all(graph, &linear.nodes, &vec![scale; linear.channels].into(), &source.name, plans);
         plans.insert(position, Plan::ScaleFolded);
     }
 }
@@ -148,7 +148,7 @@ fn plan_attention(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{Builder, Constant, ElementType};
+    use crate::ir::{Builder, Constant, ElementType, ops};
 
     /// A normalization and the product of its result and a constant.
     fn scaled_norm() -> (Builder, ValueId, ValueId) {
@@ -156,8 +156,8 @@ mod tests {
         let x = b.input("x", vec![1, 2, 1, 1], ElementType::F32).unwrap();
         let gamma = b.constant("gamma", Constant::from_values(vec![3., 5.], vec![2])).unwrap();
         let factors = b.constant("factors", Constant::from_values(vec![2., 10.], vec![1, 2, 1, 1])).unwrap();
-        let n = b.node("norm", Op::RmsNorm { axis: 1, epsilon: 1e-6 }, &[x, gamma]).unwrap();
-        let y = b.node("y", Op::Mul, &[n, factors]).unwrap();
+        let n = b.node("norm", ops::RmsNorm { axis: 1, epsilon: 1e-6 }, &[x, gamma]).unwrap();
+        let y = b.node("y", ops::Mul, &[n, factors]).unwrap();
         (b, n, y)
     }
 
@@ -178,9 +178,9 @@ mod tests {
         let w = b.constant("w", Constant::from_values(vec![1., 2., 3., 4.], vec![2, 2])).unwrap();
         let bias = b.constant("b", Constant::from_values(vec![5., 6.], vec![2])).unwrap();
         let factors = b.constant("factors", Constant::from_values(vec![2., 10.], vec![2])).unwrap();
-        let product = b.node("product", Op::MatMul, &[x, w]).unwrap();
-        let sum = b.node("sum", Op::Add, &[product, bias]).unwrap();
-        let y = b.node("y", Op::Mul, &[sum, factors]).unwrap();
+        let product = b.node("product", ops::MatMul, &[x, w]).unwrap();
+        let sum = b.node("sum", ops::Add, &[product, bias]).unwrap();
+        let y = b.node("y", ops::Mul, &[sum, factors]).unwrap();
         let folded = fold_scales(&b.finish(vec![y])).unwrap();
         let names: Vec<&str> = folded.nodes().iter().map(|node| node.name.as_str()).collect();
         assert_eq!(names, ["product", "y"]);

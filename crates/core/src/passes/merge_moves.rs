@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::rewrite::Rewrite;
 use crate::error::Result;
-use crate::ir::{Graph, Op, ValueId};
+use crate::ir::{Graph, Op, ValueId, ops};
 
 /// The graph with chains of moves joined. Run [`super::prune`] after it: the nodes jumped over are still there.
 pub fn merge_moves(graph: &Graph) -> Result<Graph> {
@@ -13,11 +13,11 @@ pub fn merge_moves(graph: &Graph) -> Result<Graph> {
     let mut moved: HashMap<ValueId, (ValueId, Op)> = HashMap::new();
     for node in graph.nodes() {
         let joined = match &node.op {
-            Op::Transpose { perm } => {
+            Op::Transpose(ops::Transpose { perm }) => {
                 let input = rewrite.get(node.inputs[0])?;
                 Some(match moved.get(&input) {
-                    Some((from, Op::Transpose { perm: first })) => {
-                        (*from, Op::Transpose { perm: perm.iter().map(|&axis| first[axis]).collect() })
+                    Some((from, Op::Transpose(ops::Transpose { perm: first }))) => {
+                        (*from, ops::Transpose { perm: perm.iter().map(|&axis| first[axis]).collect() }.into())
                     }
                     _ => (input, node.op.clone()),
                 })
@@ -36,8 +36,8 @@ pub fn merge_moves(graph: &Graph) -> Result<Graph> {
             continue;
         };
         let nothing = match &op {
-            Op::Transpose { perm } => perm.iter().enumerate().all(|(i, &p)| i == p),
-            Op::Reshape { shape } => shape == rewrite.new.shape(from),
+            Op::Transpose(ops::Transpose { perm }) => perm.iter().enumerate().all(|(i, &p)| i == p),
+            Op::Reshape(ops::Reshape { shape }) => shape == rewrite.new.shape(from),
             _ => false,
         };
         let is_output = graph.outputs().contains(&node.outputs[0]);
@@ -63,9 +63,9 @@ mod tests {
     fn a_transpose_and_its_inverse_vanish() {
         let mut b = Builder::new("g");
         let x = b.input("x", vec![1, 2, 3, 4], ElementType::F32).unwrap();
-        let t = b.node("t", Op::Transpose { perm: vec![0, 2, 3, 1] }, &[x]).unwrap();
-        let u = b.node("u", Op::Transpose { perm: vec![0, 3, 1, 2] }, &[t]).unwrap();
-        let y = b.node("y", Op::Sigmoid, &[u]).unwrap();
+        let t = b.node("t", ops::Transpose { perm: vec![0, 2, 3, 1] }, &[x]).unwrap();
+        let u = b.node("u", ops::Transpose { perm: vec![0, 3, 1, 2] }, &[t]).unwrap();
+        let y = b.node("y", ops::Sigmoid, &[u]).unwrap();
         let merged = prune(&merge_moves(&b.finish(vec![y])).unwrap()).unwrap();
         assert_eq!(merged.nodes().len(), 1);
         assert_eq!(merged.value(merged.nodes()[0].inputs[0]).name, "x");
@@ -77,9 +77,9 @@ mod tests {
         let x = b.input("x", vec![2, 3, 4], ElementType::F32).unwrap();
         let mut t = x;
         for name in ["a", "b", "c"] {
-            t = b.node(name, Op::Transpose { perm: vec![1, 0, 2] }, &[t]).unwrap();
+            t = b.node(name, ops::Transpose { perm: vec![1, 0, 2] }, &[t]).unwrap();
         }
-        let y = b.node("y", Op::Sigmoid, &[t]).unwrap();
+        let y = b.node("y", ops::Sigmoid, &[t]).unwrap();
         let merged = prune(&merge_moves(&b.finish(vec![y])).unwrap()).unwrap();
         assert_eq!(merged.nodes().len(), 2);
         assert_eq!(merged.value(merged.outputs()[0]).shape, [3, 2, 4]);

@@ -1,5 +1,7 @@
 //! What roles of ports mean to those who do not know the driver's words for them.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::State::{Append, Replace};
@@ -22,6 +24,20 @@ pub struct Meaning {
     /// It has a row for each token of a step; of a step of fewer tokens some count for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<Rows>,
+}
+
+impl fmt::Display for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.map(|state| match state {
+            Append { axis } => format!("state that grows along axis {axis}"),
+            Replace { axis } => format!("state of columns along axis {axis}"),
+        });
+        let rows = self.padding.map(|rows| format!("rows of tokens along axis {}, {:?}", rows.axis, rows.rest));
+        let words = [state, self.mask.then(|| "a mask".into()), self.main.then(|| "a main output".into()), rows];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        f.write_str(if words.is_empty() { "nothing else" } else { "" })?;
+        f.write_str(&words.join(" and "))
+    }
 }
 
 fn is_false(value: &bool) -> bool {

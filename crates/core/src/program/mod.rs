@@ -1,16 +1,19 @@
-//! Programs: what a model is once its graphs are built. Graphs in groups, what the roles of their ports mean, and who runs
-//! samples through them. It is data: a bundle has it in `model/program.json`, and everything behind the front end asks it.
+//! Programs: what a model is once its graphs are built. Graphs in groups, what the roles of their ports mean, and who
+//! runs samples through them. It is data: a bundle has it in `model/program.json`, and everything behind the front end
+//! asks it.
 //!
-//! What crosses the border of each graph stands beside the graph ([`Port`]). Two ports are tied by their encoding key, which
-//! is all that there is to say of ties.
+//! What crosses the border of each graph stands beside the graph ([`Port`]). Two ports are tied by their encoding key,
+//! which is all that there is to say of ties.
 //!
 //! [`Port`]: crate::partition::Port
 
 mod group;
 mod meaning;
+mod step;
 
 pub use group::Group;
 pub use meaning::{Meaning, Padding, Rows, State, refuse_unfit};
+pub use step::{Load, Step, Tokens, Visit};
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +28,9 @@ const SCHEMA: u32 = 1;
 /// Most graphs of a program: the names alone fill a screen then.
 const MOST: usize = 256;
 
+/// What graphs are not called, nor groups: other files of the folder are called so.
+const TAKEN: [&str; 4] = ["host", "program", "special_tokens_map", "tokenizer"];
+
 /// What a model is, without its graphs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Program {
@@ -32,8 +38,8 @@ pub struct Program {
     schema: u32,
     /// Who runs samples through it.
     pub driver: String,
-    /// Names of its graphs in the order in which samples reach them. Each is the name of its group, alone or with `.` and a
-    /// name of its own behind it.
+    /// Names of its graphs in the order in which samples reach them. Each is the name of its group, alone or with `.`
+    /// and a name of its own behind it.
     graphs: Vec<String>,
     /// What the driver's words for ports mean.
     pub roles: BTreeMap<String, Meaning>,
@@ -46,7 +52,8 @@ impl Program {
     /// A program of graphs of these names.
     ///
     /// # Errors
-    /// No graph, more than 256, a name that files cannot be called by, one that stands twice.
+    /// No graph, more than 256, a name that files cannot be called by or that others are called by, one that stands
+    /// twice.
     pub fn new(driver: &str, graphs: Vec<String>, roles: BTreeMap<String, Meaning>) -> Result<Self> {
         let made = Program { schema: SCHEMA, driver: driver.to_string(), graphs, roles };
         made.check()?;
@@ -77,6 +84,13 @@ impl Program {
                 message: "is no name of a graph".into(),
                 ..error
             })?;
+            let mut parts = name.split('.');
+            let is_taken = parts.next().is_some_and(|group| TAKEN.contains(&group))
+                || parts.any(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+            if is_taken {
+                return Err(Error::input(format!("graph `{name}`"), "is called as other files of a bundle are")
+                    .help("choose another name; behind a `.`, one that is no number"));
+            }
             if self.graphs[..at].contains(name) {
                 return Err(Error::input(format!("graph `{name}`"), "stands twice"));
             }
@@ -92,19 +106,6 @@ impl Program {
     /// Its groups, each once, in the order of their first graphs.
     pub fn groups(&self) -> Vec<Group> {
         each_once(self.graphs.iter().filter_map(|name| Group::of_graph(name).ok()))
-    }
-
-    /// Refuses a name that no graph has.
-    ///
-    /// # Errors
-    /// Lists the graphs; `place` is where the name stands.
-    pub fn refuse_unknown(&self, name: &str, place: &str) -> Result<()> {
-        match self.graphs.iter().any(|graph| graph == name) {
-            true => Ok(()),
-            false => {
-                Err(Error::input(place, format!("there is no graph `{name}`; there are {}", self.graphs.join(", "))))
-            }
-        }
     }
 }
 
@@ -135,14 +136,13 @@ mod tests {
     fn groups_follow_from_the_names_of_graphs() {
         let made = program(&["detector", "text.long", "head", "text.short"]).unwrap();
         assert_eq!(made.groups().iter().map(Group::name).collect::<Vec<_>>(), ["detector", "text", "head"]);
-        let error = made.refuse_unknown("text", "--compare").unwrap_err().to_string();
-        assert!(error.contains("detector, text.long, head, text.short"), "{error}");
-        made.refuse_unknown("text.long", "").unwrap();
     }
 
     #[test]
     fn names_that_leave_the_folder_are_refused() {
-        for graphs in [&["../x"][..], &["a/b"], &["a."], &[""], &["a", "a"], &[]] {
+        for graphs in
+            [&["../x"][..], &["a/b"], &["a."], &[""], &["a", "a"], &[], &["program"], &["a", "a.0"], &["host.x"]]
+        {
             assert!(program(graphs).is_err(), "{graphs:?}");
         }
         let path = Path::new("program.json");

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::table::Table;
 use super::weights::{constant, weight};
 use crate::error::Result;
-use crate::ir::{Graph, Node, Op};
+use crate::ir::{Graph, Node};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 
 /// Why the NPU does not carry out a node; none where it does.
@@ -18,7 +18,7 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     let Some(operator) = target.operator(name) else {
         return Ok(Some(format!("target {} does not take {name}", target.name)));
     };
-    if let (true, Op::Softmax { axis }) = (operator.last_axis_only, &node.op)
+    if let (true, Some(axis)) = (operator.last_axis_only, node.op.axis())
         && axis + 1 != graph.value(node.inputs[0]).shape.len()
     {
         return Ok(Some(format!("target {} takes {name} on the last axis only", target.name)));

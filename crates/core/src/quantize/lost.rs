@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::given::Given;
 use super::weights::weight;
 use crate::encoding::Encoding;
-use crate::ir::{Op, Value};
+use crate::ir::Value;
 use crate::partition::Partition;
 use crate::warning::Warning;
 
@@ -33,7 +33,7 @@ pub fn warn_of_lost(partitions: &[Partition], given: &Given, stage: &str) -> Vec
             let Some(value) = weight(graph, node) else { continue };
             let Some(entry) = given.get(value.name.as_str()) else { continue };
             if seen.insert(value.name.as_str()) {
-                let axis = if node.op == Op::MatMul { value.shape.len() - 1 } else { 0 };
+                let axis = node.op.weight_axes(value.shape.len()).and_then(|axes| axes.output).unwrap_or(0);
                 let lost = lost(value, axis, entry.encoding());
                 warnings.extend(lost.first().map(|first| warning(entry, &lost, first, stage)));
             }

@@ -188,7 +188,7 @@ pub fn classes(
                 let port = &partition.inputs[partition.input(&graph.value(*id).name)?];
                 port.range.filter(|_| port.meaning.mask)
             };
-            if node.op == Op::Add
+            if matches!(node.op, Op::Add(_))
                 && let Some((at, [hidden, _])) = (0..2).find_map(|at| Some((at, mask(&node.inputs[at])?)))
                 && let Some(scores) = class_of(node.inputs[1 - at])
             {

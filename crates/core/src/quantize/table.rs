@@ -12,6 +12,7 @@ use super::ties::Ties;
 use super::weights::{Place, encode, weight};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
+use crate::ir::ops::InputKind;
 use crate::ir::{ElementType, Value};
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
@@ -67,9 +68,13 @@ impl Table {
     /// As for [`Table::activation`].
     pub fn integer_of(&self, value: &Value) -> Result<IntegerType> {
         match (value.element, value.constant()) {
-            (ElementType::I32, _) => Ok(IntegerType::Int32),
             (ElementType::F32, Some(_)) => Ok(self.param(&value.name)?.integer),
             (ElementType::F32, None) => Ok(self.activation(&value.name)?.integer),
+            (ElementType::I32, _) => Ok(IntegerType::Int32),
+            (ElementType::I64 | ElementType::Bool, _) => {
+                let message = format!("is {}; integers that an NPU reads are i32", value.element.name());
+                Err(Error::input(&value.name, message))
+            }
         }
     }
 
@@ -78,7 +83,10 @@ impl Table {
     /// # Errors
     /// As for [`Table::activation`].
     pub fn bytes_of(&self, value: &Value) -> Result<u64> {
-        Ok(self.integer_of(value)?.bytes_of(&value.shape))
+        match value.element.is_real() {
+            true => Ok(self.integer_of(value)?.bytes_of(&value.shape)),
+            false => Ok(value.shape.iter().map(|&size| size as u64).product::<u64>() * value.element.bytes() as u64),
+        }
     }
 }
 
@@ -173,7 +181,7 @@ fn encode_constants(
         let operator = &*statement(graph, node, target, table)?;
         for (input, &id) in node.inputs.iter().enumerate() {
             let value = graph.value(id);
-            let Some(constant) = value.constant() else { continue };
+            let Some(constant) = value.constant().filter(|_| value.element.is_real()) else { continue };
             let place = Place {
                 node,
                 input,
@@ -190,7 +198,7 @@ fn encode_constants(
                 error.place = format!("{}: {}", partition.name, error.place);
                 error
             })?;
-            if place.is_bias() {
+            if place.kind() == Some(InputKind::Bias) {
                 given.refuse_other_bias(&value.name, &made)?;
             } else {
                 let taken = given.param(&value.name, &made)?;
@@ -198,8 +206,8 @@ fn encode_constants(
                     counts.count(taken.is_some());
                 }
                 made = taken.unwrap_or(made);
-                if let (1, Some(bits), Some(data), Some(result)) =
-                    (input, operator.multiplier_bits, place.data, place.result)
+                if let (Some(InputKind::Weight), Some(bits), Some(data), Some(result)) =
+                    (place.kind(), operator.multiplier_bits, place.data, place.result)
                 {
                     settle(&mut made, data, result, bits, operator.sum_step);
                 }

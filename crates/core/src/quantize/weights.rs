@@ -2,23 +2,20 @@
 
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
+use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, Value};
 use crate::recipe::PartRecipe;
 use crate::target::{Activations, Case, Granularity, Operator, Weights};
 
-/// Whether a node's input is a weight, whose integers the recipe chooses.
-fn is_weight(op: &Op, input: usize) -> bool {
-    matches!((op, input), (Op::Conv { .. } | Op::MatMul, 1))
-}
-
 /// The weight of a node, whose integers the recipe chooses.
 pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
-    constant(graph, node, 1).filter(|_| is_weight(&node.op, 1))
+    constant(graph, node, node.op.signature().position(InputKind::Weight)?)
 }
 
-/// A node's input, if it is a constant.
+/// A node's input, if it is a constant that has an encoding.
 pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
-    node.inputs.get(input).map(|&id| graph.value(id)).filter(|value| value.constant().is_some())
+    let is_encoded = |value: &&Value| value.constant().is_some() && value.element.is_real();
+    node.inputs.get(input).map(|&id| graph.value(id)).filter(is_encoded)
 }
 
 /// What a constant is to its node.
@@ -44,13 +41,18 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Whether the constant is a bias, whose encoding follows from the others.
-    pub fn is_bias(&self) -> bool {
-        matches!((&self.node.op, self.input), (Op::Conv { .. } | Op::LayerNorm { .. }, 2))
+    /// What the constant is, as the operator's signature says it.
+    pub fn kind(&self) -> Option<InputKind> {
+        self.node.op.signature().kind(self.input)
     }
 
-    /// The encoding of a weight: in the integers of the exception, or what the recipe says of all such weights.
-    fn choose(&self, of_all: IntegerType) -> Result<Weights> {
+    /// The encoding of a weight: in the integers of the exception, or what the recipe says of such weights.
+    fn choose(&self, recipe: &PartRecipe) -> Result<Weights> {
+        let of_all = match (self.node.op.is_depthwise(self.weight_shape), self.is_head) {
+            (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8),
+            (_, true) => recipe.head.unwrap_or(recipe.weights),
+            _ => recipe.weights,
+        };
         accept(self, self.exception.unwrap_or(of_all))
     }
 }
@@ -61,19 +63,21 @@ impl Place<'_> {
 /// A type that the recipe asks for and the target does not take, a bias that scales that were given do not reach.
 pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
     let node = place.node;
-    match (&node.op, place.input) {
-        (Op::Conv { groups, .. }, 1) => {
-            let depthwise = *groups > 1 && *groups == place.weight_shape[0];
-            let of_all = if depthwise { recipe.depthwise.unwrap_or(IntegerType::Int8) } else { recipe.weights };
-            let Weights { integer, granularity } = place.choose(of_all)?;
-            let axis = (granularity == Granularity::Channel).then_some(0);
-            let mut magnitudes = magnitudes(&constant.to_f32(), place.weight_shape, axis);
-            if let (Some(bias), Some(data)) = (place.bias, place.data) {
-                leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, integer.limits().1 as f64);
-            }
-            Ok(Encoding::symmetric(integer, &magnitudes, axis))
+    match place.kind() {
+        Some(InputKind::Weight) => {
+            let chosen = place.choose(recipe)?;
+            let values = constant.to_f32();
+            Ok(match (place.bias, place.data) {
+                (Some(bias), Some(data)) => {
+                    let axis = channels(&node.op, chosen.granularity, place.weight_shape);
+                    let mut magnitudes = magnitudes(&values, place.weight_shape, axis);
+                    leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, chosen.integer.limits().1 as f64);
+                    Encoding::symmetric(chosen.integer, &magnitudes, axis)
+                }
+                _ => fit(&node.op, chosen, &values, place.weight_shape),
+            })
         }
-        (Op::Conv { .. } | Op::LayerNorm { .. }, 2) => {
+        Some(InputKind::Bias) => {
             let (Some(data), Some(weights)) = (place.data, weights) else {
                 return Err(Error::internal(&node.name, "has a bias but no encoded input"));
             };
@@ -84,12 +88,7 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             refuse_overflow(&made, &constant.to_f32(), node)?;
             Ok(made)
         }
-        (Op::MatMul, 1) => {
-            let weights =
-                place.choose(if place.is_head { recipe.head.unwrap_or(recipe.weights) } else { recipe.weights })?;
-            Ok(fit(&node.op, weights, &constant.to_f32(), place.weight_shape))
-        }
-        (Op::RmsNorm { .. } | Op::LayerNorm { .. } | Op::Add | Op::Mul, _) => {
+        Some(InputKind::Gain | InputKind::Operand) => {
             let taken = |weights: &&Weights| {
                 let activations = place.data.map(|data| Activations::Same(data.integer));
                 let case = activations.map(|activations| Case { activations, weights: Some(**weights), bias: None });
@@ -99,42 +98,48 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
                 Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
             })?;
             let mut made = fit(&node.op, weights, &constant.to_f32(), constant.shape());
-            if let (Op::LayerNorm { .. }, Some(bias), Some(data)) = (&node.op, place.bias, place.data) {
+            if let (Some(bias), Some(data)) = (place.bias, place.data) {
                 leave_room_for_bias(&mut made.scale, &bias.to_f32(), data, 1.0);
             }
             Ok(made)
         }
         // What is only moved keeps its encoding.
-        (op, _) if op.moves_data_only() => {
+        Some(InputKind::Data) if node.op.moves_data_only() => {
             place.result.cloned().ok_or_else(|| Error::internal(&node.name, "joins a constant to what has no encoding"))
         }
-        (op, input) => Err(Error::internal(&node.name, format!("input {input} of {} is constant", op.name()))),
+        Some(InputKind::Data | InputKind::Indices) | None => {
+            let message = format!("input {} of {} is constant", place.input, node.op.name());
+            Err(Error::internal(&node.name, message))
+        }
     }
 }
 
-/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise.
+/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise. Weights
+/// without an axis of output channels get one scale.
 pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encoding {
     let integer = weights.integer;
     if !integer.is_signed() {
         let (low, high) = values.iter().fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
         return Encoding::of_range(integer, low, high);
     }
-    // Axes of the output and of the input channels.
-    let (output, input) = match op {
-        Op::MatMul => (shape.len() - 1, shape.len().saturating_sub(2)),
-        _ => (0, 1),
-    };
-    match weights.granularity {
-        Granularity::Tensor => Encoding::symmetric(integer, &magnitudes(values, shape, None), None),
-        Granularity::Channel => Encoding::symmetric(integer, &magnitudes(values, shape, Some(output)), Some(output)),
-        Granularity::Block(size) => Encoding::in_blocks(integer, values, shape, input, size),
+    if let (Granularity::Block(size), Some(axes)) = (weights.granularity, op.weight_axes(shape.len())) {
+        return Encoding::in_blocks(integer, values, shape, axes.input, size);
     }
+    let axis = channels(op, weights.granularity, shape);
+    Encoding::symmetric(integer, &magnitudes(values, shape, axis), axis)
+}
+
+/// The axis along which scales of weights differ.
+fn channels(op: &Op, granularity: Granularity, shape: &[usize]) -> Option<usize> {
+    let axes = op.weight_axes(shape.len()).filter(|_| granularity == Granularity::Channel);
+    axes.and_then(|axes| axes.output)
 }
 
 /// The encoding of what is added to the sums of products: their scale is `input scale x weight scale`.
 pub fn of_sums(integer: IntegerType, data: &Encoding, weights: &Encoding) -> Encoding {
     let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
-    Encoding { integer, zero_point: vec![0; scale.len()], scale, axis: weights.axis, block: None }
+    let axis = weights.axis.map(|_| 0);
+    Encoding { integer, zero_point: vec![0; scale.len()], scale, axis, block: None }
 }
 
 /// A weight that saturates is a loss, a bias that does is another model.

@@ -16,8 +16,10 @@ use crate::program::Group;
 
 pub use sample::{Role, Said, Sample, Words};
 
-/// Most tokens decoded after a prompt while calibrating or verifying.
-const MOST_DECODE_STEPS: usize = 4096;
+/// Most tokens that follow a prompt while calibrating or verifying.
+const MOST_STEPS: usize = 4096;
+/// The key of their number.
+const STEPS: &str = "decode_steps";
 
 /// A recipe with its samples.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,8 +28,8 @@ pub struct Recipe {
     schema: u32,
     /// Name of the recipe.
     pub name: String,
-    /// Tokens decoded greedily after each prompt.
-    pub decode_steps: usize,
+    #[serde(default, rename = "decode_steps")]
+    steps: Option<usize>,
     #[serde(rename = "recipe")]
     parts: BTreeMap<Group, PartRecipe>,
     /// Exceptions from it, the last that fits a tensor decides.
@@ -104,9 +106,18 @@ impl Recipe {
             let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
             return Err(("schema".into(), message));
         }
-        if !(1..=MOST_DECODE_STEPS).contains(&self.decode_steps) {
-            let message = format!("{} is impossible; 1 to {MOST_DECODE_STEPS} are", self.decode_steps);
-            return Err(("decode_steps".into(), message));
+        let mut samples = self.calibration.iter().chain(&self.verification).peekable();
+        let has_prompts = samples.peek().is_none() || samples.any(|sample| sample.tensors.is_none());
+        match self.steps {
+            None if has_prompts => return Err((STEPS.into(), format!("missing field `{STEPS}`"))),
+            Some(_) if !has_prompts => {
+                return Err((STEPS.into(), "there are no prompts that tokens could follow".into()));
+            }
+            Some(steps) if !(1..=MOST_STEPS).contains(&steps) => {
+                let message = format!("{steps} is impossible; 1 to {MOST_STEPS} are");
+                return Err((STEPS.into(), message));
+            }
+            _ => {}
         }
         for (group, part) in &self.parts {
             let key = |what: &str| format!("recipe.{}.{what}", group.name());
@@ -146,8 +157,13 @@ impl Recipe {
         &self.path
     }
 
-    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps, samples.
-    /// The contents of images are not looked at.
+    /// Tokens that are chosen greedily behind each prompt; 0 where samples have no prompts.
+    pub fn steps(&self) -> usize {
+        self.steps.unwrap_or_default()
+    }
+
+    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps,
+    /// samples. The contents of images are not looked at.
     pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
         let place = |key: &str| format!("{}: {key}", other.path.display());
         for (group, part) in &self.parts {
@@ -157,9 +173,9 @@ impl Recipe {
                 return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
             }
         }
-        if self.decode_steps != other.decode_steps {
-            let message = format!("is {}; `calibrate` ran with {}", other.decode_steps, self.decode_steps);
-            return Some((place("decode_steps"), message));
+        if self.steps != other.steps {
+            let message = format!("is {}; `calibrate` ran with {}", other.steps(), self.steps());
+            return Some((place(STEPS), message));
         }
         if self.calibration.len() != other.calibration.len() {
             let message =
@@ -183,11 +199,6 @@ impl Recipe {
     /// Whether its prompts are raw text for want of a way to say that they are not: schema 1.
     pub fn knows_no_conversations(&self) -> bool {
         self.schema < sample::CONVERSATIONS
-    }
-
-    /// The place of the verification sample on which layers are measured: the first with an image.
-    pub fn layer_sample(&self) -> Option<usize> {
-        self.verification.iter().position(|sample| !sample.images.is_empty())
     }
 
     /// How a group is quantized.
@@ -252,7 +263,12 @@ impl Recipe {
 
     /// Paths of a sample's images.
     pub fn image_paths(&self, sample: &Sample) -> Vec<PathBuf> {
-        sample.images.iter().map(|image| self.path.with_file_name(image)).collect()
+        sample.images.iter().map(|image| self.beside(image)).collect()
+    }
+
+    /// Path of a file that is named relative to the recipe.
+    pub fn beside(&self, name: &Path) -> PathBuf {
+        self.path.with_file_name(name)
     }
 }
 

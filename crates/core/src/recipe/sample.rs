@@ -49,6 +49,8 @@ pub struct Sample {
     prompt: Option<String>,
     messages: Option<Vec<Turn>>,
     text: Option<String>,
+    /// A file of arrays, one for each input of a graph, relative to the recipe: a sample of a model that takes no words.
+    pub tensors: Option<PathBuf>,
     /// The right answer: its tokens follow the prompt, as if the model had said them.
     pub answer: Option<String>,
     /// Tokens that a text is cut to, or repeated up to; as many as it has if not given. So a place of the context is reached
@@ -117,12 +119,16 @@ impl Sample {
 
     /// Whether another sample asks the same, about images of the same names.
     pub fn asks_as(&self, other: &Sample) -> bool {
-        let all = |sample: &Sample| (sample.images.clone(), sample.answer.clone(), sample.tokens);
+        let all =
+            |sample: &Sample| (sample.images.clone(), sample.tensors.clone(), sample.answer.clone(), sample.tokens);
         self.words() == other.words() && all(self) == all(other)
     }
 
     /// What is asked last, as a name for the sample.
     pub fn title(&self) -> &str {
+        if let Some(tensors) = &self.tensors {
+            return tensors.to_str().unwrap_or_default();
+        }
         match self.words() {
             Words::Conversation(said) => said.last().map_or("", |said| said.content),
             Words::Text(text) => text,
@@ -131,6 +137,9 @@ impl Sample {
 
     /// All that is said, for a person.
     pub fn shown(&self) -> String {
+        if let Some(tensors) = &self.tensors {
+            return tensors.display().to_string();
+        }
         let mut lines: Vec<String> = match self.words() {
             Words::Text(text) => return text.to_string(),
             Words::Conversation(said) if said.len() == 1 => vec![said[0].content.to_string()],
@@ -157,6 +166,9 @@ impl Sample {
         if self.tokens == Some(0) {
             return Err(Error::input(format!("{}.tokens", self.place), "0 tokens are no prompt"));
         }
+        if let Some(tensors) = self.tensors.as_ref().filter(|tensors| !crate::text::stays_inside(tensors)) {
+            return Err(self.error("", format!("`{}` leaves the folder of the recipe", tensors.display())));
+        }
         self.images.extend(self.messages.iter().flatten().flat_map(|turn| turn.images.iter().cloned()));
         match self.images.iter().find(|image| !crate::text::stays_inside(image)) {
             Some(image) => Err(self.error("", format!("image `{}` leaves the folder of the recipe", image.display()))),
@@ -170,8 +182,12 @@ impl Sample {
 
     /// The keys that say something, of those that only a later schema knows or that exclude each other.
     fn given(&self) -> Vec<&'static str> {
-        let all =
-            [("prompt", self.prompt.is_some()), ("messages", self.messages.is_some()), ("text", self.text.is_some())];
+        let all = [
+            ("prompt", self.prompt.is_some()),
+            ("messages", self.messages.is_some()),
+            ("text", self.text.is_some()),
+            ("tensors", self.tensors.is_some()),
+        ];
         all.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
     }
 
@@ -193,10 +209,16 @@ impl Sample {
         let given = self.given();
         if given.len() != 1 {
             let message = match given.as_slice() {
-                [] => "asks nothing: it has no `prompt`, `messages` or `text`".to_string(),
+                [] => "asks nothing: it has no `prompt`, `messages`, `text` or `tensors`".to_string(),
                 several => format!("has `{}`; one of them is wanted", several.join("` and `")),
             };
             return Err(self.error("", message).help(FORMS));
+        }
+        if self.tensors.is_some() {
+            return match self.images.is_empty() && self.answer.is_none() && self.tokens.is_none() {
+                true => Ok(()),
+                false => Err(self.error("", "has `tensors`, beside which nothing else stands")),
+            };
         }
         let is_text = self.text.is_some();
         if self.tokens.is_some() && !is_text {
@@ -275,7 +297,7 @@ pub(super) fn settle(samples: &mut [Sample], schema: u32, path: &Path, list: &st
     for (index, sample) in samples.iter_mut().enumerate() {
         sample.settle(schema, format!("{}: {list}[{index}]", path.display()))?;
     }
-    if samples.iter().all(|sample| sample.images.is_empty()) {
+    if samples.iter().all(|sample| sample.images.is_empty() && sample.tensors.is_none()) {
         let place = format!("{}: {list}", path.display());
         return Err(Error::input(place, "at least one sample with an image is wanted"));
     }

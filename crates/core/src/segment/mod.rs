@@ -1,8 +1,8 @@
-//! Segments: how a partition is carried out. In come its graph, its encodings and the target; out go runs of nodes in order,
-//! each on the NPU or on the CPU. One run on the NPU is the normal case.
+//! Segments: how a partition is carried out. In come its graph, its encodings and the target; out go runs of nodes in
+//! order, each on the NPU or on the CPU. One run on the NPU is the normal case.
 //!
-//! A partition is cut where the NPU does not take a node, and where its weights are more than one context binary holds. What
-//! crosses a cut are the integers of the value's own encoding, so that a cut costs bytes and never precision.
+//! A partition is cut where the NPU does not take a node, and where its weights are more than one context binary holds.
+//! What crosses a cut are the integers of the value's own encoding, so that a cut costs bytes and never precision.
 
 mod assign;
 mod border;
@@ -20,6 +20,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::ir::ops::Work;
 use crate::ir::{Graph, Node, Op, ValueId};
 use crate::partition::Partition;
 use crate::quantize::{Table, refusal};
@@ -41,7 +42,7 @@ pub enum Device {
 /// Nodes of a partition that are carried out in one go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// The partition's name where it is the only one, with its number behind it otherwise: `vision.0`, `vision.1`, ….
+    /// The partition's name where it is the only one, with its number behind it otherwise: `encoder.0`, `encoder.1`, ….
     pub name: String,
     /// Where it runs.
     pub device: Device,
@@ -71,7 +72,7 @@ impl Segment {
 
     /// Its nodes that compute or move something, as [`Partition::node_count`] counts them.
     pub fn node_count(&self, graph: &Graph) -> usize {
-        graph.nodes()[self.nodes.clone()].iter().filter(|node| node.op != Op::Requantize).count()
+        graph.nodes()[self.nodes.clone()].iter().filter(|node| !matches!(node.op, Op::Requantize(_))).count()
     }
 }
 
@@ -80,8 +81,8 @@ pub fn is_whole(segments: &[Segment]) -> bool {
     matches!(segments, [Segment { device: Device::Npu, .. }])
 }
 
-/// Cuts a partition into segments: nodes that the target does not take go to the CPU, with those neighbours that make the
-/// border smaller; what stays on the NPU goes into as few context binaries as hold it.
+/// Cuts a partition into segments: nodes that the target does not take go to the CPU, with those neighbours that make
+/// the border smaller; what stays on the NPU goes into as few context binaries as hold it.
 ///
 /// # Errors
 /// A node whose weights alone are more than a context binary holds, a table of another graph.
@@ -119,11 +120,10 @@ pub fn segments(partition: &Partition, table: &Table, target: &Target) -> Result
 
 /// Where a node may go. What has weights or multiplies matrices is what the NPU is for; the rest is cheap anywhere.
 fn choice(node: &Node, refusal: &Option<String>) -> Choice {
-    let is_cheap = matches!(node.op, Op::Add | Op::Mul | Op::Neg | Op::Gelu { .. } | Op::Sigmoid | Op::Requantize);
-    match refusal {
-        Some(_) => Choice::Cpu,
-        None if is_cheap || node.op.moves_data_only() => Choice::Either,
-        None => Choice::Npu,
+    match (refusal, node.op.work()) {
+        (Some(_), _) => Choice::Cpu,
+        (None, Work::Moves | Work::Elementwise) => Choice::Either,
+        (None, Work::Computes) => Choice::Npu,
     }
 }
 

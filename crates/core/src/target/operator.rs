@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::types::{Activations, Granularity, Weights};
 use crate::encoding::IntegerType;
+use crate::ir::ops::{Input, InputKind, KINDS, Signature};
 
 /// What the chip takes of one operator: every combination of the listed types but those that are refused.
 #[derive(Debug, Clone, Deserialize)]
@@ -116,45 +117,44 @@ enum Bias {
     Always,
 }
 
-const MOVE: Form = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
-const PAIR: Form = Form { activations: 2, weights: true, ..MOVE };
-const NORM: Form = Form { activations: 0, weights: true, ..MOVE };
+impl Form {
+    fn of(signature: &Signature) -> Self {
+        let inputs = || signature.inputs.iter();
+        let has = |kind: InputKind| inputs().any(|input| input.kind == kind);
+        let is_read = |input: &&Input| !input.is_constant && input.kind != InputKind::Indices;
+        let always = inputs().any(|input| input.is_constant && input.kind != InputKind::Bias);
+        Form {
+            activations: if always { 0 } else { inputs().filter(is_read).count() },
+            weights: has(InputKind::Weight) || has(InputKind::Gain) || has(InputKind::Operand),
+            channels: has(InputKind::Weight),
+            bias: match (has(InputKind::Bias), signature.optional) {
+                (false, _) => Bias::Never,
+                (true, 0) => Bias::Always,
+                (true, _) => Bias::Sometimes,
+            },
+            axis: signature.has_axis,
+        }
+    }
+}
 
 /// Most entries of a list; an operator has a dozen combinations, and every list is held against every other.
 const MOST_LISTED: usize = 64;
 
 /// The operators that may stand in a lowered graph.
-const FORMS: [(&str, Form); 19] = [
-    ("Add", PAIR),
-    ("AveragePool", MOVE),
-    ("Concat", MOVE),
-    ("Conv", Form { activations: 0, weights: true, channels: true, bias: Bias::Sometimes, ..MOVE }),
-    ("Gather", MOVE),
-    ("Gelu", MOVE),
-    ("LayerNormalization", Form { bias: Bias::Always, ..NORM }),
-    ("MatMul", Form { channels: true, ..PAIR }),
-    ("Mul", PAIR),
-    ("Neg", MOVE),
-    ("RMSNormalization", NORM),
-    ("Requantize", MOVE),
-    ("Reshape", MOVE),
-    ("Resize", MOVE),
-    ("Sigmoid", MOVE),
-    ("Slice", MOVE),
-    ("Softmax", Form { axis: true, ..MOVE }),
-    ("Split", MOVE),
-    ("Transpose", MOVE),
-];
+fn known() -> impl Iterator<Item = &'static Signature> {
+    KINDS.iter().map(|kind| &kind.signature).filter(|signature| !signature.is_composite)
+}
 
 fn form(name: &str) -> Option<Form> {
-    FORMS.iter().find(|(known, _)| *known == name).map(|(_, form)| *form)
+    known().find(|signature| signature.name == name).map(Form::of)
 }
 
 impl Operator {
     /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the integers in
     /// which its constants lose least.
     pub fn on_cpu(name: &str) -> Self {
-        let form = form(name).unwrap_or(MOVE);
+        let none = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
+        let form = form(name).unwrap_or(none);
         let per_channel = |integer| Weights { integer, granularity: Granularity::Channel };
         let weights = match (form.channels, form.bias) {
             (true, _) => [IntegerType::Int8, IntegerType::Int4, IntegerType::Int16].map(per_channel).to_vec(),
@@ -230,7 +230,8 @@ impl Operator {
     /// What is impossible in itself, in words.
     pub(super) fn contradiction(&self) -> Result<(), String> {
         let Some(form) = form(&self.name) else {
-            let known: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
+            let mut known: Vec<&str> = known().map(|signature| signature.name).collect();
+            known.sort_unstable();
             return Err(format!("is no operator of this program; it has {}", known.join(", ")));
         };
         self.refuse_too_many()?;

@@ -306,14 +306,9 @@ fn describe(part: &Part, node: &Node) -> Result<(String, &'static str)> {
         return Ok((node.op.name().to_string(), if node.op.moves_data_only() { "moves" } else { "plain" }));
     };
     let (name, integer) = (node.op.name(), weights.integer.name());
-    Ok(match (&node.op, weights.shape.as_slice()) {
-        (Op::Conv { strides, groups, .. }, [_, _, height, width]) => {
-            let step = if strides.iter().all(|&step| step == 1) { String::new() } else { format!("/{}", strides[0]) };
-            let depthwise = if *groups > 1 { " depthwise" } else { "" };
-            (format!("{name} {height}×{width}{step}{depthwise} {integer}"), "weighty")
-        }
-        (Op::MatMul, [from, to]) => (format!("{name} {from}→{to} {integer}"), "weighty"),
-        _ => (format!("{name} {integer}"), "plain"),
+    Ok(match node.op.words(&weights.shape) {
+        Some(words) => (format!("{name} {words} {integer}"), "weighty"),
+        None => (format!("{name} {integer}"), "plain"),
     })
 }
 
@@ -330,7 +325,7 @@ fn weights(part: &Part, block: &Block) -> Result<String> {
         }
     }
     let sizes: Vec<String> = by_bits.iter().map(|(bits, size)| format!("{bits} bit {}", bytes(*size))).collect();
-    let nodes = block.nodes.iter().filter(|node| node.op != Op::Requantize).count();
+    let nodes = block.nodes.iter().filter(|node| !matches!(node.op, Op::Requantize(_))).count();
     let nodes = if nodes == 1 { "1 node".to_string() } else { format!("{nodes} nodes") };
     Ok(if sizes.is_empty() { nodes } else { format!("{nodes}; weights {}", sizes.join(", ")) })
 }

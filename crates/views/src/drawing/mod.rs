@@ -17,6 +17,7 @@ pub use overview::overview;
 use std::collections::BTreeMap;
 
 use crate::bundle::{Bundle, Stage};
+use crate::drivers::{Driver, of_bundle};
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
 use crate::ir::ValueId;
@@ -40,6 +41,7 @@ pub struct Subject {
     target: String,
     parts: Vec<Part>,
     sizes: Sizes,
+    driver: Box<dyn Driver>,
 }
 
 /// A partition with what is known of it.
@@ -133,7 +135,7 @@ impl Subject {
             });
         }
         let (model, target) = (bundle.manifest.model.clone(), bundle.manifest.target.clone());
-        Ok(Subject { model, target, parts, sizes })
+        Ok(Subject { model, target, parts, sizes, driver: of_bundle(bundle)? })
     }
 
     /// Names of the partitions.

@@ -5,9 +5,10 @@
 //! no text meets another. A tensor that one partition hands to the next as it is stands between the two.
 
 use super::legend;
-use super::rows::{Band, Host, LONGEST, Row, bands};
+use super::rows::{Band, LONGEST, Row, bands};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Subject, Tensors};
+use crate::drivers::{Turn, Work};
 use crate::error::Result;
 use crate::report::StateKind;
 use crate::text::bytes;
@@ -70,7 +71,7 @@ pub fn overview(subject: &Subject, tensors: Tensors) -> Result<String> {
         let next = tops.get(at + 1).copied().unwrap_or(top + band.height());
         handed(&mut svg, &lanes, band, top + band.height(), next);
     }
-    host(&mut svg, subject, &lanes, &bands, &tops);
+    host(&mut svg, &lanes, &bands, &tops);
     state(&mut svg, subject, &lanes, &bands, &tops);
     let description = format!("Partitions: {}. {}", subject.names().join(", "), subject.sizes.line());
     Ok(svg.finish(&title, &description))
@@ -92,9 +93,9 @@ impl Lanes {
         let labels = |rows: &mut dyn Iterator<Item = &Row>| {
             rows.map(|row| width(&row.name).max(width(&row.detail))).max().map_or(PAD, |width| width + 4 * PAD)
         };
-        let hosts = bands.iter().flat_map(|band| &band.host).map(|row| row.host.lines(subject));
-        let host_width = widest(&mut hosts.map(|(name, lines)| {
-            lines.iter().map(|line| width(line)).max().unwrap_or(0).max(name_width(name)) + 2 * PAD
+        let hosts = bands.iter().flat_map(|band| &band.host).map(|row| &row.host);
+        let host_width = widest(&mut hosts.map(|work| {
+            work.lines.iter().map(|line| width(line)).max().unwrap_or(0).max(name_width(work.name)) + 2 * PAD
         }));
         let npu_width = widest(&mut bands.iter().map(|band| {
             let facts = band.facts.iter().map(|(_, text)| width(text)).max().unwrap_or(0);
@@ -148,14 +149,14 @@ fn handed(svg: &mut Svg, lanes: &Lanes, band: &Band, top: i32, bottom: i32) {
 }
 
 /// The host's boxes: rows that follow each other and are made by the same part of it share one.
-fn host(svg: &mut Svg, subject: &Subject, lanes: &Lanes, bands: &[Band], tops: &[i32]) {
-    let mut boxes: Vec<(Host, i32, i32)> = Vec::new();
+fn host(svg: &mut Svg, lanes: &Lanes, bands: &[Band], tops: &[i32]) {
+    let mut boxes: Vec<(&Work, i32, i32)> = Vec::new();
     for (band, &top) in bands.iter().zip(tops) {
         for (at, row) in band.host.iter().enumerate() {
             let y = band.row(&band.host, at, top);
             match boxes.last_mut() {
-                Some((host, _, bottom)) if *host == row.host => *bottom = y,
-                _ => boxes.push((row.host, y, y)),
+                Some((host, _, bottom)) if **host == row.host => *bottom = y,
+                _ => boxes.push((&row.host, y, y)),
             }
         }
     }
@@ -163,17 +164,16 @@ fn host(svg: &mut Svg, subject: &Subject, lanes: &Lanes, bands: &[Band], tops: &
     for (at, &(host, first, last)) in boxes.iter().enumerate() {
         let (top, height) = (first - half, last - first + 2 * half);
         svg.rectangle("host", [lanes.host, top, lanes.host_width, height]);
-        let (name, lines) = host.lines(subject);
-        svg.text("name", lanes.host + PAD, top + 17, name, None);
+        svg.text("name", lanes.host + PAD, top + 17, host.name, None);
         let room = (height - 24) / LINE;
-        for (line, text) in lines.iter().take(room.max(1) as usize).enumerate() {
+        for (line, text) in host.lines.iter().take(room.max(1) as usize).enumerate() {
             svg.text("quiet", lanes.host + PAD, top + 17 + LINE * (line as i32 + 1), text, None);
         }
-        if host != Host::Token {
+        if host.turn != Some(Turn::Chooses) {
             continue;
         }
         // The token that was chosen is the next step's input: the step below, or the same once more.
-        let rows = |&(host, ..): &(Host, i32, i32)| host == Host::Rows;
+        let rows = |&(host, ..): &(&Work, i32, i32)| host.turn == Some(Turn::Takes);
         let bottom = last + half;
         match (boxes.get(at + 1).filter(|next| rows(next)), boxes[..at].iter().rev().find(|found| rows(found))) {
             (Some(&(_, next, _)), _) => svg.arrow(&[(x, bottom), (x, next - half)]),

@@ -3,6 +3,7 @@
 
 use super::svg::shorten;
 use super::{Subject, Tensor, Tensors};
+use crate::drivers::Work;
 use crate::error::Result;
 use crate::ir::ValueId;
 use crate::partition::Port;
@@ -11,54 +12,13 @@ use crate::text::bytes;
 /// Longest name that is written out.
 pub const LONGEST: usize = 48;
 
-/// What the host does with a tensor that goes in or comes out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Host {
-    Picture,
-    Rows,
-    Rotary,
-    Mask,
-    Positions,
-    Token,
-    Copy,
-}
-
-impl Host {
-    fn of(port: &Port) -> Self {
-        match port.role.as_str() {
-            "image" => Host::Picture,
-            "embeddings" => Host::Rows,
-            "rotary" => Host::Rotary,
-            "mask" => Host::Mask,
-            "index" => Host::Positions,
-            "logits" => Host::Token,
-            _ => Host::Copy,
-        }
-    }
-
-    /// Name, and lines of which as many are written as there is room for.
-    pub fn lines(self, subject: &Subject) -> (&'static str, Vec<String>) {
-        let table = format!("of a table of {}", bytes(subject.sizes.device.embedding_bytes));
-        let (name, lines): (_, &[&str]) = match self {
-            Host::Picture => ("picture", &["resized, as codes"]),
-            Host::Rows => ("embeddings", &["a row for each token", &table, "rows of the picture", "in their places"]),
-            Host::Rotary => ("rotary table", &["of the positions"]),
-            Host::Mask => ("mask", &["of visible tokens"]),
-            Host::Positions => ("positions", &["last that counts"]),
-            Host::Token => ("next token", &["likeliest or drawn"]),
-            Host::Copy => ("hand-over", &["a plain copy"]),
-        };
-        (name, lines.iter().map(|line| line.to_string()).collect())
-    }
-}
-
 /// One tensor, or the same of several layers, at a partition's side.
 pub struct Row {
     pub name: String,
     pub whole: String,
     pub detail: String,
     pub inward: bool,
-    pub host: Host,
+    pub host: Work,
 }
 
 /// A partition with its rows.
@@ -96,9 +56,10 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
             let mut state: Vec<(&str, Tensor)> = Vec::new();
             for (port, &id) in ports.iter().zip(ids) {
                 let tensor = Tensor::new(part, id)?;
+                let work = subject.driver.work(port, subject.sizes.device.embedding_bytes);
                 let same = |ports: &[Port], ids: &[ValueId], other: &super::Part| {
                     let alike = |(theirs, &their_id): (&Port, &ValueId)| {
-                        is_handed(port)
+                        is_handed(port, &work)
                             && theirs.encoding_key == port.encoding_key
                             && other.partition.graph.value(their_id).shape == tensor.shape
                     };
@@ -110,7 +71,7 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
                 };
                 match (port.meaning.state, is_taken) {
                     (Some(_), _) => state.push((&port.role, tensor)),
-                    (None, false) => band.host.push(row(&[&tensor], inward, Host::of(port))),
+                    (None, false) => band.host.push(row(&[&tensor], inward, work)),
                     (None, true) if !inward => band.handed.push(tensor),
                     (None, true) => {}
                 }
@@ -122,9 +83,9 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
     Ok(bands)
 }
 
-/// Whether a tensor can go from a partition to the next as it is; rows of embeddings are put in order by the host.
-fn is_handed(port: &Port) -> bool {
-    port.meaning.state.is_none() && port.role != "embeddings" && !port.encoding_key.is_empty()
+/// Whether a tensor can go from a partition to the next as it is.
+fn is_handed(port: &Port, work: &Work) -> bool {
+    port.meaning.state.is_none() && work.is_handed && !port.encoding_key.is_empty()
 }
 
 /// Rows of state: one per tensor, or one for those of all layers that are alike.
@@ -139,11 +100,11 @@ fn state_rows(state: &[(&str, Tensor)], inward: bool, tensors: Tensors) -> Vec<R
             None => groups.push((*role, vec![tensor])),
         }
     }
-    groups.iter().map(|(_, group)| row(group, inward, Host::Copy)).collect()
+    groups.iter().map(|(_, group)| row(group, inward, Work::copy())).collect()
 }
 
 /// The row of tensors that are alike.
-fn row(group: &[&Tensor], inward: bool, host: Host) -> Row {
+fn row(group: &[&Tensor], inward: bool, host: Work) -> Row {
     let first = group[0];
     let names: Vec<&str> = group.iter().map(|tensor| tensor.name.as_str()).collect();
     let total = bytes(group.iter().map(|tensor| tensor.bytes()).sum());

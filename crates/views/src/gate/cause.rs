@@ -143,7 +143,7 @@ impl<'a> Found<'a> {
         for (at, cell) in flow.cells().iter().enumerate() {
             // Before every tensor of the partition.
             let of_all = whole.get(cell.partition).copied().flatten().map(|check| (0, check));
-            // What decode holds as prefill does is changed once, there.
+            // What graphs of a group have in common is changed once, in the first.
             let is_twin_changed = |check: usize| {
                 cell.same
                     .iter()

@@ -6,7 +6,7 @@ use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::judge::Judge;
 use super::tensor::TensorFact;
-use crate::bundle::IMAGES;
+use crate::bundle::INPUTS;
 
 /// Names that a sentence has at most.
 const MOST_NAMES: usize = 5;
@@ -213,7 +213,7 @@ fn inputs(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let paths: BTreeSet<&str> = baseline.inputs.keys().chain(now.inputs.keys()).map(String::as_str).collect();
     let others = paths.into_iter().filter(|path| baseline.inputs.get(*path) != now.inputs.get(*path));
     let (settings, weights): (Vec<&str>, Vec<&str>) =
-        others.partition(|path| path.ends_with(".toml") || *path == IMAGES);
+        others.partition(|path| path.ends_with(".toml") || *path == INPUTS);
     let changes = &judge.thresholds.changes;
     for (kind, policy, paths) in [("weights", changes.weights, weights), ("settings", changes.settings, settings)] {
         let place = Place::of("", kind);

@@ -1,5 +1,5 @@
-//! What a gate looks at in a bundle: its report, manifest and encodings go in, the facts of them come out. A baseline is
-//! the facts of a bundle that was accepted.
+//! What a gate looks at in a bundle: its report, manifest and encodings go in, the facts of them come out. A baseline
+//! is the facts of a bundle that was accepted.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +34,9 @@ pub struct Facts {
     pub recipe: String,
     /// Number of verification samples.
     pub samples: usize,
-    /// Tokens decoded after each prompt at most.
-    pub decode_steps: usize,
+    /// Tokens that follow each prompt at most.
+    #[serde(rename = "decode_steps")]
+    pub steps: usize,
     /// Versions of the program and of the vendor toolkit, by name.
     #[serde(deserialize_with = "unique")]
     pub versions: BTreeMap<String, String>,
@@ -158,7 +159,7 @@ impl Facts {
             target: report.target.clone(),
             recipe: report.samples.recipe.clone(),
             samples: report.samples.samples,
-            decode_steps: report.samples.decode_steps,
+            steps: report.samples.steps,
             versions: versions(bundle),
             inputs: inputs(bundle),
             device_bytes: report.sizes.as_ref().map(|sizes| sizes.device.total_bytes),

@@ -1,6 +1,6 @@
 //! The gate: a bundle that was verified and a baseline go in, a verdict comes out, with a check for everything that was
-//! looked at. The baseline is what another bundle of the same model, target and recipe was found to be when people accepted
-//! it.
+//! looked at. The baseline is what another bundle of the same model, target and recipe was found to be when people
+//! accepted it.
 //!
 //! What stands in reports and baselines is other people's text: it is shown as text only, see [`plain`].
 
@@ -44,8 +44,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// Every check, the worst first.
     pub checks: Vec<Check>,
-    /// What failed, grouped: the checks that follow from no other, each with those that follow from it. Every failed check
-    /// stands in one of them once.
+    /// What failed, grouped: the checks that follow from no other, each with those that follow from it. Every failed
+    /// check stands in one of them once.
     pub causes: Vec<Cause>,
     /// The exceptions, in the order of the thresholds.
     pub exceptions: Vec<ExceptionReport>,
@@ -90,7 +90,7 @@ fn look(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
 /// It is of another model, target or recipe, or of other samples; the message names both.
 pub fn refuse_incomparable(now: &Facts, baseline: &Baseline) -> Result<()> {
     let before = &baseline.facts;
-    let samples = |facts: &Facts| format!("{} with {} decode steps", facts.samples, facts.decode_steps);
+    let samples = |facts: &Facts| format!("{} with {} steps behind each", facts.samples, facts.steps);
     for (what, before, now) in [
         ("model", &before.model, &now.model),
         ("target", &before.target, &now.target),

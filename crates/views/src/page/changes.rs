@@ -1,5 +1,5 @@
-//! What changed against a baseline or another bundle: figures that got better or worse, the first layer that got worse, what it was
-//! made from, encodings.
+//! What changed against a baseline or another bundle: figures that got better or worse, the first layer that got worse,
+//! what it was made from, encodings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -163,8 +163,8 @@ pub fn made_from(subject: &Subject, reference: &Reference) -> Table {
     differ("model", Some(&theirs.model), Some(&ours.model), "");
     differ("target", Some(&theirs.target), Some(&ours.target), "");
     differ("recipe's name", Some(&theirs.recipe), Some(&ours.recipe), "");
-    let samples = |samples: usize, steps: usize| format!("{samples} samples, {steps} decode steps");
-    let (before, now) = (samples(theirs.samples, theirs.decode_steps), samples(ours.samples, ours.decode_steps));
+    let samples = |samples: usize, steps: usize| format!("{samples} samples, {steps} steps behind each");
+    let (before, now) = (samples(theirs.samples, theirs.steps), samples(ours.samples, ours.steps));
     differ("verification", Some(&before), Some(&now), "");
     if let Some(before) = reference.settings {
         for key in union(before, &subject.settings) {

@@ -195,7 +195,7 @@ fn outputs_note(subject: &Subject) -> String {
          a CPU.{}",
         samples.samples,
         samples.recipe,
-        samples.decode_steps,
+        samples.steps,
         match subject.references().is_empty() {
             true => String::new(),
             false => format!(
@@ -351,11 +351,11 @@ fn samples(subject: &Subject, body: &mut String) {
     )));
     let settled = calibration::settled(subject);
     if !settled.is_empty() {
-        body.push_str(&note(
-            "A range has settled when no later run widens it by more than 1 %. A run is a picture for vision and projector, a chunk of \
-             a prompt or a token for the language model; all chunks of all samples come first. There are enough runs when 99 % of \
-             the ranges settle within the first four fifths of them.",
-        ));
+        body.push_str(&note(&format!(
+            "A range has settled when no later run widens it by more than 1 %. {} There are enough runs when 99 % of the ranges \
+             settle within the first four fifths of them.",
+            subject.about_runs
+        )));
         body.push_str(&settled.html());
     }
     folded("Every sample", &provenance::samples(subject), body);

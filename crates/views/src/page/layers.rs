@@ -6,8 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bundle::GivenFiles;
-use crate::bundle::{Bundle, round};
+use crate::bundle::{Bundle, GivenFiles, round};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
 use crate::ir::{Graph, Node};

@@ -26,7 +26,8 @@ pub use markdown::markdown;
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{Bundle, IMAGES, InputRecord, Manifest};
+use crate::bundle::{Bundle, INPUTS, InputRecord, Manifest};
+use crate::drivers::of_bundle;
 use crate::error::Result;
 use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
 use crate::observe::StatisticsTable;
@@ -52,6 +53,8 @@ pub struct Subject {
     settings: BTreeMap<String, String>,
     images: Vec<InputRecord>,
     statistics: StatisticsTable,
+    /// What a run of calibration is.
+    about_runs: &'static str,
     /// Whether an evaluation left answers that the report has no figures of.
     has_answers: bool,
     other: Option<Other>,
@@ -131,12 +134,13 @@ impl Subject {
             picture: crate::drawing::overview(&drawn, crate::drawing::Tensors::Border)?,
             recipe,
             settings,
-            images: if bundle.has_file(IMAGES) { bundle.json(IMAGES)? } else { vec![] },
+            images: if bundle.has_file(INPUTS) { bundle.json(INPUTS)? } else { vec![] },
             manifest: bundle.manifest.clone(),
             has_answers: report.evaluations.is_empty() && bundle.has_answers(),
             facts,
             parts,
             statistics: bundle.statistics()?,
+            about_runs: of_bundle(bundle)?.about_runs(),
             report,
             other,
             gate: None,

@@ -49,7 +49,7 @@ pub fn facts(subject: &Subject) -> Table {
     row("model", &|facts| facts.model.clone());
     row("target", &|facts| facts.target.clone());
     row("recipe", &|facts| facts.recipe.clone());
-    row("verification", &|facts| format!("{} samples, {} decode steps", facts.samples, facts.decode_steps));
+    row("verification", &|facts| format!("{} samples, {} steps behind each", facts.samples, facts.steps));
     let names: BTreeSet<&String> = ours.versions.keys().chain(theirs.iter().flat_map(|t| t.versions.keys())).collect();
     for name in names {
         row(name, &|facts| facts.versions.get(name).map_or("not recorded".into(), String::clone));

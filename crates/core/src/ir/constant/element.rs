@@ -1,11 +1,9 @@
 //! Single elements of a constant, where few are wanted: nothing else of it is read.
 
-use std::sync::Arc;
-
-use super::{Constant, Source, Transform, View, index_of};
+use super::{Constant, Source, Transform, index_of};
 
 impl Constant {
-    /// The element at a row-major position.
+    /// The element at a row-major position, as a real number.
     pub fn element(&self, mut position: usize) -> f32 {
         let mut factor = 1.0;
         for (number, transform) in self.transforms.iter().enumerate().rev() {
@@ -36,14 +34,8 @@ impl Constant {
             * match &self.source {
                 Source::View(view) => view.element(position),
                 Source::Values(values) => values[position],
+                Source::Integers(_, values) => values[position] as f32,
             }
-    }
-}
-
-impl View {
-    fn element(&self, position: usize) -> f32 {
-        let start = self.start + position * self.stored.bytes();
-        View { map: Arc::clone(&self.map), start, elements: 1, stored: self.stored }.read()[0]
     }
 }
 

@@ -141,10 +141,8 @@ fn describe(encoding: &Encoding) -> String {
 /// The output channel axis of a constant, from the node that reads it.
 fn channel_axis(graph: &Graph, name: &str) -> Option<usize> {
     let id = graph.find(name)?;
-    let node = graph.nodes().iter().find(|node| node.inputs.contains(&id))?;
-    match node.op {
-        crate::ir::Op::MatMul => Some(graph.value(id).shape.len() - 1),
-        crate::ir::Op::Conv { .. } => Some(0),
-        _ => None,
-    }
+    let mut reads =
+        graph.nodes().iter().filter_map(|node| Some((node, node.inputs.iter().position(|&read| read == id)?)));
+    let (node, input) = reads.next()?;
+    node.op.channel_axis(input, graph.value(id).shape.len())
 }

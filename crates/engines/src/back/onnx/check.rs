@@ -26,13 +26,14 @@ pub fn check_float(partition: &Partition, path: &Path) -> Result<()> {
     let (found, made) = parts(path)?;
     let bytes = data_bytes(path, &partition.group)?;
     let stored = initializers(&found, &made, path)?;
-    let expected = float::graph(partition, |name, shape| {
+    let expected = float::graph(partition, |value, _| {
+        let name = value.name.as_str();
         let tensor = stored.get(name).ok_or_else(|| other(path, format!("the constant `{name}` is not in it")))?;
-        let length = 4 * shape.iter().product::<usize>();
+        let length = value.element.bytes() * value.shape.iter().product::<usize>();
         let offset = offset(tensor).filter(|offset| offset.checked_add(length as u64).is_some_and(|end| end <= bytes));
         let offset = offset.ok_or_else(|| other(path, format!("`{name}` is not in its data file")))?;
         let data = DataWriter::name_of(&partition.group);
-        Ok(stored_tensor(name, DataType::FLOAT, shape, offset, length, &data))
+        Ok(stored_tensor(name, DataType::of_element(value.element), &value.shape, offset, length, &data))
     })?;
     let producer_version = found.producer_version.clone();
     if made == expected && found == (ModelProto { producer_version, graph: None, ..model(GraphProto::default()) }) {
@@ -169,7 +170,7 @@ fn offset(tensor: &TensorProto) -> Option<u64> {
 /// Bytes that the elements of a tensor take.
 fn length(tensor: &TensorProto) -> Option<u64> {
     let bits = match tensor.data_type {
-        2 | 3 => 8,
+        2 | 3 | 9 => 8,
         4 | 5 => 16,
         1 | 6 => 32,
         7 => 64,
@@ -202,8 +203,11 @@ impl<'a> Shape<'a> {
 
     /// Whether a node is what the graph's node of its name becomes, with the integers that it reads.
     fn computes(&self, found: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> bool {
-        let Some(ir) = self.nodes.get(found.name.as_str()).filter(|ir| ir.op != Op::Requantize) else { return false };
-        let shapes: Vec<&[usize]> = ir.inputs.iter().map(|&id| self.graph.value(id).shape.as_slice()).collect();
+        let Some(ir) = self.nodes.get(found.name.as_str()) else { return false };
+        if matches!(ir.op, Op::Requantize(_)) {
+            return false;
+        }
+        let shapes: Vec<_> = ir.inputs.iter().map(|&id| &self.graph.value(id).shape).collect();
         let inputs = ir.inputs.iter().map(|&id| read_name(self.graph, id)).collect();
         let outputs = ir.outputs.iter().map(|&id| float_name(self.graph, id)).collect();
         nodes::emit(ir, &shapes, inputs, outputs).is_ok_and(|(node, extra)| {
@@ -221,7 +225,7 @@ impl<'a> Shape<'a> {
         let fits = match found.op_type.as_str() {
             "QuantizeLinear" => {
                 let source = match self.makers.get(&id) {
-                    Some(maker) if maker.op == Op::Requantize => read_name(self.graph, maker.inputs[0]),
+                    Some(maker) if matches!(maker.op, Op::Requantize(_)) => read_name(self.graph, maker.inputs[0]),
                     _ => float_name(self.graph, id),
                 };
                 integers.contains(to) && *from == source

@@ -13,8 +13,8 @@ use crate::program::Group;
 /// Every tensor starts at a multiple of this many bytes.
 const ALIGNMENT: u64 = 64;
 
-/// Writes tensors one after the other. Two tensors of the same bytes get the same place, so that prefill and decode share
-/// their weights.
+/// Writes tensors one after the other. Two tensors of the same bytes get the same place, so that graphs of a group
+/// share their weights.
 pub struct DataWriter {
     path: PathBuf,
     name: String,

@@ -8,10 +8,10 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::error::Result;
-use crate::ir::{ElementType, ValueId, le_bytes};
+use crate::ir::{Constant, Value, ValueId};
 use crate::partition::Partition;
 
-/// Where a constant's f32 elements stand in the data file.
+/// Where a constant's elements stand in the data file.
 pub type ConstantPlace = u64;
 
 /// Writes `path` and appends its weights to `data`; gives the place of every constant.
@@ -21,35 +21,30 @@ pub fn emit_float(
     data: &mut DataWriter,
 ) -> Result<BTreeMap<String, ConstantPlace>> {
     let mut places = BTreeMap::new();
-    let constants: BTreeMap<&str, _> =
-        partition.graph.values().filter_map(|(_, value)| Some((value.name.as_str(), value.constant()?))).collect();
-    let made = graph(partition, |name, shape| {
-        let bytes = le_bytes(&constants[name].to_f32());
+    let made = graph(partition, |value, constant| {
+        let bytes = constant.to_le_bytes();
         // Every constant goes to the data file, small ones too: later stages read it from there.
         let offset = data.append(&bytes)?;
-        places.insert(name.to_string(), offset);
-        Ok(stored_tensor(name, DataType::FLOAT, shape, offset, bytes.len(), data.name()))
+        places.insert(value.name.clone(), offset);
+        let kind = DataType::of_element(value.element);
+        Ok(stored_tensor(&value.name, kind, &value.shape, offset, bytes.len(), data.name()))
     })?;
     write(&model(made), path)?;
     Ok(places)
 }
 
-/// The graph of a partition's float model; `store` gives the tensor of a constant by its name and shape.
+/// The graph of a partition's float model; `store` gives the tensor of a constant.
 ///
 /// # Errors
 /// Those of `store`, and a graph that was not legalized.
 pub fn graph(
     partition: &Partition,
-    mut store: impl FnMut(&str, &[usize]) -> Result<TensorProto>,
+    mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>,
 ) -> Result<GraphProto> {
     let graph = &partition.graph;
     let info = |&id: &ValueId| {
         let value = graph.value(id);
-        let kind = match value.element {
-            ElementType::F32 => DataType::FLOAT,
-            ElementType::I32 => DataType::INT32,
-        };
-        value_info(&value.name, kind, &value.shape)
+        value_info(&value.name, DataType::of_element(value.element), &value.shape)
     };
     let mut made = GraphProto {
         name: graph.name.clone(),
@@ -57,12 +52,14 @@ pub fn graph(
         output: graph.outputs().iter().map(info).collect(),
         ..GraphProto::default()
     };
-    for (_, value) in graph.values().filter(|(_, value)| value.constant().is_some()) {
-        made.initializer.push(store(&value.name, &value.shape)?);
+    for (_, value) in graph.values() {
+        if let Some(constant) = value.constant() {
+            made.initializer.push(store(value, constant)?);
+        }
     }
     for node in graph.nodes() {
         let names = |ids: &[ValueId]| ids.iter().map(|&id| graph.value(id).name.clone()).collect();
-        let shapes: Vec<&[usize]> = node.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
+        let shapes: Vec<_> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
         let (node, extra) = nodes::emit(node, &shapes, names(&node.inputs), names(&node.outputs))?;
         made.node.push(node);
         made.initializer.extend(extra);

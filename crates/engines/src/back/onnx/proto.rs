@@ -14,6 +14,8 @@ use tract_onnx::pb::{
 use super::{DataWriter, IR_VERSION, OPSET};
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
+use crate::ir::ElementType;
+use crate::ir::ops::Attribute;
 
 /// ONNX `TensorProto.DataType` numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +24,18 @@ pub struct DataType(pub i32);
 impl DataType {
     /// float32.
     pub const FLOAT: DataType = DataType(1);
-    /// int32.
-    pub const INT32: DataType = DataType(6);
     /// int64.
     pub const INT64: DataType = DataType(7);
+
+    /// The type of elements that have no encoding.
+    pub fn of_element(element: ElementType) -> Self {
+        DataType(match element {
+            ElementType::F32 => 1,
+            ElementType::I32 => 6,
+            ElementType::I64 => 7,
+            ElementType::Bool => 9,
+        })
+    }
 
     /// The type of an encoding's integers.
     pub fn of(integer: IntegerType) -> Self {
@@ -145,21 +155,33 @@ pub fn axis(axis: usize, rank: usize) -> AttributeProto {
     AttributeProto { name: "axis".into(), r#type: AttributeType::Int as i32, i, ..AttributeProto::default() }
 }
 
-/// An attribute of several integers.
-pub fn ints(name: &str, values: &[usize]) -> AttributeProto {
-    let ints = values.iter().map(|&value| value as i64).collect();
-    AttributeProto { name: name.into(), r#type: AttributeType::Ints as i32, ints, ..AttributeProto::default() }
-}
-
-/// A float attribute.
-pub fn float(name: &str, value: f32) -> AttributeProto {
-    AttributeProto { name: name.into(), r#type: AttributeType::Float as i32, f: value, ..AttributeProto::default() }
-}
-
-/// A text attribute.
-pub fn string(name: &str, value: &str) -> AttributeProto {
-    let s = value.as_bytes().to_vec();
-    AttributeProto { name: name.into(), r#type: AttributeType::String as i32, s, ..AttributeProto::default() }
+/// The attribute of an operator.
+pub fn attribute(name: &str, value: &Attribute) -> AttributeProto {
+    let mut made = AttributeProto { name: name.into(), ..AttributeProto::default() };
+    let kind = match value {
+        Attribute::Int(value) => {
+            made.i = *value;
+            AttributeType::Int
+        }
+        Attribute::Ints(values) => {
+            made.ints.clone_from(values);
+            AttributeType::Ints
+        }
+        Attribute::Float(value) => {
+            made.f = *value;
+            AttributeType::Float
+        }
+        Attribute::Floats(values) => {
+            made.floats.clone_from(values);
+            AttributeType::Floats
+        }
+        Attribute::Text(value) => {
+            made.s = value.as_bytes().to_vec();
+            AttributeType::String
+        }
+    };
+    made.r#type = kind as i32;
+    made
 }
 
 /// A model of one graph, in this crate's operator set.
@@ -218,6 +240,7 @@ pub fn summary(info: &ValueInfoProto) -> (String, &'static str, Vec<i64>) {
         5 => "int16",
         6 => "int32",
         7 => "int64",
+        9 => "bool",
         10 => "float16",
         16 => "bfloat16",
         21 => "uint4",

@@ -8,7 +8,7 @@ use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
-use crate::ir::{ElementType, Graph, Op, ValueId};
+use crate::ir::{Graph, Op, ValueId};
 use crate::quantize::Table;
 
 /// Writes `path` and appends its weights to `data`.
@@ -25,7 +25,7 @@ pub fn emit_qdq(graph: &Graph, table: &Table, path: &Path, data: &mut DataWriter
     for &id in graph.inputs() {
         let info = emitter.border(id)?;
         emitter.made.input.push(info);
-        if graph.value(id).element == ElementType::F32 {
+        if graph.value(id).element.is_real() {
             let name = graph.value(id).name.clone();
             let encoding = table.activation(&name)?;
             emitter.parameters(&name, encoding, &[])?;
@@ -33,7 +33,12 @@ pub fn emit_qdq(graph: &Graph, table: &Table, path: &Path, data: &mut DataWriter
         }
     }
     for (_, value) in graph.values() {
-        if let Some(constant) = value.constant() {
+        let Some(constant) = value.constant() else { continue };
+        if !value.element.is_real() {
+            let kind = DataType::of_element(value.element);
+            let tensor = tensor(&value.name, kind, &value.shape, constant.to_le_bytes(), emitter.data)?;
+            emitter.made.initializer.push(tensor);
+        } else {
             let encoding = table.param(&value.name)?;
             let codes = encoding.quantize(&constant.to_f32(), &value.shape);
             emitter.parameters(&value.name, encoding, &value.shape)?;
@@ -66,9 +71,9 @@ struct Emitter<'a> {
 impl Emitter<'_> {
     fn border(&self, id: ValueId) -> Result<tract_onnx::pb::ValueInfoProto> {
         let value = self.graph.value(id);
-        let kind = match value.element {
-            ElementType::F32 => DataType::of(self.table.activation(&value.name)?.integer),
-            ElementType::I32 => DataType::INT32,
+        let kind = match value.element.is_real() {
+            true => DataType::of(self.table.activation(&value.name)?.integer),
+            false => DataType::of_element(value.element),
         };
         Ok(value_info(&value.name, kind, &value.shape))
     }
@@ -114,7 +119,8 @@ impl Emitter<'_> {
         let is_output = self.graph.outputs().contains(&id);
         // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output behind a
         // transposition ("inserted using the NHWC format …, but was not selected by that EP").
-        let is_shared = is_output && !readers.iter().any(|op| matches!(op, Op::Conv { .. }));
+        let is_shared =
+            is_output && !readers.iter().any(|op| op.signature().reads_image && op.signature().has_weights());
         let read = if is_shared { name.clone() } else { format!("{name}/q") };
         if is_output && !is_shared {
             self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
@@ -129,17 +135,20 @@ impl Emitter<'_> {
     fn node(&mut self, ir: &crate::ir::Node) -> Result<()> {
         let graph = self.graph;
         let inputs: Vec<String> = ir.inputs.iter().map(|&id| read_name(graph, id)).collect();
-        if ir.op == Op::Requantize {
+        if matches!(ir.op, Op::Requantize(_)) {
             // A change of encoding is the next QuantizeLinear reading the last DequantizeLinear.
             return self.quantize(ir.outputs[0], inputs[0].clone());
         }
-        let shapes: Vec<&[usize]> = ir.inputs.iter().map(|&id| graph.value(id).shape.as_slice()).collect();
+        let shapes: Vec<_> = ir.inputs.iter().map(|&id| &graph.value(id).shape).collect();
         let outputs: Vec<String> = ir.outputs.iter().map(|&id| float_name(graph, id)).collect();
         let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
         self.made.node.push(node);
         self.made.initializer.extend(extra);
         for (&id, from) in ir.outputs.iter().zip(outputs) {
-            self.quantize(id, from)?;
+            // Integers are what they are.
+            if graph.value(id).element.is_real() {
+                self.quantize(id, from)?;
+            }
         }
         Ok(())
     }
@@ -148,16 +157,14 @@ impl Emitter<'_> {
 /// Name of what a node reads of a value.
 pub fn read_name(graph: &Graph, id: ValueId) -> String {
     let value = graph.value(id);
-    match value.element {
-        ElementType::F32 => format!("{}/dq", value.name),
-        ElementType::I32 => value.name.clone(),
-    }
+    if value.element.is_real() { format!("{}/dq", value.name) } else { value.name.clone() }
 }
 
 /// Name of the float that a node makes.
 pub fn float_name(graph: &Graph, id: ValueId) -> String {
-    let name = &graph.value(id).name;
-    if graph.outputs().contains(&id) { format!("{name}/float") } else { name.clone() }
+    let value = graph.value(id);
+    let is_border = value.element.is_real() && graph.outputs().contains(&id);
+    if is_border { format!("{}/float", value.name) } else { value.name.clone() }
 }
 
 /// Little-endian bytes of integers; 4-bit ones two to a byte, the first in the low half (ONNX `TensorProto.raw_data`).

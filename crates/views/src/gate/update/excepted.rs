@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Change, Group, Update};
-use crate::bundle::IMAGES;
+use crate::bundle::INPUTS;
 use crate::gate::check::{Check, Outcome};
 use crate::gate::facts::Facts;
 use crate::gate::rule::Rule;
@@ -83,7 +83,7 @@ impl Excepted {
 
 /// What a file of a bundle is, as the check of weights and settings has it.
 fn kind(path: &str) -> &'static str {
-    if path.ends_with(".toml") || path == IMAGES { "settings" } else { "weights" }
+    if path.ends_with(".toml") || path == INPUTS { "settings" } else { "weights" }
 }
 
 impl Update<'_> {

@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::back::onnx::{DataWriter, emit_float};
-use crate::bundle::{Key, Making, Stage, write_partition};
+use crate::bundle::{Key, Making, Stage};
+use crate::drivers::export::{FOLDER, export_group, refuse_another_model};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{
@@ -24,9 +24,6 @@ use crate::warning::Warning;
 
 /// Largest tokenizer that is copied; reading it has checked it before.
 const LARGEST_TOKENIZER: u64 = 1 << 30;
-/// Folder of everything that export makes.
-const FOLDER: &str = "model";
-
 /// Runs the stage, and names model and target in the manifest.
 pub fn export(
     bundle: &mut Making,
@@ -37,7 +34,7 @@ pub fn export(
     progress: &dyn Progress,
 ) -> Result<()> {
     let DefinitionFile { path, text: definition_text, definition } = file;
-    refuse_another_model(bundle, definition, target)?;
+    refuse_another_model(bundle, &definition.name, target)?;
     let checkpoint = Checkpoint::open_all(weights)?;
     let beside = checkpoint.beside(definition)?;
     let stage = Stage::Export.name();
@@ -108,21 +105,8 @@ pub fn export(
     })?;
     let (of_host, prompt) = of_host;
     for group in Component::ALL.map(Component::group) {
-        let name = format!("export/{}", group.name());
-        bundle.unit(&name, FOLDER, key()?, progress, |folder| {
-            let partitions = graphs()?.1.iter().filter(|partition| partition.group == group);
-            progress.start(&format!("export {}", group.name()), partitions.clone().count() as u64);
-            let mut data = DataWriter::create(folder, &group)?;
-            for partition in partitions {
-                progress.begin(&partition.name);
-                let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
-                write_partition(partition, &places, folder)?;
-                progress.tick(&partition.name);
-            }
-            data.finish()?;
-            progress.finish();
-            checkpoint.refuse_changed()
-        })?;
+        let partitions = || graphs().map(|(_, partitions)| partitions.as_slice());
+        export_group(bundle, &group, key()?, partitions, || checkpoint.refuse_changed(), progress)?;
     }
     checkpoint.refuse_changed()?;
     let layout = Layout::of(&checkpoint, definition, path)?;
@@ -178,15 +162,4 @@ pub fn check_words(beside: &Beside, definition: &Definition) -> Result<Vec<Warni
     let Found { template, specials, warnings } = find_template(&beside.words_first(), Stage::Export.name())?;
     let more = words(beside, template.as_ref(), &specials, definition)?.warnings;
     Ok([warnings, more].concat())
-}
-
-/// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.
-fn refuse_another_model(bundle: &Making, definition: &Definition, target: &Target) -> Result<()> {
-    let Some((place, before)) = bundle.before() else { return Ok(()) };
-    if before.model == definition.name && before.target == target.name {
-        return Ok(());
-    }
-    let message = format!("is a bundle of {} for {}", before.model, before.target);
-    let help = format!("choose another folder for {} for {}, or replace it with --force", definition.name, target.name);
-    Err(Error::input(place.display(), message).help(help))
 }

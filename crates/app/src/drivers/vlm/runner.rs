@@ -4,10 +4,11 @@ use std::path::Path;
 
 use crate::back::qnn::{Runtime, Toolkit};
 use crate::bundle::{Bundle, Stage};
-use crate::engine::{Engine, EngineKind, Reference};
+use crate::drivers::of_bundle;
+use crate::engine::{Engine, EngineKind, Reference, Tensor};
 use crate::error::{Error, Result};
 use crate::front::Definition;
-use crate::host::{Chat, Conversation, Embeddings, Generator, Limits, Message, Tokenizer};
+use crate::host::{Chat, Conversation, Embeddings, Generator, Limits, Message, Tokenizer, blank_image, load_image};
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::quantize::Table;
@@ -78,6 +79,7 @@ impl Model {
     }
 
     fn parts(bundle: &Bundle, path: &Path, kinds: &[EngineKind], progress: &dyn Progress) -> Result<Parts> {
+        of_bundle(bundle)?.refuse_silent(bundle)?;
         for (stage, _) in kinds.iter().map(|kind| source(*kind)) {
             if !bundle.manifest.has(stage.name()) {
                 return Err(Error::input(path.display(), format!("`{}` has not run", stage.name()))
@@ -110,6 +112,17 @@ impl Model {
     /// The model definition.
     pub fn definition(&self) -> &Definition {
         &self.definition
+    }
+
+    /// A picture as the model takes it, or a blank one.
+    ///
+    /// # Errors
+    /// As for [`load_image`].
+    pub fn picture(&self, path: &Path, blank: bool) -> Result<Tensor> {
+        match blank {
+            true => Ok(blank_image(&self.definition.vision)),
+            false => load_image(path, &self.definition.vision),
+        }
     }
 
     /// The bundle.

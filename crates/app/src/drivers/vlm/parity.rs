@@ -4,32 +4,29 @@
 //! partitions take the same steps as in every other stage: image, projector, prefill in chunks, decode.
 
 use crate::bundle::Bundle;
+use crate::drivers::Parity;
 use crate::engine::{Reference, Tensor};
 use crate::error::{Error, Result};
 use crate::front::{Checkpoint, Definition};
 use crate::host::Steps;
 use crate::partition::Partition;
 use crate::progress::Progress;
-use crate::verify::Sqnr;
-
-/// One output and how far it is from the recorded one.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Parity {
-    /// Name of the recorded tensor.
-    pub name: String,
-    /// Signal to noise ratio in dB; the noise is the difference.
-    pub sqnr_db: f64,
-}
+use crate::sqnr::Sqnr;
 
 /// Runs the float models of a bundle on recorded inputs: `vision.input` (and `vision.output`, `projector.output`), `embeds`
 /// (and `prefill.logits`, `decode.{i}.logits`). What is not recorded is not run.
 ///
 /// # Errors
 /// A recorded tensor of another shape than the bundle's model has, a file that records nothing that can be compared.
-pub fn parity(bundle: &Bundle, recorded: &Checkpoint, progress: &dyn Progress) -> Result<Vec<Parity>> {
-    let (definition, partitions) = (bundle.definition()?, bundle.partitions()?);
+pub fn parity(
+    definition: &Definition,
+    bundle: &Bundle,
+    recorded: &Checkpoint,
+    progress: &dyn Progress,
+) -> Result<Vec<Parity>> {
+    let partitions = bundle.partitions()?;
     let load = |partition: &Partition| Reference::load(partition, &bundle.float_model(partition));
-    let mut steps = Steps::new(&definition, &partitions, None, Box::new(load));
+    let mut steps = Steps::new(definition, &partitions, None, Box::new(load));
     let has = |name: &str| recorded.tensors().contains_key(name);
     let decoded = (0..).take_while(|step| has(&decode_name(*step))).count();
     let wanted: Vec<String> = ["vision.output", "projector.output", "prefill.logits"]
@@ -46,14 +43,14 @@ pub fn parity(bundle: &Bundle, recorded: &Checkpoint, progress: &dyn Progress) -
     let mut made = Vec::new();
     let mut compare = |name: String, values: &[f32]| -> Result<()> {
         if has(&name) {
-            let reference = recorded.tensor(&name, &shape_of(&name, &definition))?.to_f32();
+            let reference = recorded.tensor(&name, &shape_of(&name, definition))?.to_f32();
             made.push(Parity { sqnr_db: Sqnr::of(&reference, values)?, name: name.clone() });
             progress.tick(&name);
         }
         Ok(())
     };
     if has("vision.input") {
-        let shape = shape_of("vision.input", &definition);
+        let shape = shape_of("vision.input", definition);
         let image = Tensor::f32(shape.clone(), recorded.tensor("vision.input", &shape)?.to_f32());
         let visual = steps.see(&image, &mut |_| Ok(()))?;
         compare("vision.output".into(), visual.features.as_f32()?)?;

@@ -1,14 +1,15 @@
 //! Golden vectors: one sample of verification on integer engines, as a host takes it.
 
-use super::samples::and_samples;
+use super::golden::{self, Case};
+use super::samples::{and_images, and_words};
 use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::{GOLDEN, GoldenRecord, Key, Making, Stage, is_of_model};
-use crate::engine::EngineKind;
-use crate::engine::OrtSession;
+use crate::bundle::{GOLDEN, GoldenRecord, Key, Making, Stage, is_behind_figures};
+use crate::drivers::GoldenExtent;
+use crate::engine::{EngineKind, OrtSession};
 use crate::error::Result;
-use crate::golden::{self, Case, Extent};
-use crate::host::{Asking, Embeddings, Load};
+use crate::host::{Asking, Embeddings};
 use crate::partition::Partition;
+use crate::program::Load;
 use crate::progress::Progress;
 use crate::recipe::{Recipe, Sample};
 
@@ -22,19 +23,19 @@ pub fn make_golden(
     bundle: &mut Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
-    (wanted, compared): (Option<Extent>, &crate::verify::Extent),
+    (wanted, compared): (Option<GoldenExtent>, GoldenExtent),
     progress: &dyn Progress,
 ) -> Result<()> {
     bundle.manifest.golden = None;
     let (Some(runtime), Some(sample)) = (runtime, sample_of(recipe)) else { return Ok(()) };
     let has_npu = bundle.manifest.has(Stage::Build.name()) && runtime.has_npu();
-    let engines = |extent: Extent| -> Vec<EngineKind> {
+    let engines = |extent: GoldenExtent| -> Vec<EngineKind> {
         let is_here = |engine: &&EngineKind| **engine == EngineKind::Simulated || has_npu;
         extent.engines().iter().filter(is_here).copied().collect()
     };
-    let mut extent = wanted.unwrap_or(Extent::of(compared));
+    let mut extent = wanted.unwrap_or(compared);
     if wanted.is_none() {
-        for more in [Extent::Simulated, Extent::Npu] {
+        for more in [GoldenExtent::Simulated, GoldenExtent::Npu] {
             if engines(more).len() > engines(extent).len()
                 && bundle.knows(UNIT, &key_of(bundle, recipe, runtime, sample, &engines(more))?)?
             {
@@ -65,7 +66,7 @@ pub fn make_golden(
             prompt: &sample.shown(),
             tokens: &tokens,
             pictures: &pictures.collect::<Result<Vec<_>>>()?,
-            most: recipe.decode_steps,
+            most: recipe.steps(),
         };
         let load = |engine: EngineKind| -> Box<Load<OrtSession>> {
             let (bundle, target) = (&*bundle, &target);
@@ -86,11 +87,11 @@ pub fn make_golden(
 /// What golden vectors depend on.
 fn key_of(bundle: &Making, recipe: &Recipe, runtime: &Runtime, sample: &Sample, engines: &[EngineKind]) -> Result<Key> {
     let key = bundle
-        .key(Key::new(), |path| is_of_model(path) && !path.starts_with("calibration/"))?
+        .key(Key::new(), is_behind_figures)?
         .setting("engines", &engines)
         .and("toolkit", runtime.identity())
-        .setting("recipe", &(&recipe.name, recipe.decode_steps));
-    and_samples(key, bundle, recipe, std::slice::from_ref(sample))
+        .setting("recipe", &(&recipe.name, recipe.steps()));
+    and_images(and_words(key, sample), bundle, recipe, sample)
 }
 
 /// The sample that golden vectors are made of: one whose answer is still to be found, with the most pictures, and of these the

@@ -3,11 +3,23 @@
 use std::path::Path;
 
 use crate::bundle::{Bundle, InputRecord, Key, Making, RECIPE};
-use crate::error::Result;
+use crate::drivers::{PromptCounts, PromptsReport};
+use crate::error::{Error, Result};
 use crate::host::CHAT_TEMPLATE;
 use crate::recipe::{Recipe, Sample, Words};
-use crate::report::{PromptCounts, PromptsReport};
 use crate::warning::Warning;
+
+/// Refuses samples that are arrays.
+///
+/// # Errors
+/// Names the first.
+pub fn refuse_tensors(recipe: &Recipe) -> Result<()> {
+    match recipe.calibration.iter().chain(&recipe.verification).find(|sample| sample.tensors.is_some()) {
+        Some(sample) => Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
+            .help("write the sample with `image` and `prompt`")),
+        None => Ok(()),
+    }
+}
 
 /// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
 fn hash_image(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
@@ -34,12 +46,12 @@ pub fn use_template(samples: &[Sample]) -> bool {
 }
 
 /// Warnings about prompts that bypass the chat template without saying so: those of a recipe of schema 1.
-pub fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, samples: &[Sample], stage: &str) -> Vec<Warning> {
+pub fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) -> Vec<Warning> {
     if !recipe.knows_no_conversations() || !bundle.has_file(&format!("model/{CHAT_TEMPLATE}")) {
         return vec![];
     }
     let place = format!("{}: {list}", recipe.file_name());
-    let count = samples.len();
+    let count = if list == "calibration" { recipe.calibration.len() } else { recipe.verification.len() };
     let message = format!(
         "{count} prompts bypass the chat template: schema 1 takes a prompt as raw text, and not as `run` asks it"
     );
@@ -61,15 +73,6 @@ pub fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
     };
     let calibrated = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
     Ok(PromptsReport { calibration: count(&calibrated.calibration), verification: count(&recipe.verification) })
-}
-
-/// Adds prompts and the contents of images to a key.
-pub fn and_samples(mut key: Key, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
-    for sample in samples {
-        key = and_words(key, sample);
-        key = and_images(key, bundle, recipe, sample)?;
-    }
-    Ok(key)
 }
 
 /// The images of samples, as the recipe names them, each once.

@@ -6,13 +6,13 @@ use std::path::Path;
 use safetensors::tensor::{TensorView, serialize};
 
 use super::{EngineRecord, PictureRecord, Record, SCHEMA, StepRecord, TensorRecord};
-use crate::engine::EngineKind;
-use crate::engine::{Data, Engine, Tensor};
+use crate::engine::{Data, Engine, EngineKind, Tensor};
 use crate::error::{Error, Result};
-use crate::front::{Component, DECODE, Definition, PREFILL};
-use crate::host::{Embeddings, Load, Step, Steps, Stop, best, dtype_of, load_square, normalized};
+use crate::front::{DECODE, Definition, PREFILL};
+use crate::host::{Embeddings, Steps, Stop, best, dtype_of, load_square, normalized};
 use crate::json::write_json;
 use crate::partition::Partition;
+use crate::program::{Load, Step};
 use crate::progress::Progress;
 use crate::quantize::Table;
 
@@ -144,9 +144,10 @@ impl Golden {
         steps: &mut Vec<StepRecord>,
     ) -> Result<()> {
         let partition = &partitions[step.partition];
+        let tokens = step.tokens.map_or((0, 0), |tokens| (tokens.position, tokens.count));
         let before = steps.iter().filter(|other| other.partition == partition.name).count();
         let is_kept = match partition.name.as_str() {
-            PREFILL => step.position == 0 || step.is_last,
+            PREFILL => tokens.0 == 0 || step.is_last,
             DECODE => before < DECODE_STEPS,
             _ => before == 0,
         };
@@ -161,13 +162,11 @@ impl Golden {
         let inputs = noted(&partition.inputs, step.inputs, false);
         let outputs = noted(&partition.outputs, step.outputs, true);
         let logits = partition.outputs.iter().position(|port| port.meaning.main);
-        let is_language = partition.group == Component::Language.group();
-        let tokens = if is_language { &fed[step.position..step.position + step.tokens] } else { &[] };
         steps.push(StepRecord {
             name,
             partition: partition.name.clone(),
-            position: step.position,
-            tokens: tokens.to_vec(),
+            position: tokens.0,
+            tokens: fed[tokens.0..tokens.0 + tokens.1].to_vec(),
             best: logits.map(|at| largest(&step.outputs[at].data)).transpose()?,
             inputs,
             outputs,

@@ -14,8 +14,7 @@ pub use make::{Case, Golden, make};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::EngineKind;
-use crate::engine::{Data, Tensor};
+use crate::engine::{Data, EngineKind, Tensor};
 use crate::host::Stop;
 
 /// File of the steps in a bundle.
@@ -144,38 +143,5 @@ fn only(data: &Data) -> Option<i64> {
         Data::U8(codes) => same(codes),
         Data::U16(codes) => same(codes),
         Data::I32(codes) => same(codes),
-    }
-}
-
-/// The engines that make golden vectors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Extent {
-    /// None.
-    None,
-    /// The simulation.
-    Simulated,
-    /// The simulation and the NPU.
-    Npu,
-}
-
-impl Extent {
-    /// What is made where nothing is asked for: as much as verification compares. One step of a large model takes
-    /// minutes on the emulator, and golden vectors have no gaps.
-    pub fn of(verification: &crate::verify::Extent) -> Self {
-        match verification {
-            whole if whole.is_whole() => Extent::Npu,
-            none if none.partitions.as_deref().is_some_and(<[String]>::is_empty) => Extent::None,
-            _ => Extent::Simulated,
-        }
-    }
-
-    /// The engines, those that are missing among them.
-    pub fn engines(self) -> &'static [EngineKind] {
-        match self {
-            Extent::None => &[],
-            Extent::Simulated => &[EngineKind::Simulated],
-            Extent::Npu => &[EngineKind::Simulated, EngineKind::Npu],
-        }
     }
 }

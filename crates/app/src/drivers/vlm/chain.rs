@@ -3,24 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Engines, Sqnr};
+use crate::drivers::{ChainComparison, Chains, Engines};
 use crate::engine::{Engine, OrtSession};
 use crate::error::{Error, Result};
 use crate::front::{Language, Role};
-use crate::host::{Codec, Sequence, Step, best};
+use crate::host::{Codec, Sequence, best};
 use crate::partition::{Partition, Port};
+use crate::program::{Step, Tokens};
 use crate::quantize::Table;
-
-/// What a chain found for one engine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ChainComparison {
-    /// Logits of every step against float.
-    pub logits: Sqnr,
-    /// Steps.
-    pub steps: u64,
-    /// Steps whose most likely token is that of float.
-    pub agreed: u64,
-}
 
 /// One engine on its way through the samples.
 struct Track<'a> {
@@ -30,35 +20,36 @@ struct Track<'a> {
 }
 
 /// The chains of the simulation and of the NPU.
-pub struct Chains<'a> {
+pub struct OfLanguage<'a> {
     language: &'a Language,
     table: &'a Table,
     simulated: Track<'a>,
     npu: Track<'a>,
 }
 
-impl<'a> Chains<'a> {
+impl<'a> OfLanguage<'a> {
     /// Chains through the language partitions, whose tables agree on everything that crosses a border.
     pub fn new(language: &'a Language, table: &'a Table) -> Self {
         let track = || Track { sequences: BTreeMap::new(), found: None };
-        Chains { language, table, simulated: track(), npu: track() }
+        OfLanguage { language, table, simulated: track(), npu: track() }
     }
+}
 
-    /// Follows one step of the float reference.
-    pub fn step(&mut self, partition: &Partition, engines: &mut Engines, step: &Step) -> Result<()> {
+impl Chains for OfLanguage<'_> {
+    fn step(&mut self, partition: &Partition, engines: &mut Engines, step: &Step) -> Result<()> {
+        let Some(tokens) = step.tokens else { return Ok(()) };
         let start = || Sequence::new(self.language, Codec::Codes(self.table));
         for (track, engine) in [(&mut self.simulated, &mut engines.simulated), (&mut self.npu, &mut engines.npu)] {
             let Some(engine) = engine else { continue };
-            if step.position == 0 {
+            if tokens.position == 0 {
                 track.sequences.insert(step.sample, start());
             }
-            track.step(self.language, self.table, partition, engine, step)?;
+            track.step((self.language, self.table), partition, engine, (step, tokens))?;
         }
         Ok(())
     }
 
-    /// What was found: simulation and NPU, each if it ran.
-    pub fn finish(self) -> (Option<ChainComparison>, Option<ChainComparison>) {
+    fn finish(self: Box<Self>) -> (Option<ChainComparison>, Option<ChainComparison>) {
         (self.simulated.found, self.npu.found)
     }
 }
@@ -66,11 +57,10 @@ impl<'a> Chains<'a> {
 impl Track<'_> {
     fn step(
         &mut self,
-        language: &Language,
-        table: &Table,
+        (language, table): (&Language, &Table),
         partition: &Partition,
         engine: &mut OrtSession,
-        step: &Step,
+        (step, tokens): (&Step, Tokens),
     ) -> Result<()> {
         let Some(sequence) = self.sequences.get_mut(&step.sample) else {
             return Err(Error::internal(&partition.name, "a sequence goes on that never began"));
@@ -80,9 +70,9 @@ impl Track<'_> {
             at.ok_or_else(|| Error::internal(&partition.name, format!("has no port for {role:?}")))
         };
         let (embeds, logits) = (find(&partition.inputs, Role::Embeddings)?, find(&partition.outputs, Role::Logits)?);
-        let rows = &step.inputs[embeds].as_f32()?[..step.tokens * language.hidden];
+        let rows = &step.inputs[embeds].as_f32()?[..tokens.count * language.hidden];
         let outputs = engine.run(&sequence.inputs(partition, rows)?)?;
-        sequence.absorb(partition, &outputs, step.tokens)?;
+        sequence.absorb(partition, &outputs, tokens.count)?;
         let made = outputs[logits].decode(Some(table.activation(&partition.outputs[logits].name)?));
         let (wanted, made) = (step.outputs[logits].as_f32()?, made.as_f32()?);
         let found = self.found.get_or_insert_default();

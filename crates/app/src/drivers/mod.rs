@@ -1,0 +1,45 @@
+//! Drivers: who runs samples through a program. A stage asks the driver of its bundle for what only a driver knows: what a
+//! sample is made of, which steps it takes, and what a host needs beside the graphs. Whole sequences and conversations are
+//! what a driver may offer.
+
+mod driver;
+mod export;
+mod golden_extent;
+mod memory;
+mod prompts;
+pub mod tensors;
+pub mod vlm;
+
+pub use driver::{ChainComparison, Chains, Driver, Engines, LoadAny, Parity, Phase, Run, Turn, Work};
+pub use export::Source;
+pub use golden_extent::GoldenExtent;
+pub use memory::CALIBRATION;
+pub use prompts::{PromptCounts, PromptsReport};
+
+use crate::bundle::{Bundle, Key, Making};
+use crate::error::{Error, Result};
+use crate::recipe::{Recipe, Sample};
+
+/// The driver of a bundle.
+///
+/// # Errors
+/// One that this version does not know, or files of the bundle that it needs and that are damaged.
+pub fn of_bundle(bundle: &Bundle) -> Result<Box<dyn Driver>> {
+    let program = bundle.program()?;
+    match program.driver.as_str() {
+        vlm::NAME => Ok(Box::new(vlm::Vlm::of(bundle)?)),
+        tensors::NAME => Ok(Box::new(tensors::Tensors::new(program.groups()))),
+        other => {
+            Err(Error::input(bundle.path("").display(), format!("is run by the driver `{other}`, which is not known"))
+                .help(format!("this version knows {} and {}", vlm::NAME, tensors::NAME)))
+        }
+    }
+}
+
+/// Adds samples to a key.
+///
+/// # Errors
+/// As for [`Driver::sample_key`].
+pub fn and_samples(driver: &dyn Driver, key: Key, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
+    samples.iter().try_fold(key, |key, sample| driver.sample_key(key, bundle, recipe, sample))
+}

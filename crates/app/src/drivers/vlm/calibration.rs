@@ -1,0 +1,117 @@
+//! Calibration in two phases, of which the second waits for nothing but the first: pictures, which is all that vision encoder
+//! and projector see, then prompts, with what the pictures became.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::SafeTensorError;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use super::samples::{and_images, and_words, use_template};
+use crate::bundle::Key;
+use crate::drivers::{LoadAny, Phase, Run};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::files;
+use crate::front::{Component, Definition};
+use crate::host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Steps, TOKENIZER, Walk, see};
+use crate::ir::le_bytes;
+use crate::observe::{Statistics, StatisticsTable};
+
+/// Embeddings of the pictures that were calibrated with, kept for runs that begin with the prompts.
+const VISUAL: &str = ".visual.safetensors";
+
+/// Pictures, then prompts.
+pub fn phases() -> Vec<Phase> {
+    let of = |parts: &[Component]| parts.iter().map(|part| part.group()).collect();
+    vec![
+        Phase { name: "images", groups: of(&[Component::Vision, Component::Projector]) },
+        Phase { name: "text", groups: of(&[Component::Language]) },
+    ]
+}
+
+/// What a phase reads of samples and of the bundle.
+pub fn phase_key(phase: usize, mut key: Key, run: &Run) -> Result<Key> {
+    let samples = &run.recipe.calibration;
+    if phase == 0 {
+        for sample in samples {
+            key = and_images(key.setting("images", &sample.images.len()), run.bundle, run.recipe, sample)?;
+        }
+        return Ok(key);
+    }
+    let (use_template, visual) = (use_template(samples), format!("calibration/{VISUAL}"));
+    key = run.bundle.key(key, |path| {
+        path == visual
+            || use_template && (path.ends_with(CHAT_TEMPLATE) || path.ends_with(SPECIAL_TOKENS))
+            || path.ends_with(TOKENIZER)
+            || path.ends_with(HostFacts::FILE)
+            || path.strip_prefix("model/") == Some(Embeddings::FILE)
+    })?;
+    Ok(samples.iter().fold(key.setting("steps", &run.recipe.steps()), and_words))
+}
+
+/// Runs the pictures of all samples, and keeps the embeddings that they become.
+pub fn images<'a>(
+    definition: &'a Definition,
+    run: &Run<'a>,
+    load: Box<LoadAny<'a>>,
+    folder: &Path,
+) -> Result<StatisticsTable> {
+    let samples = &run.recipe.calibration;
+    let count = samples.iter().map(|sample| sample.images.len()).sum::<usize>();
+    run.progress.start("calibrate images", count as u64);
+    let mut steps = Steps::new(definition, run.partitions, None, load);
+    let visual = see(&mut steps, run.recipe, samples, run.progress, &mut |_| Ok(()))?;
+    drop(steps);
+    run.progress.finish();
+    write_visual(&folder.join(VISUAL), &visual)?;
+    Ok(StatisticsTable::default())
+}
+
+/// Runs the prompts of all samples, with the embeddings of their pictures.
+pub fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
+    let (bundle, recipe, progress) = (run.bundle, run.recipe, run.progress);
+    let kept = format!("calibration/{VISUAL}");
+    let visual = read_visual(&bundle.read(&kept, u64::MAX)?, &bundle.path(&kept))?;
+    let mut walk = Walk::new(definition, run.partitions, &bundle.host_folder()?, load)?;
+    let samples = &recipe.calibration;
+    let prompts = walk.prompts(recipe, samples)?;
+    progress.start("calibrate text", Walk::<Box<dyn Engine>>::text_steps(samples));
+    walk.read(recipe, samples, &prompts, &visual, progress, &mut |_| Ok(()))?;
+    progress.finish();
+    let [min, max] = walk.embeddings().range();
+    let mut table = StatisticsTable::default();
+    // Any token may be looked up later, not only those of the samples.
+    let whole_table = Statistics { min, max, count: 1, non_finite: 0, runs: 0, settled: 0 };
+    table.add(&Component::Language.group(), "embeds", whole_table);
+    Ok(table)
+}
+
+fn write_visual(path: &Path, visual: &[Vec<f32>]) -> Result<()> {
+    let bytes: Vec<Vec<u8>> = visual.iter().map(|values| le_bytes(values)).collect();
+    let failed = |error: SafeTensorError| Error::internal(path.display(), error);
+    let mut tensors = Vec::new();
+    for (number, (bytes, values)) in bytes.iter().zip(visual).enumerate().filter(|(_, (bytes, _))| !bytes.is_empty()) {
+        let view = TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(failed)?;
+        tensors.push((format!("{number:05}"), view));
+    }
+    let count = HashMap::from([("samples".to_string(), visual.len().to_string())]);
+    let made = safetensors::serialize(tensors, Some(count)).map_err(failed)?;
+    files::write(path, &made)
+}
+
+fn read_visual(bytes: &[u8], path: &Path) -> Result<Vec<Vec<f32>>> {
+    let failed = |error: SafeTensorError| Error::internal(path.display(), error);
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(failed)?;
+    let count = header.metadata().as_ref().and_then(|texts| texts.get("samples")?.parse().ok()).unwrap_or(0);
+    let tensors = SafeTensors::deserialize(bytes).map_err(failed)?;
+    let values = |number: usize| match tensors.tensor(&format!("{number:05}")) {
+        Ok(tensor) => {
+            let (chunks, _) = tensor.data().as_chunks::<4>();
+            chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect()
+        }
+        // A sample without pictures.
+        Err(_) => vec![],
+    };
+    Ok((0..count).map(values).collect())
+}

@@ -1,0 +1,73 @@
+//! What a host needs beside the quantized models: embeddings and tables as integers, and what the manifest says of them.
+
+use crate::bundle::{Bundle, Key, Making, PartitionRecord, encoding_of};
+use crate::error::{IoContext, Result};
+use crate::front::{Component, Definition, Role};
+use crate::host::{Embeddings, HostRecord, HostTables};
+use crate::observe::StatisticsTable;
+use crate::program::Group;
+use crate::progress::Progress;
+use crate::quantize::{Table, of_embeddings};
+use crate::warning::Warning;
+
+/// Folder of everything that emission makes.
+const FOLDER: &str = "qdq";
+
+/// The embedding table in the integers of the language model's input.
+pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
+    if *group != Component::Language.group() {
+        return Ok(());
+    }
+    let table = format!("model/{}", Embeddings::FILE);
+    let key = bundle.key(Key::new(), |path| {
+        path == table || path.strip_prefix("encodings/").is_some_and(|file| group.owns(file))
+    })?;
+    bundle.unit("emit/embeddings", FOLDER, key, progress, |folder| {
+        progress.start("emit embeddings", 1);
+        let mut partitions = bundle.partitions()?;
+        partitions.retain(|partition| partition.group == *group);
+        let embeddings = Embeddings::read(&bundle.path(&table), &definition.language)?;
+        if let Some(table) = bundle.tables(&partitions)?.first() {
+            embeddings.write_codes(&folder.join(Embeddings::FILE), table.activation("embeds")?)?;
+        }
+        progress.finish();
+        Ok(())
+    })
+}
+
+/// Tables of pixels and rotary angles, by the encodings that the manifest has.
+pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
+    let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
+    let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
+    let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
+    bundle.unit("emit/tables", "", key, progress, |folder| {
+        progress.start("emit tables", 1);
+        let tables = HostTables::new(definition.vision.preprocess(), &image, &definition.language, &rotary)?;
+        std::fs::create_dir_all(folder.join(FOLDER)).at(folder)?;
+        tables.write(&folder.join(HostTables::FILE))?;
+        progress.finish();
+        Ok(())
+    })
+}
+
+/// States what follows from the definition and the ports' encodings.
+pub fn describe(definition: &Definition, host: &mut HostRecord, partitions: &[PartitionRecord]) -> Result<()> {
+    host.describe(definition, &encoding_of(partitions, Role::Mask.name())?);
+    Ok(())
+}
+
+/// Rows of the embedding table that set the scale of all others.
+pub fn warn_of_embeddings(
+    definition: &Definition,
+    bundle: &Bundle,
+    group: &Group,
+    tables: &[&Table],
+    statistics: &StatisticsTable,
+) -> Result<Vec<Warning>> {
+    let Some(table) = tables.last().filter(|_| *group == Component::Language.group()) else { return Ok(vec![]) };
+    let visual = statistics.get(&Component::Projector.group(), "embeds");
+    let visual = visual.map_or([0.0; 2], |seen| [seen.min, seen.max]);
+    let embeddings = Embeddings::read(&bundle.path("model").join(Embeddings::FILE), &definition.language)?;
+    let hidden = definition.language.hidden;
+    Ok(of_embeddings(embeddings.values(), hidden, table.activation("embeds")?, visual).into_iter().collect())
+}

@@ -1,0 +1,158 @@
+//! Elements of tensors in memory-mapped files.
+
+use std::sync::Arc;
+
+use half::{bf16, f16};
+
+use crate::ir::float8;
+use crate::ir::types::ElementType;
+use crate::map::Map;
+
+/// Element type of stored constant data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoredType {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// bfloat16.
+    Bf16,
+    /// float8 with 4 bits of exponent, without infinity.
+    F8E4m3,
+    /// float8 with 5 bits of exponent.
+    F8E5m2,
+    /// Integers of 32 bits.
+    I32,
+    /// Integers of 64 bits.
+    I64,
+    /// One byte, 0 for false.
+    Bool,
+}
+
+impl StoredType {
+    /// Bytes of one element.
+    pub fn bytes(self) -> usize {
+        match self {
+            StoredType::I64 => 8,
+            StoredType::F32 | StoredType::I32 => 4,
+            StoredType::F16 | StoredType::Bf16 => 2,
+            StoredType::F8E4m3 | StoredType::F8E5m2 | StoredType::Bool => 1,
+        }
+    }
+
+    /// Type of the elements that they are turned to.
+    pub fn element(self) -> ElementType {
+        match self {
+            StoredType::I32 => ElementType::I32,
+            StoredType::I64 => ElementType::I64,
+            StoredType::Bool => ElementType::Bool,
+            StoredType::F32 | StoredType::F16 | StoredType::Bf16 | StoredType::F8E4m3 | StoredType::F8E5m2 => {
+                ElementType::F32
+            }
+        }
+    }
+
+    /// As what this program stores elements of a type itself.
+    pub fn of(element: ElementType) -> Self {
+        match element {
+            ElementType::F32 => StoredType::F32,
+            ElementType::I32 => StoredType::I32,
+            ElementType::I64 => StoredType::I64,
+            ElementType::Bool => StoredType::Bool,
+        }
+    }
+}
+
+/// A range of a memory-mapped file that holds little-endian elements in row-major order.
+#[derive(Clone)]
+pub struct View {
+    map: Arc<Map>,
+    pub(super) start: usize,
+    pub(super) elements: usize,
+    pub(super) stored: StoredType,
+}
+
+impl View {
+    /// A view of `elements` elements at byte `start`; `None` when the file is too short for it.
+    pub fn new(map: Arc<Map>, start: usize, elements: usize, stored: StoredType) -> Option<Self> {
+        let end = start.checked_add(elements.checked_mul(stored.bytes())?)?;
+        (end <= map.len()).then_some(View { map, start, elements, stored })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.map[self.start..self.start + self.elements * self.stored.bytes()]
+    }
+
+    /// The elements as real numbers.
+    pub(super) fn to_f32(&self) -> Vec<f32> {
+        let made = self.read();
+        self.release();
+        made
+    }
+
+    /// The elements as integers; fractions are cut off.
+    pub(super) fn to_i64(&self) -> Vec<i64> {
+        match self.stored {
+            StoredType::I32 => self.bytes().as_chunks().0.iter().map(|&b| i32::from_le_bytes(b).into()).collect(),
+            StoredType::I64 => self.bytes().as_chunks().0.iter().map(|&b| i64::from_le_bytes(b)).collect(),
+            StoredType::Bool => self.bytes().iter().map(|&b| i64::from(b != 0)).collect(),
+            _ => self.read().into_iter().map(|value| value as i64).collect(),
+        }
+    }
+
+    /// The element at a row-major position, as a real number.
+    pub(super) fn element(&self, position: usize) -> f32 {
+        let start = self.start + position * self.stored.bytes();
+        View { map: Arc::clone(&self.map), start, elements: 1, stored: self.stored }.read()[0]
+    }
+
+    /// Place and value of the first element that is NaN or infinite: all bits of its exponent are set.
+    pub fn first_non_finite(&self) -> Option<(usize, f32)> {
+        let found = match self.stored {
+            StoredType::F32 => {
+                first_with(self.bytes().as_chunks().0, |b| u32::from_le_bytes(b) & 0x7f80_0000 == 0x7f80_0000)
+            }
+            StoredType::F16 => first_with(self.bytes().as_chunks().0, |b| u16::from_le_bytes(b) & 0x7c00 == 0x7c00),
+            StoredType::Bf16 => first_with(self.bytes().as_chunks().0, |b| u16::from_le_bytes(b) & 0x7f80 == 0x7f80),
+            StoredType::F8E4m3 => first_with(self.bytes().as_chunks().0, |[b]| b & 0x7f == 0x7f),
+            StoredType::F8E5m2 => first_with(self.bytes().as_chunks().0, |[b]| b & 0x7c == 0x7c),
+            StoredType::I32 | StoredType::I64 | StoredType::Bool => None,
+        };
+        self.release();
+        found.map(|at| (at, self.read()[at]))
+    }
+
+    /// Pages that were read leave this process's memory: models pass through that weigh more than there is.
+    fn release(&self) {
+        self.map.release(self.start, self.bytes().len());
+    }
+
+    fn read(&self) -> Vec<f32> {
+        let two = |b: &[u8]| [b[0], b[1]];
+        match self.stored {
+            StoredType::F32 => {
+                self.bytes().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+            }
+            StoredType::F16 => self.bytes().chunks_exact(2).map(|b| f16::from_le_bytes(two(b)).to_f32()).collect(),
+            StoredType::Bf16 => self.bytes().chunks_exact(2).map(|b| bf16::from_le_bytes(two(b)).to_f32()).collect(),
+            StoredType::F8E4m3 => self.bytes().iter().map(|&b| float8::e4m3(b)).collect(),
+            StoredType::F8E5m2 => self.bytes().iter().map(|&b| float8::e5m2(b)).collect(),
+            StoredType::I32 | StoredType::I64 | StoredType::Bool => {
+                self.to_i64().into_iter().map(|value| value as f32).collect()
+            }
+        }
+    }
+}
+
+/// Elements that are looked through without a branch before the one that is looked for is found among them.
+const RUN: usize = 4096;
+
+/// Position of the first element that is such.
+fn first_with<const N: usize>(elements: &[[u8; N]], is_such: impl Fn([u8; N]) -> bool) -> Option<usize> {
+    elements.chunks(RUN).enumerate().find_map(|(run, elements)| {
+        let any = elements.iter().fold(false, |any, &element| any | is_such(element));
+        let at = if any { elements.iter().position(|&element| is_such(element)) } else { None };
+        at.map(|at| run * RUN + at)
+    })
+}
