@@ -1,6 +1,6 @@
 //! `autoneural` turns a vision-language checkpoint into what a car NPU loads, and proves what it made.
 //!
-//! A model is a [`ir::Graph`] that never changes once [`passes::lower`] is done with it, and a [`quantize::Table`] of
+//! A model is a [`ir::Graph`] that never changes once [`passes::freeze`] is done with it, and a [`quantize::Table`] of
 //! encodings beside it. The [`stages`] lead from one to the other through a [`bundle::Bundle`] on disk. The crates of
 //! the workspace stand on floors; this one has the command line and gathers the others.
 

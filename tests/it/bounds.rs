@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::bad_input::{Bench, EXPORT, INPUT};
+use crate::common::bench::{Bench, EXPORT, INPUT};
 use crate::common::{WEIGHTS, root, stderr};
 
 /// Most kilobytes that a run and the process that it starts take, each: under 1 GB together.

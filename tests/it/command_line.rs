@@ -1,13 +1,12 @@
-//! What the program says of itself: the first steps, examples that work, completions, manual pages.
+//! What the program says of itself: the first steps, help, completions, manual pages.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::bad_input::names;
-use crate::common::{autoneural, demo_bundle, root, stderr, stdout, succeed};
+use crate::common::bench::names;
+use crate::common::{autoneural, stderr, stdout, succeed};
 
 /// Commands as `--help` lists them: indented by two, below a title that is no list of options.
 fn commands() -> Vec<String> {
@@ -17,14 +16,6 @@ fn commands() -> Vec<String> {
         lists.filter(|part| !part.starts_with("General") && !part.starts_with("Exit") && !part.starts_with("Ex"));
     let lines = lists.flat_map(|part| part.lines().skip(1));
     lines.filter_map(|line| line.trim().split(' ').next().map(String::from)).collect()
-}
-
-/// The examples of a command, as words.
-fn examples(command: &str) -> Vec<Vec<String>> {
-    let said = succeed(&[command, "-h"]);
-    let whole = said.replace("\\\n", " ");
-    let lines = whole.lines().filter(|line| line.starts_with("  autoneural "));
-    lines.map(|line| shlex::split(line).expect("a command line")).collect()
 }
 
 #[test]
@@ -88,41 +79,6 @@ fn help_is_short_and_long_and_has_the_general_options_apart() {
     for line in ["Make a bundle:", "Look at it:", "Use it:", "Check:", "Exit status:", "   3  a file that you gave"] {
         assert!(all.contains(line), "{line}: {all}");
     }
-}
-
-/// Examples on files that are here, in a folder from which they are reached as in the project.
-#[test]
-fn examples_work_as_they_stand() {
-    let folder = TempDir::new().expect("a folder");
-    for name in ["graphs", "models", "calibration", "targets"] {
-        std::os::unix::fs::symlink(root(name), folder.path().join(name)).expect("a link");
-    }
-    std::fs::create_dir(folder.path().join("out")).expect("a folder");
-    crate::common::copy(demo_bundle(), &folder.path().join("out/demo"));
-    let mut run = BTreeMap::new();
-    // `gate` needs the baseline that its first example writes, `report` then compares with it.
-    for command in ["inspect", "graph", "gate", "report", "target", "doctor", "completions"] {
-        for words in examples(command) {
-            let needs_more = words.iter().any(|word| {
-                ["out/old", "check", "--sarif", "--github", "--toolkit", "--baseline", "vision/"]
-                    .contains(&word.as_str())
-                    && !(command == "gate" && words.contains(&"--update".to_string()))
-            });
-            if needs_more {
-                continue;
-            }
-            let words: Vec<&str> = words[1..].iter().map(String::as_str).take_while(|word| *word != ">").collect();
-            let output = in_folder(folder.path(), &words);
-            assert!(output.status.success(), "{words:?}: {}", stderr(&output));
-            *run.entry(command).or_insert(0) += 1;
-        }
-    }
-    assert!(run["inspect"] >= 4 && run["graph"] >= 2 && run["gate"] >= 2 && run["completions"] == 3, "{run:?}");
-}
-
-fn in_folder(folder: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_autoneural"));
-    command.args(words).current_dir(folder).output().expect("the program starts")
 }
 
 #[test]

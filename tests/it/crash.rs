@@ -11,10 +11,9 @@ use std::process::Command;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::bad_input::{Bench, COMPILE, EXPORT, OS, names};
-use crate::common::{GOLDEN, copy, root};
-use crate::pipeline::{files, json};
-use crate::tracer::{Action, Outcome, run};
+use crate::common::bench::{Bench, COMPILE, EXPORT, OS, names};
+use crate::common::tracer::{Action, Outcome, run};
+use crate::common::{GOLDEN, copy, files, json, root};
 
 /// What happens at a point of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bad_input::{INPUT, Tensors};
+use crate::common::bench::{INPUT, Tensors};
 use crate::common::{GRAPH, WEIGHTS, autoneural, root, stderr, succeed};
 
 fn layout(args: &[&str]) -> Value {

@@ -1,40 +1,11 @@
-//! Other definitions through the same builder: other image sizes on the NPU, the full model's graphs.
+//! Other definitions through the same builder: the full model's graphs, a head of its own.
 
+use autoneural::back::onnx::import;
 use autoneural::bundle::Bundle;
 use autoneural::front::Definition;
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bad_input::INPUT;
-use crate::common::{GRAPH, WEIGHTS, autoneural, compile_args, root, stderr, succeed, toolkit};
-
-/// 160 pixels end in a bilinear resize instead of a pool, 96 pixels in one that enlarges nothing but pools 6x6 to 4x4.
-#[test]
-fn other_image_sizes_compile_and_run_on_the_npu() {
-    let toolkit = toolkit();
-    for pixels in [96, 160] {
-        let folder = TempDir::new().unwrap();
-        let out = folder.path().join("out");
-        let (out, size) = (out.to_str().unwrap(), pixels.to_string());
-        let toolkit = toolkit.to_str().unwrap();
-        let more = ["--image-size", &size, "--verify", "vision", "--json", "--require-npu", "--toolkit", toolkit];
-        let args = compile_args(out, &more);
-        let report: Value = serde_json::from_str(&succeed(&args)).unwrap();
-        let vision = &report["partitions"][0];
-        assert_eq!(vision["nodes"], vision["npu_nodes"], "{pixels}");
-        let db = vision["outputs"][0]["sqnr_db"]["npu"].as_f64().unwrap();
-        println!("{pixels} pixels: {db:.1} dB on the NPU");
-        assert!(db > 25.0, "{pixels}: {db} dB");
-        let kept = std::fs::read_to_string(folder.path().join("out/model/definition.toml")).unwrap();
-        let given = std::fs::read_to_string(root(GRAPH)).unwrap();
-        assert_eq!(kept, given.replace("image_size = 128", &format!("image_size = {pixels}")));
-    }
-    let out = TempDir::new().unwrap();
-    let output = autoneural(&compile_args(out.path().join("out").to_str().unwrap(), &["--image-size", "100"]));
-    assert_eq!(output.status.code(), Some(INPUT));
-    let text = stderr(&output);
-    assert!(text.contains("definition.toml: vision.image_size") && text.contains("--image-size 100"), "{text}");
-}
+use crate::common::{GRAPH, WEIGHTS, autoneural, root, stderr, succeed};
 
 #[test]
 fn the_full_definition_has_the_dimensions_of_the_full_model() {
@@ -52,6 +23,22 @@ fn the_definition_of_the_baseline_has_its_dimensions() {
     let definition = Definition::read(&root("graphs/internvl2-2b.toml")).unwrap();
     assert_eq!((definition.vision.tokens(), definition.vision.channels()), (256, 4096));
     assert_eq!((definition.language.layers.len(), definition.language.context), (24, 4096));
+}
+
+/// What this program writes, it reads: the float models of all partitions.
+#[test]
+fn float_models_come_back_as_the_graphs_that_they_were() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let args = ["export", GRAPH, "--weights", WEIGHTS, "--target", "sa8295p", "--out", out.to_str().unwrap()];
+    succeed(&args);
+    let bundle = Bundle::look(&out).unwrap();
+    let partitions = bundle.partitions().unwrap();
+    assert_eq!(partitions.len(), 4);
+    for partition in partitions {
+        let back = import(&bundle.float_model(&partition)).unwrap();
+        assert_eq!(partition.graph.difference(&back), None, "{}", partition.name);
+    }
 }
 
 /// A head that the checkpoint holds beside tied embeddings must be the same; one that is not tied is used.

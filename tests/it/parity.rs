@@ -1,71 +1,17 @@
 //! The float reference against timm and transformers, on the committed checkpoint.
 
-use std::path::Path;
-
-use autoneural::bundle::Bundle;
-use autoneural::engine::{Engine, Reference, Tensor};
+use autoneural::engine::Tensor;
 use autoneural::front::Definition;
 use autoneural::host::{Codec, Sequence, load_image};
-use autoneural::partition::Partition;
-use autoneural::verify::Sqnr;
 use tempfile::TempDir;
 
-use crate::common::{GOLDEN, GRAPH, Golden, WEIGHTS, demo_bundle, root, runtime, succeed};
-
-/// Parity with the golden outputs that the project promises.
-const PARITY_DB: f64 = 100.0;
-/// Parity of a chain of steps with all tokens at once.
-const CHAIN_DB: f64 = 90.0;
-
-struct Model {
-    definition: Definition,
-    partitions: Vec<Partition>,
-    engines: Vec<Reference>,
-}
-
-impl Model {
-    fn open(folder: &Path) -> Self {
-        let bundle = Bundle::look(folder).unwrap();
-        let partitions = bundle.partitions().unwrap();
-        let engines = partitions.iter().map(|p| Reference::load(p, &bundle.float_model(p)).unwrap()).collect();
-        Model { definition: bundle.definition().unwrap(), partitions, engines }
-    }
-
-    fn run(&mut self, partition: usize, inputs: &[Tensor]) -> Vec<Tensor> {
-        self.engines[partition].run(inputs).unwrap()
-    }
-
-    /// Takes in tokens by prefill (or decode, one by one); gives the logits of the last.
-    fn advance(&mut self, sequence: &mut Sequence, partition: usize, embeds: &[f32]) -> Vec<f32> {
-        let hidden = self.definition.language.hidden;
-        let chunk = if partition == PREFILL { self.definition.language.prefill } else { 1 };
-        let mut logits = Vec::new();
-        for embeds in embeds.chunks(chunk * hidden) {
-            let inputs = sequence.inputs(&self.partitions[partition], embeds).unwrap();
-            let outputs = self.run(partition, &inputs);
-            sequence.absorb(&self.partitions[partition], &outputs, embeds.len() / hidden).unwrap();
-            logits = outputs[0].as_f32().unwrap().to_vec();
-        }
-        logits
-    }
-}
-
-const VISION: usize = 0;
-const PROJECTOR: usize = 1;
-const PREFILL: usize = 2;
-const DECODE: usize = 3;
-
-fn assert_parity(what: &str, golden: &[f32], made: &[f32], least_db: f64) {
-    assert_eq!(golden.len(), made.len(), "{what}");
-    let db = Sqnr::of(golden, made).unwrap();
-    println!("float parity {what}: {db:.1} dB");
-    assert!(db >= least_db, "{what}: {db:.1} dB, {least_db} dB are promised");
-}
+use crate::common::parity::{CHAIN_DB, DECODE, Model, PARITY_DB, PREFILL, PROJECTOR, VISION, assert_parity};
+use crate::common::{GOLDEN, GRAPH, Golden, WEIGHTS, plain_bundle, root, succeed};
 
 #[test]
 fn vision_encoder_equals_timm() {
     let golden = Golden::open();
-    let mut model = Model::open(demo_bundle());
+    let mut model = Model::open(plain_bundle());
     let image = Tensor::f32(golden.shape("vision.input"), golden.get("vision.input"));
     let made = model.run(VISION, &[image]);
     assert_parity("vision features", &golden.get("vision.output"), made[0].as_f32().unwrap(), PARITY_DB);
@@ -91,7 +37,7 @@ fn vision_encoder_of_another_image_size_equals_timm() {
 #[test]
 fn projector_equals_torch() {
     let golden = Golden::open();
-    let mut model = Model::open(demo_bundle());
+    let mut model = Model::open(plain_bundle());
     let features = Tensor::f32(golden.shape("projector.input"), golden.get("projector.input"));
     let made = model.run(PROJECTOR, &[features]);
     assert_parity("projector embeds", &golden.get("projector.output"), made[0].as_f32().unwrap(), PARITY_DB);
@@ -100,7 +46,7 @@ fn projector_equals_torch() {
 #[test]
 fn prefill_and_every_decode_step_equal_transformers() {
     let golden = Golden::open();
-    let mut model = Model::open(demo_bundle());
+    let mut model = Model::open(plain_bundle());
     let definition = model.definition.clone();
     let hidden = definition.language.hidden;
     let embeds = golden.get("embeds");
@@ -150,7 +96,7 @@ fn assert_states(golden: &Golden, sequence: &Sequence, moment: &str, tokens: usi
 #[test]
 fn chained_decode_steps_equal_prefill_of_the_same_tokens() {
     let golden = Golden::open();
-    let mut model = Model::open(demo_bundle());
+    let mut model = Model::open(plain_bundle());
     let definition = model.definition.clone();
     let hidden = definition.language.hidden;
     let embeds = golden.get("embeds");
@@ -164,36 +110,6 @@ fn chained_decode_steps_equal_prefill_of_the_same_tokens() {
         let (wanted, made) = (whole.state(key).unwrap(), chained.state(key).unwrap());
         // The last prefill step fills padding behind the tokens that count nowhere else.
         assert_parity(key, wanted.as_f32().unwrap(), made.as_f32().unwrap(), CHAIN_DB);
-    }
-}
-
-#[test]
-fn float_models_on_onnx_runtime_equal_tract() {
-    let golden = Golden::open();
-    let bundle = Bundle::look(demo_bundle()).unwrap();
-    let mut model = Model::open(demo_bundle());
-    let definition = model.definition.clone();
-    let embeds = golden.get("embeds");
-    let mut sequence = Sequence::new(&definition.language, Codec::Float);
-    for at in [VISION, PROJECTOR, PREFILL, DECODE] {
-        let partition = model.partitions[at].clone();
-        let input = |name: &str| vec![Tensor::f32(golden.shape(name), golden.get(name))];
-        let tokens = if at == PREFILL { definition.language.prefill } else { 1 };
-        let inputs = match at {
-            VISION => input("vision.input"),
-            PROJECTOR => input("projector.input"),
-            _ => sequence.inputs(&partition, &embeds[..tokens * definition.language.hidden]).unwrap(),
-        };
-        let wanted = model.run(at, &inputs);
-        let mut session = runtime().simulate(&partition, &bundle.float_model(&partition)).unwrap();
-        let made = session.run(&inputs).unwrap();
-        for ((port, wanted), made) in partition.outputs.iter().zip(&wanted).zip(&made) {
-            let what = format!("tract and ONNX Runtime, {} {}", partition.name, port.name);
-            assert_parity(&what, wanted.as_f32().unwrap(), made.as_f32().unwrap(), PARITY_DB);
-        }
-        if at == PREFILL {
-            sequence.absorb(&partition, &wanted, tokens).unwrap();
-        }
     }
 }
 

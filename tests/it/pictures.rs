@@ -5,9 +5,8 @@ use std::path::Path;
 use autoneural::front::Definition;
 use autoneural::host::load_image;
 
-use crate::bad_input::{Bench, INPUT};
+use crate::common::bench::{Bench, FLOAT, INPUT, exported};
 use crate::common::{GRAPH, root, stderr, warnings_of};
-use crate::run::{FLOAT, exported};
 
 const FOLDER: &str = "tests/fixtures/pictures";
 const SIDE: usize = 32;
@@ -67,7 +66,7 @@ fn a_picture_is_turned_wherever_its_note_stands() {
         let end = bytes.len() - 12;
         let chunk = [b"eXIf", exif].concat();
         let length = (exif.len() as u32).to_be_bytes();
-        let check = crate::bad_input::checksum(&chunk).to_be_bytes();
+        let check = crate::common::bench::checksum(&chunk).to_be_bytes();
         bytes.splice(end..end, [&length[..], &chunk, &check].concat());
         std::fs::write(&path, bytes).unwrap();
         assert!(codes(&path, "bilinear") == codes(&root(FOLDER).join(turned), "bilinear"), "{turned}");
@@ -184,9 +183,9 @@ fn a_file_of_another_format_is_called_by_its_name() {
 
 /// A PNG of these colours, whose picture is missing: sizes are told before it is.
 fn header(width: u32, height: u32, depth: u8, color: u8) -> Vec<u8> {
-    let mut file = crate::bad_input::png_header(width, height);
+    let mut file = crate::common::bench::png_header(width, height);
     (file[24], file[25]) = (depth, color);
-    let check = crate::bad_input::checksum(&file[12..29]).to_be_bytes();
+    let check = crate::common::bench::checksum(&file[12..29]).to_be_bytes();
     file[29..33].copy_from_slice(&check);
     file
 }
@@ -219,7 +218,7 @@ fn the_memory_of_a_picture_is_that_of_its_colours() {
 /// Warnings of an export with this file beside the weights, as `place: message`.
 fn warnings(bench: &Bench, file: &str, contents: &str) -> Vec<String> {
     bench.write(&format!("weights/{file}"), contents);
-    let mut args = crate::bad_input::EXPORT;
+    let mut args = crate::common::bench::EXPORT;
     args[7] = "{bundle}";
     let output = bench.run(&[&args[..], &["--force"]].concat());
     assert!(output.status.success(), "{contents}: {}", stderr(&output));

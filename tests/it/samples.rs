@@ -7,12 +7,12 @@ use autoneural::host::{Asking, Chat, Message, Role, Tokenizer};
 use autoneural::recipe::{Recipe, Sample};
 use serde_json::Value;
 
-use crate::bad_input::{Bench, INPUT};
-use crate::common::{GOLDEN, WEIGHTS, root, serve, stderr, warnings_of};
-use crate::pipeline::json;
+use crate::common::bench::{Bench, INPUT};
+use crate::common::{GOLDEN, WEIGHTS, json, root, serve, stderr, warnings_of};
 
 const MODEL: &str = "models/autoneural-tiny";
 const FILE: &str = "recipe/recipe.toml";
+
 /// A picture of a message.
 const PICTURE: &str = ", image = \"photo.png\"";
 const TEMPLATE: &str = "weights/chat_template.jinja";

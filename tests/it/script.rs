@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::bad_input::{Bench, INPUT};
+use crate::common::bench::{Bench, INPUT};
 use crate::common::{stderr, stdout};
 
 #[test]

@@ -1,25 +1,10 @@
 //! Emitted structures against files in `tests/snapshots`. `UPDATE_SNAPSHOTS=1` writes them anew; look at the difference.
 
-use crate::common::{demo_bundle, root, succeed};
-
-pub fn assert_snapshot(name: &str, made: &str) {
-    let path = root("tests/snapshots").join(name);
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, made).unwrap();
-        return;
-    }
-    let wanted = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    if wanted != made {
-        let line = wanted.lines().zip(made.lines()).position(|(a, b)| a != b).unwrap_or(0);
-        let at = |text: &str| text.lines().nth(line).unwrap_or_default().to_string();
-        panic!("{name} differs from line {}:\n- {}\n+ {}", line + 1, at(&wanted), at(made));
-    }
-}
+use crate::common::{assert_snapshot, plain_bundle, succeed};
 
 #[test]
 fn lowered_graphs() {
-    let demo = demo_bundle().to_str().unwrap();
+    let demo = plain_bundle().to_str().unwrap();
     for partition in ["vision", "projector", "language.prefill", "language.decode"] {
         let text = succeed(&["inspect", demo, "--graph", partition]);
         assert_snapshot(&format!("{partition}.graph.txt"), &text);
@@ -29,7 +14,7 @@ fn lowered_graphs() {
 #[test]
 fn quantized_models() {
     for partition in ["vision", "projector", "language.prefill", "language.decode"] {
-        let path = demo_bundle().join(format!("qdq/{partition}.onnx"));
+        let path = plain_bundle().join(format!("qdq/{partition}.onnx"));
         let text = succeed(&["inspect", path.to_str().unwrap(), "--all"]);
         // The first line says where the file is.
         let (_, text) = text.split_once('\n').unwrap();
@@ -40,7 +25,7 @@ fn quantized_models() {
 /// The encodings file of the smallest partition: what has which bits, in AIMET's format.
 #[test]
 fn encodings() {
-    let text = std::fs::read_to_string(demo_bundle().join("encodings/projector.json")).unwrap();
+    let text = std::fs::read_to_string(plain_bundle().join("encodings/projector.json")).unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let mut short = String::new();
     for list in ["activation_encodings", "param_encodings"] {

@@ -10,7 +10,7 @@ use autoneural::progress::Silent;
 use autoneural::runner::Model;
 use serde_json::{Value, json};
 
-use crate::bad_input::{Bench, EXPORT, INPUT};
+use crate::common::bench::{Bench, EXPORT, INPUT};
 use crate::common::{GOLDEN, root, stderr};
 
 fn goldens() -> Value {

@@ -1,52 +1,15 @@
 //! Text of other people's files on a terminal and in the log of a CI: it stands for itself, and nothing obeys it.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::process::{Command, Output};
 
 use prost::Message;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
-use crate::bad_input::Bench;
-use crate::common::{demo_bundle, stderr, stdout, toolkit};
-use crate::gate::accepted;
-use crate::sealed::Sealed;
-
-/// A name that sets the title of a terminal, colours it, rings, goes back in the line, ends it, begins commands of systems of CI,
-/// and turns what follows around.
-const HOSTILE: &str = "a\u{1b}]0;title\u{7}\u{1b}[31m\u{9b}31m\rok\n::error file=x::forged\n  ::add-mask::x\n##[error]forged\n\
-                       ##vso[task.complete result=Failed]\u{202e}\u{2066}\u{200f}\u{7f}\u{2028}b";
-
-/// Nothing in a text is obeyed by a terminal or by a system of CI.
-fn expect_harmless(case: &str, text: &str) {
-    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    let turned =
-        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    assert!(!text.contains(obeyed) && !text.contains(turned), "{case}: {text:?}");
-    for line in text.lines() {
-        // GitHub leaves space at the beginning of a line out.
-        assert!(!line.trim_start().starts_with("::"), "{case}: {line:?}");
-        assert!(!["##[", "##vso[", "##teamcity["].iter().any(|mark| line.contains(mark)), "{case}: {line:?}");
-    }
-}
-
-/// Runs the program in a bench with the word of a command line; both outputs are harmless, and say the name if it is `told`.
-fn run(case: &str, here: &Path, args: &[&std::ffi::OsStr], told: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_autoneural"));
-    let output = command.args(args).current_dir(here).env_remove("COLUMNS").output().expect("the program starts");
-    for text in [stdout(&output), stderr(&output)] {
-        expect_harmless(case, &text);
-    }
-    let said = stdout(&output) + &stderr(&output);
-    assert!(said.contains(told), "{case}: no `{told}` in {said}");
-    output
-}
-
-fn words<'a>(args: &[&'a str]) -> Vec<&'a std::ffi::OsStr> {
-    args.iter().copied().map(AsRef::as_ref).collect()
-}
+use crate::common::bench::Bench;
+use crate::common::terminal::{HOSTILE, run, words};
+use crate::common::{stderr, stdout};
 
 #[test]
 fn names_in_checkpoints_and_models_stand_for_themselves() {
@@ -126,51 +89,4 @@ fn errors_stand_in_their_line() {
         assert!(serde_json::from_str::<Value>(&stderr(&json)).is_ok(), "{case}: {}", stderr(&json));
         bench.write(file, before);
     }
-}
-
-#[test]
-fn bundles_of_other_people_are_shown_and_not_obeyed() {
-    let sealed = Sealed::of(demo_bundle());
-    sealed.edit("manifest.json", |manifest| {
-        manifest["model"] = json!(HOSTILE);
-        manifest["tool"]["version"] = json!(HOSTILE);
-        manifest["toolkit"]["onnxruntime"] = json!(HOSTILE);
-        manifest["stages"][0]["name"] = json!(HOSTILE);
-        manifest["partitions"][0]["inputs"][0]["name"] = json!(HOSTILE);
-        manifest["partitions"][0]["weights"] = json!(HOSTILE);
-    });
-    let toolkit = toolkit();
-    let toolkit = toolkit.to_str().expect("UTF-8");
-    let here = sealed.path("");
-    run("inspect", &here, &words(&["inspect", "bundle"]), "\\u{1b}]0;title");
-    let ask = ["run", "bundle", "--on", "npu", "--prompt", "Who?", "--max-tokens", "1", "--toolkit", toolkit];
-    run("another toolkit", &here, &words(&ask), "the bundle was made with onnxruntime a\\u{1b}]0;title");
-    // The gate of a bundle whose names are hostile; its own commands are the only ones.
-    let sealed = accepted();
-    sealed.edit("report.json", |report| report["failures"] = json!([HOSTILE]));
-    let (status, said) = sealed.gate(&[]);
-    expect_harmless("gate", &said);
-    assert_eq!(status, 1, "{said}");
-}
-
-#[test]
-fn answers_keep_their_lines_and_nothing_else() {
-    let sealed = Sealed::of(demo_bundle());
-    let toolkit = toolkit();
-    let toolkit = toolkit.to_str().expect("UTF-8");
-    // Whatever the model says, each character of it becomes what is hostile.
-    sealed.edit("model/tokenizer.json", |tokenizer| {
-        let byte_level = tokenizer["decoder"].clone();
-        let replace = json!({ "type": "Replace", "pattern": { "Regex": "[^\\n]" }, "content": format!("\t{HOSTILE}") });
-        tokenizer["decoder"] = json!({ "type": "Sequence", "decoders": [byte_level, replace] });
-    });
-    let ask = ["run", "bundle", "--on", "simulated", "--prompt", "hi", "--max-tokens", "3", "--toolkit", toolkit];
-    let here = sealed.path("");
-    let output = run("an answer", &here, &words(&ask), "\ta\\u{1b}]0;title\\u{7}");
-    assert!(output.status.success(), "{}", stderr(&output));
-    let said = stdout(&output);
-    assert!(said.contains("\n:\\:error file=x::forged\n  :\\:add-mask::x\n##\\[error]forged\n##\\vso[task"), "{said}");
-    let output = run("as JSON", &here, &words(&[&ask[..], &["--json"]].concat()), "\\u001b]0;title");
-    let value: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
-    assert!(value["answers"][0]["text"].as_str().expect("an answer").contains(HOSTILE), "JSON says it to the letter");
 }

@@ -8,7 +8,7 @@ use autoneural::host::{Chat, Message, Part, Role, Tokenizer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bad_input::{Bench, INPUT};
+use crate::common::bench::{Bench, INPUT};
 use crate::common::{root, serve, stderr, stdout};
 
 const MODEL: &str = "models/autoneural-tiny";
@@ -103,7 +103,7 @@ const FLOAT: [&str; 5] = ["run", "{out/bundle}", "--on", "float", "--json"];
 
 /// Exports, and asks; gives what `run --json` says of the answer.
 fn ask(bench: &Bench, prompt: &str, more: &[&str]) -> Value {
-    let output = bench.run(&[&crate::bad_input::EXPORT[..], &["--force"]].concat());
+    let output = bench.run(&[&crate::common::bench::EXPORT[..], &["--force"]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
     let output = bench.run(&[&FLOAT[..], &["--prompt", prompt], more].concat());
     assert!(output.status.success(), "{}", stderr(&output));
@@ -230,7 +230,7 @@ fn every_end_token_of_the_checkpoint_ends_an_answer() {
     ask(&bench, "Tell me a story.", &more);
     assert!(!bench.path("out/bundle/model/host.json").exists());
     bench.write("weights/generation_config.json", json!({ "eos_token_id": ["two"] }).to_string());
-    let output = bench.run(&[&crate::bad_input::EXPORT[..], &["--force"]].concat());
+    let output = bench.run(&[&crate::common::bench::EXPORT[..], &["--force"]].concat());
     let words = ["generation_config.json: eos_token_id", "\"two\" is no number of a token"];
     assert_eq!(output.status.code(), Some(INPUT));
     assert!(words.iter().all(|word| stderr(&output).contains(word)), "{}", stderr(&output));
@@ -242,7 +242,7 @@ const TEMPLATE: &str = "{% for m in messages %}{% for part in m.content %}\
 
 /// The warnings of an export, as `place: message`.
 fn warnings(bench: &Bench) -> Vec<String> {
-    let output = bench.run(&[&crate::bad_input::EXPORT[..], &["--force"]].concat());
+    let output = bench.run(&[&crate::common::bench::EXPORT[..], &["--force"]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
     let manifest: Value = serde_json::from_str(&bench.read("out/bundle/manifest.json")).unwrap();
     let all = manifest["warnings"].as_array().cloned().unwrap_or_default();

@@ -6,14 +6,14 @@ use std::process::Output;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 
-use crate::bad_input::{Bench, INPUT, Tensors, contents};
-use crate::checkpoints::change;
+use crate::common::bench::{Bench, INPUT, Tensors, change, contents};
 use crate::common::{root, stderr, stdout, warnings_of};
 
 const VISION: &str = "model.vision_tower.timm_model.";
 const PROJECTOR: &str = "multi_modal_projector.";
 const LANGUAGE: &str = "model.";
 const EMBED: &str = "model.embed_tokens.weight";
+
 /// The three places, as [`parted`] writes them.
 const PLACES: [&str; 3] = ["{vision}", "{language}", "{projector.safetensors}"];
 
@@ -107,7 +107,7 @@ fn internvl_in_three_places_is_the_model() {
 #[test]
 fn a_compilation_from_several_folders_is_gone_on_with() {
     let bench = parted("", "", "model.");
-    let mut args = crate::bad_input::COMPILE.to_vec();
+    let mut args = crate::common::bench::COMPILE.to_vec();
     args.splice(2..4, PLACES.iter().flat_map(|place| ["--weights", place]));
     let compile = || {
         let output = bench.run(&args);
@@ -270,7 +270,7 @@ fn the_tokenizer_may_be_in_any_of_them() {
     let output = export(&bench, &["{vision}", "{language}", "{projector}"]);
     let words = ["projector/tokenizer.json", "vision/tokenizer.json", "is another tokenizer", "keep the one"];
     bench.expect("two tokenizers", &output, INPUT, &words);
-    let mut args = crate::bad_input::COMPILE.to_vec();
+    let mut args = crate::common::bench::COMPILE.to_vec();
     args.splice(2..4, ["--weights", "{vision}", "--weights", "{language}", "--weights", "{projector}"]);
     bench.expect("two tokenizers, compiled", &bench.run(&args), INPUT, &words);
 }

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use crate::as_built::keeping;
 use crate::drivers::{Driver, LoadAny, Run};
-use crate::engine::{Engine, Observations, Reference};
+use crate::engine::{Observations, Reference};
 use crate::error::Result;
 use crate::observe::StatisticsTable;
 use crate::partition::Partition;
@@ -16,11 +17,13 @@ struct Watched<'a> {
     models: &'a dyn Fn(&Partition) -> PathBuf,
     recipe: &'a Recipe,
     seen: RefCell<Vec<(Group, Observations)>>,
+    /// Takes the first run of each graph.
+    folder: &'a Path,
 }
 
 impl<'a> Watched<'a> {
-    fn new(models: &'a dyn Fn(&Partition) -> PathBuf, recipe: &'a Recipe) -> Self {
-        Watched { models, recipe, seen: RefCell::default() }
+    fn new(models: &'a dyn Fn(&Partition) -> PathBuf, recipe: &'a Recipe, folder: &'a Path) -> Self {
+        Watched { models, recipe, seen: RefCell::default(), folder }
     }
 
     fn load(&self) -> Box<LoadAny<'_>> {
@@ -28,7 +31,7 @@ impl<'a> Watched<'a> {
             let kind = self.recipe.part(&partition.group)?.observer;
             let (engine, observations) = Reference::load_observed(partition, &(self.models)(partition), kind)?;
             self.seen.borrow_mut().push((partition.group.clone(), observations));
-            Ok(Box::new(engine) as Box<dyn Engine>)
+            Ok(keeping(engine, &partition.name, self.folder))
         })
     }
 
@@ -44,7 +47,7 @@ impl<'a> Watched<'a> {
 }
 
 /// Runs the calibration samples through the graphs of a phase. Gives the statistics of what they go through; `folder` takes
-/// what the driver keeps for later phases.
+/// what the driver keeps for later phases, and the first run of each graph.
 ///
 /// # Errors
 /// A sample that cannot be run, a model that cannot run.
@@ -55,7 +58,7 @@ pub fn phase(
     models: &dyn Fn(&Partition) -> PathBuf,
     folder: &Path,
 ) -> Result<StatisticsTable> {
-    let watched = Watched::new(models, run.recipe);
+    let watched = Watched::new(models, run.recipe, folder);
     let known = driver.calibrate(number, run, watched.load(), folder)?;
     let mut table = watched.statistics();
     table.merge(&known);

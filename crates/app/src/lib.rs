@@ -3,12 +3,13 @@
 pub(crate) use autoneural_base::{error, files, folder, json, machine, progress, shown, text, version, warning};
 pub(crate) use autoneural_bundle as bundle;
 pub(crate) use autoneural_core::{
-    encoding, goals, ir, observe, partition, program, quantize, recipe, segment, sqnr, target,
+    encoding, goals, ir, observe, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
 pub(crate) use autoneural_engines::engine;
 pub(crate) use autoneural_front as front;
 pub(crate) use autoneural_host as host;
 
+pub mod as_built;
 pub mod back;
 pub mod calibrate;
 pub mod demo;

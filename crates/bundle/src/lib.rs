@@ -6,7 +6,7 @@
 
 pub(crate) use autoneural_base::{error, files, folder, json, machine, map, progress, text, version, warning};
 pub(crate) use autoneural_core::{
-    encoding, engine, ir, observe, partition, program, quantize, recipe, segment, target,
+    encoding, engine, ir, observe, partition, passes, program, quantize, recipe, segment, target,
 };
 pub(crate) use autoneural_engines::back;
 pub(crate) use autoneural_front as front;

@@ -11,10 +11,11 @@ use crate::back::onnx::DataWriter;
 use crate::error::{Error, Kind, Result};
 use crate::files::Folder;
 use crate::front::{Definition, refuse_unfit};
-use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View, validate};
+use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View};
 use crate::json::{LARGEST_JSON, write_json};
 use crate::map::Map;
 use crate::partition::{Partition, Port};
+use crate::passes::Frozen;
 use crate::program::{self, Group, Program};
 
 #[derive(Serialize, Deserialize)]
@@ -176,7 +177,6 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     }
     let find = |port: &Port| known.get(&port.name).copied().ok_or_else(|| fail(&port.name, "is never made".into()));
     let outputs = stored.outputs.iter().map(find).collect::<Result<Vec<_>>>()?;
-    let graph = b.finish(outputs);
-    validate(&graph)?;
+    let graph = Frozen::new(b.finish(outputs))?;
     Ok(Partition { name: stored.name, group: stored.group, graph, inputs, outputs: stored.outputs })
 }

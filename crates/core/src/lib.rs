@@ -8,7 +8,6 @@ pub mod engine;
 pub mod goals;
 pub mod ir;
 pub mod observe;
-pub mod partition;
 pub mod passes;
 pub mod program;
 pub mod quantize;
@@ -16,3 +15,5 @@ pub mod recipe;
 pub mod segment;
 pub mod sqnr;
 pub mod target;
+
+pub use program::partition;

@@ -1,14 +1,15 @@
 //! Contracts: what crosses the borders of a model's graphs, by the names that the builders gave it.
 //!
-//! In come the lowered graphs of a model; out go partitions whose inputs and outputs have roles. A partition that was read
+//! In come the graphs of a model; out go partitions whose inputs and outputs have roles. A partition that was read
 //! from a file is held against the same contracts.
 
 use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL, Role};
 use crate::error::{Error, Result};
 use crate::ir::{ElementType, Shape, ValueId};
 use crate::partition::{Partition, Port};
-use crate::passes::lower;
+use crate::passes::{self, Context, Frozen, freeze};
 use crate::program::{Group, Program};
+use crate::target::Target;
 
 /// The driver of vision-language models.
 pub const DRIVER: &str = "vlm";
@@ -23,11 +24,11 @@ pub fn program() -> Result<Program> {
     Program::new(DRIVER, GRAPHS.map(String::from).to_vec(), Role::meanings())
 }
 
-/// Lowers the graphs of a model and states their contracts.
+/// Freezes the graphs of a model for a target, and states their contracts.
 ///
 /// # Errors
 /// A value that crosses the border without a contract, which is a defect of the front end.
-pub fn partition(model: &Model, definition: &Definition) -> Result<Vec<Partition>> {
+pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Result<Vec<Partition>> {
     let graphs = [
         (Component::Vision, &model.vision),
         (Component::Projector, &model.projector),
@@ -36,7 +37,7 @@ pub fn partition(model: &Model, definition: &Definition) -> Result<Vec<Partition
     ];
     let mut partitions = Vec::new();
     for (component, graph) in graphs {
-        let graph = lower(graph)?;
+        let graph = freeze(graph, Context { target })?;
         let ports = |ids: &[ValueId]| -> Result<Vec<Port>> {
             ids.iter().map(|&id| port(&component.group(), &graph.value(id).name, definition)).collect()
         };
@@ -44,6 +45,14 @@ pub fn partition(model: &Model, definition: &Definition) -> Result<Vec<Partition
         partitions.push(Partition { name: graph.name.clone(), group: component.group(), graph, inputs, outputs });
     }
     Ok(partitions)
+}
+
+/// The graphs of a model as they were built, spelled out and nothing else, in the same order.
+///
+/// # Errors
+/// A graph that breaks a promise, which is a defect of the front end.
+pub fn as_built(model: &Model) -> Result<Vec<Frozen>> {
+    [&model.vision, &model.projector, &model.prefill, &model.decode].into_iter().map(passes::as_built).collect()
 }
 
 /// The contract of one value that crosses the border, by the name the front end gave it.
@@ -185,7 +194,8 @@ mod tests {
     fn all(definition: &Definition) -> Vec<Partition> {
         let recorder = Recorder::new(definition, Path::new("definition.toml"));
         let model = assemble(definition, &recorder).unwrap().model;
-        partition(&model, definition).unwrap()
+        let target = Target::find("sa8295p").unwrap().0;
+        partition(&model, definition, &target).unwrap()
     }
 
     fn definition(text: &str) -> Definition {

@@ -1,7 +1,7 @@
 //! The front end: a model definition and a checkpoint go in, graphs in the IR come out.
 
 pub(crate) use autoneural_base::{error, map, progress, text, warning};
-pub(crate) use autoneural_core::{ir, partition, passes, program, quantize};
+pub(crate) use autoneural_core::{ir, partition, passes, program, quantize, target};
 
 mod blocks;
 mod built_in;
@@ -27,7 +27,7 @@ mod weights;
 pub use built_in::built_in_names;
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
 pub use component::Component;
-pub use contract::{DRIVER, GRAPHS, partition, program, refuse_unfit};
+pub use contract::{DRIVER, GRAPHS, as_built, partition, program, refuse_unfit};
 pub use definition::{
     Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
     Resize, Tokens, Vision, WeightNames,

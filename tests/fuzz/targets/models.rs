@@ -1,9 +1,10 @@
 //! ONNX models of a bundle: looked at, and run in float.
 
-use autoneural::back::onnx::{decode, op_counts, summary};
+use autoneural::back::onnx::{decode, import, op_counts, summary};
 use autoneural::back::qnn::Runtime;
 use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Reference, Tensor};
+use autoneural::error::Kind;
 use autoneural::front::GRAPHS;
 use autoneural::{Error, Result};
 
@@ -17,6 +18,9 @@ pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
     let graph = model.graph.expect("a model has a graph");
     for info in graph.input.iter().chain(&graph.output) {
         let _ = summary(info);
+    }
+    if let Err(error) = import(&path) {
+        assert_ne!(error.kind, Kind::Internal, "a damaged model is no defect of the program: {error}");
     }
     Runtime::nodes_outside(&path)?;
     if let Ok(binary) = Runtime::binary_of(&path) {

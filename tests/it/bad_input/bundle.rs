@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Bench, COMPILE, INPUT, names};
+use crate::common::bench::{Bench, COMPILE, INPUT, names};
 use crate::common::stderr;
 
 /// A bench with a whole bundle (without what needs the vendor toolkit) at `bundle`.
@@ -65,7 +65,7 @@ fn stages_want_a_bundle_and_their_forerunner() {
         bench.expect(command[0], &bench.run(command), INPUT, &["bundle", "is no bundle (it has no manifest.json)"]);
     }
     bench.expect("no such folder", &bench.run(&["quantize", "{nowhere}"]), INPUT, &["nowhere", "is no bundle"]);
-    let mut args = super::EXPORT;
+    let mut args = crate::common::bench::EXPORT;
     args[7] = "{bundle}";
     std::fs::remove_dir(bench.path("bundle")).expect("the folder");
     assert!(bench.run(&args).status.success());

@@ -2,7 +2,7 @@
 
 use safetensors::Dtype;
 
-use super::{Bench, EXPORT, INPUT, Tensor, Tensors, contents, raw};
+use crate::common::bench::{Bench, EXPORT, INPUT, Tensor, Tensors, contents, raw};
 use crate::common::stderr;
 
 const FILE: &str = "weights/model.safetensors";

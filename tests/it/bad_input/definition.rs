@@ -1,6 +1,6 @@
 //! Model definitions and target files.
 
-use super::{Bench, EXPORT, INPUT, OS};
+use crate::common::bench::{Bench, EXPORT, INPUT, OS};
 
 #[test]
 fn malformed_definitions_are_refused_with_the_line() {
@@ -125,5 +125,5 @@ fn a_model_that_does_not_fit_into_memory_is_refused_before_any_work() {
     // 200 layers of 3 x 128 x 16384 weights, in an address space of 4 GB.
     let words = ["graph.toml", "1.3 billion parameters", "needs about 6 GB of memory; this process can have 4 GB"];
     bench.expect("too large", &bench.compile(), OS, &words);
-    assert!(super::names(&bench.path("out")).is_empty());
+    assert!(crate::common::bench::names(&bench.path("out")).is_empty());
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bundle::with_bundle;
-use super::{Bench, INPUT, names};
+use crate::common::bench::{Bench, INPUT, names};
 
 const QUANTIZE: [&str; 4] = ["quantize", "{bundle}", "--encodings", "{qat.json}"];
 
@@ -193,7 +193,7 @@ fn entries_that_contradict_each_other_are_refused() {
 #[test]
 fn malformed_files_are_refused_before_anything_is_made() {
     let bench = Bench::new();
-    let compile = [&super::COMPILE[..], &["--encodings", "{qat.json}"]].concat();
+    let compile = [&crate::common::bench::COMPILE[..], &["--encodings", "{qat.json}"]].concat();
     let whole = file_of(&[activation("linear_1")], &[weight()]);
     let cases: [(&str, String, &[&str]); 8] = [
         ("truncated", whole[..whole.len() / 2].into(), &["qat.json:1", "EOF"]),

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Bench, INPUT};
+use crate::common::bench::{Bench, INPUT, png_header};
 use crate::common::root;
 
 #[test]
@@ -106,28 +106,6 @@ fn malformed_recipes_are_refused() {
     }
     std::fs::remove_file(bench.path("recipe/recipe.toml")).expect("the recipe");
     bench.expect("no recipe", &bench.compile(), INPUT, &["recipe.toml", "No such file"]);
-}
-
-/// A PNG file that claims a size: signature, header with a true checksum, an empty end.
-pub fn png_header(width: u32, height: u32) -> Vec<u8> {
-    let mut header = b"IHDR".to_vec();
-    header.extend(width.to_be_bytes());
-    header.extend(height.to_be_bytes());
-    header.extend([8, 2, 0, 0, 0]);
-    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-    for chunk in [&header[..], b"IDAT", b"IEND"] {
-        file.extend((chunk.len() as u32 - 4).to_be_bytes());
-        file.extend(chunk);
-        file.extend(checksum(chunk).to_be_bytes());
-    }
-    file
-}
-
-/// CRC-32 as PNG has it (ISO 3309).
-pub fn checksum(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |sum, &byte| {
-        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 })
-    })
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Target files.
 
-use super::{Bench, EXPORT, INPUT, TOOLKIT};
+use crate::common::bench::{Bench, EXPORT, INPUT, TOOLKIT};
 use crate::common::root;
 
 fn sound() -> String {
@@ -167,7 +167,7 @@ fn a_combination_that_the_target_refuses_is_refused_by_quantize() {
     let conv = sound.find("name = \"Conv\"").expect("an entry");
     let (before, after) = sound.split_at(conv);
     bench.write("target.toml", format!("{before}{}", after.replacen("refused = [", refusal, 1)));
-    let mut args = super::COMPILE;
+    let mut args = crate::common::bench::COMPILE;
     args[5] = "{target.toml}";
     let words = ["vision: conv_stem.conv: target sa8295p does not take Conv in uint16, weights int8 per channel"];
     bench.expect("refused combination", &bench.run(&args), INPUT, &words);

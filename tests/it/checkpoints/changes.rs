@@ -4,8 +4,7 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::FILE;
-use crate::bad_input::{Bench, INPUT, OS};
+use crate::common::bench::{Bench, FILE, INPUT, OS};
 use crate::common::stderr;
 
 /// Exports while another thread does something over and over.
@@ -35,7 +34,7 @@ fn weights_that_are_written_to_give_no_bundle() {
     });
     bench.expect("written to", &output, INPUT, &["model.safetensors", "changed while it was read"]);
     // What was made meanwhile is not taken over later.
-    let output = bench.run(&crate::bad_input::EXPORT);
+    let output = bench.run(&crate::common::bench::EXPORT);
     assert!(output.status.success(), "{}", stderr(&output));
 }
 

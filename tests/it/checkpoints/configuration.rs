@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::warnings;
-use crate::bad_input::{Bench, INPUT};
+use crate::common::bench::{Bench, INPUT};
 use crate::common::{root, stderr};
 
 const FILE: &str = "weights/config.json";
@@ -82,7 +82,8 @@ fn every_contradiction_is_named_with_both_values() {
     let all = json!({ "image_token_id": 396, "text_config": { "norm_eps": 1e-6, "conv_L_cache": 4 } });
     assert_eq!(told(&bench, &all).len(), 3);
     // They are printed, too.
-    let args = crate::bad_input::EXPORT.map(|arg| arg.replace('{', &format!("{}/", bench.text(""))).replace('}', ""));
+    let args =
+        crate::common::bench::EXPORT.map(|arg| arg.replace('{', &format!("{}/", bench.text(""))).replace('}', ""));
     let output = crate::common::autoneural(&args.each_ref().map(String::as_str));
     assert!(stderr(&output).contains("warning: ") && stderr(&output).contains("`image_token_id` is 396"));
 }

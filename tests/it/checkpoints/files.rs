@@ -5,8 +5,8 @@ use std::os::unix::fs::symlink;
 use safetensors::Dtype;
 use serde_json::json;
 
-use super::{EMBED, FILE, change, export, f32s, models, warnings};
-use crate::bad_input::{Bench, INPUT, Tensors};
+use super::{EMBED, export, f32s, models, warnings};
+use crate::common::bench::{Bench, FILE, INPUT, Tensors, change};
 use crate::common::stderr;
 
 const INDEX: &str = "weights/model.safetensors.index.json";

@@ -2,8 +2,8 @@
 
 use safetensors::Dtype;
 
-use super::{FILE, f32s, models};
-use crate::bad_input::{Bench, INPUT, Tensor, Tensors};
+use super::{f32s, models};
+use crate::common::bench::{Bench, FILE, INPUT, Tensor, Tensors};
 
 /// 384 x 128 and 128 x 384.
 const W1: &str = "model.layers.1.feed_forward.w1.weight";

@@ -6,7 +6,7 @@ mod files;
 mod float8;
 mod names;
 mod outliers;
-mod pruned;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -14,11 +14,9 @@ use std::process::Output;
 use safetensors::Dtype;
 use serde_json::Value;
 
-use crate::bad_input::{Bench, EXPORT, Tensor, Tensors, contents};
+use crate::common::bench::{Bench, EXPORT, Tensor, contents};
 use crate::common::{stderr, warnings_of};
 
-/// The bench's checkpoint.
-pub const FILE: &str = "weights/model.safetensors";
 pub const EMBED: &str = "model.embed_tokens.weight";
 
 /// An export of other weights than the bench's.
@@ -50,12 +48,4 @@ pub fn warnings(bench: &Bench, case: &str) -> Vec<String> {
 pub fn f32s(shape: &[usize], values: &[f32]) -> Tensor {
     let data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     Tensor { dtype: Dtype::F32, shape: shape.to_vec(), data }
-}
-
-/// Changes the bfloat16 numbers of a tensor.
-pub fn change(tensors: &mut Tensors, name: &str, change: impl Fn(usize, f32) -> f32) {
-    let tensor = tensors.get(name);
-    let numbers = tensor.data.chunks_exact(2).map(|b| half::bf16::from_le_bytes([b[0], b[1]]).to_f32());
-    let changed = numbers.enumerate().flat_map(|(at, number)| half::bf16::from_f32(change(at, number)).to_le_bytes());
-    tensor.data = changed.collect();
 }

@@ -1,7 +1,7 @@
 //! Under what names tensors stand, which may be missing, and which are no part of a model.
 
-use super::{EMBED, FILE, change, f32s, models, warnings};
-use crate::bad_input::{Bench, INPUT, Tensors};
+use super::{EMBED, f32s, models, warnings};
+use crate::common::bench::{Bench, FILE, INPUT, Tensors, change};
 use crate::common::{autoneural, root, stderr, stdout};
 
 const STEM: &str = "model.vision_tower.timm_model.conv_stem.conv.bias";

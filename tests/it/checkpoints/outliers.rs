@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{EMBED, FILE, change};
-use crate::bad_input::{Bench, COMPILE};
+use super::EMBED;
+use crate::common::bench::{Bench, COMPILE, FILE, change};
 use crate::common::{stderr, warnings_of};
 
 /// What a compilation warns of.

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::sync::OnceLock;
 
-use crate::bad_input::{Bench, INPUT, names};
+use crate::common::bench::{Bench, INPUT, names};
 use crate::common::{GOLDEN, copy, root, stderr};
 
 const CALIBRATE: [&str; 4] = ["calibrate", "{out/bundle}", "--calibration", "{recipe/recipe.toml}"];

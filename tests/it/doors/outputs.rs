@@ -4,9 +4,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::process::Command;
 
 use super::{CALIBRATE, Desk, EVAL};
-use crate::bad_input::{Bench, COMPILE, EXPORT, names};
-use crate::common::{copy, stderr, stdout};
-use crate::pipeline::json;
+use crate::common::bench::{Bench, COMPILE, EXPORT, names};
+use crate::common::{copy, json, stderr, stdout};
 
 #[test]
 fn results_go_where_the_user_says() {

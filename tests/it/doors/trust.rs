@@ -8,10 +8,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{CALIBRATE, Desk, EVAL, journal_of};
-use crate::bad_input::{Bench, COMPILE, INPUT, names};
-use crate::common::{copy, stderr, stdout};
-use crate::pipeline::{files, json};
-use crate::tracer::{Action, run};
+use crate::common::bench::{Bench, COMPILE, INPUT, names};
+use crate::common::tracer::{Action, run};
+use crate::common::{copy, files, json, stderr, stdout};
 
 #[test]
 fn a_file_that_was_changed_in_place_is_seen_whatever_its_times_say() {

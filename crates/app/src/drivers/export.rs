@@ -1,9 +1,11 @@
 //! Exports: what a bundle is made of, and what exports of all kinds have in common.
 
-use crate::back::onnx::{DataWriter, emit_float};
+use crate::as_built;
+use crate::back::onnx::{DataWriter, emit_as_built, emit_float};
 use crate::bundle::{Key, Making, write_partition};
 use crate::error::{Error, Result};
 use crate::partition::Partition;
+use crate::passes::Frozen;
 use crate::program::{Group, Program};
 use crate::progress::Progress;
 use crate::recipe::Recipe;
@@ -33,28 +35,47 @@ pub trait Source {
     fn export(&self, bundle: &mut Making, target: (&Target, &str), progress: &dyn Progress) -> Result<()>;
 }
 
+/// What is exported.
+#[derive(Clone, Copy)]
+pub struct Exported<'p> {
+    /// All graphs with their ports.
+    pub partitions: &'p [Partition],
+    /// The graphs as they were built, by the names of the partitions; those that are known.
+    pub as_built: &'p [Frozen],
+}
+
 /// Writes the float models and the graphs of a group in a unit of work.
 ///
 /// # Errors
-/// Those of `partitions`, which gives all graphs, and of `unchanged`, which looks at the source again before the work counts
+/// Those of `graphs`, and of `unchanged`, which looks at the source again before the work counts
 /// as done on its contents.
 pub fn export_group<'p>(
     bundle: &Making,
     group: &Group,
     key: Key,
-    partitions: impl Fn() -> Result<&'p [Partition]>,
+    graphs: impl Fn() -> Result<Exported<'p>>,
     unchanged: impl Fn() -> Result<()>,
     progress: &dyn Progress,
 ) -> Result<()> {
     bundle.unit(&format!("export/{group}"), FOLDER, key, progress, |folder| {
-        let partitions = partitions()?.iter().filter(|partition| partition.group == *group);
+        let Exported { partitions, as_built } = graphs()?;
+        let partitions = partitions.iter().filter(|partition| partition.group == *group);
         progress.start(&format!("export {group}"), partitions.clone().count() as u64);
         let mut data = DataWriter::create(folder, group)?;
-        for partition in partitions {
+        for partition in partitions.clone() {
             progress.begin(&partition.name);
             let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
             write_partition(partition, &places, folder)?;
             progress.tick(&partition.name);
+        }
+        let as_built: Vec<_> =
+            partitions.filter_map(|one| as_built.iter().find(|graph| graph.name == one.name)).collect();
+        if !as_built.is_empty() {
+            let mut own = DataWriter::create_as_built(folder, group)?;
+            for graph in as_built {
+                emit_as_built(graph, &folder.join(as_built::model(&graph.name)), &data, &mut own)?;
+            }
+            own.finish()?;
         }
         data.finish()?;
         progress.finish();

@@ -13,6 +13,7 @@ mod text;
 mod verdict;
 mod weak;
 
+pub use crate::as_built::FrozenReport;
 pub use crate::drivers::{PromptCounts, PromptsReport};
 pub use advice::Advisor;
 pub use basis::Basis;
@@ -31,6 +32,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::as_built;
 use crate::back::qnn::Runtime;
 use crate::bundle::{Bundle, GivenRecord, InputRecord, REPORT, StageRecord, round};
 use crate::drivers::ChainComparison;
@@ -163,6 +165,9 @@ pub struct PartitionReport {
     pub weights: String,
     /// Where its encodings are from.
     pub encodings: Counts,
+    /// How far its graph is from the checkpoint; none where that was not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<FrozenReport>,
     /// How many steps were compared.
     #[serde(default)]
     pub steps: StepsCompared,
@@ -227,6 +232,7 @@ impl Report {
                 cpu_nodes: cpu_nodes(partition, &segments),
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
+                frozen: as_built::found(bundle, partition)?,
                 steps: comparison.steps[at].clone(),
                 binary_bytes: sizes.partitions[at].binary_bytes,
                 segments: segment_reports(bundle, partition, &tables[at], &segments)?,

@@ -9,7 +9,7 @@ use super::PartitionReport;
 use super::sizes::binary_bytes;
 use crate::bundle::Bundle;
 use crate::error::Result;
-use crate::ir::{Op, Origin, ValueId};
+use crate::ir::{Origin, ValueId};
 use crate::partition::Partition;
 use crate::quantize::Table;
 use crate::segment::{Device, Segment, is_whole, multiply_adds};
@@ -73,7 +73,7 @@ pub fn report(
         let of_earlier: BTreeSet<ValueId> = segments[..at].iter().flat_map(|before| &before.outputs).copied().collect();
         let past = past.intersection(&of_earlier).filter(|&id| !inputs.contains(id)).copied().collect();
         let mut operators = BTreeMap::new();
-        for node in nodes.iter().filter(|node| !matches!(node.op, Op::Requantize(_))) {
+        for node in nodes.iter().filter(|node| !node.op.requantizes()) {
             *operators.entry(node.op.name().to_string()).or_insert(0) += 1;
         }
         let names = nodes.iter().map(|node| node.name.clone());
@@ -88,7 +88,7 @@ pub fn report(
             bytes_out: sum(&own)?,
             bytes_past: sum(&past)?,
             multiply_adds: nodes.iter().map(|node| multiply_adds(graph, node)).sum(),
-            requantizations: nodes.iter().filter(|node| matches!(node.op, Op::Requantize(_))).count(),
+            requantizations: nodes.iter().filter(|node| node.op.requantizes()).count(),
             binary_bytes: binary_bytes(bundle, segment)?,
         });
     }

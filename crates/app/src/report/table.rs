@@ -28,6 +28,7 @@ pub fn table(report: &Report) -> String {
         segments.iter().for_each(|line| text.push_str(&format!("\n{}", in_line(line))));
         text.push('\n');
     }
+    text.push_str(&frozen(report));
     text.push_str(&encodings(report));
     text.push_str(&extent(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
@@ -74,6 +75,19 @@ fn extent(report: &Report) -> String {
     let what = if is_whole { "steps compared with float" } else { "only these steps were compared with float" };
     let steps = wrapped(&format!("{what}: {}", said.join("; ")), 0);
     format!("\nSQNR is of the main output and of the weakest, over all steps together\n{steps}")
+}
+
+/// How far the frozen graphs are from the checkpoint, if that was compared.
+fn frozen(report: &Report) -> String {
+    let said = |partition: &PartitionReport| Some(format!("{} {}", partition.name, partition.frozen.as_ref()?.words()));
+    let said: Vec<String> = report.partitions.iter().filter_map(said).collect();
+    match said.is_empty() {
+        true => String::new(),
+        false => {
+            let line = format!("graphs against the checkpoint, both in float, first step: {}", said.join("; "));
+            format!("\n{}", wrapped(&line, 0))
+        }
+    }
 }
 
 /// Where the encodings are from, if some were learned elsewhere.

@@ -1,5 +1,6 @@
 //! Calibrate: samples become statistics, in the phases of the driver, each a unit of work.
 
+use crate::as_built;
 use crate::bundle::{INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
 use crate::drivers::{Driver, Phase, Run, of_bundle};
 use crate::error::Result;
@@ -35,7 +36,8 @@ pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
     bundle.manifest.set_warnings(stage, warnings);
 }
 
-/// Runs a phase. What it found is then in a file, with what those before it found.
+/// Runs a phase. What it found is then in a file, with what those before it found. The graphs that it ran are compared with those
+/// that were built from the checkpoint.
 pub fn calibrate_phase(
     bundle: &Making,
     driver: &dyn Driver,
@@ -57,7 +59,8 @@ pub fn calibrate_phase(
         let mut statistics: StatisticsTable = before.map_or(Ok(Default::default()), |before| bundle.json(&before))?;
         statistics.merge(&made);
         write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
-    })
+    })?;
+    phase.groups.iter().try_for_each(|group| as_built::compare(bundle, group, &partitions, progress))
 }
 
 /// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin there.

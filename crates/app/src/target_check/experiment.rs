@@ -8,7 +8,7 @@ use crate::back::qnn::{Compiler, Job, Runtime};
 use crate::encoding::Encoding;
 use crate::engine::{Engine, Reference, Tensor};
 use crate::error::{Error, IoContext, Kind, Result};
-use crate::ir::{ElementType, Op};
+use crate::ir::ElementType;
 use crate::quantize::{Table, fit, of_sums, settle};
 use crate::target::{Case, Target, Weights};
 use crate::verify::Sqnr;
@@ -166,7 +166,7 @@ fn encodings(sample: &Sample, case: &Case, choice: Choice, float: &[Tensor]) -> 
         (false, None) => range(float.iter())?,
     };
     let mut made = Encoding::of_range(case.activations.output(), low, high);
-    if matches!(node.op, Op::Requantize(_)) {
+    if node.op.requantizes() {
         // A change of encoding that changes nothing would be no test.
         made = Encoding::of_range(case.activations.output(), 1.5 * low, 1.25 * high);
     }

@@ -128,8 +128,8 @@ impl Judge<'_> {
         Ok(Verdict { sqnr_db, ..Verdict::new(status, note.trim_start(), all) })
     }
 
-    /// Driven by wide inputs, the output comes near both ends of its range and never leaves it; and the NPU computes it well
-    /// in integers that cover just this range.
+    /// Driven by wide inputs, the output comes near both ends of its range and never leaves it; and the NPU computes it
+    /// well in integers that cover just this range.
     fn output_range(&self, operator: &Operator, range: [f32; 2]) -> Result<Verdict> {
         let (Some(case), Some(sample)) = (operator.taken().first().cloned(), sample(&operator.name, Purpose::Ends)?)
         else {

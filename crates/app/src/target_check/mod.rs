@@ -1,5 +1,6 @@
-//! Whether a target file is right: every statement in it becomes a one-operator graph, is compiled for the target with CPU
-//! fallback disabled, and runs on the NPU (or its emulator) against ONNX Runtime's CPU execution of the same quantized model.
+//! Whether a target file is right: every statement in it becomes a one-operator graph, is compiled for the target with
+//! CPU fallback disabled, and runs on the NPU (or its emulator) against ONNX Runtime's CPU execution of the same
+//! quantized model.
 //!
 //! In come a target and the loaded engine; out goes a [`Report`] with one finding per statement.
 

@@ -5,9 +5,10 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::engine::Tensor;
 use crate::error::Result;
-use crate::ir::ops::{self, Constants, Kind, Purpose};
+use crate::ir::ops::{self, Constants, OpKind, Purpose};
 use crate::ir::{Constant, Graph, Op, ValueId, sample_graph};
 use crate::partition::{Partition, Port};
+use crate::passes::Frozen;
 use crate::program::Group;
 
 /// Where chance begins; every sample begins there.
@@ -45,13 +46,13 @@ impl Sample {
     fn new(sample: &ops::Sample<Op>) -> Result<Self> {
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
         let (graph, given) = sample_graph(sample, |count, deviation| normal(&mut random, count, deviation))?;
-        Ok(Sample { name: sample.name, partition: alone(graph), inputs: given.iter().map(tensor).collect() })
+        Ok(Sample { name: sample.name, partition: alone(graph)?, inputs: given.iter().map(tensor).collect() })
     }
 }
 
 /// All samples of an operator for a purpose; none if this program builds no graph of it.
 pub fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result<Vec<Sample>> {
-    let Some(kind) = Kind::of_name(operator) else { return Ok(vec![]) };
+    let Some(kind) = OpKind::of_name(operator) else { return Ok(vec![]) };
     let made = (kind.samples)(constants);
     made.iter().filter(|sample| sample.purpose == purpose).map(Sample::new).collect()
 }
@@ -80,12 +81,13 @@ fn normal(random: &mut ChaCha8Rng, count: usize, deviation: f32) -> Vec<f32> {
 }
 
 /// A graph as a partition of its own.
-fn alone(graph: Graph) -> Partition {
+fn alone(graph: Graph) -> Result<Partition> {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| graph.value(*id).name.clone();
         let port = |id| Port::plain(name(id));
         ids.iter().map(port).collect()
     };
     let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
-    Partition { name: graph.name.clone(), group: Group::fixed("alone"), graph, inputs, outputs }
+    let (name, graph) = (graph.name.clone(), Frozen::new(graph)?);
+    Ok(Partition { name, group: Group::fixed("alone"), graph, inputs, outputs })
 }

@@ -61,13 +61,40 @@ impl Builder {
         op: impl Into<Op>,
         inputs: &[ValueId],
     ) -> Result<Vec<ValueId>> {
-        let (name, op) = (name.into(), op.into());
+        let name = name.into();
+        self.add_node(name.clone(), op.into(), inputs, |index| match index {
+            0 => Some(name.clone()),
+            _ => Some(format!("{name}.{index}")),
+        })
+    }
+
+    /// Adds a node whose outputs have these names; the node gets that of the first.
+    ///
+    /// # Errors
+    /// As for [`Builder::node`], and another number of outputs.
+    pub fn node_of(&mut self, outputs: Vec<String>, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
+        let name = outputs.first().cloned().unwrap_or_default();
+        let made = self.add_node(name.clone(), op.into(), inputs, |index| outputs.get(index).cloned())?;
+        match made.len() == outputs.len() {
+            true => Ok(made),
+            false => Err(Error::input(name, format!("has {} outputs, it makes {}", outputs.len(), made.len()))),
+        }
+    }
+
+    fn add_node(
+        &mut self,
+        name: String,
+        op: Op,
+        inputs: &[ValueId],
+        output: impl Fn(usize) -> Option<String>,
+    ) -> Result<Vec<ValueId>> {
         let types: Vec<_> =
             inputs.iter().map(|&id| (&self.graph.value(id).shape, self.graph.value(id).element)).collect();
         let made = op.infer(&types).map_err(|message| Error::input(format!("{}: {name}", self.graph.name), message))?;
         let mut outputs = Vec::with_capacity(made.len());
         for (index, (shape, element)) in made.into_iter().enumerate() {
-            let name = if index == 0 { name.clone() } else { format!("{name}.{index}") };
+            let missing = || Error::input(format!("{}: {name}", self.graph.name), format!("makes output {index}, too"));
+            let name = output(index).ok_or_else(missing)?;
             outputs.push(self.add_value(Value { name, shape, element, origin: Origin::Node })?);
         }
         self.graph.nodes.push(Node { name, op, inputs: inputs.to_vec(), outputs: outputs.clone() });

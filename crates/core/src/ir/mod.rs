@@ -4,6 +4,7 @@
 //! (statistics, encodings) live in tables beside it, keyed by the names of values.
 
 mod build;
+mod compare;
 mod constant;
 mod float8;
 pub mod ops;
@@ -13,7 +14,7 @@ mod types;
 mod validate;
 
 pub use build::Builder;
-pub use constant::{Constant, StoredType, View, index_of, le_bytes, permute};
+pub use constant::{Constant, Identity, StoredType, View, index_of, le_bytes, permute};
 pub use ops::{GeluKind, Interpolation, Op};
 pub use sample_graph::sample_graph;
 pub use types::{ElementType, Shape};

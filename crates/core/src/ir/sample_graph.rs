@@ -7,8 +7,8 @@ use crate::error::Result;
 /// Deviation of biases.
 const BIAS: f32 = 0.1;
 
-/// The graph of one operator, named `operator`, and one tensor for each of its inputs. `normal` draws so many numbers of a
-/// deviation; it is asked in the order of the inputs.
+/// The graph of one operator, named `operator`, and one tensor for each of its inputs. `normal` draws so many numbers
+/// of a deviation; it is asked in the order of the inputs.
 ///
 /// # Errors
 /// Inputs that the operator does not take.

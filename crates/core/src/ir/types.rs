@@ -40,7 +40,8 @@ impl ElementType {
         }
     }
 
-    /// Whether elements are real numbers, which get an encoding. All others are exact, and pass every stage as they are.
+    /// Whether elements are real numbers, which get an encoding. All others are exact, and pass every stage as they
+    /// are.
     pub fn is_real(self) -> bool {
         self == ElementType::F32
     }

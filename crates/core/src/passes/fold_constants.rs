@@ -3,10 +3,14 @@
 use super::rewrite::Rewrite;
 use crate::error::{Error, Result};
 use crate::ir::ops::Work;
-use crate::ir::{Graph, Node, Op, Shape};
+use crate::ir::{Graph, Node, Shape};
 
 /// Most products that are added up at compile time, in plain loops.
 const MOST_MULTIPLY_ADDS: u64 = 1 << 26;
+/// Most elements that are made of fewer: a file of a few bytes must not become gigabytes.
+const MOST_MADE: usize = 1 << 24;
+/// Most elements that something other than a sum of products computes with.
+const MOST_COMPUTED: usize = 1 << 16;
 
 /// The graph with nodes that read nothing but constants replaced by their values.
 pub fn fold_constants(graph: &Graph) -> Result<Graph> {
@@ -33,11 +37,16 @@ pub fn fold_constants(graph: &Graph) -> Result<Graph> {
 /// Whether a node of constants is computed here. A change of encoding is one for constants too.
 fn is_folded(graph: &Graph, node: &Node) -> bool {
     let inputs: Vec<&Shape> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
-    let cost = node.op.multiply_adds(&inputs, &graph.value(node.outputs[0]).shape);
-    match (&node.op, node.op.work()) {
-        (Op::Requantize(_), _) => false,
-        (_, Work::Moves | Work::Elementwise) => true,
-        (_, Work::Computes) => cost <= MOST_MULTIPLY_ADDS,
+    let made = &graph.value(node.outputs[0]).shape;
+    let cost = node.op.multiply_adds(&inputs, made);
+    let count = |shape: &Shape| shape.iter().product::<usize>();
+    let (read, made) = (inputs.into_iter().map(count).sum::<usize>(), count(made));
+    let is_small = made <= read.max(MOST_MADE);
+    match node.op.work() {
+        Work::Requantizes => false,
+        Work::Moves | Work::Elementwise => is_small,
+        Work::Computes if cost == 0 => is_small && read <= MOST_COMPUTED,
+        Work::Computes => is_small && cost <= MOST_MULTIPLY_ADDS,
     }
 }
 
@@ -55,9 +64,27 @@ mod tests {
         let t = b.node("t", ops::Transpose { perm: vec![1, 0] }, &[c]).unwrap();
         let s = b.node("s", ops::Add, &[t, d]).unwrap();
         let y = b.node("y", ops::Add, &[x, s]).unwrap();
-        let folded = super::super::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
+        let folded = super::super::prune::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
         assert_eq!(folded.nodes().len(), 1);
         let s = folded.find("s").unwrap();
         assert_eq!(folded.value(s).constant().unwrap().to_f32(), [11., 23., 12., 24.]);
+    }
+
+    #[test]
+    fn what_works_out_shapes_vanishes() {
+        let mut b = Builder::new("g");
+        let long = |values: &[i64]| Constant::from_integers(ElementType::I64, values.to_vec(), vec![values.len()]);
+        let x = b.input("x", vec![1, 2], ElementType::F32).unwrap();
+        let shape = b.constant("shape", long(&[1, 3, 8, 8])).unwrap();
+        let places = b.constant("places", long(&[0, -1])).unwrap();
+        let more = b.constant("more", long(&[7])).unwrap();
+        let picked = b.node("picked", ops::Gather { axis: 0 }, &[shape, places]).unwrap();
+        let joined = b.node("joined", ops::Concat { axis: 0 }, &[picked, more]).unwrap();
+        let cut = b.node("cut", ops::Slice { axis: 0, start: 1, end: 3 }, &[joined]).unwrap();
+        let y = b.node("y", ops::Gather { axis: 1 }, &[x, cut]).unwrap();
+        let folded = super::super::prune(&fold_constants(&b.finish(vec![y])).unwrap()).unwrap();
+        assert_eq!(folded.nodes().len(), 1);
+        let cut = folded.value(folded.find("cut").unwrap());
+        assert_eq!((cut.element, cut.constant().unwrap().to_i64()), (ElementType::I64, vec![8, 7]));
     }
 }

@@ -64,8 +64,8 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
 
 /// Nodes that take factors through their constants.
 struct Linear {
-    /// The nodes, last first: a convolution, a normalization, or a matrix product with the sum of its bias. Nothing else reads
-    /// what they make.
+    /// The nodes, last first: a convolution, a normalization, or a matrix product with the sum of its bias. Nothing
+    /// else reads what they make.
     nodes: Vec<usize>,
     /// Number of factors.
     channels: usize,
@@ -93,8 +93,8 @@ fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<Linear> {
     bias.is_none_or(|shape| *shape == [channels]).then_some(Linear { nodes, channels, axis })
 }
 
-/// `Mul(x, c)` with a `c` that differs along the channels of `x` only: `[1,C,1,1]` after a convolution, `[C]` after a linear
-/// layer.
+/// `Mul(x, c)` with a `c` that differs along the channels of `x` only: `[1,C,1,1]` after a convolution, `[C]` after a
+/// linear layer.
 fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plans: &mut HashMap<usize, Plan>) {
     let [x, c] = node.inputs[..] else { return };
     let (Some(factors), Some(linear)) = (graph.value(c).constant(), linear(graph, links, x)) else { return };

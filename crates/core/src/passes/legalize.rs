@@ -1,11 +1,11 @@
-//! Spells out what no ONNX operator or target does in one.
+//! Spells out what ONNX has no operator for.
 
-use super::rewrite::Rewrite;
+use super::rewrite::{Rewrite, on_last_axis};
 use crate::error::Result;
-use crate::ir::{Builder, Constant, Graph, Node, Op, ValueId, ops};
+use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 
-/// The graph with composite operators spelled out and normalizations moved to the last axis: ONNX has no operator for another
-/// single axis.
+/// The graph with composite operators spelled out, normalizations moved to the last axis, for ONNX has no operator for
+/// another single one, and constant indices as i32 that count from the front, which is what an NPU reads.
 pub fn legalize(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
@@ -25,8 +25,20 @@ pub fn legalize(graph: &Graph) -> Result<Graph> {
             }
             Op::RmsNorm(ops::RmsNorm { axis, epsilon }) if *axis + 1 != rank => {
                 let inputs = rewrite.inputs(node)?;
-                norm_on_last_axis(&mut rewrite.new, node, &inputs, *axis, *epsilon)?
+                let norm = ops::RmsNorm { axis: rank - 1, epsilon: *epsilon };
+                on_last_axis(&mut rewrite.new, &node.name, "norm", norm, *axis, &inputs)?
             }
+            Op::Gather(ops::Gather { axis }) => match plain_indices(graph, node, *axis) {
+                Some(indices) => {
+                    let data = rewrite.get(node.inputs[0])?;
+                    let indices = rewrite.new.constant(format!("{}.indices", node.name), indices)?;
+                    rewrite.new.node(node.name.clone(), node.op.clone(), &[data, indices])?
+                }
+                None => {
+                    rewrite.copy(node)?;
+                    continue;
+                }
+            },
             _ => {
                 rewrite.copy(node)?;
                 continue;
@@ -35,6 +47,18 @@ pub fn legalize(graph: &Graph) -> Result<Graph> {
         rewrite.set(node.outputs[0], made);
     }
     rewrite.finish()
+}
+
+/// Constant indices in another form than this; none where there is nothing to change.
+fn plain_indices(graph: &Graph, node: &Node, axis: usize) -> Option<Constant> {
+    let [data, indices] = [0, 1].map(|at| graph.value(node.inputs[at]));
+    let stored = indices.constant()?.to_i64();
+    let size = data.shape[axis] as i64;
+    let made: Vec<i64> =
+        stored.iter().map(|&index| if index < 0 { index.saturating_add(size) } else { index }).collect();
+    let is_plain = indices.element == ElementType::I32 && made == stored;
+    let fits = made.iter().all(|&index| (0..size).contains(&index) && i32::try_from(index).is_ok());
+    (fits && !is_plain).then(|| Constant::from_integers(ElementType::I32, made, indices.shape.clone()))
 }
 
 fn silu(b: &mut Builder, node: &Node, x: ValueId) -> Result<ValueId> {
@@ -81,13 +105,20 @@ fn attention(b: &mut Builder, node: &Node, inputs: &[ValueId], scale: f32) -> Re
     b.node(name.clone(), ops::Reshape { shape: vec![1, heads, rows, value_size] }, &[mixed])
 }
 
-fn norm_on_last_axis(b: &mut Builder, node: &Node, inputs: &[ValueId], axis: usize, epsilon: f32) -> Result<ValueId> {
-    let rank = b.shape(inputs[0]).len();
-    let mut perm: Vec<usize> = (0..rank).filter(|&a| a != axis).collect();
-    perm.push(axis);
-    let mut back = vec![0; rank];
-    perm.iter().enumerate().for_each(|(to, &from)| back[from] = to);
-    let x = b.node(format!("{}.in", node.name), ops::Transpose { perm }, &[inputs[0]])?;
-    let y = b.node(format!("{}.norm", node.name), ops::RmsNorm { axis: rank - 1, epsilon }, &[x, inputs[1]])?;
-    b.node(node.name.clone(), ops::Transpose { perm: back }, &[y])
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constant_indices_become_short_and_count_from_the_front() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 4], ElementType::F32).unwrap();
+        let long = Constant::from_integers(ElementType::I64, vec![-1, 0], vec![2]);
+        let indices = b.constant("indices", long).unwrap();
+        let y = b.node("y", ops::Gather { axis: 1 }, &[x, indices]).unwrap();
+        let made = legalize(&b.finish(vec![y])).unwrap();
+        let indices = made.value(made.nodes()[0].inputs[1]);
+        assert_eq!((indices.name.as_str(), indices.element), ("y.indices", ElementType::I32));
+        assert_eq!(indices.constant().unwrap().to_i64(), [3, 0]);
+    }
 }

@@ -57,7 +57,7 @@ pub fn merge_moves(graph: &Graph) -> Result<Graph> {
 mod tests {
     use super::*;
     use crate::ir::{Builder, ElementType};
-    use crate::passes::prune;
+    use crate::passes::prune::prune;
 
     #[test]
     fn a_transpose_and_its_inverse_vanish() {

@@ -1,31 +1,120 @@
-//! Passes: small functions from graph to graph. [`lower`] runs them in order; after it the graph never changes.
+//! Passes: small functions from graph to graph, each a file and an entry in [`PASSES`]. They all run before the freeze:
+//! what [`freeze`] gives never changes again.
+//!
+//! Passes keep the function of the graph within rounding, whatever the kind. Those that form it bring it into what ONNX
+//! and the target have; those that rewrite it compute the same in another way, of which less is lost in integers.
 
 mod fold_constants;
 mod fold_scales;
+mod frozen;
+mod last_axis;
 mod legalize;
 mod merge_moves;
 mod prune;
 mod rewrite;
 
-pub use fold_constants::fold_constants;
-pub use fold_scales::fold_scales;
-pub use legalize::legalize;
-pub use merge_moves::merge_moves;
-pub use prune::prune;
+use fold_constants::fold_constants;
+use fold_scales::fold_scales;
+pub use frozen::Frozen;
+use last_axis::last_axis;
+use legalize::legalize;
+use merge_moves::merge_moves;
+use prune::prune;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ir::{Graph, validate};
+use crate::target::Target;
 
-/// Brings a graph of the front end into the form that targets take. Validates after every pass.
+/// What passes are given beside the graph, whose constants are the weights.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The chip that the graph is meant for.
+    pub target: &'a Target,
+}
+
+/// Why there is a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It brings the graph into the form that ONNX and the target take.
+    Form,
+    /// It changes how the function is computed, so that less of it is lost in integers.
+    Rewrite,
+}
+
+/// A function from graph to graph.
+pub struct Pass {
+    /// Its name, which is that of its file.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub what: &'static str,
+    /// Why it is there.
+    pub kind: Kind,
+    apply: fn(&Graph, Context) -> Result<Graph>,
+}
+
+/// All passes in the order in which they run.
+pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "fold_constants",
+        what: "computes what depends on constants only",
+        kind: Kind::Form,
+        apply: |graph, _| fold_constants(graph),
+    },
+    Pass {
+        name: "fold_scales",
+        what: "moves constant factors into the weights before them",
+        kind: Kind::Rewrite,
+        apply: |graph, _| fold_scales(graph),
+    },
+    Pass {
+        name: "legalize",
+        what: "spells out what ONNX has no operator for",
+        kind: Kind::Form,
+        apply: |graph, _| legalize(graph),
+    },
+    Pass {
+        name: "last_axis",
+        what: "turns what the target takes on the last axis only to that axis",
+        kind: Kind::Form,
+        apply: |graph, context| last_axis(graph, context.target),
+    },
+    Pass {
+        name: "merge_moves",
+        what: "joins transposes that follow each other, and reshapes",
+        kind: Kind::Form,
+        apply: |graph, _| merge_moves(graph),
+    },
+    Pass { name: "prune", what: "drops what nobody reads", kind: Kind::Form, apply: |graph, _| prune(graph) },
+];
+
+impl Pass {
+    /// The graph behind the pass.
+    ///
+    /// # Errors
+    /// A graph that breaks a promise, which is a defect of the pass.
+    pub fn apply(&self, graph: &Graph, context: Context) -> Result<Graph> {
+        let made = (self.apply)(graph, context)?;
+        let broken =
+            |error: Error| Error { message: format!("{} behind the pass {}", error.message, self.name), ..error };
+        validate(&made).map_err(broken)?;
+        Ok(made)
+    }
+}
+
+/// Runs all passes on a graph of a front end, and freezes what comes out.
 ///
 /// # Errors
 /// A graph that breaks a promise, which is a defect of the front end or of a pass.
-pub fn lower(graph: &Graph) -> Result<Graph> {
+pub fn freeze(graph: &Graph, context: Context) -> Result<Frozen> {
     validate(graph)?;
-    let mut graph = graph.clone();
-    for pass in [fold_constants, fold_scales, legalize, merge_moves, prune] {
-        graph = pass(&graph)?;
-        validate(&graph)?;
-    }
-    Ok(graph)
+    Frozen::new(PASSES.iter().try_fold(graph.clone(), |graph, pass| pass.apply(&graph, context))?)
+}
+
+/// A graph of a front end as it was built, spelled out and nothing else: what the frozen graph is held against.
+///
+/// # Errors
+/// A graph that breaks a promise, which is a defect of the front end.
+pub fn as_built(graph: &Graph) -> Result<Frozen> {
+    validate(graph)?;
+    Frozen::new(legalize(graph)?)
 }

@@ -1,7 +1,7 @@
 //! Rebuilding a graph node by node: what passes have in common.
 
 use crate::error::Result;
-use crate::ir::{Builder, Graph, Node, Origin, ValueId};
+use crate::ir::{Builder, Graph, Node, Op, Origin, ValueId, ops};
 
 /// A new graph in the making, with a map from the old graph's values.
 pub struct Rewrite<'a> {
@@ -61,6 +61,25 @@ impl<'a> Rewrite<'a> {
         let outputs = self.old.outputs().iter().map(|&id| self.get(id)).collect::<Result<_>>()?;
         Ok(self.new.finish(outputs))
     }
+}
+
+/// An operator that works along the last axis, between transposes that bring another axis of its first input there and
+/// back. What it makes is called `name`, its own result `name.what`.
+pub fn on_last_axis(
+    b: &mut Builder,
+    name: &str,
+    what: &str,
+    op: impl Into<Op>,
+    axis: usize,
+    inputs: &[ValueId],
+) -> Result<ValueId> {
+    let mut perm: Vec<usize> = (0..b.shape(inputs[0]).len()).filter(|&other| other != axis).collect();
+    perm.push(axis);
+    let mut back = vec![0; perm.len()];
+    perm.iter().enumerate().for_each(|(to, &from)| back[from] = to);
+    let turned = b.node(format!("{name}.in"), ops::Transpose { perm }, &[inputs[0]])?;
+    let made = b.node(format!("{name}.{what}"), op, &[&[turned], &inputs[1..]].concat())?;
+    b.node(name, ops::Transpose { perm: back }, &[made])
 }
 
 /// Who makes and who reads each value of a graph.

@@ -5,14 +5,17 @@
 //! What crosses the border of each graph stands beside the graph ([`Port`]). Two ports are tied by their encoding key,
 //! which is all that there is to say of ties.
 //!
-//! [`Port`]: crate::partition::Port
+//! [`Port`]: partition::Port
 
+mod fit;
 mod group;
 mod meaning;
+pub mod partition;
 mod step;
 
+pub use fit::refuse_unfit;
 pub use group::Group;
-pub use meaning::{Meaning, Padding, Rows, State, refuse_unfit};
+pub use meaning::{Meaning, Padding, Rows, State};
 pub use step::{Load, Step, Tokens, Visit};
 
 use std::collections::BTreeMap;
@@ -21,7 +24,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::partition::Partition;
+use partition::Partition;
 
 /// Version of the file's format.
 const SCHEMA: u32 = 1;

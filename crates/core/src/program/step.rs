@@ -1,8 +1,8 @@
 //! Steps: single runs of graphs, on any engine, as whoever runs samples through a program takes them.
 
+use super::partition::Partition;
 use crate::engine::Tensor;
 use crate::error::Result;
-use crate::partition::Partition;
 
 /// One run of one graph.
 pub struct Step<'a> {

@@ -1,5 +1,5 @@
-//! Whether the NPU carries out a node: in come the node, its encodings and the target; out goes the reason against it, in words,
-//! or what binds the encodings of its constants.
+//! Whether the NPU carries out a node: in come the node, its encodings and the target; out goes the reason against it,
+//! in words, or what binds the encodings of its constants.
 
 use std::borrow::Cow;
 
@@ -32,15 +32,16 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
 }
 
-/// What binds the encodings of a node's constants: what the target states of the operator, or what suits the CPU where the
-/// NPU does not take the node whatever its constants are in.
+/// What binds the encodings of a node's constants: what the target states of the operator, or what suits the CPU where
+/// the NPU does not take the node whatever its constants are in.
 ///
 /// # Errors
 /// As for [`refusal`].
 pub fn statement<'a>(graph: &Graph, node: &Node, target: &'a Target, table: &Table) -> Result<Cow<'a, Operator>> {
     let name = node.op.name();
     let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
-    // Bits of weights are the recipe's to change, and a node of other constants may be in activations that are not taken.
+    // Bits of weights are the recipe's to change, and a node of other constants may be in activations that are not
+    // taken.
     if weight(graph, node).is_none() && constant(graph, node, 1).is_some() && !node.op.moves_data_only() {
         let activations = activations(graph, node, table)?;
         if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
 use crate::error::{Error, Result};
-use crate::ir::ElementType;
 use crate::partition::Partition;
 use crate::program::Group;
 
@@ -36,13 +35,11 @@ impl<'a> Names<'a> {
         for partition in partitions {
             for (_, value) in partition.graph.values() {
                 let name = value.name.as_str();
-                if value.constant().is_some() {
-                    made.params.insert(name);
-                } else if value.element == ElementType::F32 {
-                    made.activations.insert(name);
-                } else {
-                    continue;
-                }
+                match (value.element.is_real(), value.constant()) {
+                    (true, Some(_)) => made.params.insert(name),
+                    (true, None) => made.activations.insert(name),
+                    (false, _) => continue,
+                };
                 made.by_group.entry(partition.group.clone()).or_default().insert(name);
             }
         }

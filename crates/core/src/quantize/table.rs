@@ -222,8 +222,8 @@ fn encode_constants(
     Ok(())
 }
 
-/// Refuses combinations of integers that the target does not take for a node whose weights are in the bits that the recipe
-/// asks for. Other nodes that the target does not take are carried out on the CPU.
+/// Refuses combinations of integers that the target does not take for a node whose weights are in the bits that the
+/// recipe asks for. Other nodes that the target does not take are carried out on the CPU.
 fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {

@@ -114,8 +114,8 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
     }
 }
 
-/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise. Weights
-/// without an axis of output channels get one scale.
+/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise.
+/// Weights without an axis of output channels get one scale.
 pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encoding {
     let integer = weights.integer;
     if !integer.is_signed() {
@@ -185,8 +185,8 @@ fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> 
     made
 }
 
-/// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not make
-/// that scale so small that the bias overflows. `most` integers of the weights make up a magnitude.
+/// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not
+/// make that scale so small that the bias overflows. `most` integers of the weights make up a magnitude.
 fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, most: f64) {
     for (channel, bias) in bias.iter().enumerate() {
         // One scale for all channels has to leave room for every bias.

@@ -7,6 +7,7 @@ use super::pieces::pieces;
 use crate::error::Result;
 use crate::ir::ValueId;
 use crate::partition::{Partition, Port};
+use crate::passes::Frozen;
 use crate::quantize::Table;
 
 /// Cuts the segments of a partition where the values that are made in them have more than `most` bytes. Of each part all that
@@ -49,7 +50,7 @@ pub fn part(partition: &Partition, segment: &Segment) -> Result<Partition> {
     Ok(Partition {
         name: segment.name.clone(),
         group: partition.group.clone(),
-        graph: cut(&partition.graph, segment)?,
+        graph: Frozen::new(cut(&partition.graph, segment)?)?,
         inputs: ports(&segment.inputs),
         outputs: ports(&segment.outputs),
     })

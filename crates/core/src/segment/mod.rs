@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::ir::ops::Work;
-use crate::ir::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, ValueId};
 use crate::partition::Partition;
 use crate::quantize::{Table, refusal};
 use crate::target::Target;
@@ -72,7 +72,7 @@ impl Segment {
 
     /// Its nodes that compute or move something, as [`Partition::node_count`] counts them.
     pub fn node_count(&self, graph: &Graph) -> usize {
-        graph.nodes()[self.nodes.clone()].iter().filter(|node| !matches!(node.op, Op::Requantize(_))).count()
+        graph.nodes()[self.nodes.clone()].iter().filter(|node| !node.op.requantizes()).count()
     }
 }
 
@@ -122,7 +122,7 @@ pub fn segments(partition: &Partition, table: &Table, target: &Target) -> Result
 fn choice(node: &Node, refusal: &Option<String>) -> Choice {
     match (refusal, node.op.work()) {
         (Some(_), _) => Choice::Cpu,
-        (None, Work::Moves | Work::Elementwise) => Choice::Either,
+        (None, Work::Moves | Work::Elementwise | Work::Requantizes) => Choice::Either,
         (None, Work::Computes) => Choice::Npu,
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::types::{Activations, Granularity, Weights};
 use crate::encoding::IntegerType;
-use crate::ir::ops::{Input, InputKind, KINDS, Signature};
+use crate::ir::ops::{Input, InputKind, OPERATORS, Signature};
 
 /// What the chip takes of one operator: every combination of the listed types but those that are refused.
 #[derive(Debug, Clone, Deserialize)]
@@ -140,9 +140,9 @@ impl Form {
 /// Most entries of a list; an operator has a dozen combinations, and every list is held against every other.
 const MOST_LISTED: usize = 64;
 
-/// The operators that may stand in a lowered graph.
+/// The operators that may stand in a frozen graph.
 fn known() -> impl Iterator<Item = &'static Signature> {
-    KINDS.iter().map(|kind| &kind.signature).filter(|signature| !signature.is_composite)
+    OPERATORS.iter().map(|kind| &kind.signature).filter(|signature| !signature.is_composite)
 }
 
 fn form(name: &str) -> Option<Form> {
@@ -150,8 +150,8 @@ fn form(name: &str) -> Option<Form> {
 }
 
 impl Operator {
-    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the integers in
-    /// which its constants lose least.
+    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the
+    /// integers in which its constants lose least.
     pub fn on_cpu(name: &str) -> Self {
         let none = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
         let form = form(name).unwrap_or(none);

@@ -1,5 +1,7 @@
 //! Engines that carry out partitions: the float reference, and ONNX Runtime.
 
+#[cfg(test)]
+mod agrees;
 mod ort_session;
 mod reference;
 

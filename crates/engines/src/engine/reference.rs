@@ -171,8 +171,18 @@ impl Reference {
         Ok((Self::build(partition, path, Some(Arc::new(observations.clone())))?, observations))
     }
 
+    /// Loads the model of the partition's graph as it was built. It is none of the partition, which says only what comes in
+    /// and out: the file must be known to be this program's own.
+    pub fn load_as_built(partition: &Partition, path: &Path) -> Result<Self> {
+        Self::made(partition, path, None)
+    }
+
     fn build(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> Result<Self> {
         check_float(partition, path).map_err(|error| error.within(&partition.name))?;
+        Self::made(partition, path, watcher)
+    }
+
+    fn made(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> Result<Self> {
         // What goes wrong behind the check is of numbers and sizes that the file may choose.
         let refused = |said: String| {
             limits::explained(Error::input(path.display(), format!("tract does not load it: {said}")).help(DAMAGED))

@@ -10,7 +10,7 @@ use super::routes::{CHIP, Origin, Routes, routes};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Part, Subject, Tensor, Tensors};
 use crate::error::{Error, Result};
-use crate::ir::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, ValueId};
 use crate::text::bytes;
 
 /// Width of the boxes, unless a line needs more.
@@ -301,7 +301,8 @@ const COLUMN: i32 = 300;
 /// An operator with what its weights say of it, and the class of its box.
 fn describe(part: &Part, node: &Node) -> Result<(String, &'static str)> {
     let graph = &part.partition.graph;
-    let weights = node.inputs.get(1).copied().filter(|&id| graph.value(id).constant().is_some());
+    let is_weight = |id: &ValueId| graph.value(*id).constant().is_some() && graph.value(*id).element.is_real();
+    let weights = node.inputs.get(1).copied().filter(is_weight);
     let Some(weights) = weights.map(|id| Tensor::new(part, id)).transpose()? else {
         return Ok((node.op.name().to_string(), if node.op.moves_data_only() { "moves" } else { "plain" }));
     };
@@ -325,7 +326,7 @@ fn weights(part: &Part, block: &Block) -> Result<String> {
         }
     }
     let sizes: Vec<String> = by_bits.iter().map(|(bits, size)| format!("{bits} bit {}", bytes(*size))).collect();
-    let nodes = block.nodes.iter().filter(|node| !matches!(node.op, Op::Requantize(_))).count();
+    let nodes = block.nodes.iter().filter(|node| !node.op.requantizes()).count();
     let nodes = if nodes == 1 { "1 node".to_string() } else { format!("{nodes} nodes") };
     Ok(if sizes.is_empty() { nodes } else { format!("{nodes}; weights {}", sizes.join(", ")) })
 }

@@ -6,7 +6,9 @@ use super::changes::some;
 use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::goals::place_of;
-use super::judge::{ANSWERS, BYTES, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit};
+use super::judge::{
+    ANSWERS, BYTES, FLOAT_DB, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit,
+};
 use crate::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
 
 /// Adds all checks of figures.
@@ -21,6 +23,11 @@ pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) 
         }
     }
     let thresholds = judge.thresholds;
+    for partition in &report.partitions {
+        let figures = Figures { baseline: None, now: partition.frozen.as_ref().map(|frozen| frozen.sqnr_db) };
+        let (place, limit) = (Place::of(&partition.name, ""), thresholds.frozen.floor_db);
+        judge.hold(Rule::FrozenFloor, place, Measure::AtLeast, FLOAT_DB, figures, limit);
+    }
     let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
     let device = Figures { baseline: bytes(baseline.device_bytes), now: bytes(now.device_bytes) };
     let limit = thresholds.size.device_growth_percent;

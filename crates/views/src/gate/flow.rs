@@ -49,7 +49,6 @@ struct Port {
 #[derive(Deserialize)]
 struct Node {
     name: String,
-    op: String,
     inputs: Vec<String>,
 }
 
@@ -81,26 +80,26 @@ impl Flow {
             let from = handed.get(&input.encoding_key).copied().filter(|_| !input.encoding_key.is_empty());
             self.push(&input.name, vec![], from);
         }
-        let mut splits = HashSet::new();
+        let mut made = HashSet::new();
         for node in &graph.nodes {
-            let reads = node.inputs.iter().map(|name| self.read(name, &splits)).collect();
+            let reads = node.inputs.iter().map(|name| self.read(name, &made)).collect();
             self.push(&node.name, reads, None);
-            if node.op == "Split" {
-                splits.insert(node.name.as_str());
-            }
+            made.insert(node.name.as_str());
         }
         for output in graph.outputs.iter().filter(|output| !output.encoding_key.is_empty()) {
-            let cell = self.read(&output.name, &splits);
+            let cell = self.read(&output.name, &made);
             handed.entry(output.encoding_key.clone()).or_insert(cell);
         }
     }
 
-    /// A tensor that is read: one that came in or was made, a piece of a split, else a constant.
-    fn read(&mut self, name: &str, splits: &HashSet<&str>) -> usize {
+    /// A tensor that is read: one that came in, the first output of a node, which has its name, a later output, which has
+    /// its number behind that, else a constant.
+    fn read(&mut self, name: &str, made: &HashSet<&str>) -> usize {
         if let Some(known) = self.find_here(name) {
             return known;
         }
-        let whole = name.rsplit_once('.').map(|(whole, _)| whole).filter(|whole| splits.contains(whole));
+        let numbered = name.rsplit_once('.').filter(|(_, number)| number.parse::<usize>().is_ok());
+        let whole = numbered.map(|(whole, _)| whole).filter(|whole| made.contains(whole));
         let reads = whole.and_then(|whole| self.find_here(whole)).into_iter().collect();
         self.push(name, reads, None)
     }

@@ -47,6 +47,8 @@ impl Unit {
 pub const NPU_DB: Unit = Unit { of: " dB on the NPU", difference: " dB", digits: 2, words: WORDS };
 /// SQNR of the simulation.
 pub const SIMULATED_DB: Unit = Unit { of: " dB simulated", ..NPU_DB };
+/// SQNR of float against float.
+pub const FLOAT_DB: Unit = Unit { of: " dB in float", ..NPU_DB };
 /// RMS error.
 pub const RMS: Unit = Unit { of: " % RMS error", difference: " points", digits: 3, words: WORDS };
 /// Tokens of whole sequences.

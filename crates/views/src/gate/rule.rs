@@ -78,6 +78,9 @@ rules! {
     /// Perplexity of the right answers.
     Perplexity: "perplexity", "Perplexity of an evaluation is not above the baseline.",
         ["evaluation.perplexity_rise_percent", "evaluation.required"], "EVALUATION", "evaluations";
+    /// A frozen graph against the checkpoint.
+    FrozenFloor: "frozen-floor", "The graph of a partition computes what the checkpoint does, in float.",
+        ["frozen.floor_db"], "PARTITION", "outputs";
     /// Nodes outside the context binary.
     NodesOutside: "nodes-outside-npu", "No node of a partition left the context binary.",
         ["nodes.outside_npu"], "PARTITION", "outputs";
@@ -140,7 +143,7 @@ impl Rule {
 
     /// Whether its limit is the least that is allowed, whatever the baseline says.
     pub fn is_floor(self) -> bool {
-        matches!(self, Rule::SqnrFloor | Rule::LayerFloor)
+        matches!(self, Rule::SqnrFloor | Rule::LayerFloor | Rule::FrozenFloor)
     }
 }
 

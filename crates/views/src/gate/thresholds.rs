@@ -27,6 +27,8 @@ pub struct Thresholds {
     pub chain: Chain,
     /// Questions with known answers.
     pub evaluation: Evaluation,
+    /// Graphs against the checkpoint.
+    pub frozen: Frozen,
     /// Nodes outside the NPU.
     pub nodes: Nodes,
     /// Bytes.
@@ -105,6 +107,14 @@ pub struct Evaluation {
     pub perplexity_rise_percent: f64,
     /// Whether an evaluation of the baseline must be in the report.
     pub required: bool,
+}
+
+/// Thresholds of frozen graphs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frozen {
+    /// Least SQNR in dB against the graph that was built from the checkpoint.
+    pub floor_db: f64,
 }
 
 /// Thresholds of nodes.
@@ -204,6 +214,7 @@ impl Thresholds {
             ("outputs.floor_db", made.outputs.floor_db),
             ("layers.floor_db", made.layers.floor_db),
             ("layers.enough_db", made.layers.enough_db),
+            ("frozen.floor_db", made.frozen.floor_db),
         ] {
             if !(-200.0..=200.0).contains(&value) {
                 return Err(fail(key, format!("{value} is impossible; -200 to 200 are possible")));

@@ -4,7 +4,7 @@ use super::sections::{engine_name, worst};
 use super::{Subject, changes, sizes, weak};
 use crate::engine::EngineKind;
 use crate::evaluate::{EngineReport, EvaluationReport};
-use crate::report::{Columns, OutputReport};
+use crate::report::{Columns, FrozenReport, OutputReport};
 
 /// A question with its answer, and where in the page there is more.
 pub struct Answer {
@@ -19,6 +19,7 @@ pub struct Answer {
 /// All of them.
 pub fn answers(subject: &Subject) -> Vec<Answer> {
     let mut made = vec![worst_output(subject), sequences(subject), accuracy(subject)];
+    made.extend(frozen(subject));
     let speed = "not measured: the emulator gives the NPU's results, not its speed";
     made.push(answer("speed", speed, Some("speed")));
     let memory = sizes::total(&subject.report)
@@ -54,6 +55,24 @@ fn worst_output(subject: &Subject) -> Answer {
     let text = format!("{}/{}: {sqnr}{error}", partition.name, output.name);
     let link = weak::cause_link(subject, &partition.name, &output.name);
     answer("worst output", &text, Some(link.as_deref().unwrap_or("outputs")))
+}
+
+/// How far the graphs are from the checkpoint; nothing where that was not compared.
+fn frozen(subject: &Subject) -> Option<Answer> {
+    let found =
+        subject.report.partitions.iter().filter_map(|partition| Some((&partition.name, partition.frozen.as_ref()?)));
+    let (name, found) = found.min_by(|(_, a), (_, b)| a.sqnr_db.total_cmp(&b.sqnr_db))?;
+    let text = match found.is_equal() {
+        true => "every output is the same, both in float".into(),
+        false => {
+            let FrozenReport { output, sqnr_db, largest_difference, largest_value } = found;
+            format!(
+                "{name}/{output}: {sqnr_db:.1} dB, both in float; the largest difference is {largest_difference:.1e}, the \
+                 largest number {largest_value:.1e}"
+            )
+        }
+    };
+    Some(answer("graph against checkpoint", &text, Some("outputs")))
 }
 
 fn sequences(subject: &Subject) -> Answer {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{NAME, Tensors};
 use crate::bundle::{Key, Making};
-use crate::drivers::export::{FOLDER, export_group, refuse_another_model};
+use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::drivers::memory::refuse_too_large;
 use crate::drivers::{Driver, Source};
 use crate::error::Result;
@@ -13,6 +13,7 @@ use crate::files;
 use crate::ir::{ElementType, Graph, ValueId};
 use crate::json::write_json;
 use crate::partition::{Partition, Port};
+use crate::passes::Frozen;
 use crate::program::{Group, Meaning, Program, groups};
 use crate::progress::{Progress, Silent};
 use crate::recipe::Recipe;
@@ -22,8 +23,10 @@ use crate::target::Target;
 pub struct Graphs<'a> {
     /// Name of the model.
     pub name: &'a str,
-    /// The lowered graphs, in the order in which samples go through them.
+    /// The graphs, in the order in which samples go through them.
     pub graphs: &'a [Partition],
+    /// Those of them that are known as they were built, by name ([`crate::passes::as_built`]).
+    pub as_built: &'a [Frozen],
     /// What they were made of, in a text that is another for others: say, the SHA-256 of a file.
     pub made_of: &'a str,
 }
@@ -34,11 +37,11 @@ fn roles() -> BTreeMap<String, Meaning> {
     BTreeMap::from([("input".to_string(), Meaning::default()), ("output".to_string(), main)])
 }
 
-/// A lowered graph with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and more.
+/// A graph with its ports, none of which is tied to another; a name is that of the group, alone or with `.` and more.
 ///
 /// # Errors
 /// A name that files cannot be called by.
-pub fn partition(name: &str, graph: Graph) -> Result<Partition> {
+pub fn partition(name: &str, graph: Frozen) -> Result<Partition> {
     let roles = roles();
     let port = |id: &ValueId, role: &str| {
         let value = graph.value(*id);
@@ -60,7 +63,7 @@ impl Source for Graphs<'_> {
     }
 
     fn check(&self, _bundle: &Making, recipe: &Recipe) -> Result<()> {
-        let parts: Vec<(&str, &Graph)> = self.graphs.iter().map(|part| (part.name.as_str(), &part.graph)).collect();
+        let parts: Vec<(&str, &Graph)> = self.graphs.iter().map(|part| (part.name.as_str(), &*part.graph)).collect();
         refuse_too_large(&parts, Path::new(self.name))?;
         Tensors::new(groups(self.graphs)).refuse_unfit(recipe, self.graphs)
     }
@@ -78,8 +81,9 @@ impl Source for Graphs<'_> {
             write_json(&program, &folder.join("program.json"))?;
             files::write(&folder.join("target.toml"), target_text.as_bytes())
         })?;
+        let graphs = Exported { partitions: self.graphs, as_built: self.as_built };
         for group in program.groups() {
-            export_group(bundle, &group, key(), || Ok(self.graphs), || Ok(()), progress)?;
+            export_group(bundle, &group, key(), || Ok(graphs), || Ok(()), progress)?;
         }
         bundle.manifest.model = self.name.to_string();
         bundle.manifest.target = target.name.clone();

@@ -1,14 +1,15 @@
-//! Export: definition and checkpoint become lowered graphs, float models and what the host needs.
+//! Export: definition and checkpoint become frozen graphs, float models and what the host needs.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use crate::bundle::{Key, Making, Stage};
-use crate::drivers::export::{FOLDER, export_group, refuse_another_model};
+use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::front::{
-    Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, build, partition, program,
+    Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, as_built, build, partition,
+    program,
 };
 use crate::host::PromptRecord;
 use crate::host::{
@@ -18,6 +19,7 @@ use crate::host::{
 use crate::ir::Constant;
 use crate::json::write_json;
 use crate::partition::Partition;
+use crate::passes::Frozen;
 use crate::progress::Progress;
 use crate::target::Target;
 use crate::warning::Warning;
@@ -47,14 +49,15 @@ pub fn export(
         false => error.within(path.display()),
     };
     // Graphs are built once, and only if there is something to export.
-    let made: OnceCell<(Constant, Vec<Partition>)> = OnceCell::new();
-    let graphs = || -> Result<&(Constant, Vec<Partition>)> {
+    let made: OnceCell<Made> = OnceCell::new();
+    let graphs = || -> Result<&Made> {
         if let Some(made) = made.get() {
             return Ok(made);
         }
         let model = build(definition, &checkpoint, progress).map_err(of_definition)?;
-        let partitions = partition(&model, definition).map_err(of_definition)?;
-        Ok(made.get_or_init(|| (model.embeddings, partitions)))
+        let partitions = partition(&model, definition, target).map_err(of_definition)?;
+        let as_built = as_built(&model).map_err(of_definition)?;
+        Ok(made.get_or_init(|| Made { embeddings: model.embeddings, partitions, as_built }))
     };
     let key = || -> Result<Key> {
         let mut key = Key::new().and("definition", definition_text).and("target", target_text);
@@ -79,7 +82,7 @@ pub fn export(
     }
     let of_host = bundle.unit("export/host", FOLDER, host, progress, |folder| {
         // A definition with impossible sizes is refused by its key before prompts are made with it.
-        let embeddings = &graphs()?.0;
+        let embeddings = &graphs()?.embeddings;
         let Words { tokenizer: changed, facts, prompt, warnings } =
             words(&beside, template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), embeddings)?;
@@ -105,8 +108,8 @@ pub fn export(
     })?;
     let (of_host, prompt) = of_host;
     for group in Component::ALL.map(Component::group) {
-        let partitions = || graphs().map(|(_, partitions)| partitions.as_slice());
-        export_group(bundle, &group, key()?, partitions, || checkpoint.refuse_changed(), progress)?;
+        let graphs = || graphs().map(|made| Exported { partitions: &made.partitions, as_built: &made.as_built });
+        export_group(bundle, &group, key()?, graphs, || checkpoint.refuse_changed(), progress)?;
     }
     checkpoint.refuse_changed()?;
     let layout = Layout::of(&checkpoint, definition, path)?;
@@ -123,6 +126,16 @@ pub fn export(
     bundle.manifest.model.clone_from(&definition.name);
     bundle.manifest.target = target.name.clone();
     Ok(())
+}
+
+/// What definition and checkpoint become.
+struct Made {
+    /// The embedding table.
+    embeddings: Constant,
+    /// The frozen graphs with their ports.
+    partitions: Vec<Partition>,
+    /// The graphs as they were built.
+    as_built: Vec<Frozen>,
 }
 
 /// What tokenizer and chat template come to.

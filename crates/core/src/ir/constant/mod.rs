@@ -1,6 +1,7 @@
 //! Constants: views into memory-mapped files with a recipe of cheap transforms, turned to numbers only where asked.
 
 mod element;
+mod identity;
 mod permute;
 mod view;
 
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use super::float8::scale_blocks;
 use super::types::{ElementType, Shape};
+pub use identity::Identity;
 pub use permute::permute;
 pub use view::{StoredType, View};
 
@@ -95,6 +97,18 @@ impl Constant {
         debug_assert!(!element.is_real());
         debug_assert_eq!(values.len(), shape.iter().product::<usize>());
         Constant { source: Source::Integers(element, values.into()), shapes: vec![shape], transforms: vec![] }
+    }
+
+    /// A constant of elements as files hold them; `None` if there are more or fewer bytes than the shape wants.
+    pub fn from_le_bytes(stored: StoredType, bytes: &[u8], shape: Shape) -> Option<Self> {
+        let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size))?;
+        if count.checked_mul(stored.bytes())? != bytes.len() {
+            return None;
+        }
+        Some(match stored.element() {
+            ElementType::F32 => Self::from_values(stored.read(bytes), shape),
+            element => Self::from_integers(element, stored.read_integers(bytes), shape),
+        })
     }
 
     /// Type of the elements.

@@ -67,7 +67,7 @@ impl StoredType {
 /// A range of a memory-mapped file that holds little-endian elements in row-major order.
 #[derive(Clone)]
 pub struct View {
-    map: Arc<Map>,
+    pub(super) map: Arc<Map>,
     pub(super) start: usize,
     pub(super) elements: usize,
     pub(super) stored: StoredType,
@@ -93,12 +93,7 @@ impl View {
 
     /// The elements as integers; fractions are cut off.
     pub(super) fn to_i64(&self) -> Vec<i64> {
-        match self.stored {
-            StoredType::I32 => self.bytes().as_chunks().0.iter().map(|&b| i32::from_le_bytes(b).into()).collect(),
-            StoredType::I64 => self.bytes().as_chunks().0.iter().map(|&b| i64::from_le_bytes(b)).collect(),
-            StoredType::Bool => self.bytes().iter().map(|&b| i64::from(b != 0)).collect(),
-            _ => self.read().into_iter().map(|value| value as i64).collect(),
-        }
+        self.stored.read_integers(self.bytes())
     }
 
     /// The element at a row-major position, as a real number.
@@ -129,18 +124,33 @@ impl View {
     }
 
     fn read(&self) -> Vec<f32> {
+        self.stored.read(self.bytes())
+    }
+}
+
+impl StoredType {
+    /// Elements in these bytes as real numbers.
+    pub(super) fn read(self, bytes: &[u8]) -> Vec<f32> {
         let two = |b: &[u8]| [b[0], b[1]];
-        match self.stored {
-            StoredType::F32 => {
-                self.bytes().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
-            }
-            StoredType::F16 => self.bytes().chunks_exact(2).map(|b| f16::from_le_bytes(two(b)).to_f32()).collect(),
-            StoredType::Bf16 => self.bytes().chunks_exact(2).map(|b| bf16::from_le_bytes(two(b)).to_f32()).collect(),
-            StoredType::F8E4m3 => self.bytes().iter().map(|&b| float8::e4m3(b)).collect(),
-            StoredType::F8E5m2 => self.bytes().iter().map(|&b| float8::e5m2(b)).collect(),
+        match self {
+            StoredType::F32 => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+            StoredType::F16 => bytes.chunks_exact(2).map(|b| f16::from_le_bytes(two(b)).to_f32()).collect(),
+            StoredType::Bf16 => bytes.chunks_exact(2).map(|b| bf16::from_le_bytes(two(b)).to_f32()).collect(),
+            StoredType::F8E4m3 => bytes.iter().map(|&b| float8::e4m3(b)).collect(),
+            StoredType::F8E5m2 => bytes.iter().map(|&b| float8::e5m2(b)).collect(),
             StoredType::I32 | StoredType::I64 | StoredType::Bool => {
-                self.to_i64().into_iter().map(|value| value as f32).collect()
+                self.read_integers(bytes).into_iter().map(|value| value as f32).collect()
             }
+        }
+    }
+
+    /// Elements in these bytes as integers; fractions are cut off.
+    pub(super) fn read_integers(self, bytes: &[u8]) -> Vec<i64> {
+        match self {
+            StoredType::I32 => bytes.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b).into()).collect(),
+            StoredType::I64 => bytes.as_chunks().0.iter().map(|&b| i64::from_le_bytes(b)).collect(),
+            StoredType::Bool => bytes.iter().map(|&b| i64::from(b != 0)).collect(),
+            _ => self.read(bytes).into_iter().map(|value| value as i64).collect(),
         }
     }
 }

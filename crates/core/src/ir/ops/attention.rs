@@ -11,8 +11,8 @@ use super::signature::{Input, Signature};
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// Scaled dot product attention with grouped keys and values. Inputs: `q [1,H,S,D]`, keys stored transposed `k [1,G,D,T]`,
-/// `v [1,G,T,E]`, optional additive `mask [1,1,S,T]`; `G` divides `H`. Output `[1,H,S,E]`.
+/// Scaled dot product attention with grouped keys and values. Inputs: `q [1,H,S,D]`, keys stored transposed `k
+/// [1,G,D,T]`, `v [1,G,T,E]`, optional additive `mask [1,1,S,T]`; `G` divides `H`. Output `[1,H,S,E]`.
 ///
 /// `Attention` of ONNX takes keys that are not transposed; this one is spelled out before it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -75,8 +75,8 @@ impl Operator for Gelu {
     }
 }
 
-/// The error function, to 1e-15: its power series near 0, the continued fraction of its complement further out (Abramowitz &
-/// Stegun, 7.1.6 and 7.1.14).
+/// The error function, to 1e-15: its power series near 0, the continued fraction of its complement further out
+/// (Abramowitz & Stegun, 7.1.6 and 7.1.14).
 fn erf(x: f64) -> f64 {
     let size = x.abs();
     let scale = 2.0 / std::f64::consts::PI.sqrt() * (-size * size).exp();

@@ -11,8 +11,8 @@ use super::signature::{Input, Signature};
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// Matrix product over the last two axes with broadcasting of the leading ones. A constant second input holds the weights of
-/// a linear layer, `[input channels, output channels]`.
+/// Matrix product over the last two axes with broadcasting of the leading ones. A constant second input holds the
+/// weights of a linear layer, `[input channels, output channels]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MatMul;
 

@@ -1,12 +1,31 @@
-//! The operators of the IR, one file each. Semantics are those of the ONNX operator of the same name unless the text says
-//! otherwise.
+//! The operators of the IR, one file each. Semantics are those of the ONNX operator of the same name unless the text
+//! says otherwise.
 //!
-//! A new operator is a file with a type that is an [`Operator`], and a line in the list at the end of this file. What every
-//! other part of the program wants to know of it, it asks [`Op`] and [`Signature`].
+//! A new operator is a file with a type that is an [`Operator`], and a line in the list at the end of this file. What
+//! every other part of the program wants to know of it, it asks [`Op`] and [`Signature`].
+//!
+//! ```
+//! use autoneural_core::ir::{Builder, Constant, ElementType, ops};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut b = Builder::new("linear");
+//! let x = b.input("x", vec![1, 3], ElementType::F32)?;
+//! let w = b.constant("w", Constant::from_values(vec![1.0; 6], vec![3, 2]))?;
+//! let y = b.node("y", ops::MatMul, &[x, w])?;
+//! let graph = b.finish(vec![y]);
+//! let product = &graph.nodes()[0].op;
+//! assert!(product.signature().has_weights());
+//! assert_eq!(product.weight_axes(2).and_then(|axes| axes.output), Some(1));
+//! assert_eq!(graph.value(y).shape, [1, 2]);
+//! # Ok(())
+//! # }
+//! ```
 
 mod arithmetic;
 mod onnx;
 mod operator;
+#[cfg(test)]
+mod properties;
 mod sample;
 mod shapes;
 mod signature;
@@ -25,7 +44,7 @@ use super::constant::Constant;
 use super::types::{ElementType, Shape};
 
 /// An operator of the list, whatever its attributes.
-pub struct Kind {
+pub struct OpKind {
     /// What it reads, and its names.
     pub signature: Signature,
     /// One-operator graphs that show on an engine what it takes.
@@ -36,19 +55,19 @@ pub struct Kind {
     pub from_onnx: fn(&OnnxNode) -> Result<Imported<Op>, String>,
 }
 
-impl Kind {
+impl OpKind {
     /// The operator of a name ([`Signature::name`]).
-    pub fn of_name(name: &str) -> Option<&'static Kind> {
-        KINDS.iter().find(|kind| kind.signature.name == name)
+    pub fn of_name(name: &str) -> Option<&'static OpKind> {
+        OPERATORS.iter().find(|kind| kind.signature.name == name)
     }
 
     /// The operator that a node of ONNX of this operator type stands for.
-    pub fn of_onnx(op_type: &str) -> Option<&'static Kind> {
-        KINDS.iter().find(|kind| kind.signature.onnx == Some(op_type))
+    pub fn of_onnx(op_type: &str) -> Option<&'static OpKind> {
+        OPERATORS.iter().find(|kind| kind.signature.onnx == Some(op_type))
     }
 }
 
-/// Makes of a list of `file::Type` the modules, [`Op`] and [`KINDS`].
+/// Makes of a list of `file::Type` the modules, [`Op`] and [`OPERATORS`].
 macro_rules! operators {
     ($($file:ident :: $name:ident,)*) => {
         $(mod $file; pub use $file::$name;)*
@@ -61,7 +80,7 @@ macro_rules! operators {
         }
 
         /// All operators.
-        pub const KINDS: &[Kind] = &[$(Kind {
+        pub const OPERATORS: &[OpKind] = &[$(OpKind {
             signature: $name::SIGNATURE,
             samples: |constants| $name::samples(constants).into_iter().map(|sample| sample.map(Op::$name)).collect(),
             draw: |chance| $name::draw(chance).map(Op::$name),
@@ -146,8 +165,8 @@ impl Op {
         self.signature().name
     }
 
-    /// Shapes and element types of the outputs, or what is wrong with the inputs. Also the place where impossible combinations
-    /// are refused.
+    /// Shapes and element types of the outputs, or what is wrong with the inputs. Also the place where impossible
+    /// combinations are refused.
     ///
     /// # Errors
     /// Says in words what does not fit.
@@ -180,6 +199,11 @@ impl Op {
         self.work() == Work::Moves
     }
 
+    /// True for a change of encoding, which is no node of the models that are written.
+    pub fn requantizes(&self) -> bool {
+        self.work() == Work::Requantizes
+    }
+
     /// The axis of output channels of a constant of this rank at an input.
     pub fn channel_axis(&self, input: usize, rank: usize) -> Option<usize> {
         match self.signature().kind(input)? {
@@ -206,8 +230,10 @@ operators! {
     average_pool::AveragePool,
     concat::Concat,
     conv::Conv,
+    conv_transpose::ConvTranspose,
     gather::Gather,
     gelu::Gelu,
+    hard_swish::HardSwish,
     layer_norm::LayerNorm,
     mat_mul::MatMul,
     mul::Mul,

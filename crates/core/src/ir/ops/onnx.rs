@@ -55,8 +55,8 @@ impl OnnxForm {
         self.with(name, Attribute::Int(value as i64))
     }
 
-    /// With the attribute `axis`, counted from the end. Counted from the front, axis 0 would be lost: these messages leave
-    /// zeros out, and readers that know absent from zero then take the operator's default.
+    /// With the attribute `axis`, counted from the end. Counted from the front, axis 0 would be lost: these messages
+    /// leave zeros out, and readers that know absent from zero then take the operator's default.
     pub fn axis(self, axis: usize, rank: usize) -> Self {
         self.with("axis", Attribute::Int(axis as i64 - rank as i64))
     }
@@ -137,7 +137,8 @@ impl<O> Imported<O> {
 }
 
 impl OnnxNode {
-    /// Refuses attributes other than these, and a model of an older operator set than that in which they mean what they say.
+    /// Refuses attributes other than these, and a model of an older operator set than that in which they mean what they
+    /// say.
     pub fn expect(&self, known: &[&str], since: i64) -> Result<(), String> {
         if self.opset < since {
             let op = &self.op_type;

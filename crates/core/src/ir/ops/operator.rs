@@ -11,6 +11,8 @@ use crate::ir::types::Shape;
 pub enum Work {
     /// It moves elements without computing: its inputs and outputs share one encoding.
     Moves,
+    /// It leaves numbers as they are; their encoding changes.
+    Requantizes,
     /// A few steps for each element: cheap on every device.
     Elementwise,
     /// Anything else: what an NPU is for.
@@ -28,12 +30,14 @@ pub struct Axes {
 
 /// An operator with its attributes. Inputs and outputs live in the node.
 ///
-/// What takes `inputs` is asked only about inputs that [`Operator::shapes`] takes, of element types that the signature takes.
+/// What takes `inputs` is asked only about inputs that [`Operator::shapes`] takes, of element types that the signature
+/// takes.
 pub trait Operator: Sized {
     /// What it reads, and its names.
     const SIGNATURE: Signature;
 
-    /// Shapes of the outputs, or what is wrong with those of the inputs. Their number is right, and no axis has the size 0.
+    /// Shapes of the outputs, or what is wrong with those of the inputs. Their number is right, and no axis has the
+    /// size 0.
     ///
     /// # Errors
     /// Says in words which shapes do not fit.
@@ -62,8 +66,8 @@ pub trait Operator: Sized {
         None
     }
 
-    /// The axis of a result of this rank that takes factors through constants: with weights, gains and bias multiplied along
-    /// their channels, the result is multiplied along this axis.
+    /// The axis of a result of this rank that takes factors through constants: with weights, gains and bias multiplied
+    /// along their channels, the result is multiplied along this axis.
     fn scaled_axis(&self, _rank: usize) -> Option<usize> {
         None
     }

@@ -22,7 +22,7 @@ impl Operator for Requantize {
     }
 
     fn work(&self) -> Work {
-        Work::Elementwise
+        Work::Requantizes
     }
 
     fn evaluate(&self, inputs: &[Constant], shapes: Vec<Shape>) -> Vec<Constant> {

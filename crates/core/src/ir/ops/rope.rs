@@ -11,8 +11,8 @@ use super::signature::{Input, Signature};
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// Rotary position embedding in the half-split form (Su et al., arXiv 2104.09864, as Llama-family checkpoints store it):
-/// `x * cos + concat(-x[D/2..], x[..D/2]) * sin`. Inputs: `x [1,H,S,D]`, `cos` and `sin [1,1,S,D]`.
+/// Rotary position embedding in the half-split form (Su et al., arXiv 2104.09864, as Llama-family checkpoints store
+/// it): `x * cos + concat(-x[D/2..], x[..D/2]) * sin`. Inputs: `x [1,H,S,D]`, `cos` and `sin [1,1,S,D]`.
 ///
 /// `RotaryEmbedding` of ONNX takes tables of half this width; this one is spelled out before it is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

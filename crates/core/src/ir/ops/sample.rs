@@ -27,7 +27,8 @@ pub enum Purpose {
 pub enum SampleInput {
     /// An activation of this shape.
     Read(Shape),
-    /// A constant of this shape, whose numbers have this deviation; around 1 if it has one axis, as trained factors are.
+    /// A constant of this shape, whose numbers have this deviation; around 1 if it has one axis, as trained factors
+    /// are.
     Constant(Shape, f32),
     /// A constant bias of so many channels.
     Bias(usize),

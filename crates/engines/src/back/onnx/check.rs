@@ -26,7 +26,7 @@ pub fn check_float(partition: &Partition, path: &Path) -> Result<()> {
     let (found, made) = parts(path)?;
     let bytes = data_bytes(path, &partition.group)?;
     let stored = initializers(&found, &made, path)?;
-    let expected = float::graph(partition, |value, _| {
+    let expected = float::graph(&partition.graph, |value, _| {
         let name = value.name.as_str();
         let tensor = stored.get(name).ok_or_else(|| other(path, format!("the constant `{name}` is not in it")))?;
         let length = value.element.bytes() * value.shape.iter().product::<usize>();

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::{IoContext, Result};
+use crate::ir::{Constant, Identity};
 use crate::program::Group;
 
 /// Every tensor starts at a multiple of this many bytes.
@@ -21,20 +22,35 @@ pub struct DataWriter {
     file: BufWriter<File>,
     position: u64,
     known: HashMap<[u8; 32], u64>,
+    /// Places of constants whose numbers need not be looked at to know them again.
+    places: HashMap<Identity, u64>,
 }
 
 impl DataWriter {
     /// Begins the file of a group in `folder`.
     pub fn create(folder: &Path, group: &Group) -> Result<Self> {
-        let name = Self::name_of(group);
+        Self::named(folder, Self::name_of(group))
+    }
+
+    /// Begins the file of what a group's graphs had as they were built and have no more.
+    pub fn create_as_built(folder: &Path, group: &Group) -> Result<Self> {
+        Self::named(folder, Self::as_built_name_of(group))
+    }
+
+    fn named(folder: &Path, name: String) -> Result<Self> {
         let path = folder.join(&name);
         let file = BufWriter::new(crate::files::create(&path)?);
-        Ok(DataWriter { path, name, file, position: 0, known: HashMap::new() })
+        Ok(DataWriter { path, name, file, position: 0, known: HashMap::new(), places: HashMap::new() })
     }
 
     /// Name of a group's data file.
     pub fn name_of(group: &Group) -> String {
         format!("{}.data", group.name())
+    }
+
+    /// Name of the file of [`DataWriter::create_as_built`], which is hidden.
+    pub fn as_built_name_of(group: &Group) -> String {
+        format!(".as-built.{}", Self::name_of(group))
     }
 
     /// File name, as models in the same folder refer to it.
@@ -55,6 +71,21 @@ impl DataWriter {
         self.position = offset + bytes.len() as u64;
         self.known.insert(digest, offset);
         Ok(offset)
+    }
+
+    /// Appends the numbers of a constant, if they are not there yet, and gives their offset.
+    pub fn append_constant(&mut self, constant: &Constant) -> Result<u64> {
+        if let Some(offset) = self.place_of(constant) {
+            return Ok(offset);
+        }
+        let offset = self.append(&constant.to_le_bytes())?;
+        self.places.insert(Identity::of(constant), offset);
+        Ok(offset)
+    }
+
+    /// Where a constant stands that is known without a look at its numbers.
+    pub fn place_of(&self, constant: &Constant) -> Option<u64> {
+        self.places.get(&Identity::of(constant)).copied()
     }
 
     /// Writes what is still in memory.

@@ -8,8 +8,9 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
 use crate::error::Result;
-use crate::ir::{Constant, Value, ValueId};
+use crate::ir::{Constant, Graph, Value, ValueId};
 use crate::partition::Partition;
+use crate::passes::Frozen;
 
 /// Where a constant's elements stand in the data file.
 pub type ConstantPlace = u64;
@@ -21,27 +22,40 @@ pub fn emit_float(
     data: &mut DataWriter,
 ) -> Result<BTreeMap<String, ConstantPlace>> {
     let mut places = BTreeMap::new();
-    let made = graph(partition, |value, constant| {
-        let bytes = constant.to_le_bytes();
+    let made = graph(&partition.graph, |value, constant| {
         // Every constant goes to the data file, small ones too: later stages read it from there.
-        let offset = data.append(&bytes)?;
+        let offset = data.append_constant(constant)?;
         places.insert(value.name.clone(), offset);
-        let kind = DataType::of_element(value.element);
-        Ok(stored_tensor(&value.name, kind, &value.shape, offset, bytes.len(), data.name()))
+        Ok(stored(value, offset, data.name()))
     })?;
     write(&model(made), path)?;
     Ok(places)
 }
 
-/// The graph of a partition's float model; `store` gives the tensor of a constant.
+/// Writes `path`: a graph as it was built. Constants that the frozen graphs have, too, are those in `data`; the others go to
+/// `own`.
+pub fn emit_as_built(as_built: &Frozen, path: &Path, data: &DataWriter, own: &mut DataWriter) -> Result<()> {
+    let made = graph(as_built, |value, constant| match data.place_of(constant) {
+        Some(offset) => Ok(stored(value, offset, data.name())),
+        None => {
+            let offset = own.append_constant(constant)?;
+            Ok(stored(value, offset, own.name()))
+        }
+    })?;
+    write(&model(made), path)
+}
+
+/// The tensor of a constant in a data file.
+fn stored(value: &Value, offset: u64, data: &str) -> TensorProto {
+    let bytes = value.element.bytes() * value.shape.iter().product::<usize>();
+    stored_tensor(&value.name, DataType::of_element(value.element), &value.shape, offset, bytes, data)
+}
+
+/// The float model of a graph; `store` gives the tensor of a constant.
 ///
 /// # Errors
 /// Those of `store`, and a graph that was not legalized.
-pub fn graph(
-    partition: &Partition,
-    mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>,
-) -> Result<GraphProto> {
-    let graph = &partition.graph;
+pub fn graph(graph: &Graph, mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>) -> Result<GraphProto> {
     let info = |&id: &ValueId| {
         let value = graph.value(id);
         value_info(&value.name, DataType::of_element(value.element), &value.shape)

@@ -1,5 +1,5 @@
-//! One ONNX node per IR node, in the form that its operator gives. Float and quantized models differ only in the names given
-//! here.
+//! One ONNX node per IR node, in the form that its operator gives. Float and quantized models differ only in the names
+//! given here.
 
 use tract_onnx::pb::{NodeProto, TensorProto};
 

@@ -1,0 +1,192 @@
+//! Transposed convolutions.
+
+use serde::{Deserialize, Serialize};
+
+use super::arithmetic::one;
+use super::onnx::{Imported, OnnxForm, OnnxNode};
+use super::operator::{Axes, Operator, Work};
+use super::sample::{Chance, Constants, Sample, SampleInput, constant, read};
+use super::shapes::{elements, rank4, refuse_other_bias};
+use super::signature::{Input, Signature};
+use crate::ir::constant::Constant;
+use crate::ir::types::Shape;
+
+/// 2-D transposed convolution: each element of the image lays its multiple of the kernel onto the result, one stride
+/// from the next, and what overlaps is added (Dumoulin & Visin, arXiv 1603.07285). Inputs: `x [N,C,H,W]`, `w
+/// [C,M/groups,kH,kW]`, optional `bias [M]`. A side of the result is `(size - 1) * stride + kernel + output padding -
+/// pads`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConvTranspose {
+    /// Step on the result along height and width.
+    pub strides: [usize; 2],
+    /// What is cut off the result: top, left, bottom, right.
+    pub pads: [usize; 4],
+    /// Rows and columns added at the bottom and the right, less than a stride each.
+    pub output_padding: [usize; 2],
+    /// Number of channel groups; `C` for a depthwise one.
+    pub groups: usize,
+}
+
+impl Operator for ConvTranspose {
+    const SIGNATURE: Signature =
+        Signature::new("ConvTranspose", &[Input::data("x"), Input::weight("w"), Input::bias("bias")])
+            .optional(1)
+            .on_images();
+
+    fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>, String> {
+        let (x, w, groups) = (rank4(inputs[0])?, rank4(inputs[1])?, self.groups);
+        if groups == 0 || x[1] % groups != 0 || w[0] != x[1] {
+            return Err(format!("{} channels in {groups} groups do not fit transposed weights of {w:?}", x[1]));
+        }
+        let channels = w[1].saturating_mul(groups);
+        refuse_other_bias(inputs.get(2), channels)?;
+        let side = |axis: usize| {
+            let (size, stride, kernel) = (x[2 + axis], self.strides[axis], w[2 + axis]);
+            let (cut, more) = (self.pads[axis].saturating_add(self.pads[axis + 2]), self.output_padding[axis]);
+            if stride == 0 || more >= stride {
+                return Err(format!("an output padding of {more} is not less than the stride of {stride}"));
+            }
+            let whole = (size - 1).checked_mul(stride).and_then(|steps| steps.checked_add(kernel)?.checked_add(more));
+            match whole.and_then(|whole| whole.checked_sub(cut)) {
+                Some(side) if side > 0 => Ok(side),
+                _ => Err(format!("pads of {cut} do not fit a kernel of {kernel} with stride {stride} on {size}")),
+            }
+        };
+        Ok(vec![vec![x[0], channels, side(0)?, side(1)?]])
+    }
+
+    fn work(&self) -> Work {
+        Work::Computes
+    }
+
+    fn multiply_adds(&self, inputs: &[&Shape], _: &Shape) -> u64 {
+        elements(inputs[0]) * elements(&inputs[1][1..])
+    }
+
+    /// In several groups no axis of the weights tells all output channels apart.
+    fn weight_axes(&self, _: usize) -> Option<Axes> {
+        Some(Axes { output: (self.groups == 1).then_some(1), input: 0 })
+    }
+
+    fn is_depthwise(&self, weights: &[usize]) -> bool {
+        self.groups > 1 && weights.first() == Some(&self.groups)
+    }
+
+    fn scaled_axis(&self, _: usize) -> Option<usize> {
+        (self.groups == 1).then_some(1)
+    }
+
+    fn evaluate(&self, inputs: &[Constant], shapes: Vec<Shape>) -> Vec<Constant> {
+        let (x, w) = (inputs[0].to_f32(), inputs[1].to_f32());
+        let (image, kernel, shape) = (inputs[0].shape(), inputs[1].shape(), &shapes[0]);
+        let (depth, height, width) = (kernel[1], shape[2], shape[3]);
+        // Row or column of the result under one of the kernel; none where it is cut off.
+        let place = |at: usize, step: usize, axis: usize| {
+            (at * self.strides[axis] + step).checked_sub(self.pads[axis]).filter(|&place| place < shape[2 + axis])
+        };
+        let mut sums = vec![0f64; shape.iter().product()];
+        if let Some(bias) = inputs.get(2).map(Constant::to_f32) {
+            for (plane, sums) in sums.chunks_exact_mut(height * width).enumerate() {
+                sums.fill(f64::from(bias[plane % shape[1]]));
+            }
+        }
+        for (at, value) in x.iter().enumerate() {
+            let (column, row) = (at % image[3], at / image[3] % image[2]);
+            let (c, n) = (at / (image[2] * image[3]) % image[1], at / (image[1] * image[2] * image[3]));
+            let first = c / (image[1] / self.groups) * depth;
+            for m in 0..depth {
+                for i in 0..kernel[2] {
+                    let Some(y) = place(row, i, 0) else { continue };
+                    for j in 0..kernel[3] {
+                        let Some(z) = place(column, j, 1) else { continue };
+                        let weight = w[((c * depth + m) * kernel[2] + i) * kernel[3] + j];
+                        sums[((n * shape[1] + first + m) * height + y) * width + z] +=
+                            f64::from(*value) * f64::from(weight);
+                    }
+                }
+            }
+        }
+        one(sums.into_iter().map(|sum| sum as f32).collect(), shapes)
+    }
+
+    fn to_onnx(&self, inputs: &[&Shape]) -> Option<OnnxForm> {
+        let form = OnnxForm::new("ConvTranspose").ints("kernel_shape", &inputs[1][2..]).ints("strides", &self.strides);
+        let form = form.ints("pads", &self.pads).ints("output_padding", &self.output_padding);
+        Some(form.int("group", self.groups))
+    }
+
+    fn from_onnx(node: &OnnxNode) -> Result<Imported<Self>, String> {
+        let known = ["kernel_shape", "strides", "pads", "output_padding", "group", "dilations", "auto_pad"];
+        node.expect(&known, 1)?;
+        node.refuse_dilation()?;
+        node.demand_text("auto_pad", "NOTSET", "NOTSET")?;
+        let [_, _, height, width] = rank4(&node.input(1)?.shape)?;
+        if node.sizes("kernel_shape", [height, width])? != [height, width] {
+            return Err(format!("ConvTranspose has a kernel of another shape than its weights, {height} x {width}"));
+        }
+        let groups = usize::try_from(node.int("group", 1)?).map_err(|_| "ConvTranspose has less than one group")?;
+        let operator = ConvTranspose {
+            strides: node.sizes("strides", [1, 1])?,
+            pads: node.sizes("pads", [0; 4])?,
+            output_padding: node.sizes("output_padding", [0, 0])?,
+            groups,
+        };
+        Ok(Imported::new(operator, if node.has(2) { 3 } else { 2 }))
+    }
+
+    fn words(&self, weights: &[usize]) -> Option<String> {
+        let &[_, _, height, width] = weights else { return None };
+        let step = if self.strides == [1, 1] { String::new() } else { format!("·{}", self.strides[0]) };
+        let depthwise = if self.groups > 1 { " depthwise" } else { "" };
+        Some(format!("{height}×{width}{step}{depthwise}"))
+    }
+
+    fn samples(constants: Constants) -> Vec<Sample<Self>> {
+        let sample = |name, groups, kernel: usize, pad: usize, more: usize| {
+            let operator = ConvTranspose { strides: [2; 2], pads: [pad; 4], output_padding: [more; 2], groups };
+            let weights = constant([64, 64 / groups, kernel, kernel], 0.05);
+            let mut inputs = vec![read([1, 64, 8, 8]), weights];
+            inputs.extend(constants.bias.then_some(SampleInput::Bias(64)));
+            Sample::new(name, operator, inputs)
+        };
+        vec![
+            sample("2x2, stride 2", 1, 2, 0, 0),
+            sample("3x3, stride 2, output padding", 1, 3, 1, 1),
+            sample("4x4 depthwise, stride 2", 64, 4, 1, 0),
+        ]
+    }
+
+    fn draw(chance: &mut Chance) -> Sample<Self> {
+        let groups = chance.of(1..=3);
+        let [depth, filters] = [chance.of(1..=2), chance.of(1..=3)];
+        let kernel = [chance.of(2..=4), chance.of(2..=4)];
+        let pads = [(); 4].map(|()| chance.of(0..=1));
+        let strides = [chance.of(1..=3), chance.of(1..=3)];
+        let output_padding = strides.map(|stride| chance.of(0..=stride - 1));
+        let image = [chance.of(1..=2), depth * groups, chance.of(2..=4), chance.of(2..=4)];
+        let mut inputs = vec![read(image), constant([depth * groups, filters, kernel[0], kernel[1]], 0.5)];
+        inputs.extend(chance.yes().then_some(SampleInput::Bias(filters * groups)));
+        Sample::new("", ConvTranspose { strides, pads, output_padding, groups }, inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_is_laid_onto_the_result_at_every_element() {
+        let operator = ConvTranspose { strides: [1, 2], pads: [0; 4], output_padding: [0, 1], groups: 1 };
+        let x = Constant::from_values(vec![1.0, 10.0], vec![1, 1, 1, 2]);
+        let w = Constant::from_values(vec![1.0, 2.0, 3.0], vec![1, 1, 1, 3]);
+        let shapes = operator.shapes(&[x.shape(), w.shape()]).unwrap();
+        assert_eq!(shapes, [[1, 1, 1, 6]]);
+        assert_eq!(operator.evaluate(&[x, w], shapes)[0].to_f32(), [1.0, 2.0, 13.0, 20.0, 30.0, 0.0]);
+    }
+
+    #[test]
+    fn what_cuts_all_off_is_refused() {
+        let operator = ConvTranspose { strides: [1, 1], pads: [2, 2, 2, 2], output_padding: [0, 0], groups: 1 };
+        assert!(operator.shapes(&[&vec![1, 1, 2, 2], &vec![1, 1, 3, 3]]).unwrap_err().contains("pads of 4"));
+    }
+}

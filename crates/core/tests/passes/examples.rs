@@ -1,0 +1,90 @@
+//! For each pass a small graph that shows what it does.
+
+use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ValueId, ops};
+
+/// The graph for the pass of a name.
+pub fn example(pass: &str) -> Graph {
+    let b = Builder::new("example");
+    match pass {
+        "fold_constants" => fold_constants(b),
+        "fold_scales" => fold_scales(b),
+        "legalize" => legalize(b),
+        "last_axis" => last_axis(b),
+        "merge_moves" => merge_moves(b),
+        "prune" => prune(b),
+        other => panic!("there is no example for the pass {other}"),
+    }
+}
+
+fn input(b: &mut Builder, name: &str, shape: &[usize]) -> ValueId {
+    b.input(name, shape.to_vec(), ElementType::F32).unwrap()
+}
+
+fn constant(b: &mut Builder, name: &str, shape: &[usize]) -> ValueId {
+    let values = vec![0.5; shape.iter().product()];
+    b.constant(name, Constant::from_values(values, shape.to_vec())).unwrap()
+}
+
+/// A table of positions that is turned and added to weights.
+fn fold_constants(mut b: Builder) -> Graph {
+    let (x, table) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "table", &[4, 3]));
+    let turned = b.node("turned", ops::Transpose { perm: vec![1, 0] }, &[table]).unwrap();
+    let y = b.node("y", ops::Add, &[x, turned]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A projection with bias and LayerScale, and an attention with a scale whose query is projected.
+fn fold_scales(mut b: Builder) -> Graph {
+    let (x, w) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "weight", &[4, 8]));
+    let (bias, gamma) = (constant(&mut b, "bias", &[8]), constant(&mut b, "gamma", &[8]));
+    let product = b.node("proj.product", ops::MatMul, &[x, w]).unwrap();
+    let projected = b.node("proj", ops::Add, &[product, bias]).unwrap();
+    let scaled = b.node("layer_scale", ops::Mul, &[projected, gamma]).unwrap();
+    let wq = constant(&mut b, "query.weight", &[8, 8]);
+    let q = b.node("query", ops::MatMul, &[scaled, wq]).unwrap();
+    let heads = b.node("query.heads", ops::Reshape { shape: vec![1, 3, 2, 4] }, &[q]).unwrap();
+    let q = b.node("query.turned", ops::Transpose { perm: vec![0, 2, 1, 3] }, &[heads]).unwrap();
+    let (k, v) = (input(&mut b, "k", &[1, 1, 4, 5]), input(&mut b, "v", &[1, 1, 5, 4]));
+    let y = b.node("attention", ops::Attention { scale: 0.5 }, &[q, k, v]).unwrap();
+    b.finish(vec![y])
+}
+
+/// Every operator that is spelled out, and a normalization of channels.
+fn legalize(mut b: Builder) -> Graph {
+    let (x, gamma) = (input(&mut b, "x", &[1, 2, 3, 4]), constant(&mut b, "gamma", &[2]));
+    let norm = b.node("norm", ops::RmsNorm { axis: 1, epsilon: 1e-6 }, &[x, gamma]).unwrap();
+    let gate = b.node("gate", ops::Silu, &[norm]).unwrap();
+    let (cos, sin) = (input(&mut b, "cos", &[1, 1, 3, 4]), input(&mut b, "sin", &[1, 1, 3, 4]));
+    let q = b.node("q", ops::Rope, &[gate, cos, sin]).unwrap();
+    let (k, v) = (input(&mut b, "k", &[1, 1, 4, 5]), input(&mut b, "v", &[1, 1, 5, 4]));
+    let mask = input(&mut b, "mask", &[1, 1, 3, 5]);
+    let y = b.node("attention", ops::Attention { scale: 0.5 }, &[q, k, v, mask]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A softmax over channels.
+fn last_axis(mut b: Builder) -> Graph {
+    let x = input(&mut b, "x", &[1, 2, 3, 4]);
+    let y = b.node("y", ops::Softmax { axis: 1 }, &[x]).unwrap();
+    b.finish(vec![y])
+}
+
+/// Channels to the last axis, and back; two reshapes.
+fn merge_moves(mut b: Builder) -> Graph {
+    let x = input(&mut b, "x", &[1, 2, 3, 4]);
+    let last = b.node("last", ops::Transpose { perm: vec![0, 2, 3, 1] }, &[x]).unwrap();
+    let back = b.node("back", ops::Transpose { perm: vec![0, 3, 1, 2] }, &[last]).unwrap();
+    let flat = b.node("flat", ops::Reshape { shape: vec![24] }, &[back]).unwrap();
+    let rows = b.node("rows", ops::Reshape { shape: vec![4, 6] }, &[flat]).unwrap();
+    let y = b.node("y", ops::Sigmoid, &[rows]).unwrap();
+    b.finish(vec![y])
+}
+
+/// Nodes behind which nothing comes, and their constant.
+fn prune(mut b: Builder) -> Graph {
+    let (x, unread) = (input(&mut b, "x", &[2, 3]), constant(&mut b, "unread", &[3]));
+    let dead = b.node("dead", ops::Add, &[x, unread]).unwrap();
+    b.node("deader", ops::Sigmoid, &[dead]).unwrap();
+    let y = b.node("y", ops::Sigmoid, &[x]).unwrap();
+    b.finish(vec![y])
+}

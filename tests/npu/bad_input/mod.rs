@@ -1,0 +1,5 @@
+//! What bad input gets where the toolkit runs.
+
+mod limits;
+mod onnx;
+mod system;

@@ -1,0 +1,51 @@
+//! What a user sees with the vendor toolkit: the NPU's emulator on a small model, the ONNX checker, the page in a browser,
+//! the wheel.
+//!
+//! A plain `cargo test` leaves this ring out. `make test` runs it, and sets AUTONEURAL_TOOLKIT (the vendor toolkit),
+//! AUTONEURAL_CHECK_PYTHONPATH (the onnx package) and AUTONEURAL_WHEELS (the folder of the wheel).
+
+mod bad_input;
+mod bits;
+mod browser;
+mod command_line;
+#[path = "../common/mod.rs"]
+mod common;
+mod demo;
+mod docs;
+mod doors;
+mod encodings;
+mod eval;
+mod extent;
+mod frozen;
+mod gate;
+mod golden;
+mod graph;
+mod handover;
+mod host;
+mod inspect;
+mod internvl;
+mod keep;
+mod layers;
+mod left;
+mod models;
+mod operators;
+mod outside;
+mod page;
+mod parity;
+mod pipeline;
+mod program;
+mod pruned;
+mod resume;
+mod run;
+mod sealed;
+mod segments;
+mod sizes;
+mod synth;
+mod targets;
+mod tensors;
+mod terminal;
+mod trained;
+mod unreadable;
+mod verdict;
+mod wheel;
+mod workflows;
