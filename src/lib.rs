@@ -13,7 +13,7 @@ pub use autoneural_base::{
 };
 pub use autoneural_bundle as bundle;
 pub use autoneural_core::{
-    encoding, goals, ir, observe, partition, passes, program, quantize, recipe, segment, sqnr, target,
+    encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
 pub use autoneural_engines::engine;
 pub use autoneural_front as front;
@@ -23,5 +23,5 @@ pub use autoneural_views::{drawing, gate, page};
 /// Back ends: what is written for others to read.
 pub mod back {
     pub use autoneural_bundle as bundle;
-    pub use autoneural_engines::back::{encodings, onnx, qnn};
+    pub use autoneural_engines::back::{codes, encodings, evidence, onnx, qnn};
 }

@@ -96,8 +96,8 @@ enum Command {
     Calibrate(stage::Calibrate),
     /// Stage 3: choose the encodings (scales and zero points).
     Quantize(stage::Quantize),
-    /// Stage 4: write the quantized ONNX models.
-    #[command(after_help = stage::EMIT_HELP)]
+    /// Stage 4: round the weights and write the quantized ONNX models.
+    #[command(after_help = stage::emit_help())]
     Emit(stage::OnBundle),
     /// Stage 5: compile the context binaries for the NPU.
     #[command(after_help = stage::BUILD_HELP)]

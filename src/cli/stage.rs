@@ -7,6 +7,7 @@ use autoneural::bundle::{Begin, Bundle, Committed, GivenFiles, Making, Stage, Ta
 use autoneural::drivers::Source as _;
 use autoneural::drivers::vlm::Checkpointed;
 use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
+use autoneural::quantize::rounding;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
 use autoneural::shown::in_line;
@@ -89,9 +90,15 @@ Examples:
   autoneural quantize out/demo --encodings models/autoneural-tiny/encodings.json";
 
 /// Shown below the options of `emit`.
-pub const EMIT_HELP: &str = "\
-Example:
-  autoneural emit out/demo";
+pub fn emit_help() -> String {
+    let methods: Vec<String> = rounding::METHODS.iter().map(|m| format!("  {}: {}", m.name(), m.source())).collect();
+    format!(
+        "Weights are rounded by the method that the recipe names for their part, `rounding = \"{}\"` if it names none:\n{}\n\n\
+         Example:\n  autoneural emit out/demo",
+        rounding::Method::default().name(),
+        methods.join("\n")
+    )
+}
 
 /// Shown below the options of `build`.
 pub const BUILD_HELP: &str = "\

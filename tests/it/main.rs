@@ -12,6 +12,7 @@ mod crash;
 mod docs;
 mod doors;
 mod environments;
+mod evidence;
 mod extent;
 mod graph;
 mod host;

@@ -7,6 +7,7 @@
 mod bad_input;
 mod bits;
 mod browser;
+mod codes;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;

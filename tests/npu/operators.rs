@@ -15,8 +15,7 @@ use autoneural::stages::{self, Comparing, Plan};
 use autoneural::target::Target;
 use autoneural::verify::Extent;
 
-use crate::common::runtime;
-use crate::pipeline::json;
+use crate::common::{json, runtime};
 
 const CHANNELS: usize = 16;
 

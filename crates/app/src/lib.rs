@@ -3,7 +3,7 @@
 pub(crate) use autoneural_base::{error, files, folder, json, machine, progress, shown, text, version, warning};
 pub(crate) use autoneural_bundle as bundle;
 pub(crate) use autoneural_core::{
-    encoding, goals, ir, observe, partition, passes, program, quantize, recipe, segment, sqnr, target,
+    encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
 pub(crate) use autoneural_engines::engine;
 pub(crate) use autoneural_front as front;

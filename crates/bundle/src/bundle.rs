@@ -14,12 +14,13 @@ use super::{partition_json, place};
 use crate::back::encodings;
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
+use crate::evidence::StatisticsTable;
 use crate::files::Folder;
 use crate::folder::remove;
 use crate::front::Definition;
 use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 use crate::json::LARGEST_JSON;
-use crate::observe::StatisticsTable;
+use crate::map::Map;
 use crate::partition::Partition;
 use crate::program::Program;
 use crate::progress::{Progress, Silent};
@@ -187,6 +188,14 @@ impl Bundle {
     /// As for [`Bundle::read`], and another content; with the line.
     pub fn json<T: DeserializeOwned>(&self, relative: &str) -> Result<T> {
         crate::text::json(&self.path(relative), &self.read(relative, LARGEST_JSON)?)
+    }
+
+    /// A file of the bundle as memory; no link is followed.
+    ///
+    /// # Errors
+    /// A missing file, or what is no regular file.
+    pub fn map(&self, relative: &str) -> Result<Map> {
+        Map::of(self.folder.file(relative)?, &self.path(relative))
     }
 
     /// Path of a file in the bundle.

@@ -62,7 +62,7 @@ impl Making {
     fn has_same_bits(&self) -> Result<bool> {
         let bits = |bytes: Vec<u8>| {
             let text = text::utf8(Path::new(RECIPE), bytes)?;
-            Ok::<_, Error>(Recipe::parse(text, Path::new(RECIPE))?.bits())
+            Ok::<_, Error>(Recipe::parse(text, Path::new(RECIPE))?.quantization())
         };
         let (Some(before), true) = (self.before_text(RECIPE, text::LARGEST), self.has_file(RECIPE)) else {
             return Ok(false);

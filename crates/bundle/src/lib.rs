@@ -6,7 +6,7 @@
 
 pub(crate) use autoneural_base::{error, files, folder, json, machine, map, progress, text, version, warning};
 pub(crate) use autoneural_core::{
-    encoding, engine, ir, observe, partition, passes, program, quantize, recipe, segment, target,
+    encoding, engine, evidence, ir, partition, passes, program, quantize, recipe, segment, target,
 };
 pub(crate) use autoneural_engines::back;
 pub(crate) use autoneural_front as front;
@@ -53,7 +53,7 @@ pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use models::models_of;
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
 pub use partition_json::write as write_partition;
-pub use paths::{GOLDEN, INPUTS, RECIPE, REPORT, STATISTICS};
+pub use paths::{CODES, GOLDEN, INPUTS, RECIPE, REPORT, STATISTICS};
 pub use round::round;
 pub use segment_record::{CrossingRecord, SegmentRecord};
 pub use stage::Stage;

@@ -14,6 +14,8 @@ pub const RECIPE: &str = "calibration/recipe.toml";
 pub const REPORT: &str = "report.json";
 /// Start of the paths of golden vectors.
 pub const GOLDEN: &str = "golden/";
+/// Start of the paths of codes.
+pub const CODES: &str = "codes/";
 /// What an evaluation keeps in a bundle.
 pub const EVALUATION: &str = ".evaluation";
 /// Name of the ledger's file.

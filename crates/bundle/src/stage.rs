@@ -1,6 +1,6 @@
 //! The stages of a compilation, and what each one owns in a bundle.
 
-use super::paths::{GOLDEN, REPORT};
+use super::paths::{CODES, GOLDEN, REPORT};
 
 /// The stages in order, with the folder or file each one owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,7 +11,7 @@ pub enum Stage {
     Calibrate,
     /// Encodings.
     Quantize,
-    /// Quantized models.
+    /// Codes of weights, and quantized models.
     Emit,
     /// Context binaries.
     Build,
@@ -50,7 +50,12 @@ impl Stage {
 
     /// Whether a file of the bundle, by its path, is the stage's.
     pub(crate) fn owns_file(self, path: &str) -> bool {
-        if self == Stage::Verify && path.starts_with(GOLDEN) {
+        let more = match self {
+            Stage::Emit => CODES,
+            Stage::Verify => GOLDEN,
+            _ => "",
+        };
+        if !more.is_empty() && path.starts_with(more) {
             return true;
         }
         path.strip_prefix(self.owns()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -170,6 +170,18 @@ impl Encoding {
         [real(least), real(most)]
     }
 
+    /// Shape of the scales as ONNX `DequantizeLinear` takes them, for a tensor of this shape: none, the size of the axis, or with
+    /// blocks the tensor's shape with the number of blocks in place of the axis.
+    pub fn scale_shape(&self, shape: &[usize]) -> Vec<usize> {
+        match (self.axis, self.block) {
+            (None, _) => vec![],
+            (Some(_), None) => vec![self.scale.len()],
+            (Some(axis), Some(block)) => {
+                shape.iter().enumerate().map(|(at, &size)| if at == axis { size / block } else { size }).collect()
+            }
+        }
+    }
+
     /// Entry of `scale` that applies to element `position` of a tensor of this shape.
     fn entries<'a>(&self, shape: &'a [usize]) -> impl Fn(usize) -> usize + use<'a> {
         let (axis, block) = (self.axis, self.block);

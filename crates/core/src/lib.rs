@@ -5,9 +5,9 @@ pub(crate) use autoneural_base::{error, map, shown, text, warning};
 
 pub mod encoding;
 pub mod engine;
+pub mod evidence;
 pub mod goals;
 pub mod ir;
-pub mod observe;
 pub mod passes;
 pub mod program;
 pub mod quantize;

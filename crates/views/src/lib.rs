@@ -3,7 +3,7 @@
 pub(crate) use autoneural_app::{drivers, evaluate, report};
 pub(crate) use autoneural_base::{error, json, progress, text, version};
 pub(crate) use autoneural_bundle as bundle;
-pub(crate) use autoneural_core::{encoding, engine, ir, observe, partition, program, quantize, recipe, segment};
+pub(crate) use autoneural_core::{encoding, engine, evidence, ir, partition, program, quantize, recipe, segment};
 
 pub mod drawing;
 pub mod gate;

@@ -14,6 +14,12 @@ fn malformed_recipes_are_refused() {
         ("unknown key", "kv_cache", "kv_cash", ["recipe.toml:", "unknown field `kv_cash`"]),
         ("missing key", "decode_steps = 1", "", ["recipe.toml:", "missing field `decode_steps`"]),
         ("unknown observer", "\"min-max\"", "\"median\"", ["recipe.toml:8", "unknown variant `median`"]),
+        (
+            "unknown rounding",
+            "observer = \"min-max\"",
+            "observer = \"min-max\"\nrounding = \"up\"",
+            ["recipe.toml:", "`up` is no rounding method; there are nearest"],
+        ),
         ("unknown type", "\"int4\"", "\"int5\"", ["recipe.toml:", "unknown variant `int5`"]),
         (
             "unsigned weights",

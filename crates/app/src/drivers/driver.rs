@@ -7,9 +7,9 @@ use crate::back::qnn::Runtime;
 use crate::bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
 use crate::engine::{Engine, OrtSession};
 use crate::error::{Error, Result};
+use crate::evidence::StatisticsTable;
 use crate::front::Checkpoint;
 use crate::host::HostRecord;
-use crate::observe::StatisticsTable;
 use crate::partition::{Partition, Port};
 use crate::program::{Group, Load, Step, Visit};
 use crate::progress::Progress;
@@ -30,7 +30,7 @@ pub struct Phase {
 /// What samples run through.
 pub struct Run<'a> {
     /// The bundle.
-    pub bundle: &'a Making,
+    pub bundle: &'a Bundle,
     /// Its graphs.
     pub partitions: &'a [Partition],
     /// Where the samples are from.
@@ -162,15 +162,15 @@ pub trait Driver {
     /// None of them will do.
     fn layer_sample(&self, recipe: &Recipe) -> Result<usize>;
 
-    /// Adds to a key what a phase of calibration reads beside the float models of its groups and the statistics of the phase
-    /// before it.
+    /// Adds to a key what a phase of calibration reads beside the float models of its groups and the statistics of the
+    /// phase before it.
     ///
     /// # Errors
     /// A file that cannot be read.
-    fn phase_key(&self, phase: usize, key: Key, run: &Run) -> Result<Key>;
+    fn phase_key(&self, phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key>;
 
-    /// Runs the calibration samples through the graphs of a phase. Gives what is known of ranges beside what engines saw; what
-    /// later phases need of it goes to files in `folder`, whose names begin with a point.
+    /// Runs the calibration samples through the graphs of a phase. Gives what is known of ranges beside what engines
+    /// saw; what later phases need of it goes to files in `folder`, whose names begin with a point.
     ///
     /// # Errors
     /// A sample that cannot be run, an engine that fails.
@@ -182,7 +182,8 @@ pub trait Driver {
         folder: &Path,
     ) -> Result<StatisticsTable>;
 
-    /// Runs samples through the graphs of groups, and through those before them: `what`. `title` is what that is called in progress.
+    /// `what`: runs these samples through the graphs of these groups, and through those before them. `title` is what
+    /// that is called in progress.
     ///
     /// # Errors
     /// A sample that cannot be run, an engine that fails, the error of `visit`.
@@ -198,7 +199,7 @@ pub trait Driver {
     /// What to do where no sample reaches a graph.
     fn how_to_reach(&self) -> &'static str;
 
-    /// What a run of calibration is, and when there are enough, for a page.
+    /// What a run of calibration is, in a sentence for a page.
     fn about_runs(&self) -> &'static str;
 
     /// Whether steps of a group depend on a file of `model/` beside the graphs.
@@ -223,12 +224,14 @@ pub trait Driver {
     /// A file that records nothing that can be compared, tensors of other shapes.
     fn parity(&self, bundle: &Bundle, recorded: &Checkpoint, progress: &dyn Progress) -> Result<Vec<Parity>>;
 
-    /// Whether a file of `model/` decides, beside graphs and target, what [`Driver::warn_of_encodings`] says of a group.
+    /// Whether a file of `model/` decides, beside graphs and target, what [`Driver::warn_of_encodings`] says of a
+    /// group.
     fn decides(&self, _group: &Group, _file: &str) -> bool {
         false
     }
 
-    /// What is odd about encodings of a group, beside what every program is looked at for. `statistics` are all that are there.
+    /// What is odd about encodings of a group, beside what every program is looked at for. `statistics` are all that
+    /// are there.
     ///
     /// # Errors
     /// A file of the bundle that is damaged.

@@ -11,8 +11,8 @@ pub const CALIBRATION: f64 = 1.25;
 /// Bytes of a float weight.
 const WEIGHT: f64 = 4.0;
 
-/// Refuses a model that is too large to be calibrated here, before any work. `parts` are what is in memory one after the
-/// other: what each is called, and its graph.
+/// Refuses a model that is too large to be calibrated here, before any work. `parts` are what is in memory one after
+/// the other: what each is called, and its graph.
 ///
 /// # Errors
 /// The machine has less memory than the first such part needs, with both numbers.

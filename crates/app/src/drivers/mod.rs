@@ -1,6 +1,6 @@
-//! Drivers: who runs samples through a program. A stage asks the driver of its bundle for what only a driver knows: what a
-//! sample is made of, which steps it takes, and what a host needs beside the graphs. Whole sequences and conversations are
-//! what a driver may offer.
+//! Drivers: who runs samples through a program. A stage asks the driver of its bundle for what only a driver knows:
+//! what a sample is made of, which steps it takes, and what a host needs beside the graphs. Whole sequences and
+//! conversations are what a driver may offer.
 
 mod driver;
 mod export;

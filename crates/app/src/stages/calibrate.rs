@@ -1,15 +1,20 @@
-//! Calibrate: samples become statistics, in the phases of the driver, each a unit of work.
+//! Calibrate: samples become statistics and what else methods ask for, in the phases of the driver, each a unit of work.
 
+use std::path::Path;
+
+use super::memory::for_evidence;
 use crate::as_built;
+use crate::back::evidence;
 use crate::bundle::{INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
 use crate::drivers::{Driver, Phase, Run, of_bundle};
-use crate::error::Result;
+use crate::error::{IoContext, Result};
+use crate::evidence::{Ask, Collection, Plan, StatisticsTable, Want, sites};
 use crate::files;
 use crate::json::write_json;
-use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
+use crate::quantize::asks;
 use crate::recipe::Recipe;
 
 /// Folder of everything that calibration makes.
@@ -36,8 +41,8 @@ pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
     bundle.manifest.set_warnings(stage, warnings);
 }
 
-/// Runs a phase. What it found is then in a file, with what those before it found. The graphs that it ran are compared with those
-/// that were built from the checkpoint.
+/// Runs a phase, in as many passes as what is collected takes; mostly that is one. What it found is then in a file, with
+/// what those before it found. The graphs that it ran are compared with those that were built from the checkpoint.
 pub fn calibrate_phase(
     bundle: &Making,
     driver: &dyn Driver,
@@ -48,22 +53,64 @@ pub fn calibrate_phase(
     let phases = driver.phases();
     let (phase, before) = (&phases[number], number.checked_sub(1).map(|before| statistics_of(&phases, before)));
     let observers = phase.groups.iter().map(|group| Ok(recipe.part(group)?.observer)).collect::<Result<Vec<_>>>()?;
-    let key = float_models(bundle, &phase.groups)?.setting("observers", &observers);
-    let key = bundle.key(key, |path| before.as_deref() == Some(path))?;
     let partitions = bundle.partitions()?;
     let run = Run { bundle, partitions: &partitions, recipe, progress };
-    let key = driver.phase_key(number, key, &run)?;
-    bundle.unit(&format!("calibrate/{}", phase.name), FOLDER, key, progress, |folder| {
-        let models = |partition: &Partition| bundle.float_model(partition);
-        let made = crate::calibrate::phase(driver, number, &run, &models, folder)?;
-        let mut statistics: StatisticsTable = before.map_or(Ok(Default::default()), |before| bundle.json(&before))?;
-        statistics.merge(&made);
-        write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
-    })?;
+    for (pass, asks) in plan(&partitions, &phase.groups, recipe)?.passes.iter().enumerate() {
+        let key = float_models(bundle, &phase.groups)?.setting("observers", &observers);
+        let key = bundle.key(key, |path| before.as_deref() == Some(path))?;
+        let key = and_asks(driver.phase_key(number, key, bundle, recipe)?, asks);
+        let name = format!("calibrate/{}", phase.name);
+        let name = if pass == 0 { name } else { format!("{name}/{pass}") };
+        bundle.unit(&name, FOLDER, key, progress, |folder| {
+            let models = |partition: &Partition| bundle.float_model(partition);
+            let seen = Collection::new(asks.clone());
+            // What the driver keeps, it keeps in the first pass.
+            let scratch = tempfile::tempdir_in(folder).at(folder)?;
+            let kept = if pass == 0 { folder } else { scratch.path() };
+            let made = crate::calibrate::phase(driver, number, &run, &models, &seen, kept)?;
+            write_evidence(folder, &seen)?;
+            if pass > 0 {
+                return Ok(());
+            }
+            let mut statistics: StatisticsTable =
+                before.as_ref().map_or(Ok(Default::default()), |before| bundle.json(before))?;
+            statistics.merge(&made);
+            write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
+        })?;
+    }
     phase.groups.iter().try_for_each(|group| as_built::compare(bundle, group, &partitions, progress))
 }
 
-/// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin there.
+/// In which passes of the samples what is collected that the recipe's observers and rounding methods want of these groups.
+fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<Plan> {
+    let (mut wanted, mut all) = (vec![], vec![]);
+    for group in groups {
+        let part = recipe.part(group)?;
+        wanted.extend(asks(partitions, group, part.observer, part.rounding));
+        all.extend(sites(partitions, group));
+    }
+    Plan::new(wanted, &all, for_evidence())
+}
+
+/// Adds what is asked for beside ranges, which the observers in the key stand for.
+fn and_asks(key: Key, asks: &[Ask]) -> Key {
+    let more: Vec<&Ask> = asks.iter().filter(|ask| ask.want != Want::Range).collect();
+    if more.is_empty() { key } else { key.setting("evidence", &more) }
+}
+
+/// Writes what a pass saw beside ranges.
+fn write_evidence(folder: &Path, seen: &Collection) -> Result<()> {
+    for (ask, observer) in seen.take()? {
+        let path = folder.join(evidence::file(&ask));
+        let parent = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent).at(parent)?;
+        evidence::write(&path, &ask, &observer)?;
+    }
+    Ok(())
+}
+
+/// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin
+/// there.
 pub fn statistics_of(phases: &[Phase], number: usize) -> String {
     match number + 1 == phases.len() {
         true => STATISTICS.to_string(),

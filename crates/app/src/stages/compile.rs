@@ -1,5 +1,5 @@
-//! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler works on
-//! one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
+//! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler
+//! works on one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::back::qnn::{Compiler, Runtime};
 use crate::bundle::{GivenFiles, Making, Stage};
 use crate::drivers::{Driver, Source, of_bundle};
 use crate::error::{Error, Result};
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::Progress;
@@ -100,7 +100,7 @@ fn quantize_all<'a>(
     let finish = |group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
         let (recipe, given) = (plan.recipe, plan.given);
         let made = quantize_group(bundle, (driver, partitions), group, statistics, recipe, given, progress)?;
-        emit_group(bundle, driver, group, progress)?;
+        emit_group(bundle, driver, group, recipe, progress)?;
         for partition in partitions.iter().filter(|partition| partition.group == *group) {
             // Nobody receives any more where a build failed; that error is told at the end.
             let _ = queue.send(partition);

@@ -1,13 +1,15 @@
-//! Emit: graphs and encodings become quantized models.
+//! Emit: graphs, encodings and codes become quantized models.
 
+use super::round::{codes, is_code, round};
 use crate::back::onnx::{DataWriter, emit_qdq};
-use crate::bundle::{Bundle, Key, Making};
+use crate::bundle::{Bundle, Key, Making, RECIPE};
 use crate::drivers::{Driver, of_bundle};
 use crate::error::Result;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::Progress;
-use crate::quantize::Table;
+use crate::quantize::{Constants, Table};
+use crate::recipe::Recipe;
 use crate::segment::{cut, segments};
 
 /// Folder of everything that emission makes.
@@ -18,15 +20,26 @@ pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
+    let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
     for group in groups(&partitions) {
-        emit_group(bundle, &*driver, &group, progress)?;
+        emit_group(bundle, &*driver, &group, &recipe, progress)?;
     }
     driver.emit(bundle, progress)
 }
 
-/// Quantized models of one group, with what a host needs of it beside them.
-pub fn emit_group(bundle: &Making, driver: &dyn Driver, group: &Group, progress: &dyn Progress) -> Result<()> {
+/// Codes and quantized models of one group, with what a host needs of it beside them.
+pub fn emit_group(
+    bundle: &Making,
+    driver: &dyn Driver,
+    group: &Group,
+    recipe: &Recipe,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let (partitions, tables) = own(bundle, group)?;
+    let constants = Constants::of(partitions.iter().zip(&tables))?;
+    round(bundle, group, &constants, recipe.part(group)?.rounding, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
+        _ if is_code(group, path) => true,
         Some(("model" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
         _ => false,
     })?;
@@ -34,16 +47,16 @@ pub fn emit_group(bundle: &Making, driver: &dyn Driver, group: &Group, progress:
     // What is cut where; the rest of the target is in the encodings.
     let key = key.setting("operators", &target.operators()).setting("memory", &target.memory);
     bundle.unit(&format!("emit/{}", group.name()), FOLDER, key, progress, |folder| {
-        let (partitions, tables) = own(bundle, group)?;
         progress.start(&format!("emit {}", group.name()), partitions.len() as u64);
+        let codes = codes(bundle, group, &constants)?;
         let mut data = DataWriter::create(folder, group)?;
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
-            emit_qdq(&partition.graph, table, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
+            emit_qdq(&partition.graph, table, &*codes, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
             let segments = segments(partition, table, &target)?;
             for segment in segments.iter().filter(|_| segments.len() > 1) {
                 let part = cut(&partition.graph, segment)?;
-                emit_qdq(&part, table, &folder.join(format!("{}.onnx", segment.name)), &mut data)?;
+                emit_qdq(&part, table, &*codes, &folder.join(format!("{}.onnx", segment.name)), &mut data)?;
             }
             progress.tick(&partition.name);
         }

@@ -22,11 +22,12 @@ pub struct Evaluated {
     pub verdict: Verdict,
 }
 
-/// Evaluates a bundle and adds what was found to its report. A run that was stopped goes on where it was. Nobody else works on
-/// the bundle meanwhile, and it has the new report at once or not at all.
+/// Evaluates a bundle and adds what was found to its report. A run that was stopped goes on where it was. Nobody else
+/// works on the bundle meanwhile, and it has the new report at once or not at all.
 ///
 /// # Errors
-/// A bundle without a report or on which another run works, an engine whose stage has not run, a question that cannot be asked.
+/// A bundle without a report or on which another run works, an engine whose stage has not run, a question that cannot
+/// be asked.
 pub fn evaluate(
     path: &Path,
     set: &Set,

@@ -1,5 +1,6 @@
-//! What an earlier verification found and what still holds of it: figures whose models, binaries, samples and toolkit are the
-//! same. They take hours, so they stay with the bundle until something that they were measured on changes; then that is said.
+//! What an earlier verification found and what still holds of it: figures whose models, binaries, samples and toolkit
+//! are the same. They take hours, so they stay with the bundle until something that they were measured on changes; then
+//! that is said.
 
 use crate::back::qnn::{Compiler, Runtime};
 use crate::bundle::{Key, Making, REPORT, Stage};
@@ -260,7 +261,8 @@ fn layers_on_npu(partition: &PartitionReport) -> bool {
     partition.layers.iter().any(|layer| layer.sqnr_db.npu.is_some())
 }
 
-/// Whether old figures of a partition are of at least as many steps and engines as new ones, and of more in one of them.
+/// Whether old figures of a partition are of at least as many steps and engines as new ones, and of more in one of
+/// them.
 fn is_more(old: &PartitionReport, new: &PartitionReport) -> bool {
     let count = |partition: &PartitionReport| {
         let columns = columns(partition);

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::round::codes;
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
-use crate::bundle::{Bundle, Key, Making, round};
+use crate::bundle::{Bundle, CODES, Key, Making, round};
 use crate::drivers::{Run, of_bundle};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::progress::Progress;
+use crate::quantize::Constants;
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
 use crate::segment::Device;
@@ -32,8 +34,8 @@ pub struct Measured {
     pub layers: Vec<LayerReport>,
 }
 
-/// Measures the layers of partitions on these engines in one step each: the last of those that the driver takes with the sample
-/// that it chose.
+/// Measures the layers of partitions on these engines in one step each: the last of those that the driver takes with
+/// the sample that it chose.
 pub fn measure_layers(
     bundle: &Making,
     recipe: &Recipe,
@@ -63,11 +65,14 @@ pub fn measure_layers(
                 return Ok(());
             }
             let (partition, table) = (&partitions[at], &tables[at]);
+            let group = partitions.iter().zip(&tables).filter(|(other, _)| other.group == partition.group);
+            let constants = Constants::of(group)?;
+            let codes = codes(bundle, &partition.group, &constants)?;
             let mut load = |part: &Partition, device: Device| -> Result<Box<dyn Engine>> {
                 let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
                 let model = scratch.path().join(format!("{}.onnx", part.name));
                 let mut data = DataWriter::create(scratch.path(), &part.group)?;
-                emit_qdq(&part.graph, table, &model, &mut data)?;
+                emit_qdq(&part.graph, table, &*codes, &model, &mut data)?;
                 data.finish()?;
                 match device {
                     Device::Cpu => Ok(Box::new(runtime.simulate(part, &model)?)),
@@ -98,7 +103,7 @@ fn key(
 ) -> Result<(usize, Vec<bool>, Key)> {
     let driver = of_bundle(bundle)?;
     let place = driver.layer_sample(recipe)?;
-    let read = |path: &str| path.starts_with("model/") || path.starts_with("encodings/");
+    let read = |path: &str| ["model/", "encodings/", CODES].iter().any(|folder| path.starts_with(folder));
     let key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
     let wanted: Vec<bool> = bundle.partitions()?.iter().map(|partition| extent.measures(partition)).collect();
     let key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.steps(), place));

@@ -13,6 +13,15 @@ const TOGETHER: u64 = 10 << 30;
 /// parameters, 3.3 GB for an encoder of pictures of 768 pixels.
 const COMPILER: u64 = 4 << 30;
 
+/// Most that observers hold at once.
+const MOST_EVIDENCE: u64 = 4 << 30;
+
+/// What observers of one pass of the samples may take together: a quarter of the memory, and no more than a language model of
+/// some billion parameters leaves in 12 GB.
+pub fn for_evidence() -> u64 {
+    MOST_EVIDENCE.min(machine::memory() / 4)
+}
+
 /// Whether a context binary can be built while these groups are calibrated.
 pub fn fits_beside_calibration(bundle: &Bundle, groups: &[Group]) -> Result<bool> {
     let mut bytes = 0;

@@ -1,5 +1,5 @@
-//! The stages: each reads what it needs from the bundle and writes what it makes to it, in units of work that are not done
-//! again where nothing changed. There is no other way through.
+//! The stages: each reads what it needs from the bundle and writes what it makes to it, in units of work that are not
+//! done again where nothing changed. There is no other way through.
 
 mod build;
 mod calibrate;
@@ -10,6 +10,7 @@ mod known;
 mod layers;
 mod memory;
 mod quantize;
+mod round;
 mod verify;
 
 pub use build::{build, build_partition};

@@ -10,7 +10,7 @@ use crate::bundle::{
 };
 use crate::drivers::{Driver, of_bundle};
 use crate::error::{Error, Result};
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::{Group, groups};
 use crate::progress::{Progress, Silent};
@@ -22,15 +22,15 @@ use crate::warning::Warning;
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
 
-/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before samples are
-/// run and not after.
+/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before
+/// samples are run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
     given.encodings().resolved(partitions, &bundle.aliases()?)?;
     crate::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
-/// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples. Encodings
-/// that are given stand in place of what calibration found.
+/// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples.
+/// Encodings that are given stand in place of what calibration found.
 ///
 /// # Errors
 /// The other recipe would have given other statistics.
@@ -174,7 +174,7 @@ pub fn quantize_group(
         let mut records = Vec::new();
         let own = partitions.iter().filter(|partition| partition.group == *group);
         for (partition, (table, counts)) in own.zip(&made) {
-            encodings::write(table, &folder.join(format!("{}.json", partition.name)))?;
+            encodings::write(table, &partition.graph, &folder.join(format!("{}.json", partition.name)))?;
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
             records.push(PartitionRecord::new(partition, table, *counts, recipe.part(group)?.scheme(), segments));
         }

@@ -28,8 +28,8 @@ pub struct Comparing<'a> {
     pub demands: Demands,
 }
 
-/// Runs the stage on as much as is asked for. Columns whose engine is missing stay empty. Figures of the same models, samples and engines are taken over;
-/// demands are held against them anew.
+/// Runs the stage on as much as is asked for. Columns whose engine is missing stay empty. Figures of the same models,
+/// samples and engines are taken over; demands are held against them anew.
 pub fn verify(
     bundle: &mut Making,
     recipe: &Recipe,
@@ -137,8 +137,8 @@ fn outputs_key(
     and_samples(driver, key, bundle, recipe, &recipe.verification)
 }
 
-/// The engines of golden vectors where nothing is asked for: as much as is compared. One step of a large model takes minutes on
-/// the emulator, and golden vectors have no gaps.
+/// The engines of golden vectors where nothing is asked for: as much as is compared. One step of a large model takes
+/// minutes on the emulator, and golden vectors have no gaps.
 fn golden_extent(compared: &Extent) -> GoldenExtent {
     match compared {
         whole if whole.is_whole() => GoldenExtent::Npu,

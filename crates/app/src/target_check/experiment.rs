@@ -9,7 +9,7 @@ use crate::encoding::Encoding;
 use crate::engine::{Engine, Reference, Tensor};
 use crate::error::{Error, IoContext, Kind, Result};
 use crate::ir::ElementType;
-use crate::quantize::{Table, fit, of_sums, settle};
+use crate::quantize::{RoundedNow, Table, fit, of_sums, settle};
 use crate::target::{Case, Target, Weights};
 use crate::verify::Sqnr;
 
@@ -84,7 +84,7 @@ fn run_in(
     let (quantized, context) = (folder.join("qdq"), folder.join("context/model.onnx"));
     let model = quantized.join("model.onnx");
     let mut data = DataWriter::create(&quantized, &partition.group)?;
-    emit_qdq(&partition.graph, &table, &model, &mut data)?;
+    emit_qdq(&partition.graph, &table, &RoundedNow, &model, &mut data)?;
     data.finish()?;
     let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
         .map(|(port, input)| input.encode(table.activations.get(&port.name)))

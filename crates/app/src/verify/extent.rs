@@ -1,5 +1,5 @@
-//! How much is compared. The emulator takes minutes for one step of a large model, so a part can be chosen; the report says
-//! which it was.
+//! How much is compared. The emulator takes minutes for one step of a large model, so a part can be chosen; the report
+//! says which it was.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +12,8 @@ pub struct Extent {
     /// Names of the partitions; all of them if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitions: Option<Vec<String>>,
-    /// Not every step: of graphs without sequences the first, of others for every sample the last of steps that follow each
-    /// other.
+    /// Not every step: of graphs without sequences the first, of others for every sample the last of steps that follow
+    /// each other.
     pub sampled: bool,
 }
 
@@ -58,8 +58,8 @@ impl Extent {
 }
 
 impl Extent {
-    /// `all`, `none`, or with commas between them `sampled` and names of partitions; whether there are these only the program
-    /// tells.
+    /// `all`, `none`, or with commas between them `sampled` and names of partitions; whether there are these only the
+    /// program tells.
     ///
     /// # Errors
     /// `all` or `none` beside others.

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Sqnr;
 use super::spread::{added_percent, histogram, range, saturation_percent, seen, thinned};
 use crate::encoding::Encoding;
-use crate::engine::{Data, Engine, Tensor, Watcher};
+use crate::engine::{Data, Engine, Tensor};
 use crate::error::{Error, Result};
+use crate::evidence::Watcher;
 use crate::ir::{ElementType, Node, Op};
 use crate::partition::Partition;
 use crate::program::Step;
@@ -70,7 +71,7 @@ impl std::fmt::Display for On {
 pub struct Kept(Mutex<BTreeMap<String, Vec<f32>>>);
 
 impl Watcher for Kept {
-    fn see(&self, name: &str, values: &[f32]) {
+    fn see(&self, name: &str, _: &[usize], values: &[f32]) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(name.to_string(), thinned(values));
     }

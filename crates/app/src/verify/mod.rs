@@ -62,9 +62,9 @@ pub struct Comparison {
 /// Loads the quantized engines of a partition.
 pub type LoadEngines<'a> = dyn FnMut(&Partition) -> Result<Engines> + 'a;
 
-/// Runs all verification samples and compares every output of every partition, as far as `extent` wants it. Every run of an
-/// engine gets the float reference's own inputs, encoded as the contract says, so that an error stays with the partition that
-/// makes it.
+/// Runs all verification samples and compares every output of every partition, as far as `extent` wants it. Every run
+/// of an engine gets the float reference's own inputs, encoded as the contract says, so that an error stays with the
+/// partition that makes it.
 ///
 /// # Errors
 /// A sample that cannot be read, an engine that fails, a partition that no sample reaches.

@@ -12,6 +12,7 @@ mod flusher;
 mod folder;
 mod output;
 mod read;
+mod stem;
 mod write;
 
 pub use create::create;
@@ -19,4 +20,5 @@ pub use flusher::Flusher;
 pub use folder::Folder;
 pub use output::{descriptor, output, target};
 pub use read::{kind, open, read, refuse_irregular};
+pub use stem::stem;
 pub use write::{flush, replace, write};

@@ -45,8 +45,8 @@ fn is_false(value: &bool) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "update", rename_all = "kebab-case")]
 pub enum State {
-    /// Behind what is there, along an axis with a place for each token: keys and values of attention. Recipes state its bits
-    /// as `kv_cache`.
+    /// Behind what is there, along an axis with a place for each token: keys and values of attention. Recipes state its
+    /// bits as `kv_cache`.
     Append {
         /// The axis of the tokens.
         axis: usize,

@@ -1,26 +1,35 @@
 //! Quantization: statistics, weights and a recipe go in, and encodings that were learned elsewhere where there are such; a
 //! table of encodings comes out. The graph is never touched.
 
+mod codes;
 mod entry;
 mod given;
+mod layer;
+mod layers;
 mod legality;
 mod lost;
 mod multiplier;
 mod names;
 mod outliers;
 mod ranges;
+mod round;
+pub mod rounding;
 mod sources;
 mod table;
 mod ties;
 mod weights;
 
+pub use codes::{CodeSource, pack, unpack};
 pub use given::Given;
+pub use layer::Layer;
+pub use layers::{Constants, Item, asks, layers};
 pub use legality::refusal;
 pub use lost::warn_of_lost;
 pub use multiplier::settle;
 pub use names::Aliases;
 pub use outliers::{of_constants, of_embeddings, of_zeros};
 pub use ranges::Source;
+pub use round::{RoundedNow, round_layer, round_other};
 pub use sources::Sources;
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
 pub use weights::{fit, of_sums, weight};

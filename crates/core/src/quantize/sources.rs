@@ -6,7 +6,7 @@ use super::given::Given;
 use super::ranges::{self, Source};
 use super::ties::Ties;
 use crate::error::Result;
-use crate::observe::StatisticsTable;
+use crate::evidence::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::recipe::Recipe;

@@ -12,6 +12,11 @@ pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, node.op.signature().position(InputKind::Weight)?)
 }
 
+/// The bias of a node: what is added to its sums.
+pub fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    constant(graph, node, node.op.signature().position(InputKind::Bias)?)
+}
+
 /// A node's input, if it is a constant that has an encoding.
 pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
     let is_encoded = |value: &&Value| value.constant().is_some() && value.element.is_real();

@@ -9,10 +9,11 @@ use serde::Deserialize;
 
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};
+use crate::evidence::ObserverKind;
 use crate::goals::Goals;
-use crate::observe::ObserverKind;
 use crate::partition::Partition;
 use crate::program::Group;
+use crate::quantize::rounding::Method;
 
 pub use sample::{Role, Said, Sample, Words};
 
@@ -64,6 +65,9 @@ pub struct PartRecipe {
     pub head: Option<IntegerType>,
     /// Integers of depthwise convolutions; int8 if not given: they have few weights and lose most by 4 bits.
     pub depthwise: Option<IntegerType>,
+    /// How weights are rounded.
+    #[serde(default)]
+    pub rounding: Method,
 }
 
 /// An exception for some tensors.
@@ -258,6 +262,14 @@ impl Recipe {
 
     /// What quantization reads of the recipe, as text: the same text gives the same encodings.
     pub fn bits(&self) -> String {
+        // Weights are rounded under encodings that are settled.
+        let mut parts = self.parts.clone();
+        parts.values_mut().for_each(|part| part.rounding = Method::default());
+        format!("{parts:?} {:?}", self.overrides)
+    }
+
+    /// What the recipe says of how to quantize, as text: the same text gives the same encodings and codes.
+    pub fn quantization(&self) -> String {
         format!("{:?} {:?}", self.parts, self.overrides)
     }
 

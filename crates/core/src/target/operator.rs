@@ -186,7 +186,7 @@ impl Operator {
     /// The preferred encoding of weights in these integers.
     pub fn weights_of(&self, integer: IntegerType) -> Option<Weights> {
         let mut listed = self.weights.iter().filter(|weights| weights.integer == integer);
-        // The file of encodings has no form for blocks.
+        // Blocks are a choice of their own, which bits alone do not make.
         listed.find(|weights| !matches!(weights.granularity, Granularity::Block(_))).copied()
     }
 

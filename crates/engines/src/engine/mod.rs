@@ -7,4 +7,4 @@ mod reference;
 
 pub use autoneural_core::engine::{Data, Engine, EngineKind, Tensor};
 pub use ort_session::{OrtSession, Part};
-pub use reference::{Observations, Reference, Watcher};
+pub use reference::Reference;

@@ -1,8 +1,8 @@
 //! The float reference: the emitted float model in tract. It can watch every value while it runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{
@@ -13,9 +13,9 @@ use super::{Data, Engine, Tensor};
 use crate::back::onnx::check_float;
 use crate::contain::contain;
 use crate::error::{Error, Result};
+use crate::evidence::Watcher;
 use crate::ir::ElementType;
 use crate::limits;
-use crate::observe::{Observer, ObserverKind, Statistics, observer};
 use crate::partition::Partition;
 use crate::utf8_path::Utf8Path;
 
@@ -23,48 +23,6 @@ use crate::utf8_path::Utf8Path;
 const DAMAGED: &str = "the bundle is damaged, or this is a defect of autoneural: `autoneural export` makes it anew";
 
 type Runnable = Arc<TypedRunnableModel>;
-
-/// Sees values while a reference runs.
-pub trait Watcher: Send + Sync {
-    /// Takes a look at the numbers of a value, row-major.
-    fn see(&self, name: &str, values: &[f32]);
-}
-
-/// What observers saw while a reference ran; shared between the model and whoever asks.
-#[derive(Clone, Default)]
-pub struct Observations {
-    slots: Arc<Mutex<BTreeMap<String, Box<dyn Observer>>>>,
-}
-
-impl std::fmt::Debug for Observations {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Observations")
-    }
-}
-
-impl Observations {
-    fn add(&self, name: &str, kind: ObserverKind) {
-        if let Ok(mut slots) = self.slots.lock() {
-            slots.insert(name.to_string(), observer(kind));
-        }
-    }
-
-    /// Statistics by value name.
-    pub fn statistics(&self) -> BTreeMap<String, Statistics> {
-        let Ok(slots) = self.slots.lock() else { return BTreeMap::new() };
-        slots.iter().filter_map(|(name, slot)| Some((name.clone(), slot.statistics()?))).collect()
-    }
-}
-
-impl Watcher for Observations {
-    fn see(&self, name: &str, values: &[f32]) {
-        if let Ok(mut slots) = self.slots.lock()
-            && let Some(slot) = slots.get_mut(name)
-        {
-            slot.observe(values);
-        }
-    }
-}
 
 /// The identity, with a look at what passes. Optimization does not see through it, so the value it watches is made.
 #[derive(Clone)]
@@ -101,8 +59,8 @@ impl EvalOp for Watch {
     fn eval(&self, _: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let plain = inputs[0].to_plain_array_view::<f32>()?;
         match plain.as_slice() {
-            Some(values) => self.watcher.see(&self.name, values),
-            None => self.watcher.see(&self.name, &plain.iter().copied().collect::<Vec<_>>()),
+            Some(values) => self.watcher.see(&self.name, plain.shape(), values),
+            None => self.watcher.see(&self.name, plain.shape(), &plain.iter().copied().collect::<Vec<_>>()),
         }
         Ok(inputs)
     }
@@ -159,16 +117,9 @@ impl Reference {
         Self::build(partition, path, None)
     }
 
-    /// Loads the float model with a watcher on every value that is neither constant nor a position.
+    /// Loads the float model with a watcher on every value that it wants and that is neither constant nor a position.
     pub fn load_watched(partition: &Partition, path: &Path, watcher: Arc<dyn Watcher>) -> Result<Self> {
         Self::build(partition, path, Some(watcher))
-    }
-
-    /// Loads the float model with an observer on every value that is neither constant nor a position.
-    pub fn load_observed(partition: &Partition, path: &Path, kind: ObserverKind) -> Result<(Self, Observations)> {
-        let observations = Observations::default();
-        watched(partition).for_each(|name| observations.add(name, kind));
-        Ok((Self::build(partition, path, Some(Arc::new(observations.clone())))?, observations))
     }
 
     /// Loads the model of the partition's graph as it was built. It is none of the partition, which says only what comes in
@@ -202,7 +153,7 @@ impl Reference {
         let mut model = Self::tract_model(partition, path, watcher, &[])?;
         // What is multiplied with zeros alone, as by a LayerScale of zeros, is optimized away. The NPU computes it all the
         // same, so it is seen.
-        let gone = if watcher.is_some() { Self::gone(partition, &model) } else { vec![] };
+        let gone = watcher.map_or(vec![], |watcher| Self::gone(partition, watcher, &model));
         if !gone.is_empty() {
             model = Self::tract_model(partition, path, watcher, &gone)?;
         }
@@ -210,10 +161,10 @@ impl Reference {
     }
 
     /// Names of the watched values that an optimized model does not compute.
-    fn gone<'a>(partition: &'a Partition, model: &TypedModel) -> Vec<&'a str> {
+    fn gone<'a>(partition: &'a Partition, watcher: &Arc<dyn Watcher>, model: &TypedModel) -> Vec<&'a str> {
         let left = model.nodes().iter().filter_map(|node| node.op_as::<Watch>().map(|watch| watch.name.as_str()));
         let left: BTreeSet<&str> = left.collect();
-        watched(partition).filter(|name| !left.contains(name)).collect()
+        watched(partition, watcher).filter(|name| !left.contains(name)).collect()
     }
 
     fn tract_model(
@@ -226,7 +177,7 @@ impl Reference {
         let mut model = tract_onnx::onnx().model_for_path(path.as_str())?.into_typed()?;
         if let Some(watcher) = watcher {
             let inputs = model.input_outlets()?.to_vec();
-            for name in watched(partition) {
+            for name in watched(partition, watcher) {
                 let input = inputs.iter().copied().find(|outlet| model.node(outlet.node).name == name);
                 let outlet = input.or_else(|| model.find_outlet_label(name));
                 let outlet = outlet.ok_or_else(|| TractError::msg(format!("value `{name}` is not in the model")))?;
@@ -271,12 +222,13 @@ impl Reference {
     }
 }
 
-/// Names of the values that are neither constant nor positions.
-fn watched(partition: &Partition) -> impl Iterator<Item = &str> {
+/// Names of the values that a watcher wants and that are neither constant nor positions.
+fn watched<'a>(partition: &'a Partition, watcher: &Arc<dyn Watcher>) -> impl Iterator<Item = &'a str> {
     let values = partition.graph.values().map(|(_, value)| value);
     values
         .filter(|value| value.constant().is_none() && value.element == ElementType::F32)
         .map(|value| value.name.as_str())
+        .filter(|name| watcher.wants(name))
 }
 
 impl Engine for Reference {

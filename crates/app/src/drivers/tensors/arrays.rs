@@ -94,8 +94,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The inputs of a graph: those of the arrays, and what was handed over by encoding key. None where the arrays hold nothing
-    /// of it and not all is handed over.
+    /// The inputs of a graph: those of the arrays, and what was handed over by encoding key. None where the arrays hold
+    /// nothing of it and not all is handed over.
     ///
     /// # Errors
     /// An array of another shape, an input that is missing beside others.

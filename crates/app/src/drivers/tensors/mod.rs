@@ -1,5 +1,5 @@
-//! `tensors`: the driver of plain graphs. A sample is a file of named arrays; each graph runs once with those that are its
-//! inputs, and with what graphs before it hand over.
+//! `tensors`: the driver of plain graphs. A sample is a file of named arrays; each graph runs once with those that are
+//! its inputs, and with what graphs before it hand over.
 
 mod arrays;
 mod source;
@@ -13,8 +13,8 @@ use super::{Driver, LoadAny, Parity, Phase, Run};
 use crate::bundle::{Bundle, InputRecord, Key, Making};
 use crate::engine::{Engine, Reference, Tensor};
 use crate::error::{Error, Result};
+use crate::evidence::StatisticsTable;
 use crate::front::Checkpoint;
-use crate::observe::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::{Group, Step, Visit};
 use crate::progress::Progress;
@@ -85,8 +85,8 @@ impl Driver for Tensors {
         (!recipe.verification.is_empty()).then_some(0).ok_or_else(none)
     }
 
-    fn phase_key(&self, _phase: usize, key: Key, run: &Run) -> Result<Key> {
-        super::and_samples(self, key, run.bundle, run.recipe, &run.recipe.calibration)
+    fn phase_key(&self, _phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+        super::and_samples(self, key, bundle, recipe, &recipe.calibration)
     }
 
     fn calibrate<'a>(

@@ -1,5 +1,5 @@
-//! Chains: whole sequences on an engine's own integer state, against the float reference. Here errors add up from step to
-//! step, as they do in use; the tokens are those of the reference, so that the two stay comparable.
+//! Chains: whole sequences on an engine's own integer state, against the float reference. Here errors add up from step
+//! to step, as they do in use; the tokens are those of the reference, so that the two stay comparable.
 
 use std::collections::BTreeMap;
 

@@ -150,7 +150,8 @@ struct Words {
     warnings: Vec<Warning>,
 }
 
-/// Tries tokenizer and chat template as later stages and conversations use them: what they would refuse is better told now.
+/// Tries tokenizer and chat template as later stages and conversations use them: what they would refuse is better told
+/// now.
 fn words(
     beside: &Beside,
     template: Option<&Source>,
@@ -166,8 +167,8 @@ fn words(
     Ok(Words { tokenizer: tokenizer.with_additions()?, facts, prompt, warnings })
 }
 
-/// Refuses what the stage would refuse of the tokenizer and the chat template beside a checkpoint's weights; gives what is odd
-/// about them.
+/// Refuses what the stage would refuse of the tokenizer and the chat template beside a checkpoint's weights; gives what
+/// is odd about them.
 ///
 /// # Errors
 /// A tokenizer that is missing or is not the model's, a template that cannot work.

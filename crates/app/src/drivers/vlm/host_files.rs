@@ -1,10 +1,11 @@
-//! What a host needs beside the quantized models: embeddings and tables as integers, and what the manifest says of them.
+//! What a host needs beside the quantized models: embeddings and tables as integers, and what the manifest says of
+//! them.
 
 use crate::bundle::{Bundle, Key, Making, PartitionRecord, encoding_of};
 use crate::error::{IoContext, Result};
+use crate::evidence::StatisticsTable;
 use crate::front::{Component, Definition, Role};
 use crate::host::{Embeddings, HostRecord, HostTables};
-use crate::observe::StatisticsTable;
 use crate::program::Group;
 use crate::progress::Progress;
 use crate::quantize::{Table, of_embeddings};

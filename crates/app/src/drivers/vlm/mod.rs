@@ -21,9 +21,9 @@ use super::{Chains, Driver, GoldenExtent, LoadAny, Parity, Phase, PromptsReport,
 use crate::back::qnn::Runtime;
 use crate::bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
 use crate::error::{Error, Result};
+use crate::evidence::StatisticsTable;
 use crate::front::{Checkpoint, Component, Definition, Role};
 use crate::host::{Embeddings, HostRecord, Walk};
-use crate::observe::StatisticsTable;
 use crate::partition::{Partition, Port};
 use crate::program::{Group, Visit};
 use crate::progress::Progress;
@@ -85,8 +85,8 @@ impl Driver for Vlm {
         found.ok_or_else(|| Error::input(place(), "has no verification sample with an image"))
     }
 
-    fn phase_key(&self, phase: usize, key: Key, run: &Run) -> Result<Key> {
-        calibration::phase_key(phase, key, run)
+    fn phase_key(&self, phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+        calibration::phase_key(phase, key, bundle, recipe)
     }
 
     fn calibrate<'a>(

@@ -13,8 +13,8 @@ use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::sqnr::Sqnr;
 
-/// Runs the float models of a bundle on recorded inputs: `vision.input` (and `vision.output`, `projector.output`), `embeds`
-/// (and `prefill.logits`, `decode.{i}.logits`). What is not recorded is not run.
+/// Runs the float models of a bundle on recorded inputs: `vision.input` (and `vision.output`, `projector.output`),
+/// `embeds` (and `prefill.logits`, `decode.{i}.logits`). What is not recorded is not run.
 ///
 /// # Errors
 /// A recorded tensor of another shape than the bundle's model has, a file that records nothing that can be compared.

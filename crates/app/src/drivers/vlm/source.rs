@@ -43,7 +43,8 @@ impl Source for Checkpointed<'_> {
     }
 }
 
-/// Reads all samples of a recipe and decodes their images, so that a wrong one is told before hours of work and not after.
+/// Reads all samples of a recipe and decodes their images, so that a wrong one is told before hours of work and not
+/// after.
 ///
 /// # Errors
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.

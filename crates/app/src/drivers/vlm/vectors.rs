@@ -16,9 +16,9 @@ use crate::recipe::{Recipe, Sample};
 /// Name of the unit of work.
 const UNIT: &str = "verify/golden";
 
-/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those that
-/// are there, if none are wanted. Where nothing is said they are made of as much as verification compares, and what a run
-/// before made of more stays.
+/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those
+/// that are there, if none are wanted. Where nothing is said they are made of as much as verification compares, and
+/// what a run before made of more stays.
 pub fn make_golden(
     bundle: &mut Making,
     recipe: &Recipe,
@@ -94,8 +94,8 @@ fn key_of(bundle: &Making, recipe: &Recipe, runtime: &Runtime, sample: &Sample, 
     and_images(and_words(key, sample), bundle, recipe, sample)
 }
 
-/// The sample that golden vectors are made of: one whose answer is still to be found, with the most pictures, and of these the
-/// one that says most, because a host can do more wrong with it. The first of several.
+/// The sample that golden vectors are made of: one whose answer is still to be found, with the most pictures, and of
+/// these the one that says most, because a host can do more wrong with it. The first of several.
 fn sample_of(recipe: &Recipe) -> Option<&Sample> {
     let comes_to = |sample: &&Sample| (sample.answer.is_none(), sample.images.len(), sample.shown().len());
     recipe.verification.iter().rev().max_by_key(comes_to)

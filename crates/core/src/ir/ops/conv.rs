@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::one;
 use super::onnx::{Imported, OnnxForm, OnnxNode};
 use super::operator::{Axes, Operator, Work};
+use super::rows::Rows;
 use super::sample::{Chance, Constants, Sample, SampleInput, constant, read};
 use super::shapes::{elements, rank4, refuse_other_bias, windows};
 use super::signature::{Input, Signature};
@@ -51,6 +52,12 @@ impl Operator for Conv {
 
     fn weight_axes(&self, _: usize) -> Option<Axes> {
         Some(Axes { output: Some(0), input: 1 })
+    }
+
+    fn rows(&self, weights: &[usize]) -> Option<Rows> {
+        let &[_, _, height, width] = weights else { return None };
+        let Conv { strides, pads, groups } = *self;
+        Some(Rows::Windows { kernel: [height, width], strides, pads, groups })
     }
 
     fn is_depthwise(&self, weights: &[usize]) -> bool {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::one;
 use super::onnx::{Imported, OnnxForm, OnnxNode};
 use super::operator::{Axes, Operator, Work};
+use super::rows::Rows;
 use super::sample::{Chance, Constants, Sample, SampleInput, constant, read};
 use super::shapes::{elements, rank4, refuse_other_bias};
 use super::signature::{Input, Signature};
@@ -66,6 +67,11 @@ impl Operator for ConvTranspose {
     /// In several groups no axis of the weights tells all output channels apart.
     fn weight_axes(&self, _: usize) -> Option<Axes> {
         Some(Axes { output: (self.groups == 1).then_some(1), input: 0 })
+    }
+
+    fn rows(&self, _: &[usize]) -> Option<Rows> {
+        // Each element of the image is multiplied with the whole kernel; where the products overlap they are added.
+        Some(Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: self.groups })
     }
 
     fn is_depthwise(&self, weights: &[usize]) -> bool {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::arithmetic::{one, source};
 use super::onnx::{Imported, OnnxForm, OnnxNode};
 use super::operator::{Axes, Operator, Work};
+use super::rows::Rows;
 use super::sample::{Chance, Constants, Sample, SampleInput, constant, read};
 use super::shapes::{broadcast, elements};
 use super::signature::{Input, Signature};
@@ -39,6 +40,10 @@ impl Operator for MatMul {
 
     fn weight_axes(&self, rank: usize) -> Option<Axes> {
         Some(Axes { output: Some(rank.saturating_sub(1)), input: rank.saturating_sub(2) })
+    }
+
+    fn rows(&self, _: &[usize]) -> Option<Rows> {
+        Some(Rows::LastAxis)
     }
 
     fn scaled_axis(&self, rank: usize) -> Option<usize> {

@@ -26,6 +26,7 @@ mod onnx;
 mod operator;
 #[cfg(test)]
 mod properties;
+mod rows;
 mod sample;
 mod shapes;
 mod signature;
@@ -37,6 +38,7 @@ use serde::{Deserialize, Serialize};
 
 pub use onnx::{Attribute, Extra, Imported, OnnxForm, OnnxInput, OnnxNode};
 pub use operator::{Axes, Operator, Work};
+pub use rows::Rows;
 pub use sample::{Chance, Constants, Purpose, Sample, SampleInput};
 pub use signature::{Elements, Input, InputKind, Signature};
 
@@ -118,6 +120,11 @@ macro_rules! operators {
             /// Axes of its weights if they have this rank, for one that has weights.
             pub fn weight_axes(&self, rank: usize) -> Option<Axes> {
                 match self { $(Op::$name(operator) => operator.weight_axes(rank),)* }
+            }
+
+            /// What of its data is multiplied with weights of this shape, for one that has weights ([`Operator::rows`]).
+            pub fn rows(&self, weights: &[usize]) -> Option<Rows> {
+                match self { $(Op::$name(operator) => operator.rows(weights),)* }
             }
 
             /// Whether with weights of this shape each output channel sums over one input channel only.

@@ -1,6 +1,7 @@
 //! What a file of an operator has to say. [`super::Op`] passes questions on to the operator that it is.
 
 use super::onnx::{Imported, OnnxForm, OnnxNode};
+use super::rows::Rows;
 use super::sample::{Chance, Constants, Sample};
 use super::signature::Signature;
 use crate::ir::constant::Constant;
@@ -53,6 +54,12 @@ pub trait Operator: Sized {
 
     /// Axes of weights of this rank, if it has weights.
     fn weight_axes(&self, _rank: usize) -> Option<Axes> {
+        None
+    }
+
+    /// The rows of the data that are multiplied with weights of this shape, in the order of the weights' input channels and
+    /// kernel; what is made is linear in them.
+    fn rows(&self, _weights: &[usize]) -> Option<Rows> {
         None
     }
 

@@ -22,6 +22,8 @@ pub struct Entry {
     pub per_channel: bool,
     /// The axis of the channels, where the file tells it.
     pub axis: Option<i64>,
+    /// Input channels that share a scale, where there is one for each block of them.
+    pub block: Option<usize>,
 }
 
 /// What a file holds, by name; what is wrong with an entry is told when it is taken.
@@ -101,13 +103,13 @@ impl Entry {
             Some(zero_point) => Err(format!("zero point {zero_point} is outside {}", integer.name())),
             None => {
                 let axis = self.per_channel.then_some(0);
-                Ok(Encoding { integer, scale: self.scale.clone(), zero_point, axis, block: None })
+                Ok(Encoding { integer, scale: self.scale.clone(), zero_point, axis, block: self.block })
             }
         }
     }
 }
 
-/// What is said of entries that share a scale in blocks.
+/// What is said of entries that share a scale in blocks, where they are not taken.
 pub fn in_blocks(kind: &str) -> String {
     format!("is encoded in blocks ({kind}), which are not taken; export it with one scale for each output channel")
 }

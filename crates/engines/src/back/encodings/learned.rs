@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::entry::Lists;
-use super::{parse, refuse_misplaced};
+use super::entry::{Lists, in_blocks};
+use super::{parse, refuse_misplaced, v1_0_0};
 use crate::error::{Error, Result};
 use crate::quantize::Given;
 
@@ -23,6 +23,9 @@ pub fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
                 return Err(fail("stands twice".into()));
             }
             let entry = entry.map_err(fail)?;
+            if entry.block.is_some() {
+                return Err(fail(in_blocks(v1_0_0::BLOCKS)));
+            }
             let encoding = if are_params { entry.param() } else { entry.activation() }.map_err(fail)?;
             refuse_misplaced(&encoding, are_params, are_params).map_err(fail)?;
             given.add(are_params, &name, &place, encoding, entry.axis)?;

@@ -4,7 +4,11 @@
 //! In 0.6.1 and 1.0.0 an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with
 //! `q` from 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128. An entry that
 //! does not say whether it is symmetric is so if 0 is in the middle of its grid.
+//!
+//! Scales of blocks (1.0.0 `PER_BLOCK`, with `block_size`) stand in one list, output channels outermost, as AIMET flattens them.
+//! Tables of a bundle may have such entries; files of encodings that were learned elsewhere may not.
 
+mod blocks;
 mod entry;
 mod learned;
 mod v0_6_1;
@@ -13,26 +17,31 @@ mod v2_0_0;
 
 pub use learned::add;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
-use crate::ir::{ElementType, Graph};
+use crate::ir::ops::InputKind;
+use crate::ir::{ElementType, Graph, Op};
 use crate::json::write_json;
 use crate::quantize::Table;
 use entry::Lists;
 
-/// Writes the table of a partition. Entries are sorted by name.
+/// Writes the table of a partition, whose graph tells how scales of blocks lie. Entries are sorted by name.
 ///
 /// # Errors
-/// The file cannot be written. An encoding in blocks, which no recipe asks for.
-pub fn write(table: &Table, path: &Path) -> Result<()> {
-    if let Some((name, _)) = table.params.iter().find(|(_, encoding)| encoding.block.is_some()) {
-        return Err(Error::internal(name, "is encoded in blocks, which the file of encodings does not hold"));
+/// The file cannot be written. An encoding in blocks of what is no weight.
+pub fn write(table: &Table, graph: &Graph, path: &Path) -> Result<()> {
+    let mut in_blocks: BTreeMap<&String, Encoding> = BTreeMap::new();
+    for (name, encoding) in table.params.iter().filter(|(_, encoding)| encoding.block.is_some()) {
+        let made = blocks::to_file(encoding, graph, name);
+        in_blocks.insert(name, made.map_err(|message| Error::internal(name, message))?);
     }
-    write_json(&v1_0_0::file(table.activations.iter(), table.params.iter()), path)
+    let params = table.params.iter().map(|(name, encoding)| (name, in_blocks.get(name).unwrap_or(encoding)));
+    write_json(&v1_0_0::file(table.activations.iter(), params), path)
 }
 
 fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
@@ -69,12 +78,14 @@ pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
             let value = graph.value(id);
             let mut encoding =
                 entry.and_then(|entry| entry.param()).map_err(|message| Error::input(&place, message))?;
-            if encoding.axis.is_some() {
+            if encoding.block.is_some() {
+                encoding = blocks::of_file(&encoding, graph, &name).map_err(|message| Error::input(&place, message))?;
+            } else if encoding.axis.is_some() {
                 let channels = encoding.scale.len();
                 let by_size = value.shape.iter().position(|&size| channels > 1 && size == channels).unwrap_or(0);
                 encoding.axis = channel_axis(graph, &name).or(Some(by_size));
             }
-            if let Some(axis) = encoding.axis
+            if let (Some(axis), None) = (encoding.axis, encoding.block)
                 && value.shape.get(axis) != Some(&encoding.scale.len())
             {
                 let message = format!("{} channels do not fit {:?}", encoding.scale.len(), value.shape);
@@ -98,7 +109,8 @@ pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
     Ok(table)
 }
 
-/// Reads a table to look at, whatever graph it is of: a scale per channel is said to be along the first axis.
+/// Reads a table to look at, whatever graph it is of: scales per channel and of blocks are said to be along the first axis, in the
+/// order of the file.
 ///
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible or stands twice.
@@ -140,9 +152,22 @@ fn describe(encoding: &Encoding) -> String {
 
 /// The output channel axis of a constant, from the node that reads it.
 fn channel_axis(graph: &Graph, name: &str) -> Option<usize> {
+    let (op, input, rank) = reader(graph, name)?;
+    op.channel_axis(input, rank)
+}
+
+/// The axes of output and of input channels of a weight, from the node that reads it.
+fn channel_axes(graph: &Graph, name: &str) -> Option<[usize; 2]> {
+    let (op, input, rank) = reader(graph, name)?;
+    let axes = op.weight_axes(rank).filter(|_| op.signature().kind(input) == Some(InputKind::Weight))?;
+    Some([axes.output?, axes.input])
+}
+
+/// The first operator that reads a value, as which of its inputs, and the value's rank.
+fn reader<'a>(graph: &'a Graph, name: &str) -> Option<(&'a Op, usize, usize)> {
     let id = graph.find(name)?;
     let mut reads =
         graph.nodes().iter().filter_map(|node| Some((node, node.inputs.iter().position(|&read| read == id)?)));
     let (node, input) = reads.next()?;
-    node.op.channel_axis(input, graph.value(id).shape.len())
+    Some((&node.op, input, graph.value(id).shape.len()))
 }

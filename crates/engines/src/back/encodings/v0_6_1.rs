@@ -58,7 +58,7 @@ fn entry(value: Value) -> Result<Entry, String> {
         offset.push(zero);
     }
     let per_channel = scale.len() > 1;
-    Ok(Entry { bits, signed, symmetric: signed == Some(true), scale, offset, per_channel, axis: None })
+    Ok(Entry { bits, signed, symmetric: signed == Some(true), scale, offset, per_channel, axis: None, block: None })
 }
 
 impl Channel {

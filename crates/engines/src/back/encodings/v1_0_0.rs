@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 /// What stands for this format in a file.
 pub const VERSION: &str = "1.0.0";
 
+/// What a scale for each block of input channels is called.
+pub const BLOCKS: &str = "PER_BLOCK";
+
 /// A file.
 #[derive(Serialize, Deserialize)]
 pub struct File {
@@ -27,6 +30,8 @@ struct Written {
     enc_type: String,
     dtype: String,
     bw: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    block_size: Option<usize>,
     #[serde(default)]
     is_sym: Option<Truth>,
     #[serde(default)]
@@ -53,9 +58,15 @@ fn write((name, encoding): (&String, &Encoding)) -> Written {
     let symmetric = encoding.integer.is_signed() && encoding.zero_point.iter().all(|&zero_point| zero_point == 0);
     Written {
         name: name.clone(),
-        enc_type: if encoding.axis.is_some() { "PER_CHANNEL" } else { "PER_TENSOR" }.into(),
+        enc_type: match (encoding.axis, encoding.block) {
+            (_, Some(_)) => BLOCKS,
+            (Some(_), None) => "PER_CHANNEL",
+            (None, None) => "PER_TENSOR",
+        }
+        .into(),
         dtype: "INT".into(),
         bw: encoding.integer.bits(),
+        block_size: encoding.block,
         is_sym: Some(Truth(symmetric)),
         scale: encoding.scale.clone(),
         offset: encoding.zero_point.iter().map(|zero_point| Whole(least - zero_point)).collect(),
@@ -83,7 +94,8 @@ fn entry(written: Written) -> Result<Entry, String> {
     let per_channel = match written.enc_type.as_str() {
         "PER_TENSOR" => false,
         "PER_CHANNEL" => true,
-        kind @ ("PER_BLOCK" | "LPBQ") => return Err(in_blocks(kind)),
+        BLOCKS if written.block_size.is_some_and(|size| size > 0) => true,
+        kind @ (BLOCKS | "LPBQ") => return Err(in_blocks(kind)),
         kind => return Err(format!("enc_type {kind} is not known; PER_TENSOR and PER_CHANNEL are")),
     };
     let signed = written.is_sym.map(|Truth(symmetric)| symmetric);
@@ -95,5 +107,6 @@ fn entry(written: Written) -> Result<Entry, String> {
         offset: written.offset.into_iter().map(|Whole(offset)| offset).collect(),
         per_channel,
         axis: None,
+        block: written.block_size.filter(|_| written.enc_type == BLOCKS),
     })
 }

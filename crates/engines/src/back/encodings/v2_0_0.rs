@@ -62,7 +62,7 @@ fn entry(written: Written) -> Result<Entry, String> {
     let offset =
         zero_point.iter().map(|&Whole(zero_point)| 0i64.saturating_sub(zero_point).saturating_sub(shift)).collect();
     let per_channel = written.axis.is_some();
-    Ok(Entry { bits, signed: Some(signed), symmetric, scale, offset, per_channel, axis: written.axis })
+    Ok(Entry { bits, signed: Some(signed), symmetric, scale, offset, per_channel, axis: written.axis, block: None })
 }
 
 /// A number, or a list of them, which may be nested as the axes of the tensor are.

@@ -54,17 +54,11 @@ impl DataType {
 const EXTERNAL_FROM: usize = 1024;
 
 /// A tensor; large ones go to `data`.
-pub fn tensor(
-    name: &str,
-    kind: DataType,
-    shape: &[usize],
-    bytes: Vec<u8>,
-    data: &mut DataWriter,
-) -> Result<TensorProto> {
+pub fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: &[u8], data: &mut DataWriter) -> Result<TensorProto> {
     if bytes.len() < EXTERNAL_FROM {
-        return Ok(small_tensor(name, kind, shape, bytes));
+        return Ok(small_tensor(name, kind, shape, bytes.to_vec()));
     }
-    Ok(stored_tensor(name, kind, shape, data.append(&bytes)?, bytes.len(), data.name()))
+    Ok(stored_tensor(name, kind, shape, data.append(bytes)?, bytes.len(), data.name()))
 }
 
 /// A tensor of few bytes, in the model itself.

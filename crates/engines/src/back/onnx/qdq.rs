@@ -6,10 +6,10 @@ use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes};
-use crate::encoding::{Encoding, IntegerType};
+use crate::encoding::Encoding;
 use crate::error::Result;
 use crate::ir::{Graph, Op, ValueId};
-use crate::quantize::Table;
+use crate::quantize::{CodeSource, Table, pack};
 
 /// Writes `path` and appends its weights to `data`.
 ///
@@ -17,9 +17,17 @@ use crate::quantize::Table;
 /// as integers and `v/dq` as the float that nodes read. An output's integers are those that nodes read, unless one is a
 /// convolution.
 ///
+/// The integers of constants are taken from `codes` as they are.
+///
 /// # Errors
-/// A value without an encoding: the table belongs to another graph.
-pub fn emit_qdq(graph: &Graph, table: &Table, path: &Path, data: &mut DataWriter) -> Result<()> {
+/// A value without an encoding: the table belongs to another graph. A constant without codes.
+pub fn emit_qdq(
+    graph: &Graph,
+    table: &Table,
+    codes: &dyn CodeSource,
+    path: &Path,
+    data: &mut DataWriter,
+) -> Result<()> {
     let mut emitter =
         Emitter { graph, table, data, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
     for &id in graph.inputs() {
@@ -36,16 +44,17 @@ pub fn emit_qdq(graph: &Graph, table: &Table, path: &Path, data: &mut DataWriter
         let Some(constant) = value.constant() else { continue };
         if !value.element.is_real() {
             let kind = DataType::of_element(value.element);
-            let tensor = tensor(&value.name, kind, &value.shape, constant.to_le_bytes(), emitter.data)?;
+            let tensor = tensor(&value.name, kind, &value.shape, &constant.to_le_bytes(), emitter.data)?;
             emitter.made.initializer.push(tensor);
         } else {
             let encoding = table.param(&value.name)?;
-            let codes = encoding.quantize(&constant.to_f32(), &value.shape);
             emitter.parameters(&value.name, encoding, &value.shape)?;
-            let (kind, bytes) = (DataType::of(encoding.integer), pack(encoding.integer, &codes));
-            let stored = format!("{}/q", value.name);
-            let tensor = tensor(&stored, kind, &value.shape, bytes, emitter.data)?;
-            emitter.made.initializer.push(tensor);
+            let (kind, stored) = (DataType::of(encoding.integer), format!("{}/q", value.name));
+            codes.read(value, encoding, &mut |bytes| {
+                let made = tensor(&stored, kind, &value.shape, bytes, emitter.data)?;
+                emitter.made.initializer.push(made);
+                Ok(())
+            })?;
             let along = encoding.axis.map(|at| axis(at, value.shape.len()));
             let blocks = encoding.block.map(|size| int("block_size", size));
             emitter.dequantize(&value.name, &stored, along.into_iter().chain(blocks).collect());
@@ -80,21 +89,14 @@ impl Emitter<'_> {
 
     /// The scale and zero point tensors of a value; its shape counts for blocks only.
     fn parameters(&mut self, name: &str, encoding: &Encoding, value_shape: &[usize]) -> Result<()> {
-        let shape = match (encoding.axis, encoding.block) {
-            (None, _) => vec![],
-            (Some(_), None) => vec![encoding.scale.len()],
-            (Some(axis), Some(block)) => {
-                let sizes = value_shape.iter().enumerate();
-                sizes.map(|(at, &size)| if at == axis { size / block } else { size }).collect()
-            }
-        };
+        let shape = encoding.scale_shape(value_shape);
         let shape = shape.as_slice();
-        let scale = encoding.scale.iter().flat_map(|s| s.to_le_bytes()).collect();
+        let scale: Vec<u8> = encoding.scale.iter().flat_map(|s| s.to_le_bytes()).collect();
         let zero_point: Vec<i32> = encoding.zero_point.iter().map(|&z| z as i32).collect();
-        let scale = tensor(&format!("{name}/scale"), DataType::FLOAT, shape, scale, self.data)?;
+        let scale = tensor(&format!("{name}/scale"), DataType::FLOAT, shape, &scale, self.data)?;
         let kind = DataType::of(encoding.integer);
         let zero_point =
-            tensor(&format!("{name}/zero_point"), kind, shape, pack(encoding.integer, &zero_point), self.data)?;
+            tensor(&format!("{name}/zero_point"), kind, shape, &pack(encoding.integer, &zero_point), self.data)?;
         self.made.initializer.extend([scale, zero_point]);
         Ok(())
     }
@@ -165,31 +167,4 @@ pub fn float_name(graph: &Graph, id: ValueId) -> String {
     let value = graph.value(id);
     let is_border = value.element.is_real() && graph.outputs().contains(&id);
     if is_border { format!("{}/float", value.name) } else { value.name.clone() }
-}
-
-/// Little-endian bytes of integers; 4-bit ones two to a byte, the first in the low half (ONNX `TensorProto.raw_data`).
-fn pack(integer: IntegerType, codes: &[i32]) -> Vec<u8> {
-    match integer {
-        IntegerType::Int4 => {
-            let (pairs, last) = codes.as_chunks::<2>();
-            let pairs = pairs.iter().map(|[low, high]| (low & 0xf) as u8 | (high << 4) as u8);
-            pairs.chain(last.iter().map(|low| (low & 0xf) as u8)).collect()
-        }
-        IntegerType::Int8 | IntegerType::Uint8 => codes.iter().map(|&code| code as u8).collect(),
-        IntegerType::Int16 | IntegerType::Uint16 => {
-            codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect()
-        }
-        IntegerType::Int32 => codes.iter().flat_map(|code| code.to_le_bytes()).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn four_bit_integers_pack_low_half_first() {
-        assert_eq!(pack(IntegerType::Int4, &[1, -1, 7]), [0xf1, 0x07]);
-        assert_eq!(pack(IntegerType::Uint16, &[65535, 1]), [0xff, 0xff, 1, 0]);
-    }
 }

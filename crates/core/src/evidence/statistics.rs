@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Statistics;
 use crate::program::Group;
 
-/// Statistics by group and value name, the groups in the order in which samples reached them. Graphs of a group count as one:
-/// what they saw of a value is merged.
+/// Statistics by group and value name, the groups in the order in which samples reached them. Graphs of a group count
+/// as one: what they saw of a value is merged.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StatisticsTable(Vec<(Group, BTreeMap<String, Statistics>)>);
 

@@ -1,6 +1,8 @@
-//! Observers: what is kept of the numbers a value takes while samples run.
+//! Ranges: the smallest and the largest number that a value takes while samples run.
 
 use serde::{Deserialize, Serialize};
+
+use super::{Site, Want};
 
 /// Ways to turn observed numbers into a range, as recipes name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,15 +20,16 @@ impl std::fmt::Display for ObserverKind {
     }
 }
 
-/// Keeps statistics of a value, never the value itself.
-pub trait Observer: Send {
-    /// Takes in the numbers of one run.
-    fn observe(&mut self, values: &[f32]);
-    /// What was seen so far; `None` before the first number.
-    fn statistics(&self) -> Option<Statistics>;
+impl ObserverKind {
+    /// What is to be known of a site, so that a range can be made of it.
+    pub fn wants(self, _site: &Site) -> Vec<Want> {
+        match self {
+            ObserverKind::MinMax => vec![Want::Range],
+        }
+    }
 }
 
-/// What an observer kept.
+/// What is known of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Lower end of the range to cover.
@@ -72,22 +75,20 @@ impl Statistics {
     }
 }
 
-/// A new observer of a kind.
-pub fn observer(kind: ObserverKind) -> Box<dyn Observer> {
-    match kind {
-        ObserverKind::MinMax => Box::new(MinMax::default()),
-    }
-}
-
-#[derive(Default)]
-struct MinMax {
+/// The smallest and the largest number of all runs, and how they came about.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MinMax {
     seen: Option<Statistics>,
     /// The range when it was last widened by more than 1 %.
     range: [f32; 2],
+    /// Every run, counted from one, behind which the range was another, with the range: what tells after which run it would
+    /// have been settled had others come before.
+    steps: Vec<(u64, [f32; 2])>,
 }
 
-impl Observer for MinMax {
-    fn observe(&mut self, values: &[f32]) {
+impl MinMax {
+    /// Takes in the numbers of one run.
+    pub fn observe(&mut self, values: &[f32]) {
         let mut seen =
             Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0, runs: 1, settled: 1 };
         // Without a branch, which the compiler turns into vector instructions: every value of calibration comes by here.
@@ -98,22 +99,49 @@ impl Observer for MinMax {
             seen.non_finite += u64::from(!finite);
         }
         seen.count = values.len() as u64 - seen.non_finite;
-        let Some(known) = self.seen else {
-            self.range = [seen.min, seen.max];
-            self.seen = Some(seen);
-            return;
-        };
-        let mut all = known.merged(seen);
-        all.settled = known.settled;
-        // Against the range at that time, so that many small steps count in the end.
-        if widens(self.range, [all.min, all.max]) {
-            self.range = [all.min, all.max];
-            all.settled = all.runs;
-        }
-        self.seen = Some(all);
+        let range = [seen.min, seen.max];
+        self.merge(&MinMax { seen: Some(seen), range, steps: vec![(1, range)] });
     }
 
-    fn statistics(&self) -> Option<Statistics> {
+    /// Adds what was seen in runs that came behind those of this one: afterwards it is what one observer of all of them is.
+    pub fn merge(&mut self, other: &MinMax) {
+        let (Some(known), Some(seen)) = (self.seen, other.seen) else {
+            if other.seen.is_some() {
+                self.clone_from(other);
+            }
+            return;
+        };
+        let mut all = known;
+        for &(run, [min, max]) in &other.steps {
+            let ([low, high], run) = ([all.min.min(min), all.max.max(max)], known.runs.saturating_add(run));
+            if [low, high] == [all.min, all.max] {
+                continue;
+            }
+            (all.min, all.max) = (low, high);
+            self.steps.push((run, [low, high]));
+            // Against the range at that time, so that many small steps count in the end.
+            if widens(self.range, [low, high]) {
+                self.range = [low, high];
+                all.settled = run;
+            }
+        }
+        let together = known.merged(seen);
+        self.seen = Some(Statistics { settled: all.settled, ..together });
+    }
+
+    /// Its parts, as files hold them: what was seen, the range when it was last widened by more than 1 %, and every run behind
+    /// which the range was another, with the range.
+    pub fn parts(&self) -> (Option<Statistics>, [f32; 2], &[(u64, [f32; 2])]) {
+        (self.seen, self.range, &self.steps)
+    }
+
+    /// What these parts are of.
+    pub fn of_parts(seen: Option<Statistics>, range: [f32; 2], steps: Vec<(u64, [f32; 2])>) -> Self {
+        MinMax { seen, range, steps }
+    }
+
+    /// What was seen so far; `None` before the first number.
+    pub fn statistics(&self) -> Option<Statistics> {
         // Where no number was finite there is no range; its ends would be infinite, which no file holds.
         let ends = |seen: Statistics| if seen.count == 0 { Statistics { min: 0.0, max: 0.0, ..seen } } else { seen };
         self.seen.map(ends)
@@ -126,7 +154,7 @@ mod tests {
 
     #[test]
     fn min_max_keeps_the_ends_over_all_runs() {
-        let mut made = observer(ObserverKind::MinMax);
+        let mut made = MinMax::default();
         assert_eq!(made.statistics(), None);
         made.observe(&[1.0, -2.0]);
         made.observe(&[0.5, f32::NAN, 7.0]);
@@ -136,7 +164,7 @@ mod tests {
 
     #[test]
     fn statistics_of_nothing_finite_can_be_kept_and_impossible_ones_are_refused() {
-        let mut made = observer(ObserverKind::MinMax);
+        let mut made = MinMax::default();
         made.observe(&[f32::NAN, f32::INFINITY]);
         let seen = made.statistics().unwrap();
         assert_eq!((seen.count, seen.non_finite), (0, 2));
@@ -156,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_range_is_settled_when_it_stays_within_a_hundredth() {
-        let mut made = observer(ObserverKind::MinMax);
+        let mut made = MinMax::default();
         for values in [[-1.0, 1.0], [-0.5, 1.5], [-1.0, 1.51], [0.0, 1.5], [-1.0, 1.52]] {
             made.observe(&values);
         }

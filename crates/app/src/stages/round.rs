@@ -1,0 +1,178 @@
+//! Round: under encodings that are settled, constants become codes. One unit of work for each layer, which is keyed by the
+//! numbers, the encodings and the method: encodings that were edited by hand give new codes, and the others stay.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::back::codes::{CodeFile, digest, write};
+use crate::back::evidence;
+use crate::back::onnx::DataWriter;
+use crate::bundle::{Bundle, CODES, Key, Making};
+use crate::encoding::Encoding;
+use crate::error::{Error, Result};
+use crate::evidence::{Ask, EvidenceSource, Observer, not_collected};
+use crate::files;
+use crate::ir::Value;
+use crate::program::Group;
+use crate::progress::{Progress, Silent};
+use crate::quantize::rounding::{LayerEvidence, Method};
+use crate::quantize::{CodeSource, Constants, Item, Layer, RoundedNow, round_layer, round_other};
+
+/// The codes of all constants of a group: a file for each layer, and one for what is no layer's.
+pub fn round(
+    bundle: &Making,
+    group: &Group,
+    constants: &Constants,
+    method: Method,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let files = file_names(constants);
+    let (collected, mut keys) = (Collected(bundle), Vec::new());
+    for (layer, weights, biases) in &constants.layers {
+        let key = key(bundle, group, std::iter::once(weights).chain(biases), method.name())?;
+        let evidence = LayerEvidence::new(layer, &collected);
+        let wanted = method.wants(layer).into_iter().flat_map(|want| evidence.asks(want));
+        let wanted: BTreeSet<String> = wanted.map(|ask| Collected::path(&ask)).collect();
+        keys.push(if wanted.is_empty() { key } else { bundle.key(key, |path| wanted.contains(path))? });
+    }
+    let of_others = key(bundle, group, constants.others.iter(), "")?;
+    let unit = |file: &str| format!("emit/codes/{group}/{file}");
+    let mut is_known = constants.others.is_empty() || bundle.knows(&unit(""), &of_others)?;
+    for (file, key) in files.iter().zip(&keys) {
+        is_known &= bundle.knows(&unit(file), key)?;
+    }
+    if !is_known {
+        progress.start(&format!("round {group}"), files.len() as u64);
+    }
+    for ((layer, file), key) in constants.layers.iter().zip(&files).zip(keys) {
+        if !is_known {
+            progress.begin(&layer.0.name);
+        }
+        bundle.unit(&unit(file), &format!("{CODES}{group}"), key, &Silent, |folder| {
+            let (codes, of_biases) = round_layer(method, layer, &collected)?;
+            let (_, weights, biases) = layer;
+            let all: Vec<_> = std::iter::once((*weights, codes)).chain(biases.iter().copied().zip(of_biases)).collect();
+            write(&folder.join(file), &all, method.name())
+        })?;
+        if !is_known {
+            progress.tick(&layer.0.name);
+        }
+    }
+    if !constants.others.is_empty() {
+        bundle.unit(&unit(""), CODES.trim_end_matches('/'), of_others, &Silent, |folder| {
+            let all: Vec<_> =
+                constants.others.iter().map(|item| Ok((*item, round_other(item)?))).collect::<Result<_>>()?;
+            write(&folder.join(file_of_others(group)), &all, Method::default().name())
+        })?;
+    }
+    match is_known {
+        true => progress.reuse(&format!("round {group}")),
+        false => progress.finish(),
+    }
+    Ok(())
+}
+
+/// Whether a file of the bundle, by its path, has codes of a group.
+pub fn is_code(group: &Group, path: &str) -> bool {
+    let file = path.strip_prefix(CODES).unwrap_or_default();
+    file == file_of_others(group) || file.strip_prefix(group.name()).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Where the integers of a group's constants come from: the bundle's codes. A bundle of a version that kept none was rounded
+/// to the nearest integers.
+///
+/// # Errors
+/// A file that cannot be read, or has no codes.
+pub fn codes<'a>(bundle: &'a Bundle, group: &Group, constants: &Constants) -> Result<Box<dyn CodeSource + 'a>> {
+    if !bundle.has_files(|path| is_code(group, path)) {
+        return Ok(Box::new(RoundedNow));
+    }
+    let mut made = Codes { bundle, group: group.clone(), of_layers: BTreeMap::new(), of_others: None };
+    for ((_, weights, biases), file) in constants.layers.iter().zip(file_names(constants)) {
+        for item in std::iter::once(weights).chain(biases) {
+            made.of_layers.entry(item.value.name.clone()).or_default().push(file.clone());
+        }
+    }
+    if !constants.others.is_empty() {
+        made.of_others = Some(made.open(&file_of_others(group))?);
+    }
+    Ok(Box::new(made))
+}
+
+/// The codes of a group in a bundle.
+struct Codes<'a> {
+    bundle: &'a Bundle,
+    group: Group,
+    /// Files of layers, by the constants that may be in them.
+    of_layers: BTreeMap<String, Vec<String>>,
+    of_others: Option<CodeFile>,
+}
+
+impl Codes<'_> {
+    fn open(&self, file: &str) -> Result<CodeFile> {
+        let path = format!("{CODES}{file}");
+        CodeFile::open(self.bundle.map(&path)?, &self.bundle.path(path))
+    }
+}
+
+impl CodeSource for Codes<'_> {
+    fn read(&self, value: &Value, encoding: &Encoding, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        if let Some(codes) = self.of_others.as_ref().and_then(|file| file.find(value, encoding)) {
+            return take(codes);
+        }
+        for file in self.of_layers.get(&value.name).into_iter().flatten() {
+            let file = self.open(&format!("{}/{file}", self.group.name()))?;
+            if let Some(codes) = file.find(value, encoding) {
+                return take(codes);
+            }
+        }
+        let place = format!("{}: `{}`", self.bundle.path(CODES).display(), value.name);
+        Err(Error::input(place, "has no codes under its encoding, which was changed since")
+            .help("`autoneural emit` rounds it anew"))
+    }
+}
+
+fn file_of_others(group: &Group) -> String {
+    format!("{}.safetensors", group.name())
+}
+
+/// What codes are made of: numbers, by the file that they are in and their place in it, encodings, and the method.
+fn key<'a>(bundle: &Making, group: &Group, items: impl Iterator<Item = &'a Item<'a>>, method: &str) -> Result<Key> {
+    let data = format!("model/{}", DataWriter::name_of(group));
+    let key = bundle.key(Key::new(), |path| path == data)?.and("rounding", method);
+    Ok(items.fold(key, |key, Item { value, encoding }| {
+        let start = value.constant().and_then(|constant| constant.start());
+        key.setting("constant", &(&value.name, &value.shape, start)).and("encoding", digest(encoding))
+    }))
+}
+
+/// Names of the layers' files, in order: the layer's own where it is short and plain.
+fn file_names(constants: &Constants) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    let mut name = |layer: &Layer| {
+        let stem = files::stem(&layer.name);
+        // A weight that stands here under several encodings has several files.
+        let names = (1..).map(|number| if number == 1 { stem.clone() } else { format!("{stem}.{number}") });
+        let free = names.into_iter().find(|name| taken.insert(name.clone())).unwrap_or_default();
+        format!("{free}.safetensors")
+    };
+    constants.layers.iter().map(|(layer, ..)| name(layer)).collect()
+}
+
+/// The evidence in a bundle.
+struct Collected<'a>(&'a Bundle);
+
+impl Collected<'_> {
+    fn path(ask: &Ask) -> String {
+        format!("calibration/{}", evidence::file(ask))
+    }
+}
+
+impl EvidenceSource for Collected<'_> {
+    fn get(&self, ask: &Ask) -> Result<Observer> {
+        let path = Self::path(ask);
+        if !self.0.has_file(&path) {
+            return Err(not_collected(ask));
+        }
+        evidence::read(&self.0.map(&path)?, &self.0.path(&path), ask)
+    }
+}

@@ -1,0 +1,167 @@
+//! Collections: what observers see of a pass of the samples, shared between the graphs that run and whoever asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Ask, EvidenceSource, MinMax, Observer, StatisticsTable, Want};
+use crate::error::{Error, Result};
+use crate::program::Group;
+
+/// Sees values while a model runs.
+pub trait Watcher: Send + Sync {
+    /// Whether it looks at the value of this name. What nobody looks at may be computed in another way, or not at all.
+    fn wants(&self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
+
+    /// Takes a look at a value: its shape and its numbers, row-major.
+    fn see(&self, name: &str, shape: &[usize], values: &[f32]);
+}
+
+/// What is collected in a pass.
+#[derive(Default)]
+pub struct Collection {
+    /// What is asked for, by group and value.
+    asks: BTreeMap<(Group, String), Vec<Ask>>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Ranges of each graph by itself, in the order in which graphs were first watched: what one graph saw is put together with
+    /// what the next one saw.
+    ranges: Vec<(Group, String, BTreeMap<String, MinMax>)>,
+    /// Everything else is large, and graphs of a group share it.
+    others: BTreeMap<Ask, Observer>,
+}
+
+impl Collection {
+    /// A collection for these wishes.
+    pub fn new(asks: impl IntoIterator<Item = Ask>) -> Arc<Self> {
+        let mut made = Collection::default();
+        for ask in asks {
+            made.asks.entry((ask.group.clone(), ask.site.clone())).or_default().push(ask);
+        }
+        Arc::new(made)
+    }
+
+    /// Whether values of a group are asked for.
+    pub fn is_of(&self, group: &Group) -> bool {
+        self.asks.keys().any(|(of, _)| of == group)
+    }
+
+    /// A watcher for a graph.
+    pub fn watcher(self: &Arc<Self>, group: &Group, graph: &str) -> Arc<dyn Watcher> {
+        let mut seen = self.seen();
+        let known = seen.ranges.iter().position(|(of, name, _)| of == group && name == graph);
+        let place = known.unwrap_or_else(|| {
+            seen.ranges.push((group.clone(), graph.to_string(), BTreeMap::new()));
+            seen.ranges.len() - 1
+        });
+        let own = self.asks.iter().filter(|((of, _), _)| of == group);
+        let asks = own.map(|((_, name), asks)| (name.clone(), asks.clone())).collect();
+        drop(seen);
+        Arc::new(OfGraph { collection: Arc::clone(self), place, asks })
+    }
+
+    /// The ranges that were seen.
+    pub fn statistics(&self) -> StatisticsTable {
+        let mut table = StatisticsTable::default();
+        for (group, _, values) in &self.seen().ranges {
+            for (name, range) in values {
+                range.statistics().into_iter().for_each(|statistics| table.add(group, name, statistics));
+            }
+        }
+        table
+    }
+
+    /// Takes out what else was seen, by wish.
+    ///
+    /// # Errors
+    /// A value that was asked for and never seen, or that has no such rows.
+    pub fn take(&self) -> Result<BTreeMap<Ask, Observer>> {
+        let others = std::mem::take(&mut self.seen().others);
+        let wanted: BTreeSet<&Ask> = self.asks.values().flatten().filter(|ask| ask.want != Want::Range).collect();
+        match wanted.into_iter().find(|ask| !others.contains_key(ask)) {
+            Some(ask) => Err(Error::internal(&ask.site, format!("was not seen, and its {} are wanted", ask.want))),
+            None => Ok(others),
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl EvidenceSource for BTreeMap<Ask, Observer> {
+    fn get(&self, ask: &Ask) -> Result<Observer> {
+        BTreeMap::get(self, ask).cloned().ok_or_else(|| super::source::not_collected(ask))
+    }
+}
+
+/// Watches one graph.
+struct OfGraph {
+    collection: Arc<Collection>,
+    /// Of its ranges.
+    place: usize,
+    asks: BTreeMap<String, Vec<Ask>>,
+}
+
+impl Watcher for OfGraph {
+    fn wants(&self, name: &str) -> bool {
+        self.asks.contains_key(name)
+    }
+
+    fn see(&self, name: &str, shape: &[usize], values: &[f32]) {
+        let Some(asks) = self.asks.get(name) else { return };
+        let mut seen = self.collection.seen();
+        for ask in asks {
+            if ask.want == Want::Range {
+                let ranges = &mut seen.ranges[self.place].2;
+                match ranges.get_mut(name) {
+                    Some(range) => range.observe(values),
+                    None => ranges.entry(name.to_string()).or_default().observe(values),
+                }
+                continue;
+            }
+            if let Some(observer) = seen.others.get_mut(ask) {
+                observer.observe(&ask.rows, shape, values);
+            } else if let Some(mut observer) = Observer::new(ask, shape) {
+                observer.observe(&ask.rows, shape, values);
+                seen.others.insert(ask.clone(), observer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::ops::Rows;
+
+    #[test]
+    fn what_is_asked_for_is_seen_and_nothing_else() {
+        let ask = |name: &str, want| Ask::new(&Group::fixed("some"), name, want, &Rows::LastAxis);
+        let asks = [ask("x", Want::Range), ask("x", Want::SecondMoments), ask("y", Want::Range)];
+        let made = Collection::new(asks.clone());
+        assert!(made.is_of(&Group::fixed("some")) && !made.is_of(&Group::fixed("other")));
+        let [first, second] = ["some.first", "some.second"].map(|graph| made.watcher(&Group::fixed("some"), graph));
+        assert!(first.wants("x") && !first.wants("z") && !made.watcher(&Group::fixed("other"), "other").wants("x"));
+        first.see("x", &[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]);
+        first.see("z", &[1], &[9.0]);
+        second.see("x", &[1, 1, 2], &[-5.0, 6.0]);
+        let table = made.statistics();
+        let x = table.get(&Group::fixed("some"), "x").unwrap();
+        assert_eq!((x.min, x.max, x.count, x.runs), (-5.0, 6.0, 6, 2));
+        assert_eq!((table.get(&Group::fixed("some"), "y"), table.get(&Group::fixed("some"), "z")), (None, None));
+        // Both graphs are in one sum.
+        let found = made.take().unwrap();
+        let Observer::SecondMoments(moments) = EvidenceSource::get(&found, &asks[1]).unwrap() else { panic!() };
+        assert_eq!((moments.rows(), moments.of(0, 0, 1)), (&[3][..], 2.0 + 12.0 - 30.0));
+        let said = EvidenceSource::get(&found, &ask("y", Want::Means)).unwrap_err().to_string();
+        assert!(said.contains("some: `y`: no means were collected") && said.contains("autoneural calibrate"), "{said}");
+        // It was taken, and nothing came since.
+        assert!(made.take().unwrap_err().to_string().contains("was not seen"));
+    }
+}

@@ -1,0 +1,269 @@
+//! Second moments and means of the rows that linear layers multiply: sums over rows, which add up over runs and shards.
+
+use crate::ir::ops::Rows;
+
+/// Rows that are summed in single precision before they are added to the sums in double precision.
+const BATCH: usize = 128;
+/// Columns of a batch that stay in the nearest cache: 32 KiB.
+const TILE: usize = 64;
+/// Sums that a product of two columns is spread over, so that it becomes vector instructions.
+const LANES: usize = 16;
+
+/// Sums of products of each two columns, `X^T X`, of the rows of each group. A row with a number that is not finite is left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SecondMoments {
+    /// Columns of a row.
+    width: usize,
+    /// Lower triangles row by row, one for each group: `width * (width + 1) / 2` numbers each.
+    sums: Vec<f64>,
+    /// Rows of each group that are in the sums.
+    rows: Vec<u64>,
+    /// Rows that were left out, of all groups.
+    pub non_finite: u64,
+}
+
+impl SecondMoments {
+    /// Nothing seen yet of rows of so many columns in so many groups.
+    pub fn new(width: usize, groups: usize) -> Self {
+        SecondMoments { width, sums: vec![0.0; groups * triangle(width)], rows: vec![0; groups], non_finite: 0 }
+    }
+
+    /// Second moments of these sums of so many rows of each group; none where they are not as many as columns and groups make.
+    pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
+        let count = width.checked_mul(width.checked_add(1)?)? / 2;
+        let fits = sums.len() == rows.len().checked_mul(count)?;
+        fits.then_some(SecondMoments { width, sums, rows, non_finite })
+    }
+
+    /// Bytes that they take: 268 MB for 8192 columns.
+    pub fn bytes(width: usize, groups: usize) -> u64 {
+        let size = width as u64;
+        (groups as u64).saturating_mul(size.saturating_mul(size + 1) / 2).saturating_mul(8)
+    }
+
+    /// Columns of a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of groups.
+    pub fn groups(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Rows of each group that are in the sums.
+    pub fn rows(&self) -> &[u64] {
+        &self.rows
+    }
+
+    /// All sums: the lower triangles row by row, one group after the other.
+    pub fn sums(&self) -> &[f64] {
+        &self.sums
+    }
+
+    /// Sum of products of two columns of a group.
+    pub fn of(&self, group: usize, a: usize, b: usize) -> f64 {
+        let (high, low) = (a.max(b), a.min(b));
+        self.sums[group * triangle(self.width) + triangle(high) + low]
+    }
+
+    /// Takes in the rows of a value.
+    pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
+        if rows.width(shape) != Some(self.width) || rows.groups() != self.groups() {
+            return;
+        }
+        let mut batch = Batch { width: self.width, group: 0, columns: vec![0.0; self.width * BATCH], filled: 0 };
+        rows.visit(shape, values, &mut |group, row| {
+            if row.iter().all(|value| value.is_finite()) {
+                if batch.filled == BATCH || batch.group != group {
+                    batch.add_to(&mut self.sums);
+                    batch.group = group;
+                }
+                batch.take(row);
+                self.rows[group] += 1;
+            } else {
+                self.non_finite += 1;
+            }
+        });
+        batch.add_to(&mut self.sums);
+    }
+
+    /// Sums of both together. Whether they are of the same rows.
+    pub fn merge(&mut self, other: &SecondMoments) -> bool {
+        if self.width != other.width || self.rows.len() != other.rows.len() {
+            return false;
+        }
+        self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| *own += other);
+        self.rows.iter_mut().zip(&other.rows).for_each(|(own, other)| *own = own.saturating_add(*other));
+        self.non_finite = self.non_finite.saturating_add(other.non_finite);
+        true
+    }
+}
+
+/// Numbers in the rows of a lower triangle before this one.
+fn triangle(row: usize) -> usize {
+    row * (row + 1) / 2
+}
+
+/// Some rows, column by column.
+struct Batch {
+    width: usize,
+    group: usize,
+    /// Of each column `BATCH` numbers, zeros behind those that are filled.
+    columns: Vec<f32>,
+    filled: usize,
+}
+
+impl Batch {
+    fn take(&mut self, row: &[f32]) {
+        for (column, value) in self.columns.chunks_exact_mut(BATCH).zip(row) {
+            column[self.filled] = *value;
+        }
+        self.filled += 1;
+    }
+
+    /// Adds the products of each two columns to the sums of the group, and begins anew.
+    fn add_to(&mut self, sums: &mut [f64]) {
+        if self.filled == 0 {
+            return;
+        }
+        let own = &mut sums[self.group * triangle(self.width)..][..triangle(self.width)];
+        let column = |at: usize| &self.columns[at * BATCH..][..BATCH];
+        for first in (0..self.width).step_by(TILE) {
+            let last = self.width.min(first + TILE);
+            for high in first..self.width {
+                let places = &mut own[triangle(high)..][..high + 1];
+                for low in first..last.min(high + 1) {
+                    places[low] += f64::from(product(column(high), column(low)));
+                }
+            }
+        }
+        self.columns.fill(0.0);
+        self.filled = 0;
+    }
+}
+
+fn product(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0f32; LANES];
+    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
+        for lane in 0..LANES {
+            lanes[lane] += a[lane] * b[lane];
+        }
+    }
+    lanes.iter().sum()
+}
+
+/// Sums of each column of the rows of each group. A row with a number that is not finite is left out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Means {
+    width: usize,
+    /// `width` sums for each group.
+    sums: Vec<f64>,
+    /// Rows of each group that are in the sums.
+    rows: Vec<u64>,
+    /// Rows that were left out, of all groups.
+    pub non_finite: u64,
+}
+
+impl Means {
+    /// Nothing seen yet of rows of so many columns in so many groups.
+    pub fn new(width: usize, groups: usize) -> Self {
+        Means { width, sums: vec![0.0; width * groups], rows: vec![0; groups], non_finite: 0 }
+    }
+
+    /// Means of these sums of so many rows of each group; none where they are not as many as columns and groups make.
+    pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
+        (sums.len() == rows.len().checked_mul(width)?).then_some(Means { width, sums, rows, non_finite })
+    }
+
+    /// Columns of a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Number of groups.
+    pub fn groups(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Rows of each group that are in the sums.
+    pub fn rows(&self) -> &[u64] {
+        &self.rows
+    }
+
+    /// All sums, one group after the other.
+    pub fn sums(&self) -> &[f64] {
+        &self.sums
+    }
+
+    /// Mean of a column of a group; 0 where nothing was seen.
+    pub fn of(&self, group: usize, column: usize) -> f64 {
+        self.sums[group * self.width + column] / self.rows[group].max(1) as f64
+    }
+
+    /// Takes in the rows of a value.
+    pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
+        if rows.width(shape) != Some(self.width) || rows.groups() != self.groups() {
+            return;
+        }
+        rows.visit(shape, values, &mut |group, row| {
+            if row.iter().all(|value| value.is_finite()) {
+                let sums = &mut self.sums[group * self.width..][..self.width];
+                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+                self.rows[group] += 1;
+            } else {
+                self.non_finite += 1;
+            }
+        });
+    }
+
+    /// Sums of both together. Whether they are of the same rows.
+    pub fn merge(&mut self, other: &Means) -> bool {
+        if self.width != other.width || self.rows.len() != other.rows.len() {
+            return false;
+        }
+        self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| *own += other);
+        self.rows.iter_mut().zip(&other.rows).for_each(|(own, other)| *own = own.saturating_add(*other));
+        self.non_finite = self.non_finite.saturating_add(other.non_finite);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_those_of_the_products_by_hand() {
+        // More rows than a batch, more columns than a tile.
+        let (count, width) = (BATCH + 7, TILE + 5);
+        let values: Vec<f32> = (0..count * width).map(|at| ((at * 31) % 17) as f32 - 8.0).collect();
+        let mut made = SecondMoments::new(width, 1);
+        made.observe(&Rows::LastAxis, &[1, count, width], &values);
+        let mut means = Means::new(width, 1);
+        means.observe(&Rows::LastAxis, &[1, count, width], &values);
+        assert_eq!((made.rows(), made.width()), (&[count as u64][..], width));
+        for a in 0..width {
+            for b in 0..width {
+                let by_hand: f64 = values.chunks(width).map(|row| f64::from(row[a]) * f64::from(row[b])).sum();
+                assert_eq!(made.of(0, a, b), by_hand, "{a} {b}");
+            }
+            let mean = values.chunks(width).map(|row| f64::from(row[a])).sum::<f64>() / count as f64;
+            assert_eq!(means.of(0, a), mean);
+        }
+    }
+
+    #[test]
+    fn groups_have_sums_of_their_own_and_rows_that_are_not_finite_none() {
+        let rows = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 2 };
+        // Two groups of two channels, three places; one place of the second group is infinite.
+        let values = [1., 2., 3., 4., 5., 6., 1., 1., 1., 2., 2., f32::INFINITY];
+        let mut made = SecondMoments::new(2, 2);
+        made.observe(&rows, &[1, 4, 1, 3], &values);
+        assert_eq!((made.of(0, 0, 0), made.of(0, 0, 1), made.of(0, 1, 1)), (14.0, 32.0, 77.0));
+        assert_eq!((made.of(1, 0, 0), made.of(1, 1, 0), made.of(1, 1, 1)), (2.0, 4.0, 8.0));
+        assert_eq!((made.rows(), made.non_finite), (&[3, 2][..], 1));
+        assert!(!made.merge(&SecondMoments::new(3, 2)) && !made.merge(&SecondMoments::new(2, 1)));
+        assert_eq!(SecondMoments::bytes(8192, 1), 268_468_224);
+    }
+}

@@ -1,0 +1,108 @@
+//! Plans: in how many passes of the samples which wishes are fulfilled, so that memory is bounded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Ask, Observer, Site, Want};
+use crate::error::{Error, Result};
+
+/// Wishes by the pass that fulfils them.
+///
+/// The bound is on what observers hold at once, beside the model that runs: ranges and histograms take nothing to speak of, second
+/// moments of 8192 columns 268 MB. Every wish goes into the first pass with room for it, in the order of the wishes; one that is
+/// larger than the bound by itself cannot be fulfilled. What was collected does not depend on the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The passes, of which there is at least one.
+    pub passes: Vec<Vec<Ask>>,
+}
+
+impl Plan {
+    /// A plan in which no pass takes more than `most` bytes for what observers hold.
+    ///
+    /// # Errors
+    /// A wish about a value that is none of the sites, or that alone takes more.
+    pub fn new(asks: impl IntoIterator<Item = Ask>, sites: &[Site], most: u64) -> Result<Self> {
+        let shapes: BTreeMap<_, _> =
+            sites.iter().map(|site| ((&site.group, site.name.as_str()), &site.shape)).collect();
+        let mut passes: Vec<(u64, Vec<Ask>)> = vec![(0, vec![])];
+        let mut asks: Vec<Ask> = asks.into_iter().collect();
+        // Ranges are of the first pass, whatever is large in it.
+        asks.sort_by_key(|ask| ask.want != Want::Range);
+        let mut known = BTreeSet::new();
+        for ask in asks {
+            if !known.insert(ask.clone()) {
+                continue;
+            }
+            let place = || format!("{}: `{}`", ask.group.name(), ask.site);
+            let Some(shape) = shapes.get(&(&ask.group, ask.site.as_str())) else {
+                return Err(Error::internal(place(), "is no site, and evidence of it is wanted"));
+            };
+            let bytes = Observer::bytes(&ask, shape);
+            if bytes > most {
+                let (needed, most) = (bytes as f64 / 1e9, most as f64 / 1e9);
+                let message =
+                    format!("its {} take {needed:.1} GB, more than the {most:.1} GB that there are", ask.want);
+                return Err(Error::input(place(), message)
+                    .help("run it where there is more memory, or choose a method that does not want them"));
+            }
+            match passes.iter_mut().find(|(taken, _)| taken.saturating_add(bytes) <= most) {
+                Some((taken, asks)) => {
+                    *taken += bytes;
+                    asks.push(ask);
+                }
+                None => passes.push((bytes, vec![ask])),
+            }
+        }
+        Ok(Plan { passes: passes.into_iter().map(|(_, asks)| asks).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::ops::Rows;
+    use crate::program::Group;
+
+    fn site(name: &str, width: usize) -> Site {
+        Site { group: Group::fixed("some"), name: name.into(), shape: vec![1, 128, width], readers: vec![] }
+    }
+
+    fn ask(name: &str, want: Want) -> Ask {
+        Ask::new(&Group::fixed("some"), name, want, &Rows::LastAxis)
+    }
+
+    #[test]
+    fn what_fits_is_one_pass_and_the_rest_are_more() {
+        let sites = [site("small", 2048), site("large", 8192), site("other", 8192)];
+        let asks = [
+            ask("small", Want::Range),
+            ask("large", Want::Range),
+            ask("large", Want::SecondMoments),
+            ask("other", Want::SecondMoments),
+            ask("small", Want::SecondMoments),
+            // The same wish again, as of a second layer that reads the value.
+            ask("large", Want::SecondMoments),
+        ];
+        let names = |plan: &Plan| -> Vec<Vec<String>> {
+            let name = |ask: &Ask| format!("{} {}", ask.site, ask.want);
+            plan.passes.iter().map(|pass| pass.iter().map(name).collect()).collect()
+        };
+        let whole = Plan::new(asks.clone(), &sites, 1 << 30).unwrap();
+        assert_eq!(whole.passes.len(), 1);
+        assert_eq!(whole.passes[0].len(), 5);
+        let plan = Plan::new(asks.clone(), &sites, 300_000_000).unwrap();
+        let first = ["small range", "large range", "large second moments", "small second moments"];
+        assert_eq!(names(&plan), [&first[..], &["other second moments"]]);
+        for pass in &plan.passes {
+            let bytes: u64 = pass
+                .iter()
+                .map(|ask| Observer::bytes(ask, &[1, 128, if ask.site == "small" { 2048 } else { 8192 }]))
+                .sum();
+            assert!(bytes <= 300_000_000);
+        }
+        let said = Plan::new(asks, &sites, 200_000_000).unwrap_err().to_string();
+        assert!(said.contains("some: `large`: its second moments take 0.3 GB, more than the 0.2 GB"), "{said}");
+        assert_eq!(Plan::new([], &sites, 0).unwrap().passes, [vec![]]);
+        assert!(Plan::new([ask("none", Want::Range)], &sites, 1 << 30).is_err());
+    }
+}

@@ -1,0 +1,132 @@
+//! Sites: the places of a program of which something may be known, and what may be asked of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ir::ops::{InputKind, Rows};
+use crate::ir::{Graph, Node, Shape};
+use crate::partition::Partition;
+use crate::program::Group;
+
+/// A value that is computed, in all graphs of its group that have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Site {
+    /// The group of graphs: they are calibrated together, and a value of one name is one site in all of them.
+    pub group: Group,
+    /// Name of the value.
+    pub name: String,
+    /// Its shape in the first of the graphs; another may have more or fewer tokens.
+    pub shape: Shape,
+    /// The linear layers that read it.
+    pub readers: Vec<Linear>,
+}
+
+/// A node that multiplies a value with a weight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linear {
+    /// Name of its graph.
+    pub graph: String,
+    /// Name of the node.
+    pub node: String,
+    /// Name of the value.
+    pub data: String,
+    /// Name of the weight, which nodes may share.
+    pub weight: String,
+    /// What of the value one sum runs over.
+    pub rows: Rows,
+}
+
+impl Linear {
+    /// What a node multiplies with a constant; none where it does no such thing.
+    pub fn of(graph: &Graph, node: &Node) -> Option<Self> {
+        let signature = node.op.signature();
+        let input = |kind| Some(graph.value(*node.inputs.get(signature.position(kind)?)?));
+        let (data, weight) = (input(InputKind::Data)?, input(InputKind::Weight)?);
+        if weight.constant().is_none() {
+            return None;
+        }
+        Some(Linear {
+            graph: graph.name.clone(),
+            node: node.name.clone(),
+            data: data.name.clone(),
+            weight: weight.name.clone(),
+            rows: node.op.rows(&weight.shape)?,
+        })
+    }
+}
+
+/// What a method may want to know of a site. Nothing is collected that nobody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Want {
+    /// The smallest and the largest number: [`super::MinMax`].
+    Range,
+    /// How often numbers of which size came: [`super::Histogram`].
+    Histogram,
+    /// The mean of each column of its rows, for each group of channels: [`super::Means`].
+    Means,
+    /// Sums of products of each two columns of its rows, for each group of channels: [`super::SecondMoments`].
+    SecondMoments,
+    /// So many of its rows, chosen by their contents: [`super::Samples`].
+    Samples(usize),
+}
+
+impl std::fmt::Display for Want {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Want::Range => "range",
+            Want::Histogram => "histogram",
+            Want::Means => "means",
+            Want::SecondMoments => "second moments",
+            Want::Samples(_) => "samples",
+        })
+    }
+}
+
+/// A wish for evidence of one site.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Ask {
+    /// The group of the site.
+    pub group: Group,
+    /// Name of the value.
+    pub site: String,
+    /// What is wanted.
+    pub want: Want,
+    /// Of which rows; for a range and a histogram, which know only numbers, the last axis.
+    pub rows: Rows,
+}
+
+impl Ask {
+    /// A wish; the rows count where it is about rows.
+    pub fn new(group: &Group, site: &str, want: Want, rows: &Rows) -> Self {
+        let rows = match want {
+            Want::Range | Want::Histogram => Rows::LastAxis,
+            Want::Means | Want::SecondMoments | Want::Samples(_) => rows.clone(),
+        };
+        Ask { group: group.clone(), site: site.to_string(), want, rows }
+    }
+}
+
+/// The sites of a group of graphs, in the order in which the first graph makes them, then those that only others have.
+pub fn sites(partitions: &[Partition], group: &Group) -> Vec<Site> {
+    let (mut made, mut places): (Vec<Site>, BTreeMap<String, usize>) = Default::default();
+    for partition in partitions.iter().filter(|partition| partition.group == *group) {
+        let graph = &partition.graph;
+        for (_, value) in graph.values().filter(|(_, v)| v.constant().is_none() && v.element.is_real()) {
+            let next = made.len();
+            if *places.entry(value.name.clone()).or_insert(next) == next {
+                let (name, shape) = (value.name.clone(), value.shape.clone());
+                made.push(Site { group: group.clone(), name, shape, readers: vec![] });
+            }
+        }
+        for node in graph.nodes() {
+            if let Some(linear) = Linear::of(graph, node)
+                && let Some(&place) = places.get(&linear.data)
+            {
+                made[place].readers.push(linear);
+            }
+        }
+    }
+    made
+}

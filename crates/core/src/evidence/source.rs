@@ -1,0 +1,20 @@
+//! Where evidence that was collected is taken from.
+
+use super::{Ask, Observer};
+use crate::error::{Error, Result};
+
+/// Holds evidence, in memory or in files.
+pub trait EvidenceSource {
+    /// What was seen of a wish.
+    ///
+    /// # Errors
+    /// It was not collected, or cannot be read.
+    fn get(&self, ask: &Ask) -> Result<Observer>;
+}
+
+/// The error that something was not collected.
+pub fn not_collected(ask: &Ask) -> Error {
+    let place = format!("{}: `{}`", ask.group.name(), ask.site);
+    Error::input(place, format!("no {} were collected of it during calibration", ask.want))
+        .help("run `autoneural calibrate` with the recipe that asks for them")
+}

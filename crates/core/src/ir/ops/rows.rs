@@ -1,0 +1,154 @@
+//! Rows: what of its data an operator with weights adds up in one sum.
+
+use serde::{Deserialize, Serialize};
+
+/// How data is cut into the rows that an operator multiplies with its weights.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rows {
+    /// The last axis: `[.., K]` has as many rows of `K` numbers as all other axes have indices.
+    LastAxis,
+    /// Windows of a convolution: `[N, C, H, W]` has, for each group of channels and each place of the window, a row of
+    /// `C/groups * kH * kW` numbers in the order of the weight's last three axes. Outside the picture there are zeros.
+    Windows {
+        /// Height and width of the window.
+        kernel: [usize; 2],
+        /// Step along height and width.
+        strides: [usize; 2],
+        /// Padding: top, left, bottom, right.
+        pads: [usize; 4],
+        /// Number of channel groups.
+        groups: usize,
+    },
+}
+
+impl Rows {
+    /// Groups of channels, each of which has rows of its own.
+    pub fn groups(&self) -> usize {
+        match self {
+            Rows::LastAxis => 1,
+            Rows::Windows { groups, .. } => *groups,
+        }
+    }
+
+    /// Numbers of one row of a value of this shape; none where such a value has no such rows.
+    pub fn width(&self, shape: &[usize]) -> Option<usize> {
+        match (self, shape) {
+            (Rows::LastAxis, [.., width]) => Some(*width),
+            (Rows::Windows { kernel: [height, width], groups, .. }, [_, channels, ..]) if shape.len() == 4 => {
+                let channels = channels.checked_div(*groups)?;
+                channels.checked_mul(*height)?.checked_mul(*width)
+            }
+            _ => None,
+        }
+    }
+
+    /// Shows every row of a value with its group, groups one after the other. A value of another kind of shape has none.
+    pub fn visit(&self, shape: &[usize], values: &[f32], see: &mut dyn FnMut(usize, &[f32])) {
+        let Some(width) = self.width(shape).filter(|width| *width > 0) else { return };
+        match (self, shape) {
+            (Rows::LastAxis, _) => values.chunks_exact(width).for_each(|row| see(0, row)),
+            (Rows::Windows { groups, .. }, &[count, channels, height, width_in]) => {
+                let mut row = vec![0f32; width];
+                for group in 0..*groups {
+                    for picture in values.chunks_exact(channels * height * width_in).take(count) {
+                        let per_group = channels / groups;
+                        let plane = height * width_in;
+                        let own = &picture[group * per_group * plane..(group + 1) * per_group * plane];
+                        self.windows(own, [height, width_in], &mut row, &mut |row| see(group, row));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows the windows of some channels `[C, H, W]`, each in `row`.
+    fn windows(&self, channels: &[f32], [height, width]: [usize; 2], row: &mut [f32], see: &mut dyn FnMut(&[f32])) {
+        let Rows::Windows { kernel: [rows, columns], strides, pads: [top, left, bottom, right], .. } = *self else {
+            return;
+        };
+        let places = |size: usize, before: usize, after: usize, window: usize, step: usize| {
+            (size + before + after).checked_sub(window).map_or(0, |free| free / step.max(1) + 1)
+        };
+        let down = places(height, top, bottom, rows, strides[0]);
+        let across = places(width, left, right, columns, strides[1]);
+        for y in 0..down {
+            for x in 0..across {
+                let mut numbers = row.iter_mut();
+                for plane in channels.chunks_exact(height * width) {
+                    for at_y in (y * strides[0]..).take(rows) {
+                        let line = at_y.checked_sub(top).filter(|line| *line < height);
+                        for (at_x, number) in (x * strides[1]..).take(columns).zip(numbers.by_ref()) {
+                            let column = at_x.checked_sub(left).filter(|column| *column < width);
+                            *number = line.zip(column).map_or(0.0, |(line, column)| plane[line * width + column]);
+                        }
+                    }
+                }
+                see(row);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: &Rows, shape: &[usize], values: &[f32]) -> Vec<(usize, Vec<f32>)> {
+        let mut seen = Vec::new();
+        rows.visit(shape, values, &mut |group, row| seen.push((group, row.to_vec())));
+        seen
+    }
+
+    #[test]
+    fn a_matrix_has_its_rows() {
+        let seen = rows(&Rows::LastAxis, &[1, 2, 3], &[1., 2., 3., 4., 5., 6.]);
+        assert_eq!(seen, [(0, vec![1., 2., 3.]), (0, vec![4., 5., 6.])]);
+        assert_eq!(rows(&Rows::LastAxis, &[], &[1.0]), []);
+    }
+
+    #[test]
+    fn a_convolution_is_the_product_of_its_windows_and_its_weights() {
+        // Two groups of two channels, one of output each: what a convolution by hand gives is what the rows give.
+        let (height, width, groups) = (4, 5, 2);
+        let shape = [1, 4, height, width];
+        let values: Vec<f32> = (0..80).map(|at| ((at * 37) % 23) as f32 - 11.0).collect();
+        let weights: Vec<f32> = (0..36).map(|at| ((at * 7) % 11) as f32 - 5.0).collect();
+        let windows = Rows::Windows { kernel: [3, 3], strides: [2, 1], pads: [1, 1, 0, 1], groups };
+        assert_eq!(windows.width(&shape), Some(18));
+        let mut by_rows: Vec<f32> = Vec::new();
+        windows.visit(&shape, &values, &mut |group, row| {
+            by_rows.push(row.iter().zip(&weights[group * 18..]).map(|(x, w)| x * w).sum());
+        });
+        let mut by_hand = Vec::new();
+        for group in 0..groups {
+            for y in 0..2i32 {
+                for x in 0..5i32 {
+                    let mut sum = 0.0;
+                    for c in 0..2 {
+                        for ky in 0..3 {
+                            for kx in 0..3 {
+                                let (at_y, at_x) = (2 * y + ky - 1, x + kx - 1);
+                                if (0..4).contains(&at_y) && (0..5).contains(&at_x) {
+                                    let at = ((group * 2 + c) * 4 + at_y as usize) * 5 + at_x as usize;
+                                    sum += values[at] * weights[group * 18 + c * 9 + (ky * 3 + kx) as usize];
+                                }
+                            }
+                        }
+                    }
+                    by_hand.push(sum);
+                }
+            }
+        }
+        assert_eq!(by_rows, by_hand);
+    }
+
+    #[test]
+    fn what_has_no_windows_has_no_rows() {
+        let windows = Rows::Windows { kernel: [3, 3], strides: [1, 1], pads: [0; 4], groups: 1 };
+        assert_eq!(windows.width(&[4, 5]), None);
+        assert_eq!(rows(&windows, &[4, 5], &[0.0; 20]), []);
+        assert_eq!(rows(&windows, &[1, 1, 2, 2], &[0.0; 4]), []);
+    }
+}

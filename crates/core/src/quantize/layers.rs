@@ -1,0 +1,148 @@
+//! Layers: the weights of a group of graphs with everything that shares them, in the order in which the graphs run them.
+
+use std::collections::BTreeMap;
+
+use super::layer::Layer;
+use super::rounding::Method;
+use super::table::Table;
+use super::weights::{bias, weight};
+use crate::encoding::Encoding;
+use crate::error::Result;
+use crate::evidence::{Ask, Linear, ObserverKind, sites};
+use crate::ir::ops::Rows;
+use crate::ir::{Graph, Node, Value};
+use crate::partition::Partition;
+use crate::program::Group;
+
+/// A constant with its encoding.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    /// The constant.
+    pub value: &'a Value,
+    /// Its encoding.
+    pub encoding: &'a Encoding,
+}
+
+impl Item<'_> {
+    /// Whether another item has the same codes: the same numbers of the same bytes, under the same encoding.
+    pub fn is(&self, other: &Item) -> bool {
+        let start = |value: &Value| value.constant().and_then(|constant| constant.start());
+        self.value.name == other.value.name
+            && self.value.shape == other.value.shape
+            && start(self.value) == start(other.value)
+            && self.encoding == other.encoding
+    }
+}
+
+/// The constants of a group of graphs, each once.
+#[derive(Debug, Default)]
+pub struct Constants<'a> {
+    /// The layers with their weights and the biases that follow from them.
+    pub layers: Vec<(Layer, Item<'a>, Vec<Item<'a>>)>,
+    /// All others.
+    pub others: Vec<Item<'a>>,
+}
+
+impl<'a> Constants<'a> {
+    /// The constants of graphs of one group. Graphs that share a constant share its codes, unless their tables give it
+    /// different encodings, as somebody may have written into the files: then it stands here twice.
+    ///
+    /// # Errors
+    /// A constant without an encoding: a table belongs to another graph.
+    pub fn of(graphs: impl Iterator<Item = (&'a Partition, &'a Table)> + Clone) -> Result<Self> {
+        let mut made = Constants::default();
+        // What is a weight or a bias, by name.
+        let mut known: BTreeMap<&str, Vec<Item<'a>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (partition, table) in graphs.clone() {
+            let graph = &partition.graph;
+            for node in graph.nodes() {
+                let layer = layer(graph, &partition.group, node);
+                let Some((value, layer)) = weight(graph, node).zip(layer) else { continue };
+                let item = Item { value, encoding: table.param(&value.name)? };
+                let places = by_name.entry(&value.name).or_default();
+                let place = places.iter().copied().find(|&place| made.layers[place].1.is(&item));
+                let place = place.unwrap_or_else(|| {
+                    made.layers.push((layer, item, vec![]));
+                    places.push(made.layers.len() - 1);
+                    made.layers.len() - 1
+                });
+                let (layer, _, biases) = &mut made.layers[place];
+                layer.readers.extend(Linear::of(graph, node));
+                add(&mut known, item);
+                if let Some(value) = bias(graph, node) {
+                    let item = Item { value, encoding: table.param(&value.name)? };
+                    if add(&mut known, item) {
+                        biases.push(item);
+                    }
+                }
+            }
+        }
+        for (partition, table) in graphs {
+            let values = partition.graph.values().map(|(_, value)| value);
+            for value in values.filter(|value| value.constant().is_some() && value.element.is_real()) {
+                let item = Item { value, encoding: table.param(&value.name)? };
+                if add(&mut known, item) {
+                    made.others.push(item);
+                }
+            }
+        }
+        Ok(made)
+    }
+}
+
+/// The layers of a group of graphs, before there are encodings: each weight once, in the order in which the graphs run.
+pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
+    let (mut made, mut places): (Vec<Layer>, BTreeMap<&str, usize>) = Default::default();
+    for partition in partitions.iter().filter(|partition| partition.group == *group) {
+        let graph = &partition.graph;
+        for node in graph.nodes() {
+            let Some((value, layer)) = weight(graph, node).zip(layer(graph, group, node)) else { continue };
+            let place = *places.entry(&value.name).or_insert(made.len());
+            if place == made.len() {
+                made.push(layer);
+            }
+            made[place].readers.extend(Linear::of(graph, node));
+        }
+    }
+    made
+}
+
+/// What has to be collected of a group of graphs: what the observer wants of every value, and the rounding method of what each
+/// layer multiplies with its weights.
+pub fn asks(partitions: &[Partition], group: &Group, observer: ObserverKind, method: Method) -> Vec<Ask> {
+    let mut made = Vec::new();
+    for site in sites(partitions, group) {
+        made.extend(observer.wants(&site).into_iter().map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)));
+    }
+    for layer in layers(partitions, group) {
+        for want in method.wants(&layer) {
+            let of = |reader: &Linear| Ask::new(group, &reader.data, want, &reader.rows);
+            made.extend(layer.readers.iter().map(of));
+        }
+    }
+    made
+}
+
+/// Adds an item if there is none that is the same; whether there was none.
+fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool {
+    let items = known.entry(&item.value.name).or_default();
+    let is_new = !items.iter().any(|known| known.is(&item));
+    if is_new {
+        items.push(item);
+    }
+    is_new
+}
+
+/// The layer of a node that has a weight, read by nobody yet; none where the operator does not say what it does with it.
+fn layer(graph: &Graph, group: &Group, node: &Node) -> Option<Layer> {
+    let value = weight(graph, node)?;
+    Some(Layer {
+        group: group.clone(),
+        name: value.name.clone(),
+        shape: value.shape.clone(),
+        axes: node.op.weight_axes(value.shape.len())?,
+        groups: node.op.rows(&value.shape)?.groups(),
+        readers: vec![],
+    })
+}

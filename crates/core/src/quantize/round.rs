@@ -1,0 +1,63 @@
+//! Carrying out a rounding: constants become packed codes.
+
+use super::codes::{CodeSource, pack, refuse_impossible};
+use super::layer::Layer;
+use super::layers::Item;
+use super::rounding::{Bias, LayerEvidence, Method, Rounded};
+use crate::encoding::Encoding;
+use crate::error::{Error, Result};
+use crate::evidence::EvidenceSource;
+use crate::ir::Value;
+
+/// Rounds constants when they are asked for, each to the nearest integer: for models that belong to no bundle, and for
+/// bundles of versions that kept no codes, which rounded so.
+pub struct RoundedNow;
+
+impl CodeSource for RoundedNow {
+    fn read(&self, value: &Value, encoding: &Encoding, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        take(&pack(encoding.integer, &encoding.quantize(&numbers(value)?, &value.shape)))
+    }
+}
+
+/// Packed codes of a constant that is no weight of a layer: the nearest integers.
+///
+/// # Errors
+/// A value that is no constant.
+pub fn round_other(item: &Item) -> Result<Vec<u8>> {
+    let Item { value, encoding } = item;
+    Ok(pack(encoding.integer, &encoding.quantize(&numbers(value)?, &value.shape)))
+}
+
+/// Packed codes of a layer's weights, and of its biases in order.
+///
+/// # Errors
+/// What the method refuses, and codes that are impossible.
+pub fn round_layer(
+    method: Method,
+    (layer, weights, biases): &(Layer, Item, Vec<Item>),
+    evidence: &dyn EvidenceSource,
+) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
+    let evidence = LayerEvidence::new(layer, evidence);
+    let encoding = weights.encoding;
+    let values = numbers(weights.value)?;
+    let codes = method.round(layer, &values, encoding, &evidence)?;
+    refuse_impossible(&codes, encoding, weights.value)?;
+    let rounded = Rounded { layer, weights: &values, encoding, codes: &codes };
+    let mut of_biases = Vec::new();
+    for Item { value, encoding } in biases {
+        let bias = Bias { name: &value.name, shape: &value.shape, values: &numbers(value)?, encoding };
+        let codes = method.round_bias(&bias, &rounded, &evidence)?;
+        refuse_impossible(&codes, encoding, value)?;
+        of_biases.push(pack(encoding.integer, &codes));
+    }
+    // What follows takes memory, too, and the largest weights take most of all.
+    drop(values);
+    Ok((pack(encoding.integer, &codes), of_biases))
+}
+
+fn numbers(value: &Value) -> Result<Vec<f32>> {
+    match value.constant() {
+        Some(constant) => Ok(constant.to_f32()),
+        None => Err(Error::internal(&value.name, "is no constant and has no codes")),
+    }
+}

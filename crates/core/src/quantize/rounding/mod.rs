@@ -1,0 +1,109 @@
+//! Rounding: which integers the weights of a layer become, under scales that are settled. Each method is one file here and
+//! one line in the list below; recipes choose one for each group of graphs (`rounding = "nearest"`).
+//!
+//! What stands where:
+//! - **Scales first, codes after.** `quantize` settles every encoding to the law of the chip, then layers are rounded, one
+//!   after the other in the order in which the graphs run them. A method never changes an encoding.
+//! - **Methods that search scales** (mean square error, the grid of LPBQ, sequential MSE) are choices of encodings and
+//!   belong before the scales are settled, in `quantize`. One that judges scales by the codes that come of them asks
+//!   [`Rounding::round`] with each candidate: it is a pure function of what it is given, so the codes that are made later
+//!   under the scales that won are those that were judged.
+//! - **Evidence** is of the float model, collected while it is calibrated: a method says what it [`Rounding::wants`], and
+//!   finds it in [`LayerEvidence`]. A method that looks at what the quantized layers before this one really give (GPTAQ,
+//!   Qronos) needs a run of them for each layer, which is possible because layers are rounded in order and codes of those
+//!   before are files already: that is another [`EvidenceSource`], asked with a [`Want`] of its own, and the key of the
+//!   layer's unit of work then has the codes before it. Nothing of a method's form changes.
+//! - **What is no weight of a layer** (gammas, constants that are added or multiplied) is rounded to the nearest integer
+//!   whatever the recipe says. A bias follows its layer's weights: [`Rounding::round_bias`].
+
+mod method;
+
+pub use method::{Bias, LayerEvidence, Rounded, Rounding};
+
+use serde::{Deserialize, Deserializer};
+
+#[cfg(doc)]
+use crate::evidence::{EvidenceSource, Want};
+
+/// Declares the file of every method, and lists the methods.
+macro_rules! methods {
+    ($($file:ident :: $method:ident),* $(,)?) => {
+        $(mod $file;)*
+        /// Every method that recipes may name.
+        pub static METHODS: &[&dyn Rounding] = &[$(&$file::$method),*];
+    };
+}
+
+methods! {
+    nearest::Nearest,
+}
+
+/// A rounding method that a recipe chose.
+#[derive(Clone, Copy)]
+pub struct Method(&'static dyn Rounding);
+
+impl Default for Method {
+    fn default() -> Self {
+        Method(&nearest::Nearest)
+    }
+}
+
+impl std::fmt::Debug for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl std::ops::Deref for Method {
+    type Target = dyn Rounding;
+
+    fn deref(&self) -> &Self::Target {
+        self.0
+    }
+}
+
+impl Method {
+    /// The method of this name.
+    ///
+    /// # Errors
+    /// There is none; the text lists those that there are.
+    pub fn of_name(name: &str) -> Result<Self, String> {
+        let found = METHODS.iter().find(|method| method.name() == name);
+        found
+            .map(|method| Method(*method))
+            .ok_or_else(|| format!("`{name}` is no rounding method; there are {}", names()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Method::of_name(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Names of all methods, for people.
+pub fn names() -> String {
+    METHODS.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_has_a_name_of_its_own_and_a_source() {
+        for method in METHODS {
+            assert_eq!(Method::of_name(method.name()).unwrap().name(), method.name());
+            assert_eq!(METHODS.iter().filter(|other| other.name() == method.name()).count(), 1);
+            assert!(!method.source().is_empty(), "{}", method.name());
+        }
+        assert_eq!(Method::default().name(), "nearest");
+    }
+
+    #[test]
+    fn an_unknown_name_lists_those_that_there_are() {
+        let message = Method::of_name("farthest").unwrap_err();
+        assert_eq!(message, format!("`farthest` is no rounding method; there are {}", names()));
+        assert!(names().contains("nearest"));
+    }
+}

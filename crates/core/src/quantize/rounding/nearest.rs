@@ -1,0 +1,23 @@
+//! To the nearest integer, ties to even, each number for itself.
+
+use super::method::{LayerEvidence, Rounding};
+use crate::encoding::Encoding;
+use crate::error::Result;
+use crate::quantize::layer::Layer;
+
+/// Rounds to the nearest integer.
+pub struct Nearest;
+
+impl Rounding for Nearest {
+    fn name(&self) -> &'static str {
+        "nearest"
+    }
+
+    fn source(&self) -> &'static str {
+        "Jacob et al., arXiv 1712.05877; ONNX QuantizeLinear"
+    }
+
+    fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, _: &LayerEvidence) -> Result<Vec<i32>> {
+        Ok(encoding.quantize(weights, &layer.shape))
+    }
+}

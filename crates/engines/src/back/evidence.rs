@@ -1,0 +1,242 @@
+//! Files of evidence: what one observer saw, in the safetensors format. The header's metadata has one entry, `evidence`: the wish as
+//! JSON. Numbers are those of the observer, so that what is read can be added to and goes on being exact.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::error::{Error, Result};
+use crate::evidence::{Ask, Histogram, Means, MinMax, Observer, Samples, SecondMoments, Statistics, Want};
+use crate::files;
+use crate::ir::ops::Rows;
+
+/// The metadata's entry.
+const ENTRY: &str = "evidence";
+
+/// Name of the file of a wish, in the folder of calibration: `evidence/<group>/<value>.<what>.safetensors`.
+pub fn file(ask: &Ask) -> String {
+    let what = match ask.want {
+        Want::Samples(most) => format!("samples-{most}"),
+        other => other.to_string().replace(' ', "-"),
+    };
+    let rows = match &ask.rows {
+        Rows::LastAxis => String::new(),
+        Rows::Windows { kernel: [h, w], strides: [down, across], pads, groups } => {
+            let [top, left, bottom, right] = pads;
+            format!(".{h}x{w}-{down}x{across}-{top}.{left}.{bottom}.{right}-{groups}")
+        }
+    };
+    let stem = files::stem(&format!("{}.{what}{rows}", ask.site));
+    format!("evidence/{}/{stem}.safetensors", ask.group.name())
+}
+
+/// A tensor of a file.
+struct Numbers {
+    name: &'static str,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+macro_rules! numbers {
+    ($($make:ident, $read:ident, $type:ty, $dtype:ident);* $(;)?) => {
+        $(
+            fn $make(name: &'static str, shape: Vec<usize>, numbers: &[$type]) -> Numbers {
+                let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+                Numbers { name, dtype: Dtype::$dtype, shape, bytes }
+            }
+
+            fn $read(tensors: &SafeTensors, name: &str) -> Result<(Vec<usize>, Vec<$type>), String> {
+                let tensor = tensors.tensor(name).map_err(|error| error.to_string())?;
+                if tensor.dtype() != Dtype::$dtype {
+                    return Err(format!("`{name}` is {:?}", tensor.dtype()));
+                }
+                let (chunks, _) = tensor.data().as_chunks();
+                Ok((tensor.shape().to_vec(), chunks.iter().map(|&bytes| <$type>::from_le_bytes(bytes)).collect()))
+            }
+        )*
+    };
+}
+
+numbers! {
+    of_f32, f32s, f32, F32;
+    of_f64, f64s, f64, F64;
+    of_u64, u64s, u64, U64;
+}
+
+/// Writes what was seen of a wish.
+///
+/// # Errors
+/// What the operating system refuses.
+pub fn write(path: &Path, ask: &Ask, observer: &Observer) -> Result<()> {
+    let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
+    let tensors = tensors(observer);
+    let views = tensors.iter().map(|numbers| {
+        let view = TensorView::new(numbers.dtype, numbers.shape.clone(), &numbers.bytes).map_err(failed)?;
+        Ok((numbers.name, view))
+    });
+    let views = views.collect::<Result<Vec<_>>>()?;
+    let text = serde_json::to_string(ask).map_err(|error| Error::internal(path.display(), error))?;
+    let made = safetensors::serialize(views, Some(HashMap::from([(ENTRY.to_string(), text)]))).map_err(failed)?;
+    drop(tensors);
+    files::write(path, &made)
+}
+
+fn tensors(observer: &Observer) -> Vec<Numbers> {
+    let one = |name, number| of_u64(name, vec![1], &[number]);
+    match observer {
+        Observer::Range(made) => {
+            let (seen, range, steps) = made.parts();
+            let runs: Vec<u64> = steps.iter().map(|(run, _)| *run).collect();
+            let ranges: Vec<f32> = steps.iter().flat_map(|(_, range)| *range).collect();
+            let mut made = vec![
+                of_f32("range", vec![2], &range),
+                of_u64("runs-of-steps", vec![runs.len()], &runs),
+                of_f32("ranges-of-steps", vec![runs.len(), 2], &ranges),
+            ];
+            made.extend(seen.map(|seen| of_f32("ends", vec![2], &[seen.min, seen.max])));
+            let counts = |seen: Statistics| [seen.count, seen.non_finite, seen.runs, seen.settled];
+            made.extend(seen.map(|seen| of_u64("counts", vec![4], &counts(seen))));
+            made
+        }
+        Observer::Histogram(made) => {
+            vec![of_u64("counts", vec![Histogram::BINS], made.counts()), one("non-finite", made.non_finite)]
+        }
+        Observer::Means(made) => vec![
+            of_f64("sums", vec![made.groups(), made.width()], made.sums()),
+            of_u64("rows", vec![made.groups()], made.rows()),
+            one("non-finite", made.non_finite),
+        ],
+        Observer::SecondMoments(made) => vec![
+            of_f64("triangles", vec![made.sums().len()], made.sums()),
+            of_u64("rows", vec![made.groups()], made.rows()),
+            one("columns", made.width() as u64),
+            one("non-finite", made.non_finite),
+        ],
+        Observer::Samples(made) => {
+            let rows: Vec<Vec<f32>> = made.rows().collect();
+            let width = rows.first().map_or(0, Vec::len);
+            let shape = vec![rows.len(), width];
+            vec![of_f32("rows", shape, &rows.concat()), one("seen", made.seen)]
+        }
+    }
+}
+
+/// What was seen of a wish, from the bytes of a file.
+///
+/// # Errors
+/// Bytes that are no such file, or are of another wish.
+pub fn read(bytes: &[u8], path: &Path, ask: &Ask) -> Result<Observer> {
+    let damaged = |message: String| {
+        Error::input(path.display(), format!("is no file of evidence: {message}"))
+            .help("the bundle is damaged; `autoneural calibrate` collects it anew")
+    };
+    let found = |error: safetensors::SafeTensorError| damaged(error.to_string());
+    let tensors = SafeTensors::deserialize(bytes).map_err(found)?;
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(found)?;
+    let text = header.metadata().as_ref().and_then(|texts| texts.get(ENTRY));
+    let text = text.ok_or_else(|| damaged(format!("its header has no `{ENTRY}`")))?;
+    let of: Ask = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
+    if of != *ask {
+        return Err(damaged(format!("it has {} of `{}`, not {} of `{}`", of.want, of.site, ask.want, ask.site)));
+    }
+    observer(&tensors, ask.want).map_err(damaged)
+}
+
+fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
+    let one = |name| match u64s(tensors, name)?.1[..] {
+        [number] => Ok(number),
+        _ => Err(format!("`{name}` is not one number")),
+    };
+    let pairs = |name| {
+        let numbers = f32s(tensors, name)?.1;
+        Ok::<_, String>(numbers.as_chunks::<2>().0.to_vec())
+    };
+    let unfit = || "its tensors do not fit each other".to_string();
+    Ok(match want {
+        Want::Range => {
+            let steps = u64s(tensors, "runs-of-steps")?.1.into_iter().zip(pairs("ranges-of-steps")?).collect();
+            let seen = match tensors.tensor("counts") {
+                Ok(_) => match (&pairs("ends")?[..], &u64s(tensors, "counts")?.1[..]) {
+                    (&[[min, max]], &[count, non_finite, runs, settled]) => {
+                        Some(Statistics { min, max, count, non_finite, runs, settled })
+                    }
+                    _ => return Err(unfit()),
+                },
+                Err(_) => None,
+            };
+            let range = *pairs("range")?.first().ok_or_else(unfit)?;
+            Observer::Range(MinMax::of_parts(seen, range, steps))
+        }
+        Want::Histogram => {
+            let made = Histogram::of_counts(u64s(tensors, "counts")?.1, one("non-finite")?);
+            Observer::Histogram(made.ok_or_else(unfit)?)
+        }
+        Want::Means => {
+            let (shape, sums) = f64s(tensors, "sums")?;
+            let width = shape.last().copied().unwrap_or(0);
+            let made = Means::of_sums(width, sums, u64s(tensors, "rows")?.1, one("non-finite")?);
+            Observer::Means(made.ok_or_else(unfit)?)
+        }
+        Want::SecondMoments => {
+            let width = usize::try_from(one("columns")?).map_err(|_| unfit())?;
+            let (sums, rows) = (f64s(tensors, "triangles")?.1, u64s(tensors, "rows")?.1);
+            let made = SecondMoments::of_sums(width, sums, rows, one("non-finite")?);
+            Observer::SecondMoments(made.ok_or_else(unfit)?)
+        }
+        Want::Samples(most) => {
+            let (shape, numbers) = f32s(tensors, "rows")?;
+            let width = shape.last().copied().unwrap_or(0).max(1);
+            let rows = numbers.chunks(width).map(<[f32]>::to_vec);
+            Observer::Samples(Samples::of_rows(most, rows, one("seen")?))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::Group;
+
+    #[test]
+    fn what_is_read_is_what_was_seen_and_goes_on() {
+        let windows = Rows::Windows { kernel: [2, 1], strides: [1, 1], pads: [0; 4], groups: 2 };
+        let (shape, folder) = ([1, 4, 3, 2], tempfile::tempdir().unwrap());
+        let values: Vec<f32> = (0..24).map(|at| if at == 5 { f32::NAN } else { at as f32 - 9.5 }).collect();
+        let wants = [Want::Range, Want::Histogram, Want::Means, Want::SecondMoments, Want::Samples(3)];
+        for (number, want) in wants.into_iter().enumerate() {
+            let ask = Ask::new(&Group::fixed("some"), "x", want, &windows);
+            let path = folder.path().join(number.to_string());
+            let mut seen = Observer::new(&ask, &shape).unwrap();
+            // Before anything was seen, and behind two runs.
+            for run in 0..3 {
+                let _ = std::fs::remove_file(&path);
+                write(&path, &ask, &seen).unwrap();
+                let bytes = std::fs::read(&path).unwrap();
+                let mut read_back = read(&bytes, &path, &ask).unwrap();
+                assert_eq!(read_back, seen, "{want} behind {run} runs");
+                seen.observe(&ask.rows, &shape, &values);
+                read_back.observe(&ask.rows, &shape, &values);
+                assert_eq!(read_back, seen, "{want} behind {run} runs and one more");
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            let other = Ask { site: "y".into(), ..ask.clone() };
+            let said = read(&bytes, &path, &other).unwrap_err().to_string();
+            assert!(said.contains("of `x`, not") && said.contains("autoneural calibrate"), "{said}");
+            assert!(read(&bytes[..bytes.len() - 1], &path, &ask).is_err());
+        }
+    }
+
+    #[test]
+    fn every_wish_has_a_file_of_its_own() {
+        let windows = Rows::Windows { kernel: [3, 3], strides: [2, 2], pads: [0, 0, 1, 1], groups: 1 };
+        let ask = |want, rows: &Rows| file(&Ask::new(&Group::fixed("some"), "layers.0.x", want, rows));
+        assert_eq!(ask(Want::SecondMoments, &Rows::LastAxis), "evidence/some/layers.0.x.second-moments.safetensors");
+        assert_eq!(
+            ask(Want::SecondMoments, &windows),
+            "evidence/some/layers.0.x.second-moments.3x3-2x2-0.0.1.1-1.safetensors"
+        );
+        assert_ne!(ask(Want::Samples(3), &windows), ask(Want::Samples(4), &windows));
+    }
+}
