@@ -91,8 +91,15 @@ fn many_passes_and_shards_give_what_one_pass_gives() {
     for group in &desk.groups() {
         assert!(table.iter(group).eq(calibrated.iter(group)), "{}", group.name());
     }
-    let several = desk.plan(12 << 20);
-    assert!(several.passes.len() > 1);
+    // As little as the largest wish takes, or a third of all.
+    let all: Vec<_> = desk.groups().iter().flat_map(|group| sites(&desk.partitions, group)).collect();
+    let bytes = whole.passes[0].iter().map(|ask| {
+        let site = all.iter().find(|site| site.group == ask.group && site.name == ask.site).unwrap();
+        Observer::bytes(ask, &site.shape)
+    });
+    let bytes: Vec<u64> = bytes.collect();
+    let several = desk.plan((bytes.iter().sum::<u64>() / 3).max(*bytes.iter().max().unwrap()));
+    assert!(several.passes.len() > 1, "{bytes:?}");
     let (again, in_parts) = desk.run(&several, &desk.recipe);
     assert!(again == table && in_parts == found, "passes differ");
 

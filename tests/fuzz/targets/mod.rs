@@ -142,7 +142,7 @@ pub static TARGETS: [Target; 23] = [
     },
     Target {
         name: "program",
-        from: &["tests/fuzz/bundle/model/program.json", "tests/fuzz/corpus/program"],
+        from: &["tests/fuzz/bundle/model/program.json"],
         format: Format::Json(&[]),
         short: 300,
         run: bundle::program,

@@ -133,8 +133,8 @@ impl Batch {
             let last = self.width.min(first + TILE);
             for high in first..self.width {
                 let places = &mut own[triangle(high)..][..high + 1];
-                for low in first..last.min(high + 1) {
-                    places[low] += f64::from(product(column(high), column(low)));
+                for (low, place) in places.iter_mut().enumerate().take(last).skip(first) {
+                    *place += f64::from(product(column(high), column(low)));
                 }
             }
         }

@@ -75,6 +75,9 @@ impl Statistics {
     }
 }
 
+/// A run, counted from one, behind which a range was another, with the range.
+pub type Step = (u64, [f32; 2]);
+
 /// The smallest and the largest number of all runs, and how they came about.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MinMax {
@@ -83,7 +86,7 @@ pub struct MinMax {
     range: [f32; 2],
     /// Every run, counted from one, behind which the range was another, with the range: what tells after which run it would
     /// have been settled had others come before.
-    steps: Vec<(u64, [f32; 2])>,
+    steps: Vec<Step>,
 }
 
 impl MinMax {
@@ -131,12 +134,12 @@ impl MinMax {
 
     /// Its parts, as files hold them: what was seen, the range when it was last widened by more than 1 %, and every run behind
     /// which the range was another, with the range.
-    pub fn parts(&self) -> (Option<Statistics>, [f32; 2], &[(u64, [f32; 2])]) {
+    pub fn parts(&self) -> (Option<Statistics>, [f32; 2], &[Step]) {
         (self.seen, self.range, &self.steps)
     }
 
     /// What these parts are of.
-    pub fn of_parts(seen: Option<Statistics>, range: [f32; 2], steps: Vec<(u64, [f32; 2])>) -> Self {
+    pub fn of_parts(seen: Option<Statistics>, range: [f32; 2], steps: Vec<Step>) -> Self {
         MinMax { seen, range, steps }
     }
 

@@ -43,9 +43,7 @@ impl Linear {
         let signature = node.op.signature();
         let input = |kind| Some(graph.value(*node.inputs.get(signature.position(kind)?)?));
         let (data, weight) = (input(InputKind::Data)?, input(InputKind::Weight)?);
-        if weight.constant().is_none() {
-            return None;
-        }
+        weight.constant()?;
         Some(Linear {
             graph: graph.name.clone(),
             node: node.name.clone(),

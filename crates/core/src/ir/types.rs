@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub type Shape = Vec<usize>;
 
 /// Element type of a value in the float graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ElementType {
     /// A number that gets an encoding.

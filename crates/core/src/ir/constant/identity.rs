@@ -1,69 +1,56 @@
 //! Which constants are the same without a look at their numbers.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Constant, Source, Transform};
+use super::{Constant, Source, StoredType, Transform};
+use crate::ir::types::{ElementType, Shape};
 
-/// What a constant is made of: the place of its stored elements, and the steps from there. Constants of one identity have
-/// the same numbers; those of two may have, too. It keeps the constant, so that nothing else takes that place in memory.
-#[derive(Clone)]
-pub struct Identity(Constant);
+/// What a constant is made of: the place of its stored elements in memory, and the steps from there. Constants of one
+/// identity have the same numbers; those of two may have, too. It is of a constant that is kept: another one may take the
+/// place of one that is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    place: Place,
+    shapes: Vec<Shape>,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Place {
+    View { map: usize, start: usize, stored: StoredType },
+    Values(usize),
+    Integers(ElementType, usize),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Step {
+    Permute(Vec<usize>),
+    Slice { axis: usize, start: usize, end: usize },
+    ScaleAxis { axis: usize, factors: usize },
+    ScaleBlocks { block: Shape, factors: usize },
+}
+
+fn address<T: ?Sized>(of: &Arc<T>) -> usize {
+    Arc::as_ptr(of).addr()
+}
 
 impl Identity {
     /// That of a constant.
     pub fn of(constant: &Constant) -> Self {
-        Identity(constant.clone())
-    }
-}
-
-impl PartialEq for Identity {
-    fn eq(&self, other: &Self) -> bool {
-        let (a, b) = (&self.0, &other.0);
-        is_same_source(&a.source, &b.source)
-            && a.shapes == b.shapes
-            && a.transforms.len() == b.transforms.len()
-            && a.transforms.iter().zip(&b.transforms).all(|(a, b)| is_same_step(a, b))
-    }
-}
-
-impl Eq for Identity {}
-
-impl Hash for Identity {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        match &self.0.source {
-            Source::View(view) => (Arc::as_ptr(&view.map).addr(), view.start).hash(state),
-            Source::Values(values) => Arc::as_ptr(values).addr().hash(state),
-            Source::Integers(_, values) => Arc::as_ptr(values).addr().hash(state),
-        }
-        self.0.shapes.hash(state);
-    }
-}
-
-fn is_same_source(a: &Source, b: &Source) -> bool {
-    match (a, b) {
-        (Source::View(a), Source::View(b)) => {
-            Arc::ptr_eq(&a.map, &b.map) && (a.start, a.elements, a.stored) == (b.start, b.elements, b.stored)
-        }
-        (Source::Values(a), Source::Values(b)) => Arc::ptr_eq(a, b),
-        (Source::Integers(of_a, a), Source::Integers(of_b, b)) => of_a == of_b && Arc::ptr_eq(a, b),
-        _ => false,
-    }
-}
-
-fn is_same_step(a: &Transform, b: &Transform) -> bool {
-    match (a, b) {
-        (Transform::Permute(a), Transform::Permute(b)) => a == b,
-        (Transform::Slice { axis, start, end }, Transform::Slice { axis: axis_b, start: start_b, end: end_b }) => {
-            (axis, start, end) == (axis_b, start_b, end_b)
-        }
-        (Transform::ScaleAxis { axis, factors }, Transform::ScaleAxis { axis: axis_b, factors: factors_b }) => {
-            axis == axis_b && Arc::ptr_eq(factors, factors_b)
-        }
-        (Transform::ScaleBlocks { block, factors }, Transform::ScaleBlocks { block: block_b, factors: factors_b }) => {
-            block == block_b && Arc::ptr_eq(factors, factors_b)
-        }
-        _ => false,
+        let place = match &constant.source {
+            Source::View(view) => Place::View { map: address(&view.map), start: view.start, stored: view.stored },
+            Source::Values(values) => Place::Values(address(values)),
+            Source::Integers(element, values) => Place::Integers(*element, address(values)),
+        };
+        let step = |transform: &Transform| match transform {
+            Transform::Permute(perm) => Step::Permute(perm.clone()),
+            Transform::Slice { axis, start, end } => Step::Slice { axis: *axis, start: *start, end: *end },
+            Transform::ScaleAxis { axis, factors } => Step::ScaleAxis { axis: *axis, factors: address(factors) },
+            Transform::ScaleBlocks { block, factors } => {
+                Step::ScaleBlocks { block: block.clone(), factors: address(factors) }
+            }
+        };
+        Identity { place, shapes: constant.shapes.clone(), steps: constant.transforms.iter().map(step).collect() }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ir::types::ElementType;
 use crate::map::Map;
 
 /// Element type of stored constant data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StoredType {
     /// IEEE single precision.

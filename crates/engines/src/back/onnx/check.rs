@@ -10,7 +10,7 @@ use super::proto::{DataType, model, stored_tensor, summary};
 use super::qdq::{float_name, read_name};
 use super::{DataWriter, decode, float, nodes};
 use crate::error::{Error, IoContext, Result};
-use crate::ir::{Graph, Node, Op, ValueId};
+use crate::ir::{Graph, Node, ValueId};
 use crate::partition::Partition;
 use crate::program::Group;
 
@@ -204,7 +204,7 @@ impl<'a> Shape<'a> {
     /// Whether a node is what the graph's node of its name becomes, with the integers that it reads.
     fn computes(&self, found: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> bool {
         let Some(ir) = self.nodes.get(found.name.as_str()) else { return false };
-        if matches!(ir.op, Op::Requantize(_)) {
+        if ir.op.requantizes() {
             return false;
         }
         let shapes: Vec<_> = ir.inputs.iter().map(|&id| &self.graph.value(id).shape).collect();
@@ -225,7 +225,7 @@ impl<'a> Shape<'a> {
         let fits = match found.op_type.as_str() {
             "QuantizeLinear" => {
                 let source = match self.makers.get(&id) {
-                    Some(maker) if matches!(maker.op, Op::Requantize(_)) => read_name(self.graph, maker.inputs[0]),
+                    Some(maker) if maker.op.requantizes() => read_name(self.graph, maker.inputs[0]),
                     _ => float_name(self.graph, id),
                 };
                 integers.contains(to) && *from == source

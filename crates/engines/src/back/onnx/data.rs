@@ -22,8 +22,9 @@ pub struct DataWriter {
     file: BufWriter<File>,
     position: u64,
     known: HashMap<[u8; 32], u64>,
-    /// Places of constants whose numbers need not be looked at to know them again.
-    places: HashMap<Identity, u64>,
+    /// Places of constants whose numbers need not be looked at to know them again. They are kept, so that their identity is
+    /// nobody else's.
+    places: HashMap<Identity, (Constant, u64)>,
 }
 
 impl DataWriter {
@@ -79,13 +80,13 @@ impl DataWriter {
             return Ok(offset);
         }
         let offset = self.append(&constant.to_le_bytes())?;
-        self.places.insert(Identity::of(constant), offset);
+        self.places.insert(Identity::of(constant), (constant.clone(), offset));
         Ok(offset)
     }
 
     /// Where a constant stands that is known without a look at its numbers.
     pub fn place_of(&self, constant: &Constant) -> Option<u64> {
-        self.places.get(&Identity::of(constant)).copied()
+        self.places.get(&Identity::of(constant)).map(|(_, offset)| *offset)
     }
 
     /// Writes what is still in memory.

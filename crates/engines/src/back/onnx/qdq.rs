@@ -137,7 +137,7 @@ impl Emitter<'_> {
     fn node(&mut self, ir: &crate::ir::Node) -> Result<()> {
         let graph = self.graph;
         let inputs: Vec<String> = ir.inputs.iter().map(|&id| read_name(graph, id)).collect();
-        if matches!(ir.op, Op::Requantize(_)) {
+        if ir.op.requantizes() {
             // A change of encoding is the next QuantizeLinear reading the last DequantizeLinear.
             return self.quantize(ir.outputs[0], inputs[0].clone());
         }
