@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use autoneural::back::bundle::{Begin, Bundle, Stage};
 use autoneural::back::qnn::{Compiler, Runtime};
+use autoneural::bundle::{Begin, Making, Stage};
 use autoneural::drivers::vlm::Checkpointed;
 use autoneural::front;
 use autoneural::recipe::Recipe;
@@ -56,7 +56,7 @@ impl Compile {
         let recipe = Recipe::read(&self.calibration)?;
         let given = self.encodings.read()?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
-        let mut bundle = Bundle::begin(out, begin, *check_contents)?;
+        let mut bundle = Making::begin(out, begin, *check_contents)?;
         bundle.set_command(command_line());
         refuse_loss(&bundle, runtime.as_ref())?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
@@ -72,7 +72,7 @@ impl Compile {
         let report = stages::compile(&mut bundle, &plan, runtime.as_ref(), session.progress());
         if report.is_err() {
             drop(bundle);
-            if let Some(kept) = Bundle::kept(out) {
+            if let Some(kept) = Making::kept(out) {
                 let place = kept.display().to_string();
                 let place = in_line(&place);
                 session.note(&format!(
@@ -86,7 +86,7 @@ impl Compile {
 }
 
 /// Refuses to replace a bundle with context binaries by one without, for want of the toolkit.
-fn refuse_loss(bundle: &Bundle, runtime: Option<&Runtime>) -> Result<()> {
+fn refuse_loss(bundle: &Making, runtime: Option<&Runtime>) -> Result<()> {
     match bundle.before() {
         Some((place, before)) if before.has(Stage::Build.name()) && !runtime.is_some_and(Runtime::has_npu) => {
             let message = "has context binaries, which cannot be made without the vendor toolkit";

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::gate::output::{
     Located, Statement, Written, github, junit, list_json, list_text, markdown, sarif, snippets, text, update,
 };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::engine::EngineKind;
 use autoneural::golden::{Compared, Different, Record, compare};
 use autoneural::shown::in_line;
@@ -50,7 +50,7 @@ impl Golden {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let bundle = Bundle::look(&self.bundle)?;
-        bundle.check(&|file| file.starts_with(autoneural::back::bundle::GOLDEN), session.progress())?;
+        bundle.check(&|file| file.starts_with(autoneural::bundle::GOLDEN), session.progress())?;
         let Some(vectors) = &self.vectors else {
             let record = Record::read(&bundle)?;
             return session.print(&record, &format!("{}{}", listed(&record), not_covered(&record)));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use autoneural::Result;
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::drawing::{self, Subject, Tensors};
 use autoneural::front::GRAPHS;
 use autoneural::shown::in_line;

@@ -13,6 +13,7 @@ mod golden;
 mod graph;
 mod help;
 mod inspect;
+mod lane;
 mod logits;
 mod man;
 mod named;
@@ -33,8 +34,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use autoneural::back::bundle::{Manifest, ToolkitRecord};
 use autoneural::back::qnn::{Runtime, Toolkit};
+use autoneural::bundle::{Manifest, ToolkitRecord};
 use autoneural::error::{IoContext, Kind};
 use autoneural::progress::Progress;
 use autoneural::shown::in_line;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::drivers::of_bundle;
 use autoneural::front::Checkpoint;
 use autoneural::text::columns;

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::error::IoContext;
 use autoneural::files;
 use autoneural::gate::{self, Baseline, Date, Thresholds};

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::GivenFiles;
-use autoneural::back::bundle::{Begin, Bundle, Outcome, Stage, Tally, ToolkitRecord};
 use autoneural::back::qnn::Runtime;
+use autoneural::bundle::{Begin, Bundle, Committed, GivenFiles, Making, Stage, Tally, ToolkitRecord};
 use autoneural::drivers::Source as _;
 use autoneural::drivers::vlm::Checkpointed;
 use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
@@ -196,7 +195,7 @@ impl Export {
         let definition = self.source.read_definition()?;
         let (target, target_text) = Target::find(target)?;
         let begin = if *force { Begin::Replace } else { Begin::New };
-        let mut bundle = Bundle::begin(out, begin, *check_contents)?;
+        let mut bundle = Making::begin(out, begin, *check_contents)?;
         bundle.set_command(command_line());
         let source = Checkpointed { definition: &definition, weights };
         source.export(&mut bundle, (&target, &target_text), session.progress())?;
@@ -268,8 +267,8 @@ impl Verify {
 const NOT_BUILT: &str = "there are no context binaries: run `autoneural build`";
 
 /// A whole bundle on which a stage can run.
-fn open(session: &Session, path: &Path, stage: Stage) -> Result<Bundle> {
-    let mut bundle = Bundle::open(path, session.progress())?;
+fn open(session: &Session, path: &Path, stage: Stage) -> Result<Making> {
+    let mut bundle = Making::open(path, session.progress())?;
     bundle.require(stage)?;
     bundle.set_command(command_line());
     Ok(bundle)
@@ -284,19 +283,19 @@ pub fn command_line() -> String {
 }
 
 /// Notes the versions of the toolkit in the manifest, if it takes part.
-pub fn record_toolkit(bundle: &mut Bundle, session: &Session, runtime: Option<&Runtime>) {
+pub fn record_toolkit(bundle: &mut Making, session: &Session, runtime: Option<&Runtime>) {
     if runtime.is_some() {
         bundle.manifest.toolkit = Some(ToolkitRecord::of(&session.toolkit()));
     }
 }
 
-fn finish_stage(session: &Session, mut bundle: Bundle, stage: Stage) -> Result<()> {
+fn finish_stage(session: &Session, mut bundle: Making, stage: Stage) -> Result<()> {
     bundle.finish_stage(stage)?;
     let is_report_gone = bundle.drop_later(stage)?;
     let record = bundle.manifest.stages.iter().find(|record| record.name == stage.name());
     let seconds = record.map_or(0.0, |record| record.seconds);
     let warnings = bundle.manifest.warnings.clone();
-    let Outcome { place, up_to_date, .. } = bundle.commit()?;
+    let Committed { place, up_to_date, .. } = bundle.commit()?;
     warnings.iter().for_each(|warning| session.note(&warning.to_string()));
     if is_report_gone {
         session.note("warning: report.json was dropped with its figures: what it was measured on changed");
@@ -331,13 +330,13 @@ pub const GOALS_HELP: &str = "the bundle is complete; its figures are not good e
                               --max-difference and --enough say what is";
 
 /// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
-pub fn finish_verification(session: &Session, bundle: Bundle, report: &Report, require_npu: bool) -> Result<()> {
+pub fn finish_verification(session: &Session, bundle: Making, report: &Report, require_npu: bool) -> Result<()> {
     let left_out = left_out(session, report);
     if let Some((what, help)) = left_out.as_ref().filter(|_| require_npu) {
         // Before anything is put in place: only figures that are too low leave a bundle.
         return Err(Error::toolkit("verification", format!("not verified: {what}")).help(help));
     }
-    let Outcome { place, tally, up_to_date } = bundle.commit()?;
+    let Committed { place, tally, up_to_date } = bundle.commit()?;
     let what = match tally {
         _ if up_to_date => " is up to date".to_string(),
         Tally { reused: 0, .. } => String::new(),

@@ -11,7 +11,7 @@ use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use rustyline::error::ReadlineError;
 
-use super::run::{Lane, Picture, is_final, result};
+use super::lane::{Lane, Picture, is_final, result};
 use super::{Session, display};
 
 const HELP: &str = "\

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Reference, Tensor};
 use autoneural::front::Definition;
 use autoneural::host::Sequence;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use autoneural::back::bundle::Bundle;
 use autoneural::back::evidence;
+use autoneural::bundle::Bundle;
 use autoneural::drivers::{Phase, Run, of_bundle};
 use autoneural::evidence::{Ask, Collection, Observer, Plan, StatisticsTable, Want, sites};
 use autoneural::ir::ops::Rows;

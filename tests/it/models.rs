@@ -1,7 +1,7 @@
 //! Other definitions through the same builder: the full model's graphs, a head of its own.
 
-use autoneural::back::bundle::Bundle;
 use autoneural::back::onnx::import;
+use autoneural::bundle::Bundle;
 use autoneural::front::Definition;
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::report::{Report, table};
 use serde_json::Value;
 use tempfile::TempDir;

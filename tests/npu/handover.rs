@@ -1,6 +1,6 @@
 //! State as codes: what prefill gives on the NPU is what decode reads, bit for bit, with nothing in between.
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, OrtSession, Reference, Tensor};
 use autoneural::front::Language;
 use autoneural::host::{Codec, Sequence, step_tokens};

@@ -1,6 +1,6 @@
 //! The other family on the NPU.
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use serde_json::Value;
 use tempfile::TempDir;
 

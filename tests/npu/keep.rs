@@ -175,7 +175,7 @@ fn a_report_from_elsewhere_is_not_vouched_for() {
     let mut listed: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
     for file in listed["files"].as_array_mut().unwrap().iter_mut().filter(|file| file["path"] == "report.json") {
         file["bytes"] = text.len().into();
-        file["sha256"] = autoneural::back::bundle::hash_bytes(text.as_bytes()).into();
+        file["sha256"] = autoneural::bundle::hash_bytes(text.as_bytes()).into();
     }
     std::fs::write(&manifest, listed.to_string()).unwrap();
     desk.compiled(&["--verify", "none"]);

@@ -3,8 +3,8 @@
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use tempfile::TempDir;
 
-use autoneural::back::bundle::{Begin, Bundle, GivenFiles};
 use autoneural::back::onnx::import;
+use autoneural::bundle::{Begin, Bundle, GivenFiles, Making};
 use autoneural::drivers::tensors::{Graphs, partition};
 use autoneural::ir::{Builder, Constant, ElementType, Graph, ops};
 use autoneural::passes::{Context, as_built, freeze};
@@ -85,7 +85,7 @@ fn transposed_convolutions_hard_swish_and_constant_indices_reach_the_npu() {
         },
     };
     let out = folder.path().join("out");
-    let mut bundle = Bundle::begin(&out, Begin::Update, false).unwrap();
+    let mut bundle = Making::begin(&out, Begin::Update, false).unwrap();
     let report = stages::compile(&mut bundle, &plan, Some(runtime()), &Silent).unwrap();
     bundle.commit().unwrap();
     let decoder = &report.partitions[0];

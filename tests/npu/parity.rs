@@ -1,6 +1,6 @@
 //! The float reference against ONNX Runtime.
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Tensor};
 use autoneural::host::{Codec, Sequence};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use tempfile::TempDir;
 
 use autoneural::Error;
-use autoneural::back::bundle::{Begin, Bundle, GivenFiles};
+use autoneural::bundle::{Begin, GivenFiles, Making};
 use autoneural::drivers::tensors::{Graphs, partition};
 use autoneural::ir::{Builder, Constant, ElementType, Graph, ops};
 use autoneural::partition::Partition;
@@ -134,7 +134,7 @@ fn compile_of(samples: &Path, out: &Path, as_built: &[Frozen], on_npu: bool) -> 
             demands: Demands { max_difference_db: 20.0, enough_db: 40.0, min_sqnr_db: Some(40.0) },
         },
     };
-    let mut bundle = Bundle::begin(out, Begin::Update, false)?;
+    let mut bundle = Making::begin(out, Begin::Update, false)?;
     let report = stages::compile(&mut bundle, &plan, runtime, &Silent)?;
     Ok((report, bundle.commit()?.up_to_date))
 }

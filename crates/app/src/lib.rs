@@ -1,6 +1,7 @@
-//! The application: bundles on disk, the stages that fill them, verification and reports.
+//! The application: the stages that fill bundles, verification and reports.
 
-pub(crate) use autoneural_base::{error, files, folder, json, machine, map, progress, shown, text, version, warning};
+pub(crate) use autoneural_base::{error, files, folder, json, machine, progress, shown, text, version, warning};
+pub(crate) use autoneural_bundle as bundle;
 pub(crate) use autoneural_core::{
     encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };

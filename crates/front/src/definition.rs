@@ -364,7 +364,7 @@ impl Definition {
     /// # Errors
     /// A missing file, a line that is no TOML, an unknown or missing key, a dimension that cannot be.
     pub fn read(path: &Path) -> Result<Self> {
-        let (path, text) = super::definition_file::text_of(path)?;
+        let (path, text) = super::built_in::text_of(path)?;
         Self::parse(&text, &path)
     }
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Definition;
-use super::layout::{built_in, built_in_names};
+use super::built_in::text_of;
+use super::definition::Definition;
 use crate::error::Result;
 
 /// A definition with the text that states it.
@@ -35,23 +35,6 @@ impl DefinitionFile {
         }
         Ok(DefinitionFile { path: path.to_path_buf(), text, definition })
     }
-}
-
-/// Path and text of a definition: of a file, or of one that is built in and named without a path.
-///
-/// # Errors
-/// A file that cannot be read.
-pub fn text_of(path: &Path) -> Result<(PathBuf, String)> {
-    if let Some((path, text)) = path.to_str().and_then(built_in) {
-        return Ok((path.to_path_buf(), text.to_string()));
-    }
-    let text = crate::text::read(path).map_err(|error| match path.exists() || error.help.is_some() {
-        true => error,
-        false => {
-            error.help(format!("give the path of a definition (.toml), or a name: {}", built_in_names().join(", ")))
-        }
-    })?;
-    Ok((path.to_path_buf(), text))
 }
 
 /// The text of a definition with another number at `vision.image_size`; all else stays as it was written.

@@ -6,30 +6,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::absent_biases;
+use super::built_in::BUILT_IN;
 use super::checkpoint::unmarked;
 use super::{Checkpoint, Definition, LanguageFamily, Recorder, SetAside, Vision, WeightNames, assemble, internvit};
 use super::{language, mobilenetv5, names, projector};
 use crate::error::Result;
-
-/// The definitions that are built into the program.
-const BUILT_IN: [(&str, &str); 3] = [
-    ("graphs/autoneural-vl-1.5b.toml", include_str!("../../../graphs/autoneural-vl-1.5b.toml")),
-    ("graphs/internvl2-2b.toml", include_str!("../../../graphs/internvl2-2b.toml")),
-    ("graphs/autoneural-tiny.toml", include_str!("../../../graphs/autoneural-tiny.toml")),
-];
-
-/// The definition of this name that is built into the program: where the project has it, and its text.
-pub fn built_in(name: &str) -> Option<(&'static Path, &'static str)> {
-    BUILT_IN
-        .iter()
-        .map(|(path, text)| (Path::new(*path), *text))
-        .find(|(path, _)| path.file_stem() == Some(name.as_ref()))
-}
-
-/// Names of the definitions that are built into the program.
-pub fn built_in_names() -> Vec<&'static str> {
-    BUILT_IN.iter().filter_map(|(path, _)| Path::new(*path).file_stem()?.to_str()).collect()
-}
 
 /// How a checkpoint fits a model definition.
 #[derive(Debug, Clone, Serialize)]

@@ -4,6 +4,7 @@ pub(crate) use autoneural_base::{error, map, progress, text, warning};
 pub(crate) use autoneural_core::{ir, partition, passes, program, quantize, target};
 
 mod blocks;
+mod built_in;
 mod check;
 mod checkpoint;
 mod component;
@@ -23,6 +24,7 @@ mod role;
 mod warnings;
 mod weights;
 
+pub use built_in::built_in_names;
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
 pub use component::Component;
 pub use contract::{DRIVER, GRAPHS, as_built, partition, program, refuse_unfit};
@@ -33,7 +35,7 @@ pub use definition::{
 pub use definition_file::DefinitionFile;
 pub use hub::kind_of_file;
 pub use language::{DECODE, MASKED, PREFILL};
-pub use layout::{ComponentLayout, Layout, Misshapen, built_in_names};
+pub use layout::{ComponentLayout, Layout, Misshapen};
 pub use recorder::Recorder;
 pub use role::Role;
 pub use warnings::warnings;

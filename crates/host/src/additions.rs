@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::TOKENIZER;
 use super::bounded::Added;
 use crate::error::{Error, Result};
 use crate::text;
 
-/// The files, which may all be missing.
+/// Name of the tokenizer's file in a checkpoint and in a bundle.
+pub const TOKENIZER: &str = "tokenizer.json";
+/// The files beside it, which may all be missing.
 pub const BESIDE_TOKENIZER: [&str; 3] = [CONFIG, SPECIALS, ADDED];
 const CONFIG: &str = "tokenizer_config.json";
 const SPECIALS: &str = "special_tokens_map.json";

@@ -24,7 +24,7 @@ mod steps;
 mod tables;
 mod walk;
 
-pub use additions::BESIDE_TOKENIZER;
+pub use additions::{BESIDE_TOKENIZER, TOKENIZER};
 pub use asked::Asking;
 pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
 pub use chat::{
@@ -38,7 +38,7 @@ pub use ends::{HostFacts, NAME_ENDS};
 pub use generate::{Generation, Generator, StepLogits, Stop, refuse_too_long};
 pub use image::{blank_image, load_image, load_square, normalized};
 pub use probe::probe;
-pub use prompt::{TOKENIZER, Tokenizer};
+pub use prompt::Tokenizer;
 pub use record::{
     Content, EmbeddingRecord, ExampleRecord, HostRecord, ImageRecord, MaskRecord, PromptRecord, RotaryRecord,
     SequenceRecord, StateRecord, TemplateRecord, TokenRecord, Update, WhenFull,

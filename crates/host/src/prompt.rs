@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::additions::{Additions, FORMAT, missing};
+use super::additions::{Additions, FORMAT, TOKENIZER, missing};
 use super::bounded::{Chat, Child, Facts, Opening, Request, Work, bytes_of, tokens_of};
 use super::chat::{CHAT_TEMPLATE, Message, Part, Specials};
 use crate::error::{Error, Result};
 use crate::front::{Definition, Vision};
 use crate::text;
-
-/// Name of the tokenizer's file in a checkpoint and in a bundle.
-pub const TOKENIZER: &str = "tokenizer.json";
 
 /// More tokens than any context holds.
 const MOST_TOKENS: usize = 1 << 22;

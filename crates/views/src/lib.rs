@@ -2,6 +2,7 @@
 
 pub(crate) use autoneural_app::{drivers, evaluate, report};
 pub(crate) use autoneural_base::{error, json, progress, text, version};
+pub(crate) use autoneural_bundle as bundle;
 pub(crate) use autoneural_core::{encoding, engine, evidence, ir, partition, program, quantize, recipe, segment};
 
 pub mod drawing;
@@ -9,6 +10,7 @@ pub mod gate;
 pub mod page;
 
 pub(crate) mod back {
-    pub(crate) use autoneural_app::back::bundle;
+    #[allow(unused_imports)]
+    pub(crate) use autoneural_bundle as bundle;
     pub(crate) use autoneural_engines::back::encodings;
 }

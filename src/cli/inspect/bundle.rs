@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use autoneural::back::bundle::{Bundle, Manifest, Stage};
+use autoneural::bundle::{Bundle, Manifest, Stage};
 use autoneural::partition::Partition;
 use autoneural::quantize::Table;
 use autoneural::report::{Sizes, segment_reports};

@@ -6,7 +6,7 @@ mod model;
 
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::Bundle;
+use autoneural::bundle::Bundle;
 use autoneural::error::IoContext;
 use autoneural::front::{self, GRAPHS, WeightsPlace};
 use autoneural::shown::in_line;

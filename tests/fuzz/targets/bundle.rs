@@ -2,8 +2,8 @@
 //! against.
 
 use autoneural::Result;
-use autoneural::back::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
 use autoneural::back::encodings;
+use autoneural::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
 use autoneural::drawing::{self, Tensors};
 use autoneural::drivers;
 use autoneural::engine::EngineKind;

@@ -1,8 +1,8 @@
 //! ONNX models of a bundle: looked at, and run in float.
 
-use autoneural::back::bundle::Bundle;
 use autoneural::back::onnx::{decode, import, op_counts, summary};
 use autoneural::back::qnn::Runtime;
+use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Reference, Tensor};
 use autoneural::error::Kind;
 use autoneural::front::GRAPHS;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use autoneural::back::bundle::{Manifest, hash_bytes};
+use autoneural::bundle::{Manifest, hash_bytes};
 use autoneural::files::Folder;
 
 /// A bundle of the smallest model that has everything: `autoneural synth` of its own `model/definition.toml`, compiled with

@@ -34,7 +34,7 @@ fn reseal(bench: &Bench, file: &str) {
     let mut manifest: Value = serde_json::from_str(&bench.read("out/bundle/manifest.json")).unwrap();
     let path = bench.path(&format!("out/bundle/{file}"));
     let entry = manifest["files"].as_array_mut().unwrap().iter_mut().find(|entry| entry["path"] == file).unwrap();
-    entry["sha256"] = autoneural::back::bundle::hash_bytes(&std::fs::read(&path).unwrap()).into();
+    entry["sha256"] = autoneural::bundle::hash_bytes(&std::fs::read(&path).unwrap()).into();
     entry["bytes"] = std::fs::metadata(&path).unwrap().len().into();
     bench.write("out/bundle/manifest.json", manifest.to_string());
     let _ = std::fs::remove_file(bench.path("out/bundle/.ledger.json"));

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{first, model};
-use crate::back::bundle::{Bundle, Key, hash_bytes, round};
 use crate::back::onnx::DataWriter;
+use crate::bundle::{Bundle, Key, Making, hash_bytes, round};
 use crate::engine::{Engine, Reference, Tensor};
 use crate::error::{Error, Result};
 use crate::files;
@@ -82,7 +82,7 @@ fn file(group: &Group) -> String {
 ///
 /// # Errors
 /// A model that cannot run.
-pub fn compare(bundle: &Bundle, group: &Group, partitions: &[Partition], progress: &dyn Progress) -> Result<()> {
+pub fn compare(bundle: &Making, group: &Group, partitions: &[Partition], progress: &dyn Progress) -> Result<()> {
     let built = |partition: &Partition| format!("model/{}", model(&partition.name));
     let kept = |partition: &Partition| format!("{FOLDER}/{}", first::file(&partition.name));
     let own = partitions.iter().filter(|partition| partition.group == *group);
@@ -111,7 +111,7 @@ pub fn compare(bundle: &Bundle, group: &Group, partitions: &[Partition], progres
 }
 
 /// Keeps what was found of the graphs of a group before.
-fn keep(bundle: &Bundle, group: &Group, progress: &dyn Progress) -> Result<()> {
+fn keep(bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
     let path = format!("{FOLDER}/{}", file(group));
     if !bundle.has_file(&path) {
         return Ok(());

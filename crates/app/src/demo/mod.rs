@@ -6,7 +6,7 @@ use std::path::Path;
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 
-use crate::back::bundle::hash_bytes;
+use crate::bundle::hash_bytes;
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
 use crate::text;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::{GoldenExtent, PromptsReport};
-use crate::back::bundle::{Bundle, InputRecord, Key, PartitionRecord};
 use crate::back::qnn::Runtime;
+use crate::bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
 use crate::engine::{Engine, OrtSession};
 use crate::error::{Error, Result};
 use crate::evidence::StatisticsTable;
@@ -135,13 +135,13 @@ pub trait Driver {
     ///
     /// # Errors
     /// A file that cannot be read.
-    fn sample_key(&self, key: Key, bundle: &Bundle, recipe: &Recipe, sample: &Sample) -> Result<Key>;
+    fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key>;
 
     /// The files that samples name, each once.
     ///
     /// # Errors
     /// A file that cannot be read.
-    fn inputs(&self, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>>;
+    fn inputs(&self, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>>;
 
     /// How prompts were made; none where samples have no words.
     ///
@@ -167,7 +167,7 @@ pub trait Driver {
     ///
     /// # Errors
     /// A file that cannot be read.
-    fn phase_key(&self, phase: usize, key: Key, run: &Run) -> Result<Key>;
+    fn phase_key(&self, phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key>;
 
     /// Runs the calibration samples through the graphs of a phase. Gives what is known of ranges beside what engines
     /// saw; what later phases need of it goes to files in `folder`, whose names begin with a point.
@@ -257,7 +257,7 @@ pub trait Driver {
     ///
     /// # Errors
     /// A file of the bundle that is damaged.
-    fn emit_of_group(&self, _bundle: &Bundle, _group: &Group, _progress: &dyn Progress) -> Result<()> {
+    fn emit_of_group(&self, _bundle: &Making, _group: &Group, _progress: &dyn Progress) -> Result<()> {
         Ok(())
     }
 
@@ -265,7 +265,7 @@ pub trait Driver {
     ///
     /// # Errors
     /// Ports without the encodings that they have.
-    fn emit(&self, _bundle: &Bundle, _progress: &dyn Progress) -> Result<()> {
+    fn emit(&self, _bundle: &Making, _progress: &dyn Progress) -> Result<()> {
         Ok(())
     }
 
@@ -276,7 +276,7 @@ pub trait Driver {
     /// A sample that cannot be run, an engine that fails.
     fn make_golden(
         &self,
-        bundle: &mut Bundle,
+        bundle: &mut Making,
         _recipe: &Recipe,
         _runtime: Option<&Runtime>,
         _extent: (Option<GoldenExtent>, GoldenExtent),

@@ -1,8 +1,8 @@
 //! Exports: what a bundle is made of, and what exports of all kinds have in common.
 
 use crate::as_built;
-use crate::back::bundle::{Bundle, Key, write_partition};
 use crate::back::onnx::{DataWriter, emit_as_built, emit_float};
+use crate::bundle::{Key, Making, write_partition};
 use crate::error::{Error, Result};
 use crate::partition::Partition;
 use crate::passes::Frozen;
@@ -26,13 +26,13 @@ pub trait Source {
     ///
     /// # Errors
     /// What cannot be used, by file and sample.
-    fn check(&self, bundle: &Bundle, recipe: &Recipe) -> Result<()>;
+    fn check(&self, bundle: &Making, recipe: &Recipe) -> Result<()>;
 
     /// Writes graphs, float models and what the host needs, and names model and target in the manifest.
     ///
     /// # Errors
     /// A source that is damaged.
-    fn export(&self, bundle: &mut Bundle, target: (&Target, &str), progress: &dyn Progress) -> Result<()>;
+    fn export(&self, bundle: &mut Making, target: (&Target, &str), progress: &dyn Progress) -> Result<()>;
 }
 
 /// What is exported.
@@ -50,7 +50,7 @@ pub struct Exported<'p> {
 /// Those of `graphs`, and of `unchanged`, which looks at the source again before the work counts
 /// as done on its contents.
 pub fn export_group<'p>(
-    bundle: &Bundle,
+    bundle: &Making,
     group: &Group,
     key: Key,
     graphs: impl Fn() -> Result<Exported<'p>>,
@@ -84,7 +84,7 @@ pub fn export_group<'p>(
 }
 
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.
-pub fn refuse_another_model(bundle: &Bundle, model: &str, target: &Target) -> Result<()> {
+pub fn refuse_another_model(bundle: &Making, model: &str, target: &Target) -> Result<()> {
     let Some((place, before)) = bundle.before() else { return Ok(()) };
     if before.model == model && before.target == target.name {
         return Ok(());

@@ -16,7 +16,7 @@ pub use golden_extent::GoldenExtent;
 pub use memory::CALIBRATION;
 pub use prompts::{PromptCounts, PromptsReport};
 
-use crate::back::bundle::{Bundle, Key};
+use crate::bundle::{Bundle, Key, Making};
 use crate::error::{Error, Result};
 use crate::recipe::{Recipe, Sample};
 
@@ -40,6 +40,6 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Box<dyn Driver>> {
 ///
 /// # Errors
 /// As for [`Driver::sample_key`].
-pub fn and_samples(driver: &dyn Driver, key: Key, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
+pub fn and_samples(driver: &dyn Driver, key: Key, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
     samples.iter().try_fold(key, |key, sample| driver.sample_key(key, bundle, recipe, sample))
 }

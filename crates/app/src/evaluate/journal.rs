@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use super::score::Outputs;
-use crate::back::bundle::{OWN_MODE, hash_bytes, is_ours, origin_of};
+use crate::bundle::{OWN_MODE, hash_bytes, is_ours, origin_of};
 use crate::engine::EngineKind;
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::set::{Question, Set};
-use crate::back::bundle::round;
+use crate::bundle::round;
 use crate::engine::EngineKind;
 use crate::verify::Sqnr;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::back::bundle::digest;
+use crate::bundle::digest;
 use crate::error::{Error, IoContext, Result};
 
 const QUESTIONS: &str = "questions.jsonl";

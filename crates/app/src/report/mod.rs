@@ -33,9 +33,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::as_built;
-use crate::back::bundle::GivenRecord;
-use crate::back::bundle::{Bundle, InputRecord, REPORT, StageRecord, round};
 use crate::back::qnn::Runtime;
+use crate::bundle::{Bundle, GivenRecord, InputRecord, REPORT, StageRecord, round};
 use crate::drivers::ChainComparison;
 use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;

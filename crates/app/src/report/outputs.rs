@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Columns;
-use crate::back::bundle::round;
+use crate::bundle::round;
 use crate::verify::{OutputComparison, Sqnr, StepAt};
 
 /// What was found of one output. Where nothing else is said its figures are of all steps that were compared together

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PartitionReport;
 use super::sizes::binary_bytes;
-use crate::back::bundle::Bundle;
+use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::ir::{Origin, ValueId};
 use crate::partition::Partition;

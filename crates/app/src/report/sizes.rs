@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use super::state::{State, StateKind, StateSizes, by_kind};
-use crate::back::bundle::Bundle;
 use crate::back::qnn::Runtime;
+use crate::bundle::Bundle;
 use crate::error::{IoContext, Result};
 use crate::ir::ValueId;
 use crate::partition::{Partition, Port};

@@ -331,7 +331,7 @@ fn best_of(evaluations: &[&EvaluationReport], figure: Figure) -> Found {
             let found = if found.is_finite() { found } else { f64::MAX };
             Some((one.questions, found))
         });
-        having.max_by_key(|(questions, _)| *questions).map(|(_, found)| (crate::back::bundle::round(found), kind))
+        having.max_by_key(|(questions, _)| *questions).map(|(_, found)| (crate::bundle::round(found), kind))
     };
     of(EngineKind::Npu).or_else(|| of(EngineKind::Simulated))
 }

@@ -189,7 +189,7 @@ fn of_encoding(cause: Cause, output: &OutputReport, sqnr_db: f64) -> CauseReport
         op: String::new(),
         step: None,
         sqnr_db,
-        added_percent: crate::back::bundle::round(100.0 * 10f64.powf(-sqnr_db / 20.0)),
+        added_percent: crate::bundle::round(100.0 * 10f64.powf(-sqnr_db / 20.0)),
         others: 0,
         found: None,
         help: None,

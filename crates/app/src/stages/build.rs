@@ -1,23 +1,23 @@
 //! Build: quantized models become context binaries.
 
 use super::note_models;
-use crate::back::bundle::{Bundle, Key};
 use crate::back::onnx::DataWriter;
 use crate::back::qnn::{Compiler, Job};
+use crate::bundle::{Key, Making};
 use crate::error::Result;
 use crate::partition::Partition;
 use crate::progress::Progress;
 use crate::segment::Device;
 
 /// Runs the stage.
-pub fn build(bundle: &mut Bundle, compiler: &dyn Compiler, progress: &dyn Progress) -> Result<()> {
+pub fn build(bundle: &mut Making, compiler: &dyn Compiler, progress: &dyn Progress) -> Result<()> {
     bundle.partitions()?.iter().try_for_each(|partition| build_partition(bundle, partition, compiler, progress))?;
     note_models(bundle)
 }
 
 /// The context binaries of one partition: one for each segment on the NPU.
 pub fn build_partition(
-    bundle: &Bundle,
+    bundle: &Making,
     partition: &Partition,
     compiler: &dyn Compiler,
     progress: &dyn Progress,

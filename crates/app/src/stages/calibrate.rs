@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::memory::for_evidence;
 use crate::as_built;
-use crate::back::bundle::{Bundle, INPUTS, Key, RECIPE, STATISTICS, Stage};
 use crate::back::evidence;
+use crate::bundle::{INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
 use crate::drivers::{Driver, Phase, Run, of_bundle};
 use crate::error::{IoContext, Result};
 use crate::evidence::{Ask, Collection, Plan, StatisticsTable, Want, sites};
@@ -21,7 +21,7 @@ use crate::recipe::Recipe;
 const FOLDER: &str = "calibration";
 
 /// Runs the stage.
-pub fn calibrate(bundle: &mut Bundle, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+pub fn calibrate(bundle: &mut Making, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     recipe.refuse_other_groups(&groups(&partitions))?;
     driver.refuse_unfit(recipe, &partitions)?;
@@ -35,7 +35,7 @@ pub fn calibrate(bundle: &mut Bundle, recipe: &Recipe, progress: &dyn Progress) 
 }
 
 /// Notes in the manifest what a person should know of the samples.
-pub fn note_samples(bundle: &mut Bundle, driver: &dyn Driver, recipe: &Recipe) {
+pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
     let stage = Stage::Calibrate.name();
     let warnings = driver.warnings(bundle, recipe, "calibration", stage);
     bundle.manifest.set_warnings(stage, warnings);
@@ -44,7 +44,7 @@ pub fn note_samples(bundle: &mut Bundle, driver: &dyn Driver, recipe: &Recipe) {
 /// Runs a phase, in as many passes as what is collected takes; mostly that is one. What it found is then in a file, with
 /// what those before it found. The graphs that it ran are compared with those that were built from the checkpoint.
 pub fn calibrate_phase(
-    bundle: &Bundle,
+    bundle: &Making,
     driver: &dyn Driver,
     number: usize,
     recipe: &Recipe,
@@ -58,7 +58,7 @@ pub fn calibrate_phase(
     for (pass, asks) in plan(&partitions, &phase.groups, recipe)?.passes.iter().enumerate() {
         let key = float_models(bundle, &phase.groups)?.setting("observers", &observers);
         let key = bundle.key(key, |path| before.as_deref() == Some(path))?;
-        let key = and_asks(driver.phase_key(number, key, &run)?, asks);
+        let key = and_asks(driver.phase_key(number, key, bundle, recipe)?, asks);
         let name = format!("calibrate/{}", phase.name);
         let name = if pass == 0 { name } else { format!("{name}/{pass}") };
         bundle.unit(&name, FOLDER, key, progress, |folder| {
@@ -119,7 +119,7 @@ pub fn statistics_of(phases: &[Phase], number: usize) -> String {
 }
 
 /// Keeps what the files of samples hold, and a copy of the recipe.
-pub fn keep_samples(bundle: &Bundle, driver: &dyn Driver, recipe: &Recipe) -> Result<()> {
+pub fn keep_samples(bundle: &Making, driver: &dyn Driver, recipe: &Recipe) -> Result<()> {
     let inputs = driver.inputs(bundle, recipe, &recipe.calibration)?;
     let key = Key::new().setting("images", &inputs);
     bundle
@@ -128,7 +128,7 @@ pub fn keep_samples(bundle: &Bundle, driver: &dyn Driver, recipe: &Recipe) -> Re
 }
 
 /// Keeps a copy of the recipe, which is what the next stages read where each is a command of its own.
-pub fn keep_recipe(bundle: &Bundle, recipe: &Recipe) -> Result<()> {
+pub fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
         files::write(&folder.join(name_of(RECIPE)), recipe.text().as_bytes())
@@ -140,7 +140,7 @@ fn name_of(path: &str) -> &str {
 }
 
 /// A key of the float models of groups and of what the source stated.
-fn float_models(bundle: &Bundle, groups: &[Group]) -> Result<Key> {
+fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
     let is_read = |path: &str| {
         let file = path.strip_prefix("model/").unwrap_or_default();
         file == "definition.toml" || groups.iter().any(|group| group.owns(file))

@@ -10,9 +10,8 @@ use super::calibrate::{calibrate_phase, keep_samples, note_samples, statistics_o
 use super::memory::fits_beside_calibration;
 use super::{Comparing, Quantized, keep_given, quantize_group, verify, warn_of_given};
 use super::{build_partition, check_encodings, emit_group};
-use crate::back::bundle::GivenFiles;
-use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::bundle::{GivenFiles, Making, Stage};
 use crate::drivers::{Driver, Source, of_bundle};
 use crate::error::{Error, Result};
 use crate::evidence::StatisticsTable;
@@ -41,7 +40,7 @@ pub struct Plan<'a> {
 }
 
 /// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
-pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
+pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
     plan.recipe.refuse_other_groups(&plan.source.program()?.groups())?;
     plan.source.check(bundle, plan.recipe)?;
     plan.source.export(bundle, plan.target, progress)?;
@@ -55,7 +54,8 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
     driver.emit(bundle, progress)?;
     note_samples(bundle, &*driver, plan.recipe);
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
-    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, plan.given)?);
+    let warnings = warn_of_given(bundle, &partitions, plan.given)?;
+    bundle.manifest.warnings.extend(warnings);
     for stage in [Stage::Export, Stage::Calibrate, Stage::Quantize, Stage::Emit] {
         bundle.finish_stage(stage)?;
     }
@@ -67,7 +67,7 @@ pub fn compile(bundle: &mut Bundle, plan: &Plan, runtime: Option<&Runtime>, prog
 
 /// From samples to context binaries; gives what the manifest says of the partitions in order.
 fn quantize_and_build(
-    bundle: &Bundle,
+    bundle: &Making,
     (driver, partitions): (&dyn Driver, &[Partition]),
     plan: &Plan,
     progress: &dyn Progress,
@@ -91,7 +91,7 @@ fn quantize_and_build(
 
 /// Calibrates, quantizes and emits; every partition whose quantized model is there goes into the queue.
 fn quantize_all<'a>(
-    bundle: &Bundle,
+    bundle: &Making,
     (driver, partitions): (&dyn Driver, &'a [Partition]),
     plan: &Plan,
     queue: Sender<&'a Partition>,
@@ -132,7 +132,7 @@ fn quantize_all<'a>(
 
 /// Builds context binaries of partitions in the order in which they come.
 struct Builder<'a> {
-    bundle: &'a Bundle,
+    bundle: &'a Making,
     compiler: Option<&'a dyn Compiler>,
     progress: &'a dyn Progress,
     queue: Mutex<Receiver<&'a Partition>>,

@@ -1,8 +1,8 @@
 //! Emit: graphs, encodings and codes become quantized models.
 
 use super::round::{codes, is_code, round};
-use crate::back::bundle::{Bundle, Key, RECIPE};
 use crate::back::onnx::{DataWriter, emit_qdq};
+use crate::bundle::{Bundle, Key, Making, RECIPE};
 use crate::drivers::{Driver, of_bundle};
 use crate::error::Result;
 use crate::partition::Partition;
@@ -16,7 +16,7 @@ use crate::segment::{cut, segments};
 const FOLDER: &str = "qdq";
 
 /// Runs the stage.
-pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
@@ -29,7 +29,7 @@ pub fn emit(bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
 
 /// Codes and quantized models of one group, with what a host needs of it beside them.
 pub fn emit_group(
-    bundle: &Bundle,
+    bundle: &Making,
     driver: &dyn Driver,
     group: &Group,
     recipe: &Recipe,

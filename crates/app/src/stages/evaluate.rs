@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::back::bundle::{Bundle, REPORT, Stage};
 use crate::back::qnn::Runtime;
+use crate::bundle::{Held, REPORT, Stage};
 use crate::error::{Error, Result};
 use crate::evaluate::{EvaluationReport, Plan, Set};
 use crate::progress::Progress;
@@ -35,7 +35,7 @@ pub fn evaluate(
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
 ) -> Result<Evaluated> {
-    let held = Bundle::hold(path)?;
+    let held = Held::take(path)?;
     let model = Model::open(path, &plan.kinds, progress)?;
     if !model.bundle().manifest.has(Stage::Verify.name()) {
         return Err(

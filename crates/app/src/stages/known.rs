@@ -2,8 +2,8 @@
 //! are the same. They take hours, so they stay with the bundle until something that they were measured on changes; then
 //! that is said.
 
-use crate::back::bundle::{Bundle, Key, REPORT, Stage};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::bundle::{Key, Making, REPORT, Stage};
 use crate::drivers::{Driver, and_samples};
 use crate::error::Result;
 use crate::json::LARGEST_JSON;
@@ -31,7 +31,7 @@ pub struct Known {
 impl Known {
     /// Reads the report of the bundle that is being replaced.
     pub fn read(
-        bundle: &Bundle,
+        bundle: &Making,
         driver: &dyn Driver,
         recipe: &Recipe,
         runtime: Option<&Runtime>,
@@ -192,7 +192,7 @@ pub const NPU: &str = "NPU";
 
 /// What figures of partitions are measured on.
 fn bases(
-    bundle: &Bundle,
+    bundle: &Making,
     driver: &dyn Driver,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
@@ -224,7 +224,7 @@ fn bases(
                 && !later.iter().any(|group| group.owns(file))
         };
         let binary = of_partition("context/");
-        let has_binary = bundle.has_files(binary)?;
+        let has_binary = bundle.has_files(binary);
         Ok(Basis {
             float: digest(&float)?,
             encodings: digest(&of_partition("encodings/"))?,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::round::codes;
-use crate::back::bundle::{Bundle, CODES, Key, round};
 use crate::back::onnx::{DataWriter, emit_qdq};
 use crate::back::qnn::{Compiler, Job, Runtime};
+use crate::bundle::{Bundle, CODES, Key, Making, round};
 use crate::drivers::{Run, of_bundle};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
@@ -37,7 +37,7 @@ pub struct Measured {
 /// Measures the layers of partitions on these engines in one step each: the last of those that the driver takes with
 /// the sample that it chose.
 pub fn measure_layers(
-    bundle: &Bundle,
+    bundle: &Making,
     recipe: &Recipe,
     runtime: &Runtime,
     what: (&Extent, &[On]),
@@ -90,13 +90,13 @@ pub fn measure_layers(
 }
 
 /// Whether they were measured before, on the same.
-pub fn knows_layers(bundle: &Bundle, recipe: &Recipe, runtime: &Runtime, what: (&Extent, &[On])) -> Result<bool> {
+pub fn knows_layers(bundle: &Making, recipe: &Recipe, runtime: &Runtime, what: (&Extent, &[On])) -> Result<bool> {
     bundle.knows(LAYERS, &key(bundle, recipe, runtime, what)?.2)
 }
 
 /// The place of the sample that layers are measured on, which partitions' are wanted, and the key of all that is read.
 fn key(
-    bundle: &Bundle,
+    bundle: &Making,
     recipe: &Recipe,
     runtime: &Runtime,
     (extent, engines): (&Extent, &[On]),

@@ -1,7 +1,7 @@
 //! What stages take of memory at the same time, and what this machine has.
 
-use crate::back::bundle::Bundle;
 use crate::back::onnx::DataWriter;
+use crate::bundle::Bundle;
 use crate::drivers::CALIBRATION;
 use crate::error::{IoContext, Result};
 use crate::machine;

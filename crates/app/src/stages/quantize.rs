@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
-use crate::back::bundle::{
-    Bundle, INPUTS, InputRecord, ModelRecord, PartitionRecord, RECIPE, RuntimeRecord, SegmentRecord, Stage,
-};
-use crate::back::bundle::{GivenFiles, GivenRecord};
 use crate::back::encodings;
+use crate::bundle::{
+    Bundle, GivenFiles, GivenRecord, INPUTS, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord,
+    SegmentRecord, Stage, models_of,
+};
 use crate::drivers::{Driver, of_bundle};
 use crate::error::{Error, Result};
 use crate::evidence::StatisticsTable;
@@ -35,7 +35,7 @@ pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recip
 /// # Errors
 /// The other recipe would have given other statistics.
 pub fn quantize(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     other: Option<&Recipe>,
     given: &GivenFiles,
     progress: &dyn Progress,
@@ -56,12 +56,13 @@ pub fn quantize(
     made.note(bundle, &*driver)?;
     keep_recipe(bundle, &recipe)?;
     bundle.manifest.given_encodings = keep_given(bundle, given)?;
-    bundle.manifest.warnings.extend(warn_of_given(bundle, &partitions, given)?);
+    let warnings = warn_of_given(bundle, &partitions, given)?;
+    bundle.manifest.warnings.extend(warnings);
     Ok(())
 }
 
 /// Refuses a recipe with which calibration would have recorded other statistics than those in the bundle.
-fn refuse_other_statistics(bundle: &Bundle, driver: &dyn Driver, calibrated: &Recipe, other: &Recipe) -> Result<()> {
+fn refuse_other_statistics(bundle: &Making, driver: &dyn Driver, calibrated: &Recipe, other: &Recipe) -> Result<()> {
     let refused = |place: String, message: String| {
         Err(Error::input(place, message).help(
             "only bits may differ from the recipe that `calibrate` ran with; else run `autoneural calibrate` first",
@@ -99,7 +100,7 @@ impl Quantized {
     ///
     /// # Errors
     /// Ports without the encodings that they have.
-    pub fn note(self, bundle: &mut Bundle, driver: &dyn Driver) -> Result<()> {
+    pub fn note(self, bundle: &mut Making, driver: &dyn Driver) -> Result<()> {
         driver.describe(&mut bundle.manifest.host, &self.records)?;
         bundle.manifest.partitions = self.records;
         bundle.manifest.set_warnings(Stage::Quantize.name(), self.warnings);
@@ -111,20 +112,20 @@ impl Quantized {
 ///
 /// # Errors
 /// A context model that cannot be read.
-pub fn note_models(bundle: &mut Bundle) -> Result<()> {
+pub fn note_models(bundle: &mut Making) -> Result<()> {
     let target = bundle.target()?;
-    bundle.manifest.models = ModelRecord::all(bundle, &bundle.manifest.partitions, &target)?;
+    bundle.manifest.models = models_of(bundle, &target)?;
     bundle.manifest.runtime = Some(RuntimeRecord::of(&target));
     Ok(())
 }
 
 /// Copies given encodings into the bundle.
-pub fn keep_given(bundle: &Bundle, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
+pub fn keep_given(bundle: &Making, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
     bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
 }
 
 /// Warnings about given encodings under which weights are lost.
-pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
+pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
     if given.is_empty() {
         return Ok(vec![]);
     }
@@ -138,7 +139,7 @@ pub fn warn_of_given(bundle: &Bundle, partitions: &[Partition], given: &GivenFil
 /// Encodings of one group, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
 /// least what is [`decisive`].
 pub fn quantize_group(
-    bundle: &Bundle,
+    bundle: &Making,
     (driver, partitions): (&dyn Driver, &[Partition]),
     group: &Group,
     statistics: &StatisticsTable,

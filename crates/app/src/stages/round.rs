@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::back::bundle::{Bundle, CODES, Key};
 use crate::back::codes::{CodeFile, digest, write};
 use crate::back::evidence;
 use crate::back::onnx::DataWriter;
+use crate::bundle::{Bundle, CODES, Key, Making};
 use crate::encoding::Encoding;
 use crate::error::{Error, Result};
 use crate::evidence::{Ask, EvidenceSource, Observer, not_collected};
@@ -19,7 +19,7 @@ use crate::quantize::{CodeSource, Constants, Item, Layer, RoundedNow, round_laye
 
 /// The codes of all constants of a group: a file for each layer, and one for what is no layer's.
 pub fn round(
-    bundle: &Bundle,
+    bundle: &Making,
     group: &Group,
     constants: &Constants,
     method: Method,
@@ -83,7 +83,7 @@ pub fn is_code(group: &Group, path: &str) -> bool {
 /// # Errors
 /// A file that cannot be read, or has no codes.
 pub fn codes<'a>(bundle: &'a Bundle, group: &Group, constants: &Constants) -> Result<Box<dyn CodeSource + 'a>> {
-    if !bundle.has_files(|path| is_code(group, path))? {
+    if !bundle.has_files(|path| is_code(group, path)) {
         return Ok(Box::new(RoundedNow));
     }
     let mut made = Codes { bundle, group: group.clone(), of_layers: BTreeMap::new(), of_others: None };
@@ -136,7 +136,7 @@ fn file_of_others(group: &Group) -> String {
 }
 
 /// What codes are made of: numbers, by the file that they are in and their place in it, encodings, and the method.
-fn key<'a>(bundle: &Bundle, group: &Group, items: impl Iterator<Item = &'a Item<'a>>, method: &str) -> Result<Key> {
+fn key<'a>(bundle: &Making, group: &Group, items: impl Iterator<Item = &'a Item<'a>>, method: &str) -> Result<Key> {
     let data = format!("model/{}", DataWriter::name_of(group));
     let key = bundle.key(Key::new(), |path| path == data)?.and("rounding", method);
     Ok(items.fold(key, |key, Item { value, encoding }| {

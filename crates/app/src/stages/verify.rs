@@ -2,9 +2,8 @@
 
 use super::known::{FROM_ELSEWHERE, Known, NPU, SIMULATION};
 use super::layers::{knows_layers, measure_layers};
-use crate::back::bundle::GivenFiles;
-use crate::back::bundle::{Bundle, Key, RECIPE, REPORT, Stage, is_behind_figures};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::bundle::{Bundle, GivenFiles, Key, Making, RECIPE, REPORT, Stage, is_behind_figures};
 use crate::drivers::{Driver, Engines, GoldenExtent, LoadAny, Run, and_samples, of_bundle};
 use crate::engine::{Engine, Reference};
 use crate::error::{Error, Result};
@@ -32,7 +31,7 @@ pub struct Comparing<'a> {
 /// Runs the stage on as much as is asked for. Columns whose engine is missing stay empty. Figures of the same models,
 /// samples and engines are taken over; demands are held against them anew.
 pub fn verify(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
     what: &Comparing,
@@ -119,7 +118,7 @@ const OUTPUTS: &str = "verify";
 
 /// What the comparison of outputs reads.
 fn outputs_key(
-    bundle: &Bundle,
+    bundle: &Making,
     driver: &dyn Driver,
     recipe: &Recipe,
     runtime: Option<&Runtime>,

@@ -12,6 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::create::create;
 use super::read::{read, refuse_irregular};
 use crate::error::{Error, IoContext, Result};
 
@@ -175,7 +176,7 @@ impl Folder {
         let (folder, name) = self.way_to(relative.as_ref(), false)?;
         folder.refuse_links(name)?;
         if rustix::fs::linkat(&folder.handle, name, rustix::fs::CWD, to, AtFlags::empty()).is_err() {
-            let mut made = super::create(to)?;
+            let mut made = create(to)?;
             let mut from = folder.open_at(name, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty())?;
             std::io::copy(&mut from, &mut made).and_then(|_| made.sync_all()).at(to)?;
         }

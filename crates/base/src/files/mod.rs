@@ -7,6 +7,7 @@
 //!   [`Folder::replace`]). A file that is there is replaced and never written into: it may have other names.
 //! - What a user asks a result to be written to ([`output`]) may also be a link, a pipe or a device.
 
+mod create;
 mod flusher;
 mod folder;
 mod output;
@@ -14,9 +15,10 @@ mod read;
 mod stem;
 mod write;
 
+pub use create::create;
 pub use flusher::Flusher;
 pub use folder::Folder;
 pub use output::{descriptor, output, target};
 pub use read::{kind, open, read, refuse_irregular};
 pub use stem::stem;
-pub use write::{create, flush, replace, write};
+pub use write::{flush, replace, write};

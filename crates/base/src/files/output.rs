@@ -5,8 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::Folder;
-use super::write::parent;
+use super::create::parent;
+use super::folder::Folder;
 use crate::error::{Error, IoContext, Result};
 
 /// Most links that lead on to each other; the same as the system's.

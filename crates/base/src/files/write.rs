@@ -4,16 +4,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use super::Folder;
+use super::create::{create, parent};
+use super::folder::Folder;
 use crate::error::{Error, IoContext, Result};
-
-/// Creates a file that is not there yet.
-///
-/// # Errors
-/// Something of this name, be it a link that leads nowhere.
-pub fn create(path: &Path) -> Result<File> {
-    File::options().write(true).create_new(true).open(path).at(path)
-}
 
 /// Writes a file that is not there yet, in a folder that nobody looks at before it is whole; [`flush`] brings it to the disk.
 ///
@@ -49,9 +42,4 @@ pub fn flush(folder: &Path) -> Result<()> {
         }
     }
     File::open(folder).and_then(|file| file.sync_all()).at(folder)
-}
-
-/// The folder that a name stands in.
-pub(super) fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

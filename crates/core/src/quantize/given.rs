@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::entry::Entry;
 use super::names::{Aliases, Names};
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
@@ -12,16 +13,6 @@ use crate::partition::Partition;
 const LARGEST_SCALE: f32 = 1e12;
 /// How far the scale of a bias may be from the product it has to be, as a share of it.
 const BIAS_TOLERANCE: f32 = 1e-6;
-
-/// An encoding, the file it is from and its name there. Most files do not tell the axis of a per-channel encoding, only that
-/// there is one.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    encoding: Encoding,
-    axis: Option<i64>,
-    file: String,
-    name: String,
-}
 
 /// What an entry is as an activation and as a constant, where its file does not tell which it is.
 #[derive(Debug, Clone)]
@@ -55,28 +46,6 @@ impl GivenClass<'_> {
     pub fn encoding(&self, wanted: IntegerType) -> Result<Encoding> {
         refuse_other_integer(&self.entry.encoding, wanted).map_err(|message| self.entry.error(message))?;
         Ok(self.entry.encoding.clone())
-    }
-}
-
-impl Entry {
-    /// An error about the entry.
-    pub fn error(&self, message: impl std::fmt::Display) -> Error {
-        Error::input(self.place(), message)
-    }
-
-    /// Its file and its name there.
-    pub fn place(&self) -> String {
-        format!("{}: `{}`", self.file, self.name)
-    }
-
-    /// What it says.
-    pub fn encoding(&self) -> &Encoding {
-        &self.encoding
-    }
-
-    /// The file that it is from.
-    pub fn file(&self) -> &str {
-        &self.file
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::given::{Entry, Given};
+use super::entry::Entry;
+use super::given::Given;
 use super::weights::weight;
 use crate::encoding::Encoding;
 use crate::ir::Value;

@@ -2,6 +2,7 @@
 //! table of encodings comes out. The graph is never touched.
 
 mod codes;
+mod entry;
 mod given;
 mod layer;
 mod layers;
@@ -27,7 +28,8 @@ pub use lost::warn_of_lost;
 pub use multiplier::settle;
 pub use names::Aliases;
 pub use outliers::{of_constants, of_embeddings, of_zeros};
+pub use ranges::Source;
 pub use round::{RoundedNow, round_layer, round_other};
-pub use sources::{Source, Sources};
+pub use sources::Sources;
 pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
 pub use weights::{fit, of_sums, weight};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::given::Entry;
+use super::entry::Entry;
 use crate::error::{Error, Result};
 use crate::partition::Partition;
 use crate::program::Group;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::given::GivenClass;
-use super::sources::Source;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
@@ -17,6 +16,19 @@ use crate::target::Target;
 /// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked tokens
 /// together weigh less than 2e-7.
 const MASK_MARGIN: f32 = 24.0;
+
+/// Where the range of an activation is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Learned elsewhere, in the file of this name.
+    Given(String),
+    /// What may come in or is made by the operator at most.
+    Known,
+    /// Scores that a mask does not hide.
+    Masked,
+    /// Calibration.
+    Seen,
+}
 
 /// What is known of the range of a class of tied values.
 #[derive(Default)]

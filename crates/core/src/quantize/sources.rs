@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::given::Given;
-use super::ranges;
+use super::ranges::{self, Source};
 use super::ties::Ties;
 use crate::error::Result;
 use crate::evidence::StatisticsTable;
@@ -11,19 +11,6 @@ use crate::partition::Partition;
 use crate::program::Group;
 use crate::recipe::Recipe;
 use crate::target::Target;
-
-/// Where the range of an activation is from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// Learned elsewhere, in the file of this name.
-    Given(String),
-    /// What may come in or is made by the operator at most.
-    Known,
-    /// Scores that a mask does not hide.
-    Masked,
-    /// Calibration.
-    Seen,
-}
 
 /// Where the encodings of a model are from.
 pub struct Sources<'a> {

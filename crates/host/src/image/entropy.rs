@@ -1,7 +1,7 @@
 //! The entropy-coded data of a JPEG (ITU-T T.81): walked block by block, without making pixels of it, to know that it is
 //! whole. Decoders fill what is missing with grey and say nothing.
 
-use super::frame::Grid;
+use super::frame::{Band, Grid};
 
 /// Bytes that may be left over before a marker. Some cameras leave a few; a hole in a file leaves more, or too little.
 const MOST_LEFT_OVER: usize = 8;
@@ -50,21 +50,6 @@ impl Huffman {
         let (length, symbol) = self.lookup[0];
         length > 0 && symbol & 15 > 0
     }
-}
-
-/// Which coefficients a scan holds, and which of their bits.
-#[derive(Clone, Copy, PartialEq)]
-pub struct Band {
-    /// First coefficient in zigzag order.
-    pub first: u8,
-    /// Last coefficient.
-    pub last: u8,
-    /// Bits that scans before left to later ones; 0 where there was none before.
-    pub high: u8,
-    /// Bits that are left to later scans.
-    pub low: u8,
-    /// Whether the picture is sent in several scans.
-    pub progressive: bool,
 }
 
 /// A component in a scan, with its tables.

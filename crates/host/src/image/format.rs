@@ -1,6 +1,6 @@
 //! What kind of file it is, by its first bytes: names of files are often wrong.
 
-use super::decode::Fault;
+use super::fault::Fault;
 
 /// Formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

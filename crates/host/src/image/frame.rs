@@ -1,7 +1,7 @@
 //! The frame of a JPEG: sizes, components, and what scans have brought of them.
 
-use super::decode::{Fault, Layout, refuse_sizes};
-use super::entropy::Band;
+use super::fault::Fault;
+use super::picture::{Layout, refuse_sizes};
 
 /// How many blocks of 8 x 8 a component has.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +52,21 @@ pub struct Member {
     pub dc: u8,
     /// Table of the others.
     pub ac: u8,
+}
+
+/// Which coefficients a scan holds, and which of their bits.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Band {
+    /// First coefficient in zigzag order.
+    pub first: u8,
+    /// Last coefficient.
+    pub last: u8,
+    /// Bits that scans before left to later ones; 0 where there was none before.
+    pub high: u8,
+    /// Bits that are left to later scans.
+    pub low: u8,
+    /// Whether the picture is sent in several scans.
+    pub progressive: bool,
 }
 
 /// What a scan holds.

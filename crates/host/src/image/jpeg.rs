@@ -4,9 +4,10 @@ use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 
-use super::decode::{Fault, Layout, Picture};
 use super::entropy::{Huffman, Part, walk};
+use super::fault::Fault;
 use super::frame::{Component, Frame, Scan};
+use super::picture::{Layout, Picture};
 use super::turn::Turn;
 
 /// How an Exif segment begins.

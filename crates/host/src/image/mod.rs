@@ -3,26 +3,20 @@
 
 mod decode;
 mod entropy;
+mod fault;
 mod format;
 mod frame;
 mod jpeg;
+mod picture;
 mod resample;
 mod turn;
 
 use std::path::Path;
 
-use decode::Picture;
-
 use crate::engine::Tensor;
 use crate::error::{Error, Result};
 use crate::front::Vision;
 
-/// Smallest width or height; what is smaller shows nothing.
-const LEAST_PIXELS: u32 = 16;
-/// Largest width or height that is decoded.
-const MOST_PIXELS: u32 = 16384;
-/// Most memory that pixels may take: a 16k x 10k RGB image.
-const MOST_BYTES: u64 = 512 << 20;
 /// Largest image file that is read.
 const LARGEST_FILE: u64 = 256 << 20;
 
@@ -66,7 +60,7 @@ pub fn load_square(path: &Path, vision: &Vision) -> Result<Vec<u8>> {
         return Err(Error::input(path.display(), "is empty; a PNG or JPEG image is wanted"));
     }
     let picture =
-        Picture::decode(&bytes).map_err(|fault| Error::input(path.display(), fault.message).help(fault.help))?;
+        decode::decode(&bytes).map_err(|fault| Error::input(path.display(), fault.message).help(fault.help))?;
     let side = vision.image_size();
     Ok(resample::resample(&picture, side, side, vision.preprocess().resize))
 }

@@ -1,7 +1,7 @@
 //! Resizing as Pillow does it, to the last bit: in integers, along rows and along columns, rounded to 8 bits after each. A
 //! model was trained with pictures that went through it, and other filters of the same name differ from it.
 
-use super::decode::Picture;
+use super::picture::Picture;
 use crate::front::Resize;
 
 /// Bits of a weight behind the point; 8 are for the pixel and 2 for sums beyond it.

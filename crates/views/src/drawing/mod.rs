@@ -16,7 +16,7 @@ pub use overview::overview;
 
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, Stage};
+use crate::bundle::{Bundle, Stage};
 use crate::drivers::{Driver, of_bundle};
 use crate::encoding::IntegerType;
 use crate::error::{Error, Result};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::facts::{Facts, SCHEMA};
-use crate::back::bundle::hash_bytes;
+use crate::bundle::hash_bytes;
 use crate::error::{Error, Result};
 use crate::json::json_of;
 

@@ -6,7 +6,7 @@ use super::check::{Check, Outcome, Place, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::judge::Judge;
 use super::tensor::TensorFact;
-use crate::back::bundle::INPUTS;
+use crate::bundle::INPUTS;
 
 /// Names that a sentence has at most.
 const MOST_NAMES: usize = 5;

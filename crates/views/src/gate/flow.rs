@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use crate::back::bundle::Bundle;
+use crate::bundle::Bundle;
 use crate::error::Result;
 use crate::json::LARGEST_JSON;
 use crate::program::Group;

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::back::bundle::GivenFiles;
-use crate::back::bundle::{Bundle, round};
+use crate::bundle::{Bundle, GivenFiles, round};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::Result;
 use crate::evidence::StatisticsTable;

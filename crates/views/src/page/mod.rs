@@ -26,7 +26,7 @@ pub use markdown::markdown;
 
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, INPUTS, InputRecord, Manifest};
+use crate::bundle::{Bundle, INPUTS, InputRecord, Manifest};
 use crate::drivers::of_bundle;
 use crate::error::Result;
 use crate::evidence::StatisticsTable;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Driver, LoadAny, Parity, Phase, Run};
-use crate::back::bundle::{Bundle, InputRecord, Key};
+use crate::bundle::{Bundle, InputRecord, Key, Making};
 use crate::engine::{Engine, Reference, Tensor};
 use crate::error::{Error, Result};
 use crate::evidence::StatisticsTable;
@@ -63,12 +63,12 @@ impl Driver for Tensors {
         Ok(())
     }
 
-    fn sample_key(&self, key: Key, bundle: &Bundle, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+    fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
         let hash = file(recipe, sample).and_then(|path| bundle.hash_input(&path));
         Ok(key.and("tensors", hash.map_err(|error| error.within(&sample.place))?))
     }
 
-    fn inputs(&self, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+    fn inputs(&self, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
         let mut made: Vec<InputRecord> = Vec::new();
         for sample in samples {
             let (path, name) = (file(recipe, sample).map_err(|error| error.within(&sample.place))?, sample.title());
@@ -85,8 +85,8 @@ impl Driver for Tensors {
         (!recipe.verification.is_empty()).then_some(0).ok_or_else(none)
     }
 
-    fn phase_key(&self, _phase: usize, key: Key, run: &Run) -> Result<Key> {
-        super::and_samples(self, key, run.bundle, run.recipe, &run.recipe.calibration)
+    fn phase_key(&self, _phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+        super::and_samples(self, key, bundle, recipe, &recipe.calibration)
     }
 
     fn calibrate<'a>(

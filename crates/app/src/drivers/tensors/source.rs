@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{NAME, Tensors};
-use crate::back::bundle::{Bundle, Key};
+use crate::bundle::{Key, Making};
 use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::drivers::memory::refuse_too_large;
 use crate::drivers::{Driver, Source};
@@ -62,7 +62,7 @@ impl Source for Graphs<'_> {
         Program::new(NAME, self.graphs.iter().map(|graph| graph.name.clone()).collect(), roles())
     }
 
-    fn check(&self, _bundle: &Bundle, recipe: &Recipe) -> Result<()> {
+    fn check(&self, _bundle: &Making, recipe: &Recipe) -> Result<()> {
         let parts: Vec<(&str, &Graph)> = self.graphs.iter().map(|part| (part.name.as_str(), &*part.graph)).collect();
         refuse_too_large(&parts, Path::new(self.name))?;
         Tensors::new(groups(self.graphs)).refuse_unfit(recipe, self.graphs)
@@ -70,7 +70,7 @@ impl Source for Graphs<'_> {
 
     fn export(
         &self,
-        bundle: &mut Bundle,
+        bundle: &mut Making,
         (target, target_text): (&Target, &str),
         progress: &dyn Progress,
     ) -> Result<()> {

@@ -8,7 +8,7 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::samples::{and_images, and_words, use_template};
-use crate::back::bundle::Key;
+use crate::bundle::{Key, Making};
 use crate::drivers::{LoadAny, Phase, Run};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -17,6 +17,7 @@ use crate::files;
 use crate::front::{Component, Definition};
 use crate::host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Steps, TOKENIZER, Walk, see};
 use crate::ir::le_bytes;
+use crate::recipe::Recipe;
 
 /// Embeddings of the pictures that were calibrated with, kept for runs that begin with the prompts.
 const VISUAL: &str = ".visual.safetensors";
@@ -31,23 +32,23 @@ pub fn phases() -> Vec<Phase> {
 }
 
 /// What a phase reads of samples and of the bundle.
-pub fn phase_key(phase: usize, mut key: Key, run: &Run) -> Result<Key> {
-    let samples = &run.recipe.calibration;
+pub fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+    let samples = &recipe.calibration;
     if phase == 0 {
         for sample in samples {
-            key = and_images(key.setting("images", &sample.images.len()), run.bundle, run.recipe, sample)?;
+            key = and_images(key.setting("images", &sample.images.len()), bundle, recipe, sample)?;
         }
         return Ok(key);
     }
     let (use_template, visual) = (use_template(samples), format!("calibration/{VISUAL}"));
-    key = run.bundle.key(key, |path| {
+    key = bundle.key(key, |path| {
         path == visual
             || use_template && (path.ends_with(CHAT_TEMPLATE) || path.ends_with(SPECIAL_TOKENS))
             || path.ends_with(TOKENIZER)
             || path.ends_with(HostFacts::FILE)
             || path.strip_prefix("model/") == Some(Embeddings::FILE)
     })?;
-    Ok(samples.iter().fold(key.setting("steps", &run.recipe.steps()), and_words))
+    Ok(samples.iter().fold(key.setting("steps", &recipe.steps()), and_words))
 }
 
 /// Runs the pictures of all samples, and keeps the embeddings that they become.

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::back::bundle::{Bundle, Key, Stage};
+use crate::bundle::{Key, Making, Stage};
 use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::error::{Error, Result};
 use crate::files;
@@ -28,7 +28,7 @@ use crate::warning::Warning;
 const LARGEST_TOKENIZER: u64 = 1 << 30;
 /// Runs the stage, and names model and target in the manifest.
 pub fn export(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     file: &DefinitionFile,
     weights: &[WeightsPlace],
     target: &Target,

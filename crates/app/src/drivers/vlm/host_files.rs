@@ -1,7 +1,7 @@
 //! What a host needs beside the quantized models: embeddings and tables as integers, and what the manifest says of
 //! them.
 
-use crate::back::bundle::{Bundle, Key, PartitionRecord, encoding_of};
+use crate::bundle::{Bundle, Key, Making, PartitionRecord, encoding_of};
 use crate::error::{IoContext, Result};
 use crate::evidence::StatisticsTable;
 use crate::front::{Component, Definition, Role};
@@ -15,7 +15,7 @@ use crate::warning::Warning;
 const FOLDER: &str = "qdq";
 
 /// The embedding table in the integers of the language model's input.
-pub fn emit_embeddings(definition: &Definition, bundle: &Bundle, group: &Group, progress: &dyn Progress) -> Result<()> {
+pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
     if *group != Component::Language.group() {
         return Ok(());
     }
@@ -37,7 +37,7 @@ pub fn emit_embeddings(definition: &Definition, bundle: &Bundle, group: &Group, 
 }
 
 /// Tables of pixels and rotary angles, by the encodings that the manifest has.
-pub fn emit_tables(definition: &Definition, bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
     let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
     let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));

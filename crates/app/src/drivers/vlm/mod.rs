@@ -18,8 +18,8 @@ pub use source::Checkpointed;
 use std::path::Path;
 
 use super::{Chains, Driver, GoldenExtent, LoadAny, Parity, Phase, PromptsReport, Run, Turn, Work};
-use crate::back::bundle::{Bundle, InputRecord, Key, PartitionRecord};
 use crate::back::qnn::Runtime;
+use crate::bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
 use crate::error::{Error, Result};
 use crate::evidence::StatisticsTable;
 use crate::front::{Checkpoint, Component, Definition, Role};
@@ -63,11 +63,11 @@ impl Driver for Vlm {
         source::refuse_too_large(&self.definition, &bundle.path("model/definition.toml"))
     }
 
-    fn sample_key(&self, key: Key, bundle: &Bundle, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+    fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
         samples::and_images(samples::and_words(key, sample), bundle, recipe, sample)
     }
 
-    fn inputs(&self, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+    fn inputs(&self, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
         samples::images(bundle, recipe, samples)
     }
 
@@ -85,8 +85,8 @@ impl Driver for Vlm {
         found.ok_or_else(|| Error::input(place(), "has no verification sample with an image"))
     }
 
-    fn phase_key(&self, phase: usize, key: Key, run: &Run) -> Result<Key> {
-        calibration::phase_key(phase, key, run)
+    fn phase_key(&self, phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+        calibration::phase_key(phase, key, bundle, recipe)
     }
 
     fn calibrate<'a>(
@@ -161,17 +161,17 @@ impl Driver for Vlm {
         host_files::describe(&self.definition, host, partitions)
     }
 
-    fn emit_of_group(&self, bundle: &Bundle, group: &Group, progress: &dyn Progress) -> Result<()> {
+    fn emit_of_group(&self, bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
         host_files::emit_embeddings(&self.definition, bundle, group, progress)
     }
 
-    fn emit(&self, bundle: &Bundle, progress: &dyn Progress) -> Result<()> {
+    fn emit(&self, bundle: &Making, progress: &dyn Progress) -> Result<()> {
         host_files::emit_tables(&self.definition, bundle, progress)
     }
 
     fn make_golden(
         &self,
-        bundle: &mut Bundle,
+        bundle: &mut Making,
         recipe: &Recipe,
         runtime: Option<&Runtime>,
         extent: (Option<GoldenExtent>, GoldenExtent),

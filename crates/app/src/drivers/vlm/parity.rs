@@ -3,7 +3,7 @@
 //! A file of recorded tensors goes in (tools/reference.py makes one with timm and transformers), figures come out. The
 //! partitions take the same steps as in every other stage: image, projector, prefill in chunks, decode.
 
-use crate::back::bundle::Bundle;
+use crate::bundle::Bundle;
 use crate::drivers::Parity;
 use crate::engine::{Reference, Tensor};
 use crate::error::{Error, Result};

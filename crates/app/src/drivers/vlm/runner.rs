@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, Stage};
 use crate::back::qnn::{Runtime, Toolkit};
+use crate::bundle::{Bundle, Stage};
 use crate::drivers::of_bundle;
 use crate::engine::{Engine, EngineKind, Reference, Tensor};
 use crate::error::{Error, Result};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::back::bundle::{Bundle, InputRecord, Key, RECIPE};
+use crate::bundle::{Bundle, InputRecord, Key, Making, RECIPE};
 use crate::drivers::{PromptCounts, PromptsReport};
 use crate::error::{Error, Result};
 use crate::host::CHAT_TEMPLATE;
@@ -22,12 +22,12 @@ pub fn refuse_tensors(recipe: &Recipe) -> Result<()> {
 }
 
 /// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
-fn hash_image(bundle: &Bundle, path: &Path, sample: &Sample) -> Result<String> {
+fn hash_image(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
     bundle.hash_input(path).map_err(|error| error.within(&sample.place))
 }
 
 /// Adds the contents of a sample's images to a key.
-pub fn and_images(key: Key, bundle: &Bundle, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+pub fn and_images(key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
     let mut paths = recipe.image_paths(sample).into_iter();
     paths.try_fold(key, |key, path| Ok(key.and("image", hash_image(bundle, &path, sample)?)))
 }
@@ -76,7 +76,7 @@ pub fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
 }
 
 /// The images of samples, as the recipe names them, each once.
-pub fn images(bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+pub fn images(bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
     let mut made: Vec<InputRecord> = Vec::new();
     for sample in samples {
         for (image, path) in sample.images.iter().zip(recipe.image_paths(sample)) {

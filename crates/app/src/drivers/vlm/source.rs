@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::export::export;
 use super::samples::refuse_tensors;
-use crate::back::bundle::{Bundle, Key, Stage};
+use crate::bundle::{Key, Making, Stage};
 use crate::drivers::{Source, memory};
 use crate::error::Result;
 use crate::front::{Checkpoint, Definition, DefinitionFile, Recorder, WeightsPlace, assemble, program};
@@ -27,7 +27,7 @@ impl Source for Checkpointed<'_> {
         program()
     }
 
-    fn check(&self, bundle: &Bundle, recipe: &Recipe) -> Result<()> {
+    fn check(&self, bundle: &Making, recipe: &Recipe) -> Result<()> {
         refuse_tensors(recipe)?;
         refuse_too_large(&self.definition.definition, &self.definition.path)?;
         check_samples(bundle, self.definition, self.weights, recipe)
@@ -35,7 +35,7 @@ impl Source for Checkpointed<'_> {
 
     fn export(
         &self,
-        bundle: &mut Bundle,
+        bundle: &mut Making,
         (target, target_text): (&Target, &str),
         progress: &dyn Progress,
     ) -> Result<()> {
@@ -48,7 +48,7 @@ impl Source for Checkpointed<'_> {
 ///
 /// # Errors
 /// A definition, recipe, tokenizer, image or prompt that cannot be used, by file and sample.
-fn check_samples(bundle: &Bundle, file: &DefinitionFile, weights: &[WeightsPlace], recipe: &Recipe) -> Result<()> {
+fn check_samples(bundle: &Making, file: &DefinitionFile, weights: &[WeightsPlace], recipe: &Recipe) -> Result<()> {
     let DefinitionFile { text, definition, .. } = file;
     let beside = Checkpoint::open_all(weights)?.beside(definition)?;
     let samples: Vec<&Sample> = recipe.calibration.iter().chain(&recipe.verification).collect();

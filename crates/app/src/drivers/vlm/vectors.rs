@@ -1,9 +1,9 @@
 //! Golden vectors: one sample of verification on integer engines, as a host takes it.
 
-use super::golden::{self, Making};
+use super::golden::{self, Case};
 use super::samples::{and_images, and_words};
-use crate::back::bundle::{Bundle, GOLDEN, GoldenRecord, Key, Stage, is_behind_figures};
 use crate::back::qnn::{Compiler, Runtime};
+use crate::bundle::{GOLDEN, GoldenRecord, Key, Making, Stage, is_behind_figures};
 use crate::drivers::GoldenExtent;
 use crate::engine::{EngineKind, OrtSession};
 use crate::error::Result;
@@ -20,7 +20,7 @@ const UNIT: &str = "verify/golden";
 /// that are there, if none are wanted. Where nothing is said they are made of as much as verification compares, and
 /// what a run before made of more stays.
 pub fn make_golden(
-    bundle: &mut Bundle,
+    bundle: &mut Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,
     (wanted, compared): (Option<GoldenExtent>, GoldenExtent),
@@ -58,7 +58,7 @@ pub fn make_golden(
             let sha256 = bundle.hash_input(&path).map_err(|error| error.within(&sample.place))?;
             Ok((name.display().to_string(), path, sha256))
         });
-        let what = Making {
+        let what = Case {
             definition: &definition,
             partitions: &partitions,
             tables: &tables,
@@ -85,7 +85,7 @@ pub fn make_golden(
 }
 
 /// What golden vectors depend on.
-fn key_of(bundle: &Bundle, recipe: &Recipe, runtime: &Runtime, sample: &Sample, engines: &[EngineKind]) -> Result<Key> {
+fn key_of(bundle: &Making, recipe: &Recipe, runtime: &Runtime, sample: &Sample, engines: &[EngineKind]) -> Result<Key> {
     let key = bundle
         .key(Key::new(), is_behind_figures)?
         .setting("engines", &engines)

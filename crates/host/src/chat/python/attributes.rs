@@ -1,29 +1,10 @@
-//! `value.name`, `value[key]`, slices, and calls of methods, by the rules of Jinja's sandbox.
+//! `value.name`, `value[key]` and slices, by the rules of Jinja's sandbox.
 
-use minijinja::State;
 use minijinja::value::Value;
 
-use super::arguments::Args;
-use super::values::{Dict, Given, Kind, Method, Range, Tuple, fault, int, items, kind, list, spend, tuple, type_name};
-use super::{containers, strings};
-
-/// Methods that change their value, which the sandbox refuses.
-const CHANGING: [&str; 14] = [
-    "append",
-    "clear",
-    "pop",
-    "reverse",
-    "insert",
-    "sort",
-    "extend",
-    "remove",
-    "update",
-    "setdefault",
-    "popitem",
-    "add",
-    "discard",
-    "__setitem__",
-];
+use super::names::{OF_DICT, OF_FLOAT, OF_LIST, OF_STR, OF_TUPLE};
+use super::print::repr;
+use super::values::{Dict, Given, Kind, Method, Range, Tuple, fault, int, items, kind, len, list, tuple, type_name};
 
 /// `value.name`: an attribute, which for Python's own types is a method; else the item of that name.
 ///
@@ -50,7 +31,11 @@ pub fn item(value: &Value, key: &Value) -> Given {
     }
 }
 
-fn method_of(value: &Value, name: &str) -> Given<Option<Value>> {
+/// The method of a value's type that has a name, if there is one; of tuples with names, the item.
+///
+/// # Errors
+/// The value is undefined.
+pub fn method_of(value: &Value, name: &str) -> Given<Option<Value>> {
     if value.is_undefined() {
         return Err(fault(format!("an undefined value has no attribute '{name}'")));
     }
@@ -60,11 +45,11 @@ fn method_of(value: &Value, name: &str) -> Given<Option<Value>> {
         return Ok(named.items.get(at).cloned());
     }
     let known: &[&str] = match kind(value) {
-        Kind::Str => &strings::METHODS,
-        Kind::Dict => &containers::OF_DICT,
-        Kind::List => &containers::OF_LIST,
-        Kind::Tuple | Kind::Range => &containers::OF_TUPLE,
-        Kind::Float => &containers::OF_FLOAT,
+        Kind::Str => &OF_STR,
+        Kind::Dict => &OF_DICT,
+        Kind::List => &OF_LIST,
+        Kind::Tuple | Kind::Range => &OF_TUPLE,
+        Kind::Float => &OF_FLOAT,
         Kind::Other if is_loop(value) => &["cycle", "changed"],
         _ => &[],
     };
@@ -76,10 +61,14 @@ fn is_loop(value: &Value) -> bool {
     value.as_object().is_some_and(|object| object.type_name().ends_with("::Loop"))
 }
 
-fn item_of(value: &Value, key: &Value) -> Given<Option<Value>> {
+/// The item of a key, if there is one.
+///
+/// # Errors
+/// The value is undefined.
+pub fn item_of(value: &Value, key: &Value) -> Given<Option<Value>> {
     Ok(match kind(value) {
         Kind::Undefined => {
-            return Err(fault(format!("an undefined value has no element {}", super::print::repr(key)?)));
+            return Err(fault(format!("an undefined value has no element {}", repr(key)?)));
         }
         Kind::Dict => value.downcast_object_ref::<Dict>().and_then(|dict| dict.get(key).cloned()),
         Kind::Str | Kind::List | Kind::Tuple | Kind::Range => match int(key) {
@@ -96,7 +85,7 @@ fn item_of(value: &Value, key: &Value) -> Given<Option<Value>> {
 }
 
 fn at_index(value: &Value, at: i128) -> Given<Option<Value>> {
-    let count = super::values::len(value)? as i128;
+    let count = len(value)? as i128;
     let at = if at < 0 { at + count } else { at };
     let Ok(at) = usize::try_from(at) else { return Ok(None) };
     Ok(match value.as_str() {
@@ -156,41 +145,4 @@ pub fn slice(value: &Value, bounds: [&Value; 3]) -> Given {
         },
         _ => list(taken),
     })
-}
-
-/// `value.name(…)`.
-///
-/// # Errors
-/// There is no such method, the sandbox does not let it be called, or it refuses its arguments.
-pub fn call_method(state: &State, value: &Value, name: &str, args: &[Value]) -> Given {
-    spend(1)?;
-    let changes = CHANGING.contains(&name) && matches!(kind(value), Kind::List | Kind::Dict);
-    if changes && (kind(value) == Kind::List) != matches!(name, "update" | "setdefault" | "popitem") {
-        return Err(fault(format!("access to attribute '{name}' of '{}' object is unsafe", type_name(value))));
-    }
-    if method_of(value, name)?.is_some() {
-        let bound = || Args::new(name, args);
-        return match kind(value) {
-            Kind::Str => strings::call(value, name, bound()?),
-            Kind::Other => value.call_method(state, name, args),
-            _ => containers::call(value, name, bound()?),
-        };
-    }
-    match item_of(value, &Value::from(name))? {
-        Some(item) => call(state, &item, args),
-        None if kind(value) == Kind::Other => value.call_method(state, name, args),
-        None => Err(fault(format!("'{} object' has no attribute '{name}'", type_name(value)))),
-    }
-}
-
-/// `value(…)`.
-///
-/// # Errors
-/// The value is nothing that may be called, or it fails.
-pub fn call(state: &State, value: &Value, args: &[Value]) -> Given {
-    match kind(value) {
-        Kind::Undefined => Err(fault("an undefined value cannot be called")),
-        Kind::Other => value.call(state, args),
-        _ => Err(fault(format!("'{}' object is not callable", type_name(value)))),
-    }
 }

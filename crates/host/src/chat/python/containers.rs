@@ -5,15 +5,6 @@ use minijinja::value::Value;
 use super::arguments::Args;
 use super::values::{Dict, Given, Kind, View, dict, equal, fault, float, int, items, kind, list, tuple};
 
-/// Methods of a dict that the sandbox lets be called.
-pub const OF_DICT: [&str; 5] = ["get", "items", "keys", "values", "copy"];
-/// Methods of a list that the sandbox lets be called.
-pub const OF_LIST: [&str; 3] = ["index", "count", "copy"];
-/// Methods of a tuple.
-pub const OF_TUPLE: [&str; 2] = ["index", "count"];
-/// Methods of a float.
-pub const OF_FLOAT: [&str; 1] = ["is_integer"];
-
 /// Calls a method.
 pub fn call(value: &Value, name: &str, args: Args) -> Given {
     match (kind(value), name) {

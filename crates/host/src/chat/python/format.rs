@@ -3,9 +3,9 @@
 use minijinja::value::Value;
 
 use super::arguments::Args;
+use super::attributes::{attribute, item};
 use super::number::{Sign, exponent_form, fixed, general, grouped, grouped_digits, pad};
-use super::percent::ascii;
-use super::print::{repr, text};
+use super::print::{self, ascii, repr, text};
 use super::values::{Given, Kind, fault, float, int, kind, spend, type_name};
 
 /// How deep a specification may hold another one.
@@ -128,12 +128,12 @@ fn lookup(field: &str, args: &Args, counted: &mut Counter) -> Given {
             let key = &behind[..end];
             let key =
                 key.parse::<i64>().ok().filter(|_| !key.starts_with(['-', '+'])).map_or(Value::from(key), Value::from);
-            value = super::attributes::item(&value, &key)?;
+            value = item(&value, &key)?;
             path = &behind[end + 1..];
         } else {
             let behind = path.strip_prefix('.').ok_or_else(|| missing("such part"))?;
             let end = behind.find(['.', '[']).unwrap_or(behind.len());
-            value = super::attributes::attribute(&value, &behind[..end])?;
+            value = attribute(&value, &behind[..end])?;
             path = &behind[end..];
         }
         if value.is_undefined() {
@@ -253,7 +253,7 @@ fn integer(spec: &Spec, number: i128) -> Given<String> {
 fn real(spec: &Spec, value: &Value) -> Option<String> {
     let number = float(value)?;
     let size = match (spec.letter, spec.precision) {
-        (None, None) => super::print::float(number.abs()),
+        (None, None) => print::float(number.abs()),
         (None, Some(digits)) => short(number, digits.max(1)),
         (Some('e' | 'E'), digits) => exponent_form(number, digits.unwrap_or(6), spec.alternate),
         (Some('f' | 'F'), digits) => fixed(number, digits.unwrap_or(6), spec.alternate),

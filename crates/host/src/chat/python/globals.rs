@@ -6,7 +6,8 @@ use minijinja::value::{Object, ObjectRepr, Value};
 use minijinja::{Environment, Error, State};
 
 use super::arguments::{Args, number};
-use super::attributes::{attribute, call, call_method, item, slice};
+use super::attributes::{attribute, item, slice};
+use super::calls::{call, call_method};
 use super::clock::strftime_now;
 use super::operators::{BINARY, binary, chain, negative};
 use super::values::{Dict, Given, Range, dict, fault, index, items, list, spend, tuple};

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod attributes;
+mod calls;
 mod clock;
 mod containers;
 mod filters;
@@ -13,10 +14,12 @@ mod format;
 mod globals;
 mod json;
 mod letters;
+mod names;
 mod number;
 mod operators;
 mod percent;
 mod print;
+mod refusal;
 mod rewrite;
 mod source;
 mod statements;
@@ -26,56 +29,17 @@ mod values;
 
 use minijinja::machinery::{CodeGenerator, Vm, make_string_output, parse};
 use minijinja::value::{Rest, Value};
-use minijinja::{AutoEscape, Environment, ErrorKind, State};
-use serde::{Deserialize, Serialize};
+use minijinja::{AutoEscape, Environment, State};
 
 use arguments::Args;
+use names::{FILTERS, TESTS};
+pub use refusal::{Refusal, Why};
 pub use values::{dict, list};
 
 use super::{MOST_STEPS, MOST_TEXT};
 
 /// Name of the template in errors of the engine.
 const NAME: &str = "chat template";
-
-/// What kind of failure it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Why {
-    /// The template raised it itself.
-    Raised,
-    /// It takes too many steps.
-    Endless,
-    /// A fault of the template.
-    Fault,
-}
-
-/// Why a template cannot be parsed or rendered.
-#[derive(Debug)]
-pub struct Refusal {
-    /// Line of the template, from 1.
-    pub line: Option<usize>,
-    /// The reason.
-    pub message: String,
-    /// The kind of it.
-    pub why: Why,
-}
-
-impl Refusal {
-    /// For a line.
-    fn at(line: usize, message: impl Into<String>) -> Self {
-        Refusal { line: Some(line), message: message.into(), why: Why::Fault }
-    }
-
-    fn of(error: &minijinja::Error) -> Self {
-        let message = error.detail().map(String::from).unwrap_or_else(|| error.kind().to_string());
-        let raised = std::error::Error::source(error).is_some_and(|source| source.is::<globals::Raised>());
-        let why = match error.kind() {
-            _ if raised => Why::Raised,
-            ErrorKind::OutOfFuel => Why::Endless,
-            _ => Why::Fault,
-        };
-        Refusal { line: error.line(), message, why }
-    }
-}
 
 /// What templates are rendered with.
 pub struct Engine(Environment<'static>);
@@ -88,16 +52,16 @@ impl Engine {
         made.set_formatter(|out, state, value| {
             let text = print::text(value)?;
             let escaped = matches!(state.auto_escape(), AutoEscape::Html) && !value.is_safe();
-            let text = if escaped { operators::escape(&text) } else { text };
+            let text = if escaped { print::escape(&text) } else { text };
             values::written(text.len())?;
             Ok(out.write_str(&text)?)
         });
-        for name in filters::NAMES {
+        for name in FILTERS {
             made.add_filter(name, move |state: &State, args: Rest<Value>| {
                 filters::apply(state, name, Args::new(name, &args)?)
             });
         }
-        for name in tests::NAMES {
+        for name in TESTS {
             made.add_test(name, move |args: Rest<Value>| tests::perform(name, Args::new(name, &args)?));
         }
         globals::add(&mut made);

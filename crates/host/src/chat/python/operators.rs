@@ -6,7 +6,7 @@ use minijinja::value::Value;
 
 use super::arguments::whole;
 use super::percent::percent;
-use super::print::text;
+use super::print::{escape, text};
 use super::values::{Dict, Given, Kind, compare, equal, fault, float, int, items, kind, list, spend, tuple, type_name};
 
 /// Signs of the operators of two values.
@@ -110,11 +110,6 @@ fn joined(left: &Value, right: &Value) -> Given {
     spend(made.len() + behind.len())?;
     made.push_str(&behind);
     Ok(if safe { Value::from_safe_string(made) } else { Value::from(made) })
-}
-
-/// A text in which what marks up HTML is written out.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('>', "&gt;").replace('<', "&lt;").replace('\'', "&#39;").replace('"', "&#34;")
 }
 
 fn chained(left: &Value, right: &Value) -> Given<Vec<Value>> {

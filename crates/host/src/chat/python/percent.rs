@@ -2,9 +2,9 @@
 
 use minijinja::value::Value;
 
+use super::attributes::item;
 use super::number::{Sign, exponent_form, fixed, general, grouped_digits, pad};
-use super::operators::escape;
-use super::print::{repr, text};
+use super::print::{ascii, escape, repr, text};
 use super::values::{Given, Kind, fault, float, int, items, kind, spend, type_name};
 
 /// Where the values come from.
@@ -96,7 +96,7 @@ pub fn percent(format: &Value, values: &Value) -> Given {
             continue;
         }
         let value = match key {
-            Some(key) if kind(values) == Kind::Dict => super::attributes::item(values, &Value::from(key.clone()))
+            Some(key) if kind(values) == Kind::Dict => item(values, &Value::from(key.clone()))
                 .ok()
                 .filter(|value| !value.is_undefined())
                 .ok_or_else(|| fault(format!("KeyError: '{key}'")))?,
@@ -182,16 +182,4 @@ fn conversion(letter: char, value: &Value, flags: &str, precision: Option<usize>
         }
         letter => return Err(fault(format!("unsupported format character '{letter}'"))),
     })
-}
-
-/// A text whose other than ASCII characters are written out.
-pub fn ascii(text: &str) -> String {
-    text.chars()
-        .map(|c| match u32::from(c) {
-            0..0x80 => c.to_string(),
-            code @ ..0x100 => format!("\\x{code:02x}"),
-            code @ ..0x10000 => format!("\\u{code:04x}"),
-            code => format!("\\U{code:08x}"),
-        })
-        .collect()
 }

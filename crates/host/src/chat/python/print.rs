@@ -152,3 +152,20 @@ pub fn float(number: f64) -> String {
     }
     format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
 }
+
+/// A text whose other than ASCII characters are written out.
+pub fn ascii(text: &str) -> String {
+    text.chars()
+        .map(|c| match u32::from(c) {
+            0..0x80 => c.to_string(),
+            code @ ..0x100 => format!("\\x{code:02x}"),
+            code @ ..0x10000 => format!("\\u{code:04x}"),
+            code => format!("\\U{code:08x}"),
+        })
+        .collect()
+}
+
+/// A text in which what marks up HTML is written out.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('>', "&gt;").replace('<', "&lt;").replace('\'', "&#39;").replace('"', "&#34;")
+}

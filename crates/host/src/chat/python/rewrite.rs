@@ -8,7 +8,9 @@ use minijinja::machinery::ast::{
 use minijinja::value::Value;
 
 use super::globals::{ATTRIBUTE, CALL, CHAIN, DICT, ITEM, ITERATE, METHOD, NEGATE, SLICE, TUPLE};
-use super::{Refusal, filters, source, tests};
+use super::names::{FILTERS, TESTS};
+use super::refusal::Refusal;
+use super::source;
 
 /// How deep expressions and statements may stand in each other.
 const DEEPEST: usize = 400;
@@ -153,14 +155,14 @@ impl<'s> Rewriter<'s> {
                 Expr::IfExpr(Spanned::new(made, span))
             }
             Expr::Filter(node) => {
-                if !self.soft && !filters::NAMES.contains(&node.name) {
+                if !self.soft && !FILTERS.contains(&node.name) {
                     return Err(refusal(span, format!("no filter named '{}'", node.name)));
                 }
                 let expr = node.expr.as_ref().map(|expr| self.expr(expr)).transpose()?;
                 Expr::Filter(Spanned::new(Filter { name: node.name, expr, args: self.args(&node.args)? }, span))
             }
             Expr::Test(node) => {
-                if !self.soft && !tests::NAMES.contains(&node.name) {
+                if !self.soft && !TESTS.contains(&node.name) {
                     return Err(refusal(span, format!("no test named '{}'", node.name)));
                 }
                 let (expr, args) = (self.expr(&node.expr)?, self.args(&node.args)?);

@@ -3,7 +3,7 @@
 
 use minijinja::machinery::{Span, Token, WhitespaceConfig, tokenize};
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// How tags and the white space around them are read.
 pub fn whitespace() -> WhitespaceConfig {

@@ -6,56 +6,6 @@ use super::arguments::{Args, flag, number, string};
 use super::letters::{self, capitalize, casefold, is_space, swapped, title};
 use super::values::{Dict, Given, Kind, fault, index, items, kind, list, spend, tuple, type_name};
 
-/// All methods.
-pub const METHODS: [&str; 46] = [
-    "capitalize",
-    "casefold",
-    "center",
-    "count",
-    "encode",
-    "endswith",
-    "expandtabs",
-    "find",
-    "format",
-    "format_map",
-    "index",
-    "isalnum",
-    "isalpha",
-    "isascii",
-    "isdecimal",
-    "isdigit",
-    "isidentifier",
-    "islower",
-    "isnumeric",
-    "isprintable",
-    "isspace",
-    "istitle",
-    "isupper",
-    "join",
-    "ljust",
-    "lower",
-    "lstrip",
-    "partition",
-    "removeprefix",
-    "removesuffix",
-    "replace",
-    "rfind",
-    "rindex",
-    "rjust",
-    "rpartition",
-    "rsplit",
-    "rstrip",
-    "split",
-    "splitlines",
-    "startswith",
-    "strip",
-    "swapcase",
-    "title",
-    "translate",
-    "upper",
-    "zfill",
-];
-
 /// Calls a method.
 pub fn call(value: &Value, name: &str, args: Args) -> Given {
     let text = value.as_str().unwrap_or_default();

@@ -5,53 +5,11 @@ use std::sync::Arc;
 use minijinja::value::Value;
 
 use super::arguments::Args;
+use super::names::{FILTERS, TESTS};
 use super::operators::{binary, contains};
 use super::print::text;
+use super::strings;
 use super::values::{Dict, Given, Kind, Method, Tuple, equal, fault, items, kind};
-use super::{filters, strings};
-
-/// All of them.
-pub const NAMES: [&str; 39] = [
-    "!=",
-    "<",
-    "<=",
-    "==",
-    ">",
-    ">=",
-    "boolean",
-    "callable",
-    "defined",
-    "divisibleby",
-    "eq",
-    "equalto",
-    "escaped",
-    "even",
-    "false",
-    "filter",
-    "float",
-    "ge",
-    "greaterthan",
-    "gt",
-    "in",
-    "integer",
-    "iterable",
-    "le",
-    "lessthan",
-    "lower",
-    "lt",
-    "mapping",
-    "ne",
-    "none",
-    "number",
-    "odd",
-    "sameas",
-    "sequence",
-    "string",
-    "test",
-    "true",
-    "undefined",
-    "upper",
-];
 
 /// Whether a value passes a test; the value is the first argument.
 ///
@@ -98,8 +56,8 @@ pub fn perform(name: &str, args: Args) -> Given<bool> {
         "odd" => equal(&remainder()?, &Value::from(1)),
         "false" => is(Kind::Bool) && !value.is_true(),
         "true" => is(Kind::Bool) && value.is_true(),
-        "filter" => named(&filters::NAMES)?,
-        "test" => named(&NAMES)?,
+        "filter" => named(&FILTERS)?,
+        "test" => named(&TESTS)?,
         "float" => is(Kind::Float),
         "integer" => is(Kind::Int),
         "iterable" => items(&value).is_ok(),

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{Error, ErrorKind};
 
 use super::super::MOST_TEXT;
 
@@ -170,16 +170,6 @@ pub struct Method {
     pub of: Value,
     /// The method's name.
     pub name: String,
-}
-
-impl Object for Method {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
-
-    fn call(self: &Arc<Self>, state: &State<'_, '_>, args: &[Value]) -> Given {
-        super::attributes::call_method(state, &self.of, &self.name, args)
-    }
 }
 
 /// Python's types, as far as templates meet them.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Change, Group, Update};
-use crate::back::bundle::INPUTS;
+use crate::bundle::INPUTS;
 use crate::gate::check::{Check, Outcome};
 use crate::gate::facts::Facts;
 use crate::gate::rule::Rule;

@@ -6,7 +6,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
 
 use super::{FILE, Record, SCHEMA, TENSORS, TensorRecord};
-use crate::back::bundle::{Bundle, hash_bytes};
+use crate::bundle::{Bundle, hash_bytes};
 use crate::engine::EngineKind;
 use crate::error::{Error, Result};
 use crate::json::{LARGEST_JSON, json_of};

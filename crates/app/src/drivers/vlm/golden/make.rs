@@ -22,7 +22,7 @@ const LARGEST: usize = 4 << 20;
 const DECODE_STEPS: usize = 3;
 
 /// What golden vectors are made of.
-pub struct Making<'a> {
+pub struct Case<'a> {
     /// The model.
     pub definition: &'a Definition,
     /// Its partitions.
@@ -55,7 +55,7 @@ pub struct Golden {
 /// # Errors
 /// A picture that cannot be read, an engine that fails.
 pub fn make<'a, E: Engine>(
-    what: &Making<'a>,
+    what: &Case<'a>,
     engines: &[EngineKind],
     load: impl Fn(EngineKind) -> Box<Load<'a, E>>,
     progress: &dyn Progress,
@@ -93,7 +93,7 @@ impl Golden {
     /// One engine's way through the prompt, and its answer.
     fn follow<'a, E: Engine>(
         &mut self,
-        what: &Making<'a>,
+        what: &Case<'a>,
         engine: EngineKind,
         load: Box<Load<'a, E>>,
         images: &[Tensor],

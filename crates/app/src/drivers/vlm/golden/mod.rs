@@ -10,7 +10,7 @@ mod compare;
 mod make;
 
 pub use compare::{Compared, Different, compare};
-pub use make::{Golden, Making, make};
+pub use make::{Case, Golden, make};
 
 use serde::{Deserialize, Serialize};
 
@@ -125,7 +125,7 @@ impl TensorRecord {
             name: name.to_string(),
             dtype: tensor.data.kind().to_string(),
             shape: tensor.shape.clone(),
-            sha256: crate::back::bundle::hash_bytes(bytes),
+            sha256: crate::bundle::hash_bytes(bytes),
             all: only(&tensor.data),
             stored: None,
         }

@@ -13,69 +13,14 @@ pub use order::sort_by;
 
 use super::arguments::{Args, flag, number};
 use super::attributes::attribute;
-use super::print::text;
+use super::json;
+use super::names::{FILTERS, OF_DICT};
+use super::percent::percent;
+use super::print::{escape, text};
+use super::strings::strip;
 use super::values::{
-    Dict, Given, Kind, fault, float, generator, index, int, items, kind, len, list, spend, tuple, type_name,
+    Dict, Given, Kind, dict, fault, float, generator, index, int, items, kind, len, list, spend, tuple, type_name,
 };
-use super::{json, operators};
-
-/// All of them.
-pub const NAMES: [&str; 54] = [
-    "abs",
-    "attr",
-    "batch",
-    "capitalize",
-    "center",
-    "count",
-    "d",
-    "default",
-    "dictsort",
-    "e",
-    "escape",
-    "filesizeformat",
-    "first",
-    "float",
-    "forceescape",
-    "format",
-    "groupby",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "pprint",
-    "random",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "safe",
-    "select",
-    "selectattr",
-    "slice",
-    "sort",
-    "string",
-    "striptags",
-    "sum",
-    "title",
-    "tojson",
-    "trim",
-    "truncate",
-    "unique",
-    "upper",
-    "urlencode",
-    "urlize",
-    "wordcount",
-    "wordwrap",
-    "xmlattr",
-];
 
 /// Applies a filter; the first argument is what stands before it.
 ///
@@ -84,7 +29,7 @@ pub const NAMES: [&str; 54] = [
 pub fn apply(state: &State, name: &str, mut args: Args) -> Given {
     spend(1)?;
     match name {
-        "map" => return lazy::map(state, args),
+        "map" => return map(state, args),
         "select" | "reject" | "selectattr" | "rejectattr" => return lazy::select(name, args),
         "format" => {
             let format = args.take_first()?;
@@ -93,9 +38,9 @@ pub fn apply(state: &State, name: &str, mut args: Args) -> Given {
                     return Err(fault("can't handle positional and keyword arguments at the same time"));
                 }
                 (_, true) => tuple(args.given),
-                _ => super::values::dict(args.named.into_iter().map(|(key, value)| (key.into(), value)).collect()),
+                _ => dict(args.named.into_iter().map(|(key, value)| (key.into(), value)).collect()),
             };
-            return super::percent::percent(&Value::from(text(&format)?), &values);
+            return percent(&Value::from(text(&format)?), &values);
         }
         "tojson" => return json::tojson(args),
         "dictsort" | "groupby" | "max" | "min" | "sort" | "sum" | "unique" => return order::apply(name, args),
@@ -118,7 +63,7 @@ pub fn apply(state: &State, name: &str, mut args: Args) -> Given {
             let (value, [_, name]) = args.bind_first(["obj", "name"])?;
             let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| fault("attr wants a name"))?;
             // Unlike `value.name`, it does not look at items.
-            let method = !matches!(kind(&value), Kind::Dict) || super::containers::OF_DICT.contains(&name);
+            let method = !matches!(kind(&value), Kind::Dict) || OF_DICT.contains(&name);
             if method { attribute(&value, name) } else { Ok(Value::UNDEFINED) }
         }
         "batch" | "slice" => batches(name, args),
@@ -159,7 +104,7 @@ fn plain(name: &str, value: &Value) -> Given {
         },
         "count" | "length" => len(value)?.into(),
         "e" | "escape" if value.is_safe() => value.clone(),
-        "e" | "escape" | "forceescape" => Value::from_safe_string(operators::escape(&text(value)?)),
+        "e" | "escape" | "forceescape" => Value::from_safe_string(escape(&text(value)?)),
         "safe" => Value::from_safe_string(text(value)?),
         "string" if value.is_safe() => value.clone(),
         "string" => Value::from(text(value)?),
@@ -179,6 +124,29 @@ fn plain(name: &str, value: &Value) -> Given {
         "random" => return Err(fault("`random` would make another prompt each time")),
         _ => return Err(fault(format!("no filter named '{name}'"))),
     })
+}
+
+/// `map`: an attribute of each item, or a filter on each.
+fn map(state: &State, mut args: Args) -> Given {
+    let value = args.take_first()?;
+    if args.given.is_empty() && args.named.iter().any(|(name, _)| name == "attribute") {
+        let [attribute, otherwise] = args.bind(["attribute", "default"])?;
+        let path = order::path(attribute.as_ref())?;
+        let otherwise = otherwise.filter(|value| !value.is_none());
+        let of = |item: &Value| order::follow(item, &path, otherwise.as_ref());
+        return Ok(generator(lazy::items_of(&value)?.iter().map(of).collect::<Given<_>>()?));
+    }
+    if args.given.is_empty() {
+        return Err(fault("map requires a filter argument"));
+    }
+    let name = args.take_first()?;
+    let name = name.as_str().filter(|name| FILTERS.contains(name));
+    let name = name.ok_or_else(|| fault("map wants the name of a filter"))?;
+    let one = |item: &Value| {
+        let given = std::iter::once(item.clone()).chain(args.given.iter().cloned()).collect();
+        apply(state, name, Args { what: name.to_string(), given, named: args.named.clone() })
+    };
+    Ok(generator(lazy::items_of(&value)?.iter().map(one).collect::<Given<_>>()?))
 }
 
 fn batches(name: &str, args: Args) -> Given {
@@ -241,7 +209,7 @@ fn to_int(args: Args) -> Given {
 
 /// `int(text, base)`.
 fn parse_int(text: &str, base: i128) -> Option<i128> {
-    let text = super::strings::strip(text, None, true, true);
+    let text = strip(text, None, true, true);
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -264,7 +232,7 @@ fn parse_int(text: &str, base: i128) -> Option<i128> {
 
 /// `float(text)`.
 fn parse_float(text: &str) -> Option<f64> {
-    let text = super::strings::strip(text, None, true, true);
+    let text = strip(text, None, true, true);
     if text.starts_with('_') || text.ends_with('_') || text.contains("__") {
         return None;
     }

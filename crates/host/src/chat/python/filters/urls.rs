@@ -3,8 +3,7 @@
 use minijinja::value::Value;
 
 use super::super::arguments::{Args, flag};
-use super::super::operators::escape;
-use super::super::print::text;
+use super::super::print::{escape, text};
 use super::super::values::{Dict, Given, Kind, fault, items, kind};
 
 /// Applies one of these filters.

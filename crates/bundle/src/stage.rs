@@ -1,6 +1,6 @@
 //! The stages of a compilation, and what each one owns in a bundle.
 
-use super::{CODES, GOLDEN, REPORT};
+use super::paths::{CODES, GOLDEN, REPORT};
 
 /// The stages in order, with the folder or file each one owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +37,7 @@ impl Stage {
     }
 
     /// The folder or file that the stage owns.
-    pub(super) fn owns(self) -> &'static str {
+    pub(crate) fn owns(self) -> &'static str {
         match self {
             Stage::Export => "model",
             Stage::Calibrate => "calibration",
@@ -49,7 +49,7 @@ impl Stage {
     }
 
     /// Whether a file of the bundle, by its path, is the stage's.
-    pub(super) fn owns_file(self, path: &str) -> bool {
+    pub(crate) fn owns_file(self, path: &str) -> bool {
         let more = match self {
             Stage::Emit => CODES,
             Stage::Verify => GOLDEN,
@@ -62,7 +62,7 @@ impl Stage {
     }
 
     /// Whether a unit of work, by its name, is of the stage.
-    pub(super) fn is_of(self, unit: &str) -> bool {
+    pub(crate) fn is_of(self, unit: &str) -> bool {
         unit.split('/').next() == Some(self.name())
     }
 }

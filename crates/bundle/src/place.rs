@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::ledger::LEDGER;
+use super::file_record::FileRecord;
 use super::lock::Lock;
-use super::manifest::FileRecord;
-use super::{MANIFEST, remove};
+use super::paths::{EVALUATION, LEDGER, MANIFEST};
 use crate::error::{Error, IoContext, Result};
 use crate::files::Folder;
-use crate::folder;
+use crate::folder::{self, remove};
 
 /// End of the name of the folder in which a stage works on a bundle.
 pub const STAGE: &str = "stage";
@@ -18,9 +17,6 @@ pub const STAGE: &str = "stage";
 pub const WORK: &str = "work";
 /// End of the name of a bundle whose place another one has taken.
 const REPLACED: &str = "replaced";
-/// What an evaluation keeps in a bundle.
-pub const EVALUATION: &str = ".evaluation";
-
 /// Hidden name beside a bundle.
 pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
     let Some(name) = destination.file_name() else {
@@ -28,11 +24,6 @@ pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
     };
     let hidden = [OsStr::new("."), name, OsStr::new("."), OsStr::new(what)];
     Ok(destination.with_file_name(hidden.into_iter().collect::<OsString>()))
-}
-
-/// Hidden files are ours alone, no part of the bundle.
-pub fn is_hidden(path: &str) -> bool {
-    path.split('/').any(|part| part.starts_with('.'))
 }
 
 /// Removes files that are no part of the bundle, and folders that are empty then.

@@ -7,32 +7,35 @@ use std::time::Instant;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::ledger::{Key, Ledger, Unit};
-use super::manifest::{FileRecord, hash_bytes, hash_of};
+use super::file_record::FileRecord;
+use super::hash::{hash_bytes, hash_of};
+use super::key::Key;
+use super::ledger::{Ledger, Unit};
+use super::making::{MAKING, Making, State};
 use super::place::{link, make_parent, walk};
+use super::round::round;
 use super::stamp::Owner;
-use super::work::{MAKING, State};
-use super::{Bundle, remove, round};
 use crate::error::{Error, IoContext, Result};
 use crate::files::{self, Folder};
+use crate::folder::remove;
 use crate::machine;
 use crate::progress::Progress;
 
-impl Bundle {
+impl Making {
     /// SHA-256 of a file that is no part of the bundle.
     pub fn hash_input(&self, path: &Path) -> Result<String> {
         let absolute = path.canonicalize().reading(path)?;
-        let (read_anew, mut state) = (self.work()?.read_anew, self.state()?);
+        let mut state = self.state()?;
         let State { ledger, before, .. } = &mut *state;
         let (name, file) = (absolute.to_string_lossy(), files::open(path)?);
         ledger.inputs.adopt(&name, &before.inputs);
-        ledger.inputs.hash(&name, &file, path, Owner::Others, read_anew)
+        ledger.inputs.hash(&name, &file, path, Owner::Others, self.read_anew)
     }
 
     /// Adds files of this bundle to a key, by path: those whose path `is_read`.
     pub fn key(&self, key: Key, is_read: impl Fn(&str) -> bool) -> Result<Key> {
-        let state = self.state()?;
-        let files = state.files.values().filter(|file| is_read(&file.path));
+        let all = self.files();
+        let files = all.values().filter(|file| is_read(&file.path));
         Ok(files.fold(key, |key, file| key.and(&file.path, &file.sha256)))
     }
 
@@ -53,7 +56,7 @@ impl Bundle {
         }
         let begun = Instant::now();
         // A name of this run's own: what a killed run started may still write for a moment.
-        let making = self.root.join(format!("{MAKING}{}-{}", std::process::id(), name.replace('/', "-")));
+        let making = self.path(format!("{MAKING}{}-{}", std::process::id(), name.replace('/', "-")));
         remove(&making)?;
         std::fs::create_dir(&making).at(&making)?;
         let made = work(&making).and_then(|found| Ok((records(&making, folder)?, found)));
@@ -63,11 +66,11 @@ impl Bundle {
         let mut state = self.state()?;
         let old = state.ledger.units.remove(name).map(|unit| unit.files).unwrap_or_default();
         for file in old.iter().filter(|old| files.iter().all(|file| file.path != old.path)) {
-            remove(&self.root.join(&file.path))?;
-            state.files.remove(&file.path);
+            remove(&self.path(&file.path))?;
+            self.files_mut().remove(&file.path);
         }
         for file in &files {
-            let (from, to) = (making.join(relative(&file.path, folder)), self.root.join(&file.path));
+            let (from, to) = (making.join(relative(&file.path, folder)), self.path(&file.path));
             make_parent(&to)?;
             std::fs::rename(&from, &to).at(&to)?;
             let open = self.folder.file(&file.path)?;
@@ -78,7 +81,7 @@ impl Bundle {
         let unit = Unit { key, seconds: round(begun.elapsed().as_secs_f64()), files, found: stored };
         state.made.insert(name.to_string());
         state.changed = true;
-        state.take(name, unit);
+        self.take(&mut state, name, unit);
         // A ledger is what makes the next run go on from here; checks alone are not worth it.
         if state.ledger.units.values().any(|unit| !unit.files.is_empty()) {
             state.ledger.write_meanwhile(&self.folder)?;
@@ -86,7 +89,7 @@ impl Bundle {
         Ok(found)
     }
 
-    /// Whether a unit of this name was done on the same before, so that [`Bundle::unit`] takes it over.
+    /// Whether a unit of this name was done on the same before, so that [`Making::unit`] takes it over.
     pub fn knows(&self, name: &str, key: &Key) -> Result<bool> {
         let (key, state) = (key.digest(), self.state()?);
         let known = |ledger: &Ledger| ledger.units.get(name).is_some_and(|unit| unit.key == key);
@@ -98,38 +101,32 @@ impl Bundle {
         Ok(!self.state()?.before.units.is_empty())
     }
 
-    /// Whether the bundle has a file that `is_meant`, by its path.
-    pub fn has_files(&self, is_meant: impl Fn(&str) -> bool) -> Result<bool> {
-        Ok(self.state()?.files.keys().any(|path| is_meant(path)))
-    }
-
     fn reuse<T: DeserializeOwned>(&self, name: &str, key: &str) -> Result<Option<T>> {
-        let work = self.work()?;
         let mut state = self.state()?;
         let state = &mut *state;
         let known = |ledger: &Ledger| ledger.units.get(name).filter(|unit| unit.key == key).cloned();
         let found = |unit: &Unit| serde_json::from_value(unit.found.clone()).ok();
         if let Some(unit) = known(&state.ledger)
             && let Some(found) = found(&unit)
-            && is_whole(&unit, &self.folder, &mut state.ledger, work.read_anew)
+            && is_whole(&unit, &self.folder, &mut state.ledger, self.read_anew)
         {
             state.reused += 1;
-            state.take(name, unit);
+            self.take(state, name, unit);
             return Ok(Some(found));
         }
-        if let Some(before) = &work.before
+        if let Some(replaced) = &self.replaced
             && let Some(unit) = known(&state.before)
             && let Some(found) = found(&unit)
-            && is_whole(&unit, &before.folder, &mut state.before, work.read_anew)
+            && is_whole(&unit, &replaced.folder, &mut state.before, self.read_anew)
         {
             for file in &unit.files {
-                let to = self.root.join(&file.path);
+                let to = self.path(&file.path);
                 remove(&to)?;
-                link(&before.folder, &file.path, &to)?;
+                link(&replaced.folder, &file.path, &to)?;
                 state.ledger.products.note(&file.path, &self.folder.file(&file.path)?, &file.sha256)?;
             }
             state.reused += 1;
-            state.take(name, unit);
+            self.take(state, name, unit);
             return Ok(Some(found));
         }
         Ok(None)
@@ -140,21 +137,19 @@ impl Bundle {
         self.folder.replace(path, text.as_bytes())?;
         let sha256 = hash_bytes(text.as_bytes());
         let record = FileRecord { path: path.to_string(), bytes: text.len() as u64, sha256 };
-        let before = self.work()?.before.as_ref().and_then(|before| before.folder.file(path).ok());
+        let before = self.replaced.as_ref().and_then(|replaced| replaced.folder.file(path).ok());
         let before = before.and_then(|before| hash_of(&before, Path::new(path)).ok());
         let mut state = self.state()?;
         state.changed |= before.as_ref() != Some(&record.sha256);
         state.ledger.products.note(path, &self.folder.file(path)?, &record.sha256)?;
-        state.files.insert(path.to_string(), record);
+        self.files_mut().insert(path.to_string(), record);
         Ok(())
     }
-}
 
-impl State {
-    fn take(&mut self, name: &str, unit: Unit) {
-        self.files.extend(unit.files.iter().map(|file| (file.path.clone(), file.clone())));
-        self.ledger.units.insert(name.to_string(), unit.clone());
-        self.asked.insert(name.to_string(), unit);
+    fn take(&self, state: &mut State, name: &str, unit: Unit) {
+        self.files_mut().extend(unit.files.iter().map(|file| (file.path.clone(), file.clone())));
+        state.ledger.units.insert(name.to_string(), unit.clone());
+        state.asked.insert(name.to_string(), unit);
     }
 }
 

@@ -1,21 +1,17 @@
 //! `manifest.json`: what made the bundle, every file, and the contract of every partition.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::given::GivenRecord;
+use super::file_record::{FileRecord, models};
 use super::model_record::{ModelRecord, RuntimeRecord};
-use super::place::is_hidden;
+use super::paths::MANIFEST;
 use super::segment_record::SegmentRecord;
-use super::{GOLDEN, MANIFEST};
 use crate::back::qnn::{Toolkit, version_text};
 use crate::encoding::{Encoding, IntegerType};
 use crate::engine::EngineKind;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{Error, Result};
 use crate::files::Folder;
 use crate::host::{HostRecord, StateRecord};
 use crate::ir::ElementType;
@@ -173,13 +169,11 @@ pub struct PortRecord {
     pub padding: Option<Padding>,
 }
 
-/// A file of the bundle.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FileRecord {
-    /// Path in the bundle.
+/// A file whose encodings were taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GivenRecord {
+    /// Path of its copy in the bundle.
     pub path: String,
-    /// Size.
-    pub bytes: u64,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
 }
@@ -333,62 +327,4 @@ fn port_record(port: &Port, shape: &[usize], element: ElementType, encoding: Opt
         state: None,
         padding: None,
     }
-}
-
-/// Whether a file is one of those that the models are: below a folder, neither hidden nor a golden vector.
-pub fn is_of_model(path: &str) -> bool {
-    path.contains('/') && !is_hidden(path) && !path.starts_with(GOLDEN)
-}
-
-/// Whether a file decides about figures: one of the models, below all folders but that of calibration: what that found is in the
-/// encodings, and its copy of the recipe may state other goals.
-pub fn is_behind_figures(path: &str) -> bool {
-    is_of_model(path) && !path.starts_with("calibration/")
-}
-
-/// Path and contents of these files.
-pub fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let of_model = files.filter(|file| is_behind_figures(&file.path));
-    of_model.map(|file| (file.path.as_str(), file.sha256.as_str()))
-}
-
-/// Digits of a hash that tell files apart.
-const DIGITS: usize = 16;
-
-/// The beginning of a SHA-256 in hexadecimal, for people and baselines.
-pub fn short(sha256: &str) -> String {
-    sha256.chars().take(DIGITS).collect()
-}
-
-/// SHA-256 of an open file, all of it, in hexadecimal; `path` is only for messages.
-pub fn hash_of(file: &File, path: &Path) -> Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0u8; 1 << 20];
-    let mut at = 0;
-    loop {
-        let read = file.read_at(&mut buffer, at).at(path)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-        at += read as u64;
-    }
-    Ok(hexadecimal(hasher))
-}
-
-/// SHA-256 of bytes in hexadecimal.
-pub fn hash_bytes(bytes: &[u8]) -> String {
-    hexadecimal(Sha256::new_with_prefix(bytes))
-}
-
-/// SHA-256 of texts in hexadecimal.
-pub fn digest<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut hasher = Sha256::new();
-    // The ends count: "ab", "c" is not "a", "bc".
-    texts.for_each(|text| hasher.update([text.as_bytes(), &[0]].concat()));
-    hexadecimal(hasher)
-}
-
-fn hexadecimal(hasher: Sha256) -> String {
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

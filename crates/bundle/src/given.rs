@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::{Bundle, Key, digest, hash_bytes};
+use super::bundle::Bundle;
+use super::hash::{digest, hash_bytes};
+use super::key::Key;
+use super::manifest::GivenRecord;
 use crate::back::encodings::add;
 use crate::error::{Error, IoContext, Result};
 use crate::files;
@@ -19,15 +20,6 @@ const FOLDER: &str = "given";
 pub struct GivenFiles {
     encodings: Given,
     files: Vec<(PathBuf, Vec<u8>)>,
-}
-
-/// A file whose encodings were taken.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct GivenRecord {
-    /// Path of its copy in the bundle.
-    pub path: String,
-    /// SHA-256 in hexadecimal.
-    pub sha256: String,
 }
 
 impl GivenFiles {

@@ -1,43 +1,17 @@
-//! Bundles: the folder that everything is written to and read from. Each stage owns one folder (or file) in it.
-//!
-//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file. While it
-//! is made it is in a hidden folder beside its place, in units of work that a ledger remembers.
-
-mod contexts;
-mod given;
-mod hold;
-mod ledger;
-mod lock;
-mod manifest;
-mod model_record;
-mod origin;
-mod partition_json;
-mod place;
-mod segment_record;
-mod stage;
-mod stamp;
-mod unit;
-mod work;
-
-pub use given::{GivenFiles, GivenRecord};
-pub use hold::Held;
-pub use ledger::Key;
-pub use manifest::{
-    FileRecord, GoldenRecord, InputRecord, Manifest, PartitionRecord, PortRecord, StageRecord, ToolkitRecord, digest,
-    encoding_of, hash_bytes, is_behind_figures, is_of_model, short,
-};
-pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
-pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
-pub use segment_record::{CrossingRecord, SegmentRecord};
-pub use stage::Stage;
-use work::Work;
-pub use work::{Begin, Outcome, Tally};
+//! A bundle to read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::de::DeserializeOwned;
 
+use super::file_record::{FileRecord, is_of_model, models};
+use super::hash::{digest, hash_of};
+use super::manifest::Manifest;
+use super::paths::{DEFINITION, EVALUATION, MANIFEST, STATISTICS};
+use super::{partition_json, place};
+use crate::back::encodings;
 use crate::encoding::Encoding;
 use crate::error::{Error, IoContext, Result};
 use crate::evidence::StatisticsTable;
@@ -54,32 +28,16 @@ use crate::quantize::{Aliases, Table};
 use crate::segment::{Segment, segments};
 use crate::target::Target;
 
-/// The definition of a model of a built-in family.
-const DEFINITION: &str = "model/definition.toml";
-const MANIFEST: &str = "manifest.json";
-/// Statistics of every value.
-pub const STATISTICS: &str = "calibration/statistics.json";
-/// What the files of the calibration's samples hold.
-pub const INPUTS: &str = "calibration/images.json";
-/// The recipe's copy.
-pub const RECIPE: &str = "calibration/recipe.toml";
-/// The report's file name.
-pub const REPORT: &str = "report.json";
-/// Start of the paths of golden vectors.
-pub const GOLDEN: &str = "golden/";
-
-/// Start of the paths of codes.
-pub const CODES: &str = "codes/";
-
-/// A bundle on disk.
+/// A bundle on disk, to read: a whole one, or what there is of one in the making.
 pub struct Bundle {
-    root: PathBuf,
-    folder: Folder,
+    pub(crate) folder: Folder,
     /// What the manifest says.
     pub manifest: Manifest,
-    /// Of a bundle in the making.
-    work: Option<Work>,
+    files: RwLock<Files>,
 }
+
+/// Files by their paths.
+pub(crate) type Files = BTreeMap<String, FileRecord>;
 
 impl Bundle {
     /// Checks that the files that are `needed`, by their paths, are the ones that were written, by their SHA-256.
@@ -92,7 +50,7 @@ impl Bundle {
         for file in files {
             progress.begin(&file.path);
             let on_disk = self.path(&file.path);
-            if manifest::hash_of(&self.folder.file(&file.path)?, &on_disk)? != file.sha256 {
+            if hash_of(&self.folder.file(&file.path)?, &on_disk)? != file.sha256 {
                 return Err(damaged(&on_disk));
             }
             progress.tick(&file.path);
@@ -118,7 +76,7 @@ impl Bundle {
         Self::look_at(path)
     }
 
-    fn look_at(path: &Path) -> Result<Self> {
+    pub(crate) fn look_at(path: &Path) -> Result<Self> {
         let help = "`autoneural compile` makes a bundle";
         let found = std::fs::metadata(path).reading(path).map_err(|error| {
             let message = format!("is no bundle: {}", error.message);
@@ -149,7 +107,8 @@ impl Bundle {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Bundle { root: path.to_path_buf(), folder, manifest, work: None })
+        let files = manifest.files.iter().map(|file| (file.path.clone(), file.clone())).collect();
+        Ok(Bundle::of(folder, manifest, files))
     }
 
     /// Refuses what was read where another bundle has taken the place of this one meanwhile, so that it may be of both.
@@ -157,10 +116,12 @@ impl Bundle {
     /// # Errors
     /// Another bundle, or none, has this name now.
     pub fn refuse_replaced(&self) -> Result<()> {
-        let now = Folder::open(&self.root).and_then(|now| Ok((now.identity()?, Manifest::read(&now)?)));
+        let now = Folder::open(self.root()).and_then(|now| Ok((now.identity()?, Manifest::read(&now)?)));
         match now {
             Ok((identity, now)) if identity == self.folder.identity()? && now.is(&self.manifest) => Ok(()),
-            _ => Err(Error::input(self.root.display(), "was replaced while it was read").help("run the command again")),
+            _ => {
+                Err(Error::input(self.root().display(), "was replaced while it was read").help("run the command again"))
+            }
         }
     }
 
@@ -170,10 +131,39 @@ impl Bundle {
     /// # Errors
     /// A bundle of other models, or none, has this name now.
     pub fn refuse_other_models(&self) -> Result<()> {
-        self.refuse_replaced().or_else(|error| match Bundle::look(&self.root) {
+        self.refuse_replaced().or_else(|error| match Bundle::look(self.root()) {
             Ok(now) if now.manifest.has_models_of(&self.manifest) => now.check(&is_of_model, &Silent),
             _ => Err(error),
         })
+    }
+
+    pub(crate) fn of(folder: Folder, manifest: Manifest, files: Files) -> Self {
+        Bundle { folder, manifest, files: RwLock::new(files) }
+    }
+
+    /// Its folder.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The files that there are, hidden ones of a bundle in the making too. Whoever held the lock and broke off left the map whole.
+    pub(crate) fn files(&self) -> RwLockReadGuard<'_, Files> {
+        self.files.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same, to change them.
+    pub(crate) fn files_mut(&self) -> RwLockWriteGuard<'_, Files> {
+        self.files.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the bundle has a file; one that a run before left in a bundle in the making is none of it.
+    pub fn has_file(&self, path: &str) -> bool {
+        self.files().contains_key(path)
+    }
+
+    /// Whether the bundle has a file that `is_meant`, by its path.
+    pub fn has_files(&self, is_meant: impl Fn(&str) -> bool) -> bool {
+        self.files().keys().any(|path| is_meant(path))
     }
 
     /// Reads a file of the bundle of at most so many bytes; no link is followed.
@@ -210,20 +200,7 @@ impl Bundle {
 
     /// Path of a file in the bundle.
     pub fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
-        self.root.join(relative)
-    }
-
-    /// Refuses a stage whose forerunner has not run.
-    pub fn require(&self, stage: Stage) -> Result<()> {
-        let before = Stage::ALL.iter().rev().find(|other| **other < stage && **other != Stage::Build);
-        match before.filter(|before| !self.manifest.has(before.name())) {
-            Some(before) => {
-                let place = self.before().map_or(self.root.as_path(), |(root, _)| root);
-                let message = format!("`{}` has not run", before.name());
-                Err(Error::input(place.display(), message).help(format!("run `autoneural {}` first", before.name())))
-            }
-            None => Ok(()),
-        }
+        self.root().join(relative)
     }
 
     /// The model definition, with what is known of the checkpoint beside it.
@@ -263,19 +240,19 @@ impl Bundle {
     /// # Errors
     /// A link in its place; the operating system refuses.
     pub fn evaluation_folder(&self) -> Result<Folder> {
-        let models = manifest::models(self.manifest.files.iter());
-        let key = manifest::digest(models.flat_map(|(path, sha256)| [path, sha256]));
-        let kept = self.folder.folder(place::EVALUATION)?;
+        let models = models(self.manifest.files.iter());
+        let key = digest(models.flat_map(|(path, sha256)| [path, sha256]));
+        let kept = self.folder.folder(EVALUATION)?;
         let key = &key[..16];
         if !kept.has(key) {
             remove(kept.path())?;
         }
-        self.folder.folder(Path::new(place::EVALUATION).join(key))
+        self.folder.folder(Path::new(EVALUATION).join(key))
     }
 
     /// Whether an evaluation left answers here, of these models or of others.
     pub fn has_answers(&self) -> bool {
-        self.path(place::EVALUATION).is_dir()
+        self.path(EVALUATION).is_dir()
     }
 
     /// Path of a partition's float model.
@@ -351,7 +328,7 @@ impl Bundle {
         for partition in partitions {
             let name = format!("encodings/{}.json", partition.name);
             let path = self.path(&name);
-            let table = crate::back::encodings::read(&self.read(&name, LARGEST_JSON)?, &path, &partition.graph)?;
+            let table = encodings::read(&self.read(&name, LARGEST_JSON)?, &path, &partition.graph)?;
             let ports = partition.inputs.iter().chain(&partition.outputs).filter(|port| !port.encoding_key.is_empty());
             for port in ports {
                 let encoding = table.activation(&port.name).map_err(|error| error.within(path.display()))?;
@@ -369,18 +346,8 @@ impl Bundle {
     }
 }
 
-/// Writes a partition's graph; `places` tells where its constants stand in the data file of its group.
-pub fn write_partition(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
-    partition_json::write(partition, places, folder)
-}
-
 /// The error that a file is not the one that was written.
-fn damaged(file: &Path) -> Error {
+pub(crate) fn damaged(file: &Path) -> Error {
     Error::input(file.display(), "is not the file that was written: its SHA-256 is another")
         .help("the bundle is damaged; make it again")
-}
-
-/// Seconds to the millisecond.
-pub fn round(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
 }

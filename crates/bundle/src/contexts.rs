@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Bundle;
+use super::bundle::Bundle;
 use crate::back::qnn::Runtime;
 use crate::error::{Error, Result};
 
@@ -28,18 +28,5 @@ impl Bundle {
             }
         }
         Ok(())
-    }
-
-    /// What a file of the bundle that is being replaced holds, if it was made here and nobody changed it since.
-    pub fn made_here_before(&self, path: &str, most: u64) -> Option<Vec<u8>> {
-        let before = self.work().ok()?.before.as_ref()?;
-        let bytes = before.folder.read(path, most).ok()?;
-        let noted = self.state().ok()?.before.products.noted(path)? == super::hash_bytes(&bytes);
-        noted.then_some(bytes)
-    }
-
-    /// What a file of the bundle that is being replaced holds, whoever wrote it.
-    pub fn before_text(&self, path: &str, most: u64) -> Option<Vec<u8>> {
-        self.work().ok()?.before.as_ref()?.folder.read(path, most).ok()
     }
 }

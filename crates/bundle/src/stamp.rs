@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::hash_of;
+use super::hash::hash_of;
 use crate::error::{IoContext, Result};
 use crate::files::Folder;
 

@@ -9,16 +9,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::manifest::{FileRecord, digest};
+use super::file_record::FileRecord;
 use super::origin;
+use super::paths::LEDGER;
 use super::stamp::{Owner, Stamps};
 use crate::error::Result;
 use crate::files::{self, Folder};
 use crate::json::{LARGEST_JSON, json_of, text_of};
 use crate::text;
 
-/// Name of the ledger's file.
-pub const LEDGER: &str = ".ledger.json";
 /// Version of the ledger's format.
 const SCHEMA: u32 = 2;
 /// The program that is running, whatever its file was replaced by since.
@@ -27,7 +26,7 @@ const PROGRAM: &str = "/proc/self/exe";
 /// A finished piece of work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Unit {
-    /// [`Key`] of what it read.
+    /// Key of what it read.
     pub key: String,
     /// How long it took.
     pub seconds: f64,
@@ -96,6 +95,15 @@ impl Ledger {
         folder.replace_unflushed(LEDGER, origin::MODE, |file| self.write_into(file, folder, Some(since)))
     }
 
+    /// Notes anew what is known of files that lost a name since, in the bundle at its place, so that they need not be read again; a
+    /// bundle on a disk that takes no more is as good without.
+    pub fn keep(&mut self, bundle: &Path) {
+        if let Ok(folder) = Folder::open(bundle) {
+            self.products.renew(&folder);
+            let _ = self.write(&folder);
+        }
+    }
+
     fn write_into(&self, file: &mut File, folder: &Folder, since: Option<String>) -> std::io::Result<()> {
         let path = folder.path().join(LEDGER);
         let made =
@@ -107,33 +115,6 @@ impl Ledger {
 /// What tells one start of the system from another.
 fn start_of_system() -> Option<String> {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok().map(|text| text.trim().to_string())
-}
-
-/// What a piece of work reads, in words: contents by their SHA-256, settings as text. The same key means the same result.
-#[derive(Debug, Default)]
-pub struct Key(Vec<String>);
-
-impl Key {
-    /// A key of nothing yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds something that is read.
-    pub fn and(mut self, what: &str, value: impl Into<String>) -> Self {
-        self.0.extend([what.to_string(), value.into()]);
-        self
-    }
-
-    /// Adds a setting, as Rust prints it.
-    pub fn setting(self, what: &str, value: &impl std::fmt::Debug) -> Self {
-        self.and(what, format!("{value:?}"))
-    }
-
-    /// The key as a SHA-256.
-    pub fn digest(&self) -> String {
-        digest(self.0.iter().map(String::as_str))
-    }
 }
 
 #[cfg(test)]
