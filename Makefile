@@ -80,7 +80,7 @@ fuzz:
 		cargo test --release --locked --test fuzz -- --exact no_damaged_file_does_harm --nocapture
 
 lint:
-	cargo fmt --check
+	cargo fmt --all --check
 	# The list of operators declares its files itself, where cargo fmt does not look.
 	rustfmt --check --edition 2024 crates/core/src/ir/ops/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
