@@ -81,8 +81,8 @@ fuzz:
 
 lint:
 	cargo fmt --all --check
-	# The list of operators declares its files itself, where cargo fmt does not look.
-	rustfmt --check --edition 2024 crates/core/src/ir/ops/*.rs
+	# The lists of operators and of rounding methods declare their files themselves, where cargo fmt does not look.
+	rustfmt --check --edition 2024 crates/core/src/ir/ops/*.rs crates/core/src/quantize/rounding/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
 	cargo clippy --release --locked --test npu -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps
