@@ -64,8 +64,8 @@ impl Desk {
         let run = Run { bundle: &self.bundle, partitions: &self.partitions, recipe, progress: &Silent };
         let models = |partition: &Partition| self.bundle.float_model(partition);
         let (mut table, mut found) = (StatisticsTable::default(), BTreeMap::new());
-        for (pass, asks) in plan.passes.iter().enumerate() {
-            let seen = Collection::new(asks.clone());
+        for pass in 0..plan.passes.len() {
+            let seen = Collection::of_pass(plan, pass);
             let kept = folder.path().join(pass.to_string());
             std::fs::create_dir(&kept).unwrap();
             let ranges = autoneural::calibrate::phase(&*driver, 0, &run, &models, &seen, &kept).unwrap();

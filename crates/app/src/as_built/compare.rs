@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{first, model};
 use crate::back::onnx::DataWriter;
-use crate::bundle::{Bundle, Key, Making, round};
+use crate::bundle::{Bundle, Key, Making, hash_bytes, round};
 use crate::engine::{Engine, Reference, Tensor};
 use crate::error::{Error, Result};
-use crate::json::write_json;
+use crate::files;
+use crate::json::{LARGEST_JSON, write_json};
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::progress::Progress;
@@ -75,8 +76,9 @@ fn file(group: &Group) -> String {
     format!("{group}.frozen.json")
 }
 
-/// Compares the graphs of a group that calibration has run, in a unit of work. Where nothing is known of how they were built, or
-/// the bundle was calibrated elsewhere, nothing is compared.
+/// Compares the graphs of a group that calibration has run, in a unit of work. Where nothing is known of how they were
+/// built, as in a bundle that was exported elsewhere, nothing is compared, and what was found there stays: the graphs are
+/// the same.
 ///
 /// # Errors
 /// A model that cannot run.
@@ -86,7 +88,7 @@ pub fn compare(bundle: &Making, group: &Group, partitions: &[Partition], progres
     let own = partitions.iter().filter(|partition| partition.group == *group);
     let own: Vec<&Partition> = own.filter(|one| bundle.has_file(&built(one)) && bundle.has_file(&kept(one))).collect();
     if own.is_empty() {
-        return Ok(());
+        return keep(bundle, group, progress);
     }
     let data = [DataWriter::name_of(group), DataWriter::as_built_name_of(group)].map(|name| format!("model/{name}"));
     let key = bundle.key(Key::new(), |path| {
@@ -105,6 +107,19 @@ pub fn compare(bundle: &Making, group: &Group, partitions: &[Partition], progres
         }
         progress.finish();
         write_json(&made, &folder.join(file(group)))
+    })
+}
+
+/// Keeps what was found of the graphs of a group before.
+fn keep(bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
+    let path = format!("{FOLDER}/{}", file(group));
+    if !bundle.has_file(&path) {
+        return Ok(());
+    }
+    let found = bundle.read(&path, LARGEST_JSON)?;
+    let key = Key::new().and("found", hash_bytes(&found));
+    bundle.unit(&format!("calibrate/frozen-{group}"), FOLDER, key, progress, |folder| {
+        files::write(&folder.join(file(group)), &found)
     })
 }
 

@@ -55,7 +55,8 @@ pub fn calibrate_phase(
     let observers = phase.groups.iter().map(|group| Ok(recipe.part(group)?.observer)).collect::<Result<Vec<_>>>()?;
     let partitions = bundle.partitions()?;
     let run = Run { bundle, partitions: &partitions, recipe, progress };
-    for (pass, asks) in plan(&partitions, &phase.groups, recipe)?.passes.iter().enumerate() {
+    let plan = plan(&partitions, &phase.groups, recipe)?;
+    for (pass, asks) in plan.passes.iter().enumerate() {
         let key = float_models(bundle, &phase.groups)?.setting("observers", &observers);
         let key = bundle.key(key, |path| before.as_deref() == Some(path))?;
         let key = and_asks(driver.phase_key(number, key, bundle, recipe)?, asks);
@@ -63,7 +64,7 @@ pub fn calibrate_phase(
         let name = if pass == 0 { name } else { format!("{name}/{pass}") };
         bundle.unit(&name, FOLDER, key, progress, |folder| {
             let models = |partition: &Partition| bundle.float_model(partition);
-            let seen = Collection::new(asks.clone());
+            let seen = Collection::of_pass(&plan, pass);
             // What the driver keeps, it keeps in the first pass.
             let scratch = tempfile::tempdir_in(folder).at(folder)?;
             let kept = if pass == 0 { folder } else { scratch.path() };

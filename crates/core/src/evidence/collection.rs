@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Ask, EvidenceSource, MinMax, Observer, StatisticsTable, Want};
+use super::{Ask, EvidenceSource, MinMax, Observer, Plan, StatisticsTable, Want};
 use crate::error::{Error, Result};
 use crate::program::Group;
 
@@ -42,6 +42,18 @@ impl Collection {
         let mut made = Collection::default();
         for ask in asks {
             made.asks.entry((ask.group.clone(), ask.site.clone())).or_default().push(ask);
+        }
+        Arc::new(made)
+    }
+
+    /// A collection for a pass of a plan. It watches the values of the other passes, too, and keeps nothing of them: what is
+    /// watched is computed by itself, so that every pass sees the same numbers to the last bit.
+    pub fn of_pass(plan: &Plan, pass: usize) -> Arc<Self> {
+        let mut made = Collection::default();
+        for (number, ask) in plan.passes.iter().enumerate().flat_map(|(at, asks)| asks.iter().map(move |ask| (at, ask)))
+        {
+            let own = made.asks.entry((ask.group.clone(), ask.site.clone())).or_default();
+            own.extend((number == pass).then(|| ask.clone()));
         }
         Arc::new(made)
     }
@@ -161,6 +173,15 @@ mod tests {
         assert_eq!((moments.rows(), moments.of(0, 0, 1)), (&[3][..], 2.0 + 12.0 - 30.0));
         let said = EvidenceSource::get(&found, &ask("y", Want::Means)).unwrap_err().to_string();
         assert!(said.contains("some: `y`: no means were collected") && said.contains("autoneural calibrate"), "{said}");
+        // Another pass of the same plan watches what this one did, and keeps its own.
+        let plan = Plan { passes: vec![vec![asks[0].clone(), asks[2].clone()], vec![asks[1].clone()]] };
+        let later = Collection::of_pass(&plan, 1);
+        let watcher = later.watcher(&Group::fixed("some"), "some.first");
+        assert!(watcher.wants("x") && watcher.wants("y") && !watcher.wants("z"));
+        watcher.see("y", &[1], &[1.0]);
+        watcher.see("x", &[1, 2], &[1.0, 2.0]);
+        assert_eq!(later.statistics(), StatisticsTable::default());
+        assert_eq!(later.take().unwrap().into_keys().collect::<Vec<_>>(), [asks[1].clone()]);
         // It was taken, and nothing came since.
         assert!(made.take().unwrap_err().to_string().contains("was not seen"));
     }

@@ -1,6 +1,7 @@
 //! Quantization: statistics, weights and a recipe go in, and encodings that were learned elsewhere where there are such; a
 //! table of encodings comes out. The graph is never touched.
 
+mod assign;
 mod codes;
 mod entry;
 mod given;
@@ -19,6 +20,7 @@ mod table;
 mod ties;
 mod weights;
 
+pub use assign::{decisive, quantize, refuse_idle_overrides};
 pub use codes::{CodeSource, pack, unpack};
 pub use given::Given;
 pub use layer::Layer;
@@ -31,5 +33,5 @@ pub use outliers::{of_constants, of_embeddings, of_zeros};
 pub use ranges::RangeSource;
 pub use round::{RoundedNow, round_layer, round_other};
 pub use sources::Sources;
-pub use table::{Counts, Table, decisive, quantize, refuse_idle_overrides};
+pub use table::{Counts, Table};
 pub use weights::{fit, of_sums, weight};

@@ -1,25 +1,12 @@
 //! The table of encodings of a partition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::given::Given;
-use super::legality::{refusal, statement};
-use super::multiplier::settle;
-use super::ranges;
-use super::ties::Ties;
-use super::weights::{Place, encode, weight};
 use crate::encoding::{Encoding, IntegerType};
 use crate::error::{Error, Result};
-use crate::evidence::StatisticsTable;
-use crate::ir::ops::InputKind;
 use crate::ir::{ElementType, Value};
-use crate::partition::Partition;
-use crate::program::Group;
-use crate::recipe::Recipe;
-use crate::target::Target;
-use crate::text::glob;
 
 /// Encodings of one partition by value name.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,7 +27,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn count(&mut self, is_given: bool) {
+    pub(super) fn count(&mut self, is_given: bool) {
         *(if is_given { &mut self.given } else { &mut self.calibrated }) += 1;
     }
 }
@@ -92,147 +79,4 @@ impl Table {
 
 fn missing(name: &str) -> Error {
     Error::input(name, "has no encoding").help("the encodings belong to another graph; run `autoneural quantize` again")
-}
-
-/// Encodings of every value and constant of a group's partitions, in order. What is `given`, under the names of the
-/// graphs, is taken, the rest is computed.
-///
-/// # Errors
-/// A value that was never observed or was not finite, a type that the target does not take, given encodings that do not
-/// fit.
-pub fn quantize(
-    partitions: &[Partition],
-    group: &Group,
-    statistics: &StatisticsTable,
-    recipe: &Recipe,
-    target: &Target,
-    given: &Given,
-) -> Result<Vec<(Table, Counts)>> {
-    let ties = Ties::new(partitions);
-    let given_classes = given.by_class(partitions, &ties)?;
-    let (mut by_class, wanted) = (BTreeMap::new(), ties.classes(group));
-    let classes = ranges::classes(partitions, &ties, statistics, recipe, target, &given_classes)?;
-    for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
-        by_class.insert(number, class.encoding(recipe, given_classes.get(&number))?);
-    }
-    let mut tables = Vec::new();
-    for partition in partitions.iter().filter(|partition| partition.group == *group) {
-        let (mut table, mut counts) = (Table::default(), Counts::default());
-        let graph = &partition.graph;
-        for (_, value) in graph.values() {
-            if value.element == ElementType::F32
-                && value.constant().is_none()
-                && let Some(class) = ties.class(&partition.group, &value.name)
-            {
-                table.activations.insert(value.name.clone(), by_class[&class].clone());
-                counts.count(given_classes.contains_key(&class));
-            }
-        }
-        encode_constants(partition, recipe, target, given, &mut table, &mut counts)?;
-        refuse_untaken(partition, target, &table)?;
-        tables.push((table, counts));
-    }
-    Ok(tables)
-}
-
-/// Groups whose statistics decide about the encodings of a group: its own, and those it shares encodings with.
-pub fn decisive(partitions: &[Partition], group: &Group) -> BTreeSet<Group> {
-    Ties::new(partitions).groups(group)
-}
-
-/// Refuses exceptions of a recipe that fit no tensor; they would else be believed to hold.
-pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
-    let (mut weights, mut activations) = (BTreeSet::new(), BTreeSet::new());
-    for graph in partitions.iter().map(|partition| &partition.graph) {
-        weights.extend(graph.nodes().iter().filter_map(|node| Some(weight(graph, node)?.name.as_str())));
-        let computed = graph.values().filter(|(_, v)| v.element == ElementType::F32 && v.constant().is_none());
-        activations.extend(computed.map(|(_, value)| value.name.as_str()));
-    }
-    for (index, exception) in recipe.overrides().iter().enumerate() {
-        let fits = |names: &BTreeSet<&str>| names.iter().any(|name| glob(&exception.tensor, name));
-        let (own, other, what, other_what) = match exception.integer.is_signed() {
-            true => (&weights, &activations, "weight", "activations, which take uint8 or uint16"),
-            false => (&activations, &weights, "activation", "weights, which take int4, int8 or int16"),
-        };
-        if !fits(own) {
-            let message = format!("`{}` fits no {what} of the model", exception.tensor);
-            let help = match fits(other) {
-                true => format!("it fits {other_what}"),
-                false => {
-                    "the names are those in encodings/*.json of a bundle of this model; `*` stands for anything".into()
-                }
-            };
-            return Err(Error::input(recipe.place_of_override(index), message).help(help));
-        }
-    }
-    Ok(())
-}
-
-fn encode_constants(
-    partition: &Partition,
-    recipe: &Recipe,
-    target: &Target,
-    given: &Given,
-    table: &mut Table,
-    counts: &mut Counts,
-) -> Result<()> {
-    let graph = &partition.graph;
-    for node in graph.nodes() {
-        let operator = &*statement(graph, node, target, table)?;
-        for (input, &id) in node.inputs.iter().enumerate() {
-            let value = graph.value(id);
-            let Some(constant) = value.constant().filter(|_| value.element.is_real()) else { continue };
-            let place = Place {
-                node,
-                input,
-                operator,
-                weight_shape: node.inputs.get(1).map_or(&[], |&id| graph.value(id).shape.as_slice()),
-                data: table.activations.get(&graph.value(node.inputs[0]).name),
-                result: table.activations.get(&graph.value(node.outputs[0]).name),
-                bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
-                is_head: partition.makes_main(node),
-                exception: recipe.exception(&value.name, true),
-            };
-            let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
-            let mut made = encode(constant, &place, recipe.part(&partition.group)?, weights).map_err(|mut error| {
-                error.place = format!("{}: {}", partition.name, error.place);
-                error
-            })?;
-            if place.kind() == Some(InputKind::Bias) {
-                given.refuse_other_bias(&value.name, &made)?;
-            } else {
-                let taken = given.param(&value.name, &made)?;
-                if !table.params.contains_key(&value.name) {
-                    counts.count(taken.is_some());
-                }
-                made = taken.unwrap_or(made);
-                if let (Some(InputKind::Weight), Some(bits), Some(data), Some(result)) =
-                    (place.kind(), operator.multiplier_bits, place.data, place.result)
-                {
-                    settle(&mut made, data, result, bits, operator.sum_step);
-                }
-            }
-            if table.params.get(&value.name).is_some_and(|known| *known != made) {
-                let message = "is read by two nodes that want different encodings";
-                return Err(Error::input(format!("{}: {}", partition.name, value.name), message));
-            }
-            table.params.insert(value.name.clone(), made);
-        }
-    }
-    Ok(())
-}
-
-/// Refuses combinations of integers that the target does not take for a node whose weights are in the bits that the
-/// recipe asks for. Other nodes that the target does not take are carried out on the CPU.
-fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Result<()> {
-    let graph = &partition.graph;
-    for node in graph.nodes() {
-        if target.operator(node.op.name()).is_some()
-            && weight(graph, node).is_some()
-            && let Some(why) = refusal(graph, node, target, table)?
-        {
-            return Err(Error::input(format!("{}: {}", partition.name, node.name), why).help("change the recipe"));
-        }
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ use minijinja::value::Value;
 
 use super::arguments::{Args, flag};
 use super::print::float;
+use super::sorted::sort_by;
 use super::values::{Dict, Given, Kind, fault, items, kind, spend, type_name};
 
 /// How deep values may stand in each other.
@@ -64,7 +65,7 @@ impl Writer {
                 let mut items: Vec<(Value, Value)> =
                     value.downcast_object_ref::<Dict>().map(|dict| dict.0.clone()).unwrap_or_default();
                 if self.sorted {
-                    super::filters::sort_by(&mut items, |(key, _)| Ok(key.clone()))?;
+                    sort_by(&mut items, |(key, _)| Ok(key.clone()))?;
                 }
                 self.container("{", "}", items.len(), depth, |writer, at| {
                     let key = key(&items[at].0)?;

@@ -21,6 +21,7 @@ mod percent;
 mod print;
 mod refusal;
 mod rewrite;
+mod sorted;
 mod source;
 mod statements;
 mod strings;

@@ -9,8 +9,6 @@ mod wrap;
 use minijinja::State;
 use minijinja::value::Value;
 
-pub use order::sort_by;
-
 use super::arguments::{Args, flag, number};
 use super::attributes::attribute;
 use super::json;

@@ -7,6 +7,7 @@ use minijinja::value::Value;
 use super::super::arguments::{Args, flag};
 use super::super::attributes::item as item_of;
 use super::super::operators::binary;
+use super::super::sorted::sort_by;
 use super::super::values::{
     Dict, Given, Kind, Tuple, compare, equal, fault, generator, int, items, kind, list, tuple, type_name,
 };
@@ -46,23 +47,6 @@ fn folded(value: Value, case_sensitive: bool) -> Value {
         Some(text) if !case_sensitive => text.to_lowercase().into(),
         _ => value,
     }
-}
-
-/// Sorts by a key, equal ones in the order in which they came.
-pub fn sort_by<T>(all: &mut [T], key: impl Fn(&T) -> Given<Value>) -> Given<()> {
-    let mut failure = None;
-    let mut order = |left: &T, right: &T| {
-        let ordered = key(left).and_then(|left| Ok((left, key(right)?)));
-        match ordered.and_then(|(left, right)| compare(&left, &right, "<")) {
-            Ok(ordering) => ordering.unwrap_or(Ordering::Equal),
-            Err(error) => {
-                failure.get_or_insert(error);
-                Ordering::Equal
-            }
-        }
-    };
-    all.sort_by(&mut order);
-    failure.map_or(Ok(()), Err)
 }
 
 fn reversed<T>(all: &mut [T], reverse: bool, sort: impl Fn(&mut [T]) -> Given<()>) -> Given<()> {

@@ -4,6 +4,7 @@ use minijinja::value::Value;
 
 use super::super::arguments::{Args, flag, number, string};
 use super::super::print::repr;
+use super::super::sorted::sort_by;
 use super::super::strings::lines;
 use super::super::values::{Dict, Given, Kind, fault, items, kind, spend, type_name};
 
@@ -167,7 +168,7 @@ fn children(value: &Value) -> Given<Vec<(Option<Value>, Value)>> {
     match value.downcast_object_ref::<Dict>() {
         Some(dict) => {
             let mut pairs = dict.0.clone();
-            super::sort_by(&mut pairs, |(key, _)| Ok(key.clone()))?;
+            sort_by(&mut pairs, |(key, _)| Ok(key.clone()))?;
             Ok(pairs.into_iter().map(|(key, value)| (Some(key), value)).collect())
         }
         None => Ok(items(value)?.into_iter().map(|item| (None, item)).collect()),
