@@ -15,8 +15,8 @@ use clap::{Args, ValueHint};
 
 use super::Session;
 use super::build_one::ChildCompiler;
-use super::demands::Demands;
-use super::stage::{Encodings, Source, command_line, finish_verification, record_toolkit};
+use super::demands::DemandArgs;
+use super::stage::{Encodings, SourceArgs, command_line, finish_verification, record_toolkit};
 
 const AFTER_HELP: &str = "\
 With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit status 6: the \
@@ -34,20 +34,20 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Compile {
     #[command(flatten)]
-    source: Source,
+    source: SourceArgs,
     /// Recipe: samples for calibration and verification, and the bits of each component.
     #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
     calibration: PathBuf,
     #[command(flatten)]
     encodings: Encodings,
     #[command(flatten)]
-    demands: Demands,
+    demands: DemandArgs,
 }
 
 impl Compile {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let Source { weights, target, out, force, check_contents, .. } = &self.source;
+        let SourceArgs { weights, target, out, force, check_contents, .. } = &self.source;
         self.demands.refuse_unknown(&front::program()?);
         let definition = self.source.read_definition()?;
         // What would stop the run late is looked at first.

@@ -13,7 +13,7 @@ use super::suggested::Suggested;
 
 /// When a verification is good enough.
 #[derive(Args)]
-pub struct Demands {
+pub struct DemandArgs {
     /// Fail if the vendor toolkit is missing, in place of leaving out what needs it.
     #[arg(long)]
     pub require_npu: bool,
@@ -76,7 +76,7 @@ enum GoldenOn {
     Npu,
 }
 
-impl Demands {
+impl DemandArgs {
     /// Ends the program where `--verify` names what the program does not have, as other wrong arguments do.
     pub fn refuse_unknown(&self, program: &Program) {
         if let Err(message) = self.extent.refuse_unknown(program) {

@@ -7,7 +7,7 @@ use autoneural::bundle::Bundle;
 use autoneural::gate::output::{
     Located, Statement, Written, github, junit, list_json, list_text, markdown, sarif, snippets, text, update,
 };
-use autoneural::gate::{self, Baseline, Changes, DEFAULT, Date, Facts, Judgement, Thresholds, Verdict};
+use autoneural::gate::{self, Baseline, Changes, DEFAULT, Date, Facts, GateVerdict, Judgement, Thresholds};
 use autoneural::{Error, Result, contain};
 use clap::{Args, ValueHint};
 use serde_json::json;
@@ -156,7 +156,7 @@ impl Gate {
             session.output.exactly(&snippets(&judgement, statement.today))?;
             return Ok(judgement.verdict.exit_status());
         }
-        if session.general.quiet && judgement.verdict != Verdict::Passed && !session.general.json {
+        if session.general.quiet && judgement.verdict != GateVerdict::Passed && !session.general.json {
             // Quiet is for what is well.
             session.output.text(&text(&statement))?;
         } else {

@@ -19,12 +19,12 @@ use clap::{Args, ValueHint};
 
 use super::Session;
 use super::build_one::ChildCompiler;
-use super::demands::Demands;
+use super::demands::DemandArgs;
 use super::suggested::Suggested;
 
 /// What a bundle is made from, and where.
 #[derive(Args)]
-pub struct Source {
+pub struct SourceArgs {
     /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
     #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = definition())]
     pub definition: PathBuf,
@@ -58,7 +58,7 @@ pub fn weights() -> impl TypedValueParser<Value = WeightsPlace> {
     OsStringValueParser::new().map(WeightsPlace::parse)
 }
 
-impl Source {
+impl SourceArgs {
     /// The definition, with the image size that is wanted.
     pub fn read_definition(&self) -> Result<DefinitionFile> {
         DefinitionFile::read(&self.definition, self.image_size)
@@ -119,7 +119,7 @@ Examples:
 #[command(after_help = EXPORT_HELP)]
 pub struct Export {
     #[command(flatten)]
-    source: Source,
+    source: SourceArgs,
 }
 
 /// Arguments of `calibrate`.
@@ -185,13 +185,13 @@ pub struct Verify {
     #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
     calibration: PathBuf,
     #[command(flatten)]
-    demands: Demands,
+    demands: DemandArgs,
 }
 
 impl Export {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let Source { weights, target, out, force, check_contents, .. } = &self.source;
+        let SourceArgs { weights, target, out, force, check_contents, .. } = &self.source;
         let definition = self.source.read_definition()?;
         let (target, target_text) = Target::find(target)?;
         let begin = if *force { Begin::Replace } else { Begin::New };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;
 
 use autoneural::engine::EngineKind;
-use autoneural::host::{Chat, Message, Role, Source, Special, Specials};
+use autoneural::host::{Chat, Message, Role, Special, Specials, TemplateSource};
 use autoneural::progress::Silent;
 use autoneural::runner::Model;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn chat(goldens: &Value, template: &str) -> autoneural::error::Result<Chat> {
         named: BTreeMap::from([("pad_token".to_string(), Special::One(text("pad_token")))]),
     };
     crate::common::serve();
-    Chat::new(Some(Source { place: "t.jinja".into(), text: template.into() }), specials)
+    Chat::new(Some(TemplateSource { place: "t.jinja".into(), text: template.into() }), specials)
 }
 
 fn talk(goldens: &Value, name: &str) -> Vec<Message> {
@@ -310,7 +310,7 @@ fn templates_of_plain_text_get_images_in_the_text() {
     // InternVL has tags around the tokens of an image, and a line end behind them.
     let tags = Some(["<img>".to_string(), "</img>".to_string()]);
     let specials = Specials { image: "<IMG_CONTEXT>".into(), image_tags: tags, ..Specials::default() };
-    let source = |text: &str| Some(Source { place: "t".into(), text: text.into() });
+    let source = |text: &str| Some(TemplateSource { place: "t".into(), text: text.into() });
     let made = |text: &str| Chat::new(source(text), specials.clone()).unwrap().render(&question(2)).unwrap();
     let image = "<img><IMG_CONTEXT></img>";
     assert_eq!(made(template), format!("user: {image}\n{image}\nWhat?\n"));

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use autoneural::front::Definition;
-use autoneural::host::{Chat, Message, Part, Role, Tokenizer};
+use autoneural::host::{Chat, ContentPart, Message, Role, Tokenizer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -33,8 +33,8 @@ fn odd_tokenizers_make_the_tokens_that_transformers_makes() {
     let base = json_file(&root(MODEL).join("tokenizer.json"));
     let definition = Definition::read(&root("graphs/autoneural-tiny.toml")).unwrap();
     let message = |role, images, text| {
-        let mut content = vec![Part::Image; images];
-        content.push(Part::Text { text: String::from(text) });
+        let mut content = vec![ContentPart::Image; images];
+        content.push(ContentPart::Text { text: String::from(text) });
         Message { role, content }
     };
     let talk = [

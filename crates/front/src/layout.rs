@@ -67,7 +67,7 @@ impl Layout {
     /// # Errors
     /// A definition from which no graph can be built.
     pub fn of(checkpoint: &Checkpoint, definition: &Definition, path: &Path) -> Result<Self> {
-        let definition = &names::resolved(definition, checkpoint);
+        let definition = &names::resolved(definition, &checkpoint.given());
         let parts = parts(definition);
         let has = |name: &str| checkpoint.find(name).is_some();
         // Tensors are recorded behind marks that no checkpoint has, one for each component.

@@ -66,7 +66,7 @@ pub struct Model {
 /// # Errors
 /// A tensor that is missing, superfluous, misshapen, of a wrong type, or not finite, named with its file.
 pub fn build(definition: &Definition, checkpoint: &Checkpoint, progress: &dyn Progress) -> Result<Model> {
-    let definition = &names::resolved(definition, checkpoint);
+    let definition = &names::resolved(definition, &checkpoint.given());
     let Assembled { model, used, biases } =
         assemble(definition, checkpoint).map_err(|error| hint(error, definition, checkpoint))?;
     if let Some(name) = absent_biases(&biases).missing.first() {

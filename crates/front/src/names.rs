@@ -3,7 +3,7 @@
 
 use super::checkpoint::marked;
 use super::language::HEAD;
-use super::{Checkpoint, Definition, LanguageFamily, Vision, WeightNames, internvit, language, mobilenetv5, projector};
+use super::{Definition, LanguageFamily, Vision, WeightNames, internvit, language, mobilenetv5, projector};
 use crate::Component;
 use crate::quantize::Aliases;
 
@@ -55,10 +55,10 @@ fn head_alone(family: LanguageFamily) -> &'static str {
     }
 }
 
-/// A definition that looks for each part where this checkpoint may have it: a part for which a place was given, there alone.
-pub fn resolved(definition: &Definition, checkpoint: &Checkpoint) -> Definition {
+/// A definition that looks for each part where a checkpoint may have it: a part for which a place was `given`, there alone.
+pub fn resolved(definition: &Definition, given: &[Component]) -> Definition {
     let mut made = definition.clone();
-    let mark = |part: Component| checkpoint.is_given(part).then_some(part);
+    let mark = |part: Component| given.contains(&part).then_some(part);
     let with = |part: Component, names: &[String], more: &[&str]| -> Vec<String> {
         let more = more.iter().filter(|name| names.iter().all(|known| known != *name));
         names.iter().map(String::as_str).chain(more.copied()).map(|name| marked(mark(part), name)).collect()

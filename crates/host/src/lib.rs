@@ -28,8 +28,8 @@ pub use additions::{BESIDE_TOKENIZER, TOKENIZER};
 pub use asked::Asking;
 pub use bounded::{COMMAND as SERVE, Chat, serve, serve_with};
 pub use chat::{
-    CHAT_TEMPLATE, Complaint, Found, Given, Message, Part, Role, SPECIAL_TOKENS, Source, Special, Specials, Why,
-    find_template,
+    CHAT_TEMPLATE, Complaint, ContentPart, Found, Given, Message, Role, SPECIAL_TOKENS, Special, Specials,
+    TemplateSource, Why, find_template,
 };
 pub use contract::prompt_contract;
 pub use conversation::{Answer, Conversation, Limits};

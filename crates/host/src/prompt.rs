@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::additions::{Additions, FORMAT, TOKENIZER, missing};
 use super::bounded::{Chat, Child, Facts, Opening, Request, Work, bytes_of, tokens_of};
-use super::chat::{CHAT_TEMPLATE, Message, Part, Specials};
+use super::chat::{CHAT_TEMPLATE, ContentPart, Message, Specials};
 use crate::error::{Error, Result};
 use crate::front::{Definition, Vision};
 use crate::text;
@@ -120,12 +120,12 @@ impl Tokenizer {
     pub fn conversation(&self, chat: &Chat, messages: &[Message]) -> Result<Vec<u32>> {
         let parts = || messages.iter().flat_map(|message| &message.content);
         for part in parts() {
-            if let Part::Text { text } = part {
+            if let ContentPart::Text { text } = part {
                 self.refuse_special(text)?;
             }
         }
         let text = self.encode(&chat.render(messages)?)?;
-        let images = parts().filter(|part| **part == Part::Image).count();
+        let images = parts().filter(|part| **part == ContentPart::Image).count();
         let markers = text.iter().filter(|&&token| token == self.image).count();
         if markers != images {
             let message = format!("writes {markers} image placeholders for {images} images");

@@ -4,7 +4,7 @@
 use crate::encoding::IntegerType;
 use crate::partition::Partition;
 use crate::program::Group;
-use crate::quantize::{Source, Sources, Table, refusal};
+use crate::quantize::{RangeSource, Sources, Table, refusal};
 use crate::recipe::Recipe;
 use crate::report::state::State;
 use crate::target::Target;
@@ -27,7 +27,7 @@ pub struct Advisor<'a> {
 impl Advisor<'_> {
     /// Whether the range of a value is that of the calibration's samples, so that others widen it.
     pub fn is_calibrated(&self, group: &Group, name: &str) -> bool {
-        self.sources.activation(group, name) == Some(&Source::Seen)
+        self.sources.activation(group, name) == Some(&RangeSource::Seen)
     }
 
     /// A weight of 4 bits in 8; none where that does nothing or the target refuses it.
@@ -56,7 +56,7 @@ impl Advisor<'_> {
     /// refuses it.
     pub fn more_bits_of_activation(&self, group: &Group, name: &str) -> Option<String> {
         let wider = IntegerType::Uint16;
-        if matches!(self.sources.activation(group, name), None | Some(Source::Given(_))) {
+        if matches!(self.sources.activation(group, name), None | Some(RangeSource::Given(_))) {
             return None;
         }
         let mut more = 0;

@@ -35,7 +35,7 @@ pub enum Multiplier {
 }
 
 /// What came of an experiment.
-pub enum Outcome {
+pub enum ExperimentResult {
     /// Both ran.
     Ran {
         /// NPU against CPU over all outputs, in dB.
@@ -60,7 +60,7 @@ pub fn run(
     sample: &Sample,
     case: &Case,
     choice: Choice,
-) -> Result<Outcome> {
+) -> Result<ExperimentResult> {
     let folder = folder.join("experiment");
     for part in ["float", "qdq", "context"] {
         std::fs::create_dir_all(folder.join(part)).at(&folder)?;
@@ -77,7 +77,7 @@ fn run_in(
     sample: &Sample,
     case: &Case,
     choice: Choice,
-) -> Result<Outcome> {
+) -> Result<ExperimentResult> {
     let partition = &sample.partition;
     let float = in_float(sample, &folder.join("float"))?;
     let table = encodings(sample, case, choice, &float)?;
@@ -92,7 +92,7 @@ fn run_in(
     // First on the CPU: a model that is no model would be refused by everybody, and that would prove nothing.
     let simulated = match runtime.simulate(partition, &model).and_then(|mut engine| engine.run(&inputs)) {
         Ok(simulated) => simulated,
-        Err(error) => return Ok(Outcome::NoReference(error.message)),
+        Err(error) => return Ok(ExperimentResult::NoReference(error.message)),
     };
     let data = quantized.join(DataWriter::name_of(&partition.group));
     let job = Job {
@@ -104,13 +104,13 @@ fn run_in(
         context: &context,
     };
     match runtime.compile(&job) {
-        Err(error) if error.kind == Kind::Toolkit => return Ok(Outcome::Refused(error.message)),
+        Err(error) if error.kind == Kind::Toolkit => return Ok(ExperimentResult::Refused(error.message)),
         other => other?,
     }
     let npu = match runtime.open_context(partition, &context, target).and_then(|mut engine| engine.run(&inputs)) {
         Ok(npu) => npu,
         // It was compiled and yet does not run.
-        Err(error) => return Ok(Outcome::Refused(error.message)),
+        Err(error) => return Ok(ExperimentResult::Refused(error.message)),
     };
     let real = |tensors: &[Tensor]| -> Result<Vec<f32>> {
         let mut all = Vec::new();
@@ -121,7 +121,7 @@ fn run_in(
     };
     let (simulated, npu) = (real(&simulated)?, real(&npu)?);
     let range = simulated.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], &v| [l.min(v), h.max(v)]);
-    Ok(Outcome::Ran { sqnr_db: Sqnr::of(&simulated, &npu)?, range })
+    Ok(ExperimentResult::Ran { sqnr_db: Sqnr::of(&simulated, &npu)?, range })
 }
 
 /// The sample's outputs in float.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::experiment::{self, Choice, Multiplier, Outcome};
+use super::experiment::{self, Choice, ExperimentResult, Multiplier};
 use super::sample::{Sample, sample, samples};
 use super::{SampleFinding, Statement, Status};
 use crate::back::qnn::Runtime;
@@ -24,7 +24,7 @@ pub struct Judge<'a> {
 }
 
 /// What is said to a statement, and why.
-pub struct Verdict {
+pub struct Ruling {
     pub status: Status,
     /// The figure that counts, in dB.
     pub sqnr_db: Option<f64>,
@@ -32,10 +32,10 @@ pub struct Verdict {
     pub samples: Vec<SampleFinding>,
 }
 
-impl Verdict {
+impl Ruling {
     fn new(status: Status, note: impl Into<String>, samples: Vec<SampleFinding>) -> Self {
         let sqnr_db = samples.iter().filter_map(|sample| sample.sqnr_db).reduce(f64::min);
-        Verdict { status, sqnr_db, note: Some(note.into()).filter(|note: &String| !note.is_empty()), samples }
+        Ruling { status, sqnr_db, note: Some(note.into()).filter(|note: &String| !note.is_empty()), samples }
     }
 
     fn untested(note: impl Into<String>) -> Self {
@@ -44,22 +44,22 @@ impl Verdict {
 }
 
 impl Judge<'_> {
-    pub fn judge(&self, statement: &Statement) -> Result<Verdict> {
+    pub fn judge(&self, statement: &Statement) -> Result<Ruling> {
         match statement {
             Statement::Takes(operator, case) => self.takes(operator, case),
             Statement::Refuses(operator, refusal) => self.refuses(operator, &operator.refused_by(refusal)),
             Statement::MultiplierBits(operator, bits) => self.multiplier_bits(operator, *bits),
             Statement::OutputRange(operator, range) => self.output_range(operator, *range),
             Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
-            Statement::SumStep(..) => Ok(Verdict::untested("this program has no experiment that decides it")),
-            Statement::Memory(..) => Ok(Verdict::untested("the emulator has the memory of this machine")),
+            Statement::SumStep(..) => Ok(Ruling::untested("this program has no experiment that decides it")),
+            Statement::Memory(..) => Ok(Ruling::untested("the emulator has the memory of this machine")),
         }
     }
 
-    fn takes(&self, operator: &Operator, case: &Case) -> Result<Verdict> {
+    fn takes(&self, operator: &Operator, case: &Case) -> Result<Ruling> {
         let found = self.all_samples(operator, case)?;
         if found.is_empty() {
-            return Ok(Verdict::untested("this program builds no graph of the operator"));
+            return Ok(Ruling::untested("this program builds no graph of the operator"));
         }
         let words = |(sample, failure): &(SampleFinding, Option<Failure>)| {
             let failure = failure.as_ref()?;
@@ -72,11 +72,11 @@ impl Judge<'_> {
             (None, Some((_, why))) => (Status::Untested, format!("the CPU does not run it: {why}")),
             (None, None) => (Status::Confirmed, String::new()),
         };
-        Ok(Verdict::new(status, note, found.into_iter().map(|(sample, _)| sample).collect()))
+        Ok(Ruling::new(status, note, found.into_iter().map(|(sample, _)| sample).collect()))
     }
 
     /// A refusal holds if no sample of any of its combinations runs as it should.
-    fn refuses(&self, operator: &Operator, cases: &[Case]) -> Result<Verdict> {
+    fn refuses(&self, operator: &Operator, cases: &[Case]) -> Result<Ruling> {
         let (mut all, mut taken, mut refused) = (Vec::new(), Vec::new(), 0);
         for case in cases {
             for (sample, failure) in self.all_samples(operator, case)? {
@@ -89,17 +89,17 @@ impl Judge<'_> {
             }
         }
         Ok(match (taken.as_slice(), refused) {
-            ([], 0) => Verdict::new(Status::Untested, "this program builds no graph of it that the CPU runs", all),
-            ([], _) => Verdict::new(Status::Confirmed, "", all),
-            ([first, ..], _) => Verdict::new(Status::Wrong, format!("the engine takes {first}"), all),
+            ([], 0) => Ruling::new(Status::Untested, "this program builds no graph of it that the CPU runs", all),
+            ([], _) => Ruling::new(Status::Confirmed, "", all),
+            ([first, ..], _) => Ruling::new(Status::Wrong, format!("the engine takes {first}"), all),
         })
     }
 
     /// A multiplier of so many bits is exact, and one bit more is not.
-    fn multiplier_bits(&self, operator: &Operator, bits: u32) -> Result<Verdict> {
+    fn multiplier_bits(&self, operator: &Operator, bits: u32) -> Result<Ruling> {
         let per_channel = |case: &&Case| case.weights.is_some_and(|w| w.granularity == Granularity::Channel);
         let Some(case) = operator.taken().iter().find(per_channel).cloned() else {
-            return Ok(Verdict::untested("no weights with a scale per channel are taken"));
+            return Ok(Ruling::untested("no weights with a scale per channel are taken"));
         };
         let (mut all, mut status, mut note) = (Vec::new(), Status::Untested, String::new());
         let mut lowest = [f64::INFINITY; 2];
@@ -125,15 +125,15 @@ impl Judge<'_> {
             note = format!("{} bits give {:.1} dB", bits + 1, lowest[1]);
         }
         let sqnr_db = Some(lowest[0]).filter(|figure| figure.is_finite());
-        Ok(Verdict { sqnr_db, ..Verdict::new(status, note.trim_start(), all) })
+        Ok(Ruling { sqnr_db, ..Ruling::new(status, note.trim_start(), all) })
     }
 
     /// Driven by wide inputs, the output comes near both ends of its range and never leaves it; and the NPU computes it
     /// well in integers that cover just this range.
-    fn output_range(&self, operator: &Operator, range: [f32; 2]) -> Result<Verdict> {
+    fn output_range(&self, operator: &Operator, range: [f32; 2]) -> Result<Ruling> {
         let (Some(case), Some(sample)) = (operator.taken().first().cloned(), sample(&operator.name, Purpose::Ends)?)
         else {
-            return Ok(Verdict::untested("this program builds no graph that drives the output to its ends"));
+            return Ok(Ruling::untested("this program builds no graph that drives the output to its ends"));
         };
         let [low, high] = range;
         let width = high - low;
@@ -144,10 +144,10 @@ impl Judge<'_> {
         let (sqnr_db, elsewhere) = (finding.sqnr_db, wider.sqnr_db);
         let all = vec![finding, wider];
         if let Some(failure) = failure {
-            return Ok(Verdict::new(Status::Wrong, self.words(&failure), all));
+            return Ok(Ruling::new(Status::Wrong, self.words(&failure), all));
         }
         let Some([least, most]) = seen else {
-            return Ok(Verdict::new(Status::Untested, "the engine takes no other range, so none is seen", all));
+            return Ok(Ruling::new(Status::Untested, "the engine takes no other range, so none is seen", all));
         };
         let margin = width * REACHED;
         let (status, mut note) = if least < low - margin || most > high + margin {
@@ -160,21 +160,21 @@ impl Judge<'_> {
         if let (Status::Confirmed, Some(figure)) = (status, elsewhere) {
             note = format!("integers of twice the range give {figure:.1} dB");
         }
-        Ok(Verdict { sqnr_db, ..Verdict::new(status, note, all) })
+        Ok(Ruling { sqnr_db, ..Ruling::new(status, note, all) })
     }
 
     /// On another axis the engine does not take the operator.
-    fn last_axis_only(&self, operator: &Operator) -> Result<Verdict> {
+    fn last_axis_only(&self, operator: &Operator) -> Result<Ruling> {
         let (Some(case), Some(sample)) =
             (operator.taken().first().cloned(), sample(&operator.name, Purpose::AnotherAxis)?)
         else {
-            return Ok(Verdict::untested("the ONNX operator has no form for another single axis"));
+            return Ok(Ruling::untested("the ONNX operator has no form for another single axis"));
         };
         let (finding, failure, _) = self.one(&sample, &case, Choice::default())?;
         Ok(match failure {
-            None => Verdict::new(Status::Wrong, "the engine takes it on another axis", vec![finding]),
-            Some(Failure::NoReference(why)) => Verdict::new(Status::Untested, first_line(&why), vec![finding]),
-            Some(_) => Verdict::new(Status::Confirmed, "", vec![finding]),
+            None => Ruling::new(Status::Wrong, "the engine takes it on another axis", vec![finding]),
+            Some(Failure::NoReference(why)) => Ruling::new(Status::Untested, first_line(&why), vec![finding]),
+            Some(_) => Ruling::new(Status::Confirmed, "", vec![finding]),
         })
     }
 
@@ -209,16 +209,16 @@ impl Judge<'_> {
     ) -> Result<(SampleFinding, Option<Failure>, Option<[f32; 2]>)> {
         let mut finding = SampleFinding { name: sample.name.to_string(), sqnr_db: None, refused: None };
         Ok(match self.run(sample, case, choice)? {
-            Outcome::Ran { sqnr_db, range } => {
+            ExperimentResult::Ran { sqnr_db, range } => {
                 finding.sqnr_db = Some((sqnr_db * 10.0).round() / 10.0);
                 let failure = (sqnr_db < self.floor_db).then_some(Failure::Low(sqnr_db));
                 (finding, failure, Some(range))
             }
-            Outcome::Refused(why) => {
+            ExperimentResult::Refused(why) => {
                 finding.refused = Some(first_line(&why).to_string());
                 (finding, Some(Failure::Refused(why)), None)
             }
-            Outcome::NoReference(why) => (finding, Some(Failure::NoReference(why)), None),
+            ExperimentResult::NoReference(why) => (finding, Some(Failure::NoReference(why)), None),
         })
     }
 
@@ -229,7 +229,7 @@ impl Judge<'_> {
         }
     }
 
-    fn run(&self, sample: &Sample, case: &Case, choice: Choice) -> Result<Outcome> {
+    fn run(&self, sample: &Sample, case: &Case, choice: Choice) -> Result<ExperimentResult> {
         experiment::run(self.runtime, self.target, self.folder, sample, case, choice)
     }
 }

@@ -19,7 +19,7 @@ const MASK_MARGIN: f32 = 24.0;
 
 /// Where the range of an activation is from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum RangeSource {
     /// Learned elsewhere, in the file of this name.
     Given(String),
     /// What may come in or is made by the operator at most.
@@ -79,14 +79,14 @@ impl Class {
     }
 
     /// Where its range is from.
-    pub fn source(&self, given: Option<&GivenClass>) -> Source {
+    pub fn source(&self, given: Option<&GivenClass>) -> RangeSource {
         // A known range is widened by what was seen outside it.
         let is_wider = |known: [f32; 2]| self.seen.is_some_and(|[low, high]| low < known[0] || high > known[1]);
         match given {
-            Some(given) => Source::Given(given.file().to_string()),
-            None if self.masked.is_some() => Source::Masked,
-            None if self.fixed.is_some_and(|known| !is_wider(known)) => Source::Known,
-            None => Source::Seen,
+            Some(given) => RangeSource::Given(given.file().to_string()),
+            None if self.masked.is_some() => RangeSource::Masked,
+            None if self.fixed.is_some_and(|known| !is_wider(known)) => RangeSource::Known,
+            None => RangeSource::Seen,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::given::Given;
-use super::ranges::{self, Source};
+use super::ranges::{self, RangeSource};
 use super::ties::Ties;
 use crate::error::Result;
 use crate::evidence::StatisticsTable;
@@ -15,7 +15,7 @@ use crate::target::Target;
 /// Where the encodings of a model are from.
 pub struct Sources<'a> {
     ties: Ties,
-    by_class: BTreeMap<usize, Source>,
+    by_class: BTreeMap<usize, RangeSource>,
     given: &'a Given,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Where the range of a value is from that is not constant.
-    pub fn activation(&self, group: &Group, name: &str) -> Option<&Source> {
+    pub fn activation(&self, group: &Group, name: &str) -> Option<&RangeSource> {
         self.by_class.get(&self.ties.class(group, name)?)
     }
 

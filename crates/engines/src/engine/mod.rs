@@ -6,5 +6,5 @@ mod ort_session;
 mod reference;
 
 pub use autoneural_core::engine::{Data, Engine, EngineKind, Tensor};
-pub use ort_session::{OrtSession, Part};
+pub use ort_session::{OrtSession, SegmentSession};
 pub use reference::Reference;

@@ -17,11 +17,11 @@ pub struct OrtSession {
     place: String,
     inputs: Vec<String>,
     outputs: Vec<String>,
-    parts: Vec<Part>,
+    parts: Vec<SegmentSession>,
 }
 
 /// One session with the names of what it reads and makes.
-pub struct Part {
+pub struct SegmentSession {
     /// Names of its inputs.
     pub inputs: Vec<String>,
     /// Names of its outputs.
@@ -32,7 +32,7 @@ pub struct Part {
 
 impl OrtSession {
     /// Wraps sessions that were made from a partition's emitted models; `engine` names them in messages.
-    pub fn new(partition: &Partition, engine: &str, parts: Vec<Part>) -> Self {
+    pub fn new(partition: &Partition, engine: &str, parts: Vec<SegmentSession>) -> Self {
         let place = format!("{} ({engine})", partition.name);
         OrtSession { place, inputs: names(&partition.inputs), outputs: names(&partition.outputs), parts }
     }
@@ -56,10 +56,10 @@ impl OrtSession {
     }
 }
 
-impl Part {
+impl SegmentSession {
     /// The one part of a whole partition.
     pub fn whole(partition: &Partition, session: Session) -> Self {
-        Part { inputs: names(&partition.inputs), outputs: names(&partition.outputs), session }
+        SegmentSession { inputs: names(&partition.inputs), outputs: names(&partition.outputs), session }
     }
 
     fn run(&mut self, known: &HashMap<&str, Cow<Tensor>>) -> ort::Result<Vec<Tensor>> {

@@ -101,7 +101,7 @@ impl Checkpoint {
         if with_tokenizer.is_empty() && self.sources.len() > 1 {
             // Without the language model's folder its tokenizer is missing, too, and that is the smaller part of it.
             let (first, resolved) =
-                (names::first_tensor(Component::Language, definition), names::resolved(definition, self));
+                (names::first_tensor(Component::Language, definition), names::resolved(definition, &self.given()));
             Weights::new(self, Component::Language.name(), &resolved.weights.language, &[first])?;
         }
         let words = with_tokenizer.first().copied().unwrap_or(&folders[0]).clone();
@@ -129,7 +129,7 @@ impl Checkpoint {
         if let Some(source) = self.sources.iter().find(|source| is_given(&source.place)) {
             return Some(&source.files.folder);
         }
-        let resolved = names::resolved(definition, self);
+        let resolved = names::resolved(definition, &self.given());
         let name = names::first_tensor(part, definition);
         let mut prefixes = resolved.weights.prefixes(part).iter();
         let info = prefixes.find_map(|prefix| Some(self.find(&format!("{prefix}{name}"))?.1))?;

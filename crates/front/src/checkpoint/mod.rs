@@ -177,9 +177,9 @@ impl Checkpoint {
         &self.path
     }
 
-    /// Whether a place was given for this part alone.
-    pub fn is_given(&self, part: Component) -> bool {
-        self.sources.iter().any(|source| source.place.part == Some(part))
+    /// The parts for which a place was given.
+    pub fn given(&self) -> Vec<Component> {
+        self.sources.iter().filter_map(|source| source.place.part).collect()
     }
 
     /// The files that hold the weights, and the part that they were given for.

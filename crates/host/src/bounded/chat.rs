@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Child, Request, Work};
-use crate::chat::{self, CHAT_TEMPLATE, Complaint, Given, Message, Source, Specials};
+use crate::chat::{self, CHAT_TEMPLATE, Complaint, Given, Message, Specials, TemplateSource};
 use crate::error::{Error, Result};
 
 /// How a conversation becomes the text of a prompt.
@@ -21,7 +21,7 @@ impl Chat {
     pub fn read(folder: &Path, mut specials: Specials) -> Result<Self> {
         let path = folder.join(CHAT_TEMPLATE);
         let source = match path.is_file() {
-            true => Some(Source { place: path.display().to_string(), text: crate::text::read(&path)? }),
+            true => Some(TemplateSource { place: path.display().to_string(), text: crate::text::read(&path)? }),
             false => None,
         };
         specials.named.extend(chat::read_specials(folder)?);
@@ -32,9 +32,9 @@ impl Chat {
     ///
     /// # Errors
     /// As for [`Chat::read`].
-    pub fn new(source: Option<Source>, specials: Specials) -> Result<Self> {
+    pub fn new(source: Option<TemplateSource>, specials: Specials) -> Result<Self> {
         let place = source.as_ref().map_or(CHAT_TEMPLATE, |source| &source.place).to_string();
-        let start = |source: Source| {
+        let start = |source: TemplateSource| {
             let known = specials.clone();
             let opening = move || {
                 let request = Request::Template { place: source.place.clone(), specials: known.clone() };

@@ -6,7 +6,7 @@ use super::limits::{self, STACK, Work};
 use super::vocabulary::Vocabulary;
 use super::wire::{self, Failure, Reply, Request, bytes_of, tokens_of};
 use super::{Facts, seccomp};
-use crate::chat::{Chat, Source};
+use crate::chat::{Chat, TemplateSource};
 use crate::contain::contain;
 use crate::error::{Error, Result};
 
@@ -87,7 +87,7 @@ impl Opened {
                 Ok(Answer { facts, body: vec![] })
             }
             (Request::Template { place, specials }, _) => {
-                let chat = Chat::new(Source { place: place.clone(), text: text(body)? }, specials)?;
+                let chat = Chat::new(TemplateSource { place: place.clone(), text: text(body)? }, specials)?;
                 *self = Opened::Template { place, chat: Box::new(chat) };
                 Ok(Answer::default())
             }

@@ -26,7 +26,7 @@ const LARGEST_FILE: u64 = 16 << 20;
 
 /// A template's text, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
+pub struct TemplateSource {
     /// The file, and the key in it.
     pub place: String,
     /// The text.
@@ -37,7 +37,7 @@ pub struct Source {
 #[derive(Debug, Default)]
 pub struct Found {
     /// The template.
-    pub template: Option<Source>,
+    pub template: Option<TemplateSource>,
     /// Special tokens, by name.
     pub specials: BTreeMap<String, Special>,
     /// What should be known of them.
@@ -83,7 +83,7 @@ pub fn find_template(folders: &[PathBuf], stage: &str) -> Result<Found> {
                 let message = "begins with a byte order mark, which becomes a part of each prompt, as in transformers";
                 found.warnings.push(Warning::new(stage, &first.place, message).help("save the template without it"));
             }
-            found.template = Some(Source { place: first.place.clone(), text: text.clone() });
+            found.template = Some(TemplateSource { place: first.place.clone(), text: text.clone() });
         }
         None => {
             let names: Vec<&str> = first.templates.keys().map(String::as_str).collect();

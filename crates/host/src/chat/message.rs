@@ -9,7 +9,7 @@ pub use crate::recipe::Role;
 /// A piece of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Part {
+pub enum ContentPart {
     /// An image; which one follows from the order in the conversation.
     Image,
     /// Text.
@@ -25,14 +25,14 @@ pub struct Message {
     /// Who says it.
     pub role: Role,
     /// What is said.
-    pub content: Vec<Part>,
+    pub content: Vec<ContentPart>,
 }
 
 impl Message {
     /// A message of so many images and a text behind them.
     pub fn new(role: Role, images: usize, text: &str) -> Self {
-        let mut content = vec![Part::Image; images];
-        content.push(Part::Text { text: text.to_string() });
+        let mut content = vec![ContentPart::Image; images];
+        content.push(ContentPart::Text { text: text.to_string() });
         Message { role, content }
     }
 
@@ -40,9 +40,9 @@ impl Message {
     pub(super) fn flat(&self, specials: &Specials) -> String {
         // InternVL's own code puts a line end behind each image.
         let end = if specials.image_tags.is_some() { "\n" } else { "" };
-        let text = |part: &Part| match part {
-            Part::Image => format!("{}{end}", specials.image),
-            Part::Text { text } => text.clone(),
+        let text = |part: &ContentPart| match part {
+            ContentPart::Image => format!("{}{end}", specials.image),
+            ContentPart::Text { text } => text.clone(),
         };
         self.content.iter().map(text).collect()
     }

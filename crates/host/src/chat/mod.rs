@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::Content;
 use crate::error::Result;
 
-pub use find::{Found, SPECIAL_TOKENS, Source, find_template, read_specials};
-pub use message::{Message, Part, Role, Special, Specials};
+pub use find::{Found, SPECIAL_TOKENS, TemplateSource, find_template, read_specials};
+pub use message::{ContentPart, Message, Role, Special, Specials};
 pub use python::Why;
 pub use template::Complaint;
 use template::Template;
@@ -48,7 +48,7 @@ impl Chat {
     ///
     /// # Errors
     /// A template that is no Jinja template, by file and line.
-    pub fn new(source: Source, specials: Specials) -> Result<Self> {
+    pub fn new(source: TemplateSource, specials: Specials) -> Result<Self> {
         let template = Template::new(source, &specials)?;
         Ok(Chat { specials, template })
     }

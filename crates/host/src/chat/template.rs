@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use minijinja::value::Value;
 use serde::{Deserialize, Serialize};
 
-use super::find::Source;
-use super::message::{Message, Part, Role, Special, Specials};
+use super::find::TemplateSource;
+use super::message::{ContentPart, Message, Role, Special, Specials};
 use super::python::{Engine, Refusal, Why, dict, list};
 use crate::Content;
 use crate::contain::contain;
@@ -36,7 +36,7 @@ impl Form {
 /// A template that was read.
 pub struct Template {
     /// Where it stands, and its text.
-    pub source: Source,
+    pub source: TemplateSource,
     engine: Engine,
     user: Form,
     system: Form,
@@ -78,7 +78,7 @@ impl Template {
     ///
     /// # Errors
     /// A text that is no template, by line.
-    pub fn new(source: Source, specials: &Specials) -> Result<Self> {
+    pub fn new(source: TemplateSource, specials: &Specials) -> Result<Self> {
         let engine = Engine::new();
         contain(|| engine.check(&source.text))
             .map_err(|panic| Error::input(&source.place, format!("is no chat template: {panic}")))?
@@ -184,14 +184,14 @@ fn named<const N: usize>(items: [(&str, Value); N]) -> Value {
     dict(items.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }
 
-fn part_of(part: &Part, form: Form) -> Value {
+fn part_of(part: &ContentPart, form: Form) -> Value {
     match (part, form) {
-        (Part::Text { text }, _) => named([("type", "text".into()), ("text", text.as_str().into())]),
+        (ContentPart::Text { text }, _) => named([("type", "text".into()), ("text", text.as_str().into())]),
         // Templates look whether there is an address, and do not write it.
-        (Part::Image, Form::Urls) => {
+        (ContentPart::Image, Form::Urls) => {
             named([("type", "image_url".into()), ("image_url", named([("url", "image".into())]))])
         }
-        (Part::Image, _) => named([("type", "image".into())]),
+        (ContentPart::Image, _) => named([("type", "image".into())]),
     }
 }
 

@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::format::Format;
 use super::jpeg;
 use super::picture::{Layout, Picture, refuse_sizes};
-use super::turn::Turn;
+use super::turn::Orientation;
 use crate::contain::contain;
 
 /// Decodes the bytes of a file.
@@ -46,14 +46,14 @@ fn png(bytes: &[u8]) -> Result<Picture, Fault> {
 }
 
 /// How a PNG lies: its chunk of Exif data may stand before or behind the picture.
-fn turn_of_png(bytes: &[u8]) -> Turn {
+fn turn_of_png(bytes: &[u8]) -> Orientation {
     let (mut at, mut exif, mut xmp) = (8usize, None, None);
     while let Some(&[l3, l2, l1, l0, a, b, c, d]) = bytes.get(at..at.saturating_add(8)) {
         let length = u32::from_be_bytes([l3, l2, l1, l0]) as usize;
         let Some(body) = bytes.get(at + 8..(at + 8).saturating_add(length)) else { break };
         match &[a, b, c, d] {
-            b"eXIf" if exif.is_none() => exif = Turn::of_exif(body),
-            b"iTXt" if xmp.is_none() && body.starts_with(b"XML:com.adobe.xmp\0\0") => xmp = Turn::of_xmp(body),
+            b"eXIf" if exif.is_none() => exif = Orientation::of_exif(body),
+            b"iTXt" if xmp.is_none() && body.starts_with(b"XML:com.adobe.xmp\0\0") => xmp = Orientation::of_xmp(body),
             _ => {}
         }
         at += 12 + length;

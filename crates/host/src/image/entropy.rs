@@ -53,7 +53,7 @@ impl Huffman {
 }
 
 /// A component in a scan, with its tables.
-pub struct Part<'a> {
+pub struct ScanComponent<'a> {
     /// The blocks of the component.
     pub grid: Grid,
     /// Which coefficients of each block are not zero, as bits; only progressive pictures have it.
@@ -68,7 +68,13 @@ pub struct Part<'a> {
 ///
 /// # Errors
 /// Blocks are missing, a code is in no table, or data is left over.
-pub fn walk(bytes: &[u8], start: usize, parts: &mut [Part], band: Band, restart: usize) -> Result<usize, String> {
+pub fn walk(
+    bytes: &[u8],
+    start: usize,
+    parts: &mut [ScanComponent],
+    band: Band,
+    restart: usize,
+) -> Result<usize, String> {
     let mut reader = Bits { bytes, at: start, held: 0, count: 0, eob_run: 0, zeros: 0, gap: 0 };
     let interleaved = parts.len() > 1;
     let grid = parts[0].grid;
@@ -91,7 +97,7 @@ pub fn walk(bytes: &[u8], start: usize, parts: &mut [Part], band: Band, restart:
             }
         }
     }
-    let detailed = |part: &Part| part.ac.is_some_and(Huffman::zeros_are_detail);
+    let detailed = |part: &ScanComponent| part.ac.is_some_and(Huffman::zeros_are_detail);
     if reader.gap >= GAP && band.last > 0 && band.high == 0 && parts.iter().any(detailed) {
         return Err(format!("has a gap of {} zero bytes in its picture data", reader.gap));
     }
@@ -175,7 +181,7 @@ impl Bits<'_> {
         Err("holds a code that is in no table".into())
     }
 
-    fn block(&mut self, part: &mut Part, block: usize, band: Band) -> Result<(), String> {
+    fn block(&mut self, part: &mut ScanComponent, block: usize, band: Band) -> Result<(), String> {
         let Band { first, last, high, progressive, .. } = band;
         if first == 0 {
             match high {

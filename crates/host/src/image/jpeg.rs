@@ -4,11 +4,11 @@ use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 
-use super::entropy::{Huffman, Part, walk};
+use super::entropy::{Huffman, ScanComponent, walk};
 use super::fault::Fault;
 use super::frame::{Component, Frame, Scan};
 use super::picture::{Layout, Picture};
-use super::turn::Turn;
+use super::turn::Orientation;
 
 /// How an Exif segment begins.
 const EXIF: &[u8] = b"Exif\0\0";
@@ -51,8 +51,8 @@ struct Segments<'a> {
     dc: [Option<Huffman>; 4],
     ac: [Option<Huffman>; 4],
     restart: usize,
-    exif: Option<Turn>,
-    xmp: Option<Turn>,
+    exif: Option<Orientation>,
+    xmp: Option<Orientation>,
 }
 
 impl<'a> Segments<'a> {
@@ -83,8 +83,8 @@ impl<'a> Segments<'a> {
                 }
                 0xda => self.scan(body)?,
                 0xdd if body.len() >= 2 => self.restart = usize::from(u16::from_be_bytes([body[0], body[1]])),
-                0xe1 if self.exif.is_none() && body.starts_with(EXIF) => self.exif = Turn::of_exif(body),
-                0xe1 if self.xmp.is_none() && body.starts_with(XMP) => self.xmp = Turn::of_xmp(body),
+                0xe1 if self.exif.is_none() && body.starts_with(EXIF) => self.exif = Orientation::of_exif(body),
+                0xe1 if self.xmp.is_none() && body.starts_with(XMP) => self.xmp = Orientation::of_xmp(body),
                 _ => {}
             }
             // Adobe's segment tells the colours.
@@ -139,7 +139,7 @@ impl<'a> Segments<'a> {
         let mut parts = Vec::new();
         for (member, (dc, ac)) in members.iter().zip(&tables) {
             let Component { grid, known, .. } = &mut frame.components[member.component];
-            parts.push(Part { grid: *grid, known: std::mem::take(known), dc: dc.as_ref(), ac: ac.as_ref() });
+            parts.push(ScanComponent { grid: *grid, known: std::mem::take(known), dc: dc.as_ref(), ac: ac.as_ref() });
         }
         self.at = walk(self.bytes, self.at, &mut parts, band, self.restart).map_err(Fault::damaged)?;
         for (member, part) in members.iter().zip(parts) {

@@ -3,7 +3,7 @@
 use image::ColorType;
 
 use super::fault::Fault;
-use super::turn::Turn;
+use super::turn::Orientation;
 
 /// Smallest width or height; what is smaller shows nothing.
 const LEAST_PIXELS: u32 = 16;
@@ -84,7 +84,7 @@ pub struct Picture {
     /// The stored rows.
     pub pixels: Vec<u8>,
     /// How it lies.
-    pub turn: Turn,
+    pub turn: Orientation,
 }
 
 impl Picture {

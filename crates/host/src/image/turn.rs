@@ -5,7 +5,7 @@ const ORIENTATION: u16 = 0x0112;
 
 /// What is to be done with a stored picture to see it upright: swap rows and columns, then read them backwards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Turn {
+pub struct Orientation {
     /// Whether rows are stored as columns.
     pub swapped: bool,
     /// Whether the stored rows run from right to left.
@@ -14,7 +14,7 @@ pub struct Turn {
     pub upside_down: bool,
 }
 
-impl Turn {
+impl Orientation {
     /// By the number that Exif, TIFF and XMP give it.
     fn of_number(number: u32) -> Option<Self> {
         let (swapped, mirrored, upside_down) = match number {
@@ -28,7 +28,7 @@ impl Turn {
             8 => (true, true, false),
             _ => return None,
         };
-        Some(Turn { swapped, mirrored, upside_down })
+        Some(Orientation { swapped, mirrored, upside_down })
     }
 
     /// From Exif data; `None` where they do not tell.
@@ -76,7 +76,7 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::Turn;
+    use super::Orientation;
 
     fn exif(order: &[u8], entry: &[u8]) -> Vec<u8> {
         let little = order.starts_with(b"II");
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn all_byte_orders_and_types_are_read() {
-        let upright = Turn { swapped: true, mirrored: false, upside_down: true };
+        let upright = Orientation { swapped: true, mirrored: false, upside_down: true };
         for (order, entry) in [
             (b"II\x2a\0", [0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0]),
             (b"MM\0\x2a", [1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0]),
@@ -94,14 +94,14 @@ mod tests {
             (b"II\0\x2a", [0x12, 1, 1, 0, 1, 0, 0, 0, 6, 0, 0, 0]),
         ] {
             let made = exif(order, &entry);
-            assert_eq!(Turn::of_exif(&made), Some(upright), "{order:?}");
-            assert_eq!(Turn::of_exif(&[b"Exif\0\0", &made[..]].concat()), Some(upright));
-            (0..made.len()).for_each(|end| assert_eq!(Turn::of_exif(&made[..end.min(18)]), None));
+            assert_eq!(Orientation::of_exif(&made), Some(upright), "{order:?}");
+            assert_eq!(Orientation::of_exif(&[b"Exif\0\0", &made[..]].concat()), Some(upright));
+            (0..made.len()).for_each(|end| assert_eq!(Orientation::of_exif(&made[..end.min(18)]), None));
         }
-        assert_eq!(Turn::of_exif(&exif(b"II\x2a\0", &[0x12, 1, 3, 0, 1, 0, 0, 0, 9, 0, 0, 0])), None);
-        assert_eq!(Turn::of_exif(b"II\x2a\0\xff\xff\xff\xff"), None);
-        assert_eq!(Turn::of_xmp(b"<rdf tiff:Orientation=\"6\"/>"), Some(upright));
-        assert_eq!(Turn::of_xmp(b"<tiff:Orientation>6</tiff:Orientation>"), Some(upright));
-        assert_eq!(Turn::of_xmp(b"<tiff:Orientation>x"), None);
+        assert_eq!(Orientation::of_exif(&exif(b"II\x2a\0", &[0x12, 1, 3, 0, 1, 0, 0, 0, 9, 0, 0, 0])), None);
+        assert_eq!(Orientation::of_exif(b"II\x2a\0\xff\xff\xff\xff"), None);
+        assert_eq!(Orientation::of_xmp(b"<rdf tiff:Orientation=\"6\"/>"), Some(upright));
+        assert_eq!(Orientation::of_xmp(b"<tiff:Orientation>6</tiff:Orientation>"), Some(upright));
+        assert_eq!(Orientation::of_xmp(b"<tiff:Orientation>x"), None);
     }
 }

@@ -8,7 +8,7 @@ use super::legend;
 use super::rails::{Rails, rails};
 use super::routes::{CHIP, Origin, Routes, routes};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
-use super::{Part, Subject, Tensor, Tensors};
+use super::{DrawnPartition, Subject, Tensor, Tensors};
 use crate::error::{Error, Result};
 use crate::ir::{Graph, Node, ValueId};
 use crate::text::bytes;
@@ -89,7 +89,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(part: &Part, blocks: &[Block], at: usize, block: &Block, tensors: Tensors) -> Result<Self> {
+    fn new(part: &DrawnPartition, blocks: &[Block], at: usize, block: &Block, tensors: Tensors) -> Result<Self> {
         let graph = &part.partition.graph;
         let line = |id: ValueId, end: &str| -> Result<(String, String)> {
             let tensor = Tensor::new(part, id)?;
@@ -282,7 +282,7 @@ fn reads(graph: &Graph, block: &Block, makers: &BTreeMap<ValueId, usize>, node: 
 }
 
 /// The lowest figure of a block's tensors, in words behind other words.
-fn lowest(part: &Part, block: &Block) -> String {
+fn lowest(part: &DrawnPartition, block: &Block) -> String {
     let names = block.nodes.iter().flat_map(|node| &node.outputs).map(|&id| &part.partition.graph.value(id).name);
     let found = names.filter_map(|name| Some((part.figures.get(name)?.best()?, name)));
     match found.min_by(|a, b| a.0.total_cmp(&b.0)) {
@@ -299,7 +299,7 @@ fn lowest(part: &Part, block: &Block) -> String {
 const COLUMN: i32 = 300;
 
 /// An operator with what its weights say of it, and the class of its box.
-fn describe(part: &Part, node: &Node) -> Result<(String, &'static str)> {
+fn describe(part: &DrawnPartition, node: &Node) -> Result<(String, &'static str)> {
     let graph = &part.partition.graph;
     let is_weight = |id: &ValueId| graph.value(*id).constant().is_some() && graph.value(*id).element.is_real();
     let weights = node.inputs.get(1).copied().filter(is_weight);
@@ -314,7 +314,7 @@ fn describe(part: &Part, node: &Node) -> Result<(String, &'static str)> {
 }
 
 /// How much the constants of a block weigh, by bits.
-fn weights(part: &Part, block: &Block) -> Result<String> {
+fn weights(part: &DrawnPartition, block: &Block) -> Result<String> {
     let graph = &part.partition.graph;
     let mut by_bits: BTreeMap<u32, u64> = BTreeMap::new();
     let mut seen = Vec::new();

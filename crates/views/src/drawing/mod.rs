@@ -39,13 +39,13 @@ pub enum Tensors {
 pub struct Subject {
     model: String,
     target: String,
-    parts: Vec<Part>,
+    parts: Vec<DrawnPartition>,
     sizes: Sizes,
     driver: Box<dyn Driver>,
 }
 
 /// A partition with what is known of it.
-struct Part {
+struct DrawnPartition {
     partition: Partition,
     table: Table,
     /// Bits, such as W8A16.
@@ -62,7 +62,7 @@ struct Part {
     figures: BTreeMap<String, Columns>,
 }
 
-impl Part {
+impl DrawnPartition {
     /// SQNR of a tensor in a word or two: on the NPU where that was measured; nothing where nothing was.
     fn figure(&self, name: &str) -> String {
         match self.figures.get(name) {
@@ -81,7 +81,7 @@ struct Tensor {
 }
 
 impl Tensor {
-    fn new(part: &Part, id: ValueId) -> Result<Self> {
+    fn new(part: &DrawnPartition, id: ValueId) -> Result<Self> {
         let value = part.partition.graph.value(id);
         let integer = part.table.integer_of(value)?;
         Ok(Tensor { name: value.name.clone(), shape: value.shape.clone(), integer })
@@ -123,7 +123,7 @@ impl Subject {
             let record = bundle.manifest.partitions.iter().find(|record| record.name == partition.name);
             let reported =
                 report.as_ref().and_then(|report| report.partitions.iter().find(|p| p.name == partition.name));
-            parts.push(Part {
+            parts.push(DrawnPartition {
                 scheme: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 npu_nodes: npu_nodes(bundle, &partition, &segments)?,
                 segments,

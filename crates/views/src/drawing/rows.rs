@@ -57,7 +57,7 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
             for (port, &id) in ports.iter().zip(ids) {
                 let tensor = Tensor::new(part, id)?;
                 let work = subject.driver.work(port, subject.sizes.device.embedding_bytes);
-                let same = |ports: &[Port], ids: &[ValueId], other: &super::Part| {
+                let same = |ports: &[Port], ids: &[ValueId], other: &super::DrawnPartition| {
                     let alike = |(theirs, &their_id): (&Port, &ValueId)| {
                         is_handed(port, &work)
                             && theirs.encoding_key == port.encoding_key

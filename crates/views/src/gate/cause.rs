@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::check::{Check, Outcome, Place};
+use super::check::{Check, Location, Outcome};
 use super::flow::Flow;
 use super::rule::Rule;
 
@@ -20,7 +20,7 @@ pub struct Cause {
     /// What it is.
     pub kind: CauseKind,
     /// Where it begins: of several tensors the first in the flow.
-    pub place: Place,
+    pub place: Location,
     /// What happened there, in a line.
     pub message: String,
     /// The check, by its position in the list of checks.

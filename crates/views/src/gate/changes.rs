@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Check, Outcome, Place, Rule};
+use super::check::{Check, Location, Outcome, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::judge::Judge;
 use super::tensor::TensorFact;
@@ -23,7 +23,7 @@ pub fn some<S: AsRef<str>>(names: &[S]) -> String {
 pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let (gone, new) = differences(&baseline.partitions, &now.partitions);
     if !gone.is_empty() || !new.is_empty() {
-        let place = Place::of("", "partitions");
+        let place = Location::of("", "partitions");
         judge.add(Check::new(Rule::GraphChanged, place, Outcome::Failed, gone_and_new("partition", &gone, &new)));
     }
     for (name, partition) in &now.partitions {
@@ -96,11 +96,11 @@ fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &Part
     let all = graph_differences(before, now);
     let mut exception = None;
     let (mut accepted, mut found) = (Vec::new(), Vec::new());
-    let whole = judge.exception(Rule::GraphChanged, &Place::of(partition, ""));
+    let whole = judge.exception(Rule::GraphChanged, &Location::of(partition, ""));
     for difference in all {
         let own = match difference.name {
             "" => None,
-            name => judge.exception(Rule::GraphChanged, &Place::of(partition, name)),
+            name => judge.exception(Rule::GraphChanged, &Location::of(partition, name)),
         };
         match own.or(whole) {
             Some(fits) => {
@@ -132,7 +132,7 @@ fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &Part
     let about = shown.iter().map(|difference| difference.name.to_string()).collect();
     let details = if others.len() > MOST_NAMES { others } else { vec![] };
     let exception = exception.filter(|_| outcome == Outcome::Excepted);
-    let check = Check::new(Rule::GraphChanged, Place::of(partition, ""), outcome, message);
+    let check = Check::new(Rule::GraphChanged, Location::of(partition, ""), outcome, message);
     judge.add(Check { details, about, exception, ..check });
 }
 
@@ -148,11 +148,11 @@ fn moved(
 ) {
     let (mut compared, mut farthest, mut found) = (0, 0.0f64, Vec::new());
     let (mut accepted, mut exception) = (0, None);
-    let whole = judge.exception(rule, &Place::of(partition, ""));
+    let whole = judge.exception(rule, &Location::of(partition, ""));
     for (name, fact) in now {
         let Some(old) = before.get(name).filter(|old| old.integer() == fact.integer()) else { continue };
         let percent = fact.moved_percent(old).unwrap_or(f64::INFINITY);
-        let fits = judge.exception(rule, &Place::of(partition, name)).or(whole);
+        let fits = judge.exception(rule, &Location::of(partition, name)).or(whole);
         let most = fits.map_or(limit, |exception| exception.limit.unwrap_or(f64::INFINITY));
         compared += 1;
         if percent > most {
@@ -181,7 +181,7 @@ fn moved(
         }
     };
     // The place is the tensor that moved farthest, so that it can be found in the baseline.
-    let place = Place::of(partition, found.first().map_or("", |(_, name, _)| name));
+    let place = Location::of(partition, found.first().map_or("", |(_, name, _)| name));
     let now = found.first().map_or(farthest, |(percent, ..)| *percent);
     let about = found.iter().map(|(_, name, _)| name.to_string()).collect();
     let exception = exception.filter(|_| outcome == Outcome::Excepted);
@@ -198,7 +198,7 @@ fn versions(judge: &mut Judge, baseline: &Facts, now: &Facts) {
         let policy = if name == crate::version::PROGRAM { program } else { toolkit };
         let say = |version: Option<&String>| version.map_or("none".to_string(), String::clone);
         let (before, after) = (baseline.versions.get(name), now.versions.get(name));
-        let place = Place::of("", name);
+        let place = Location::of("", name);
         match before == after {
             true => judge.add(Check::new(Rule::Version, place, Outcome::Passed, format!("version {}", say(after)))),
             false => {
@@ -216,7 +216,7 @@ fn inputs(judge: &mut Judge, baseline: &Facts, now: &Facts) {
         others.partition(|path| path.ends_with(".toml") || *path == INPUTS);
     let changes = &judge.thresholds.changes;
     for (kind, policy, paths) in [("weights", changes.weights, weights), ("settings", changes.settings, settings)] {
-        let place = Place::of("", kind);
+        let place = Location::of("", kind);
         match paths.is_empty() {
             true => judge.add(Check::new(Rule::Input, place, Outcome::Passed, "the same as in the baseline")),
             false => judge.change(Rule::Input, place, policy, format!("different from the baseline: {}", some(&paths))),

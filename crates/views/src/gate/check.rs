@@ -9,21 +9,21 @@ pub use super::rule::Rule;
 
 /// What is looked at: something of a partition, or of the bundle where there is no partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Location {
     /// Name of the partition; empty for the bundle as a whole.
     pub partition: String,
     /// Name of the output, layer or what else; empty for the partition as a whole.
     pub name: String,
 }
 
-impl Place {
+impl Location {
     /// Something of a partition.
     pub fn of(partition: &str, name: &str) -> Self {
-        Place { partition: partition.to_string(), name: name.to_string() }
+        Location { partition: partition.to_string(), name: name.to_string() }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.partition.as_str(), self.name.as_str()) {
             ("", "") => write!(f, "bundle"),
@@ -58,7 +58,7 @@ pub struct Check {
     /// What was checked.
     pub rule: Rule,
     /// Where.
-    pub place: Place,
+    pub place: Location,
     /// What came of it.
     pub outcome: Outcome,
     /// The figure of the baseline.
@@ -114,7 +114,7 @@ pub fn days(left: u64) -> String {
 
 impl Check {
     /// A check without figures.
-    pub fn new(rule: Rule, place: Place, outcome: Outcome, message: impl Into<String>) -> Self {
+    pub fn new(rule: Rule, place: Location, outcome: Outcome, message: impl Into<String>) -> Self {
         Check {
             rule,
             place,
@@ -135,7 +135,7 @@ impl Check {
 /// The sum of all checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum GateVerdict {
     /// Nothing got worse.
     Passed,
     /// Something did.
@@ -144,23 +144,23 @@ pub enum Verdict {
     Unjudged,
 }
 
-impl Verdict {
+impl GateVerdict {
     /// What checks come to.
     pub fn of(checks: &[Check]) -> Self {
         let any = |outcome: Outcome| checks.iter().any(|check| check.outcome == outcome);
         match (any(Outcome::Failed), any(Outcome::Unjudged)) {
-            (true, _) => Verdict::Regression,
-            (false, true) => Verdict::Unjudged,
-            (false, false) => Verdict::Passed,
+            (true, _) => GateVerdict::Regression,
+            (false, true) => GateVerdict::Unjudged,
+            (false, false) => GateVerdict::Passed,
         }
     }
 
     /// The exit status, which is part of the public interface.
     pub fn exit_status(self) -> u8 {
         match self {
-            Verdict::Passed => 0,
-            Verdict::Regression => 1,
-            Verdict::Unjudged => 2,
+            GateVerdict::Passed => 0,
+            GateVerdict::Regression => 1,
+            GateVerdict::Unjudged => 2,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::changes::some;
-use super::check::{Check, Outcome, Place, Rule};
+use super::check::{Check, Location, Outcome, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::goals::place_of;
 use super::judge::{
@@ -25,14 +25,14 @@ pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) 
     let thresholds = judge.thresholds;
     for partition in &report.partitions {
         let figures = Figures { baseline: None, now: partition.frozen.as_ref().map(|frozen| frozen.sqnr_db) };
-        let (place, limit) = (Place::of(&partition.name, ""), thresholds.frozen.floor_db);
+        let (place, limit) = (Location::of(&partition.name, ""), thresholds.frozen.floor_db);
         judge.hold(Rule::FrozenFloor, place, Measure::AtLeast, FLOAT_DB, figures, limit);
     }
     let bytes = |bytes: Option<u64>| bytes.map(|bytes| bytes as f64);
     let device = Figures { baseline: bytes(baseline.device_bytes), now: bytes(now.device_bytes) };
     let limit = thresholds.size.device_growth_percent;
-    judge.hold(Rule::DeviceSize, Place::of("", "device"), Measure::Growth, BYTES, device, limit);
-    let place = || Place::of("", "sequences");
+    judge.hold(Rule::DeviceSize, Location::of("", "device"), Measure::Growth, BYTES, device, limit);
+    let place = || Location::of("", "sequences");
     let (logits, simulated) = judge.column(baseline.chain.logits_db, now.chain.logits_db);
     judge.hold(Rule::ChainSqnr, place(), Measure::Drop, db(simulated), logits, thresholds.chain.drop_db);
     let (tokens, _) = judge.column(baseline.chain.same_token_percent, now.chain.same_token_percent);
@@ -62,10 +62,10 @@ fn goals(judge: &mut Judge, now: &Facts, report: &Report) {
     }
     let others: Vec<&String> = report.failures.iter().filter(|failure| !told.contains(*failure)).collect();
     for failure in &others {
-        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Failed, failure.as_str()));
+        judge.add(Check::new(Rule::Demands, Location::default(), Outcome::Failed, failure.as_str()));
     }
     if others.is_empty() {
-        judge.add(Check::new(Rule::Demands, Place::default(), Outcome::Passed, "all demands are met"));
+        judge.add(Check::new(Rule::Demands, Location::default(), Outcome::Passed, "all demands are met"));
     }
 }
 
@@ -77,7 +77,7 @@ fn outputs(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &
     let thresholds = &judge.thresholds.outputs;
     let (floor, drop, rise) = (thresholds.floor_db, thresholds.drop_db, thresholds.rms_rise_points);
     for (name, output) in &now.outputs {
-        let place = || Place::of(partition, name);
+        let place = || Location::of(partition, name);
         let before = baseline.outputs.get(name);
         let (sqnr, simulated) = judge.column(before.map(|b| b.sqnr_db).unwrap_or_default(), output.sqnr_db);
         let (rms, _) = judge.column(before.map(|b| b.rms_error_percent).unwrap_or_default(), output.rms_error_percent);
@@ -97,17 +97,17 @@ fn outputs(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &
 fn layers(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
     if now.layers.is_empty() && !baseline.layers.is_empty() {
         let message = format!("no layer was measured; the baseline has {}", baseline.layers.len());
-        judge.add(Check::new(Rule::LayerDrop, Place::of(partition, ""), Outcome::Unjudged, message));
+        judge.add(Check::new(Rule::LayerDrop, Location::of(partition, ""), Outcome::Unjudged, message));
     }
     let missing: Vec<&str> =
         baseline.layers.keys().filter(|name| !now.layers.contains_key(*name)).map(String::as_str).collect();
     if !now.layers.is_empty() && !missing.is_empty() {
         let message = format!("{} layers of the baseline were not measured: {}", missing.len(), some(&missing));
-        judge.add(Check::new(Rule::LayerDrop, Place::of(partition, ""), Outcome::Unjudged, message));
+        judge.add(Check::new(Rule::LayerDrop, Location::of(partition, ""), Outcome::Unjudged, message));
     }
     let limits = judge.thresholds.layers.clone();
     for (name, layer) in &now.layers {
-        let place = || Place::of(partition, name);
+        let place = || Location::of(partition, name);
         let before = baseline.layers.get(name).copied().unwrap_or_default();
         let pick = |of: fn(Columns) -> Option<f64>| Figures { baseline: of(before), now: of(*layer) };
         let has_npu = is_layer_on_npu(before, *layer);
@@ -125,7 +125,7 @@ pub fn is_layer_on_npu(before: Columns, now: Columns) -> bool {
 
 fn nodes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
     let outside = |facts: &PartitionFacts| facts.npu_nodes.map(|inside| facts.nodes - inside);
-    let place = Place::of(partition, "");
+    let place = Location::of(partition, "");
     let (before, after) = (outside(baseline), outside(now));
     // No node may leave; one that was outside may stay there.
     let general = (judge.thresholds.nodes.outside_npu as f64).min(before.unwrap_or(0) as f64);
@@ -160,7 +160,7 @@ fn nodes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &Pa
 }
 
 fn sizes(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
-    let place = || Place::of(partition, "");
+    let place = || Location::of(partition, "");
     let figures = |of: fn(&PartitionFacts) -> Option<u64>| Figures {
         baseline: of(baseline).map(|bytes| bytes as f64),
         now: of(now).map(|bytes| bytes as f64),
@@ -178,7 +178,7 @@ fn evaluations(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let names: BTreeSet<&String> = baseline.evaluations.keys().chain(now.evaluations.keys()).collect();
     for name in names {
         let (before, after) = (baseline.evaluations.get(name), now.evaluations.get(name));
-        let place = || Place::of("", name);
+        let place = || Location::of("", name);
         if after.is_none() && !required {
             judge.add(Check::new(Rule::Accuracy, place(), Outcome::Skipped, "was not evaluated"));
             continue;

@@ -1,6 +1,6 @@
 //! Goals of the recipe against those of the baseline: whoever lowers a goal makes every figure good enough.
 
-use super::check::{Check, Outcome, Place, Rule};
+use super::check::{Check, Location, Outcome, Rule};
 use super::facts::Facts;
 use super::judge::Judge;
 use crate::report::GoalKind;
@@ -26,9 +26,9 @@ pub fn goals<'a>(baseline: &'a Facts, now: &'a Facts) -> impl Iterator<Item = Go
 }
 
 /// Where a goal is: at an output, or by its name.
-pub fn place_of(of: &str, facts: &Facts) -> Place {
+pub fn place_of(of: &str, facts: &Facts) -> Location {
     let output = of.split_once('/').filter(|(partition, _)| facts.partitions.contains_key(*partition));
-    output.map_or_else(|| Place::of("", of), |(partition, name)| Place::of(partition, name))
+    output.map_or_else(|| Location::of("", of), |(partition, name)| Location::of(partition, name))
 }
 
 impl GoalFact<'_> {

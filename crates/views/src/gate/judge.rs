@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::check::{Check, Excepted, Outcome, Place, Rule, days};
+use super::check::{Check, Excepted, Location, Outcome, Rule, days};
 use super::date::Date;
 use super::exception::{Exception, ExceptionReport, State, likeness};
 use super::thresholds::{Policy, Thresholds};
@@ -92,7 +92,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The exception in force for a check at a place: the last that fits.
-    pub fn exception(&mut self, rule: Rule, place: &Place) -> Option<&'a Exception> {
+    pub fn exception(&mut self, rule: Rule, place: &Location) -> Option<&'a Exception> {
         let place = place.to_string();
         let mut found = None;
         for (exception, state) in self.thresholds.exceptions.iter().zip(&mut self.states) {
@@ -124,7 +124,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Holds a figure; one that the baseline has and the report has not cannot be judged.
-    pub fn hold(&mut self, rule: Rule, place: Place, measure: Measure, unit: Unit, figures: Figures, limit: f64) {
+    pub fn hold(&mut self, rule: Rule, place: Location, measure: Measure, unit: Unit, figures: Figures, limit: f64) {
         let allowed = self.thresholds.allowed(rule);
         let mut check = held(rule, &place, measure, unit, figures, limit, allowed.as_deref());
         let exception = self.exception(rule, &place);
@@ -150,7 +150,7 @@ impl<'a> Judge<'a> {
     }
 
     /// What a policy makes of a change.
-    pub fn change(&mut self, rule: Rule, place: Place, policy: Policy, message: String) {
+    pub fn change(&mut self, rule: Rule, place: Location, policy: Policy, message: String) {
         let outcome = match policy {
             Policy::Fail => Outcome::Failed,
             Policy::Warn => Outcome::Warning,
@@ -179,7 +179,7 @@ impl<'a> Judge<'a> {
         let exceptions: Vec<ExceptionReport> =
             self.thresholds.exceptions.iter().zip(&self.states).map(report).collect();
         for exception in &exceptions {
-            let place = Place::of("", &format!("exception of {}", exception.subject()));
+            let place = Location::of("", &format!("exception of {}", exception.subject()));
             let left = days(exception.days_left);
             let (last_day, reason) = (exception.last_day, &exception.reason);
             let (outcome, message) = match exception.state {
@@ -207,7 +207,7 @@ impl<'a> Judge<'a> {
 /// Holds a figure against a limit; `allowed` says it in words where it is not one number.
 fn held(
     rule: Rule,
-    place: &Place,
+    place: &Location,
     measure: Measure,
     unit: Unit,
     figures: Figures,

@@ -24,7 +24,7 @@ mod update;
 
 pub use baseline::{Baseline, text_of};
 pub use cause::{Cause, CauseKind};
-pub use check::{Check, Excepted, Outcome, Place, Rule, Verdict};
+pub use check::{Check, Excepted, GateVerdict, Location, Outcome, Rule};
 pub use date::Date;
 pub use exception::{Exception, ExceptionReport, State, unknown_check};
 pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name};
@@ -41,7 +41,7 @@ use judge::Judge;
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Judgement {
     /// What they come to.
-    pub verdict: Verdict,
+    pub verdict: GateVerdict,
     /// Every check, the worst first.
     pub checks: Vec<Check>,
     /// What failed, grouped: the checks that follow from no other, each with those that follow from it. Every failed
@@ -74,7 +74,7 @@ pub fn judge(
     look(&mut judge, &baseline.facts, now, report);
     let (checks, exceptions) = judge.finish();
     let causes = cause::causes(&checks, &now.flow);
-    Ok(Judgement { verdict: Verdict::of(&checks), checks, causes, exceptions })
+    Ok(Judgement { verdict: GateVerdict::of(&checks), checks, causes, exceptions })
 }
 
 /// Makes all checks.

@@ -6,7 +6,7 @@ use crate::text::bytes;
 
 /// How a figure turned out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum Trend {
     /// Better than the other by more than the tolerance.
     Better,
     /// Within the tolerance.
@@ -15,23 +15,23 @@ pub enum Turn {
     Worse,
 }
 
-impl Turn {
+impl Trend {
     /// Of a gain, which is above 0 where this bundle is better.
     pub fn of(gain: f64, tolerance: f64) -> Self {
         // As the gate rounds: 0.5 is not 0.5000000001.
         match (gain * 1e6).round() / 1e6 {
-            gain if gain > tolerance => Turn::Better,
-            gain if gain < -tolerance => Turn::Worse,
-            _ => Turn::Same,
+            gain if gain > tolerance => Trend::Better,
+            gain if gain < -tolerance => Trend::Worse,
+            _ => Trend::Same,
         }
     }
 
     /// The word.
     pub fn word(self) -> &'static str {
         match self {
-            Turn::Better => "better",
-            Turn::Same => "same",
-            Turn::Worse => "worse",
+            Trend::Better => "better",
+            Trend::Same => "same",
+            Trend::Worse => "worse",
         }
     }
 }
@@ -40,7 +40,7 @@ impl Turn {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// How it turned out.
-    pub turn: Turn,
+    pub turn: Trend,
     /// The word, and by how much.
     pub text: String,
 }
@@ -48,31 +48,31 @@ pub struct Change {
 impl Change {
     /// Of a figure of which more is better, such as SQNR.
     pub fn of(ours: f64, theirs: f64, tolerance: f64, digits: usize, unit: &str) -> Self {
-        Change::new(Turn::of(ours - theirs, tolerance), ours - theirs, digits, unit)
+        Change::new(Trend::of(ours - theirs, tolerance), ours - theirs, digits, unit)
     }
 
     /// Of a figure of which less is better, such as perplexity.
     pub fn of_less(ours: f64, theirs: f64, tolerance: f64, digits: usize, unit: &str) -> Self {
         let less = if ours > theirs { "more" } else { "less" };
-        let turn = Turn::of(theirs - ours, tolerance);
+        let turn = Trend::of(theirs - ours, tolerance);
         let amount = format!("{:.digits$}{unit}", (ours - theirs).abs());
         Change { turn, text: Change::words(turn, &amount, less) }
     }
 
     /// Of bytes; the tolerance is in percent of theirs.
     pub fn of_bytes(ours: u64, theirs: u64, percent: f64) -> Self {
-        let turn = Turn::of(theirs as f64 - ours as f64, theirs as f64 * percent / 100.0);
+        let turn = Trend::of(theirs as f64 - ours as f64, theirs as f64 * percent / 100.0);
         let less = if ours > theirs { "more" } else { "less" };
         let amount = if ours == theirs { String::new() } else { bytes(ours.abs_diff(theirs)) };
         Change { turn, text: Change::words(turn, &amount, less) }
     }
 
-    fn words(turn: Turn, amount: &str, less: &str) -> String {
+    fn words(turn: Trend, amount: &str, less: &str) -> String {
         let is_zero = amount.chars().all(|c| !c.is_ascii_digit() || c == '0');
         if is_zero { turn.word().into() } else { format!("{} ({amount} {less})", turn.word()) }
     }
 
-    fn new(turn: Turn, gain: f64, digits: usize, unit: &str) -> Self {
+    fn new(turn: Trend, gain: f64, digits: usize, unit: &str) -> Self {
         let amount = format!("{gain:+.digits$}");
         // What rounds to 0 has no sign.
         match amount.trim_start_matches(['+', '-']).parse() == Ok(0.0) {
@@ -125,9 +125,9 @@ impl Tolerances {
     }
 
     /// A layer against the same of the other.
-    pub fn layer(&self, ours: f64, theirs: f64) -> Turn {
+    pub fn layer(&self, ours: f64, theirs: f64) -> Trend {
         let enough = |db: f64| db.min(self.layer_enough_db);
-        Turn::of(enough(ours) - enough(theirs), self.layer_db)
+        Trend::of(enough(ours) - enough(theirs), self.layer_db)
     }
 }
 
@@ -160,8 +160,8 @@ mod tests {
     #[test]
     fn layers_that_are_good_enough_are_the_same() {
         let tolerances = Tolerances::of(&Thresholds::read(None).unwrap());
-        assert_eq!(tolerances.layer(60.0, 90.0), Turn::Same);
-        assert_eq!(tolerances.layer(47.0, 90.0), Turn::Worse);
-        assert_eq!(tolerances.layer(40.0, 30.0), Turn::Better);
+        assert_eq!(tolerances.layer(60.0, 90.0), Trend::Same);
+        assert_eq!(tolerances.layer(47.0, 90.0), Trend::Worse);
+        assert_eq!(tolerances.layer(40.0, 30.0), Trend::Better);
     }
 }

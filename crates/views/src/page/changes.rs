@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::change::Turn;
-use super::layers::{Layer, Part};
+use super::change::Trend;
+use super::layers::{Layer, PartitionLayers};
 use super::table::{Cell, Table};
 use super::{Reference, Subject};
 use crate::gate::{PartitionFacts, TensorFact};
@@ -22,11 +22,11 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, turn: Turn) {
+    fn add(&mut self, turn: Trend) {
         match turn {
-            Turn::Better => self.better += 1,
-            Turn::Same => self.same += 1,
-            Turn::Worse => self.worse += 1,
+            Trend::Better => self.better += 1,
+            Trend::Same => self.same += 1,
+            Trend::Worse => self.worse += 1,
         }
     }
 
@@ -47,7 +47,7 @@ struct Compared<'a> {
     name: &'a str,
     ours: f64,
     theirs: f64,
-    turn: Turn,
+    turn: Trend,
 }
 
 /// The column that both have: the NPU's, else the simulation's.
@@ -59,7 +59,7 @@ fn both(ours: Columns, theirs: Columns) -> Option<(f64, f64)> {
 }
 
 /// The layers of a partition, in the network's order.
-fn layers<'a>(subject: &Subject, part: &'a Part, theirs: &PartitionFacts) -> Vec<(&'a Layer, Compared<'a>)> {
+fn layers<'a>(subject: &Subject, part: &'a PartitionLayers, theirs: &PartitionFacts) -> Vec<(&'a Layer, Compared<'a>)> {
     let compared = |layer: &'a Layer| {
         let (ours, theirs) = both(Columns { simulated: layer.sim, npu: layer.npu }, *theirs.layers.get(&layer.name)?)?;
         let turn = subject.tolerances.layer(ours, theirs);
@@ -75,7 +75,7 @@ fn outputs<'a>(subject: &'a Subject, name: &str, theirs: &PartitionFacts) -> Vec
     };
     let compared = |output: &'a crate::report::OutputReport| {
         let (ours, theirs) = both(output.sqnr_db, theirs.outputs.get(&output.name)?.sqnr_db)?;
-        let turn = Turn::of(ours - theirs, subject.tolerances.output_db);
+        let turn = Trend::of(ours - theirs, subject.tolerances.output_db);
         Some(Compared { name: &output.name, ours, theirs, turn })
     };
     partition.outputs.iter().filter_map(compared).collect()
@@ -105,7 +105,7 @@ pub fn figures(subject: &Subject, reference: &Reference) -> Table {
         row.extend(of_outputs.cells());
         row.extend(of_layers.cells());
         // What only moves numbers moves their noise: the layer before it is the one.
-        let first = layers.iter().find(|(layer, found)| found.turn == Turn::Worse && !layer.moves);
+        let first = layers.iter().find(|(layer, found)| found.turn == Trend::Worse && !layer.moves);
         match first {
             Some((layer, found)) => {
                 row.push(Cell::Link(layer.name.clone(), subject.layer_link(at, &layer.name)));
@@ -125,13 +125,13 @@ pub fn figures(subject: &Subject, reference: &Reference) -> Table {
 /// Every output and layer that got better or worse, those that got worse first and in the network's order.
 pub fn places(subject: &Subject, reference: &Reference) -> (Table, usize) {
     let mut table = Table::new(&["partition", "what", "name", reference.title, "this bundle", reference.against]);
-    let mut rows: Vec<(Turn, Vec<Cell>)> = Vec::new();
+    let mut rows: Vec<(Trend, Vec<Cell>)> = Vec::new();
     for part in &subject.parts {
         let Some(theirs) = reference.facts.partitions.get(&part.name) else { continue };
         let found = outputs(subject, &part.name, theirs).into_iter().map(|found| ("output", found));
         let of_layers = layers(subject, part, theirs);
         let found = found.chain(of_layers.into_iter().map(|(_, found)| ("layer", found)));
-        rows.extend(found.filter(|(_, found)| found.turn != Turn::Same).map(|(what, found)| {
+        rows.extend(found.filter(|(_, found)| found.turn != Trend::Same).map(|(what, found)| {
             let change = super::change::Change::of(found.ours, found.theirs, 0.0, 2, " dB");
             let cells = vec![
                 Cell::text(&part.name),
@@ -144,7 +144,7 @@ pub fn places(subject: &Subject, reference: &Reference) -> (Table, usize) {
             (found.turn, cells)
         }));
     }
-    rows.sort_by_key(|(turn, _)| *turn != Turn::Worse);
+    rows.sort_by_key(|(turn, _)| *turn != Trend::Worse);
     let more = rows.len().saturating_sub(MOST);
     rows.into_iter().take(MOST).for_each(|(_, row)| table.row(row));
     (table, more)

@@ -12,14 +12,14 @@ use crate::error::Result;
 use crate::evidence::StatisticsTable;
 use crate::ir::{Graph, Node};
 use crate::partition::Partition;
-use crate::quantize::{Source, Sources, Table, weight};
+use crate::quantize::{RangeSource, Sources, Table, weight};
 use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
 use crate::segment::multiply_adds;
 
 /// The layers of a partition.
 #[derive(Debug, Serialize)]
-pub struct Part {
+pub struct PartitionLayers {
     /// Name of the partition.
     pub name: String,
     /// Whether the report has figures of layers, beside those of outputs.
@@ -104,7 +104,12 @@ impl Layer {
 ///
 /// # Errors
 /// Damaged files.
-pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<&Report>) -> Result<Vec<Part>> {
+pub fn parts(
+    bundle: &Bundle,
+    recipe: &Recipe,
+    report: &Report,
+    against: Option<&Report>,
+) -> Result<Vec<PartitionLayers>> {
     let partitions = bundle.partitions()?;
     let tables = bundle.tables(&partitions)?;
     let (statistics, target) = (bundle.statistics()?, bundle.target()?);
@@ -126,7 +131,7 @@ pub fn parts(bundle: &Bundle, recipe: &Recipe, report: &Report, against: Option<
         let (name, measured, graph) = (found.name.clone(), !found.layers.is_empty(), &partition.graph);
         let multiply_adds =
             graph.nodes().iter().fold(0, |sum: u64, node| sum.saturating_add(multiply_adds(graph, node)));
-        parts.push(Part { name, measured, layers, multiply_adds });
+        parts.push(PartitionLayers { name, measured, layers, multiply_adds });
     }
     Ok(parts)
 }
@@ -218,10 +223,12 @@ fn method(partition: &Partition, node: &Node, name: &str, recipe: &Recipe, sourc
     let exception = |name: &str, signed| recipe.exception(name, signed).map_or("", |_| ", type by an override");
     let file = |path: &str| Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let own = sources.activation(&partition.group, name).map(|source| match source {
-        Source::Given(path) => format!("given in {}", file(path)),
-        Source::Known => "known range".into(),
-        Source::Masked => "scores that the mask leaves".into(),
-        Source::Seen => recipe.part(&partition.group).map_or_else(|_| String::new(), |part| part.observer.to_string()),
+        RangeSource::Given(path) => format!("given in {}", file(path)),
+        RangeSource::Known => "known range".into(),
+        RangeSource::Masked => "scores that the mask leaves".into(),
+        RangeSource::Seen => {
+            recipe.part(&partition.group).map_or_else(|_| String::new(), |part| part.observer.to_string())
+        }
     });
     let mut made: Vec<String> = own.map(|own| own + exception(name, false)).into_iter().collect();
     if let Some(weight) = weight(&partition.graph, node) {

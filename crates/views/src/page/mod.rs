@@ -30,12 +30,12 @@ use crate::bundle::{Bundle, INPUTS, InputRecord, Manifest};
 use crate::drivers::of_bundle;
 use crate::error::Result;
 use crate::evidence::StatisticsTable;
-use crate::gate::{Facts, Judgement, Thresholds, Verdict as GateVerdict};
+use crate::gate::{Facts, GateVerdict, Judgement, Thresholds};
 use crate::progress::Silent;
 use crate::recipe::Recipe;
 use crate::report::{GoalReport, Report, VerdictState};
 use change::Tolerances;
-use layers::Part;
+use layers::PartitionLayers;
 
 /// The recipe's copy in a bundle.
 const RECIPE: &str = "calibration/recipe.toml";
@@ -47,7 +47,7 @@ pub struct Subject {
     report: Report,
     manifest: Manifest,
     facts: Facts,
-    parts: Vec<Part>,
+    parts: Vec<PartitionLayers>,
     picture: String,
     recipe: Recipe,
     settings: BTreeMap<String, String>,

@@ -1,6 +1,6 @@
 //! Tables of the page, in HTML or Markdown.
 
-use super::change::{Change, Turn};
+use super::change::{Change, Trend};
 use crate::gate::output::cell;
 use crate::text::escape;
 
@@ -71,9 +71,9 @@ impl Cell {
             Cell::Number(_) => " class=\"number\"",
             Cell::Bad(_) => " class=\"number bad\"",
             Cell::Missing => " class=\"number missing\"",
-            Cell::Change(Change { turn: Turn::Better, .. }) => " class=\"number better\"",
-            Cell::Change(Change { turn: Turn::Same, .. }) => " class=\"number same\"",
-            Cell::Change(Change { turn: Turn::Worse, .. }) => " class=\"number worse\"",
+            Cell::Change(Change { turn: Trend::Better, .. }) => " class=\"number better\"",
+            Cell::Change(Change { turn: Trend::Same, .. }) => " class=\"number same\"",
+            Cell::Change(Change { turn: Trend::Worse, .. }) => " class=\"number worse\"",
         }
     }
 
@@ -170,7 +170,7 @@ impl Table {
                 .iter()
                 .map(|made| match made {
                     Cell::Bad(text) | Cell::Fault(text) => format!("**{}**", cell(text)),
-                    Cell::Change(Change { turn: Turn::Worse, text }) => format!("**{}**", cell(text)),
+                    Cell::Change(Change { turn: Trend::Worse, text }) => format!("**{}**", cell(text)),
                     made => cell(made.words()),
                 })
                 .collect();

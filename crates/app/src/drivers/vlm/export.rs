@@ -13,8 +13,8 @@ use crate::front::{
 };
 use crate::host::PromptRecord;
 use crate::host::{
-    BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Source, Special,
-    Specials, TOKENIZER, Tokenizer, find_template, probe, prompt_contract,
+    BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Special, Specials,
+    TOKENIZER, TemplateSource, Tokenizer, find_template, probe, prompt_contract,
 };
 use crate::ir::Constant;
 use crate::json::write_json;
@@ -154,7 +154,7 @@ struct Words {
 /// now.
 fn words(
     beside: &Beside,
-    template: Option<&Source>,
+    template: Option<&TemplateSource>,
     specials: &BTreeMap<String, Special>,
     definition: &Definition,
 ) -> Result<Words> {

@@ -9,7 +9,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use super::loading::{Loaded, PROVIDER, load};
 use super::{Compiler, Job, Toolkit};
 use crate::back::onnx::{check_context, check_float, check_quantized, decode};
-use crate::engine::{OrtSession, Part};
+use crate::engine::{OrtSession, SegmentSession};
 use crate::error::{Error, IoContext, Result};
 use crate::ir::ValueId;
 use crate::limits;
@@ -100,7 +100,7 @@ impl Runtime {
         check_quantized(&partition.graph, &partition.group, model)
             .or_else(|error| check_float(partition, model).map_err(|_| error.within(&partition.name)))?;
         let session = self.cpu_session(&partition.name, model)?;
-        Ok(OrtSession::new(partition, "simulated", vec![Part::whole(partition, session)]))
+        Ok(OrtSession::new(partition, "simulated", vec![SegmentSession::whole(partition, session)]))
     }
 
     fn cpu_session(&self, name: &str, model: &Path) -> Result<Session> {
@@ -188,7 +188,7 @@ impl Runtime {
         check_context(graph, graph.inputs(), graph.outputs(), context)
             .map_err(|error| error.within(&partition.name))?;
         let session = self.npu_session(&partition.name, context, target)?;
-        Ok(OrtSession::new(partition, "npu", vec![Part::whole(partition, session)]))
+        Ok(OrtSession::new(partition, "npu", vec![SegmentSession::whole(partition, session)]))
     }
 
     /// The segments of a partition, each on its device, in order; `bundle` holds their files.
@@ -219,7 +219,7 @@ impl Runtime {
                 }
             };
             let names = |ids: &[ValueId]| ids.iter().map(|&id| partition.graph.value(id).name.clone()).collect();
-            parts.push(Part { inputs: names(&segment.inputs), outputs: names(&segment.outputs), session });
+            parts.push(SegmentSession { inputs: names(&segment.inputs), outputs: names(&segment.outputs), session });
         }
         Ok(OrtSession::new(partition, "npu", parts))
     }

@@ -3,7 +3,7 @@
 //! exception is a notice.
 
 use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of};
-use crate::gate::{Check, Outcome, Place, Rule, plain};
+use crate::gate::{Check, Location, Outcome, Rule, plain};
 
 /// One line per annotation.
 pub fn github(statement: &Statement) -> String {
@@ -14,7 +14,7 @@ pub fn github(statement: &Statement) -> String {
         }
     };
     let file = property(&plain(&statement.located.path.to_string_lossy()));
-    let at = |rule: Rule, place: &Place, message: &str| {
+    let at = |rule: Rule, place: &Location, message: &str| {
         let (line, id) = (statement.line(rule, place), rule.id());
         format!(" file={file},line={line},title={id}::{}\n", data(message))
     };

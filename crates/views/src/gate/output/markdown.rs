@@ -1,7 +1,7 @@
 //! Markdown (GitHub's and GitLab's) for the summary of a job.
 
 use super::{Statement, cause_message, exceptions, follow, message, of, verdict, worse_title};
-use crate::gate::{Check, Outcome, Verdict, plain};
+use crate::gate::{Check, GateVerdict, Outcome, plain};
 
 /// Rows that a table has at most; a summary of GitHub holds 1 MiB.
 const MOST_ROWS: usize = 200;
@@ -15,9 +15,9 @@ pub fn markdown(statement: &Statement) -> String {
         Err(why) => return format!("## ⚠️ Quantization gate: could not be judged\n\n{}\n", cell(why)),
     };
     let title = match judgement.verdict {
-        Verdict::Passed => "✅ Quantization gate: passed",
-        Verdict::Regression => "❌ Quantization gate: regression",
-        Verdict::Unjudged => "⚠️ Quantization gate: could not be judged",
+        GateVerdict::Passed => "✅ Quantization gate: passed",
+        GateVerdict::Regression => "❌ Quantization gate: regression",
+        GateVerdict::Unjudged => "⚠️ Quantization gate: could not be judged",
     };
     let mut text = format!("## {title}\n\n{}\n\n{}.\n", cell(&statement.subject()), verdict(judgement));
     if !judgement.causes.is_empty() {

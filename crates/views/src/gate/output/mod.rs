@@ -23,7 +23,7 @@ pub use update::{Written, update};
 
 use std::collections::BTreeMap;
 
-use super::{Baseline, Cause, Check, Date, Judgement, Outcome, Place, Rule};
+use super::{Baseline, Cause, Check, Date, Judgement, Location, Outcome, Rule};
 
 /// Checks that a summary names at most, of each outcome; JSON, JUnit and SARIF have all.
 const MOST_SHOWN: usize = 10;
@@ -50,7 +50,7 @@ pub struct Statement<'a> {
 
 impl Statement<'_> {
     /// Line of what was checked in the baseline's file.
-    fn line(&self, rule: Rule, place: &Place) -> usize {
+    fn line(&self, rule: Rule, place: &Location) -> usize {
         let of_output = format!("{}/{}", place.partition, place.name);
         let keys = match place.partition.as_str() {
             partition if rule == Rule::GoalLoosened && !partition.is_empty() => vec!["goals", &of_output],

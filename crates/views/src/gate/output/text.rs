@@ -1,7 +1,7 @@
 //! The summary for people.
 
 use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of, verdict, worse_title};
-use crate::gate::{Cause, Check, Judgement, Outcome, Rule, Verdict, plain};
+use crate::gate::{Cause, Check, GateVerdict, Judgement, Outcome, Rule, plain};
 
 /// Checks that are named under what they follow from.
 const MOST_FOLLOWING: usize = 3;
@@ -13,9 +13,9 @@ pub fn text(statement: &Statement) -> String {
         Err(why) => return format!("gate: could not be judged: {}\n", plain(why)),
     };
     let word = match judgement.verdict {
-        Verdict::Passed => "passed",
-        Verdict::Regression => "regression",
-        Verdict::Unjudged => "could not be judged",
+        GateVerdict::Passed => "passed",
+        GateVerdict::Regression => "regression",
+        GateVerdict::Unjudged => "could not be judged",
     };
     let mut text = format!("gate: {word}: {}\n{}\n", statement.subject(), verdict(judgement));
     if !judgement.causes.is_empty() {

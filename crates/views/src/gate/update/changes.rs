@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::gate::check::Place;
+use crate::gate::check::Location;
 
 /// What a change is about. The order is that of summaries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,7 +64,7 @@ pub struct Change {
     /// What it is about.
     pub group: Group,
     /// Where.
-    pub place: Place,
+    pub place: Location,
     /// What, in a line.
     pub message: String,
     /// How far it is from what was accepted, to sort by: in percent of what the thresholds allow.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Change, Group, Update};
-use crate::gate::check::Place;
+use crate::gate::check::Location;
 use crate::gate::facts::PartitionFacts;
 use crate::gate::rule::Rule;
 use crate::gate::tensor::TensorFact;
@@ -25,7 +25,7 @@ impl Update<'_> {
         }
         let (weights, nodes) = (&made.weights, made.nodes);
         let message = format!("{weights} with {nodes} nodes, {} with {} before", old.weights, old.nodes);
-        let place = Place::of(name, "");
+        let place = Location::of(name, "");
         let is_kept = self.judge.exception(Rule::GraphChanged, &place).is_some();
         let change = Change { group: Group::Graph, place, message, size: 0.0 };
         if !is_kept {
@@ -56,7 +56,7 @@ impl Update<'_> {
         let new: Vec<String> = made.keys().filter(|tensor| !old.contains_key(*tensor)).cloned().collect();
         for tensor in new {
             let is_kept = self.is_graph_excepted(partition, &tensor);
-            let place = Place::of(partition, &tensor);
+            let place = Location::of(partition, &tensor);
             let change = Change { group: Group::Graph, place, message: "the tensor is new".into(), size: 0.0 };
             match is_kept {
                 true => {
@@ -70,7 +70,7 @@ impl Update<'_> {
     }
 
     fn is_graph_excepted(&mut self, partition: &str, tensor: &str) -> bool {
-        [Place::of(partition, tensor), Place::of(partition, "")]
+        [Location::of(partition, tensor), Location::of(partition, "")]
             .iter()
             .any(|place| self.judge.exception(Rule::GraphChanged, place).is_some())
     }
@@ -84,7 +84,7 @@ impl Update<'_> {
         before: &TensorFact,
         after: Option<&TensorFact>,
     ) -> bool {
-        let place = Place::of(partition, tensor);
+        let place = Location::of(partition, tensor);
         let mut change = Change { group: Group::Graph, place, message: String::new(), size: 0.0 };
         let Some(after) = after.filter(|after| after.integer() == before.integer()) else {
             let is_kept = self.is_graph_excepted(partition, tensor);
@@ -103,7 +103,7 @@ impl Update<'_> {
             return is_kept;
         };
         let percent = after.moved_percent(before).unwrap_or(f64::INFINITY);
-        let whole = self.judge.exception(rule, &Place::of(partition, ""));
+        let whole = self.judge.exception(rule, &Location::of(partition, ""));
         let exception = self.judge.exception(rule, &change.place).or(whole);
         let most = exception.map_or(limit, |exception| exception.limit.unwrap_or(f64::INFINITY));
         change.group = Group::Encodings;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 pub use changes::{Change, Changes, Group};
 
-use super::check::Place;
+use super::check::Location;
 use super::date::Date;
 use super::facts::{EvaluationFacts, Facts, OutputFacts, PartitionFacts};
 use super::figures::is_layer_on_npu;
@@ -27,7 +27,7 @@ pub fn update(before: &Facts, now: &Facts, report: &Report, thresholds: &Thresho
     let mut update = Update { judge: Judge::new(thresholds, today), changes: Changes::default() };
     let mut made = now.clone();
     update.partitions(before, now, &mut made);
-    let sequences = Place::of("", "sequences");
+    let sequences = Location::of("", "sequences");
     let (old, new) = (before.chain.logits_db, now.chain.logits_db);
     let simulated = update.judge.column(old, new).1;
     let held =
@@ -38,7 +38,7 @@ pub fn update(before: &Facts, now: &Facts, report: &Report, thresholds: &Thresho
     let held = Held { rule: Rule::ChainTokens, what: "tokens", unit: TOKENS, ..held };
     let limit = thresholds.chain.same_token_drop_points;
     made.chain.same_token_percent = update.columns(&held, &sequences, limit, simulated, old, new);
-    let place = Place::of("", "device");
+    let place = Location::of("", "device");
     let limit = thresholds.size.device_growth_percent;
     made.device_bytes = update.bytes(Rule::DeviceSize, &place, limit, before.device_bytes, now.device_bytes);
     update.evaluations(before, now, &mut made);
@@ -54,7 +54,7 @@ pub fn update(before: &Facts, now: &Facts, report: &Report, thresholds: &Thresho
             };
             // Versions are few and tell more than the files.
             let size = f64::from(u8::from(is_version));
-            update.changes.others.push(Change { group: Group::Versions, place: Place::of("", name), message, size });
+            update.changes.others.push(Change { group: Group::Versions, place: Location::of("", name), message, size });
         }
     }
     let mut judge = Judge::new(thresholds, today);
@@ -82,7 +82,7 @@ struct Update<'a> {
 
 impl Update<'_> {
     /// A figure that is judged, as the baseline is to have it.
-    fn figure(&mut self, held: &Held, place: &Place, limit: f64, old: Option<f64>, new: Option<f64>) -> Option<f64> {
+    fn figure(&mut self, held: &Held, place: &Location, limit: f64, old: Option<f64>, new: Option<f64>) -> Option<f64> {
         let exception = self.judge.exception(held.rule, place);
         let limit = exception.map_or(limit, |exception| exception.limit.unwrap_or(f64::INFINITY));
         let Held { group, what, unit, measure, .. } = *held;
@@ -139,7 +139,7 @@ impl Update<'_> {
     fn columns(
         &mut self,
         held: &Held,
-        place: &Place,
+        place: &Location,
         limit: f64,
         simulated: bool,
         old: Columns,
@@ -154,7 +154,7 @@ impl Update<'_> {
         Columns { npu: judged(true, old.npu, new.npu), simulated: judged(false, old.simulated, new.simulated) }
     }
 
-    fn beside(&mut self, held: &Held, place: &Place, limit: f64, old: Option<f64>, new: Option<f64>) -> Option<f64> {
+    fn beside(&mut self, held: &Held, place: &Location, limit: f64, old: Option<f64>, new: Option<f64>) -> Option<f64> {
         let refused = self.changes.looser.len();
         let made = self.figure(held, place, limit, old, new);
         let said: Vec<Change> = self.changes.looser.drain(refused..).collect();
@@ -164,7 +164,7 @@ impl Update<'_> {
         made
     }
 
-    fn bytes(&mut self, rule: Rule, place: &Place, limit: f64, old: Option<u64>, new: Option<u64>) -> Option<u64> {
+    fn bytes(&mut self, rule: Rule, place: &Location, limit: f64, old: Option<u64>, new: Option<u64>) -> Option<u64> {
         let what = match rule {
             Rule::BinarySize => "context binary",
             Rule::BufferSize => "buffers",
@@ -180,14 +180,14 @@ impl Update<'_> {
         for (name, old) in &before.partitions {
             match now.partitions.get(name) {
                 Some(new) => drop(made.partitions.insert(name.clone(), self.partition(name, old, new))),
-                None if self.gone(name, "", "the partition is gone", &Place::of("", "partitions")) => {
+                None if self.gone(name, "", "the partition is gone", &Location::of("", "partitions")) => {
                     made.partitions.insert(name.clone(), old.clone());
                 }
                 None => {}
             }
         }
         for name in now.partitions.keys().filter(|name| !before.partitions.contains_key(*name)) {
-            self.first(Group::Graph, &Place::of(name, ""), "the partition is new");
+            self.first(Group::Graph, &Location::of(name, ""), "the partition is new");
         }
     }
 
@@ -213,35 +213,35 @@ impl Update<'_> {
     }
 
     /// Something of the graph that is gone, or holds less; whether an exception keeps it.
-    fn gone(&mut self, partition: &str, name: &str, message: &str, excepted: &Place) -> bool {
+    fn gone(&mut self, partition: &str, name: &str, message: &str, excepted: &Location) -> bool {
         let is_kept = self.judge.exception(Rule::GraphChanged, excepted).is_some();
-        let place = Place::of(partition, name);
+        let place = Location::of(partition, name);
         let change = Change { group: Group::Graph, place, message: message.to_string(), size: f64::INFINITY };
         if is_kept { &mut self.changes.excepted } else { &mut self.changes.looser }.push(change);
         is_kept
     }
 
-    fn first(&mut self, group: Group, place: &Place, message: &str) {
+    fn first(&mut self, group: Group, place: &Location, message: &str) {
         self.changes.tighter.push(Change { group, place: place.clone(), message: message.into(), size: 0.0 });
     }
 
     fn partition(&mut self, name: &str, old: &PartitionFacts, new: &PartitionFacts) -> PartitionFacts {
-        let (thresholds, place) = (self.judge.thresholds, Place::of(name, ""));
+        let (thresholds, place) = (self.judge.thresholds, Location::of(name, ""));
         let mut made = new.clone();
         for (output, before) in &old.outputs {
-            let place = Place::of(name, output);
+            let place = Location::of(name, output);
             match new.outputs.get(output) {
                 Some(after) => {
                     made.outputs.insert(output.clone(), self.output(&place, before, after));
                 }
-                None if self.gone(name, output, "the output is gone", &Place::of(name, "")) => {
+                None if self.gone(name, output, "the output is gone", &Location::of(name, "")) => {
                     made.outputs.insert(output.clone(), *before);
                 }
                 None => {}
             }
         }
         for output in new.outputs.keys().filter(|output| !old.outputs.contains_key(*output)) {
-            self.first(Group::Outputs, &Place::of(name, output), "the output is new");
+            self.first(Group::Outputs, &Location::of(name, output), "the output is new");
         }
         let held =
             Held { group: Group::Layers, rule: Rule::LayerDrop, what: "SQNR", measure: Measure::Drop, unit: NPU_DB };
@@ -250,7 +250,7 @@ impl Update<'_> {
             let npu = is_layer_on_npu(before, after);
             let figure = if npu { before.npu } else { before.simulated };
             let limit = thresholds.layers.limit(figure);
-            let columns = self.columns(&held, &Place::of(name, layer), limit, !npu, before, after);
+            let columns = self.columns(&held, &Location::of(name, layer), limit, !npu, before, after);
             made.layers.insert(layer.clone(), columns);
         }
         let measured = new.layers.keys().filter(|layer| !old.layers.contains_key(*layer)).count();
@@ -266,7 +266,7 @@ impl Update<'_> {
         made
     }
 
-    fn output(&mut self, place: &Place, old: &OutputFacts, new: &OutputFacts) -> OutputFacts {
+    fn output(&mut self, place: &Location, old: &OutputFacts, new: &OutputFacts) -> OutputFacts {
         let limits = self.judge.thresholds.outputs.clone();
         let held =
             Held { group: Group::Outputs, rule: Rule::SqnrDrop, what: "SQNR", measure: Measure::Drop, unit: NPU_DB };
@@ -279,7 +279,7 @@ impl Update<'_> {
     }
 
     /// Nodes outside the NPU: none may be more than were accepted.
-    fn nodes(&mut self, place: &Place, old: &PartitionFacts, made: &mut PartitionFacts) {
+    fn nodes(&mut self, place: &Location, old: &PartitionFacts, made: &mut PartitionFacts) {
         let outside = |facts: &PartitionFacts| facts.npu_nodes.map(|inside| facts.nodes.saturating_sub(inside));
         let (before, after) = (outside(old), outside(made));
         if before == after {
@@ -310,7 +310,7 @@ impl Update<'_> {
     fn evaluations(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
         let limits = self.judge.thresholds.evaluation.clone();
         for (name, old) in &before.evaluations {
-            let (place, new) = (Place::of("", name), now.evaluations.get(name));
+            let (place, new) = (Location::of("", name), now.evaluations.get(name));
             if new.is_none() && !limits.required {
                 made.evaluations.insert(name.clone(), *old);
                 let message = "was not evaluated".to_string();
@@ -339,7 +339,7 @@ impl Update<'_> {
             );
         }
         for name in now.evaluations.keys().filter(|name| !before.evaluations.contains_key(*name)) {
-            self.first(Group::Evaluations, &Place::of("", name), "the evaluation is new");
+            self.first(Group::Evaluations, &Location::of("", name), "the evaluation is new");
         }
     }
 }
