@@ -1,7 +1,7 @@
 //! Context binaries, each by a process of its own that runs a hidden command of this program.
 //!
-//! The vendor's compiler numbers what it makes through the life of a process, so that a binary depends on what was compiled
-//! before it. In a process of its own it has the same bytes whatever was done before and beside it.
+//! The vendor's compiler numbers what it makes through the life of a process, so that a binary depends on what was
+//! compiled before it. In a process of its own it has the same bytes whatever was done before and beside it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -46,8 +46,8 @@ impl BuildOne {
     }
 }
 
-/// Ends this process when the one that started it ends, which closes its end of the pipe: a run that is killed must not go on
-/// writing.
+/// Ends this process when the one that started it ends, which closes its end of the pipe: a run that is killed must not
+/// go on writing.
 fn end_with_parent() {
     std::thread::spawn(|| {
         let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());

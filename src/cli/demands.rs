@@ -19,32 +19,34 @@ pub struct DemandArgs {
     pub require_npu: bool,
     /// What is compared with float: `all`, `none`, `sampled`, names of partitions, or several with commas between them.
     ///
-    /// It is compared in simulation and on the NPU or its emulator, which takes minutes for one step of a large model. `sampled`
-    /// takes the first picture, and of every prompt the last prefill step and the first token after it.
+    /// It is compared in simulation and on the NPU or its emulator, which takes minutes for one step of a large model.
+    /// `sampled` takes the first picture, and of every prompt the last prefill step and the first token after it.
     #[arg(long = "verify", value_name = "WHAT", default_value = "all", value_parser = extents())]
     extent: Extent,
     /// Engines on which every operator is compared with float, too.
     ///
-    /// One step of each partition is measured: the first picture, the last prefill step of its prompt, the first token after it.
-    /// The graph is split so that every intermediate value can be read; it takes as long as the step does. With names of
-    /// partitions in --verify only these are measured.
+    /// One step of each partition is measured: the first picture, the last prefill step of its prompt, the first token
+    /// after it. The graph is split so that every intermediate value can be read; it takes as long as the step does.
+    /// With names of partitions in --verify only these are measured.
     #[arg(long, value_name = "ENGINE", default_value = "none", value_enum)]
     layers: LayersOn,
-    /// Engines for the golden vectors, which show whoever writes a host one prompt of verification step by step, as integers.
+    /// Engines for the golden vectors, which show whoever writes a host one prompt of verification step by step, as
+    /// integers.
     ///
-    /// `npu` makes them in simulation and on the NPU. Without the option: `npu` where --verify compares all, `simulated` where
-    /// it compares a part, none where it compares nothing. Those that are there stay as long as what they were made with is the
-    /// same.
+    /// `npu` makes them in simulation and on the NPU. Without the option: `npu` where --verify compares all,
+    /// `simulated` where it compares a part, none where it compares nothing. Those that are there stay as long as what
+    /// they were made with is the same.
     #[arg(long, value_name = "ENGINE", value_enum)]
     golden: Option<GoldenOn>,
-    /// Accept outputs where simulation and NPU are at most this many dB apart; at 3 dB one has twice the noise of the other.
+    /// Accept outputs where simulation and NPU are at most this many dB apart; at 3 dB one has twice the noise of the
+    /// other.
     #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
     max_difference: f64,
     /// Accept any difference to simulation where the NPU reaches this many dB against float (30 dB: an error of 3 %).
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
     enough: f64,
-    /// Fail if an output is below this many dB against float, on the NPU where it runs there. Goals that stay with the model are
-    /// in the recipe, in the table `[goal]`.
+    /// Fail if an output is below this many dB against float, on the NPU where it runs there. Goals that stay with the
+    /// model are in the recipe, in the table `[goal]`.
     #[arg(long, value_name = "DB", value_parser = super::decibels)]
     min_sqnr: Option<f64>,
 }

@@ -1,7 +1,7 @@
 //! `autoneural demo`: a first run without a checkpoint of one's own.
 //!
-//! Each step is a command of this program as a user would type it, and runs as one: what is seen is what the commands that
-//! are shown do.
+//! Each step is a command of this program as a user would type it, and runs as one: what is seen is what the commands
+//! that are shown do.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;

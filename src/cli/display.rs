@@ -77,8 +77,8 @@ impl Output {
         self.text(&format!("{text}\n"))
     }
 
-    /// Prints text that may end within a line, at once. What a terminal or a system of CI would obey in it stands for itself
-    /// (see [`Shown`]), on a terminal and elsewhere: where a log goes is not known here.
+    /// Prints text that may end within a line, at once. What a terminal or a system of CI would obey in it stands for
+    /// itself (see [`Shown`]), on a terminal and elsewhere: where a log goes is not known here.
     ///
     /// # Errors
     /// As for [`Output::line`].
@@ -97,7 +97,8 @@ impl Output {
         self.exactly(&format!("{}\n", in_json(text)))
     }
 
-    /// Prints a file, or commands for a system of CI, as they are: whoever makes them escapes in them what others wrote.
+    /// Prints a file, or commands for a system of CI, as they are: whoever makes them escapes in them what others
+    /// wrote.
     ///
     /// # Errors
     /// As for [`Output::line`].

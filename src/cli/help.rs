@@ -89,8 +89,8 @@ pub fn groups(command: &Command) -> Vec<(&'static str, Vec<&Command>)> {
     made
 }
 
-/// `-h` shows a command's examples, `--help` also what is said above them. Every option takes a negative number for a value, to say
-/// what is wrong with it.
+/// `-h` shows a command's examples, `--help` also what is said above them. Every option takes a negative number for a
+/// value, to say what is wrong with it.
 fn in_two_lengths(command: Command) -> Command {
     let command = command.mut_subcommands(in_two_lengths).mut_args(|argument| {
         let has_value = argument.get_long().is_some() && argument.get_action().takes_values();

@@ -1,4 +1,5 @@
-//! `autoneural man`: manual pages, one for each command. They hold no date, so that the same program writes the same bytes.
+//! `autoneural man`: manual pages, one for each command. They hold no date, so that the same program writes the same
+//! bytes.
 
 use std::path::PathBuf;
 

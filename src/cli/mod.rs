@@ -52,8 +52,8 @@ const PROGRAM: &str = env!("CARGO_PKG_NAME");
 #[global_allocator]
 static ALLOCATOR: process::Remembering = process::Remembering;
 
-/// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for the NPU of a car, and measures how
-/// far they are from the float model.
+/// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for the NPU of a car, and
+/// measures how far they are from the float model.
 #[derive(Parser)]
 #[command(name = "autoneural", version, disable_help_flag = true)]
 struct Cli {
@@ -75,8 +75,8 @@ struct General {
     /// Print every step, also where standard error is no terminal.
     #[arg(short, long, global = true, help_heading = GENERAL)]
     verbose: bool,
-    /// Folder with the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or what `autoneural
-    /// doctor` finds].
+    /// Folder with the Python packages onnxruntime and onnxruntime-qnn [default: $AUTONEURAL_TOOLKIT, or what
+    /// `autoneural doctor` finds].
     #[arg(long, global = true, help_heading = GENERAL, value_name = "DIR", value_hint = ValueHint::DirPath)]
     toolkit: Option<PathBuf>,
     /// Print help: `-h` in short, `--help` in full.
@@ -178,8 +178,8 @@ fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, Named), clap
 /// Exit status of a panic: of a defect, unless it came of a limit of the process.
 static STATUS: AtomicU8 = AtomicU8::new(70);
 
-/// Ends the program with what the parser of the command line says: help, or what is wrong. An argument may be the name of
-/// somebody else's file, so it stands for itself.
+/// Ends the program with what the parser of the command line says: help, or what is wrong. An argument may be the name
+/// of somebody else's file, so it stands for itself.
 fn refuse_usage(error: &clap::Error) -> ! {
     let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let lacks_command = error.get(ContextKind::InvalidSubcommand) == Some(&ContextValue::String(PROGRAM.into()));

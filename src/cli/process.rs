@@ -10,8 +10,8 @@ use autoneural::error::Kind;
 pub fn prepare() {
     // Where it fails, loading the libraries will say so.
     let _ = qnn::quiet();
-    // SAFETY: nothing else runs yet. The first makes a file that grows too large an error of the write, in place of the end; the
-    // second only calls what a handler of signals may call.
+    // SAFETY: nothing else runs yet. The first makes a file that grows too large an error of the write, in place of the
+    // end; the second only calls what a handler of signals may call.
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
         libc::signal(libc::SIGABRT, aborted as extern "C" fn(libc::c_int) as libc::sighandler_t);
@@ -21,7 +21,8 @@ pub fn prepare() {
 /// Whether memory was asked for that was not to be had.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// The system's allocator, which remembers that it had no memory: the program ends by a signal then, and says nothing else.
+/// The system's allocator, which remembers that it had no memory: the program ends by a signal then, and says nothing
+/// else.
 pub struct Remembering;
 
 // SAFETY: every call goes to the system's allocator as it is.
@@ -65,7 +66,8 @@ const SAID: &str = "error: memory ran out\n  help: raise the limit of this proce
 const SAID_AS_JSON: &str = "{\"error\":{\"kind\":\"io\",\"place\":\"memory\",\"message\":\"memory ran out\",\"help\":\"raise the limit of this \
                             process (`ulimit -v`), end other programs, or take a machine with more memory\",\"exit_status\":4}}\n";
 
-/// Handles the signal by which the program ends itself: where memory ran out, with the exit status of what the system refused.
+/// Handles the signal by which the program ends itself: where memory ran out, with the exit status of what the system
+/// refused.
 extern "C" fn aborted(_: libc::c_int) {
     // SAFETY: these may be called in a handler.
     unsafe {

@@ -101,8 +101,8 @@ impl Report {
         if is_taken { Ok(()) } else { session.print(&json!({ "files": files }), &lines.join("\n")) }
     }
 
-    /// The bundle's name with `.html`, beside it; `.` has a name, too. What the user did not name is not written through a link,
-    /// which may have come with the bundle.
+    /// The bundle's name with `.html`, beside it; `.` has a name, too. What the user did not name is not written
+    /// through a link, which may have come with the bundle.
     fn beside(&self) -> Result<PathBuf> {
         // Without a slash at the end.
         let mut named: PathBuf = self.bundle.components().collect();

@@ -28,11 +28,11 @@ pub struct SourceArgs {
     /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
     #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = definition())]
     pub definition: PathBuf,
-    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's cache; may be
-    /// given several times.
+    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's
+    /// cache; may be given several times.
     ///
-    /// Several are the parts of one model. `vision=`, `projector=` or `language=` before a path takes this part from there and from
-    /// nowhere else.
+    /// Several are the parts of one model. `vision=`, `projector=` or `language=` before a path takes this part from
+    /// there and from nowhere else.
     #[arg(long, value_name = "[PART=]DIR", required = true, value_hint = ValueHint::AnyPath, value_parser = weights())]
     pub weights: Vec<WeightsPlace>,
     /// Side of the model's pictures in pixels, in place of the definition's image_size.
@@ -47,8 +47,8 @@ pub struct SourceArgs {
     /// Begin from nothing, and replace the bundle at --out if there is one.
     #[arg(long)]
     pub force: bool,
-    /// Read all input files again to see whether they changed. Without it, files with the size, time and inode of the last run
-    /// count as unchanged.
+    /// Read all input files again to see whether they changed. Without it, files with the size, time and inode of the
+    /// last run count as unchanged.
     #[arg(long)]
     pub check_contents: bool,
 }
@@ -137,7 +137,8 @@ pub struct Calibrate {
 /// Encodings that were learned elsewhere.
 #[derive(Args)]
 pub struct Encodings {
-    /// Take these encodings in place of calibrated ones, say from quantization-aware training; may be given several times.
+    /// Take these encodings in place of calibrated ones, say from quantization-aware training; may be given several
+    /// times.
     ///
     /// JSON in AIMET's format 0.6.1, 1.0.0 or 2.0.0, for some tensors or for all, with the names of the bundle's
     /// encodings/*.json or those of the checkpoint.

@@ -5,8 +5,8 @@ use std::ffi::OsStr;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 
-/// A parser whose values are listed, and which takes what it takes. The argument's hint is not `FilePath`: with it, bash would take
-/// the list for one name.
+/// A parser whose values are listed, and which takes what it takes. The argument's hint is not `FilePath`: with it,
+/// bash would take the list for one name.
 #[derive(Clone)]
 pub struct Suggested<P> {
     parser: P,

@@ -1,5 +1,6 @@
-//! The conversation of `autoneural run`: lines come in, answers go out, and an error ends nothing. A person sees it and decides;
-//! a script does not, so a question whose picture could not be read is not asked, and the end tells that something failed.
+//! The conversation of `autoneural run`: lines come in, answers go out, and an error ends nothing. A person sees it and
+//! decides; a script does not, so a question whose picture could not be read is not asked, and the end tells that
+//! something failed.
 
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ its path, alone or at the beginning of the question. Quotes, backslashes before 
 /// Endings of image files.
 const IMAGES: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// Asks the lanes what is typed, until the input ends. Gives the kind of the first error in the lines of a script, if there was
-/// one; all of them are told by then.
+/// Asks the lanes what is typed, until the input ends. Gives the kind of the first error in the lines of a script, if
+/// there was one; all of them are told by then.
 pub fn talk(
     session: &Session,
     model: &Model,
@@ -173,8 +174,8 @@ impl Talk<'_> {
     }
 }
 
-/// Whether what was typed means an image: by its ending or as a URL, or because it is the path from the root of a file that
-/// is there.
+/// Whether what was typed means an image: by its ending or as a URL, or because it is the path from the root of a file
+/// that is there.
 fn is_image(path: &Path, typed: &str) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
     let one_word = first_word(typed).1.is_empty();

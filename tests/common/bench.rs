@@ -1,5 +1,5 @@
-//! A folder to damage and to compile from, checkpoints in memory, and the exit statuses. Every run here has little memory and
-//! time, so sizes must be checked before memory is taken.
+//! A folder to damage and to compile from, checkpoints in memory, and the exit statuses. Every run here has little
+//! memory and time, so sizes must be checked before memory is taken.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -159,8 +159,8 @@ pub fn command_lines(block: &Block) -> Vec<(usize, String)> {
     steps(block).into_iter().map(|step| (step.line, step.command)).collect()
 }
 
-/// A block of `sh` is commands alone; in a `console` block they stand behind `$ `, and the lines below are what they print. A
-/// command goes on where a line ends with `\`.
+/// A block of `sh` is commands alone; in a `console` block they stand behind `$ `, and the lines below are what they
+/// print. A command goes on where a line ends with `\`.
 pub fn steps(block: &Block) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut is_open = false;

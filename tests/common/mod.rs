@@ -218,7 +218,8 @@ pub fn assert_snapshot(name: &str, made: &str) {
     }
 }
 
-/// The demo model compiled without the toolkit: no context binaries and no figures, so its picture is the same anywhere.
+/// The demo model compiled without the toolkit: no context binaries and no figures, so its picture is the same
+/// anywhere.
 pub fn plain_bundle() -> &'static Path {
     static BUNDLE: OnceLock<PathBuf> = OnceLock::new();
     BUNDLE.get_or_init(|| {

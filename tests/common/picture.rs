@@ -5,8 +5,8 @@ use std::process::Command;
 
 use crate::common::{stderr, stdout};
 
-/// Parses a picture and prints its boxes and texts in order. Fails where a text leaves the picture, crosses the edge of a
-/// box or meets another text; a character is 0.602 of the font's size wide, as in DejaVu Sans Mono.
+/// Parses a picture and prints its boxes and texts in order. Fails where a text leaves the picture, crosses the edge of
+/// a box or meets another text; a character is 0.602 of the font's size wide, as in DejaVu Sans Mono.
 pub const CHECK: &str = "
 import sys, xml.etree.ElementTree as tree
 root = tree.parse(sys.argv[1]).getroot()

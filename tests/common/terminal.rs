@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 use crate::common::{stderr, stdout};
 
-/// A name that sets the title of a terminal, colours it, rings, goes back in the line, ends it, begins commands of systems of CI,
-/// and turns what follows around.
+/// A name that sets the title of a terminal, colours it, rings, goes back in the line, ends it, begins commands of
+/// systems of CI, and turns what follows around.
 pub const HOSTILE: &str = "a\u{1b}]0;title\u{7}\u{1b}[31m\u{9b}31m\rok\n::error file=x::forged\n  ::add-mask::x\n##[error]forged\n\
                        ##vso[task.complete result=Failed]\u{202e}\u{2066}\u{200f}\u{7f}\u{2028}b";
 
@@ -23,7 +23,8 @@ pub fn expect_harmless(case: &str, text: &str) {
     }
 }
 
-/// Runs the program in a bench with the word of a command line; both outputs are harmless, and say the name if it is `told`.
+/// Runs the program in a bench with the word of a command line; both outputs are harmless, and say the name if it is
+/// `told`.
 pub fn run(case: &str, here: &Path, args: &[&std::ffi::OsStr], told: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_autoneural"));
     let output = command.args(args).current_dir(here).env_remove("COLUMNS").output().expect("the program starts");

@@ -1,5 +1,6 @@
-//! Runs the program under a tracer that stops it at every call to the system that changes or opens files, and may let the call
-//! fail, or kill the program there: every point of a run at which a disk fills or a power cut comes, without waiting for one.
+//! Runs the program under a tracer that stops it at every call to the system that changes or opens files, and may let
+//! the call fail, or kill the program there: every point of a run at which a disk fills or a power cut comes, without
+//! waiting for one.
 //!
 //! [`run`] tells of each call with its paths; what it is told to do comes back. Threads and children are followed.
 
@@ -58,8 +59,8 @@ const CALLS: &[(c_long, &str)] = &[
 pub struct Event {
     /// Its name.
     pub call: &'static str,
-    /// Files that it is about, absolute: those that it names, or that of the descriptor that it takes. Links in them are not
-    /// followed.
+    /// Files that it is about, absolute: those that it names, or that of the descriptor that it takes. Links in them
+    /// are not followed.
     pub paths: Vec<PathBuf>,
     /// Flags of a call that opens a file; 0 of the others.
     pub flags: c_int,

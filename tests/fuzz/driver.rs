@@ -198,8 +198,8 @@ fn end_of(status: ExitStatus, folder: &Path) -> (&'static str, String) {
 }
 
 impl Process {
-    /// Starts a worker in a fresh folder: `home`, where nothing is to be written, `input` for the files of cases, and two
-    /// times `outside`, which paths in files lead to and nobody is to open.
+    /// Starts a worker in a fresh folder: `home`, where nothing is to be written, `input` for the files of cases, and
+    /// two times `outside`, which paths in files lead to and nobody is to open.
     fn start(folder: &Path) -> Self {
         for inner in ["home", "input", "outside"] {
             let _ = std::fs::remove_dir_all(folder.join(inner));

@@ -1,14 +1,15 @@
-//! The fuzzing campaign: files of every kind that the program reads, damaged in many ways, go through the code that reads
-//! them. Whatever a file holds, it must not make the program
+//! The fuzzing campaign: files of every kind that the program reads, damaged in many ways, go through the code that
+//! reads them. Whatever a file holds, it must not make the program
 //!
-//! - panic (a panic of a library that the program contains on purpose is an error like any other), end with status 70, or die,
+//! - panic (a panic of a library that the program contains on purpose is an error like any other), end with status 70,
+//!   or die,
 //! - take more than 5 s, or ask for more than 1 GB of memory,
 //! - open a file outside of where its paths may lead, or write anything.
 //!
-//! `make test` runs a few thousand cases that are the same every time, and all inputs that once failed. `make fuzz` searches for
-//! an hour (FUZZ_SECONDS says otherwise) on all cores, led by the places of the program that an input comes by, and writes the
-//! inputs that fail into `target/fuzz/failures`. One that was understood and put right belongs into
-//! `tests/fuzz/regressions/TARGET`.
+//! `make test` runs a few thousand cases that are the same every time, and all inputs that once failed. `make fuzz`
+//! searches for an hour (FUZZ_SECONDS says otherwise) on all cores, led by the places of the program that an input
+//! comes by, and writes the inputs that fail into `target/fuzz/failures`. One that was understood and put right belongs
+//! into `tests/fuzz/regressions/TARGET`.
 //!
 //! Cases run in processes of their own (`worker.rs`), which the tests watch (`driver.rs`).
 

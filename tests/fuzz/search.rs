@@ -26,8 +26,8 @@ fn number_of(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Searches for so long; fails if anything failed. AUTONEURAL_FUZZ_TARGETS names the targets, with commas between, where it is not
-/// all; AUTONEURAL_FUZZ_SEED is where chance begins, AUTONEURAL_FUZZ_JOBS how many processes search.
+/// Searches for so long; fails if anything failed. AUTONEURAL_FUZZ_TARGETS names the targets, with commas between,
+/// where it is not all; AUTONEURAL_FUZZ_SEED is where chance begins, AUTONEURAL_FUZZ_JOBS how many processes search.
 pub fn search(seconds: u64) {
     let folder = folder();
     let wanted = std::env::var("AUTONEURAL_FUZZ_TARGETS").unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The process in which cases run. It takes jobs from standard input, one a line, and says on standard output what it is
-//! about to do, so that whoever waits knows which case it was that never came back.
+//! The process in which cases run. It takes jobs from standard input, one a line, and says on standard output what it
+//! is about to do, so that whoever waits knows which case it was that never came back.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};

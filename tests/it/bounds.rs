@@ -1,5 +1,5 @@
-//! Chat templates and tokenizers that ask for all memory, all time or an endless stack: each is an ordinary error that names
-//! the file, and takes little of any.
+//! Chat templates and tokenizers that ask for all memory, all time or an endless stack: each is an ordinary error that
+//! names the file, and takes little of any.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Output, Stdio};

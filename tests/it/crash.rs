@@ -1,8 +1,8 @@
-//! Runs that are killed, and disks that fill, at every call that changes something: a bundle is whole before and after, a file
-//! is the old one or the new one, and the next run ends with the same bytes as if nothing had happened.
+//! Runs that are killed, and disks that fill, at every call that changes something: a bundle is whole before and after,
+//! a file is the old one or the new one, and the next run ends with the same bytes as if nothing had happened.
 //!
-//! The points are counted by the calls of a run ([`tracer`](crate::tracer)), so no test depends on a clock. Of long runs a part
-//! of the points is taken, spread over all of them; AUTONEURAL_CRASH_POINTS=3 takes three times as many.
+//! The points are counted by the calls of a run ([`tracer`](crate::tracer)), so no test depends on a clock. Of long
+//! runs a part of the points is taken, spread over all of them; AUTONEURAL_CRASH_POINTS=3 takes three times as many.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -58,8 +58,8 @@ impl Ground {
         copy(&self.spare.path().join("out"), &self.out());
     }
 
-    /// Runs a command with a blow at its `point`-th call that changes something in the output's folder. How many such calls there
-    /// were, and what became of it.
+    /// Runs a command with a blow at its `point`-th call that changes something in the output's folder. How many such
+    /// calls there were, and what became of it.
     fn strike(&self, args: &[&str], point: usize, blow: Blow) -> (usize, Outcome) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_autoneural"));
         command.args(args.iter().map(|arg| self.bench.expand(arg))).arg("-q").current_dir(self.bench.path("."));
@@ -81,8 +81,8 @@ impl Ground {
         (count, outcome)
     }
 
-    /// A blow at the points of a command, every one of them or spread; `check` looks at what is left, and then the command is
-    /// run again and must make what it makes undisturbed.
+    /// A blow at the points of a command, every one of them or spread; `check` looks at what is left, and then the
+    /// command is run again and must make what it makes undisturbed.
     fn strike_all(&self, args: &[&str], most: usize, check: &dyn Fn(&str, Blow, &Outcome)) {
         self.reset();
         let (count, whole) = self.strike(args, usize::MAX, Blow::Kill);
@@ -135,8 +135,8 @@ impl Ground {
     }
 }
 
-/// Points from 1 to `count`, all of them where they are no more than `most`: half of those are spread, half are the last ones, at
-/// which things take their places.
+/// Points from 1 to `count`, all of them where they are no more than `most`: half of those are spread, half are the
+/// last ones, at which things take their places.
 fn spread(count: usize, most: usize) -> BTreeSet<usize> {
     let most = most.min(count);
     let spread = (0..most.div_ceil(2)).map(|number| 1 + number * count / most.div_ceil(2));

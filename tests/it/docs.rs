@@ -1,10 +1,10 @@
-//! The documentation does what it says: commands are run as they stand, links lead somewhere, and everything that the program
-//! can do is mentioned.
+//! The documentation does what it says: commands are run as they stand, links lead somewhere, and everything that the
+//! program can do is mentioned.
 //!
 //! In README.md and `docs`, a fenced block of `sh` or `console` is commands. Words behind the language say more:
-//! `status=1` is how the last command ends, `norun=REASON` that the tests cannot run it (see [`REASONS`]), and `file=NAME` at
-//! any language that the reader has the block in a file of that name. A block of `text shown` is part of what the commands of
-//! `docs/convert.md` print.
+//! `status=1` is how the last command ends, `norun=REASON` that the tests cannot run it (see [`REASONS`]), and
+//! `file=NAME` at any language that the reader has the block in a file of that name. A block of `text shown` is part of
+//! what the commands of `docs/convert.md` print.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,8 @@ const MOST_NOT_RUN: usize = 7;
 const README_LINES: usize = 95;
 const README_BYTES: usize = 6 * 1024;
 
-/// Blocks that are not run have a reason that is known, and are few; words behind a language are those that mean something.
+/// Blocks that are not run have a reason that is known, and are few; words behind a language are those that mean
+/// something.
 #[test]
 fn blocks_say_what_is_done_with_them() {
     let mut left_out = 0;

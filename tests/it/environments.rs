@@ -37,8 +37,8 @@ fn ground() -> Ground {
     ground
 }
 
-/// A plain Python, as the system, pyenv, a container or conda have it; Debian's; the user's own packages; a Python of Fedora; the
-/// folder of `pip install --target`.
+/// A plain Python, as the system, pyenv, a container or conda have it; Debian's; the user's own packages; a Python of
+/// Fedora; the folder of `pip install --target`.
 #[test]
 fn packages_beside_the_programs_folder_are_its_environment() {
     for (prefix, site) in [
@@ -86,8 +86,8 @@ fn the_python_that_the_program_was_installed_for_comes_first() {
     ground.expect_taken("the noted", &doctor(), "usr/lib/python3.11/site-packages", OWN);
 }
 
-/// A program that pip installed for the user works with packages that were there for all, as its Python does; a virtual environment
-/// is shut off unless it says otherwise.
+/// A program that pip installed for the user works with packages that were there for all, as its Python does; a virtual
+/// environment is shut off unless it says otherwise.
 #[test]
 fn packages_of_the_user_are_seen_where_python_sees_them() {
     let ground = ground();

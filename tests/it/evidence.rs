@@ -1,5 +1,5 @@
-//! Evidence beside ranges: collected in as few passes as memory allows, the same in any number of them, and of shards of the
-//! samples.
+//! Evidence beside ranges: collected in as few passes as memory allows, the same in any number of them, and of shards
+//! of the samples.
 
 use std::collections::BTreeMap;
 

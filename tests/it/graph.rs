@@ -1,5 +1,5 @@
-//! `autoneural graph`: the pictures are well-formed, their texts meet neither each other nor an edge, names cannot break
-//! out, and what cannot be drawn or written is an error.
+//! `autoneural graph`: the pictures are well-formed, their texts meet neither each other nor an edge, names cannot
+//! break out, and what cannot be drawn or written is an error.
 
 use std::process::{Command, Output};
 

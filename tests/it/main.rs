@@ -1,5 +1,5 @@
-//! What a user sees: commands on files, golden outputs of timm and transformers. This ring needs nothing but the program,
-//! bash and python3; what needs the toolkit, the onnx package, a browser or the wheel is in `tests/npu`.
+//! What a user sees: commands on files, golden outputs of timm and transformers. This ring needs nothing but the
+//! program, bash and python3; what needs the toolkit, the onnx package, a browser or the wheel is in `tests/npu`.
 
 mod bad_input;
 mod bits;

@@ -1,4 +1,5 @@
-//! `autoneural run` with lines from a script: its errors are its exit status, and no question is asked without its picture.
+//! `autoneural run` with lines from a script: its errors are its exit status, and no question is asked without its
+//! picture.
 
 use serde_json::Value;
 

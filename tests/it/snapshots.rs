@@ -1,4 +1,5 @@
-//! Emitted structures against files in `tests/snapshots`. `UPDATE_SNAPSHOTS=1` writes them anew; look at the difference.
+//! Emitted structures against files in `tests/snapshots`. `UPDATE_SNAPSHOTS=1` writes them anew; look at the
+//! difference.
 
 use crate::common::{assert_snapshot, plain_bundle, succeed};
 

@@ -1,5 +1,5 @@
-//! Chat templates: the text that transformers makes of them (tools/make_template_goldens.py), where a checkpoint has them, and
-//! what export says of them.
+//! Chat templates: the text that transformers makes of them (tools/make_template_goldens.py), where a checkpoint has
+//! them, and what export says of them.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::symlink;

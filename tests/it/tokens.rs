@@ -1,5 +1,5 @@
-//! Texts as tokens: the same as transformers makes of them, whatever stands in a tokenizer's file and beside it; and what ends
-//! an answer.
+//! Texts as tokens: the same as transformers makes of them, whatever stands in a tokenizer's file and beside it; and
+//! what ends an answer.
 
 use std::path::Path;
 

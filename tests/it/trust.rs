@@ -59,8 +59,8 @@ impl Ground {
         command
     }
 
-    /// A copy of the program. Another process writes it: a program cannot be started while anybody may write to it, as a process
-    /// may that another test starts meanwhile.
+    /// A copy of the program. Another process writes it: a program cannot be started while anybody may write to it, as
+    /// a process may that another test starts meanwhile.
     pub fn program(&self, relative: &str) {
         let path = self.path(relative);
         self.folder(Path::new(relative).parent().and_then(Path::to_str).expect("a folder"));

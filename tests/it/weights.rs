@@ -27,8 +27,8 @@ fn is_of_language(name: &str) -> bool {
     !name.starts_with(VISION) && !name.starts_with(PROJECTOR)
 }
 
-/// A bench whose weights lie in `vision/`, `language/` and `projector.safetensors` under these prefixes; the tokenizer is with
-/// the language model. The whole checkpoint stays in `weights/`.
+/// A bench whose weights lie in `vision/`, `language/` and `projector.safetensors` under these prefixes; the tokenizer
+/// is with the language model. The whole checkpoint stays in `weights/`.
 fn parted(vision: &str, projector: &str, language: &str) -> Bench {
     let bench = Bench::new();
     for folder in ["vision", "language"] {

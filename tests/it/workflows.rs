@@ -2,7 +2,8 @@
 
 use crate::common::workflows::{Step, github_steps, job, read};
 
-/// What is another's is pinned, gets no more rights than it needs, and no text of a pull request becomes part of a script.
+/// What is another's is pinned, gets no more rights than it needs, and no text of a pull request becomes part of a
+/// script.
 #[test]
 fn what_others_control_is_pinned_and_stays_out_of_the_shell() {
     let github = read("github.yml");

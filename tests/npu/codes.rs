@@ -18,7 +18,8 @@ use crate::common::files;
 use crate::common::{demo_bundle, python, runtime, stderr};
 use crate::sealed::Sealed;
 
-/// Compares every code of a bundle with what the models hold; prints how many tensors of how many constants were compared.
+/// Compares every code of a bundle with what the models hold; prints how many tensors of how many constants were
+/// compared.
 const COMPARE: &str = r"
 import glob, json, os, struct, sys
 import onnx

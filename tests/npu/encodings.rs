@@ -45,7 +45,8 @@ impl Again {
         autoneural(&args)
     }
 
-    /// Quantizes with these entries alone; gives `partition: name` of all encodings that are not those of the demo bundle.
+    /// Quantizes with these entries alone; gives `partition: name` of all encodings that are not those of the demo
+    /// bundle.
     fn changed(&self, entries: &Value) -> BTreeSet<String> {
         let file = self.write("some.json", entries);
         let output = self.quantize(&[&file]);

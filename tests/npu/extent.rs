@@ -70,7 +70,8 @@ fn a_part_is_compared_and_the_report_says_which() {
     assert!(table.contains("steps in chains") && !table.contains("only these"), "{table}");
 }
 
-/// Another toolkit than the one the program is tested with, and than the one that made the bundle, is named with both versions.
+/// Another toolkit than the one the program is tested with, and than the one that made the bundle, is named with both
+/// versions.
 #[test]
 fn a_toolkit_of_another_version_is_told() {
     let folder = TempDir::new().unwrap();

@@ -1,4 +1,5 @@
-//! Figures take hours. They stay with the bundle while what they were measured on is unchanged, and it is said when they go.
+//! Figures take hours. They stay with the bundle while what they were measured on is unchanged, and it is said when
+//! they go.
 
 use std::path::PathBuf;
 

@@ -11,8 +11,8 @@ fn layers(report: &Value, partition: usize) -> (&Vec<Value>, &Value) {
     (partition["layers"].as_array().expect("layers"), &partition["outputs"][0]["sqnr_db"])
 }
 
-/// A vision encoder in which the weights of one convolution have 4 bits: all layers are measured on both engines, and the noise is
-/// found where it was put in.
+/// A vision encoder in which the weights of one convolution have 4 bits: all layers are measured on both engines, and
+/// the noise is found where it was put in.
 #[test]
 fn noise_is_found_in_the_layer_that_makes_it() {
     let folder = TempDir::new().unwrap();

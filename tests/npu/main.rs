@@ -1,5 +1,5 @@
-//! What a user sees with the vendor toolkit: the NPU's emulator on a small model, the ONNX checker, the page in a browser,
-//! the wheel.
+//! What a user sees with the vendor toolkit: the NPU's emulator on a small model, the ONNX checker, the page in a
+//! browser, the wheel.
 //!
 //! A plain `cargo test` leaves this ring out. `make test` runs it, and sets AUTONEURAL_TOOLKIT (the vendor toolkit),
 //! AUTONEURAL_CHECK_PYTHONPATH (the onnx package) and AUTONEURAL_WHEELS (the folder of the wheel).

@@ -28,8 +28,8 @@ fn constant(shape: &[usize], seed: usize, size: f32) -> Constant {
     Constant::from_values(values, shape.to_vec())
 }
 
-/// A picture that is enlarged twice, by a transposed convolution over all channels and by one over each; its channels turned
-/// around in between, by indices that are constant.
+/// A picture that is enlarged twice, by a transposed convolution over all channels and by one over each; its channels
+/// turned around in between, by indices that are constant.
 fn decoder() -> Graph {
     let mut b = Builder::new("decoder");
     let x = b.input("x", vec![1, CHANNELS, 6, 6], ElementType::F32).unwrap();

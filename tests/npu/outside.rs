@@ -1,5 +1,5 @@
-//! Nothing leaves the machine: no host is looked up or reached, and nothing is written but the output and temporary files, by
-//! the program, by the vendor's libraries in it and by the processes that it starts.
+//! Nothing leaves the machine: no host is looked up or reached, and nothing is written but the output and temporary
+//! files, by the program, by the vendor's libraries in it and by the processes that it starts.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,8 @@ impl Place {
             return Some(format!("{} of {}", event.call, path.display()));
         }
         let allowed = |path: &PathBuf| {
-            // Pipes and sockets have a name that is no path; the tracer gives the program files without a name to print to.
+            // Pipes and sockets have a name that is no path; the tracer gives the program files without a name to print
+            // to.
             let text = path.to_string_lossy();
             !path.is_absolute()
                 || event.call.starts_with("write") && text.ends_with(" (deleted)")
@@ -189,7 +190,8 @@ fn libraries_come_from_the_toolkit_and_the_system_alone() {
     }
 }
 
-/// In a program that did not begin quietly the library loads nothing: the environment cannot be changed behind other threads.
+/// In a program that did not begin quietly the library loads nothing: the environment cannot be changed behind other
+/// threads.
 #[test]
 fn loading_into_threads_that_run_is_refused() {
     const INNER: &str = "AUTONEURAL_TEST_LOADS_HERE";

@@ -1,4 +1,5 @@
-//! `autoneural compile` again: nothing is done twice, whatever stopped the run before, and the result is that of one run.
+//! `autoneural compile` again: nothing is done twice, whatever stopped the run before, and the result is that of one
+//! run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! A copy of a bundle whose files a test changes, with a manifest that knows of it: what a regression looks like to the gate,
-//! without compiling one.
+//! A copy of a bundle whose files a test changes, with a manifest that knows of it: what a regression looks like to the
+//! gate, without compiling one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -82,7 +82,8 @@ impl Sealed {
             .expect("the program starts")
     }
 
-    /// Runs the gate with more arguments; gives exit status and standard output, and standard error where it failed to judge.
+    /// Runs the gate with more arguments; gives exit status and standard output, and standard error where it failed to
+    /// judge.
     pub fn gate(&self, more: &[&str]) -> (i32, String) {
         let args = [&["gate", "bundle", "--baseline", "quant-baseline.json"], more].concat();
         let output = self.run(&args);

@@ -74,7 +74,8 @@ fn what_the_npu_does_not_take_is_carried_out_by_the_cpu() {
     assert!(said.contains("vision.1 on the CPU: ") && said.contains("target sa8295p does not take Gelu"), "{said}");
 }
 
-/// Norms stand between transpositions, which the vendor's compiler refuses at the beginning of a graph before a convolution.
+/// Norms stand between transpositions, which the vendor's compiler refuses at the beginning of a graph before a
+/// convolution.
 #[test]
 fn a_chip_without_rms_normalization_is_served() {
     let folder = TempDir::new().unwrap();

@@ -1,4 +1,5 @@
-//! Text of other people's bundles and answers of models on a terminal: they stand for themselves, and nothing obeys them.
+//! Text of other people's bundles and answers of models on a terminal: they stand for themselves, and nothing obeys
+//! them.
 
 use serde_json::{Value, json};
 

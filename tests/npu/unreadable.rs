@@ -1,5 +1,5 @@
-//! Paths of the user that lead to nothing that can be read: wrong input, whatever argument names them, and not the operating
-//! system's trouble.
+//! Paths of the user that lead to nothing that can be read: wrong input, whatever argument names them, and not the
+//! operating system's trouble.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use crate::common::bench::names;
 use crate::common::{SMALL_RECIPE, demo_bundle, root, stderr, succeed};
 
-/// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder, `any:NAME`
-/// for either.
+/// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder,
+/// `any:NAME` for either.
 const LINES: [&str; 23] = [
     "compile file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml \
      --encodings file:encodings.json --out out --toolkit folder:empty",

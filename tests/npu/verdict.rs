@@ -1,4 +1,5 @@
-//! Whether a model can ship: goals of the recipe, what the report says of them, and where a weak output's noise comes from.
+//! Whether a model can ship: goals of the recipe, what the report says of them, and where a weak output's noise comes
+//! from.
 
 use std::path::Path;
 

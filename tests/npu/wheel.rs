@@ -97,8 +97,8 @@ fn the_wheel_holds_the_program_and_what_belongs_to_it() {
     }
 }
 
-/// The wheel's program is the one that is tested, bit by bit: nothing was compiled twice. It has no symbols and needs no newer C
-/// library than the toolkit.
+/// The wheel's program is the one that is tested, bit by bit: nothing was compiled twice. It has no symbols and needs
+/// no newer C library than the toolkit.
 #[test]
 fn the_program_in_the_wheel_is_the_one_that_is_tested() {
     let folder = TempDir::new().unwrap();

@@ -1,4 +1,5 @@
-//! The ready workflows, in a repository like a user's own: the jobs are taken as they stand in the files, from the wheel to the gate.
+//! The ready workflows, in a repository like a user's own: the jobs are taken as they stand in the files, from the
+//! wheel to the gate.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -147,7 +148,8 @@ fn the_jobs_of_both_workflows_compile_and_gate_a_repository() {
     assert!(folder.path().join("gate.md").is_file() && folder.path().join("quantization.html").is_file());
 }
 
-/// A candidate that misses a goal is compiled, and it is the gate that fails; an exception in the file of thresholds accepts it.
+/// A candidate that misses a goal is compiled, and it is the gate that fails; an exception in the file of thresholds
+/// accepts it.
 #[test]
 fn a_candidate_that_misses_a_goal_reaches_the_gate_and_fails_there() {
     let (github, gitlab) = (read("github.yml"), read("gitlab.yml"));

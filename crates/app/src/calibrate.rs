@@ -11,7 +11,8 @@ use crate::evidence::{Collection, StatisticsTable};
 use crate::partition::Partition;
 
 /// Runs the calibration samples through the graphs of a phase, of which a collection sees what it asks for. Gives the
-/// ranges of what they go through; `folder` takes what the driver keeps for later phases, and the first run of each graph.
+/// ranges of what they go through; `folder` takes what the driver keeps for later phases, and the first run of each
+/// graph.
 ///
 /// # Errors
 /// A sample that cannot be run, a model that cannot run.

@@ -8,11 +8,11 @@ use crate::shown::in_line;
 /// What kind of failure it is; decides the exit status, which is part of the public interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A file the user gave is wrong, is not there or cannot be read: checkpoint, definition, recipe, image, bundle. Exit
-    /// status 3.
+    /// A file the user gave is wrong, is not there or cannot be read: checkpoint, definition, recipe, image, bundle.
+    /// Exit status 3.
     Input,
-    /// The operating system refused while the program worked: full disk, no memory, a result that cannot be written. Exit
-    /// status 4.
+    /// The operating system refused while the program worked: full disk, no memory, a result that cannot be written.
+    /// Exit status 4.
     Io,
     /// The vendor toolkit is missing or refuses the model. Exit status 5.
     Toolkit,
@@ -81,8 +81,8 @@ impl Error {
         Error { help: help.map(String::from), ..Self::new(Kind::Io, path.display(), message) }
     }
 
-    /// The operating system refused to read `path`, which the user gave: wrong input where the path is what is wrong (nothing
-    /// is there, a folder or a link in a circle is, it is not for this user to read), else as [`Error::io`].
+    /// The operating system refused to read `path`, which the user gave: wrong input where the path is what is wrong
+    /// (nothing is there, a folder or a link in a circle is, it is not for this user to read), else as [`Error::io`].
     pub fn reading(path: &Path, error: &std::io::Error) -> Self {
         let kind = if is_of_path(error) { Kind::Input } else { Kind::Io };
         Error { kind, ..Error::io(path, error) }
@@ -133,8 +133,8 @@ fn is_of_path(error: &std::io::Error) -> bool {
         || error.raw_os_error().is_some_and(|code| [libc::ELOOP, libc::ENODEV, libc::ENXIO].contains(&code))
 }
 
-/// What an error of the system means, in plain words, and what to do about it. One that this program or a library made keeps
-/// its own.
+/// What an error of the system means, in plain words, and what to do about it. One that this program or a library made
+/// keeps its own.
 fn words(error: &std::io::Error) -> (String, Option<&'static str>) {
     use std::io::ErrorKind as Of;
     let help = match error.kind() {

@@ -1,11 +1,13 @@
-//! Folders that appear under their name only when they are whole: what is unfinished stands beside it under a hidden name.
+//! Folders that appear under their name only when they are whole: what is unfinished stands beside it under a hidden
+//! name.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, IoContext, Result};
 use crate::files;
 
-/// Where a folder is or will be that the user calls `out`: where the link leads that it may be. The last part is a name.
+/// Where a folder is or will be that the user calls `out`: where the link leads that it may be. The last part is a
+/// name.
 ///
 /// # Errors
 /// Links that lead in a circle; no folder of this name where it is no name, such as `..`.

@@ -30,8 +30,8 @@ pub fn address_space() -> Option<u64> {
     getrlimit(Resource::As).current
 }
 
-/// An error of somebody else's code as one of the operating system, where its text says that a limit was reached. Where it says
-/// nothing but the address space is scant, the help names that, too.
+/// An error of somebody else's code as one of the operating system, where its text says that a limit was reached. Where
+/// it says nothing but the address space is scant, the help names that, too.
 pub fn explained(error: Error) -> Error {
     let said = |words: &[&str]| words.iter().any(|word| error.message.contains(word));
     let (message, help) = if said(&NO_MEMORY) {

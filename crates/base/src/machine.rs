@@ -4,8 +4,8 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Bytes of memory that this process can have: those of the machine, or fewer where its control group or a limit of its own
-/// says so.
+/// Bytes of memory that this process can have: those of the machine, or fewer where its control group or a limit of its
+/// own says so.
 pub fn memory() -> u64 {
     let info = rustix::system::sysinfo();
     let installed = info.totalram.saturating_mul(u64::from(info.mem_unit));
@@ -13,8 +13,8 @@ pub fn memory() -> u64 {
     [group_limit(Path::new("/")), address_space].into_iter().flatten().fold(installed, u64::min)
 }
 
-/// Gives memory that was freed back to the machine. The allocator keeps what a model took for the next, but the next work is
-/// done by other processes.
+/// Gives memory that was freed back to the machine. The allocator keeps what a model took for the next, but the next
+/// work is done by other processes.
 pub fn release_memory() {
     // SAFETY: no pointer of ours is touched; the allocator looks through its own free memory.
     #[cfg(target_env = "gnu")]

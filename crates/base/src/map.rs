@@ -69,8 +69,8 @@ impl Map {
     /// The operating system refuses.
     pub fn of(file: File, path: &Path) -> Result<Self> {
         let seen = Seen::of(&file.metadata().at(path)?);
-        // SAFETY: the map is read-only. A file that somebody cuts off meanwhile ends the program with a message, one that is
-        // written to meanwhile is told by `refuse_changed`.
+        // SAFETY: the map is read-only. A file that somebody cuts off meanwhile ends the program with a message, one
+        // that is written to meanwhile is told by `refuse_changed`.
         let bytes = unsafe { Mmap::map(&file) }.at(path)?;
         let watched = Watched::new(path, &bytes);
         Ok(Map { _watched: Some(watched), bytes, source: Some(Source { path: path.to_path_buf(), file, seen }) })

@@ -1,5 +1,6 @@
-//! Text of other people's files where people and the systems of CI read it: names of tensors, models and tools, paths, what
-//! libraries say, answers. A terminal obeys some characters, and a system of CI obeys some lines; here they stand for themselves.
+//! Text of other people's files where people and the systems of CI read it: names of tensors, models and tools, paths,
+//! what libraries say, answers. A terminal obeys some characters, and a system of CI obeys some lines; here they stand
+//! for themselves.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -42,8 +43,8 @@ pub fn path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S
     serializer.collect_str(&path.display())
 }
 
-/// Marks that end a line or change the order in which what follows is shown, so that a name looks like another: Unicode's
-/// Bidi_Control, and its line and paragraph separators.
+/// Marks that end a line or change the order in which what follows is shown, so that a name looks like another:
+/// Unicode's Bidi_Control, and its line and paragraph separators.
 fn reorders(c: char) -> bool {
     matches!(
         c,
@@ -51,9 +52,9 @@ fn reorders(c: char) -> bool {
     )
 }
 
-/// Text of several lines that comes in pieces. Line ends and tabs stay; other control characters and marks of order are written
-/// out. A line that GitHub (`::name::`, `##[name]`), Azure (`##vso[name]`) or TeamCity (`##teamcity[name]`) would take for a command
-/// gets a backslash into its mark.
+/// Text of several lines that comes in pieces. Line ends and tabs stay; other control characters and marks of order are
+/// written out. A line that GitHub (`::name::`, `##[name]`), Azure (`##vso[name]`) or TeamCity (`##teamcity[name]`)
+/// would take for a command gets a backslash into its mark.
 #[derive(Debug, Clone, Copy)]
 pub struct Lines {
     /// Whether the line has nothing but space so far.

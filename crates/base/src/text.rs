@@ -119,8 +119,8 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// Text as it may stand in XML 1.0 and HTML, between tags or in quotes: what marks it up is written out, what XML cannot hold is
-/// replaced.
+/// Text as it may stand in XML 1.0 and HTML, between tags or in quotes: what marks it up is written out, what XML
+/// cannot hold is replaced.
 pub fn escape(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,5 +1,5 @@
-//! Warnings: what a person should know of a result that is nevertheless whole. They stay with the bundle, so that they stand
-//! in its report and in the output of `--json`, and not only on the terminal of whoever made it.
+//! Warnings: what a person should know of a result that is nevertheless whole. They stay with the bundle, so that they
+//! stand in its report and in the output of `--json`, and not only on the terminal of whoever made it.
 
 use std::fmt;
 

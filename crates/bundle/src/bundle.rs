@@ -146,7 +146,8 @@ impl Bundle {
         self.folder.path()
     }
 
-    /// The files that there are, hidden ones of a bundle in the making too. Whoever held the lock and broke off left the map whole.
+    /// The files that there are, hidden ones of a bundle in the making too. Whoever held the lock and broke off left
+    /// the map whole.
     pub(crate) fn files(&self) -> RwLockReadGuard<'_, Files> {
         self.files.read().unwrap_or_else(PoisonError::into_inner)
     }

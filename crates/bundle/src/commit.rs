@@ -31,8 +31,8 @@ pub struct Committed {
 }
 
 impl Making {
-    /// Writes the manifest and gives the bundle its name, in place of the one that is there. If that is the same already it
-    /// stays.
+    /// Writes the manifest and gives the bundle its name, in place of the one that is there. If that is the same
+    /// already it stays.
     pub fn commit(mut self) -> Result<Committed> {
         let files = std::mem::take(&mut *self.files_mut());
         let state = self.state()?;
@@ -71,8 +71,8 @@ impl Making {
         Ok(Committed { place: named, tally, up_to_date: false })
     }
 
-    /// Refuses to go on where the bundle that this one was made from is not there any more: somebody who knows no locks put
-    /// another one in its place.
+    /// Refuses to go on where the bundle that this one was made from is not there any more: somebody who knows no locks
+    /// put another one in its place.
     fn refuse_another(&self, destination: &Path) -> Result<()> {
         let Some(replaced) = &self.replaced else { return Ok(()) };
         let now = Folder::open(destination).and_then(|now| Ok((now.identity()?, Manifest::read(&now)?)));

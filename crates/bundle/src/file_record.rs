@@ -25,8 +25,8 @@ pub fn is_of_model(path: &str) -> bool {
     path.contains('/') && !is_hidden(path) && !path.starts_with(GOLDEN)
 }
 
-/// Whether a file decides about figures: one of the models, below all folders but that of calibration: what that found is in the
-/// encodings, and its copy of the recipe may state other goals.
+/// Whether a file decides about figures: one of the models, below all folders but that of calibration: what that found
+/// is in the encodings, and its copy of the recipe may state other goals.
 pub fn is_behind_figures(path: &str) -> bool {
     is_of_model(path) && !path.starts_with("calibration/")
 }

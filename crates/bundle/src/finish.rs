@@ -14,8 +14,8 @@ use crate::recipe::Recipe;
 use crate::text;
 
 impl Making {
-    /// Notes a stage as done, with the time that its units took, whenever that was, and the command line of the run that last
-    /// made something of it. What the stage left before and did not make again is taken out.
+    /// Notes a stage as done, with the time that its units took, whenever that was, and the command line of the run
+    /// that last made something of it. What the stage left before and did not make again is taken out.
     pub fn finish_stage(&mut self, stage: Stage) -> Result<()> {
         let state = self.state()?;
         let units = state.asked.iter().filter(|(name, _)| stage.is_of(name));
@@ -36,7 +36,8 @@ impl Making {
         Ok(())
     }
 
-    /// Takes out what later stages made, if this stage made something else than what they read. Whether there is a report less.
+    /// Takes out what later stages made, if this stage made something else than what they read. Whether there is a
+    /// report less.
     pub fn drop_later(&mut self, stage: Stage) -> Result<bool> {
         // Of the recipe they read what says how to quantize.
         let is_same_recipe = self.has_same_bits()?;

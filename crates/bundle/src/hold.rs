@@ -21,8 +21,8 @@ pub struct Held {
 }
 
 impl Making {
-    /// Opens a whole bundle to run a stage on it: every file is the one that was written, by its SHA-256. The work is done
-    /// beside it, as by [`Making::begin`], but what is not finished is not kept.
+    /// Opens a whole bundle to run a stage on it: every file is the one that was written, by its SHA-256. The work is
+    /// done beside it, as by [`Making::begin`], but what is not finished is not kept.
     ///
     /// # Errors
     /// As for [`Bundle::look`] and [`Held::take`], and a file that is not the one that was written.

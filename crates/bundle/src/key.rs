@@ -2,7 +2,8 @@
 
 use super::hash::digest;
 
-/// What a piece of work reads, in words: contents by their SHA-256, settings as text. The same key means the same result.
+/// What a piece of work reads, in words: contents by their SHA-256, settings as text. The same key means the same
+/// result.
 #[derive(Debug, Default)]
 pub struct Key(Vec<String>);
 

@@ -1,6 +1,6 @@
-//! The ledger: which piece of work was done on what, and which files came of it. One hidden file, in a bundle and in the
-//! folder in which one is being made. It belongs to this machine and this program and is no part of the bundle: without it
-//! everything is made again. One that was written elsewhere, or that others may write, is none.
+//! The ledger: which piece of work was done on what, and which files came of it. One hidden file, in a bundle and in
+//! the folder in which one is being made. It belongs to this machine and this program and is no part of the bundle:
+//! without it everything is made again. One that was written elsewhere, or that others may write, is none.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -42,8 +42,8 @@ pub struct Ledger {
     schema: u32,
     /// Where it was written.
     origin: String,
-    /// The start of the system in whose course it was written while files of it were still on their way to the disk. After
-    /// another start they may not be there: what stamps say of them is not believed.
+    /// The start of the system in whose course it was written while files of it were still on their way to the disk.
+    /// After another start they may not be there: what stamps say of them is not believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     /// SHA-256 of the program: another build of it may make other files of the same inputs.
@@ -57,8 +57,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of a folder. Nothing is known of one without a ledger, with a damaged one or one from elsewhere, or with one
-    /// of another build of the program.
+    /// The ledger of a folder. Nothing is known of one without a ledger, with a damaged one or one from elsewhere, or
+    /// with one of another build of the program.
     ///
     /// # Errors
     /// The program's own file cannot be read; a ledger that is no regular file.
@@ -95,8 +95,8 @@ impl Ledger {
         folder.replace_unflushed(LEDGER, origin::MODE, |file| self.write_into(file, folder, Some(since)))
     }
 
-    /// Notes anew what is known of files that lost a name since, in the bundle at its place, so that they need not be read again; a
-    /// bundle on a disk that takes no more is as good without.
+    /// Notes anew what is known of files that lost a name since, in the bundle at its place, so that they need not be
+    /// read again; a bundle on a disk that takes no more is as good without.
     pub fn keep(&mut self, bundle: &Path) {
         if let Ok(folder) = Folder::open(bundle) {
             self.products.renew(&folder);

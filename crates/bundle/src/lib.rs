@@ -1,8 +1,8 @@
 //! Bundles: the folder that everything is written to and read from. Each stage owns one folder (or file) in it.
 //!
-//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file. [`Bundle`]
-//! reads one. While it is made it is in a hidden folder beside its place, in units of work that a ledger remembers:
-//! [`Making`] does that work, and reads what is there so far as a `Bundle`.
+//! A bundle is whole when its `manifest.json` is there: that file is written last, and lists every other file.
+//! [`Bundle`] reads one. While it is made it is in a hidden folder beside its place, in units of work that a ledger
+//! remembers: [`Making`] does that work, and reads what is there so far as a `Bundle`.
 
 pub(crate) use autoneural_base::{error, files, folder, json, machine, map, progress, text, version, warning};
 pub(crate) use autoneural_core::{

@@ -20,7 +20,8 @@ impl Lock {
     /// Takes the lock at `path`; `bundle` is what is locked, for the message.
     ///
     /// # Errors
-    /// Another run holds it. Something else than a lock file is there, such as a link, which is neither followed nor written.
+    /// Another run holds it. Something else than a lock file is there, such as a link, which is neither followed nor
+    /// written.
     pub fn take(path: &Path, bundle: &Path) -> Result<Self> {
         loop {
             let file = open(path)?;

@@ -1,7 +1,7 @@
 //! A bundle in the making: a hidden folder beside the place where it will be, laid out as the bundle, with a ledger.
 //!
-//! Work is done in units that are not done again where nothing changed. So a run that was killed goes on where it was, and
-//! a run that finds nothing changed ends where it began.
+//! Work is done in units that are not done again where nothing changed. So a run that was killed goes on where it was,
+//! and a run that finds nothing changed ends where it began.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
@@ -97,9 +97,9 @@ impl DerefMut for Making {
 }
 
 impl Making {
-    /// Begins a bundle beside `out`, or goes on with one that an earlier run left there; [`Making::commit`] moves it to its
-    /// place. Until then, and if that never comes, nothing of the name `out` changes. With `read_anew` all files are read,
-    /// whatever the file system says of them.
+    /// Begins a bundle beside `out`, or goes on with one that an earlier run left there; [`Making::commit`] moves it to
+    /// its place. Until then, and if that never comes, nothing of the name `out` changes. With `read_anew` all files
+    /// are read, whatever the file system says of them.
     ///
     /// # Errors
     /// `out` is something else than `how` allows, or another run is making it.

@@ -1,8 +1,9 @@
 //! Where notes were written: here, by this user, or elsewhere.
 //!
-//! A ledger says that work was done, and a journal what a model answered. Whoever hands a bundle on could have written anything
-//! into them. So each says of which file it is: by the inode and the time at which the system made it, which no archive and no
-//! copy brings along and no program sets. A file that somebody else owns or may write is not believed either.
+//! A ledger says that work was done, and a journal what a model answered. Whoever hands a bundle on could have written
+//! anything into them. So each says of which file it is: by the inode and the time at which the system made it, which
+//! no archive and no copy brings along and no program sets. A file that somebody else owns or may write is not believed
+//! either.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;

@@ -64,14 +64,15 @@ pub fn make_parent(path: &Path) -> Result<()> {
     std::fs::create_dir_all(parent).at(parent)
 }
 
-/// The same file under a second name; a copy where the file system knows no such thing. Files of bundles are replaced and
-/// never written into, so that one name does not change what the other shows.
+/// The same file under a second name; a copy where the file system knows no such thing. Files of bundles are replaced
+/// and never written into, so that one name does not change what the other shows.
 pub fn link(from: &Folder, relative: &str, to: &Path) -> Result<()> {
     make_parent(to)?;
     from.link(relative, to)
 }
 
-/// A folder to make a bundle in: one that is there, or a new one. What stands in it and is neither file nor folder is removed.
+/// A folder to make a bundle in: one that is there, or a new one. What stands in it and is neither file nor folder is
+/// removed.
 pub fn workplace(root: &Path) -> Result<Folder> {
     if root.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
         remove(root)?;
@@ -86,7 +87,8 @@ pub fn workplace(root: &Path) -> Result<Folder> {
     Folder::open(root)
 }
 
-/// Tidies up behind runs that were killed, if nobody is at work on the bundle; a command that only reads does not fail for it.
+/// Tidies up behind runs that were killed, if nobody is at work on the bundle; a command that only reads does not fail
+/// for it.
 pub fn tidy(out: &Path) {
     let left = |what: &str| beside(out, what).is_ok_and(|path| path.symlink_metadata().is_ok());
     if (left(REPLACED) || left(STAGE) || is_replaced(out))
@@ -114,8 +116,8 @@ pub fn put_back(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the folder that the bundle was made in holds the one whose place it took: a run was killed right behind the exchange.
-/// The manifest of a bundle that is still to take its place is the younger one.
+/// Whether the folder that the bundle was made in holds the one whose place it took: a run was killed right behind the
+/// exchange. The manifest of a bundle that is still to take its place is the younger one.
 fn is_replaced(out: &Path) -> bool {
     let written = |folder: &Path| folder.join(MANIFEST).symlink_metadata().and_then(|meta| meta.modified());
     match (beside(out, WORK).and_then(|work| written(&work).at(&work)), written(out)) {

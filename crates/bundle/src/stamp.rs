@@ -1,10 +1,10 @@
-//! Stamps: what the file system says of a file whose SHA-256 was taken, so that three gigabytes of weights need not be read
-//! to know that nobody changed them.
+//! Stamps: what the file system says of a file whose SHA-256 was taken, so that three gigabytes of weights need not be
+//! read to know that nobody changed them.
 //!
-//! A file counts as unchanged where size, time of modification to the nanosecond, inode and device are those of the stamp, and
-//! the time of the last change of its inode too, which no program can set back. Giving a file of ours a second name changes
-//! that, so it is noted anew then. A file of others that was hardly older than its stamp is read again: it may have changed once
-//! more within the clock's step.
+//! A file counts as unchanged where size, time of modification to the nanosecond, inode and device are those of the
+//! stamp, and the time of the last change of its inode too, which no program can set back. Giving a file of ours a
+//! second name changes that, so it is noted anew then. A file of others that was hardly older than its stamp is read
+//! again: it may have changed once more within the clock's step.
 
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -47,8 +47,8 @@ pub enum Owner {
 pub struct Stamps(BTreeMap<String, Stamp>);
 
 impl Stamps {
-    /// SHA-256 of an open file, which goes by `name` here: from its stamp if the stamp is of this very file, by reading it
-    /// otherwise, or wherever `read_anew`. `path` is only for messages.
+    /// SHA-256 of an open file, which goes by `name` here: from its stamp if the stamp is of this very file, by reading
+    /// it otherwise, or wherever `read_anew`. `path` is only for messages.
     pub fn hash(&mut self, name: &str, file: &File, path: &Path, owner: Owner, read_anew: bool) -> Result<String> {
         let meta = file.metadata().at(path)?;
         if let Some(known) = self.0.get(name).filter(|_| !read_anew)
@@ -82,7 +82,8 @@ impl Stamps {
         self.0.get(name).map(|stamp| stamp.sha256.as_str())
     }
 
-    /// Notes our files in a folder anew after they were given a second name, or lost one, which changes nothing in them.
+    /// Notes our files in a folder anew after they were given a second name, or lost one, which changes nothing in
+    /// them.
     pub fn renew(&mut self, folder: &Folder) {
         for (name, known) in &mut self.0 {
             let Ok(meta) = folder.file(name).and_then(|file| file.metadata().at(Path::new(name))) else { continue };

@@ -1,5 +1,5 @@
-//! Units of work. A unit whose key the ledger knows, here or in the bundle that is being replaced, is not done again; its files
-//! are taken over by links.
+//! Units of work. A unit whose key the ledger knows, here or in the bundle that is being replaced, is not done again;
+//! its files are taken over by links.
 
 use std::path::Path;
 use std::time::Instant;

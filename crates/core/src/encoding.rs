@@ -1,5 +1,6 @@
 //! Encodings: how integers stand for real numbers. Affine quantization as in Jacob et al., arXiv 1712.05877, and as
-//! ONNX `QuantizeLinear` computes it: `q = clamp(round_half_even(x / scale) + zero_point)`, `x = (q - zero_point) * scale`.
+//! ONNX `QuantizeLinear` computes it: `q = clamp(round_half_even(x / scale) + zero_point)`, `x = (q - zero_point) *
+//! scale`.
 
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +82,8 @@ impl IntegerType {
 pub struct Encoding {
     /// The integers.
     pub integer: IntegerType,
-    /// Real size of one integer step; one entry, or one per index of `axis`. With blocks row-major in the tensor's shape, in
-    /// which the size of `axis` is the number of blocks.
+    /// Real size of one integer step; one entry, or one per index of `axis`. With blocks row-major in the tensor's
+    /// shape, in which the size of `axis` is the number of blocks.
     pub scale: Vec<f32>,
     /// The integer that stands for 0.0, per entry of `scale`.
     pub zero_point: Vec<i64>,
@@ -111,8 +112,8 @@ impl Encoding {
         }
     }
 
-    /// As [`Encoding::of_range`], with a zero point that is a multiple of `step`: the range is widened by up to half a step
-    /// of integers.
+    /// As [`Encoding::of_range`], with a zero point that is a multiple of `step`: the range is widened by up to half a
+    /// step of integers.
     pub fn of_range_with_step(integer: IntegerType, low: f32, high: f32, step: i64) -> Self {
         let mut made = Self::of_range(integer, low, high);
         let (least, most) = integer.limits();
@@ -141,8 +142,8 @@ impl Encoding {
         Encoding { integer, scale, zero_point: vec![0; magnitudes.len()], axis, block: None }
     }
 
-    /// The symmetric encoding of one largest magnitude per block of `block` indices of `axis`, which it divides, and per
-    /// index of the other axes.
+    /// The symmetric encoding of one largest magnitude per block of `block` indices of `axis`, which it divides, and
+    /// per index of the other axes.
     pub fn in_blocks(integer: IntegerType, values: &[f32], shape: &[usize], axis: usize, block: usize) -> Self {
         let count = values.len() / block;
         let mut made = Encoding { block: Some(block), ..Self::symmetric(integer, &vec![0.0; count], Some(axis)) };
@@ -170,8 +171,8 @@ impl Encoding {
         [real(least), real(most)]
     }
 
-    /// Shape of the scales as ONNX `DequantizeLinear` takes them, for a tensor of this shape: none, the size of the axis, or with
-    /// blocks the tensor's shape with the number of blocks in place of the axis.
+    /// Shape of the scales as ONNX `DequantizeLinear` takes them, for a tensor of this shape: none, the size of the
+    /// axis, or with blocks the tensor's shape with the number of blocks in place of the axis.
     pub fn scale_shape(&self, shape: &[usize]) -> Vec<usize> {
         match (self.axis, self.block) {
             (None, _) => vec![],
@@ -231,8 +232,8 @@ impl Encoding {
         }
     }
 
-    /// The integer of at most 16 bits for a real number. Everything is exact in f32 up to 2^23, where an addition rounds to
-    /// the nearest integer, ties to even; what is beyond 2^20 saturates anyway.
+    /// The integer of at most 16 bits for a real number. Everything is exact in f32 up to 2^23, where an addition
+    /// rounds to the nearest integer, ties to even; what is beyond 2^20 saturates anyway.
     fn code(&self, value: f32, scale: f32, zero_point: f32) -> i32 {
         const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
         const FAR: f32 = 1_048_576.0;

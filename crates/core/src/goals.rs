@@ -1,5 +1,5 @@
-//! Goals: what the figures of a model must reach to be good enough to ship. The table `[goal]` of a recipe states them; the
-//! report carries them, so that whoever reads it judges by the same.
+//! Goals: what the figures of a model must reach to be good enough to ship. The table `[goal]` of a recipe states them;
+//! the report carries them, so that whoever reads it judges by the same.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ const HIGHEST_DB: f64 = 200.0;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Goals {
-    /// Least SQNR of outputs against float, in dB, by `partition/output`; `*` stands for any run of characters. Of several
-    /// patterns that fit a name, the one with the most characters beside `*` counts.
+    /// Least SQNR of outputs against float, in dB, by `partition/output`; `*` stands for any run of characters. Of
+    /// several patterns that fit a name, the one with the most characters beside `*` counts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sqnr_db: BTreeMap<String, f64>,
     /// Of whole sequences, in which errors add up from step to step.

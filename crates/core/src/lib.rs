@@ -1,5 +1,5 @@
-//! The core: graphs, passes over them, encodings, quantization, and what targets take. It knows no checkpoint, no engine and no
-//! command line.
+//! The core: graphs, passes over them, encodings, quantization, and what targets take. It knows no checkpoint, no
+//! engine and no command line.
 
 pub(crate) use autoneural_base::{error, map, shown, text, warning};
 

@@ -19,8 +19,8 @@ pub struct DefinitionFile {
 }
 
 impl DefinitionFile {
-    /// Reads a definition, by its path or by the name of one that is built in, with another image size if one is given: in
-    /// pixels a side.
+    /// Reads a definition, by its path or by the name of one that is built in, with another image size if one is given:
+    /// in pixels a side.
     ///
     /// # Errors
     /// As for [`Definition::read`]; the messages about the size name the file too.

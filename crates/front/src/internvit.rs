@@ -114,8 +114,8 @@ impl Encoder<'_> {
         self.linear(&format!("{path}.proj"), y, hidden)
     }
 
-    /// Drops the class token and joins the channels of `merge x merge` neighbouring patches (InternVL's pixel shuffle, in
-    /// its second version): row within the block first, then column, then channel.
+    /// Drops the class token and joins the channels of `merge x merge` neighbouring patches (InternVL's pixel shuffle,
+    /// in its second version): row within the block first, then column, then channel.
     fn merge(&mut self, x: ValueId) -> Result<ValueId> {
         let (side, merge, hidden) = (self.v.patches(), self.v.merge, self.v.hidden);
         let blocks = side / merge;

@@ -1,5 +1,5 @@
-//! Language models: gated short convolutions and grouped-query attention (LFM2, in the names of transformers), or attention
-//! alone (InternLM2, in its own names).
+//! Language models: gated short convolutions and grouped-query attention (LFM2, in the names of transformers), or
+//! attention alone (InternLM2, in its own names).
 //!
 //! Prefill and decode are the same layers with another number of tokens. The state of a sequence goes in and out: keys
 //! (stored transposed) and values of the attention layers, the last columns of `B * x` of the convolution layers.
@@ -105,11 +105,11 @@ pub fn head(definition: &Language, weights: &Weights, names: &[String]) -> Resul
 
 /// Builds one of the two graphs. With `S` tokens, context `C`, head size `D`:
 ///
-/// inputs `embeds [1,S,hidden]`, `cos` and `sin [1,1,S,D]`, `mask [1,1,S,C]` (0 or [`MASKED`]; the last `S` columns are the
-/// new tokens), per attention layer `layers.i.k_cache [1,G,D,C-S]` and `layers.i.v_cache [1,G,C-S,D]`, per convolution
-/// layer `layers.i.conv_state [1,hidden,1,kernel-1]`; in prefill also `last [1]` (index of the last token that counts)
-/// and, where there are convolution layers, `state_columns [kernel-1]` (the columns of state and new tokens that are the next
-/// state: `last+1 ..`).
+/// inputs `embeds [1,S,hidden]`, `cos` and `sin [1,1,S,D]`, `mask [1,1,S,C]` (0 or [`MASKED`]; the last `S` columns are
+/// the new tokens), per attention layer `layers.i.k_cache [1,G,D,C-S]` and `layers.i.v_cache [1,G,C-S,D]`, per
+/// convolution layer `layers.i.conv_state [1,hidden,1,kernel-1]`; in prefill also `last [1]` (index of the last token
+/// that counts) and, where there are convolution layers, `state_columns [kernel-1]` (the columns of state and new
+/// tokens that are the next state: `last+1 ..`).
 ///
 /// outputs `logits [1,1,vocabulary]` of the last token that counts, `layers.i.k_new [1,G,D,S]`,
 /// `layers.i.v_new [1,G,S,D]`, `layers.i.conv_state_new`.

@@ -64,7 +64,8 @@ impl Encoder<'_> {
         self.b.shape(x)[1]
     }
 
-    /// A convolution with "same" padding: the output has `ceil(size / stride)` pixels, the odd one is padded at the end.
+    /// A convolution with "same" padding: the output has `ceil(size / stride)` pixels, the odd one is padded at the
+    /// end.
     fn conv(&mut self, name: &str, x: ValueId, tensor: &str, conv: Convolution) -> Result<ValueId> {
         let [_, channels, height, width] = self.b.shape(x)[..] else { unreachable!("images have four axes") };
         let shape = [conv.output, channels / conv.groups, conv.kernel, conv.kernel];

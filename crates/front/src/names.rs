@@ -1,5 +1,5 @@
-//! Under which names the parts of a model are looked for: those of its definition, and those that a part has where it was
-//! saved alone.
+//! Under which names the parts of a model are looked for: those of its definition, and those that a part has where it
+//! was saved alone.
 
 use super::checkpoint::marked;
 use super::language::HEAD;
@@ -55,7 +55,8 @@ fn head_alone(family: LanguageFamily) -> &'static str {
     }
 }
 
-/// A definition that looks for each part where a checkpoint may have it: a part for which a place was `given`, there alone.
+/// A definition that looks for each part where a checkpoint may have it: a part for which a place was `given`, there
+/// alone.
 pub fn resolved(definition: &Definition, given: &[Component]) -> Definition {
     let mut made = definition.clone();
     let mark = |part: Component| given.contains(&part).then_some(part);

@@ -18,8 +18,8 @@ const NUMBERED: Names = Names { norm: "0", linear_1: "1", linear_2: "3" };
 const NAMED_FIRST: &str = "linear_1.weight";
 const NUMBERED_FIRST: &str = "1.weight";
 
-/// Tensors of which one shows the prefix and how the others are named, and what that naming is; the usual one beside this
-/// vision encoder first.
+/// Tensors of which one shows the prefix and how the others are named, and what that naming is; the usual one beside
+/// this vision encoder first.
 pub fn namings(vision: &Vision) -> [(&'static str, &'static str); 2] {
     let (named, numbered) = ((NAMED_FIRST, "linear_1, linear_2"), (NUMBERED_FIRST, "InternVL2's numbers"));
     match vision {

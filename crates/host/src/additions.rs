@@ -1,5 +1,5 @@
-//! What the files beside a tokenizer add to it, as transformers reads them: tokens that `tokenizer_config.json` lists or names,
-//! and those of the older `special_tokens_map.json` and `added_tokens.json`.
+//! What the files beside a tokenizer add to it, as transformers reads them: tokens that `tokenizer_config.json` lists
+//! or names, and those of the older `special_tokens_map.json` and `added_tokens.json`.
 
 use std::path::{Path, PathBuf};
 

@@ -38,8 +38,8 @@ impl Asking {
     /// Tokens of a sample, its answer among them, which fit into the context together with those that are decoded.
     ///
     /// # Errors
-    /// A text with special tokens that is to go through the template, a template that fails or refuses, more tokens than the
-    /// context holds: by sample.
+    /// A text with special tokens that is to go through the template, a template that fails or refuses, more tokens
+    /// than the context holds: by sample.
     pub fn tokens(&self, definition: &Definition, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
         self.fitting(definition, recipe, sample).map_err(|error| error.within(&sample.place))
     }

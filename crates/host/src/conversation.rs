@@ -59,8 +59,8 @@ pub struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    /// A conversation that begins with a system message, or without one. `keep_image_engines` is for conversations in which
-    /// more images come; otherwise the engines of images give their memory to those of text.
+    /// A conversation that begins with a system message, or without one. `keep_image_engines` is for conversations in
+    /// which more images come; otherwise the engines of images give their memory to those of text.
     ///
     /// # Errors
     /// A system message without a chat template, which alone knows where to put it.
@@ -111,7 +111,8 @@ impl<'a> Conversation<'a> {
     pub fn take_back(&mut self) -> Result<()> {
         self.messages.truncate(self.before.0);
         self.visual.truncate(self.before.1);
-        // Placeholders of other images are the same tokens, so what was taken in does not tell that it is of no more use.
+        // Placeholders of other images are the same tokens, so what was taken in does not tell that it is of no more
+        // use.
         self.generation = self.generator.begin()?;
         Ok(())
     }
@@ -119,8 +120,8 @@ impl<'a> Conversation<'a> {
     /// Asks a question; `said` gets the answer's text as it comes. The images are preprocessed ([`super::load_image`]).
     ///
     /// # Errors
-    /// An empty question, one with the text of a special token, a conversation that the context does not hold, an engine
-    /// that fails. The conversation is as before the question.
+    /// An empty question, one with the text of a special token, a conversation that the context does not hold, an
+    /// engine that fails. The conversation is as before the question.
     pub fn ask(&mut self, images: &[Tensor], text: &str, said: &mut dyn FnMut(&str) -> Result<()>) -> Result<Answer> {
         let (before, known) = ((self.messages.len(), self.visual.len()), self.generation.tokens().len());
         let answer = self.try_ask(images, text, said);
@@ -192,8 +193,8 @@ impl<'a> Conversation<'a> {
         self.tokenizer.conversation(self.chat, &all)
     }
 
-    /// Takes in what is new of a prompt; all of it where the template wrote what was taken in before otherwise than it came.
-    /// Gives how many tokens need not be taken in again.
+    /// Takes in what is new of a prompt; all of it where the template wrote what was taken in before otherwise than it
+    /// came. Gives how many tokens need not be taken in again.
     fn take_in(&mut self, prompt: &[u32]) -> Result<usize> {
         let known = self.generation.tokens();
         let goes_on = prompt.len() > known.len() && prompt.starts_with(known);

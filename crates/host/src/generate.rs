@@ -67,7 +67,8 @@ pub struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    /// A generator through these partitions. Without `tables` numbers cross the borders in float, with them as integers.
+    /// A generator through these partitions. Without `tables` numbers cross the borders in float, with them as
+    /// integers.
     pub fn new(
         definition: &'a Definition,
         partitions: &'a [Partition],
@@ -114,12 +115,12 @@ impl<'a> Generator<'a> {
         Ok(Generation { sequence: self.steps.begin()?, tokens: Vec::new(), logits: Vec::new() })
     }
 
-    /// Takes in tokens behind those of the sequence: a whole prompt, or one token that the caller has chosen. Image tokens
-    /// take their embeddings from `visual` in order.
+    /// Takes in tokens behind those of the sequence: a whole prompt, or one token that the caller has chosen. Image
+    /// tokens take their embeddings from `visual` in order.
     ///
     /// # Errors
-    /// More tokens than the context has room for, or another number of image tokens than of visual rows; the sequence is
-    /// as before. An engine that fails; the sequence is of no more use.
+    /// More tokens than the context has room for, or another number of image tokens than of visual rows; the sequence
+    /// is as before. An engine that fails; the sequence is of no more use.
     pub fn extend(&mut self, generation: &mut Generation<'a>, tokens: &[u32], visual: &[f32]) -> Result<()> {
         let language = &self.definition().language;
         refuse_too_long(generation.tokens.len() + tokens.len(), language.context)?;
@@ -137,8 +138,8 @@ impl<'a> Generator<'a> {
         Ok(())
     }
 
-    /// Chooses tokens behind those of the sequence until one ends the answer, `most` are chosen, or the context is full.
-    /// `said` gets each as it comes; the one that ends the answer is not among them.
+    /// Chooses tokens behind those of the sequence until one ends the answer, `most` are chosen, or the context is
+    /// full. `said` gets each as it comes; the one that ends the answer is not among them.
     pub fn answer(
         &mut self,
         generation: &mut Generation<'a>,

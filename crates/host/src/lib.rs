@@ -1,5 +1,5 @@
-//! What the host does around the partitions: images to pixels, text to tokens, tokens to embeddings, state from one step
-//! to the next, logits to the next token, tokens to text.
+//! What the host does around the partitions: images to pixels, text to tokens, tokens to embeddings, state from one
+//! step to the next, logits to the next token, tokens to text.
 
 pub(crate) use autoneural_base::{contain, error, files, progress, text, warning};
 pub(crate) use autoneural_core::{encoding, engine, ir, partition, program, quantize, recipe};

@@ -13,8 +13,8 @@ const RULE: &str = "Answer in short.";
 /// What was answered before.
 const ANSWER: &str = "None of them.";
 
-/// Renders and tokenizes a question, one with an image, one with two, a system message, and a second question. What does not
-/// go is a warning, as long as anything goes.
+/// Renders and tokenizes a question, one with an image, one with two, a system message, and a second question. What
+/// does not go is a warning, as long as anything goes.
 ///
 /// # Errors
 /// A template that fails whatever it is asked for, or that comes to no end.

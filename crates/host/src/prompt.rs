@@ -182,8 +182,8 @@ impl Tokenizer {
         Ok(std::iter::once(self.bos).chain(expanded).collect())
     }
 
-    /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has the
-    /// image token (by its text, say `<image>`), or before the text where it has none.
+    /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has
+    /// the image token (by its text, say `<image>`), or before the text where it has none.
     pub fn prompt(&self, text: &str, images: usize) -> Result<Vec<u32>> {
         let text = self.encode(text)?;
         let markers = self.count_visual(&text);

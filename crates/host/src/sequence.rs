@@ -51,8 +51,8 @@ pub fn rotary(start: usize, tokens: usize, size: usize, theta: f64) -> (Vec<f32>
 pub struct Sequence<'a> {
     language: &'a Language,
     codec: Codec<'a>,
-    /// Buffers by encoding key: keys `[1,G,D,capacity]`, values `[1,G,capacity,D]`, convolution columns. The capacity grows
-    /// with the tokens up to the context.
+    /// Buffers by encoding key: keys `[1,G,D,capacity]`, values `[1,G,capacity,D]`, convolution columns. The capacity
+    /// grows with the tokens up to the context.
     state: BTreeMap<String, Tensor>,
     position: usize,
 }
@@ -94,7 +94,8 @@ impl<'a> Sequence<'a> {
             let encoding = self.codec.encoding(port)?;
             let tensor = match role_of(port)? {
                 Role::Embeddings => {
-                    // Rows that do not count repeat the last that does, so that calibration sees nothing unlike a token.
+                    // Rows that do not count repeat the last that does, so that calibration sees nothing unlike a
+                    // token.
                     let mut values = embeds.to_vec();
                     let last = &embeds[embeds.len() - l.hidden..];
                     (count..tokens).for_each(|_| values.extend_from_slice(last));

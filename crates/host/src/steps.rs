@@ -1,5 +1,5 @@
-//! The one way through a model's partitions: image, projector, prefill in chunks, decode. Float and integer engines take
-//! the same steps; a codec says how numbers cross the borders.
+//! The one way through a model's partitions: image, projector, prefill in chunks, decode. Float and integer engines
+//! take the same steps; a codec says how numbers cross the borders.
 
 use std::time::{Duration, Instant};
 
@@ -100,8 +100,8 @@ impl<'a, E: Engine> Steps<'a, E> {
         Ok(logits)
     }
 
-    /// Takes in the first tokens, as far as whole chunks go; gives the logits behind them, if there was a chunk, and what is
-    /// left. Everything behind them takes decode alone.
+    /// Takes in the first tokens, as far as whole chunks go; gives the logits behind them, if there was a chunk, and
+    /// what is left. Everything behind them takes decode alone.
     pub fn extend_by_chunks<'e>(
         &mut self,
         sequence: &mut Sequence<'a>,
@@ -115,8 +115,8 @@ impl<'a, E: Engine> Steps<'a, E> {
         Ok((logits, rest))
     }
 
-    /// Whether prefill takes the next tokens; one token, or tokens too close to the end of the context for a whole chunk, are
-    /// for decode.
+    /// Whether prefill takes the next tokens; one token, or tokens too close to the end of the context for a whole
+    /// chunk, are for decode.
     fn takes_chunk(&self, position: usize, embeds: &[f32]) -> Result<bool> {
         let language = &self.definition.language;
         let chunk = step_tokens(&self.partitions[self.find(PREFILL)?]);

@@ -69,8 +69,8 @@ impl<'a, E: Engine> Walk<'a, E> {
         samples.iter().map(|sample| self.asking.tokens(definition, recipe, sample)).collect()
     }
 
-    /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says. Prompts are left
-    /// out where `with_text` is false.
+    /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says. Prompts
+    /// are left out where `with_text` is false.
     pub fn samples(
         &mut self,
         stage: &str,
@@ -99,8 +99,8 @@ impl<'a, E: Engine> Walk<'a, E> {
         2 * samples.len() as u64
     }
 
-    /// Runs the samples' prompts, with the embeddings of their images: first whole chunks of all of them, then the rest and
-    /// what the model chooses behind it, so that prefill and decode are never in memory together.
+    /// Runs the samples' prompts, with the embeddings of their images: first whole chunks of all of them, then the rest
+    /// and what the model chooses behind it, so that prefill and decode are never in memory together.
     pub fn read(
         &mut self,
         recipe: &Recipe,

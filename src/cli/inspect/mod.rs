@@ -35,8 +35,8 @@ Examples:
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Inspect {
-    /// A checkpoint (folder or .safetensors file), a bundle, an ONNX model, or a context model (.onnx or its .bin). Several are the
-    /// parts of one checkpoint, as --weights of `compile` takes them.
+    /// A checkpoint (folder or .safetensors file), a bundle, an ONNX model, or a context model (.onnx or its .bin).
+    /// Several are the parts of one checkpoint, as --weights of `compile` takes them.
     #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, value_parser = super::stage::weights())]
     files: Vec<WeightsPlace>,
     /// Add everything that the summary leaves out: tensors, ports, operators, files.

@@ -58,8 +58,8 @@ pub const NUMBERS: [u64; 24] = [
     u64::MAX,
 ];
 
-/// Texts at which programs break: paths out of a folder (those named `canary` are watched), escape sequences, marks that
-/// reorder a line, markup, commands of CI systems, what is no character at all.
+/// Texts at which programs break: paths out of a folder (those named `canary` are watched), escape sequences, marks
+/// that reorder a line, markup, commands of CI systems, what is no character at all.
 pub const TEXTS: [&str; 22] = [
     "",
     " ",

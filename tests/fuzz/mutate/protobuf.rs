@@ -1,5 +1,5 @@
-//! Protobuf messages as fields by number, whatever they mean: lengths are right again behind each change, so that damage
-//! reaches what reads the fields.
+//! Protobuf messages as fields by number, whatever they mean: lengths are right again behind each change, so that
+//! damage reaches what reads the fields.
 
 use super::{NUMBERS, bytes, text};
 use crate::dice::Dice;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use autoneural::bundle::{Manifest, hash_bytes};
 use autoneural::files::Folder;
 
-/// A bundle of the smallest model that has everything: `autoneural synth` of its own `model/definition.toml`, compiled with
-/// its `calibration/recipe.toml`. What is not looked into, such as context binaries, is left out.
+/// A bundle of the smallest model that has everything: `autoneural synth` of its own `model/definition.toml`, compiled
+/// with its `calibration/recipe.toml`. What is not looked into, such as context binaries, is left out.
 const BUNDLE: &str = "tests/fuzz/bundle";
 
 /// Where inputs are put.

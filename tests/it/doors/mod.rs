@@ -1,5 +1,5 @@
-//! What the program opens and where it writes, when somebody else laid out the files: links and pipes in a bundle, results to
-//! pipes and links, notes that were written elsewhere, a bundle that changes underneath.
+//! What the program opens and where it writes, when somebody else laid out the files: links and pipes in a bundle,
+//! results to pipes and links, notes that were written elsewhere, a bundle that changes underneath.
 
 mod links;
 mod outputs;
@@ -17,7 +17,8 @@ const CALIBRATE: [&str; 4] = ["calibrate", "{out/bundle}", "--calibration", "{re
 const EVAL: [&str; 6] = ["eval", "{out/bundle}", "--set", "{set}", "--on", "float"];
 const SECRET: &str = "what others must not touch\n";
 
-/// A bench with a bundle that was compiled elsewhere and copied here, a set of questions, and a file that is nobody's business.
+/// A bench with a bundle that was compiled elsewhere and copied here, a set of questions, and a file that is nobody's
+/// business.
 struct Desk {
     bench: Bench,
 }

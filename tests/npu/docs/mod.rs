@@ -12,8 +12,8 @@ use self::session::{follow, matches};
 use crate::common::documents::{Document, guides, is_run};
 use crate::common::{copy, root};
 
-/// What the reader of a document has in the folder: everything that a document before left there, or files of the project
-/// under names of their own.
+/// What the reader of a document has in the folder: everything that a document before left there, or files of the
+/// project under names of their own.
 fn ground(name: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     match name {

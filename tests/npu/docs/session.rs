@@ -1,5 +1,5 @@
-//! What a block of code does in a folder: its commands are run there one after the other, and what they print is held against
-//! what the document shows.
+//! What a block of code does in a folder: its commands are run there one after the other, and what they print is held
+//! against what the document shows.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 use crate::common::documents::{Document, is_run, steps};
 use crate::common::{stderr, stdout, toolkit};
 
-/// Does what the blocks of a document say, in a folder that has what the document takes for granted. Gives all that was printed.
+/// Does what the blocks of a document say, in a folder that has what the document takes for granted. Gives all that was
+/// printed.
 pub fn follow(document: &Document, folder: &Path) -> String {
     let mut all = String::new();
     for block in &document.blocks {
@@ -58,9 +59,9 @@ fn bash(script: &str, folder: &Path) -> Output {
         .expect("bash starts")
 }
 
-/// Whether what is shown stands in what was printed: all lines in their order, and between two of them nothing else unless a
-/// line `…` says that something is left out. What comes before and behind is left out anyway. The first line that is not
-/// found is given back.
+/// Whether what is shown stands in what was printed: all lines in their order, and between two of them nothing else
+/// unless a line `…` says that something is left out. What comes before and behind is left out anyway. The first line
+/// that is not found is given back.
 pub fn matches(shown: &[String], printed: &str) -> Result<(), String> {
     let printed: Vec<String> = printed.lines().map(plain).filter(|line| !line.is_empty()).collect();
     let (mut at, mut may_skip) = (0, true);
@@ -93,8 +94,8 @@ fn fits(wanted: &str, line: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// A line without what may differ between two machines: figures with a decimal point, the spaces that align them, and which layer
-/// is the weakest.
+/// A line without what may differ between two machines: figures with a decimal point, the spaces that align them, and
+/// which layer is the weakest.
 fn plain(line: &str) -> String {
     const LAYER: &str = "layers.";
     let words = line.split_whitespace().map(|word| {

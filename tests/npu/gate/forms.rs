@@ -103,8 +103,9 @@ fn annotations_stand_at_their_line() {
     assert!(before.starts_with("    \"language.decode\": {"), "{before}");
 }
 
-/// Elements of a report with their attributes and children, as Jenkins' xUnit plugin has them in `junit-10.xsd` (jenkinsci/xunit-plugin,
-/// src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd). GitLab's reader and those of GitHub take all of them.
+/// Elements of a report with their attributes and children, as Jenkins' xUnit plugin has them in `junit-10.xsd`
+/// (jenkinsci/xunit-plugin, src/main/resources/org/jenkinsci/plugins/xunit/types/model/xsd). GitLab's reader and those
+/// of GitHub take all of them.
 const SCHEMA: &str = "
 import sys, re, xml.etree.ElementTree as E
 text = lambda needed: ({'message', 'type'}, set(needed), set())
@@ -155,7 +156,8 @@ fn junit_is_what_readers_have_in_their_schema() {
     assert_eq!(python(SCHEMA, &files).trim(), "valid");
 }
 
-/// What is shown in the code has the path from the root of the repository, wherever the gate runs and however the file is named.
+/// What is shown in the code has the path from the root of the repository, wherever the gate runs and however the file
+/// is named.
 #[test]
 fn places_are_told_from_the_root_of_the_repository() {
     let sealed = accepted();

@@ -40,8 +40,8 @@ fn every_check_is_listed_with_its_limit_and_needs_no_bundle() {
     assert!(text.contains("outputs.drop_db = 1.75"), "{text}");
 }
 
-/// The gate is for machines of CI, where the toolkit is not: nothing of it is looked for, and the program starts with the C
-/// library alone.
+/// The gate is for machines of CI, where the toolkit is not: nothing of it is looked for, and the program starts with
+/// the C library alone.
 #[test]
 fn the_gate_needs_no_toolkit() {
     let sealed = whole();

@@ -1,4 +1,5 @@
-//! What the page answers: whether it can ship, why an output is weak, what changed, how accurate it is; and when it is written.
+//! What the page answers: whether it can ship, why an output is weak, what changed, how accurate it is; and when it is
+//! written.
 
 use serde_json::{Value, json};
 

@@ -77,8 +77,8 @@ fn file(group: &Group) -> String {
 }
 
 /// Compares the graphs of a group that calibration has run, in a unit of work. Where nothing is known of how they were
-/// built, as in a bundle that was exported elsewhere, nothing is compared, and what was found there stays: the graphs are
-/// the same.
+/// built, as in a bundle that was exported elsewhere, nothing is compared, and what was found there stays: the graphs
+/// are the same.
 ///
 /// # Errors
 /// A model that cannot run.

@@ -1,6 +1,7 @@
 //! What was computed so far, in a hidden folder of the bundle: a line per question and engine, and the float outputs.
 //!
-//! What was not written here is not believed: a bundle may come from elsewhere, and its answers would become the report's.
+//! What was not written here is not believed: a bundle may come from elsewhere, and its answers would become the
+//! report's.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -62,8 +63,8 @@ impl Journal {
         self.folder.path().join(name)
     }
 
-    /// The lines of an engine that were written here. What else the file holds is taken out, such as a last line that a killed
-    /// run left half written.
+    /// The lines of an engine that were written here. What else the file holds is taken out, such as a last line that a
+    /// killed run left half written.
     fn lines(&self, kind: EngineKind) -> Result<Vec<Line>> {
         let name = Self::name(kind);
         if !self.folder.has(&name) {

@@ -1,7 +1,8 @@
-//! Evaluation: questions with known answers go through a model's engines; accuracy, perplexity, agreement and SQNR come out.
+//! Evaluation: questions with known answers go through a model's engines; accuracy, perplexity, agreement and SQNR come
+//! out.
 //!
-//! Engines take turns, so that a large model is in memory once. What float computed and what each engine answered is kept
-//! beside the bundle's files, one line per question, so that a run that was stopped goes on where it was.
+//! Engines take turns, so that a large model is in memory once. What float computed and what each engine answered is
+//! kept beside the bundle's files, one line per question, so that a run that was stopped goes on where it was.
 
 mod journal;
 mod record;

@@ -51,7 +51,8 @@ impl Set {
     /// Reads a set: one JSON object a line with `use`, `images` (paths in the folder), `question` and `answer`.
     ///
     /// # Errors
-    /// A missing or malformed list, an empty question or answer, an image that is missing or whose path leaves the folder.
+    /// A missing or malformed list, an empty question or answer, an image that is missing or whose path leaves the
+    /// folder.
     pub fn read(folder: &Path) -> Result<Self> {
         let help = "a set is a folder with questions.jsonl and the images it names";
         let found = std::fs::metadata(folder).reading(folder).map_err(|error| error.help(help))?;

@@ -1,5 +1,5 @@
-//! What may be changed in a recipe about a tensor: only what is known to change its integers and what the target takes, with
-//! what it costs. What it gains only a compilation tells.
+//! What may be changed in a recipe about a tensor: only what is known to change its integers and what the target takes,
+//! with what it costs. What it gains only a compilation tells.
 
 use crate::encoding::IntegerType;
 use crate::partition::Partition;
@@ -52,8 +52,8 @@ impl Advisor<'_> {
         Some(self.exception(name, IntegerType::Int8, more))
     }
 
-    /// An activation of 8 bits in 16, with those that it shares its encoding with; none where that does nothing or the target
-    /// refuses it.
+    /// An activation of 8 bits in 16, with those that it shares its encoding with; none where that does nothing or the
+    /// target refuses it.
     pub fn more_bits_of_activation(&self, group: &Group, name: &str) -> Option<String> {
         let wider = IntegerType::Uint16;
         if matches!(self.sources.activation(group, name), None | Some(RangeSource::Given(_))) {

@@ -16,7 +16,8 @@ pub struct LayerReport {
     /// Signal to quantization noise ratio of that tensor against the float reference, in dB.
     #[serde(default)]
     pub sqnr_db: Columns,
-    /// Noise that this layer adds to that of the worst of its inputs, as a share of the signal's root mean square, in percent.
+    /// Noise that this layer adds to that of the worst of its inputs, as a share of the signal's root mean square, in
+    /// percent.
     #[serde(default)]
     pub added_percent: Columns,
     /// Share of elements that the float reference has outside the encoding's range, in percent.

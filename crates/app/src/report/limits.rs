@@ -10,14 +10,15 @@ use crate::text::bytes;
 /// How a bundle stands to the memory that its target states.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Bytes of context binaries, state and buffers: what one process on the NPU maps if it loads all partitions at once.
+    /// Bytes of context binaries, state and buffers: what one process on the NPU maps if it loads all partitions at
+    /// once.
     pub process_bytes: u64,
     /// How much it can map; none where the target does not say.
     pub process_limit_bytes: Option<u64>,
     /// How large one context binary may be; none where the target does not say.
     pub context_limit_bytes: Option<u64>,
-    /// Context binaries that are larger, with their bytes. Partitions are cut by their weights; what the compiler adds to
-    /// these is not known before.
+    /// Context binaries that are larger, with their bytes. Partitions are cut by their weights; what the compiler adds
+    /// to these is not known before.
     pub oversized: BTreeMap<String, u64>,
 }
 

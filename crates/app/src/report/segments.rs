@@ -1,5 +1,5 @@
-//! How partitions are carried out, for the report: in come segments, out goes what each of them holds, why it is where it is,
-//! and what it costs.
+//! How partitions are carried out, for the report: in come segments, out goes what each of them holds, why it is where
+//! it is, and what it costs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,8 @@ pub struct SegmentReport {
     /// Their names, on the CPU.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub node_names: Vec<String>,
-    /// On the CPU: why the NPU does not take them. Nodes that are there only because the border is smaller so give no reason.
+    /// On the CPU: why the NPU does not take them. Nodes that are there only because the border is smaller so give no
+    /// reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub why: Vec<String>,
     /// Bytes that it reads of other segments.

@@ -1,5 +1,5 @@
-//! The state of a sequence and its sizes: in come the ports of partitions, out go the buffers that a host keeps from step
-//! to step, in whole.
+//! The state of a sequence and its sizes: in come the ports of partitions, out go the buffers that a host keeps from
+//! step to step, in whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,8 +62,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state that a partition reads. A buffer of keys or values has room for the tokens that the partition takes in and
-    /// those that it adds, which together are the context.
+    /// The state that a partition reads. A buffer of keys or values has room for the tokens that the partition takes in
+    /// and those that it adds, which together are the context.
     pub fn of(partition: &Partition, table: &Table) -> Result<Vec<State>> {
         let graph = &partition.graph;
         let mut found = Vec::new();

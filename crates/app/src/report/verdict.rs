@@ -1,5 +1,5 @@
-//! Whether a model can ship: its figures against the goals that its recipe states. One function judges; terminal, page, JSON
-//! and gate show what it found.
+//! Whether a model can ship: its figures against the goals that its recipe states. One function judges; terminal, page,
+//! JSON and gate show what it found.
 
 use std::collections::BTreeSet;
 

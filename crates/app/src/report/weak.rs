@@ -1,5 +1,5 @@
-//! Where a conversion is weak, and why: every output that misses its goal, or the weakest of its partition where no goal is
-//! stated, with what its noise comes from: its own encoding, and the layers on its way.
+//! Where a conversion is weak, and why: every output that misses its goal, or the weakest of its partition where no
+//! goal is stated, with what its noise comes from: its own encoding, and the layers on its way.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use crate::verify::StepAt;
 pub const LEAST_ADDED_PERCENT: f64 = 0.5;
 /// Share of elements outside the range that counts as saturation, in percent.
 const SATURATED_PERCENT: f64 = 0.1;
-/// Share of a range, in percent, that is so little that what is left of its integers makes [`LEAST_ADDED_PERCENT`] of noise:
-/// of 8 bits.
+/// Share of a range, in percent, that is so little that what is left of its integers makes [`LEAST_ADDED_PERCENT`] of
+/// noise: of 8 bits.
 const UNUSED_OF_8_BITS: f64 = 12.5;
 /// The same of 16 bits.
 const UNUSED_OF_16_BITS: f64 = 0.5;
@@ -124,8 +124,8 @@ impl CauseReport {
     }
 }
 
-/// Outputs of a partition that miss their goal, or the weakest one where it has none; the worst first. Layers are looked at as
-/// far as they were measured.
+/// Outputs of a partition that miss their goal, or the weakest one where it has none; the worst first. Layers are
+/// looked at as far as they were measured.
 pub fn weak_outputs(
     (partition, table): (&Partition, &Table),
     report: &PartitionReport,
@@ -203,14 +203,15 @@ fn outside(own: &OwnEncoding, percent: f64, encoding: &Encoding) -> String {
     format!("{percent} % of them lie outside {least:.3} to {most:.3}{reached}")
 }
 
-/// Samples that would widen the range of an output: it is that of the lowest and the highest number seen, if it is calibrated.
+/// Samples that would widen the range of an output: it is that of the lowest and the highest number seen, if it is
+/// calibrated.
 fn more_samples(partition: &Partition, output: &OutputReport, at: StepAt, advisor: &Advisor) -> Option<String> {
     let is_calibrated = advisor.is_calibrated(&partition.group, &output.name);
     is_calibrated.then(|| format!("calibration samples like {at}, in which the range cuts off most"))
 }
 
-/// Other outputs whose numbers lie outside their range in a step and that share their encoding with what is on the way to this
-/// one, such as state that comes back in the next step: the worst of them.
+/// Other outputs whose numbers lie outside their range in a step and that share their encoding with what is on the way
+/// to this one, such as state that comes back in the next step: the worst of them.
 fn cut_off_on_the_way(
     (partition, table): (&Partition, &Table),
     report: &PartitionReport,

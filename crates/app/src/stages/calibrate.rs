@@ -1,4 +1,5 @@
-//! Calibrate: samples become statistics and what else methods ask for, in the phases of the driver, each a unit of work.
+//! Calibrate: samples become statistics and what else methods ask for, in the phases of the driver, each a unit of
+//! work.
 
 use std::path::Path;
 
@@ -41,8 +42,8 @@ pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
     bundle.manifest.set_warnings(stage, warnings);
 }
 
-/// Runs a phase, in as many passes as what is collected takes; mostly that is one. What it found is then in a file, with
-/// what those before it found. The graphs that it ran are compared with those that were built from the checkpoint.
+/// Runs a phase, in as many passes as what is collected takes; mostly that is one. What it found is then in a file,
+/// with what those before it found. The graphs that it ran are compared with those that were built from the checkpoint.
 pub fn calibrate_phase(
     bundle: &Making,
     driver: &dyn Driver,
@@ -82,7 +83,8 @@ pub fn calibrate_phase(
     phase.groups.iter().try_for_each(|group| as_built::compare(bundle, group, &partitions, progress))
 }
 
-/// In which passes of the samples what is collected that the recipe's observers and rounding methods want of these groups.
+/// In which passes of the samples what is collected that the recipe's observers and rounding methods want of these
+/// groups.
 fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<Plan> {
     let (mut wanted, mut all) = (vec![], vec![]);
     for group in groups {

@@ -16,8 +16,8 @@ const COMPILER: u64 = 4 << 30;
 /// Most that observers hold at once.
 const MOST_EVIDENCE: u64 = 4 << 30;
 
-/// What observers of one pass of the samples may take together: a quarter of the memory, and no more than a language model of
-/// some billion parameters leaves in 12 GB.
+/// What observers of one pass of the samples may take together: a quarter of the memory, and no more than a language
+/// model of some billion parameters leaves in 12 GB.
 pub fn for_evidence() -> u64 {
     MOST_EVIDENCE.min(machine::memory() / 4)
 }

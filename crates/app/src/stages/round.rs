@@ -1,5 +1,5 @@
-//! Round: under encodings that are settled, constants become codes. One unit of work for each layer, which is keyed by the
-//! numbers, the encodings and the method: encodings that were edited by hand give new codes, and the others stay.
+//! Round: under encodings that are settled, constants become codes. One unit of work for each layer, which is keyed by
+//! the numbers, the encodings and the method: encodings that were edited by hand give new codes, and the others stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -77,8 +77,8 @@ pub fn is_code(group: &Group, path: &str) -> bool {
     file == file_of_others(group) || file.strip_prefix(group.name()).is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// Where the integers of a group's constants come from: the bundle's codes. A bundle of a version that kept none was rounded
-/// to the nearest integers.
+/// Where the integers of a group's constants come from: the bundle's codes. A bundle of a version that kept none was
+/// rounded to the nearest integers.
 ///
 /// # Errors
 /// A file that cannot be read, or has no codes.

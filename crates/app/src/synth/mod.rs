@@ -1,6 +1,6 @@
-//! A checkpoint of made-up weights: a model definition goes in, a complete checkpoint comes out, whose weights behave like
-//! trained ones in what matters for quantization. It knows nothing and answers nonsense; it is there to measure time,
-//! memory and numbers of a model whose weights nobody publishes.
+//! A checkpoint of made-up weights: a model definition goes in, a complete checkpoint comes out, whose weights behave
+//! like trained ones in what matters for quantization. It knows nothing and answers nonsense; it is there to measure
+//! time, memory and numbers of a model whose weights nobody publishes.
 //!
 //! Which tensors there are is asked of the front end's builders (`record`), and what a tensor is of the operators
 //! that read it (`walk`), so every model family has a synthetic checkpoint without a list of names. What the numbers
@@ -8,28 +8,28 @@
 //! range of what the papers show, not fits to one model:
 //!
 //! - **Heavy tails.** Weights and activations of language models follow Student's t more closely than a normal
-//!   distribution (Dotzel et al., "Learning from Students", arXiv 2405.03103); spectra of trained weights are heavy-tailed
-//!   too (Martin & Mahoney, arXiv 1810.01075). Here: t with 10 degrees of freedom within a channel (kurtosis 4); with the
-//!   channel scales a tensor as a whole has a kurtosis of about 9, that of a t with 5.
+//!   distribution (Dotzel et al., "Learning from Students", arXiv 2405.03103); spectra of trained weights are
+//!   heavy-tailed too (Martin & Mahoney, arXiv 1810.01075). Here: t with 10 degrees of freedom within a channel
+//!   (kurtosis 4); with the channel scales a tensor as a whole has a kurtosis of about 9, that of a t with 5.
 //! - **Channel scales** of trained convolutions and linear layers differ by an order of magnitude, those of depthwise
-//!   convolutions by more (Nagel et al., arXiv 1906.04721). Here: log-normal; 2048 output channels spread about 15-fold.
-//! - **Outlier channels.** A few channels of a language model's residual stream are 20 times as large as the others and more, in
-//!   nearly all layers and tokens (Dettmers et al., LLM.int8(), arXiv 2208.07339; up to 100 times: Xiao et al.,
-//!   SmoothQuant, arXiv 2211.10438). Here: one channel in 512 (at least 2), whose rows in whatever writes to the
-//!   stream are 15 to 67 times as large.
-//!   *Massive activations*, single tokens of 1000 times the median and more (Sun et al., arXiv 2402.17762), are not
-//!   imitated.
+//!   convolutions by more (Nagel et al., arXiv 1906.04721). Here: log-normal; 2048 output channels spread about
+//!   15-fold.
+//! - **Outlier channels.** A few channels of a language model's residual stream are 20 times as large as the others and
+//!   more, in nearly all layers and tokens (Dettmers et al., LLM.int8(), arXiv 2208.07339; up to 100 times: Xiao et
+//!   al., SmoothQuant, arXiv 2211.10438). Here: one channel in 512 (at least 2), whose rows in whatever writes to the
+//!   stream are 15 to 67 times as large. *Massive activations*, single tokens of 1000 times the median and more (Sun et
+//!   al., arXiv 2402.17762), are not imitated.
 //! - **Normalizations.** Gains are log-normal around 1. Where the stream has outliers they matter for quantization
-//!   (Wei et al., Outlier Suppression, arXiv 2209.13325); here they are half as large there, and a tenth before the head,
-//!   so that most of an outlier, but not all, reaches the products. Gains of queries and keys are 1.2.
+//!   (Wei et al., Outlier Suppression, arXiv 2209.13325); here they are half as large there, and a tenth before the
+//!   head, so that most of an outlier, but not all, reaches the products. Gains of queries and keys are 1.2.
 //! - **Layer scale** begins at 0.1 or below (Touvron et al., CaiT, arXiv 2103.17239) and is learned per channel. Here:
 //!   log-normal around 0.2.
-//! - **Residual streams** change little from layer to layer (cosine similarity near 1 in most layers: Men et al., ShortGPT,
-//!   arXiv 2403.03853). Here: a branch without layer scale adds 0.15 of the stream's size to it.
+//! - **Residual streams** change little from layer to layer (cosine similarity near 1 in most layers: Men et al.,
+//!   ShortGPT, arXiv 2403.03853). Here: a branch without layer scale adds 0.15 of the stream's size to it.
 //!
 //! What is *not* like a trained model: weights and activations are not aligned with each other. A trained network
-//! amplifies what it looks for, a random one treats rounding errors as it treats signals. So the SQNR of a synthetic model is
-//! no figure for a trained one of the same bits; ranges, time, memory and bytes are what it can stand in for.
+//! amplifies what it looks for, a random one treats rounding errors as it treats signals. So the SQNR of a synthetic
+//! model is no figure for a trained one of the same bits; ranges, time, memory and bytes are what it can stand in for.
 
 mod fill;
 mod random;
@@ -109,7 +109,8 @@ impl Tensor {
 /// Writes a synthetic checkpoint. Definition and seed decide every byte, on every machine.
 ///
 /// # Errors
-/// A definition that cannot be, a folder that exists (and is no synthetic checkpoint, with `replace`), too little space.
+/// A definition that cannot be, a folder that exists (and is no synthetic checkpoint, with `replace`), too little
+/// space.
 pub fn synthesize(plan: &Plan, progress: &dyn Progress) -> Result<Summary> {
     let definition = Definition::read(plan.definition)?;
     let in_definition = |error: Error| error.within(plan.definition.display());

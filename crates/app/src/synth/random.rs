@@ -44,8 +44,8 @@ pub fn uniform(random: &mut ChaCha8Rng) -> f64 {
 const CELL_BITS: u32 = 16;
 const CELLS: usize = 1 << CELL_BITS;
 
-/// Student's t with ten degrees of freedom, brought to variance 1, from 32 random bits: its quantile function at the ends
-/// of 65536 cells. What is rarer than 2^-18 on either side is cut off, at about 7.5 standard deviations.
+/// Student's t with ten degrees of freedom, brought to variance 1, from 32 random bits: its quantile function at the
+/// ends of 65536 cells. What is rarer than 2^-18 on either side is cut off, at about 7.5 standard deviations.
 pub struct HeavyTails(Vec<f32>);
 
 impl HeavyTails {
@@ -75,8 +75,8 @@ impl HeavyTails {
 }
 
 /// The positive number that a t-distributed one with ten degrees of freedom exceeds with this probability, divided by
-/// the distribution's standard deviation. With even degrees of freedom the distribution is algebraic (Abramowitz & Stegun
-/// 26.7.4), so bisection needs no function of the C library.
+/// the distribution's standard deviation. With even degrees of freedom the distribution is algebraic (Abramowitz &
+/// Stegun 26.7.4), so bisection needs no function of the C library.
 fn quantile(beyond: f64) -> f64 {
     let exceeds = |t: f64| {
         let c = 10.0 / (10.0 + t * t);

@@ -25,8 +25,8 @@ pub const LOGITS: f64 = 3.0;
 /// Channels of the residual stream for each outlier channel, and the fewest outlier channels.
 const CHANNELS_PER_OUTLIER: usize = 512;
 const FEWEST_OUTLIERS: usize = 2;
-/// Outlier channels are this many times as large as others, and e^1.5 as large again at most; less in streams so narrow that
-/// the fewest outlier channels would take more than the usual share of the stream.
+/// Outlier channels are this many times as large as others, and e^1.5 as large again at most; less in streams so narrow
+/// that the fewest outlier channels would take more than the usual share of the stream.
 const SMALLEST_OUTLIER: f64 = 15.0;
 const OUTLIER_SPREAD: f64 = 1.5;
 /// What outlier channels have in the embeddings already, with one sign for all tokens, in standard deviations.
@@ -39,7 +39,8 @@ pub const LAST_OUTLIER_GAIN: f64 = 0.1;
 /// Kinds of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Weights `[out, in, ...]`: heavy tails, log-normal scales per output and input channel; outliers are output channels.
+    /// Weights `[out, in, ...]`: heavy tails, log-normal scales per output and input channel; outliers are output
+    /// channels.
     Matrix,
     /// Vectors, one a row: heavy tails; outliers are columns that have an offset.
     Table,

@@ -25,8 +25,8 @@ pub const CHAT_TEMPLATE: &str = r#"{{- bos_token -}}
 {%- endif -%}
 "#;
 
-/// The contents of `tokenizer.json`: special tokens at the numbers that the definition gives them, the 256 bytes and the
-/// other special tokens at the lowest numbers that are left.
+/// The contents of `tokenizer.json`: special tokens at the numbers that the definition gives them, the 256 bytes and
+/// the other special tokens at the lowest numbers that are left.
 ///
 /// # Errors
 /// A vocabulary without room for them, or special tokens that share a number.

@@ -1,9 +1,9 @@
-//! From graphs to recipes: which operator reads a tensor decides what it is, and how large numbers are where they meet it
-//! decides how large it may be.
+//! From graphs to recipes: which operator reads a tensor decides what it is, and how large numbers are where they meet
+//! it decides how large it may be.
 //!
-//! A walk in the order of the graph keeps an estimate of the root mean square of every value. Each weight is scaled so that
-//! what it makes has the size that its place wants: 1 before an activation or a normalization, a share of the residual
-//! stream at the end of a branch, and so on. So numbers stay bounded in a network of any depth.
+//! A walk in the order of the graph keeps an estimate of the root mean square of every value. Each weight is scaled so
+//! that what it makes has the size that its place wants: 1 before an activation or a normalization, a share of the
+//! residual stream at the end of a branch, and so on. So numbers stay bounded in a network of any depth.
 
 use std::collections::{BTreeMap, HashSet};
 

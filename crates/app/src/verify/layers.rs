@@ -1,8 +1,9 @@
 //! Layers: what every operator of a partition makes, against float, in one step of each partition.
 //!
-//! The graph is run in parts of which all that they make is an output, as much as memory holds, each on what the part before
-//! it made: the work of one run, and for every value a figure. On the NPU a part is compiled alone, and what leaves it is not
-//! fused away, so the figures of layers tell where noise comes from; those of outputs tell what is loaded.
+//! The graph is run in parts of which all that they make is an output, as much as memory holds, each on what the part
+//! before it made: the work of one run, and for every value a figure. On the NPU a part is compiled alone, and what
+//! leaves it is not fused away, so the figures of layers tell where noise comes from; those of outputs tell what is
+//! loaded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,8 +88,8 @@ impl Kept {
 /// Loads a part of a partition: for the NPU a part that stays on the CPU there, too.
 pub type LoadPart<'a> = dyn FnMut(&Partition, Device) -> Result<Box<dyn Engine>> + 'a;
 
-/// Compares the layers of a partition in one step, whose float values are `kept`, on these engines; `segments` are what it is
-/// carried out as where the NPU is asked for. `load` loads a part; [`Device::Cpu`] is the simulation.
+/// Compares the layers of a partition in one step, whose float values are `kept`, on these engines; `segments` are what
+/// it is carried out as where the NPU is asked for. `load` loads a part; [`Device::Cpu`] is the simulation.
 ///
 /// # Errors
 /// A model that an engine does not take, a table of another partition.

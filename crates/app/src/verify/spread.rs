@@ -12,8 +12,8 @@ pub fn thinned<T: Copy>(values: &[T]) -> Vec<T> {
     values.iter().step_by(values.len().div_ceil(MOST).max(1)).copied().collect()
 }
 
-/// The numbers of a tensor whose float counterparts are not below `floor`. Below the range of masked scores lies what the mask
-/// hides: softmax makes 0 of it, whatever it is.
+/// The numbers of a tensor whose float counterparts are not below `floor`. Below the range of masked scores lies what
+/// the mask hides: softmax makes 0 of it, whatever it is.
 pub fn seen(values: &[f32], float: &[f32], floor: Option<f32>) -> Vec<f32> {
     let seen = values.iter().zip(float).filter(|(_, float)| floor.is_none_or(|floor| **float >= floor));
     seen.map(|(value, _)| *value).collect()
@@ -48,8 +48,8 @@ pub fn histogram(values: &[f32], [low, high]: [f32; 2]) -> Vec<u32> {
     made
 }
 
-/// Root mean square of the noise that is not that of the worst input, as a share of the signal's, in percent: noise powers
-/// add up where they are independent. 0 where the layer has less noise than its input.
+/// Root mean square of the noise that is not that of the worst input, as a share of the signal's, in percent: noise
+/// powers add up where they are independent. 0 where the layer has less noise than its input.
 pub fn added_percent(input_db: f64, own_db: f64) -> f64 {
     let power = |db: f64| 10f64.powf(-db / 10.0);
     100.0 * (power(own_db) - power(input_db)).max(0.0).sqrt()

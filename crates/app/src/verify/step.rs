@@ -1,5 +1,5 @@
-//! Single steps of verification: where each stands, what each engine made of an output in it, and what the output's encoding
-//! alone does to the float numbers.
+//! Single steps of verification: where each stands, what each engine made of an output in it, and what the output's
+//! encoding alone does to the float numbers.
 
 use serde::{Deserialize, Serialize};
 

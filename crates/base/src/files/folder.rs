@@ -118,8 +118,8 @@ impl Folder {
         self.replace_by(name, 0o666, |file| file.write_all(bytes))
     }
 
-    /// As [`Folder::replace`], with what `write` writes into the new file, which has the access rights `mode` as far as the
-    /// process grants any.
+    /// As [`Folder::replace`], with what `write` writes into the new file, which has the access rights `mode` as far as
+    /// the process grants any.
     ///
     /// # Errors
     /// As for [`Folder::replace`].

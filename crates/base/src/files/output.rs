@@ -12,8 +12,8 @@ use crate::error::{Error, IoContext, Result};
 /// Most links that lead on to each other; the same as the system's.
 const MOST_LINKS: usize = 40;
 
-/// Writes a result to where the user wants it. A regular file is replaced when the new one is whole, where its link leads if it is
-/// one; what is no regular file, such as a pipe or a device, is written into.
+/// Writes a result to where the user wants it. A regular file is replaced when the new one is whole, where its link
+/// leads if it is one; what is no regular file, such as a pipe or a device, is written into.
 ///
 /// # Errors
 /// A link that leads to itself, or what the operating system refuses, such as a folder.

@@ -7,8 +7,8 @@ const LONGEST: usize = 120;
 /// Bytes of a hash that stand for what is not.
 const HASH: usize = 8;
 
-/// The beginning of a file's name that says what a tensor's name says: the name itself where it is short and plain, otherwise as
-/// much of it as is, with a hash of it behind. It is no hidden file, and in no other folder.
+/// The beginning of a file's name that says what a tensor's name says: the name itself where it is short and plain,
+/// otherwise as much of it as is, with a hash of it behind. It is no hidden file, and in no other folder.
 pub fn stem(name: &str) -> String {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     if name.chars().all(plain) && (1..=LONGEST).contains(&name.len()) && !name.starts_with('.') {

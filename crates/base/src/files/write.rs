@@ -8,7 +8,8 @@ use super::create::{create, parent};
 use super::folder::Folder;
 use crate::error::{Error, IoContext, Result};
 
-/// Writes a file that is not there yet, in a folder that nobody looks at before it is whole; [`flush`] brings it to the disk.
+/// Writes a file that is not there yet, in a folder that nobody looks at before it is whole; [`flush`] brings it to the
+/// disk.
 ///
 /// # Errors
 /// As for [`create`], and what the operating system refuses.
@@ -16,7 +17,8 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     create(path)?.write_all(bytes).at(path)
 }
 
-/// Writes a file in place of what has this name, which stays until the new one is on the disk. A link is replaced, not followed.
+/// Writes a file in place of what has this name, which stays until the new one is on the disk. A link is replaced, not
+/// followed.
 ///
 /// # Errors
 /// The operating system refuses; then the old file is still there.

@@ -29,8 +29,8 @@ pub struct Collection {
 
 #[derive(Default)]
 struct Seen {
-    /// Ranges of each graph by itself, in the order in which graphs were first watched: what one graph saw is put together with
-    /// what the next one saw.
+    /// Ranges of each graph by itself, in the order in which graphs were first watched: what one graph saw is put
+    /// together with what the next one saw.
     ranges: Vec<(Group, String, BTreeMap<String, MinMax>)>,
     /// Everything else is large, and graphs of a group share it.
     others: BTreeMap<Ask, Observer>,
@@ -46,8 +46,8 @@ impl Collection {
         Arc::new(made)
     }
 
-    /// A collection for a pass of a plan. It watches the values of the other passes, too, and keeps nothing of them: what is
-    /// watched is computed by itself, so that every pass sees the same numbers to the last bit.
+    /// A collection for a pass of a plan. It watches the values of the other passes, too, and keeps nothing of them:
+    /// what is watched is computed by itself, so that every pass sees the same numbers to the last bit.
     pub fn of_pass(plan: &Plan, pass: usize) -> Arc<Self> {
         let mut made = Collection::default();
         for (number, ask) in plan.passes.iter().enumerate().flat_map(|(at, asks)| asks.iter().map(move |ask| (at, ask)))

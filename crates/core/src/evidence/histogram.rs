@@ -1,5 +1,5 @@
-//! Histograms whose parts are the same for every value of every model, so that counts of runs and of shards add up to the
-//! counts of all, in whatever order they come.
+//! Histograms whose parts are the same for every value of every model, so that counts of runs and of shards add up to
+//! the counts of all, in whatever order they come.
 
 /// Powers of two that have parts of their own: `2^-32 ..= 2^31`.
 const EXPONENTS: usize = 64;
@@ -12,8 +12,8 @@ const BELOW: u32 = 18;
 /// Parts of one sign.
 const OF_SIGN: usize = EXPONENTS * PARTS;
 
-/// Numbers counted by sign, power of two and the 32nd part of it. Numbers nearer to zero than `2^-32` count as zero; those
-/// of `2^32` and more are in the outermost parts.
+/// Numbers counted by sign, power of two and the 32nd part of it. Numbers nearer to zero than `2^-32` count as zero;
+/// those of `2^32` and more are in the outermost parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     /// Counts from the most negative part over zero to the most positive one.
@@ -32,7 +32,8 @@ impl Histogram {
     /// Number of parts.
     pub const BINS: usize = 2 * OF_SIGN + 1;
 
-    /// A histogram of these counts, as [`Histogram::counts`] gives them; none where they are not as many as there are parts.
+    /// A histogram of these counts, as [`Histogram::counts`] gives them; none where they are not as many as there are
+    /// parts.
     pub fn of_counts(counts: Vec<u64>, non_finite: u64) -> Option<Self> {
         (counts.len() == Self::BINS).then_some(Histogram { counts, non_finite })
     }
@@ -58,7 +59,8 @@ impl Histogram {
         &self.counts
     }
 
-    /// The ends of a part, the lower one first. The end that is nearer to zero belongs to it, the other one to the next.
+    /// The ends of a part, the lower one first. The end that is nearer to zero belongs to it, the other one to the
+    /// next.
     pub fn ends(bin: usize) -> [f32; 2] {
         let magnitude = |place: usize| {
             let (power, part) = ((place / PARTS) as i32 + LEAST, (place % PARTS) as f32 / PARTS as f32);

@@ -1,10 +1,10 @@
 //! Evidence: what methods ask to know of the values of a program, and what samples told of them.
 //!
-//! A method says what it wants of a [`Site`] ([`Want`]); wishes about the same rows of the same value are one ([`Ask`]). A
-//! [`Plan`] puts them into passes of the samples, of which the first takes all that fits into memory, and mostly is the
-//! only one. A [`Collection`] carries out a pass: it watches what is asked for and nothing else. What one pass or one shard
-//! of the samples saw can be added to what another one saw: exactly for ranges, histograms and samples, within the rounding
-//! of doubles for sums.
+//! A method says what it wants of a [`Site`] ([`Want`]); wishes about the same rows of the same value are one
+//! ([`Ask`]). A [`Plan`] puts them into passes of the samples, of which the first takes all that fits into memory, and
+//! mostly is the only one. A [`Collection`] carries out a pass: it watches what is asked for and nothing else. What one
+//! pass or one shard of the samples saw can be added to what another one saw: exactly for ranges, histograms and
+//! samples, within the rounding of doubles for sums.
 
 mod collection;
 mod histogram;

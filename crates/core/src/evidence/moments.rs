@@ -9,7 +9,8 @@ const TILE: usize = 64;
 /// Sums that a product of two columns is spread over, so that it becomes vector instructions.
 const LANES: usize = 16;
 
-/// Sums of products of each two columns, `X^T X`, of the rows of each group. A row with a number that is not finite is left out.
+/// Sums of products of each two columns, `X^T X`, of the rows of each group. A row with a number that is not finite is
+/// left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SecondMoments {
     /// Columns of a row.
@@ -28,7 +29,8 @@ impl SecondMoments {
         SecondMoments { width, sums: vec![0.0; groups * triangle(width)], rows: vec![0; groups], non_finite: 0 }
     }
 
-    /// Second moments of these sums of so many rows of each group; none where they are not as many as columns and groups make.
+    /// Second moments of these sums of so many rows of each group; none where they are not as many as columns and
+    /// groups make.
     pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
         let count = width.checked_mul(width.checked_add(1)?)? / 2;
         let fits = sums.len() == rows.len().checked_mul(count)?;

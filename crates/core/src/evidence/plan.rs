@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 
 /// Wishes by the pass that fulfils them.
 ///
-/// The bound is on what observers hold at once, beside the model that runs: ranges and histograms take nothing to speak of, second
-/// moments of 8192 columns 268 MB. Every wish goes into the first pass with room for it, in the order of the wishes; one that is
-/// larger than the bound by itself cannot be fulfilled. What was collected does not depend on the plan.
+/// The bound is on what observers hold at once, beside the model that runs: ranges and histograms take nothing to speak
+/// of, second moments of 8192 columns 268 MB. Every wish goes into the first pass with room for it, in the order of the
+/// wishes; one that is larger than the bound by itself cannot be fulfilled. What was collected does not depend on the
+/// plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The passes, of which there is at least one.

@@ -84,8 +84,8 @@ pub struct MinMax {
     seen: Option<Statistics>,
     /// The range when it was last widened by more than 1 %.
     range: [f32; 2],
-    /// Every run, counted from one, behind which the range was another, with the range: what tells after which run it would
-    /// have been settled had others come before.
+    /// Every run, counted from one, behind which the range was another, with the range: what tells after which run it
+    /// would have been settled had others come before.
     steps: Vec<Step>,
 }
 
@@ -94,7 +94,8 @@ impl MinMax {
     pub fn observe(&mut self, values: &[f32]) {
         let mut seen =
             Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0, runs: 1, settled: 1 };
-        // Without a branch, which the compiler turns into vector instructions: every value of calibration comes by here.
+        // Without a branch, which the compiler turns into vector instructions: every value of calibration comes by
+        // here.
         for &value in values {
             let finite = value.is_finite();
             seen.min = seen.min.min(if finite { value } else { f32::INFINITY });
@@ -106,7 +107,8 @@ impl MinMax {
         self.merge(&MinMax { seen: Some(seen), range, steps: vec![(1, range)] });
     }
 
-    /// Adds what was seen in runs that came behind those of this one: afterwards it is what one observer of all of them is.
+    /// Adds what was seen in runs that came behind those of this one: afterwards it is what one observer of all of them
+    /// is.
     pub fn merge(&mut self, other: &MinMax) {
         let (Some(known), Some(seen)) = (self.seen, other.seen) else {
             if other.seen.is_some() {
@@ -132,8 +134,8 @@ impl MinMax {
         self.seen = Some(Statistics { settled: all.settled, ..together });
     }
 
-    /// Its parts, as files hold them: what was seen, the range when it was last widened by more than 1 %, and every run behind
-    /// which the range was another, with the range.
+    /// Its parts, as files hold them: what was seen, the range when it was last widened by more than 1 %, and every run
+    /// behind which the range was another, with the range.
     pub fn parts(&self) -> (Option<Statistics>, [f32; 2], &[Step]) {
         (self.seen, self.range, &self.steps)
     }

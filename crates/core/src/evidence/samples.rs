@@ -1,5 +1,5 @@
-//! Some rows of a value as they were. Which ones is a matter of their contents and not of when they came, so that shards
-//! together keep what one run over all would have kept.
+//! Some rows of a value as they were. Which ones is a matter of their contents and not of when they came, so that
+//! shards together keep what one run over all would have kept.
 
 use std::collections::BTreeMap;
 
@@ -72,8 +72,8 @@ impl Samples {
     }
 }
 
-/// FNV-1a over the words of the numbers (Fowler, Noll, Vo; 64 bits), mixed once more so that its highest bits depend on all of
-/// them (the finalizer of MurmurHash3).
+/// FNV-1a over the words of the numbers (Fowler, Noll, Vo; 64 bits), mixed once more so that its highest bits depend on
+/// all of them (the finalizer of MurmurHash3).
 fn hash(row: &[f32]) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325u64;
     let mut hash =

@@ -5,8 +5,8 @@ use std::ops::Deref;
 use crate::error::{Error, Result};
 use crate::ir::{Graph, validate};
 
-/// A graph that never changes again: valid, and without an operator that has to be spelled out. Its values have the names
-/// by which statistics, encodings and codes speak of them.
+/// A graph that never changes again: valid, and without an operator that has to be spelled out. Its values have the
+/// names by which statistics, encodings and codes speak of them.
 #[derive(Debug, Clone)]
 pub struct Frozen(Graph);
 

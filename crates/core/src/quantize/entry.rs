@@ -3,8 +3,8 @@
 use crate::encoding::Encoding;
 use crate::error::Error;
 
-/// An encoding, the file it is from and its name there. Most files do not tell the axis of a per-channel encoding, only that
-/// there is one.
+/// An encoding, the file it is from and its name there. Most files do not tell the axis of a per-channel encoding, only
+/// that there is one.
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// What it says.

@@ -5,14 +5,16 @@ use crate::ir::Shape;
 use crate::ir::ops::Axes;
 use crate::program::Group;
 
-/// A linear layer, which is the site of a weight: nodes that multiply something with the same numbers under the same encoding.
+/// A linear layer, which is the site of a weight: nodes that multiply something with the same numbers under the same
+/// encoding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
     /// The group of graphs that it is of.
     pub group: Group,
     /// Name of the weight.
     pub name: String,
-    /// Shape of the weight, as its operator takes it: `[M, C/groups, kH, kW]` of a convolution, `[.., K, N]` of a matrix product.
+    /// Shape of the weight, as its operator takes it: `[M, C/groups, kH, kW]` of a convolution, `[.., K, N]` of a
+    /// matrix product.
     pub shape: Shape,
     /// The axes of output and of input channels. What sums run over beside the input channels are the axes of a kernel.
     pub axes: Axes,

@@ -1,4 +1,5 @@
-//! Layers: the weights of a group of graphs with everything that shares them, in the order in which the graphs run them.
+//! Layers: the weights of a group of graphs with everything that shares them, in the order in which the graphs run
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -108,8 +109,8 @@ pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
     made
 }
 
-/// What has to be collected of a group of graphs: what the observer wants of every value, and the rounding method of what each
-/// layer multiplies with its weights.
+/// What has to be collected of a group of graphs: what the observer wants of every value, and the rounding method of
+/// what each layer multiplies with its weights.
 pub fn asks(partitions: &[Partition], group: &Group, observer: ObserverKind, method: Method) -> Vec<Ask> {
     let mut made = Vec::new();
     for site in sites(partitions, group) {
@@ -134,7 +135,8 @@ fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool
     is_new
 }
 
-/// The layer of a node that has a weight, read by nobody yet; none where the operator does not say what it does with it.
+/// The layer of a node that has a weight, read by nobody yet; none where the operator does not say what it does with
+/// it.
 fn layer(graph: &Graph, group: &Group, node: &Node) -> Option<Layer> {
     let value = weight(graph, node)?;
     Some(Layer {

@@ -1,5 +1,5 @@
-//! Quantization: statistics, weights and a recipe go in, and encodings that were learned elsewhere where there are such; a
-//! table of encodings comes out. The graph is never touched.
+//! Quantization: statistics, weights and a recipe go in, and encodings that were learned elsewhere where there are
+//! such; a table of encodings comes out. The graph is never touched.
 
 mod assign;
 mod codes;

@@ -1,14 +1,14 @@
 //! Weight scales that a target's integer arithmetic can follow.
 //!
 //! The sums of a convolution or matrix product are brought to the output's encoding by multiplying with
-//! `input scale x weight scale / output scale`, once per channel. Where the hardware keeps only some significant bits of that
-//! multiplier, the whole channel is off by the rest: up to 0.4 %, or 53 dB, on the SA8295P. A weight scale is ours to choose,
-//! so it is moved by that little, and the multiplier becomes one that the hardware holds exactly.
+//! `input scale x weight scale / output scale`, once per channel. Where the hardware keeps only some significant bits
+//! of that multiplier, the whole channel is off by the rest: up to 0.4 %, or 53 dB, on the SA8295P. A weight scale is
+//! ours to choose, so it is moved by that little, and the multiplier becomes one that the hardware holds exactly.
 //!
-//! The output's zero point is added to the sums before that, as `zero point / multiplier`. Where sums are kept in steps, what
-//! is below a step is cut off, and the whole channel is shifted by it. Of the multipliers nearby that are exact, the one
-//! with the least of both errors is taken: the shift, and the change of the scale, which counts where weights lie on a grid
-//! that was learned.
+//! The output's zero point is added to the sums before that, as `zero point / multiplier`. Where sums are kept in
+//! steps, what is below a step is cut off, and the whole channel is shifted by it. Of the multipliers nearby that are
+//! exact, the one with the least of both errors is taken: the shift, and the change of the scale, which counts where
+//! weights lie on a grid that was learned.
 //!
 //! `zero point / multiplier` has to fit into the 32 bits of a sum, in its steps. A channel that is nearly zero beside
 //! the others, or that gets nothing but zeros, would have a multiplier so small that it does not; its scale is raised
@@ -18,7 +18,8 @@ use crate::encoding::Encoding;
 
 /// How many exact multipliers on each side of the nearest are looked at; each is at most 0.1 % away from the next.
 const NEARBY: i32 = 2;
-/// Root mean square of an output, as a share of its range; only the weight of the one error beside the other hangs on it.
+/// Root mean square of an output, as a share of its range; only the weight of the one error beside the other hangs on
+/// it.
 const TYPICAL: f64 = 1.0 / 16.0;
 /// How far from an integer a mantissa may be that a scale in f32 gives.
 const EXACT: f64 = 1e-3;
@@ -27,9 +28,9 @@ const EXACT: f64 = 1e-3;
 /// it.
 const LARGEST_OFFSET: f64 = (1u32 << 30) as f64;
 
-/// Moves each scale of `weights` so that the multiplier from `input` to `output` has at most `bits` significant bits behind
-/// the leading one; by at most `2^-(bits + 1)` of itself, or `(NEARBY + 1/2) * 2^-bits` where sums are kept in steps of
-/// `sum_step` integers. Scales whose multiplier is too small for the output's zero point are raised first.
+/// Moves each scale of `weights` so that the multiplier from `input` to `output` has at most `bits` significant bits
+/// behind the leading one; by at most `2^-(bits + 1)` of itself, or `(NEARBY + 1/2) * 2^-bits` where sums are kept in
+/// steps of `sum_step` integers. Scales whose multiplier is too small for the output's zero point are raised first.
 pub fn settle(weights: &mut Encoding, input: &Encoding, output: &Encoding, bits: u32, sum_step: Option<u32>) {
     let ratio = f64::from(input.scale[0]) / f64::from(output.scale[0]);
     let zero_point = output.zero_point[0] as f64;

@@ -163,8 +163,8 @@ pub fn of_constants(partitions: &[Partition], group: &Group, tables: &[&Table]) 
 /// Numbers of a channel that are looked at before all of it is.
 const LOOKED_AT: usize = 16;
 
-/// Whether a channel may be one of which but one number is left: of most, the first few numbers tell that it is none, and
-/// the whole weight need not be read.
+/// Whether a channel may be one of which but one number is left: of most, the first few numbers tell that it is none,
+/// and the whole weight need not be read.
 fn may_vanish(constant: &Constant, axis: usize, encoding: &Encoding) -> bool {
     let shape = constant.shape();
     let inner: usize = shape[axis + 1..].iter().product();

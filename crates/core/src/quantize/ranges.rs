@@ -13,8 +13,8 @@ use crate::program::{Group, State};
 use crate::recipe::Recipe;
 use crate::target::Target;
 
-/// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked tokens
-/// together weigh less than 2e-7.
+/// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked
+/// tokens together weigh less than 2e-7.
 const MASK_MARGIN: f32 = 24.0;
 
 /// Where the range of an activation is from.

@@ -42,19 +42,20 @@ impl Role {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
-    /// All its image files in the order in which the model sees them, relative to the recipe. In TOML `image` is one path or a
-    /// list of them; it stands beside a `prompt` or a `text`, and in the message that shows it.
+    /// All its image files in the order in which the model sees them, relative to the recipe. In TOML `image` is one
+    /// path or a list of them; it stands beside a `prompt` or a `text`, and in the message that shows it.
     #[serde(default, rename = "image", deserialize_with = "one_or_many")]
     pub images: Vec<PathBuf>,
     prompt: Option<String>,
     messages: Option<Vec<Turn>>,
     text: Option<String>,
-    /// A file of arrays, one for each input of a graph, relative to the recipe: a sample of a model that takes no words.
+    /// A file of arrays, one for each input of a graph, relative to the recipe: a sample of a model that takes no
+    /// words.
     pub tensors: Option<PathBuf>,
     /// The right answer: its tokens follow the prompt, as if the model had said them.
     pub answer: Option<String>,
-    /// Tokens that a text is cut to, or repeated up to; as many as it has if not given. So a place of the context is reached
-    /// without a text that is just as long.
+    /// Tokens that a text is cut to, or repeated up to; as many as it has if not given. So a place of the context is
+    /// reached without a text that is just as long.
     pub tokens: Option<usize>,
     /// Where the sample stands, for messages.
     #[serde(skip)]
@@ -154,8 +155,8 @@ impl Sample {
     /// Checks a sample that was read from a recipe of this schema, and brings its images together.
     ///
     /// # Errors
-    /// Nothing is asked, or in more than one way; something that the schema does not know; an image whose path leaves the
-    /// folder.
+    /// Nothing is asked, or in more than one way; something that the schema does not know; an image whose path leaves
+    /// the folder.
     pub(super) fn settle(&mut self, schema: u32, place: String) -> Result<()> {
         self.place = place;
         self.raw_prompt = schema < CONVERSATIONS;

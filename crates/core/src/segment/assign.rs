@@ -1,5 +1,5 @@
-//! Who carries out which node: in come where each node may go and what a border costs at each place, out goes the assignment
-//! whose borders cost least, by dynamic programming along the order of the nodes.
+//! Who carries out which node: in come where each node may go and what a border costs at each place, out goes the
+//! assignment whose borders cost least, by dynamic programming along the order of the nodes.
 
 use super::Device;
 
@@ -24,8 +24,8 @@ impl Choice {
     }
 }
 
-/// Bytes over all borders, then nodes on the CPU, then borders: of two that cost the same the one is taken that leaves more
-/// to the NPU, then the one with fewer pieces.
+/// Bytes over all borders, then nodes on the CPU, then borders: of two that cost the same the one is taken that leaves
+/// more to the NPU, then the one with fewer pieces.
 type Cost = (u64, usize, usize);
 
 const DEVICES: [Device; 2] = [Device::Npu, Device::Cpu];

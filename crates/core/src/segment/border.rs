@@ -36,9 +36,10 @@ impl<'a> Border<'a> {
         Ok(Border { graph, last_read, bytes })
     }
 
-    /// For each place between two nodes the bytes of all values that were made before it and are read after it, in their
-    /// integers; the place before node `p` has the number `p`. Inputs of the graph do not count: they come from the host
-    /// wherever they are read. A value that passes several cuts counts at each, as it leaves the one device for the other.
+    /// For each place between two nodes the bytes of all values that were made before it and are read after it, in
+    /// their integers; the place before node `p` has the number `p`. Inputs of the graph do not count: they come from
+    /// the host wherever they are read. A value that passes several cuts counts at each, as it leaves the one device
+    /// for the other.
     pub fn bytes(&self) -> &[u64] {
         &self.bytes
     }
@@ -54,7 +55,8 @@ impl<'a> Border<'a> {
         made
     }
 
-    /// Values that nodes make and later nodes read or the graph gives to the outside, in the order in which they are made.
+    /// Values that nodes make and later nodes read or the graph gives to the outside, in the order in which they are
+    /// made.
     pub fn outputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
         let leaves = |id: &&ValueId| {
             self.last_read[id.index()].is_some_and(|last| last >= nodes.end) || self.graph.outputs().contains(id)

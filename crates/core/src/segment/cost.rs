@@ -2,8 +2,8 @@
 
 use crate::ir::{Graph, Node, Shape};
 
-/// Products that a convolution or matrix product adds up: elements of the output times the products in each. Other operators
-/// have none.
+/// Products that a convolution or matrix product adds up: elements of the output times the products in each. Other
+/// operators have none.
 pub fn multiply_adds(graph: &Graph, node: &Node) -> u64 {
     let inputs: Vec<&Shape> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
     node.op.multiply_adds(&inputs, &graph.value(node.outputs[0]).shape)

@@ -7,8 +7,8 @@ use super::Segment;
 use crate::error::Result;
 use crate::ir::{Builder, Graph, ValueId};
 
-/// The nodes of a segment with their constants. Values keep their names, so that the encodings of the whole graph are those
-/// of the part, and what one part makes is found by the next.
+/// The nodes of a segment with their constants. Values keep their names, so that the encodings of the whole graph are
+/// those of the part, and what one part makes is found by the next.
 ///
 /// # Errors
 /// A segment of another graph.

@@ -10,8 +10,8 @@ use crate::partition::{Partition, Port};
 use crate::passes::Frozen;
 use crate::quantize::Table;
 
-/// Cuts the segments of a partition where the values that are made in them have more than `most` bytes. Of each part all that
-/// it makes is an output, in the order in which it is made.
+/// Cuts the segments of a partition where the values that are made in them have more than `most` bytes. Of each part
+/// all that it makes is an output, in the order in which it is made.
 ///
 /// # Errors
 /// The table belongs to another graph.

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::ops::Range;
 
-/// Cuts nodes in a row into the fewest pieces of which none has weights of more than `limit` bytes, and of those ways into
-/// the one whose borders cost least; a border before node `p` costs `border[p]`. `weights` are the constants of each node
-/// with their bytes; one that several nodes of a piece read counts once.
+/// Cuts nodes in a row into the fewest pieces of which none has weights of more than `limit` bytes, and of those ways
+/// into the one whose borders cost least; a border before node `p` costs `border[p]`. `weights` are the constants of
+/// each node with their bytes; one that several nodes of a piece read counts once.
 ///
 /// # Errors
 /// The place of a node that is too large alone.

@@ -1,10 +1,10 @@
 //! Files of codes: the integers of constants in the safetensors format, one tensor for each constant.
 //!
-//! Integers of 4 bits stand two to a byte, the first in the low half, as a row of `U8`; the others have the safetensors type of
-//! their own and the constant's shape. The header's metadata has one entry, `codes`: a JSON object that says of every tensor which
-//! constant it is of, its integers and shape, the rounding method, and what was rounded: where the numbers begin in the data file
-//! of the float models, and a SHA-256 of the encoding. Codes are found by what was rounded, so that those of another encoding
-//! are never taken for those of this one.
+//! Integers of 4 bits stand two to a byte, the first in the low half, as a row of `U8`; the others have the safetensors
+//! type of their own and the constant's shape. The header's metadata has one entry, `codes`: a JSON object that says of
+//! every tensor which constant it is of, its integers and shape, the rounding method, and what was rounded: where the
+//! numbers begin in the data file of the float models, and a SHA-256 of the encoding. Codes are found by what was
+//! rounded, so that those of another encoding are never taken for those of this one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;

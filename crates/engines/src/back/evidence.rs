@@ -1,5 +1,6 @@
-//! Files of evidence: what one observer saw, in the safetensors format. The header's metadata has one entry, `evidence`: the wish as
-//! JSON. Numbers are those of the observer, so that what is read can be added to and goes on being exact.
+//! Files of evidence: what one observer saw, in the safetensors format. The header's metadata has one entry,
+//! `evidence`: the wish as JSON. Numbers are those of the observer, so that what is read can be added to and goes on
+//! being exact.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Loaded ONNX Runtime sessions: the quantized model on the CPU, a context binary on the NPU, or the segments of a partition on
-//! both, one after the other.
+//! Loaded ONNX Runtime sessions: the quantized model on the CPU, a context binary on the NPU, or the segments of a
+//! partition on both, one after the other.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -122,8 +122,8 @@ impl Reference {
         Self::build(partition, path, Some(watcher))
     }
 
-    /// Loads the model of the partition's graph as it was built. It is none of the partition, which says only what comes in
-    /// and out: the file must be known to be this program's own.
+    /// Loads the model of the partition's graph as it was built. It is none of the partition, which says only what
+    /// comes in and out: the file must be known to be this program's own.
     pub fn load_as_built(partition: &Partition, path: &Path) -> Result<Self> {
         Self::made(partition, path, None)
     }
@@ -151,8 +151,8 @@ impl Reference {
         watcher: Option<&Arc<dyn Watcher>>,
     ) -> TractResult<(Runnable, usize)> {
         let mut model = Self::tract_model(partition, path, watcher, &[])?;
-        // What is multiplied with zeros alone, as by a LayerScale of zeros, is optimized away. The NPU computes it all the
-        // same, so it is seen.
+        // What is multiplied with zeros alone, as by a LayerScale of zeros, is optimized away. The NPU computes it all
+        // the same, so it is seen.
         let gone = watcher.map_or(vec![], |watcher| Self::gone(partition, watcher, &model));
         if !gone.is_empty() {
             model = Self::tract_model(partition, path, watcher, &gone)?;

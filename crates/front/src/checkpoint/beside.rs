@@ -88,7 +88,8 @@ impl Checkpoint {
     /// Folders for the other files of a model, whose definition tells which weights are the language model's.
     ///
     /// # Errors
-    /// Tokenizers in several folders that differ, of which none is the language model's; neither a tokenizer nor a language model.
+    /// Tokenizers in several folders that differ, of which none is the language model's; neither a tokenizer nor a
+    /// language model.
     pub fn beside(&self, definition: &Definition) -> Result<Beside> {
         let mut folders = self.folders();
         if let Some(language) = self.folder_of(Component::Language, definition) {

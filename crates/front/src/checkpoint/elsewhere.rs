@@ -41,7 +41,8 @@ impl Elsewhere<'_> {
     }
 }
 
-/// The part of the model that a tensor is of, if that part's own is read from another place. `names` have the marks of parts.
+/// The part of the model that a tensor is of, if that part's own is read from another place. `names` have the marks of
+/// parts.
 pub fn elsewhere<'a>(
     checkpoint: &'a Checkpoint,
     name: &str,

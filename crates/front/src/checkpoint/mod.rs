@@ -274,8 +274,8 @@ impl Checkpoint {
         }
     }
 
-    /// Tensors, by their names, that are neither used nor covered by a pattern, nor known to hold nothing that a model is made
-    /// of, nor of a part for which another place was given.
+    /// Tensors, by their names, that are neither used nor covered by a pattern, nor known to hold nothing that a model
+    /// is made of, nor of a part for which another place was given.
     pub fn left_over<'a>(&'a self, used: &[String], names: &WeightNames) -> Vec<&'a str> {
         let known = self.known(used);
         let may_stay = |(name, info): &(&String, &TensorInfo)| {

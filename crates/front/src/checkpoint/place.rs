@@ -16,8 +16,8 @@ pub struct WeightsPlace {
 }
 
 impl WeightsPlace {
-    /// From an argument: a path, or `vision=`, `projector=` or `language=` and a path. A folder whose own name begins so is
-    /// written as `./vision=…`.
+    /// From an argument: a path, or `vision=`, `projector=` or `language=` and a path. A folder whose own name begins
+    /// so is written as `./vision=…`.
     pub fn parse(argument: OsString) -> Self {
         let path_for = |part: Component| {
             let rest = argument.as_bytes().strip_prefix(part.name().as_bytes())?.strip_prefix(b"=")?;

@@ -53,7 +53,8 @@ pub fn convertible(path: &Path) -> Option<(&'static str, &'static str)> {
     Some(kind_of_file(path).unwrap_or(by_name))
 }
 
-/// What a file is that begins as no safetensors file does, by its first bytes; nothing of what is no plain file, which is not opened.
+/// What a file is that begins as no safetensors file does, by its first bytes; nothing of what is no plain file, which
+/// is not opened.
 pub fn kind_of_file(path: &Path) -> Option<(&'static str, &'static str)> {
     let file = path.metadata().ok().filter(|meta| meta.is_file()).and_then(|_| std::fs::File::open(path).ok())?;
     let mut start = Vec::new();

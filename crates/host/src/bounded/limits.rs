@@ -33,7 +33,8 @@ impl Work {
         Work::ALL.into_iter().find(|work| work.name() == name)
     }
 
-    /// Bytes of memory that it may take, if this process may itself. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is read.
+    /// Bytes of memory that it may take, if this process may itself. A tokenizer of 262,144 tokens and 523,000 merges
+    /// takes 400 MB while it is read.
     pub fn memory(self) -> u64 {
         let most = match self {
             Work::Tokenizer => 576 << 20,
@@ -51,8 +52,9 @@ pub fn enter(work: Work) -> Result<()> {
     let refused = |what: &str, error: &dyn std::fmt::Display| {
         Error::internal("limits", format!("the system does not limit {what}: {error}"))
     };
-    // SAFETY: these change settings of this process alone, and no other thread is there yet. Without the first every thread
-    // would reserve address space for a heap of its own; the second closes what was left open by whoever started this.
+    // SAFETY: these change settings of this process alone, and no other thread is there yet. Without the first every
+    // thread would reserve address space for a heap of its own; the second closes what was left open by whoever started
+    // this.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
         libc::close_range(3, u32::MAX, 0);

@@ -10,7 +10,8 @@ const ARCHITECTURE: u32 = 0xc000_003e;
 const NUMBER: u32 = 0;
 const ARCHITECTURE_AT: u32 = 4;
 
-/// Calls that pass: those of pipes, memory, locks, limits, clocks, and of the way out. None opens, connects or starts anything.
+/// Calls that pass: those of pipes, memory, locks, limits, clocks, and of the way out. None opens, connects or starts
+/// anything.
 const ALLOWED: [libc::c_long; 26] = [
     libc::SYS_read,
     libc::SYS_write,
@@ -52,7 +53,8 @@ pub fn enter() -> bool {
     let load = |at: u32| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, at);
     let is = |value: u32, yes: usize, no: usize| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, yes, no, value);
     let end = |what: u32| step(libc::BPF_RET | libc::BPF_K, 0, 0, what);
-    // Jumps count the steps between: from the architecture and from each call to the refusal or the permission at the end.
+    // Jumps count the steps between: from the architecture and from each call to the refusal or the permission at the
+    // end.
     let count = ALLOWED.len();
     let mut filter = vec![load(ARCHITECTURE_AT), is(ARCHITECTURE, 0, count + 1), load(NUMBER)];
     filter.extend(ALLOWED.iter().enumerate().map(|(at, &call)| is(call as u32, count - at, 0)));

@@ -152,8 +152,8 @@ impl Vocabulary {
         self.inner.to_string(false).map_err(|error| Error::input(&self.place, format!("cannot be written: {error}")))
     }
 
-    /// Tries the tokenizer on a short text, there and back: what no text survives is better told now. That this one cannot be
-    /// tokenized is no fault: a small vocabulary does not have all characters.
+    /// Tries the tokenizer on a short text, there and back: what no text survives is better told now. That this one
+    /// cannot be tokenized is no fault: a small vocabulary does not have all characters.
     fn probe(&self) -> Result<()> {
         let text = format!("{PROBE}{}", self.facts.named.join(" "));
         let there_and_back = || self.encode(&text).and_then(|tokens| self.decode(&tokens));
@@ -184,8 +184,8 @@ fn refuse_batches(inner: &mut Tokenizer) -> Result<(), String> {
     inner.with_truncation(None).map(drop).map_err(|error| error.to_string())
 }
 
-/// Adds tokens in the order in which transformers does: those that are listed, then those that are named and not there. Gives
-/// the texts of those that would be beyond `vocabulary`, and leaves them out.
+/// Adds tokens in the order in which transformers does: those that are listed, then those that are named and not there.
+/// Gives the texts of those that would be beyond `vocabulary`, and leaves them out.
 fn add(inner: &mut Tokenizer, listed: &[Added], others: &[Added], vocabulary: usize) -> Result<Vec<String>, String> {
     let known = inner.get_added_vocabulary().get_vocab();
     let mut seen: BTreeSet<&str> = listed.iter().map(|token| token.content.as_str()).collect();

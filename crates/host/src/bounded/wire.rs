@@ -1,5 +1,5 @@
-//! What goes through the pipe between this program and its process for foreign code: a head in JSON and a body of bytes, each
-//! behind its length.
+//! What goes through the pipe between this program and its process for foreign code: a head in JSON and a body of
+//! bytes, each behind its length.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 

@@ -44,8 +44,8 @@ pub struct Found {
     pub warnings: Vec<Warning>,
 }
 
-/// A checkpoint's chat template, if it has one, and the special tokens that it may name. Of several folders the first is that
-/// of the tokenizer.
+/// A checkpoint's chat template, if it has one, and the special tokens that it may name. Of several folders the first
+/// is that of the tokenizer.
 ///
 /// # Errors
 /// A file that is there and cannot be read, or that is a link out of the checkpoint.

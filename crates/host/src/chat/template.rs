@@ -173,8 +173,8 @@ impl Template {
     }
 }
 
-/// Whether a prompt holds the question as it was asked. A template that was written for plain text prints the list of parts
-/// itself, with the text in quotes.
+/// Whether a prompt holds the question as it was asked. A template that was written for plain text prints the list of
+/// parts itself, with the text in quotes.
 fn is_said(prompt: &str) -> bool {
     let printed = |quote| prompt.contains(&format!("{PROBE}{quote}"));
     prompt.contains(PROBE) && !['"', '\''].into_iter().any(printed)

@@ -1,5 +1,5 @@
-//! The entropy-coded data of a JPEG (ITU-T T.81): walked block by block, without making pixels of it, to know that it is
-//! whole. Decoders fill what is missing with grey and say nothing.
+//! The entropy-coded data of a JPEG (ITU-T T.81): walked block by block, without making pixels of it, to know that it
+//! is whole. Decoders fill what is missing with grey and say nothing.
 
 use super::frame::{Band, Grid};
 

@@ -1,4 +1,5 @@
-//! JPEG files (ITU-T T.81): found to be whole, then decoded. The decoder alone takes what is there and fills up with grey.
+//! JPEG files (ITU-T T.81): found to be whole, then decoded. The decoder alone takes what is there and fills up with
+//! grey.
 
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -44,8 +45,8 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, Fault> {
 struct Segments<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The file without what a decoder does not need and may stumble over: notes, profiles, what stands between segments
-    /// and what comes behind the picture, say a second one.
+    /// The file without what a decoder does not need and may stumble over: notes, profiles, what stands between
+    /// segments and what comes behind the picture, say a second one.
     needed: Vec<u8>,
     frame: Option<Frame>,
     dc: [Option<Huffman>; 4],

@@ -28,8 +28,8 @@ pub fn blank_image(vision: &Vision) -> Tensor {
     Tensor::f32(vec![1, 3, side, side], values)
 }
 
-/// Reads a PNG or JPEG file as `[1,3,S,S]`: turned upright, made RGB, resized to the square input (aspect not kept), divided
-/// by 255, normalized.
+/// Reads a PNG or JPEG file as `[1,3,S,S]`: turned upright, made RGB, resized to the square input (aspect not kept),
+/// divided by 255, normalized.
 ///
 /// # Errors
 /// A file that is no image, one that is damaged, smaller than 16 or larger than 16384 pixels a side.

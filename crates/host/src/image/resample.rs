@@ -1,5 +1,5 @@
-//! Resizing as Pillow does it, to the last bit: in integers, along rows and along columns, rounded to 8 bits after each. A
-//! model was trained with pictures that went through it, and other filters of the same name differ from it.
+//! Resizing as Pillow does it, to the last bit: in integers, along rows and along columns, rounded to 8 bits after
+//! each. A model was trained with pictures that went through it, and other filters of the same name differ from it.
 
 use super::picture::Picture;
 use crate::front::Resize;
@@ -20,7 +20,8 @@ pub fn resample(picture: &Picture, width: usize, height: usize, filter: Resize) 
     let (from_width, from_height) = picture.size();
     let (across, down) = (taps(from_width, width, filter), taps(from_height, height, filter));
     let (mut row, mut made) = (vec![0; 3 * from_width], vec![0; 3 * width * height]);
-    // The order decides about what is rounded in between. Pillow 13 begins with columns where that leaves much less to do.
+    // The order decides about what is rounded in between. Pillow 13 begins with columns where that leaves much less to
+    // do.
     if from_height.saturating_sub(height) > 2 * from_width.saturating_sub(width) {
         for (line, taps) in made.chunks_exact_mut(3 * width).zip(&down) {
             let mut sums = vec![HALF; row.len()];

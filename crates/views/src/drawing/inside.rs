@@ -1,5 +1,5 @@
-//! The picture of one partition: a box per block from top to bottom with its operators in order, and the tensors that go
-//! from block to block.
+//! The picture of one partition: a box per block from top to bottom with its operators in order, and the tensors that
+//! go from block to block.
 
 use std::collections::BTreeMap;
 

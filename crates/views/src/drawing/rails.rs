@@ -1,5 +1,5 @@
-//! Lanes beside a list for what goes from one of its lines past others: in come lines that are joined, out goes a lane for each, so
-//! that no two that overlap share one.
+//! Lanes beside a list for what goes from one of its lines past others: in come lines that are joined, out goes a lane
+//! for each, so that no two that overlap share one.
 
 /// Between two lanes.
 const STEP: i32 = 9;
@@ -23,8 +23,8 @@ impl Rails {
     }
 }
 
-/// Lanes for pairs of lines, each from an earlier to a later one. Short ones are next to the list; pairs with the same beginning
-/// share a lane.
+/// Lanes for pairs of lines, each from an earlier to a later one. Short ones are next to the list; pairs with the same
+/// beginning share a lane.
 pub fn rails(pairs: &[(usize, usize)]) -> Rails {
     let mut order: Vec<usize> = (0..pairs.len()).collect();
     order.sort_by_key(|&at| (pairs[at].1.saturating_sub(pairs[at].0), pairs[at]));

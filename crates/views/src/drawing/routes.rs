@@ -1,8 +1,9 @@
-//! The lines between the operators of a block: in come operators with what they read of each other and how wide they are, out go
-//! their places in rows and the lines around them, so that residual connections are seen.
+//! The lines between the operators of a block: in come operators with what they read of each other and how wide they
+//! are, out go their places in rows and the lines around them, so that residual connections are seen.
 //!
-//! Operators stand in rows. A line from one to the next in a row is straight; any other leaves at the bottom, goes along a lane of
-//! the gap between rows, and comes in from the gap. A line that has to pass a row does so in a channel on the left.
+//! Operators stand in rows. A line from one to the next in a row is straight; any other leaves at the bottom, goes
+//! along a lane of the gap between rows, and comes in from the gap. A line that has to pass a row does so in a channel
+//! on the left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,7 +79,8 @@ impl Rows {
         Rows { lefts, rows, groups }
     }
 
-    /// The gap that a target is reached from: the one above its row, or below it where the source stands in the same row.
+    /// The gap that a target is reached from: the one above its row, or below it where the source stands in the same
+    /// row.
     fn gap(&self, from: Origin, target: usize) -> usize {
         match from {
             Origin::Operator(source) if self.rows[source] == self.rows[target] => self.rows[target] + 1,

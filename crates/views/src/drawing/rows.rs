@@ -1,5 +1,6 @@
-//! What stands in the picture of a bundle: in come partitions with their encodings, out go bands of rows, one row for each
-//! tensor that the host gives or takes and for each that is state, and the tensors that partitions hand to each other.
+//! What stands in the picture of a bundle: in come partitions with their encodings, out go bands of rows, one row for
+//! each tensor that the host gives or takes and for each that is state, and the tensors that partitions hand to each
+//! other.
 
 use super::svg::shorten;
 use super::{Subject, Tensor, Tensors};

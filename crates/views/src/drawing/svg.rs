@@ -97,8 +97,8 @@ impl Svg {
             writeln!(self.body, r#"<rect class="{class}" x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>"#);
     }
 
-    /// A line of text that begins at `x` (or has its middle there, of class `middle`) and stands on `y`. `whole` is what it
-    /// was shortened from, shown where the pointer rests.
+    /// A line of text that begins at `x` (or has its middle there, of class `middle`) and stands on `y`. `whole` is
+    /// what it was shortened from, shown where the pointer rests.
     pub fn text(&mut self, class: &str, x: i32, y: i32, text: &str, whole: Option<&str>) {
         let size = match class {
             "title" => title_width(text),

@@ -47,7 +47,8 @@ impl Baseline {
         Ok(Baseline { path: path.to_path_buf(), digest, facts, text })
     }
 
-    /// Line of the entry that these keys lead to, counted from 1; where one of them is not there, that of the key before.
+    /// Line of the entry that these keys lead to, counted from 1; where one of them is not there, that of the key
+    /// before.
     pub fn line(&self, keys: &[&str]) -> usize {
         let lines: Vec<&str> = self.text.lines().collect();
         let mut at = None;

@@ -1,9 +1,9 @@
 //! Which checks follow from which: one change makes many checks fail, and a person wants the first.
 //!
-//! What was changed comes first: integers, tensors, encodings and versions that are others. Where data flows from that to a
-//! layer or an output that got worse, this follows from it. Where nothing was changed, the first layer that got worse stands for
-//! those that read it. Partitions are measured alone, on float inputs, so that noise stays in one; ranges of activations and
-//! whole sequences go through all of them.
+//! What was changed comes first: integers, tensors, encodings and versions that are others. Where data flows from that
+//! to a layer or an output that got worse, this follows from it. Where nothing was changed, the first layer that got
+//! worse stands for those that read it. Partitions are measured alone, on float inputs, so that noise stays in one;
+//! ranges of activations and whole sequences go through all of them.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

@@ -90,8 +90,8 @@ fn graph_differences<'a>(before: &'a PartitionFacts, now: &'a PartitionFacts) ->
     found
 }
 
-/// Outputs and tensors that are gone or new, and tensors whose integers are others. An exception is one for the partition, or
-/// for a tensor of it.
+/// Outputs and tensors that are gone or new, and tensors whose integers are others. An exception is one for the
+/// partition, or for a tensor of it.
 fn graph(judge: &mut Judge, partition: &str, before: &PartitionFacts, now: &PartitionFacts) {
     let all = graph_differences(before, now);
     let mut exception = None;

@@ -61,8 +61,8 @@ impl Date {
         365 * past + leaps(self.year - 1) - leaps(1969) + months + self.day.saturating_sub(1)
     }
 
-    /// Today (UTC): that of `source_date_epoch` (seconds since 1970, as reproducible builds set `SOURCE_DATE_EPOCH`) where
-    /// there is one, else that of the system's clock.
+    /// Today (UTC): that of `source_date_epoch` (seconds since 1970, as reproducible builds set `SOURCE_DATE_EPOCH`)
+    /// where there is one, else that of the system's clock.
     ///
     /// # Errors
     /// Text that is no number of seconds.

@@ -1,5 +1,5 @@
-//! What follows from what: the tensors of all partitions in an order in which they can be made, each with those that it is
-//! made from. Read from the graphs of a bundle; without those, layers follow each other as the report lists them.
+//! What follows from what: the tensors of all partitions in an order in which they can be made, each with those that it
+//! is made from. Read from the graphs of a bundle; without those, layers follow each other as the report lists them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -92,8 +92,8 @@ impl Flow {
         }
     }
 
-    /// A tensor that is read: one that came in, the first output of a node, which has its name, a later output, which has
-    /// its number behind that, else a constant.
+    /// A tensor that is read: one that came in, the first output of a node, which has its name, a later output, which
+    /// has its number behind that, else a constant.
     fn read(&mut self, name: &str, made: &HashSet<&str>) -> usize {
         if let Some(known) = self.find_here(name) {
             return known;

@@ -249,7 +249,8 @@ fn outcome(is_well: bool) -> Outcome {
     if is_well { Outcome::Passed } else { Outcome::Failed }
 }
 
-/// How much worse than before; below 0 where it is better. Rounded to a millionth, so that 0.5 below is not 0.5000000001.
+/// How much worse than before; below 0 where it is better. Rounded to a millionth, so that 0.5 below is not
+/// 0.5000000001.
 pub fn worse_by(measure: Measure, before: f64, now: f64) -> f64 {
     let worse = match measure {
         Measure::AtLeast => 0.0,

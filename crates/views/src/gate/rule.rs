@@ -1,5 +1,5 @@
-//! The checks by name: what each looks at, where its limit stands, how it is excepted. One list makes them all, so that none
-//! is missing where they are listed.
+//! The checks by name: what each looks at, where its limit stands, how it is excepted. One list makes them all, so that
+//! none is missing where they are listed.
 
 use serde::{Serialize, Serializer};
 

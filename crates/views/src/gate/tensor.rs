@@ -61,7 +61,8 @@ impl TensorFact {
     }
 
     /// How far the encoding moved from what it was, in percent: an end of a range in percent of that range, a scale in
-    /// percent of that scale. None where the two are not of the same kind, the same integers and the same number of scales.
+    /// percent of that scale. None where the two are not of the same kind, the same integers and the same number of
+    /// scales.
     pub fn moved_percent(&self, before: &TensorFact) -> Option<f64> {
         use TensorFact::{Range, Scales};
         let part = |change: f64, whole: f64| if change == 0.0 { 0.0 } else { 100.0 * change.abs() / whole };

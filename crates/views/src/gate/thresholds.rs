@@ -1,4 +1,5 @@
-//! Thresholds: a TOML file says how much worse a bundle may be than its baseline, and where that is otherwise for a while.
+//! Thresholds: a TOML file says how much worse a bundle may be than its baseline, and where that is otherwise for a
+//! while.
 
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,8 @@
 use super::Subject;
 use super::table::{Cell, Table};
 
-/// A set of samples was large enough where almost all ranges settled in this share of its runs, in percent; what still moves
-/// in the last fifth may move behind it.
+/// A set of samples was large enough where almost all ranges settled in this share of its runs, in percent; what still
+/// moves in the last fifth may move behind it.
 const ENOUGH: u64 = 80;
 
 /// A line per group: runs that it saw, after how many of them as many of its ranges were as they are, and whether they

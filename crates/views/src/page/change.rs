@@ -1,5 +1,5 @@
-//! A figure against that of a baseline or of another bundle: always this bundle against the other. More than 0 is better and says
-//! so in words, with and without colour; what is within the tolerance of the gate is the same.
+//! A figure against that of a baseline or of another bundle: always this bundle against the other. More than 0 is
+//! better and says so in words, with and without colour; what is within the tolerance of the gate is the same.
 
 use crate::gate::Thresholds;
 use crate::text::bytes;

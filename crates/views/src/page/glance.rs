@@ -1,4 +1,5 @@
-//! The answers on top of the page, a line each: the worst output, whole sequences, accuracy, speed, memory, and what changed.
+//! The answers on top of the page, a line each: the worst output, whole sequences, accuracy, speed, memory, and what
+//! changed.
 
 use super::sections::{engine_name, worst};
 use super::{Subject, changes, sizes, weak};

@@ -1,5 +1,5 @@
-//! The layers of a bundle as data of the page: the graphs tell what there is and what reads what, encodings and statistics
-//! its numbers, the report its SQNR as far as it was measured.
+//! The layers of a bundle as data of the page: the graphs tell what there is and what reads what, encodings and
+//! statistics its numbers, the report its SQNR as far as it was measured.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -82,7 +82,8 @@ fn of_cause(cause: &findings::Finding) -> String {
     format!("{}{follows}", cause.text)
 }
 
-/// The worst layers of all partitions, without those that only move what others made; none where layers were not measured.
+/// The worst layers of all partitions, without those that only move what others made; none where layers were not
+/// measured.
 fn worst(subject: &Subject) -> Option<Table> {
     let measured = subject.parts.iter().filter(|part| part.measured);
     let mut found: Vec<(f64, &str, &Layer)> = measured

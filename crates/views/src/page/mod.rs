@@ -1,5 +1,5 @@
-//! The report as a page for people: a bundle's report, manifest, graphs, encodings and statistics go in, one HTML file that
-//! needs nothing else comes out, or Markdown. Both are views of `report.json`; nothing is computed anew.
+//! The report as a page for people: a bundle's report, manifest, graphs, encodings and statistics go in, one HTML file
+//! that needs nothing else comes out, or Markdown. Both are views of `report.json`; nothing is computed anew.
 //!
 //! What stands in those files is other people's text. It is escaped where it becomes markup, and what the script of the
 //! page shows it sets as text; the page allows itself no script but its own, and no network.
@@ -94,8 +94,8 @@ struct Reference<'a> {
 }
 
 impl Subject {
-    /// Reads a bundle that was verified, and another one to hold it against. Within the tolerances of `thresholds` figures are
-    /// the same.
+    /// Reads a bundle that was verified, and another one to hold it against. Within the tolerances of `thresholds`
+    /// figures are the same.
     ///
     /// # Errors
     /// A bundle that was never verified or is damaged.

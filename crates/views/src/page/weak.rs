@@ -1,5 +1,5 @@
-//! Where a conversion is weak: what the report says of outputs that miss their goal, or of the weakest of a partition, as a table
-//! that the figures of those outputs lead to.
+//! Where a conversion is weak: what the report says of outputs that miss their goal, or of the weakest of a partition,
+//! as a table that the figures of those outputs lead to.
 
 use super::Subject;
 use super::table::{Cell, Table};

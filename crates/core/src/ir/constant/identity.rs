@@ -6,8 +6,8 @@ use super::{Constant, Source, StoredType, Transform};
 use crate::ir::types::{ElementType, Shape};
 
 /// What a constant is made of: the place of its stored elements in memory, and the steps from there. Constants of one
-/// identity have the same numbers; those of two may have, too. It is of a constant that is kept: another one may take the
-/// place of one that is gone.
+/// identity have the same numbers; those of two may have, too. It is of a constant that is kept: another one may take
+/// the place of one that is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     place: Place,

@@ -122,7 +122,8 @@ macro_rules! operators {
                 match self { $(Op::$name(operator) => operator.weight_axes(rank),)* }
             }
 
-            /// What of its data is multiplied with weights of this shape, for one that has weights ([`Operator::rows`]).
+            /// What of its data is multiplied with weights of this shape, for one that has weights
+            /// ([`Operator::rows`]).
             pub fn rows(&self, weights: &[usize]) -> Option<Rows> {
                 match self { $(Op::$name(operator) => operator.rows(weights),)* }
             }

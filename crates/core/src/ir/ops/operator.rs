@@ -57,8 +57,8 @@ pub trait Operator: Sized {
         None
     }
 
-    /// The rows of the data that are multiplied with weights of this shape, in the order of the weights' input channels and
-    /// kernel; what is made is linear in them.
+    /// The rows of the data that are multiplied with weights of this shape, in the order of the weights' input channels
+    /// and kernel; what is made is linear in them.
     fn rows(&self, _weights: &[usize]) -> Option<Rows> {
         None
     }

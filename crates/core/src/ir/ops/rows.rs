@@ -43,7 +43,8 @@ impl Rows {
         }
     }
 
-    /// Shows every row of a value with its group, groups one after the other. A value of another kind of shape has none.
+    /// Shows every row of a value with its group, groups one after the other. A value of another kind of shape has
+    /// none.
     pub fn visit(&self, shape: &[usize], values: &[f32], see: &mut dyn FnMut(usize, &[f32])) {
         let Some(width) = self.width(shape).filter(|width| *width > 0) else { return };
         match (self, shape) {

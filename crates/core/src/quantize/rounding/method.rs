@@ -21,15 +21,15 @@ pub trait Rounding: Sync {
         vec![]
     }
 
-    /// The codes of a layer's weights, which have the layer's shape in row-major order. The same arguments give the same
-    /// codes.
+    /// The codes of a layer's weights, which have the layer's shape in row-major order. The same arguments give the
+    /// same codes.
     ///
     /// # Errors
     /// Weights that it cannot round.
     fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, evidence: &LayerEvidence) -> Result<Vec<i32>>;
 
-    /// The codes of a bias of the layer, whose weights were `rounded` before: a method that knows what rounding did to the
-    /// mean of an output channel corrects it here. The nearest integers, if it has nothing to say.
+    /// The codes of a bias of the layer, whose weights were `rounded` before: a method that knows what rounding did to
+    /// the mean of an output channel corrects it here. The nearest integers, if it has nothing to say.
     ///
     /// # Errors
     /// As for [`Rounding::round`].

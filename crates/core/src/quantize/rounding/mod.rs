@@ -1,20 +1,20 @@
-//! Rounding: which integers the weights of a layer become, under scales that are settled. Each method is one file here and
-//! one line in the list below; recipes choose one for each group of graphs (`rounding = "nearest"`).
+//! Rounding: which integers the weights of a layer become, under scales that are settled. Each method is one file here
+//! and one line in the list below; recipes choose one for each group of graphs (`rounding = "nearest"`).
 //!
 //! What stands where:
-//! - **Scales first, codes after.** `quantize` settles every encoding to the law of the chip, then layers are rounded, one
-//!   after the other in the order in which the graphs run them. A method never changes an encoding.
+//! - **Scales first, codes after.** `quantize` settles every encoding to the law of the chip, then layers are rounded,
+//!   one after the other in the order in which the graphs run them. A method never changes an encoding.
 //! - **Methods that search scales** (mean square error, the grid of LPBQ, sequential MSE) are choices of encodings and
 //!   belong before the scales are settled, in `quantize`. One that judges scales by the codes that come of them asks
-//!   [`Rounding::round`] with each candidate: it is a pure function of what it is given, so the codes that are made later
-//!   under the scales that won are those that were judged.
-//! - **Evidence** is of the float model, collected while it is calibrated: a method says what it [`Rounding::wants`], and
-//!   finds it in [`LayerEvidence`]. A method that looks at what the quantized layers before this one really give (GPTAQ,
-//!   Qronos) needs a run of them for each layer, which is possible because layers are rounded in order and codes of those
-//!   before are files already: that is another [`EvidenceSource`], asked with a [`Want`] of its own, and the key of the
-//!   layer's unit of work then has the codes before it. Nothing of a method's form changes.
-//! - **What is no weight of a layer** (gammas, constants that are added or multiplied) is rounded to the nearest integer
-//!   whatever the recipe says. A bias follows its layer's weights: [`Rounding::round_bias`].
+//!   [`Rounding::round`] with each candidate: it is a pure function of what it is given, so the codes that are made
+//!   later under the scales that won are those that were judged.
+//! - **Evidence** is of the float model, collected while it is calibrated: a method says what it [`Rounding::wants`],
+//!   and finds it in [`LayerEvidence`]. A method that looks at what the quantized layers before this one really give
+//!   (GPTAQ, Qronos) needs a run of them for each layer, which is possible because layers are rounded in order and
+//!   codes of those before are files already: that is another [`EvidenceSource`], asked with a [`Want`] of its own, and
+//!   the key of the layer's unit of work then has the codes before it. Nothing of a method's form changes.
+//! - **What is no weight of a layer** (gammas, constants that are added or multiplied) is rounded to the nearest
+//!   integer whatever the recipe says. A bias follows its layer's weights: [`Rounding::round_bias`].
 
 mod method;
 

@@ -1,12 +1,12 @@
-//! Encodings as JSON in AIMET's formats (AIMET documentation, "Encoding format specification"): 1.0.0 is written; 0.6.1,
-//! 1.0.0 and 2.0.0 are read.
+//! Encodings as JSON in AIMET's formats (AIMET documentation, "Encoding format specification"): 1.0.0 is written;
+//! 0.6.1, 1.0.0 and 2.0.0 are read.
 //!
-//! In 0.6.1 and 1.0.0 an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) * scale` with
-//! `q` from 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset -128. An entry that
-//! does not say whether it is symmetric is so if 0 is in the middle of its grid.
+//! In 0.6.1 and 1.0.0 an encoding has `scale` and a non-positive `offset` on an unsigned grid: `x = (q + offset) *
+//! scale` with `q` from 0. For signed integers the offset includes half the grid, so int8 with zero point 0 has offset
+//! -128. An entry that does not say whether it is symmetric is so if 0 is in the middle of its grid.
 //!
-//! Scales of blocks (1.0.0 `PER_BLOCK`, with `block_size`) stand in one list, output channels outermost, as AIMET flattens them.
-//! Tables of a bundle may have such entries; files of encodings that were learned elsewhere may not.
+//! Scales of blocks (1.0.0 `PER_BLOCK`, with `block_size`) stand in one list, output channels outermost, as AIMET
+//! flattens them. Tables of a bundle may have such entries; files of encodings that were learned elsewhere may not.
 
 mod blocks;
 mod entry;
@@ -64,8 +64,8 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
 /// Reads a table from the text of a file that [`write()`] wrote; the graph tells the axis of per-channel encodings.
 ///
 /// # Errors
-/// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a value
-/// that has no entry.
+/// Malformed JSON, another version, an entry that is impossible, stands twice or belongs to no value of the graph, a
+/// value that has no entry.
 pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
     let file = v1_0_0::read(path, text)?;
     let mut table = Table::default();
@@ -109,8 +109,8 @@ pub fn read(text: &[u8], path: &Path, graph: &Graph) -> Result<Table> {
     Ok(table)
 }
 
-/// Reads a table to look at, whatever graph it is of: scales per channel and of blocks are said to be along the first axis, in the
-/// order of the file.
+/// Reads a table to look at, whatever graph it is of: scales per channel and of blocks are said to be along the first
+/// axis, in the order of the file.
 ///
 /// # Errors
 /// Malformed JSON, another version, an entry that is impossible or stands twice.

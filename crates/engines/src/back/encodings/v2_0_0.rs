@@ -1,4 +1,5 @@
-//! Format 2.0.0: one list, whose entries are the attributes of ONNX `QuantizeLinear`: `x = (q - y_zero_point) * y_scale`.
+//! Format 2.0.0: one list, whose entries are the attributes of ONNX `QuantizeLinear`: `x = (q - y_zero_point) *
+//! y_scale`.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Whether a model file is the one of its graph, before an engine reads it. A bundle may come from somewhere else, and engines
-//! believe what a file says of sizes and of other files.
+//! Whether a model file is the one of its graph, before an engine reads it. A bundle may come from somewhere else, and
+//! engines believe what a file says of sizes and of other files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::program::Group;
 /// Operator of a node that stands for a whole context binary.
 const CONTEXT_NODE: &str = "EPContext";
 
-/// Refuses a float model that is not what [`super::emit_float`] makes of the partition, but for the place of its numbers in the
-/// data file.
+/// Refuses a float model that is not what [`super::emit_float`] makes of the partition, but for the place of its
+/// numbers in the data file.
 ///
 /// # Errors
 /// A file that is no ONNX model or another one, numbers outside of its data file.
@@ -50,8 +50,8 @@ pub fn check_float(partition: &Partition, path: &Path) -> Result<()> {
     ))
 }
 
-/// Refuses a quantized model with other operators than the graph's, between QuantizeLinear and DequantizeLinear, and one whose
-/// numbers are not where it says.
+/// Refuses a quantized model with other operators than the graph's, between QuantizeLinear and DequantizeLinear, and
+/// one whose numbers are not where it says.
 ///
 /// # Errors
 /// A file that is no ONNX model or another one, numbers outside of its data file or of another size than their shape.
@@ -89,8 +89,8 @@ pub fn check_quantized(graph: &Graph, group: &Group, path: &Path) -> Result<()> 
     ports(graph.outputs(), &made.output, graph, path)
 }
 
-/// Refuses a context model that is anything but one node that refers to a binary beside it, with these values of the graph as its
-/// inputs and outputs.
+/// Refuses a context model that is anything but one node that refers to a binary beside it, with these values of the
+/// graph as its inputs and outputs.
 ///
 /// # Errors
 /// A file that is no ONNX model or another one.

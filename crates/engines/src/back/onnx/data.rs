@@ -22,8 +22,8 @@ pub struct DataWriter {
     file: BufWriter<File>,
     position: u64,
     known: HashMap<[u8; 32], u64>,
-    /// Places of constants whose numbers need not be looked at to know them again. They are kept, so that their identity is
-    /// nobody else's.
+    /// Places of constants whose numbers need not be looked at to know them again. They are kept, so that their
+    /// identity is nobody else's.
     places: HashMap<Identity, (Constant, u64)>,
 }
 

@@ -32,8 +32,8 @@ pub fn emit_float(
     Ok(places)
 }
 
-/// Writes `path`: a graph as it was built. Constants that the frozen graphs have, too, are those in `data`; the others go to
-/// `own`.
+/// Writes `path`: a graph as it was built. Constants that the frozen graphs have, too, are those in `data`; the others
+/// go to `own`.
 pub fn emit_as_built(as_built: &Frozen, path: &Path, data: &DataWriter, own: &mut DataWriter) -> Result<()> {
     let made = graph(as_built, |value, constant| match data.place_of(constant) {
         Some(offset) => Ok(stored(value, offset, data.name())),

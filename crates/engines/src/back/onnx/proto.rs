@@ -142,8 +142,8 @@ pub fn int(name: &str, value: usize) -> AttributeProto {
     }
 }
 
-/// The attribute `axis`, counted from the end. Counted from the front, axis 0 would be lost: these messages leave zeros out,
-/// and readers that know absent from zero then take the operator's default.
+/// The attribute `axis`, counted from the end. Counted from the front, axis 0 would be lost: these messages leave zeros
+/// out, and readers that know absent from zero then take the operator's default.
 pub fn axis(axis: usize, rank: usize) -> AttributeProto {
     let i = axis as i64 - rank as i64;
     AttributeProto { name: "axis".into(), r#type: AttributeType::Int as i32, i, ..AttributeProto::default() }

@@ -119,8 +119,8 @@ impl Emitter<'_> {
         let readers: Vec<&Op> =
             self.graph.nodes().iter().filter(|node| node.inputs.contains(&id)).map(|node| &node.op).collect();
         let is_output = self.graph.outputs().contains(&id);
-        // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output behind a
-        // transposition ("inserted using the NHWC format …, but was not selected by that EP").
+        // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output
+        // behind a transposition ("inserted using the NHWC format …, but was not selected by that EP").
         let is_shared =
             is_output && !readers.iter().any(|op| op.signature().reads_image && op.signature().has_weights());
         let read = if is_shared { name.clone() } else { format!("{name}/q") };

@@ -1,5 +1,5 @@
-//! A look at a library before it is loaded. The loader maps what the header promises; of a file that was cut off it then
-//! touches pages that are not there, and the process dies.
+//! A look at a library before it is loaded. The loader maps what the header promises; of a file that was cut off it
+//! then touches pages that are not there, and the process dies.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

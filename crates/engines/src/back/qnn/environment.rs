@@ -21,8 +21,8 @@ pub struct Places {
     pub besides: Vec<PathBuf>,
 }
 
-/// Where the toolkit may be for a program in `PREFIX/bin`: in its virtual environment, or among the packages of a plain Python,
-/// of the user, or of the folder that `pip install --target` was given.
+/// Where the toolkit may be for a program in `PREFIX/bin`: in its virtual environment, or among the packages of a plain
+/// Python, of the user, or of the folder that `pip install --target` was given.
 pub fn of_program(program: &Path) -> Places {
     let Some(prefix) = prefix(program) else { return Places::default() };
     let is_open = match base(prefix) {
@@ -85,7 +85,8 @@ fn besides(prefix: &Path) -> Vec<PathBuf> {
     all.flat_map(|other| packages(&other)).collect()
 }
 
-/// Folders of an environment that hold the toolkit, or a part of it: first those with this program beside it, then the newer Python.
+/// Folders of an environment that hold the toolkit, or a part of it: first those with this program beside it, then the
+/// newer Python.
 fn packages(prefix: &Path) -> Vec<PathBuf> {
     let mut sites = sites(prefix);
     sites.retain(|site| PACKAGES.iter().any(|name| site.join(name).is_dir()));

@@ -1,20 +1,21 @@
 //! What the vendor's libraries read from the environment, so that nothing leaves the machine.
 //!
-//! ONNX Runtime's builds for Linux record events (program, graph and node names among them) in a database under the user's cache,
-//! give the machine an id, and send both to a host of Microsoft's. A variable of the environment keeps all of that from being
-//! made; the C API cannot, because it comes after the first event. The QNN provider has the same code for Windows alone.
+//! ONNX Runtime's builds for Linux record events (program, graph and node names among them) in a database under the
+//! user's cache, give the machine an id, and send both to a host of Microsoft's. A variable of the environment keeps
+//! all of that from being made; the C API cannot, because it comes after the first event. The QNN provider has the same
+//! code for Windows alone.
 
 use crate::error::{Error, Result};
 
 /// Variables that are set whatever the user's environment says.
 const SET: [(&str, &str); 1] = [("ORT_DISABLE_TELEMETRY", "1")];
 
-/// Variables that are taken out: with the first a model's metadata choose the session's options (among them a file that is
-/// written), with the second the provider takes other operators for its own, with the third it is another program.
+/// Variables that are taken out: with the first a model's metadata choose the session's options (among them a file that
+/// is written), with the second the provider takes other operators for its own, with the third it is another program.
 const UNSET: [&str; 3] = ["ORT_LOAD_CONFIG_FROM_MODEL", "ORT_QNN_CUSTOM_OP_DOMAINS", "ORT_RUNNING_UNIT_TESTS"];
 
-/// Makes the environment one in which the vendor's libraries record and send nothing. A program calls it first of all, while it
-/// is the only thread.
+/// Makes the environment one in which the vendor's libraries record and send nothing. A program calls it first of all,
+/// while it is the only thread.
 ///
 /// # Errors
 /// The environment is another one and cannot be changed any more, because other threads may be reading it.

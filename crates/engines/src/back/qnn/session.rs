@@ -151,8 +151,8 @@ impl Runtime {
         if !fallback {
             builder = builder.with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?;
         }
-        // From memory, not from the file: the graph in the binary is named by a hash of the model's path if it has one, and
-        // of its contents otherwise. Only the latter makes two runs give the same bytes.
+        // From memory, not from the file: the graph in the binary is named by a hash of the model's path if it has one,
+        // and of its contents otherwise. Only the latter makes two runs give the same bytes.
         let read =
             |path: &Path| std::fs::read(path).map_err(|error| ort::Error::new(format!("{}: {error}", path.display())));
         if let Some(data) = data {
@@ -250,7 +250,8 @@ impl Runtime {
     /// Path of the binary that a context model refers to; it is beside the model.
     ///
     /// # Errors
-    /// The model refers to no binary, to one in another folder or a hidden one, or to something else than a regular file.
+    /// The model refers to no binary, to one in another folder or a hidden one, or to something else than a regular
+    /// file.
     pub fn binary_of(context: &Path) -> Result<std::path::PathBuf> {
         let names = Self::binaries_of(context)?;
         Ok(context.with_file_name(names.first().map(String::as_str).unwrap_or_default()))

@@ -47,13 +47,13 @@ pub fn version_text(version: &Option<String>) -> &str {
 }
 
 impl Toolkit {
-    /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in the program's own environment (`.vendor/toolkit` of its
-    /// folder or of one above it, the packages of the Python environment that it is installed in), else in the virtual environment
-    /// that is active, else in `.vendor/toolkit` of this folder and of those above it. A folder of Python packages
-    /// (`site-packages`) will do. The first that is whole is taken, else the first that has a part.
+    /// Looks in `given`, else where `AUTONEURAL_TOOLKIT` says, else in the program's own environment (`.vendor/toolkit`
+    /// of its folder or of one above it, the packages of the Python environment that it is installed in), else in the
+    /// virtual environment that is active, else in `.vendor/toolkit` of this folder and of those above it. A folder of
+    /// Python packages (`site-packages`) will do. The first that is whole is taken, else the first that has a part.
     ///
-    /// What was not named is taken only where it belongs to the user or the system and nobody else may write to it; the program's
-    /// own environment may also belong to those who can replace the program. The others are in `refused`.
+    /// What was not named is taken only where it belongs to the user or the system and nobody else may write to it; the
+    /// program's own environment may also belong to those who can replace the program. The others are in `refused`.
     pub fn find(given: Option<&Path>) -> Self {
         if let Some(folder) = given {
             return Toolkit { found: "named by --toolkit", ..Self::in_folder(folder) };
@@ -81,8 +81,8 @@ impl Toolkit {
         Toolkit { refused, ..part.unwrap_or_default() }
     }
 
-    /// The toolkit in a folder that was not named, if it is one that may be trusted. Links on the way are resolved once: what is
-    /// looked at is what is loaded.
+    /// The toolkit in a folder that was not named, if it is one that may be trusted. Links on the way are resolved
+    /// once: what is looked at is what is loaded.
     fn trusted(
         folder: &Path,
         found: &'static str,
@@ -127,8 +127,8 @@ impl Toolkit {
         self.runtime.iter().cloned().chain(libraries).collect()
     }
 
-    /// Versions, and names, sizes and times of the libraries: installed anew it counts as another toolkit. Their contents would
-    /// take a second to read, each time a bundle is begun.
+    /// Versions, and names, sizes and times of the libraries: installed anew it counts as another toolkit. Their
+    /// contents would take a second to read, each time a bundle is begun.
     ///
     /// # Errors
     /// A library whose size cannot be asked for.

@@ -1,5 +1,5 @@
-//! Whether what is found on the way may be loaded. A library's code runs with the user's rights as soon as it is loaded, so a
-//! folder that was not named must be one that nobody else may change.
+//! Whether what is found on the way may be loaded. A library's code runs with the user's rights as soon as it is
+//! loaded, so a folder that was not named must be one that nobody else may change.
 
 use std::collections::BTreeSet;
 use std::fs::Metadata;
@@ -19,7 +19,8 @@ const MOST_FILES: usize = 4000;
 #[derive(Debug, Clone)]
 pub struct Trust {
     owners: BTreeSet<u32>,
-    /// Groups whose members can replace the program itself, so that nothing is gained by keeping them from its libraries.
+    /// Groups whose members can replace the program itself, so that nothing is gained by keeping them from its
+    /// libraries.
     groups: BTreeSet<u32>,
 }
 
@@ -30,8 +31,8 @@ impl Trust {
         Trust { owners: [ROOT, user].into(), groups: BTreeSet::new() }
     }
 
-    /// Those, and whoever could as well replace the program that runs: owners and groups of its file and of the folders above it.
-    /// Where anybody may write nobody is known.
+    /// Those, and whoever could as well replace the program that runs: owners and groups of its file and of the folders
+    /// above it. Where anybody may write nobody is known.
     pub fn of_program(program: &Path) -> Self {
         let mut trust = Self::of_user();
         for (place, is_folder) in program.ancestors().zip(std::iter::once(false).chain(std::iter::repeat(true))) {
@@ -53,8 +54,8 @@ impl Trust {
         Trust { groups: self.groups, ..Self::of_user() }
     }
 
-    /// Why a toolkit's folder may not be loaded from; `None` where only those who are trusted may change it. `folder` has no
-    /// links on its way; `parts` are its folders that libraries are loaded from, if they are there.
+    /// Why a toolkit's folder may not be loaded from; `None` where only those who are trusted may change it. `folder`
+    /// has no links on its way; `parts` are its folders that libraries are loaded from, if they are there.
     pub fn refusal(&self, folder: &Path, parts: &[PathBuf]) -> Option<String> {
         let mut left = MOST_FILES;
         self.way(folder).or_else(|| {

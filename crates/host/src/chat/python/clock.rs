@@ -21,8 +21,8 @@ pub fn strftime_now(args: Args) -> Given {
     write(&format, seconds, since.subsec_micros()).map(Value::from)
 }
 
-/// A moment, in seconds since 1970, in local time. Python hands a format to C, but for microseconds and its own zone, which
-/// is none here.
+/// A moment, in seconds since 1970, in local time. Python hands a format to C, but for microseconds and its own zone,
+/// which is none here.
 fn write(format: &str, seconds: libc::time_t, micros: u32) -> Given<String> {
     let mut replaced = String::new();
     let mut rest = format.chars();
@@ -40,8 +40,8 @@ fn write(format: &str, seconds: libc::time_t, micros: u32) -> Given<String> {
     // A mark at the end tells an empty text from one that did not fit.
     let format = CString::new(replaced + "|").map_err(|_| fault("strftime_now: embedded null character"))?;
     let mut buffer = vec![0u8; LONGEST];
-    // SAFETY: `tm` is plain numbers and a pointer that may be null, `localtime_r` fills it; `strftime` writes at most as many
-    // bytes as the buffer has and reads a string that ends in a zero byte.
+    // SAFETY: `tm` is plain numbers and a pointer that may be null, `localtime_r` fills it; `strftime` writes at most
+    // as many bytes as the buffer has and reads a string that ends in a zero byte.
     let written = unsafe {
         let mut moment: libc::tm = std::mem::zeroed();
         if libc::localtime_r(&seconds, &mut moment).is_null() {

@@ -1,8 +1,8 @@
 //! Jinja templates as transformers renders them: with Python's values, operators, methods and printing.
 //!
-//! Templates were written against jinja2, which lends them Python. The engine here parses them and runs their loops, macros
-//! and names; what it would compute by rules of its own (`%` of a text, `//` of a negative number, a tuple, how a dict is
-//! printed) a rewritten template calls from here instead.
+//! Templates were written against jinja2, which lends them Python. The engine here parses them and runs their loops,
+//! macros and names; what it would compute by rules of its own (`%` of a text, `//` of a negative number, a tuple, how
+//! a dict is printed) a rewritten template calls from here instead.
 
 mod arguments;
 mod attributes;

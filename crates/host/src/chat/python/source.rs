@@ -1,5 +1,5 @@
-//! A template's text before it is parsed: line ends as Jinja has them, tags that only transformers knows, and what the parser
-//! takes that Jinja refuses.
+//! A template's text before it is parsed: line ends as Jinja has them, tags that only transformers knows, and what the
+//! parser takes that Jinja refuses.
 
 use minijinja::machinery::{Span, Token, WhitespaceConfig, tokenize};
 

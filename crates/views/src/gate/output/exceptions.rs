@@ -85,7 +85,8 @@ fn glob(place: &str) -> String {
     plain(place).replace('\u{fffd}', "*")
 }
 
-/// The exceptions that a bundle needs to pass, for the thresholds; their reasons are left to people, and refused until then.
+/// The exceptions that a bundle needs to pass, for the thresholds; their reasons are left to people, and refused until
+/// then.
 pub fn snippets(judgement: &Judgement, today: Date) -> String {
     let all = needed(judgement);
     match all.is_empty() {

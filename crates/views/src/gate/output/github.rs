@@ -1,6 +1,6 @@
-//! Annotations of GitHub Actions (workflow commands `::error`, `::warning` and `::notice`), at their line in the baseline.
-//! GitHub shows ten of each at a step, so no more are given: what follows from a failed check is counted there, and an
-//! exception is a notice.
+//! Annotations of GitHub Actions (workflow commands `::error`, `::warning` and `::notice`), at their line in the
+//! baseline. GitHub shows ten of each at a step, so no more are given: what follows from a failed check is counted
+//! there, and an exception is a notice.
 
 use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of};
 use crate::gate::{Check, Location, Outcome, Rule, plain};

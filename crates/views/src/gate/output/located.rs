@@ -1,4 +1,5 @@
-//! Where a file is in its repository: what shows results in the code takes paths from there, whatever folder the gate ran in.
+//! Where a file is in its repository: what shows results in the code takes paths from there, whatever folder the gate
+//! ran in.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,8 @@ pub struct Located {
 }
 
 impl Located {
-    /// Finds the nearest folder above the file that holds `.git` (a folder, or the file of a worktree or submodule), else takes
-    /// `workspace` if the file is in it: the folder into which a system of CI puts a repository.
+    /// Finds the nearest folder above the file that holds `.git` (a folder, or the file of a worktree or submodule),
+    /// else takes `workspace` if the file is in it: the folder into which a system of CI puts a repository.
     pub fn find(file: &Path, workspace: Option<&Path>) -> Self {
         let none = Located { root: None, path: file.to_path_buf() };
         let (Some(name), Ok(absolute)) = (file.file_name(), std::path::absolute(file)) else { return none };

@@ -1,5 +1,5 @@
-//! SARIF 2.1.0 (OASIS standard, <https://docs.oasis-open.org/sarif/sarif/v2.1.0/>): a result for everything that got worse,
-//! could not be judged, or has a warning, at its line in the baseline; what an exception accepts is suppressed.
+//! SARIF 2.1.0 (OASIS standard, <https://docs.oasis-open.org/sarif/sarif/v2.1.0/>): a result for everything that got
+//! worse, could not be judged, or has a warning, at its line in the baseline; what an exception accepts is suppressed.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Tensors of a new baseline. Fewer bits hold less; everything else about encodings is neither better nor worse, and only what
-//! moved further than the thresholds allow is taken.
+//! Tensors of a new baseline. Fewer bits hold less; everything else about encodings is neither better nor worse, and
+//! only what moved further than the thresholds allow is taken.
 
 use std::collections::BTreeMap;
 

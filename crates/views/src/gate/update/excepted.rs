@@ -1,5 +1,5 @@
-//! What is under an exception stays as it was accepted, in every respect: figures beside the one that is excepted come from the
-//! same trial, also those that are better.
+//! What is under an exception stays as it was accepted, in every respect: figures beside the one that is excepted come
+//! from the same trial, also those that are better.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
-//! A new baseline in place of an old one. It is judged by the thresholds, as a bundle is: what is worse than they allow is
-//! not accepted without leave. What is worse within them stays as it was accepted, so that no number of updates drifts
-//! further than one bundle may; what is better is taken. What is under an exception stays as it was in every respect, so that a
-//! bundle without what the exception is for passes again.
+//! A new baseline in place of an old one. It is judged by the thresholds, as a bundle is: what is worse than they allow
+//! is not accepted without leave. What is worse within them stays as it was accepted, so that no number of updates
+//! drifts further than one bundle may; what is better is taken. What is under an exception stays as it was in every
+//! respect, so that a bundle without what the exception is for passes again.
 
 mod changes;
 mod encodings;
@@ -21,8 +21,8 @@ use super::rule::Rule;
 use super::thresholds::Thresholds;
 use crate::report::{Columns, Report};
 
-/// What a baseline becomes with a bundle, and what that changes. The facts are to be written where nothing is looser; to accept
-/// what is, the facts of the bundle itself are.
+/// What a baseline becomes with a bundle, and what that changes. The facts are to be written where nothing is looser;
+/// to accept what is, the facts of the bundle itself are.
 pub fn update(before: &Facts, now: &Facts, report: &Report, thresholds: &Thresholds, today: Date) -> (Facts, Changes) {
     let mut update = Update { judge: Judge::new(thresholds, today), changes: Changes::default() };
     let mut made = now.clone();
