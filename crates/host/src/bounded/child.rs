@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 
 use super::wire::{self, Reply, Request};
 use super::{COMMAND, Work, program};
-use crate::error::{Error, Result};
+use autoneural_base::limits::memory_help;
+
+use crate::error::{Error, Kind, Result};
 
 /// How many times the processor time that is granted may pass by the clock: other programs want the processor too.
 const PATIENCE: u32 = 8;
@@ -82,6 +84,13 @@ impl Child {
     fn error(&self, end: &End) -> Error {
         let name = self.work.name();
         let message = match end {
+            // What it takes may be little; this process may take less.
+            End::Memory if self.work.is_held_short() => {
+                let message = format!("memory ran out while the {name} was read");
+                let kind = Kind::Io;
+                let error = Error { kind, place: self.place.display().to_string(), message, help: None };
+                return error.help(memory_help());
+            }
             End::Memory => format!("the {name} takes more than {} MiB of memory", self.work.memory() >> 20),
             End::Time(seconds) => format!("the {name} takes more than {seconds} s of processor time"),
             End::Depth => format!("the {name} nests too deeply"),

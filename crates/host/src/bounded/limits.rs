@@ -33,14 +33,22 @@ impl Work {
         Work::ALL.into_iter().find(|work| work.name() == name)
     }
 
-    /// Bytes of memory that it may take, if this process may itself. A tokenizer of 262,144 tokens and 523,000 merges
-    /// takes 400 MB while it is read.
-    pub fn memory(self) -> u64 {
-        let most = match self {
+    /// Bytes of memory that it may take. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is read.
+    fn most_memory(self) -> u64 {
+        match self {
             Work::Tokenizer => 576 << 20,
             Work::Template => 256 << 20,
-        };
-        within(Resource::As, most)
+        }
+    }
+
+    /// The same, if this process may take as much itself.
+    pub fn memory(self) -> u64 {
+        within(Resource::As, self.most_memory())
+    }
+
+    /// Whether this process may not take itself what the work may.
+    pub fn is_held_short(self) -> bool {
+        self.memory() < self.most_memory()
     }
 }
 
