@@ -22,6 +22,5 @@ pub use autoneural_views::{drawing, gate, page};
 
 /// Back ends: what is written for others to read.
 pub mod back {
-    pub use autoneural_bundle as bundle;
     pub use autoneural_engines::back::{codes, encodings, evidence, onnx, qnn};
 }

@@ -5,12 +5,11 @@ pub(crate) use autoneural_bundle as bundle;
 pub(crate) use autoneural_core::{
     encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
-pub(crate) use autoneural_engines::engine;
+pub(crate) use autoneural_engines::{back, engine};
 pub(crate) use autoneural_front as front;
 pub(crate) use autoneural_host as host;
 
 pub mod as_built;
-pub mod back;
 pub mod calibrate;
 pub mod demo;
 pub mod drivers;
