@@ -16,6 +16,7 @@ mod samples;
 mod site;
 mod source;
 mod statistics;
+mod sums;
 
 pub use collection::{Collection, Watcher};
 pub use histogram::Histogram;
@@ -27,3 +28,4 @@ pub use samples::Samples;
 pub use site::{Ask, Linear, Site, Want, sites};
 pub use source::{EvidenceSource, not_collected};
 pub use statistics::StatisticsTable;
+pub use sums::Sums;

@@ -1,5 +1,8 @@
 //! Second moments and means of the rows that linear layers multiply: sums over rows, which add up over runs and shards.
 
+use std::ops::Deref;
+
+use super::sums::Sums;
 use crate::ir::ops::Rows;
 
 /// Rows that are summed in single precision before they are added to the sums in double precision.
@@ -9,32 +12,22 @@ const TILE: usize = 64;
 /// Sums that a product of two columns is spread over, so that it becomes vector instructions.
 const LANES: usize = 16;
 
-/// Sums of products of each two columns, `X^T X`, of the rows of each group. A row with a number that is not finite is
-/// left out.
+/// Sums of products of each two columns, `X^T X`, of the rows of each group: lower triangles row by row, `width * (width +
+/// 1) / 2` numbers each. A row with a number that is not finite is left out.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SecondMoments {
-    /// Columns of a row.
-    width: usize,
-    /// Lower triangles row by row, one for each group: `width * (width + 1) / 2` numbers each.
-    sums: Vec<f64>,
-    /// Rows of each group that are in the sums.
-    rows: Vec<u64>,
-    /// Rows that were left out, of all groups.
-    pub non_finite: u64,
-}
+pub struct SecondMoments(Sums);
 
 impl SecondMoments {
     /// Nothing seen yet of rows of so many columns in so many groups.
     pub fn new(width: usize, groups: usize) -> Self {
-        SecondMoments { width, sums: vec![0.0; groups * triangle(width)], rows: vec![0; groups], non_finite: 0 }
+        SecondMoments(Sums::new(width, triangle(width), groups))
     }
 
     /// Second moments of these sums of so many rows of each group; none where they are not as many as columns and
     /// groups make.
     pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
-        let count = width.checked_mul(width.checked_add(1)?)? / 2;
-        let fits = sums.len() == rows.len().checked_mul(count)?;
-        fits.then_some(SecondMoments { width, sums, rows, non_finite })
+        let each = width.checked_mul(width.checked_add(1)?)? / 2;
+        Sums::of(width, each, sums, rows, non_finite).map(SecondMoments)
     }
 
     /// Bytes that they take: 268 MB for 8192 columns.
@@ -43,62 +36,37 @@ impl SecondMoments {
         (groups as u64).saturating_mul(size.saturating_mul(size + 1) / 2).saturating_mul(8)
     }
 
-    /// Columns of a row.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Number of groups.
-    pub fn groups(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Rows of each group that are in the sums.
-    pub fn rows(&self) -> &[u64] {
-        &self.rows
-    }
-
-    /// All sums: the lower triangles row by row, one group after the other.
-    pub fn sums(&self) -> &[f64] {
-        &self.sums
-    }
-
     /// Sum of products of two columns of a group.
     pub fn of(&self, group: usize, a: usize, b: usize) -> f64 {
         let (high, low) = (a.max(b), a.min(b));
-        self.sums[group * triangle(self.width) + triangle(high) + low]
+        self.sums()[group * triangle(self.width()) + triangle(high) + low]
     }
 
     /// Takes in the rows of a value.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
-        if rows.width(shape) != Some(self.width) || rows.groups() != self.groups() {
-            return;
-        }
-        let mut batch = Batch { width: self.width, group: 0, columns: vec![0.0; self.width * BATCH], filled: 0 };
-        rows.visit(shape, values, &mut |group, row| {
-            if row.iter().all(|value| value.is_finite()) {
-                if batch.filled == BATCH || batch.group != group {
-                    batch.add_to(&mut self.sums);
-                    batch.group = group;
-                }
-                batch.take(row);
-                self.rows[group] += 1;
-            } else {
-                self.non_finite += 1;
+        let width = self.width();
+        let mut batch = Batch { width, group: 0, columns: vec![0.0; width * BATCH], filled: 0 };
+        self.0.observe(rows, shape, values, |sums, group, row| {
+            if batch.filled == BATCH || batch.group != group {
+                batch.add_to(sums);
+                batch.group = group;
             }
+            batch.take(row);
         });
-        batch.add_to(&mut self.sums);
+        batch.add_to(self.0.sums_mut());
     }
 
     /// Sums of both together. Whether they are of the same rows.
     pub fn merge(&mut self, other: &SecondMoments) -> bool {
-        if self.width != other.width || self.rows.len() != other.rows.len() {
-            return false;
-        }
-        self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| *own += other);
-        self.rows.iter_mut().zip(&other.rows).for_each(|(own, other)| *own = own.saturating_add(*other));
-        self.non_finite = self.non_finite.saturating_add(other.non_finite);
-        true
+        self.0.merge(&other.0)
+    }
+}
+
+impl Deref for SecondMoments {
+    type Target = Sums;
+
+    fn deref(&self) -> &Sums {
+        &self.0
     }
 }
 
@@ -157,77 +125,44 @@ fn product(a: &[f32], b: &[f32]) -> f32 {
 
 /// Sums of each column of the rows of each group. A row with a number that is not finite is left out.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Means {
-    width: usize,
-    /// `width` sums for each group.
-    sums: Vec<f64>,
-    /// Rows of each group that are in the sums.
-    rows: Vec<u64>,
-    /// Rows that were left out, of all groups.
-    pub non_finite: u64,
-}
+pub struct Means(Sums);
 
 impl Means {
     /// Nothing seen yet of rows of so many columns in so many groups.
     pub fn new(width: usize, groups: usize) -> Self {
-        Means { width, sums: vec![0.0; width * groups], rows: vec![0; groups], non_finite: 0 }
+        Means(Sums::new(width, width, groups))
     }
 
     /// Means of these sums of so many rows of each group; none where they are not as many as columns and groups make.
     pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
-        (sums.len() == rows.len().checked_mul(width)?).then_some(Means { width, sums, rows, non_finite })
-    }
-
-    /// Columns of a row.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// Number of groups.
-    pub fn groups(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Rows of each group that are in the sums.
-    pub fn rows(&self) -> &[u64] {
-        &self.rows
-    }
-
-    /// All sums, one group after the other.
-    pub fn sums(&self) -> &[f64] {
-        &self.sums
+        Sums::of(width, width, sums, rows, non_finite).map(Means)
     }
 
     /// Mean of a column of a group; 0 where nothing was seen.
     pub fn of(&self, group: usize, column: usize) -> f64 {
-        self.sums[group * self.width + column] / self.rows[group].max(1) as f64
+        self.sums()[group * self.width() + column] / self.rows()[group].max(1) as f64
     }
 
     /// Takes in the rows of a value.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
-        if rows.width(shape) != Some(self.width) || rows.groups() != self.groups() {
-            return;
-        }
-        rows.visit(shape, values, &mut |group, row| {
-            if row.iter().all(|value| value.is_finite()) {
-                let sums = &mut self.sums[group * self.width..][..self.width];
-                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
-                self.rows[group] += 1;
-            } else {
-                self.non_finite += 1;
-            }
+        let width = self.width();
+        self.0.observe(rows, shape, values, |sums, group, row| {
+            let own = &mut sums[group * width..][..width];
+            own.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
         });
     }
 
     /// Sums of both together. Whether they are of the same rows.
     pub fn merge(&mut self, other: &Means) -> bool {
-        if self.width != other.width || self.rows.len() != other.rows.len() {
-            return false;
-        }
-        self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| *own += other);
-        self.rows.iter_mut().zip(&other.rows).for_each(|(own, other)| *own = own.saturating_add(*other));
-        self.non_finite = self.non_finite.saturating_add(other.non_finite);
-        true
+        self.0.merge(&other.0)
+    }
+}
+
+impl Deref for Means {
+    type Target = Sums;
+
+    fn deref(&self) -> &Sums {
+        &self.0
     }
 }
 
