@@ -84,12 +84,12 @@ impl Child {
     fn error(&self, end: &End) -> Error {
         let name = self.work.name();
         let message = match end {
-            // What it takes may be little; this process may take less.
-            End::Memory if self.work.is_held_short() => {
+            // What it takes may be little; this process may take less. How that ends depends on what asked for memory:
+            // an allocation, a thread's stack, a page of the stack.
+            End::Memory | End::Signal(_) | End::Other(_) if self.work.is_held_short() => {
+                let place = self.place.display().to_string();
                 let message = format!("memory ran out while the {name} was read");
-                let kind = Kind::Io;
-                let error = Error { kind, place: self.place.display().to_string(), message, help: None };
-                return error.help(memory_help());
+                return Error { kind: Kind::Io, place, message, help: Some(memory_help()) };
             }
             End::Memory => format!("the {name} takes more than {} MiB of memory", self.work.memory() >> 20),
             End::Time(seconds) => format!("the {name} takes more than {seconds} s of processor time"),
