@@ -5,19 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{first, model};
-use crate::back::onnx::DataWriter;
-use crate::bundle::{Bundle, Key, Making, hash_bytes, round};
-use crate::engine::{Engine, Reference, Tensor};
-use crate::error::{Error, Result};
-use crate::files;
-use crate::json::{LARGEST_JSON, write_json};
-use crate::partition::Partition;
-use crate::program::Group;
-use crate::progress::Progress;
-use crate::sqnr::Sqnr;
-
-/// Folder of what is found.
-const FOLDER: &str = "calibration";
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Key, Making, round};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::Group;
+use autoneural_core::sqnr::Sqnr;
+use autoneural_engines::back::onnx::DataWriter;
+use autoneural_engines::engine::{Engine, Reference, Tensor};
 
 /// How far a frozen graph is from the one that was built from the checkpoint, both in float, in one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,77 +66,48 @@ impl FrozenReport {
     }
 }
 
-/// Name of the file of a group.
-fn file(group: &Group) -> String {
-    format!("{group}.frozen.json")
-}
-
-/// Compares the graphs of a group that calibration has run, in a unit of work. Where nothing is known of how they were
-/// built, as in a bundle that was exported elsewhere, nothing is compared, and what was found there stays: the graphs
-/// are the same.
+/// Compares the graphs of a group with those that were built from the checkpoint, in a unit of work: each by the name of
+/// its partition. Where nothing is known of how they were built, or of a run of calibration, as in a bundle that came
+/// from elsewhere, there is none.
 ///
 /// # Errors
 /// A model that cannot run.
-pub fn compare(bundle: &Making, group: &Group, partitions: &[Partition], progress: &dyn Progress) -> Result<()> {
+pub fn compare(
+    bundle: &Making,
+    group: &Group,
+    partitions: &[Partition],
+    progress: &dyn Progress,
+) -> Result<BTreeMap<String, FrozenReport>> {
     let built = |partition: &Partition| format!("model/{}", model(&partition.name));
-    let kept = |partition: &Partition| format!("{FOLDER}/{}", first::file(&partition.name));
+    let kept = |partition: &Partition| format!("calibration/{}", first::file(&partition.name));
     let own = partitions.iter().filter(|partition| partition.group == *group);
     let own: Vec<&Partition> = own.filter(|one| bundle.has_file(&built(one)) && bundle.has_file(&kept(one))).collect();
-    if own.is_empty() {
-        return keep(bundle, group, progress);
-    }
     let data = [DataWriter::name_of(group), DataWriter::as_built_name_of(group)].map(|name| format!("model/{name}"));
     let key = bundle.key(Key::new(), |path| {
         data.iter().any(|data| data == path) || own.iter().any(|one| path == built(one) || path == kept(one))
     })?;
-    bundle.unit(&format!("calibrate/frozen-{group}"), FOLDER, key, progress, |folder| {
-        progress.start(&format!("calibrate frozen-{group}"), own.len() as u64);
+    bundle.unit(&format!("verify/frozen-{group}"), "", key, progress, |_| {
+        progress.start(&format!("verify frozen-{group}"), own.len() as u64);
         let mut made = BTreeMap::new();
         for partition in own {
             progress.begin(&partition.name);
             let path = kept(partition);
             let (inputs, frozen) = first::read(&bundle.read(&path, u64::MAX)?, &bundle.path(&path))?;
             let outputs = Reference::load_as_built(partition, &bundle.path(built(partition)))?.run(&inputs)?;
-            made.insert(&partition.name, FrozenReport::of(partition, &outputs, &frozen)?);
+            made.insert(partition.name.clone(), FrozenReport::of(partition, &outputs, &frozen)?);
             progress.tick(&partition.name);
         }
         progress.finish();
-        write_json(&made, &folder.join(file(group)))
+        Ok(made)
     })
-}
-
-/// Keeps what was found of the graphs of a group before.
-fn keep(bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
-    let path = format!("{FOLDER}/{}", file(group));
-    if !bundle.has_file(&path) {
-        return Ok(());
-    }
-    let found = bundle.read(&path, LARGEST_JSON)?;
-    let key = Key::new().and("found", hash_bytes(&found));
-    bundle.unit(&format!("calibrate/frozen-{group}"), FOLDER, key, progress, |folder| {
-        files::write(&folder.join(file(group)), &found)
-    })
-}
-
-/// What was found of a partition; none where it was not compared.
-///
-/// # Errors
-/// A file that is damaged.
-pub fn found(bundle: &Bundle, partition: &Partition) -> Result<Option<FrozenReport>> {
-    let path = format!("{FOLDER}/{}", file(&partition.group));
-    if !bundle.has_file(&path) {
-        return Ok(None);
-    }
-    let mut found: BTreeMap<String, FrozenReport> = bundle.json(&path)?;
-    Ok(found.remove(&partition.name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{Builder, ElementType, ops};
-    use crate::partition::Port;
-    use crate::passes::Frozen;
+    use autoneural_core::ir::{Builder, ElementType, ops};
+    use autoneural_core::partition::Port;
+    use autoneural_core::passes::Frozen;
 
     fn partition() -> Partition {
         let mut b = Builder::new("g");

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::engine::{Data, Engine, Tensor};
-use crate::error::{Error, Result};
-use crate::files;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files;
+use autoneural_engines::engine::{Data, Engine, Tensor};
 
 /// Name of the file of a graph, in `calibration/`.
 pub fn file(partition: &str) -> String {

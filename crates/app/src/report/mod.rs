@@ -32,20 +32,19 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::as_built;
-use crate::back::qnn::Runtime;
-use crate::bundle::{Bundle, GivenRecord, InputRecord, REPORT, StageRecord, round};
 use crate::drivers::ChainComparison;
-use crate::error::{Error, Result};
 use crate::evaluate::EvaluationReport;
-use crate::goals::Goals;
-use crate::json::{LARGEST_JSON, json_of};
-use crate::partition::Partition;
-use crate::quantize::{Counts, Table};
-use crate::recipe::Recipe;
-use crate::segment::{Device, Segment, segments};
 use crate::verify::{Comparison, Extent, StepAt, StepsCompared};
-use crate::warning::Warning;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::json::{LARGEST_JSON, json_of};
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, GivenRecord, InputRecord, REPORT, StageRecord, round};
+use autoneural_core::goals::Goals;
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::{Counts, Table};
+use autoneural_core::recipe::Recipe;
+use autoneural_core::segment::{Device, Segment, segments};
+use autoneural_engines::back::qnn::Runtime;
 
 /// Version of the report's format.
 pub const SCHEMA: u32 = 2;
@@ -232,7 +231,7 @@ impl Report {
                 cpu_nodes: cpu_nodes(partition, &segments),
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
-                frozen: as_built::found(bundle, partition)?,
+                frozen: None,
                 steps: comparison.steps[at].clone(),
                 binary_bytes: sizes.partitions[at].binary_bytes,
                 segments: segment_reports(bundle, partition, &tables[at], &segments)?,

@@ -4,19 +4,18 @@
 use std::path::Path;
 
 use super::memory::for_evidence;
-use crate::as_built;
-use crate::back::evidence;
-use crate::bundle::{INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
 use crate::drivers::{Driver, Phase, Run, of_bundle};
-use crate::error::{IoContext, Result};
-use crate::evidence::{Ask, Collection, Plan, StatisticsTable, Want, sites};
-use crate::files;
-use crate::json::write_json;
-use crate::partition::Partition;
-use crate::program::{Group, groups};
-use crate::progress::{Progress, Silent};
-use crate::quantize::asks;
-use crate::recipe::Recipe;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::files;
+use autoneural_base::json::write_json;
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_bundle::{INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
+use autoneural_core::evidence::{Ask, Collection, Plan, StatisticsTable, Want, sites};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Group, groups};
+use autoneural_core::quantize::asks;
+use autoneural_core::recipe::Recipe;
+use autoneural_engines::back::evidence;
 
 /// Folder of everything that calibration makes.
 const FOLDER: &str = "calibration";
@@ -43,7 +42,7 @@ pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
 }
 
 /// Runs a phase, in as many passes as what is collected takes; mostly that is one. What it found is then in a file,
-/// with what those before it found. The graphs that it ran are compared with those that were built from the checkpoint.
+/// with what those before it found.
 pub fn calibrate_phase(
     bundle: &Making,
     driver: &dyn Driver,
@@ -80,7 +79,7 @@ pub fn calibrate_phase(
             write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
         })?;
     }
-    phase.groups.iter().try_for_each(|group| as_built::compare(bundle, group, &partitions, progress))
+    Ok(())
 }
 
 /// In which passes of the samples what is collected that the recipe's observers and rounding methods want of these

@@ -2,17 +2,17 @@
 //! are the same. They take hours, so they stay with the bundle until something that they were measured on changes; then
 //! that is said.
 
-use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::{Key, Making, REPORT, Stage};
 use crate::drivers::{Driver, and_samples};
-use crate::error::Result;
-use crate::json::LARGEST_JSON;
-use crate::partition::Partition;
-use crate::program::{Group, Program, groups};
-use crate::recipe::Recipe;
 use crate::report::{Basis, Columns, PartitionReport, Report};
 use crate::verify::{Extent, On};
-use crate::warning::Warning;
+use autoneural_base::error::Result;
+use autoneural_base::json::LARGEST_JSON;
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Key, Making, REPORT, Stage};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Group, Program, groups};
+use autoneural_core::recipe::Recipe;
+use autoneural_engines::back::qnn::{Compiler, Runtime};
 
 /// Why figures of a report are not taken over that came with the bundle from elsewhere.
 pub const FROM_ELSEWHERE: &str = "the report was not written by this machine, which cannot vouch for it";
@@ -86,6 +86,10 @@ impl Known {
         for (at, new) in report.partitions.iter_mut().enumerate() {
             let mut basis = self.bases[at].clone();
             if let Some(old) = self.old_of(&new.name) {
+                let is_same_graph = |old: &Basis, new: &Basis| (old.float != new.float).then_some("the graph changed");
+                if new.frozen.is_none() && self.holding(at, &new.name, is_same_graph).is_some() {
+                    new.frozen.clone_from(&old.frozen);
+                }
                 match self.outputs_of(at, &new.name) {
                     Some(_) if is_more(old, new) => {
                         (new.outputs, new.steps) = (old.outputs.clone(), old.steps.clone());
@@ -198,8 +202,9 @@ fn bases(
     runtime: Option<&Runtime>,
     partitions: &[Partition],
 ) -> Result<Vec<Basis>> {
-    let digest =
-        |key: Key, samples| Ok::<_, crate::error::Error>(and_samples(driver, key, bundle, recipe, samples)?.digest());
+    let digest = |key: Key, samples| {
+        Ok::<_, autoneural_base::error::Error>(and_samples(driver, key, bundle, recipe, samples)?.digest())
+    };
     let all = digest(Key::new().setting("steps", &recipe.steps()), &recipe.verification)?;
     let first = driver.layer_sample(recipe).ok();
     let of_layers = first.map_or(&[][..], |at| std::slice::from_ref(&recipe.verification[at]));
@@ -207,8 +212,9 @@ fn bases(
     let toolkit = runtime.map_or("", Compiler::identity);
     let all_groups = groups(partitions);
     let basis = |partition: &Partition| -> Result<Basis> {
-        let digest =
-            |is_read: &dyn Fn(&str) -> bool| Ok::<_, crate::error::Error>(bundle.key(Key::new(), is_read)?.digest());
+        let digest = |is_read: &dyn Fn(&str) -> bool| {
+            Ok::<_, autoneural_base::error::Error>(bundle.key(Key::new(), is_read)?.digest())
+        };
         let of_partition = |folder: &'static str| {
             move |path: &str| path.strip_prefix(folder).is_some_and(|file| is_of(partition, partitions, file))
         };

@@ -2,19 +2,20 @@
 
 use super::known::{FROM_ELSEWHERE, Known, NPU, SIMULATION};
 use super::layers::{knows_layers, measure_layers};
-use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::{Bundle, GivenFiles, Key, Making, RECIPE, REPORT, Stage, is_behind_figures};
+use crate::as_built;
 use crate::drivers::{Driver, Engines, GoldenExtent, LoadAny, Run, and_samples, of_bundle};
-use crate::engine::{Engine, Reference};
-use crate::error::{Error, Result};
-use crate::partition::Partition;
-use crate::program::groups;
-use crate::progress::Progress;
-use crate::quantize::Sources;
-use crate::recipe::Recipe;
 use crate::report::{Advisor, Demands, Report, weak_outputs};
 use crate::verify::{Extent, LoadEngines, On};
-use crate::warning::Warning;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, GivenFiles, Key, Making, RECIPE, REPORT, Stage, is_behind_figures};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::groups;
+use autoneural_core::quantize::Sources;
+use autoneural_core::recipe::Recipe;
+use autoneural_engines::back::qnn::{Compiler, Runtime};
+use autoneural_engines::engine::{Engine, Reference};
 
 /// What is compared, and what is demanded of it.
 pub struct Comparing<'a> {
@@ -74,6 +75,16 @@ pub fn verify(
         let comparison = crate::verify::verify(&*driver, &run, &tables, loads, &extent)?;
         Report::new(bundle, &partitions, &tables, &comparison, (recipe, &extent), left_out)
     })?;
+    for group in groups(&partitions) {
+        let of_group = |partition: &&Partition| partition.group == group;
+        if !partitions.iter().filter(of_group).any(|partition| what.extent.includes(partition)) {
+            continue;
+        }
+        let mut found = as_built::compare(bundle, &group, &partitions, progress)?;
+        for partition in &mut report.partitions {
+            partition.frozen = found.remove(&partition.name).or(partition.frozen.take());
+        }
+    }
     // Only on engines that are here.
     let mut engines = what.layers.to_vec();
     engines.retain(|on| *on == On::Simulation || runtime.is_some_and(Runtime::has_npu));
