@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::as_built::keeping;
 use crate::drivers::{Driver, LoadAny, Run};
-use crate::engine::Reference;
-use crate::error::Result;
-use crate::evidence::{Collection, StatisticsTable};
-use crate::partition::Partition;
+use autoneural_base::error::Result;
+use autoneural_core::evidence::{Collection, StatisticsTable};
+use autoneural_core::partition::Partition;
+use autoneural_engines::engine::Reference;
 
 /// Runs the calibration samples through the graphs of a phase, of which a collection sees what it asks for. Gives the
 /// ranges of what they go through; `folder` takes what the driver keeps for later phases, and the first run of each

@@ -11,22 +11,22 @@ use super::hash::{digest, hash_of};
 use super::manifest::Manifest;
 use super::paths::{DEFINITION, EVALUATION, MANIFEST, STATISTICS};
 use super::{partition_json, place};
-use crate::back::encodings;
-use crate::encoding::Encoding;
-use crate::error::{Error, IoContext, Result};
-use crate::evidence::StatisticsTable;
-use crate::files::Folder;
-use crate::folder::remove;
-use crate::front::Definition;
-use crate::host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
-use crate::json::LARGEST_JSON;
-use crate::map::Map;
-use crate::partition::Partition;
-use crate::program::Program;
-use crate::progress::{Progress, Silent};
-use crate::quantize::{Aliases, Table};
-use crate::segment::{Segment, segments};
-use crate::target::Target;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files::Folder;
+use autoneural_base::folder::remove;
+use autoneural_base::json::LARGEST_JSON;
+use autoneural_base::map::Map;
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_core::encoding::Encoding;
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::partition::Partition;
+use autoneural_core::program::Program;
+use autoneural_core::quantize::{Aliases, Table};
+use autoneural_core::segment::{Segment, segments};
+use autoneural_core::target::Target;
+use autoneural_engines::back::encodings;
+use autoneural_front::Definition;
+use autoneural_host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 
 /// A bundle on disk, to read: a whole one, or what there is of one in the making.
 pub struct Bundle {
@@ -61,7 +61,7 @@ impl Bundle {
 
     /// Tidies up behind runs that were killed while they put a bundle in its place, if nobody is at work there.
     pub fn tidy(path: &Path) {
-        if let Ok(place) = crate::folder::place(path) {
+        if let Ok(place) = autoneural_base::folder::place(path) {
             place::tidy(&place);
         }
     }
@@ -180,7 +180,7 @@ impl Bundle {
     /// # Errors
     /// As for [`Bundle::read`], and bytes that are no UTF-8.
     pub fn text(&self, relative: &str) -> Result<String> {
-        crate::text::utf8(&self.path(relative), self.read(relative, crate::text::LARGEST)?)
+        autoneural_base::text::utf8(&self.path(relative), self.read(relative, autoneural_base::text::LARGEST)?)
     }
 
     /// The value of a JSON file of the bundle.
@@ -188,7 +188,7 @@ impl Bundle {
     /// # Errors
     /// As for [`Bundle::read`], and another content; with the line.
     pub fn json<T: DeserializeOwned>(&self, relative: &str) -> Result<T> {
-        crate::text::json(&self.path(relative), &self.read(relative, LARGEST_JSON)?)
+        autoneural_base::text::json(&self.path(relative), &self.read(relative, LARGEST_JSON)?)
     }
 
     /// A file of the bundle as memory; no link is followed.
@@ -294,7 +294,7 @@ impl Bundle {
     pub fn program(&self) -> Result<Program> {
         match self.has_file(Program::FILE) {
             true => Program::parse(&self.read(Program::FILE, LARGEST_JSON)?, &self.path(Program::FILE)),
-            false => crate::front::program(),
+            false => autoneural_front::program(),
         }
     }
 

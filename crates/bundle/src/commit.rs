@@ -7,9 +7,9 @@ use super::file_record::is_hidden;
 use super::making::Making;
 use super::manifest::Manifest;
 use super::place::{remove_strays, replace};
-use crate::error::{Error, Result};
-use crate::files::{self, Folder};
-use crate::folder::remove;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files::{self, Folder};
+use autoneural_base::folder::remove;
 
 /// How much work there was.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::bundle::Bundle;
-use crate::back::qnn::Runtime;
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
+use autoneural_engines::back::qnn::Runtime;
 
 impl Bundle {
     /// Refuses context models that refer to a binary which the manifest does not list: nobody checked its contents.

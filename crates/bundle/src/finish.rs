@@ -9,9 +9,9 @@ use super::manifest::StageRecord;
 use super::paths::{RECIPE, REPORT};
 use super::round::round;
 use super::stage::Stage;
-use crate::error::{Error, Result};
-use crate::recipe::Recipe;
-use crate::text;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text;
+use autoneural_core::recipe::Recipe;
 
 impl Making {
     /// Notes a stage as done, with the time that its units took, whenever that was, and the command line of the run

@@ -6,11 +6,11 @@ use super::bundle::Bundle;
 use super::hash::{digest, hash_bytes};
 use super::key::Key;
 use super::manifest::GivenRecord;
-use crate::back::encodings::add;
-use crate::error::{Error, IoContext, Result};
-use crate::files;
-use crate::json::LARGEST_JSON;
-use crate::quantize::Given;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files;
+use autoneural_base::json::LARGEST_JSON;
+use autoneural_core::quantize::Given;
+use autoneural_engines::back::encodings::add;
 
 /// Folder of the copies, in that of the encodings.
 const FOLDER: &str = "given";
@@ -33,7 +33,7 @@ impl GivenFiles {
             if path.is_dir() {
                 return Err(Error::input(path.display(), "is a folder, a file is wanted"));
             }
-            let bytes = crate::text::read_at_most(path, LARGEST_JSON)?;
+            let bytes = autoneural_base::text::read_at_most(path, LARGEST_JSON)?;
             add(&mut made.encodings, path, &bytes)?;
             made.files.push((path.clone(), bytes));
         }

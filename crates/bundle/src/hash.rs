@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{IoContext, Result};
+use autoneural_base::error::{IoContext, Result};
 
 /// Digits of a hash that tell files apart.
 const DIGITS: usize = 16;

@@ -9,10 +9,10 @@ use super::lock::Lock;
 use super::making::{Making, Replaced};
 use super::place::{STAGE, beside, link, put_back};
 use super::stamp::Owner;
-use crate::error::{IoContext, Result};
-use crate::files::Folder;
-use crate::folder;
-use crate::progress::Progress;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::files::Folder;
+use autoneural_base::folder;
+use autoneural_base::progress::Progress;
 
 /// A bundle that nobody else works on.
 pub struct Held {

@@ -13,10 +13,10 @@ use super::file_record::FileRecord;
 use super::origin;
 use super::paths::LEDGER;
 use super::stamp::{Owner, Stamps};
-use crate::error::Result;
-use crate::files::{self, Folder};
-use crate::json::{LARGEST_JSON, json_of, text_of};
-use crate::text;
+use autoneural_base::error::Result;
+use autoneural_base::files::{self, Folder};
+use autoneural_base::json::{LARGEST_JSON, json_of, text_of};
+use autoneural_base::text;
 
 /// Version of the ledger's format.
 const SCHEMA: u32 = 2;

@@ -4,14 +4,6 @@
 //! [`Bundle`] reads one. While it is made it is in a hidden folder beside its place, in units of work that a ledger
 //! remembers: [`Making`] does that work, and reads what is there so far as a `Bundle`.
 
-pub(crate) use autoneural_base::{error, files, folder, json, machine, map, progress, text, version, warning};
-pub(crate) use autoneural_core::{
-    encoding, engine, evidence, ir, partition, passes, program, quantize, recipe, segment, target,
-};
-pub(crate) use autoneural_engines::back;
-pub(crate) use autoneural_front as front;
-pub(crate) use autoneural_host as host;
-
 mod bundle;
 mod commit;
 mod contexts;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::error::{Error, IoContext, Result};
-use crate::files;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files;
 
 /// A lock file that is held. The system lets go of it when the process ends, however that comes.
 pub struct Lock {

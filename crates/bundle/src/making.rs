@@ -16,9 +16,9 @@ use super::manifest::Manifest;
 use super::paths::{LEDGER, MANIFEST};
 use super::place::{WORK, beside, put_back, workplace};
 use super::stage::Stage;
-use crate::error::{Error, IoContext, Result};
-use crate::files::{Flusher, Folder};
-use crate::folder::{self, remove};
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files::{Flusher, Folder};
+use autoneural_base::folder::{self, remove};
 
 /// Start of the names of folders in which units are made.
 pub(crate) const MAKING: &str = ".making-";

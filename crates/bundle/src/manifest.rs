@@ -8,19 +8,19 @@ use super::file_record::{FileRecord, models};
 use super::model_record::{ModelRecord, RuntimeRecord};
 use super::paths::MANIFEST;
 use super::segment_record::SegmentRecord;
-use crate::back::qnn::{Toolkit, version_text};
-use crate::encoding::{Encoding, IntegerType};
-use crate::engine::EngineKind;
-use crate::error::{Error, Result};
-use crate::files::Folder;
-use crate::host::{HostRecord, StateRecord};
-use crate::ir::ElementType;
-use crate::json::{json_of, text_of};
-use crate::partition::{Partition, Port};
-use crate::program::Padding;
-use crate::quantize::{Counts, Table};
-use crate::version::{PROGRAM, VERSION};
-use crate::warning::Warning;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files::Folder;
+use autoneural_base::json::{json_of, text_of};
+use autoneural_base::version::{PROGRAM, VERSION};
+use autoneural_base::warning::Warning;
+use autoneural_core::encoding::{Encoding, IntegerType};
+use autoneural_core::engine::EngineKind;
+use autoneural_core::ir::ElementType;
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::program::Padding;
+use autoneural_core::quantize::{Counts, Table};
+use autoneural_engines::back::qnn::{Toolkit, version_text};
+use autoneural_host::{HostRecord, StateRecord};
 
 /// Version of the manifest's format.
 const SCHEMA: u32 = 1;
@@ -213,7 +213,7 @@ impl Manifest {
     /// Reads and checks the manifest of a bundle.
     pub fn read(bundle: &Folder) -> Result<Self> {
         let path = &bundle.path().join(MANIFEST);
-        let text = bundle.read(MANIFEST, crate::text::LARGEST)?;
+        let text = bundle.read(MANIFEST, autoneural_base::text::LARGEST)?;
         let made: Manifest = json_of(path, &text, SCHEMA, "compile the bundle again with this version")?;
         let escapes =
             |file: &&FileRecord| Path::new(&file.path).components().any(|c| !matches!(c, Component::Normal(_)));
@@ -270,11 +270,11 @@ impl PartitionRecord {
         scheme: String,
         segments: Vec<SegmentRecord>,
     ) -> Self {
-        let port = |(port, &id): (&Port, &crate::ir::ValueId)| {
+        let port = |(port, &id): (&Port, &autoneural_core::ir::ValueId)| {
             let value = partition.graph.value(id);
             port_record(port, &value.shape, value.element, table.activations.get(&port.name))
         };
-        let input = |(stated, id): (&Port, &crate::ir::ValueId)| {
+        let input = |(stated, id): (&Port, &autoneural_core::ir::ValueId)| {
             let mut made = port((stated, id));
             let next = partition.outputs.iter().find(|next| next.encoding_key == stated.encoding_key);
             if let (Some(next), Some(fill)) = (next, made.zero_point) {

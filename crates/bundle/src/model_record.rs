@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::qnn::{Runtime, provider_options};
-use crate::segment::Device;
-use crate::target::Target;
+use autoneural_core::segment::Device;
+use autoneural_core::target::Target;
+use autoneural_engines::back::qnn::{Runtime, provider_options};
 
 /// What carries out a partition, or a segment of one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::bundle::Bundle;
 use super::model_record::{ContextRecord, ModelRecord};
-use crate::back::onnx::DataWriter;
-use crate::back::qnn::Runtime;
-use crate::error::Result;
-use crate::program::Group;
-use crate::segment::Device;
-use crate::target::Target;
+use autoneural_base::error::Result;
+use autoneural_core::program::Group;
+use autoneural_core::segment::Device;
+use autoneural_core::target::Target;
+use autoneural_engines::back::onnx::DataWriter;
+use autoneural_engines::back::qnn::Runtime;
 
 /// The models of the partitions, with what the context models that are there say of their binaries.
 ///

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, StatxFlags};
 
-use crate::error::{IoContext, Result};
-use crate::files::Folder;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::files::Folder;
 
 /// Access rights of such files.
 pub const MODE: u32 = 0o644;

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::back::onnx::DataWriter;
-use crate::error::{Error, Kind, Result};
-use crate::files::Folder;
-use crate::front::{Definition, refuse_unfit};
-use crate::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View};
-use crate::json::{LARGEST_JSON, write_json};
-use crate::map::Map;
-use crate::partition::{Partition, Port};
-use crate::passes::Frozen;
-use crate::program::{self, Group, Program};
+use autoneural_base::error::{Error, Kind, Result};
+use autoneural_base::files::Folder;
+use autoneural_base::json::{LARGEST_JSON, write_json};
+use autoneural_base::map::Map;
+use autoneural_core::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::passes::Frozen;
+use autoneural_core::program::{self, Group, Program};
+use autoneural_engines::back::onnx::DataWriter;
+use autoneural_front::{Definition, refuse_unfit};
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
@@ -133,7 +133,7 @@ pub type Maps = BTreeMap<Group, Arc<Map>>;
 
 fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
     let text = bundle.read(format!("model/{name}.json"), LARGEST_JSON)?;
-    let stored: Stored = crate::text::json(path, &text)?;
+    let stored: Stored = autoneural_base::text::json(path, &text)?;
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {
         return Err(fail(name, "is not described by this file".into()));

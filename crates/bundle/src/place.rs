@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::file_record::FileRecord;
 use super::lock::Lock;
 use super::paths::{EVALUATION, LEDGER, MANIFEST};
-use crate::error::{Error, IoContext, Result};
-use crate::files::Folder;
-use crate::folder::{self, remove};
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files::Folder;
+use autoneural_base::folder::{self, remove};
 
 /// End of the name of the folder in which a stage works on a bundle.
 pub const STAGE: &str = "stage";

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
-use crate::ir::ValueId;
-use crate::partition::Partition;
-use crate::quantize::Table;
-use crate::segment::{Device, Segment, is_whole};
+use autoneural_base::error::Result;
+use autoneural_core::ir::ValueId;
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::Table;
+use autoneural_core::segment::{Device, Segment, is_whole};
 
 /// A part of a partition that is run in one go.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::hash::hash_of;
-use crate::error::{IoContext, Result};
-use crate::files::Folder;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::files::Folder;
 
 /// Coarsest clock of a file system in use (FAT).
 const CLOCK: Duration = Duration::from_secs(2);

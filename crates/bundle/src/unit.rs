@@ -15,11 +15,11 @@ use super::making::{MAKING, Making, State};
 use super::place::{link, make_parent, walk};
 use super::round::round;
 use super::stamp::Owner;
-use crate::error::{Error, IoContext, Result};
-use crate::files::{self, Folder};
-use crate::folder::remove;
-use crate::machine;
-use crate::progress::Progress;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files::{self, Folder};
+use autoneural_base::folder::remove;
+use autoneural_base::machine;
+use autoneural_base::progress::Progress;
 
 impl Making {
     /// SHA-256 of a file that is no part of the bundle.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
 use crate::partition::Partition;
-use crate::text::glob;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text::glob;
 
 /// Highest SQNR that a goal may ask for, in dB: what two equal tensors are given.
 const HIGHEST_DB: f64 = 200.0;

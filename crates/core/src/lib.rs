@@ -1,8 +1,6 @@
 //! The core: graphs, passes over them, encodings, quantization, and what targets take. It knows no checkpoint, no
 //! engine and no command line.
 
-pub(crate) use autoneural_base::{error, map, shown, text, warning};
-
 pub mod encoding;
 pub mod engine;
 pub mod evidence;

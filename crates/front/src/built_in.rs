@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 /// Where the project has them, and their text.
 pub const BUILT_IN: [(&str, &str); 3] = [
@@ -32,7 +32,7 @@ pub fn text_of(path: &Path) -> Result<(PathBuf, String)> {
     if let Some((path, text)) = path.to_str().and_then(built_in) {
         return Ok((path.to_path_buf(), text.to_string()));
     }
-    let text = crate::text::read(path).map_err(|error| match path.exists() || error.help.is_some() {
+    let text = autoneural_base::text::read(path).map_err(|error| match path.exists() || error.help.is_some() {
         true => error,
         false => {
             error.help(format!("give the path of a definition (.toml), or a name: {}", built_in_names().join(", ")))

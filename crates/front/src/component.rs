@@ -1,6 +1,6 @@
 //! The parts that a vision-language model is made of, as checkpoints and command lines know them.
 
-use crate::program::Group;
+use autoneural_core::program::Group;
 
 /// A part of a vision-language model. Its graphs are a group of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,12 +4,12 @@
 //! from a file is held against the same contracts.
 
 use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL, Role};
-use crate::error::{Error, Result};
-use crate::ir::{ElementType, Shape, ValueId};
-use crate::partition::{Partition, Port};
-use crate::passes::{self, Context, Frozen, freeze};
-use crate::program::{Group, Program};
-use crate::target::Target;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::{ElementType, Shape, ValueId};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::passes::{self, Context, Frozen, freeze};
+use autoneural_core::program::{Group, Program};
+use autoneural_core::target::Target;
 
 /// The driver of vision-language models.
 pub const DRIVER: &str = "vlm";

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::blocks::Block;
-use crate::error::{Error, Result};
-use crate::ir::GeluKind;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::GeluKind;
 
 /// A model definition.
 #[derive(Debug, Clone)]
@@ -370,7 +370,7 @@ impl Definition {
 
     /// Parses and checks the text of a definition; `path` is only for messages.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        let malformed = |error: toml::de::Error| crate::text::toml_error(path, text, &error);
+        let malformed = |error: toml::de::Error| autoneural_base::text::toml_error(path, text, &error);
         let outline: Outline = toml::from_str(text).map_err(malformed)?;
         if outline.schema != 1 {
             let message = format!("schema {} is not known to this version, which reads schema 1", outline.schema);

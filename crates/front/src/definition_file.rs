@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::built_in::text_of;
 use super::definition::Definition;
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 /// A definition with the text that states it.
 pub struct DefinitionFile {
@@ -47,7 +47,7 @@ fn with_image_size(text: &str, path: &Path, side: usize) -> Result<String> {
     struct SizedVision {
         image_size: toml::Spanned<usize>,
     }
-    let sized: Sized = toml::from_str(text).map_err(|error| crate::text::toml_error(path, text, &error))?;
+    let sized: Sized = toml::from_str(text).map_err(|error| autoneural_base::text::toml_error(path, text, &error))?;
     let mut made = text.to_string();
     made.replace_range(sized.vision.image_size.span(), &side.to_string());
     Ok(made)

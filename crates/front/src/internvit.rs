@@ -2,8 +2,8 @@
 //! InternVL2.
 
 use super::{InternVit, Weights};
-use crate::error::Result;
-use crate::ir::{Builder, ElementType, Graph, ValueId, ops};
+use autoneural_base::error::Result;
+use autoneural_core::ir::{Builder, ElementType, Graph, ValueId, ops};
 
 /// Tensor whose presence shows the prefix.
 pub const FIRST_TENSOR: &str = "embeddings.class_embedding";

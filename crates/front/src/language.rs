@@ -5,8 +5,8 @@
 //! (stored transposed) and values of the attention layers, the last columns of `B * x` of the convolution layers.
 
 use super::{Language, LanguageFamily, LayerKind, Weights};
-use crate::error::{Error, Result};
-use crate::ir::{Builder, Constant, ElementType, Graph, ValueId, ops};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ValueId, ops};
 
 /// What a family calls its parts, and what it has.
 struct Names {

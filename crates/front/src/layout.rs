@@ -10,7 +10,7 @@ use super::built_in::BUILT_IN;
 use super::checkpoint::unmarked;
 use super::{Checkpoint, Definition, LanguageFamily, Recorder, SetAside, Vision, WeightNames, assemble, internvit};
 use super::{language, mobilenetv5, names, projector};
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 /// How a checkpoint fits a model definition.
 #[derive(Debug, Clone, Serialize)]

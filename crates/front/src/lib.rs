@@ -1,8 +1,5 @@
 //! The front end: a model definition and a checkpoint go in, graphs in the IR come out.
 
-pub(crate) use autoneural_base::{error, map, progress, text, warning};
-pub(crate) use autoneural_core::{ir, partition, passes, program, quantize, target};
-
 mod blocks;
 mod built_in;
 mod check;
@@ -43,9 +40,9 @@ pub use weights::{AbsentBiases, Tensors, Weights, absent_biases};
 
 use std::collections::BTreeMap;
 
-use crate::error::{Error, Kind, Result};
-use crate::ir::Graph;
-use crate::progress::Progress;
+use autoneural_base::error::{Error, Kind, Result};
+use autoneural_base::progress::Progress;
+use autoneural_core::ir::Graph;
 
 /// The graphs of a vision-language model, before any pass.
 pub struct Model {
@@ -58,7 +55,7 @@ pub struct Model {
     /// One token, with the state of the sequence as inputs and outputs.
     pub decode: Graph,
     /// The embedding table `[vocabulary, hidden]`, looked up on the host.
-    pub embeddings: crate::ir::Constant,
+    pub embeddings: autoneural_core::ir::Constant,
 }
 
 /// Builds all graphs of the model and checks that the checkpoint holds what they need and nothing else.

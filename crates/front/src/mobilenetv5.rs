@@ -3,8 +3,8 @@
 
 use super::blocks::Block;
 use super::{MobileNetV5, Weights};
-use crate::error::Result;
-use crate::ir::{Builder, ElementType, Graph, Interpolation, Op, ValueId, ops};
+use autoneural_base::error::Result;
+use autoneural_core::ir::{Builder, ElementType, Graph, Interpolation, Op, ValueId, ops};
 
 /// Tensor whose presence shows the prefix.
 pub const FIRST_TENSOR: &str = "conv_stem.conv.weight";

@@ -5,7 +5,7 @@ use super::checkpoint::marked;
 use super::language::HEAD;
 use super::{Definition, LanguageFamily, Vision, WeightNames, internvit, language, mobilenetv5, projector};
 use crate::Component;
-use crate::quantize::Aliases;
+use autoneural_core::quantize::Aliases;
 
 impl WeightNames {
     /// Prefixes of a part's tensors, in the order in which they are tried.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{Preprocess, Resize, Vision};
-use crate::warning::Warning;
+use autoneural_base::warning::Warning;
 
 /// The files, and where in them it stands. What a processor's file says comes before what stands beside it.
 const FILES: [(&str, Option<&str>); 3] = [
@@ -27,7 +27,7 @@ pub fn other_preprocessing(folder: &Path, vision: &Vision) -> Vec<Warning> {
         if path.symlink_metadata().is_err() {
             continue;
         }
-        let read = || crate::text::json::<Value>(&path, crate::text::read(&path)?.as_bytes());
+        let read = || autoneural_base::text::json::<Value>(&path, autoneural_base::text::read(&path)?.as_bytes());
         let value = match read() {
             Ok(value) => value,
             Err(error) => return vec![Warning::new(STAGE, error.place, format!("is not compared: {}", error.message))],

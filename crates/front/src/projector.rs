@@ -1,8 +1,8 @@
 //! The projector: linear, GELU, linear; with a normalization before it where the definition says so.
 
 use super::{Definition, Vision, Weights};
-use crate::error::Result;
-use crate::ir::{Builder, ElementType, Graph, ops};
+use autoneural_base::error::Result;
+use autoneural_core::ir::{Builder, ElementType, Graph, ops};
 
 /// Names that a family of checkpoints gives to the parts.
 struct Names {

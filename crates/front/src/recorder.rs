@@ -8,9 +8,9 @@ use std::sync::Arc;
 use memmap2::MmapMut;
 
 use super::{Definition, Tensors};
-use crate::error::{Error, Result};
-use crate::ir::{Constant, Shape, StoredType, View};
-use crate::map::Map;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::map::Map;
+use autoneural_core::ir::{Constant, Shape, StoredType, View};
 
 /// Most elements of one tensor; the graph takes no larger value either.
 const MOST_ELEMENTS: usize = 1 << 30;

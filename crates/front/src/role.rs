@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::program::{Meaning, Padding, Rows, State};
+use autoneural_core::program::{Meaning, Padding, Rows, State};
 
 /// What a value that crosses the border is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::hub::{Holds, contradictions};
 use super::preprocessor::other_preprocessing;
 use super::{Checkpoint, Definition, Layout, SetAside};
-use crate::warning::Warning;
+use autoneural_base::warning::Warning;
 
 /// The stage that takes checkpoints.
 const STAGE: &str = "export";

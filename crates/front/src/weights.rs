@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::checkpoint::unmarked;
-use crate::error::{Error, Result};
-use crate::ir::Constant;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::Constant;
 
 /// Where builders take tensors from, by full name.
 pub trait Tensors {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::bounded::Added;
-use crate::error::{Error, Result};
-use crate::text;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text;
 
 /// Name of the tokenizer's file in a checkpoint and in a bundle.
 pub const TOKENIZER: &str = "tokenizer.json";

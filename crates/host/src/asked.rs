@@ -5,9 +5,9 @@ use std::path::Path;
 use super::bounded::Chat;
 use super::chat::{Message, Role};
 use super::prompt::Tokenizer;
-use crate::error::{Error, Result};
-use crate::front::Definition;
-use crate::recipe::{Recipe, Said, Sample, Words};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::recipe::{Recipe, Said, Sample, Words};
+use autoneural_front::Definition;
 
 /// What to do about the text of a special token.
 const RAW: &str = "name pictures with `image`; the chat template sets special tokens. A text that holds them itself, and \

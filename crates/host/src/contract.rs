@@ -1,9 +1,9 @@
 //! What the manifest says of prompts: how a question becomes tokens, with an example.
 
 use super::{CHAT_TEMPLATE, Chat, Given, HostFacts, Message, Role, TOKENIZER, Tokenizer};
-use crate::error::Result;
-use crate::front::Definition;
 use crate::{ExampleRecord, PromptRecord, TemplateRecord, TokenRecord};
+use autoneural_base::error::Result;
+use autoneural_front::Definition;
 
 /// The question of the example.
 const QUESTION: &str = "Which lamp is lit?";

@@ -5,8 +5,8 @@ use std::time::Instant;
 use super::{
     Chat, Generation, Generator, Message, Role, Sampler, Sampling, StepLogits, Stop, Tokenizer, refuse_too_long,
 };
-use crate::engine::Tensor;
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::engine::Tensor;
 
 /// How answers are chosen, and how long they may be.
 #[derive(Debug, Clone)]

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
-use crate::front::{Checkpoint, Language};
-use crate::ir::{Constant, le_bytes};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::{Constant, le_bytes};
+use autoneural_front::{Checkpoint, Language};
 
 /// The table in float.
 pub struct Embeddings {
@@ -30,7 +30,7 @@ impl Embeddings {
     }
 
     /// Writes the table as the integers of the language model's input, so that a lookup is a copy.
-    pub fn write_codes(&self, path: &Path, encoding: &crate::encoding::Encoding) -> Result<()> {
+    pub fn write_codes(&self, path: &Path, encoding: &autoneural_core::encoding::Encoding) -> Result<()> {
         let shape = [self.values.len() / self.hidden, self.hidden];
         let codes = encoding.quantize(&self.values, &shape);
         let bytes: Vec<u8> = codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect();
@@ -78,5 +78,5 @@ fn write_tensor(path: &Path, dtype: safetensors::Dtype, shape: &[usize], bytes: 
         .map_err(|error| Error::internal(path.display(), error))?;
     let made = safetensors::serialize([(Embeddings::TENSOR, view)], None)
         .map_err(|error| Error::internal(path.display(), error))?;
-    crate::files::write(path, &made)
+    autoneural_base::files::write(path, &made)
 }

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::Tokenizer;
 use super::additions::{Additions, read_object};
-use crate::error::{Error, Result};
-use crate::front::{Beside, Definition};
-use crate::warning::Warning;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::warning::Warning;
+use autoneural_front::{Beside, Definition};
 
 /// The files that name them by number.
 pub const NAME_ENDS: [&str; 2] = ["generation_config.json", "config.json"];

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::{Embeddings, Sampler, Sequence, Steps, Visual};
-use crate::engine::{Data, Engine, Tensor};
-use crate::error::{Error, Result};
-use crate::front::Definition;
-use crate::partition::Partition;
-use crate::program::{Load, Step, Tokens};
-use crate::quantize::Table;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::engine::{Data, Engine, Tensor};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Load, Step, Tokens};
+use autoneural_core::quantize::Table;
+use autoneural_front::Definition;
 
 /// Why an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

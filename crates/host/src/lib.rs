@@ -1,10 +1,6 @@
 //! What the host does around the partitions: images to pixels, text to tokens, tokens to embeddings, state from one
 //! step to the next, logits to the next token, tokens to text.
 
-pub(crate) use autoneural_base::{contain, error, files, progress, text, warning};
-pub(crate) use autoneural_core::{encoding, engine, ir, partition, program, quantize, recipe};
-pub(crate) use autoneural_front as front;
-
 mod additions;
 mod asked;
 mod bounded;

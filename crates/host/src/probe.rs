@@ -3,8 +3,8 @@
 use super::bounded::Chat;
 use super::chat::{Message, Role, Why};
 use super::prompt::Tokenizer;
-use crate::error::Result;
-use crate::warning::Warning;
+use autoneural_base::error::Result;
+use autoneural_base::warning::Warning;
 
 /// What is asked.
 const QUESTION: &str = "Which lamp is lit?";

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::additions::{Additions, FORMAT, TOKENIZER, missing};
 use super::bounded::{Chat, Child, Facts, Opening, Request, Work, bytes_of, tokens_of};
 use super::chat::{CHAT_TEMPLATE, ContentPart, Message, Specials};
-use crate::error::{Error, Result};
-use crate::front::{Definition, Vision};
-use crate::text;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text;
+use autoneural_front::{Definition, Vision};
 
 /// More tokens than any context holds.
 const MOST_TOKENS: usize = 1 << 22;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Embeddings, HostTables, LEAST_FOR_PREFILL};
-use crate::encoding::Encoding;
-use crate::front::{Definition, LayerKind, MASKED, Resize};
-use crate::program::State;
+use autoneural_core::encoding::Encoding;
+use autoneural_core::program::State;
+use autoneural_front::{Definition, LayerKind, MASKED, Resize};
 
 /// What a host needs beside ports, models and files. A part is there once the stage has run that knows it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

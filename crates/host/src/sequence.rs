@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::encoding::Encoding;
-use crate::engine::{Data, Tensor};
-use crate::error::{Error, Result};
-use crate::front::{Language, MASKED, Role};
-use crate::partition::{Partition, Port};
-use crate::program::State;
-use crate::quantize::Table;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::encoding::Encoding;
+use autoneural_core::engine::{Data, Tensor};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::program::State;
+use autoneural_core::quantize::Table;
+use autoneural_front::{Language, MASKED, Role};
 
 /// Tokens by which the buffers of a sequence grow.
 const GROWTH: usize = 256;

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::sequence::step_tokens;
 use super::{Codec, Sequence};
-use crate::engine::{Engine, Tensor};
-use crate::error::{Error, Result};
-use crate::front::{Component, DECODE, Definition, PREFILL};
-use crate::partition::Partition;
-use crate::program::{Load, Step, Tokens, Visit};
-use crate::quantize::Table;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::engine::{Engine, Tensor};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Load, Step, Tokens, Visit};
+use autoneural_core::quantize::Table;
+use autoneural_front::{Component, DECODE, Definition, PREFILL};
 
 /// Fewest tokens that prefill takes: for a single one decode does less.
 pub const LEAST_FOR_PREFILL: usize = 2;

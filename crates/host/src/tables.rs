@@ -6,10 +6,10 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::rotary;
-use crate::encoding::Encoding;
-use crate::engine::{Data, Tensor};
-use crate::error::{Error, Result};
-use crate::front::{Language, Preprocess};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::encoding::Encoding;
+use autoneural_core::engine::{Data, Tensor};
+use autoneural_front::{Language, Preprocess};
 
 /// The tables.
 pub struct HostTables {
@@ -52,7 +52,7 @@ impl HostTables {
             Ok((name, TensorView::new(dtype_of(&tensor.data), tensor.shape.clone(), bytes).map_err(failed)?))
         });
         let made = serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(failed)?;
-        crate::files::write(path, &made)
+        autoneural_base::files::write(path, &made)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::{Asking, Embeddings, Sequence, Steps, best, load_image};
-use crate::engine::Engine;
-use crate::error::Result;
-use crate::front::{Definition, PREFILL};
-use crate::partition::Partition;
-use crate::program::{Load, Step, Visit};
-use crate::progress::Progress;
-use crate::recipe::{Recipe, Sample};
+use autoneural_base::error::Result;
+use autoneural_base::progress::Progress;
+use autoneural_core::engine::Engine;
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Load, Step, Visit};
+use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_front::{Definition, PREFILL};
 
 /// Runs the images of samples; gives for each sample the embeddings of its images, row-major.
 pub fn see<E: Engine>(

@@ -6,10 +6,10 @@ use std::path::Path;
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::hash_bytes;
-use crate::error::{Error, IoContext, Result};
-use crate::files::Folder;
-use crate::text;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files::Folder;
+use autoneural_base::text;
+use autoneural_bundle::hash_bytes;
 
 /// Notes which files of a folder are the program's. A folder without it is somebody's own.
 const NOTE: &str = ".autoneural-demo.json";
@@ -218,7 +218,7 @@ mod tests {
         let project = place.path().join("a/project");
         let laid_out = lay_out(&project).unwrap();
         assert_eq!((laid_out.unchanged, laid_out.changed_by_user.len()), (0, 0));
-        crate::recipe::Recipe::read(&project.join(RECIPE)).unwrap();
+        autoneural_core::recipe::Recipe::read(&project.join(RECIPE)).unwrap();
         let recipe = std::fs::read_to_string(project.join(RECIPE)).unwrap();
         let pictures: Vec<&str> = recipe.split('"').filter(|text| text.ends_with(".png")).collect();
         assert!(pictures.len() >= 60, "{}", pictures.len());

@@ -3,20 +3,20 @@
 use std::path::Path;
 
 use super::{GoldenExtent, PromptsReport};
-use crate::back::qnn::Runtime;
-use crate::bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
-use crate::engine::{Engine, OrtSession};
-use crate::error::{Error, Result};
-use crate::evidence::StatisticsTable;
-use crate::front::Checkpoint;
-use crate::host::HostRecord;
-use crate::partition::{Partition, Port};
-use crate::program::{Group, Load, Step, Visit};
-use crate::progress::Progress;
-use crate::quantize::Table;
-use crate::recipe::{Recipe, Sample};
-use crate::sqnr::Sqnr;
-use crate::warning::Warning;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::program::{Group, Load, Step, Visit};
+use autoneural_core::quantize::Table;
+use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_core::sqnr::Sqnr;
+use autoneural_engines::back::qnn::Runtime;
+use autoneural_engines::engine::{Engine, OrtSession};
+use autoneural_front::Checkpoint;
+use autoneural_host::HostRecord;
 
 /// A part of calibration, after which the statistics of some groups are whole.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,15 +1,15 @@
 //! Exports: what a bundle is made of, and what exports of all kinds have in common.
 
 use crate::as_built;
-use crate::back::onnx::{DataWriter, emit_as_built, emit_float};
-use crate::bundle::{Key, Making, write_partition};
-use crate::error::{Error, Result};
-use crate::partition::Partition;
-use crate::passes::Frozen;
-use crate::program::{Group, Program};
-use crate::progress::Progress;
-use crate::recipe::Recipe;
-use crate::target::Target;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Key, Making, write_partition};
+use autoneural_core::partition::Partition;
+use autoneural_core::passes::Frozen;
+use autoneural_core::program::{Group, Program};
+use autoneural_core::recipe::Recipe;
+use autoneural_core::target::Target;
+use autoneural_engines::back::onnx::{DataWriter, emit_as_built, emit_float};
 
 /// Folder of everything that export makes.
 pub const FOLDER: &str = "model";

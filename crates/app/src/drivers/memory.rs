@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
-use crate::ir::Graph;
-use crate::machine;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::machine;
+use autoneural_core::ir::Graph;
 
 /// What a model takes of memory in calibration, as a multiple of its float weights.
 pub const CALIBRATION: f64 = 1.25;

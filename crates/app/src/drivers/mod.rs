@@ -16,9 +16,9 @@ pub use golden_extent::GoldenExtent;
 pub use memory::CALIBRATION;
 pub use prompts::{PromptCounts, PromptsReport};
 
-use crate::bundle::{Bundle, Key, Making};
-use crate::error::{Error, Result};
-use crate::recipe::{Recipe, Sample};
+use autoneural_base::error::{Error, Result};
+use autoneural_bundle::{Bundle, Key, Making};
+use autoneural_core::recipe::{Recipe, Sample};
 
 /// The driver of a bundle.
 ///

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 
 use super::record::Record;
 use super::score::Outputs;
-use crate::bundle::{OWN_MODE, hash_bytes, is_ours, origin_of};
-use crate::engine::EngineKind;
-use crate::error::{Error, IoContext, Result};
-use crate::files::Folder;
-use crate::ir::le_bytes;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files::Folder;
+use autoneural_bundle::{OWN_MODE, hash_bytes, is_ours, origin_of};
+use autoneural_core::ir::le_bytes;
+use autoneural_engines::engine::EngineKind;
 
 /// Largest journal that is read.
 const LARGEST_FILE: u64 = 1 << 30;

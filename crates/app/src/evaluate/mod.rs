@@ -12,13 +12,13 @@ mod set;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
 
-use crate::back::qnn::Runtime;
-use crate::engine::EngineKind;
-use crate::engine::Tensor;
-use crate::error::Result;
-use crate::files::Folder;
-use crate::progress::Progress;
 use crate::runner::Model;
+use autoneural_base::error::Result;
+use autoneural_base::files::Folder;
+use autoneural_base::progress::Progress;
+use autoneural_engines::back::qnn::Runtime;
+use autoneural_engines::engine::EngineKind;
+use autoneural_engines::engine::Tensor;
 use journal::Journal;
 use score::score;
 

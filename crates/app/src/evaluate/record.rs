@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Plan;
 use super::set::{Question, Set};
-use crate::bundle::round;
-use crate::engine::EngineKind;
 use crate::verify::Sqnr;
+use autoneural_bundle::round;
+use autoneural_engines::engine::EngineKind;
 
 /// One question on one engine.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -186,7 +186,7 @@ pub fn table(report: &EvaluationReport) -> String {
     format!(
         "{} questions of {}{blank}\n\n{}",
         report.questions,
-        crate::shown::in_line(&report.set),
-        crate::text::columns(&rows)
+        autoneural_base::shown::in_line(&report.set),
+        autoneural_base::text::columns(&rows)
     )
 }

@@ -2,11 +2,11 @@
 
 use super::record::Record;
 use super::set::Question;
-use crate::engine::Tensor;
-use crate::error::{Error, Result};
-use crate::host::{Generation, Generator, Message, Role, best};
 use crate::runner::Model;
 use crate::verify::Sqnr;
+use autoneural_base::error::{Error, Result};
+use autoneural_engines::engine::Tensor;
+use autoneural_host::{Generation, Generator, Message, Role, best};
 
 /// Tokens that an answer may have beyond those of the right one.
 const MORE_TOKENS: usize = 16;
@@ -100,7 +100,7 @@ fn say(model: &Model, generator: &mut Generator, asked: &Asked, embeds: &[f32]) 
     generator.extend(&mut generation, &asked.prompt, embeds)?;
     let mut tokens = Vec::new();
     let most = asked.answer.len() + MORE_TOKENS;
-    generator.answer(&mut generation, &mut crate::host::Sampler::greedy(), most, &mut |token| {
+    generator.answer(&mut generation, &mut autoneural_host::Sampler::greedy(), most, &mut |token| {
         tokens.push(token);
         Ok(())
     })?;

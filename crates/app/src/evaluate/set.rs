@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::bundle::digest;
-use crate::error::{Error, IoContext, Result};
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_bundle::digest;
 
 const QUESTIONS: &str = "questions.jsonl";
 /// Largest list of questions that is read.
@@ -60,8 +60,8 @@ impl Set {
             return Err(Error::input(folder.display(), "is a file, a folder is wanted").help(help));
         }
         let path = folder.join(QUESTIONS);
-        let bytes = crate::text::read_at_most(&path, LARGEST_FILE).map_err(|error| error.help(help))?;
-        let text = String::from_utf8(crate::text::without_mark(&bytes).to_vec());
+        let bytes = autoneural_base::text::read_at_most(&path, LARGEST_FILE).map_err(|error| error.help(help))?;
+        let text = String::from_utf8(autoneural_base::text::without_mark(&bytes).to_vec());
         let text = text.map_err(|error| Error::input(path.display(), error))?;
         let mut questions = Vec::new();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
@@ -112,7 +112,7 @@ impl Line {
             }
         }
         for image in &self.images {
-            if !crate::text::stays_inside(image) {
+            if !autoneural_base::text::stays_inside(image) {
                 return Err(Error::input(place, format!("image `{}` leaves the folder of the set", image.display())));
             }
             if !folder.join(image).is_file() {

@@ -1,14 +1,14 @@
 //! What may be changed in a recipe about a tensor: only what is known to change its integers and what the target takes,
 //! with what it costs. What it gains only a compilation tells.
 
-use crate::encoding::IntegerType;
-use crate::partition::Partition;
-use crate::program::Group;
-use crate::quantize::{RangeSource, Sources, Table, refusal};
-use crate::recipe::Recipe;
 use crate::report::state::State;
-use crate::target::Target;
-use crate::text::bytes;
+use autoneural_base::text::bytes;
+use autoneural_core::encoding::IntegerType;
+use autoneural_core::partition::Partition;
+use autoneural_core::program::Group;
+use autoneural_core::quantize::{RangeSource, Sources, Table, refusal};
+use autoneural_core::recipe::Recipe;
+use autoneural_core::target::Target;
 
 /// Tells what may be changed in the recipe that a bundle was made with.
 pub struct Advisor<'a> {
@@ -90,7 +90,8 @@ impl Advisor<'_> {
 
     fn refusals(&self, partition: &Partition, table: &Table) -> usize {
         let graph = &partition.graph;
-        let is_refused = |node: &&crate::ir::Node| !matches!(refusal(graph, node, self.target, table), Ok(None));
+        let is_refused =
+            |node: &&autoneural_core::ir::Node| !matches!(refusal(graph, node, self.target, table), Ok(None));
         graph.nodes().iter().filter(is_refused).count()
     }
 }

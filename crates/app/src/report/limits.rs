@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::target::Memory;
-use crate::text::bytes;
+use autoneural_base::text::bytes;
+use autoneural_core::target::Memory;
 
 /// How a bundle stands to the memory that its target states.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

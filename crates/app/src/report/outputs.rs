@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Columns;
-use crate::bundle::round;
 use crate::verify::{OutputComparison, Sqnr, StepAt};
+use autoneural_bundle::round;
 
 /// What was found of one output. Where nothing else is said its figures are of all steps that were compared together
 /// (see [`super::PartitionReport::steps`]), so that steps with large numbers weigh most.

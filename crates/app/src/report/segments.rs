@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::PartitionReport;
 use super::sizes::binary_bytes;
-use crate::bundle::Bundle;
-use crate::error::Result;
-use crate::ir::{Origin, ValueId};
-use crate::partition::Partition;
-use crate::quantize::Table;
-use crate::segment::{Device, Segment, is_whole, multiply_adds};
-use crate::text::bytes;
+use autoneural_base::error::Result;
+use autoneural_base::text::bytes;
+use autoneural_bundle::Bundle;
+use autoneural_core::ir::{Origin, ValueId};
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::Table;
+use autoneural_core::segment::{Device, Segment, is_whole, multiply_adds};
 
 /// What one segment holds and costs. Bytes are those of one run of the partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Limits;
 use super::state::{State, StateKind, StateSizes, by_kind};
-use crate::back::qnn::Runtime;
-use crate::bundle::Bundle;
-use crate::error::{IoContext, Result};
-use crate::ir::ValueId;
-use crate::partition::{Partition, Port};
-use crate::quantize::Table;
-use crate::segment::{Device, Segment, segments};
-use crate::target::Target;
-use crate::text::bytes;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::text::bytes;
+use autoneural_bundle::Bundle;
+use autoneural_core::ir::ValueId;
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::quantize::Table;
+use autoneural_core::segment::{Device, Segment, segments};
+use autoneural_core::target::Target;
+use autoneural_engines::back::qnn::Runtime;
 
 /// Sizes of a bundle.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -244,8 +244,8 @@ impl Sizes {
             rows.extend(<[String; 10]>::try_from(row));
         }
         let lines = [vec![self.line()], self.device.limits.lines()].concat();
-        let lines: String = lines.iter().map(|line| format!("{}\n", crate::shown::in_line(line))).collect();
-        crate::text::columns(&rows) + &lines
+        let lines: String = lines.iter().map(|line| format!("{}\n", autoneural_base::shown::in_line(line))).collect();
+        autoneural_base::text::columns(&rows) + &lines
     }
 }
 

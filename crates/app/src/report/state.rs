@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::IntegerType;
-use crate::error::Result;
-use crate::partition::Partition;
-use crate::program;
-use crate::quantize::Table;
+use autoneural_base::error::Result;
+use autoneural_core::encoding::IntegerType;
+use autoneural_core::partition::Partition;
+use autoneural_core::program;
+use autoneural_core::quantize::Table;
 
 /// Kinds of state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::text::wrapped;
 use super::{PartitionReport, Report};
-use crate::shown::in_line;
+use autoneural_base::shown::in_line;
 
 /// One line per partition: the figures of its first output, which is what the partition is for, and its weakest output.
 pub fn table(report: &Report) -> String {
@@ -22,7 +22,7 @@ pub fn table(report: &Report) -> String {
             weakest(partition),
         ]);
     }
-    let mut text = crate::text::columns(&rows);
+    let mut text = autoneural_base::text::columns(&rows);
     let segments: Vec<String> = report.partitions.iter().filter_map(super::segments::summary).collect();
     if !segments.is_empty() {
         segments.iter().for_each(|line| text.push_str(&format!("\n{}", in_line(line))));

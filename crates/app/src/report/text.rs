@@ -1,7 +1,7 @@
 //! The verdict as text for a terminal, in lines that fit one.
 
 use super::{Report, Verdict, VerdictState, WeakOutput};
-use crate::shown::in_line;
+use autoneural_base::shown::in_line;
 
 /// Characters of a line.
 const WIDTH: usize = 100;

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Columns, Report};
-use crate::engine::EngineKind;
 use crate::evaluate::{EngineReport, EvaluationReport};
-use crate::goals::EvaluationGoals;
+use autoneural_core::goals::EvaluationGoals;
+use autoneural_engines::engine::EngineKind;
 
 /// How figures stand to goals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -331,7 +331,7 @@ fn best_of(evaluations: &[&EvaluationReport], figure: Figure) -> Found {
             let found = if found.is_finite() { found } else { f64::MAX };
             Some((one.questions, found))
         });
-        having.max_by_key(|(questions, _)| *questions).map(|(_, found)| (crate::bundle::round(found), kind))
+        having.max_by_key(|(questions, _)| *questions).map(|(_, found)| (autoneural_bundle::round(found), kind))
     };
     of(EngineKind::Npu).or_else(|| of(EngineKind::Simulated))
 }

@@ -9,11 +9,11 @@ use super::advice::Advisor;
 use super::{
     Columns, GoalKind, LayerReport, OutputReport, OwnEncoding, PartitionReport, Verdict, VerdictState, WorstCut,
 };
-use crate::encoding::{Encoding, IntegerType};
-use crate::ir::{Graph, Node};
-use crate::partition::Partition;
-use crate::quantize::{Table, weight};
 use crate::verify::StepAt;
+use autoneural_core::encoding::{Encoding, IntegerType};
+use autoneural_core::ir::{Graph, Node};
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::{Table, weight};
 
 /// Least noise that a layer adds to be named, in percent of its signal: less is not what an output suffers from.
 pub const LEAST_ADDED_PERCENT: f64 = 0.5;
@@ -189,7 +189,7 @@ fn of_encoding(cause: Cause, output: &OutputReport, sqnr_db: f64) -> CauseReport
         op: String::new(),
         step: None,
         sqnr_db,
-        added_percent: crate::bundle::round(100.0 * 10f64.powf(-sqnr_db / 20.0)),
+        added_percent: autoneural_bundle::round(100.0 * 10f64.powf(-sqnr_db / 20.0)),
         others: 0,
         found: None,
         help: None,

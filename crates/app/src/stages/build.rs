@@ -1,13 +1,13 @@
 //! Build: quantized models become context binaries.
 
 use super::note_models;
-use crate::back::onnx::DataWriter;
-use crate::back::qnn::{Compiler, Job};
-use crate::bundle::{Key, Making};
-use crate::error::Result;
-use crate::partition::Partition;
-use crate::progress::Progress;
-use crate::segment::Device;
+use autoneural_base::error::Result;
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Key, Making};
+use autoneural_core::partition::Partition;
+use autoneural_core::segment::Device;
+use autoneural_engines::back::onnx::DataWriter;
+use autoneural_engines::back::qnn::{Compiler, Job};
 
 /// Runs the stage.
 pub fn build(bundle: &mut Making, compiler: &dyn Compiler, progress: &dyn Progress) -> Result<()> {

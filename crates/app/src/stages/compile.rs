@@ -10,18 +10,18 @@ use super::calibrate::{calibrate_phase, keep_samples, note_samples, statistics_o
 use super::memory::fits_beside_calibration;
 use super::{Comparing, Quantized, keep_given, quantize_group, verify, warn_of_given};
 use super::{build_partition, check_encodings, emit_group};
-use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::{GivenFiles, Making, Stage};
 use crate::drivers::{Driver, Source, of_bundle};
-use crate::error::{Error, Result};
-use crate::evidence::StatisticsTable;
-use crate::partition::Partition;
-use crate::program::{Group, groups};
-use crate::progress::Progress;
-use crate::quantize::decisive;
-use crate::recipe::Recipe;
 use crate::report::Report;
-use crate::target::Target;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{GivenFiles, Making, Stage};
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Group, groups};
+use autoneural_core::quantize::decisive;
+use autoneural_core::recipe::Recipe;
+use autoneural_core::target::Target;
+use autoneural_engines::back::qnn::{Compiler, Runtime};
 
 /// What is compiled.
 pub struct Plan<'a> {

@@ -1,16 +1,16 @@
 //! Emit: graphs, encodings and codes become quantized models.
 
 use super::round::{codes, is_code, round};
-use crate::back::onnx::{DataWriter, emit_qdq};
-use crate::bundle::{Bundle, Key, Making, RECIPE};
 use crate::drivers::{Driver, of_bundle};
-use crate::error::Result;
-use crate::partition::Partition;
-use crate::program::{Group, groups};
-use crate::progress::Progress;
-use crate::quantize::{Constants, Table};
-use crate::recipe::Recipe;
-use crate::segment::{cut, segments};
+use autoneural_base::error::Result;
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Bundle, Key, Making, RECIPE};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Group, groups};
+use autoneural_core::quantize::{Constants, Table};
+use autoneural_core::recipe::Recipe;
+use autoneural_core::segment::{cut, segments};
+use autoneural_engines::back::onnx::{DataWriter, emit_qdq};
 
 /// Folder of everything that emission makes.
 const FOLDER: &str = "qdq";

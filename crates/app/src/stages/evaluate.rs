@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::back::qnn::Runtime;
-use crate::bundle::{Held, REPORT, Stage};
-use crate::error::{Error, Result};
 use crate::evaluate::{EvaluationReport, Plan, Set};
-use crate::progress::Progress;
 use crate::report::{Report, Verdict};
 use crate::runner::Model;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Held, REPORT, Stage};
+use autoneural_engines::back::qnn::Runtime;
 
 /// What an evaluation found, and how the bundle's goals stand then.
 #[derive(Debug, Clone, Serialize)]

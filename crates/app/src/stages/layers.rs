@@ -6,21 +6,21 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::round::codes;
-use crate::back::onnx::{DataWriter, emit_qdq};
-use crate::back::qnn::{Compiler, Job, Runtime};
-use crate::bundle::{Bundle, CODES, Key, Making, round};
 use crate::drivers::{Run, of_bundle};
-use crate::engine::{Engine, Reference};
-use crate::error::{Error, Result};
-use crate::partition::Partition;
-use crate::program::Group;
-use crate::progress::Progress;
-use crate::quantize::Constants;
-use crate::recipe::Recipe;
 use crate::report::{Columns, Histogram, LayerReport};
-use crate::segment::Device;
-use crate::target::Target;
 use crate::verify::{Extent, Kept, LayerComparison, On, StepAt, layers};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Bundle, CODES, Key, Making, round};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::Group;
+use autoneural_core::quantize::Constants;
+use autoneural_core::recipe::Recipe;
+use autoneural_core::segment::Device;
+use autoneural_core::target::Target;
+use autoneural_engines::back::onnx::{DataWriter, emit_qdq};
+use autoneural_engines::back::qnn::{Compiler, Job, Runtime};
+use autoneural_engines::engine::{Engine, Reference};
 
 /// The unit of work that measures layers.
 const LAYERS: &str = "verify/layers";

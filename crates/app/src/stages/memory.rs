@@ -1,11 +1,11 @@
 //! What stages take of memory at the same time, and what this machine has.
 
-use crate::back::onnx::DataWriter;
-use crate::bundle::Bundle;
 use crate::drivers::CALIBRATION;
-use crate::error::{IoContext, Result};
-use crate::machine;
-use crate::program::Group;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::machine;
+use autoneural_bundle::Bundle;
+use autoneural_core::program::Group;
+use autoneural_engines::back::onnx::DataWriter;
 
 /// Memory that work at the same time may take together, where the machine has it.
 const TOGETHER: u64 = 10 << 30;

@@ -3,21 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
-use crate::back::encodings;
-use crate::bundle::{
+use crate::drivers::{Driver, of_bundle};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{
     Bundle, GivenFiles, GivenRecord, INPUTS, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord,
     SegmentRecord, Stage, models_of,
 };
-use crate::drivers::{Driver, of_bundle};
-use crate::error::{Error, Result};
-use crate::evidence::StatisticsTable;
-use crate::partition::Partition;
-use crate::program::{Group, groups};
-use crate::progress::{Progress, Silent};
-use crate::quantize::{Table, decisive, of_constants, of_zeros};
-use crate::recipe::Recipe;
-use crate::segment::segments;
-use crate::warning::Warning;
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Group, groups};
+use autoneural_core::quantize::{Table, decisive, of_constants, of_zeros};
+use autoneural_core::recipe::Recipe;
+use autoneural_core::segment::segments;
+use autoneural_engines::back::encodings;
 
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
@@ -26,7 +26,7 @@ const FOLDER: &str = "encodings";
 /// samples are run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
     given.encodings().resolved(partitions, &bundle.aliases()?)?;
-    crate::quantize::refuse_idle_overrides(partitions, recipe)
+    autoneural_core::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
 /// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples.
@@ -132,7 +132,7 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
     let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
         let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
-        Ok(crate::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
+        Ok(autoneural_core::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
     })
 }
 
@@ -166,7 +166,7 @@ pub fn quantize_group(
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
         let learned = given.encodings().resolved(&partitions, &bundle.aliases()?)?;
-        let made = crate::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
+        let made = autoneural_core::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
         let made = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),

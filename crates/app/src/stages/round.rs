@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::back::codes::{CodeFile, digest, write};
-use crate::back::evidence;
-use crate::back::onnx::DataWriter;
-use crate::bundle::{Bundle, CODES, Key, Making};
-use crate::encoding::Encoding;
-use crate::error::{Error, Result};
-use crate::evidence::{Ask, EvidenceSource, Observer, not_collected};
-use crate::files;
-use crate::ir::Value;
-use crate::program::Group;
-use crate::progress::{Progress, Silent};
-use crate::quantize::rounding::{LayerEvidence, Method};
-use crate::quantize::{CodeSource, Constants, Item, Layer, RoundedNow, round_layer, round_other};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files;
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_bundle::{Bundle, CODES, Key, Making};
+use autoneural_core::encoding::Encoding;
+use autoneural_core::evidence::{Ask, EvidenceSource, Observer, not_collected};
+use autoneural_core::ir::Value;
+use autoneural_core::program::Group;
+use autoneural_core::quantize::rounding::{LayerEvidence, Method};
+use autoneural_core::quantize::{CodeSource, Constants, Item, Layer, RoundedNow, round_layer, round_other};
+use autoneural_engines::back::codes::{CodeFile, digest, write};
+use autoneural_engines::back::evidence;
+use autoneural_engines::back::onnx::DataWriter;
 
 /// The codes of all constants of a group: a file for each layer, and one for what is no layer's.
 pub fn round(

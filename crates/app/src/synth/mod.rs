@@ -43,13 +43,13 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
-use crate::folder;
-use crate::front::{Definition, Recorder, assemble};
-use crate::host::{CHAT_TEMPLATE, TOKENIZER};
-use crate::ir::Shape;
-use crate::json::write_json;
-use crate::progress::Progress;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::folder;
+use autoneural_base::json::write_json;
+use autoneural_base::progress::Progress;
+use autoneural_core::ir::Shape;
+use autoneural_front::{Definition, Recorder, assemble};
+use autoneural_host::{CHAT_TEMPLATE, TOKENIZER};
 use recipe::{Kind, Recipe};
 
 /// File that says that a checkpoint is synthetic, and what it was made from.
@@ -75,7 +75,7 @@ pub struct Plan<'a> {
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
     /// The folder.
-    #[serde(serialize_with = "crate::shown::path")]
+    #[serde(serialize_with = "autoneural_base::shown::path")]
     pub checkpoint: PathBuf,
     /// Where chance began.
     pub seed: u64,
@@ -134,7 +134,7 @@ pub fn synthesize(plan: &Plan, progress: &dyn Progress) -> Result<Summary> {
     shards::write(root, &shards, plan.seed, progress)?;
     write_json(&tokenizer, &root.join(TOKENIZER))?;
     let template = root.join(CHAT_TEMPLATE);
-    crate::files::write(&template, tokenizer::CHAT_TEMPLATE.as_bytes())?;
+    autoneural_base::files::write(&template, tokenizer::CHAT_TEMPLATE.as_bytes())?;
     write_json(&note(&definition, &summary), &root.join(NOTE))?;
     folder::finish(root, &place)?;
     progress.finish();
@@ -182,7 +182,8 @@ fn refuse_taken(place: &Path, plan: &Plan) -> Result<()> {
         return Err(Error::input(out.display(), "exists already")
             .help("choose another folder with --out, or replace this checkpoint with --force"));
     }
-    let note = crate::text::read(&out.join(NOTE)).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let note =
+        autoneural_base::text::read(&out.join(NOTE)).ok().and_then(|text| serde_json::from_str::<Value>(&text).ok());
     if note.is_none_or(|note| note["made_by"] != MAKER) {
         return Err(Error::input(out.display(), format!("exists and is no synthetic checkpoint (no {NOTE} of one)"))
             .help("--force replaces synthetic checkpoints only; choose another folder with --out"));
@@ -206,7 +207,7 @@ fn refuse_full(root: &Path, out: &Path, needed: u64) -> Result<()> {
 fn note(definition: &Definition, summary: &Summary) -> Value {
     json!({
         "made_by": MAKER,
-        "version": crate::version::VERSION,
+        "version": autoneural_base::version::VERSION,
         "synthetic": "The weights are random numbers with the statistics of trained ones. The model answers nonsense.",
         "model": definition.name,
         "seed": summary.seed,

@@ -9,9 +9,9 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::Tensor;
 use super::fill::fill;
-use crate::error::{Error, IoContext, Result};
-use crate::json::write_json;
-use crate::progress::Progress;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::json::write_json;
+use autoneural_base::progress::Progress;
 
 /// Bytes of one number.
 const BYTES: usize = 2;
@@ -57,7 +57,7 @@ fn write_shard(path: &Path, tensors: &[Tensor], seed: u64, progress: &dyn Progre
         .map_err(|error| Error::internal(path.display(), error))
         .and_then(|made| serde_json::to_vec(&made).map_err(|error| Error::internal(path.display(), error)))?;
     header.resize(header.len().next_multiple_of(8), b' ');
-    let mut file = BufWriter::new(crate::files::create(path)?);
+    let mut file = BufWriter::new(autoneural_base::files::create(path)?);
     file.write_all(&(header.len() as u64).to_le_bytes()).and_then(|()| file.write_all(&header)).at(path)?;
     for tensor in tensors {
         progress.begin(&tensor.name);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
-use crate::front::Definition;
+use autoneural_base::error::{Error, Result};
+use autoneural_front::Definition;
 
 /// A chat template in the way of ChatML, with the special tokens of [`tokenizer`].
 pub const CHAT_TEMPLATE: &str = r#"{{- bos_token -}}

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::random::exp;
 use super::recipe::{self, Kind, Outlier, Recipe};
-use crate::front::Model;
-use crate::ir::ops::InputKind;
-use crate::ir::{Constant, Graph, Node, Op, ValueId};
-use crate::segment::multiply_adds;
+use autoneural_core::ir::ops::InputKind;
+use autoneural_core::ir::{Constant, Graph, Node, Op, ValueId};
+use autoneural_core::segment::multiply_adds;
+use autoneural_front::Model;
 
 /// Root mean square of an image's numbers before the encoder.
 const IMAGE: f64 = 0.5;

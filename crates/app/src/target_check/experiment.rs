@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::sample::Sample;
-use crate::back::onnx::{DataWriter, emit_float, emit_qdq};
-use crate::back::qnn::{Compiler, Job, Runtime};
-use crate::encoding::Encoding;
-use crate::engine::{Engine, Reference, Tensor};
-use crate::error::{Error, IoContext, Kind, Result};
-use crate::ir::ElementType;
-use crate::quantize::{RoundedNow, Table, fit, of_sums, settle};
-use crate::target::{Case, Target, Weights};
 use crate::verify::Sqnr;
+use autoneural_base::error::{Error, IoContext, Kind, Result};
+use autoneural_core::encoding::Encoding;
+use autoneural_core::ir::ElementType;
+use autoneural_core::quantize::{RoundedNow, Table, fit, of_sums, settle};
+use autoneural_core::target::{Case, Target, Weights};
+use autoneural_engines::back::onnx::{DataWriter, emit_float, emit_qdq};
+use autoneural_engines::back::qnn::{Compiler, Job, Runtime};
+use autoneural_engines::engine::{Engine, Reference, Tensor};
 
 /// How the encodings of an experiment come about, beyond the types.
 #[derive(Debug, Clone, Copy, Default)]
@@ -188,7 +188,7 @@ fn encodings(sample: &Sample, case: &Case, choice: Choice, float: &[Tensor]) -> 
                 let bias = graph.value(id);
                 let values = bias.constant().map(|constant| constant.to_f32()).unwrap_or_default();
                 let encoding = match integer {
-                    crate::encoding::IntegerType::Int32 => of_sums(integer, &data, &encoding),
+                    autoneural_core::encoding::IntegerType::Int32 => of_sums(integer, &data, &encoding),
                     _ => fit(&node.op, Weights::per_tensor(integer), &values, &bias.shape),
                 };
                 table.params.insert(bias.name.clone(), encoding);

@@ -5,10 +5,10 @@ use std::path::Path;
 use super::experiment::{self, Choice, ExperimentResult, Multiplier};
 use super::sample::{Sample, sample, samples};
 use super::{SampleFinding, Statement, Status};
-use crate::back::qnn::Runtime;
-use crate::error::Result;
-use crate::ir::ops::{Constants, Purpose};
-use crate::target::{Case, Granularity, Operator, Target};
+use autoneural_base::error::Result;
+use autoneural_core::ir::ops::{Constants, Purpose};
+use autoneural_core::target::{Case, Granularity, Operator, Target};
+use autoneural_engines::back::qnn::Runtime;
 
 /// A multiplier with one bit more than is exact costs at least this many dB; on v68 it costs 20 and more.
 const VISIBLE_DB: f64 = 10.0;

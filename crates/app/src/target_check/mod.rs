@@ -13,10 +13,10 @@ pub use table::table;
 
 use serde::Serialize;
 
-use crate::back::qnn::Runtime;
-use crate::error::{Error, IoContext, Result};
-use crate::progress::Progress;
-use crate::target::{Case, Operator, Refusal, Target};
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::progress::Progress;
+use autoneural_core::target::{Case, Operator, Refusal, Target};
+use autoneural_engines::back::qnn::Runtime;
 use judge::Judge;
 
 /// What the engine says to a statement.

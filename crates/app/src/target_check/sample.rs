@@ -3,13 +3,13 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-use crate::engine::Tensor;
-use crate::error::Result;
-use crate::ir::ops::{self, Constants, OpKind, Purpose};
-use crate::ir::{Constant, Graph, Op, ValueId, sample_graph};
-use crate::partition::{Partition, Port};
-use crate::passes::Frozen;
-use crate::program::Group;
+use autoneural_base::error::Result;
+use autoneural_core::ir::ops::{self, Constants, OpKind, Purpose};
+use autoneural_core::ir::{Constant, Graph, Op, ValueId, sample_graph};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::passes::Frozen;
+use autoneural_core::program::Group;
+use autoneural_engines::engine::Tensor;
 
 /// Where chance begins; every sample begins there.
 const SEED: u64 = 8295;

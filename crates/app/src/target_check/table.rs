@@ -21,10 +21,10 @@ pub fn table(report: &Report) -> String {
         ]);
     }
     let mut text = String::new();
-    for (line, note) in crate::text::columns(&rows).lines().zip(std::iter::once(None).chain(notes(report))) {
+    for (line, note) in autoneural_base::text::columns(&rows).lines().zip(std::iter::once(None).chain(notes(report))) {
         text.push_str(line);
         if let Some(note) = note {
-            let note = crate::shown::in_line(note);
+            let note = autoneural_base::shown::in_line(note);
             let short: String = note.chars().take(LONGEST_NOTE).collect();
             let more = if short.len() < note.len() { "…" } else { "" };
             text.push_str(&format!("  {short}{more}"));
@@ -34,7 +34,7 @@ pub fn table(report: &Report) -> String {
     let count = |status| report.count(status);
     text.push_str(&format!(
         "\n{}: {} confirmed, {} wrong, {} untested; SQNR is that of the NPU against the CPU, at least {} dB is wanted\n",
-        crate::shown::in_line(&report.target),
+        autoneural_base::shown::in_line(&report.target),
         count(Status::Confirmed),
         count(Status::Wrong),
         count(Status::Untested),

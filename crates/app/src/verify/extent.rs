@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::partition::Partition;
-use crate::program::{Program, Step};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Program, Step};
 
 /// What a verification compares.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ mod tests {
         let made = Extent::parse("vision, sampled");
         assert_eq!(made, Ok(Extent { partitions: named(&["vision"]), sampled: true }));
         assert!(Extent::parse("vision,all").is_err());
-        let program = crate::front::program().unwrap();
+        let program = autoneural_front::program().unwrap();
         made.unwrap().refuse_unknown(&program).unwrap();
         let refused = Extent::parse("vison").unwrap().refuse_unknown(&program);
         assert!(refused.unwrap_err().contains("language.decode"));

@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Sqnr;
 use super::spread::{added_percent, histogram, range, saturation_percent, seen, thinned};
-use crate::encoding::Encoding;
-use crate::engine::{Data, Engine, Tensor};
-use crate::error::{Error, Result};
-use crate::evidence::Watcher;
-use crate::ir::{ElementType, Node, Op};
-use crate::partition::Partition;
-use crate::program::Step;
-use crate::progress::Progress;
-use crate::quantize::Table;
-use crate::segment::{Device, Segment, inside, part};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_core::encoding::Encoding;
+use autoneural_core::evidence::Watcher;
+use autoneural_core::ir::{ElementType, Node, Op};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::Step;
+use autoneural_core::quantize::Table;
+use autoneural_core::segment::{Device, Segment, inside, part};
+use autoneural_engines::engine::{Data, Engine, Tensor};
 
 /// Bytes of values that leave a model at once; an engine holds them more than once.
 const MOST_AT_ONCE: u64 = 256 << 20;

@@ -5,7 +5,7 @@ mod layers;
 mod spread;
 mod step;
 
-pub use crate::sqnr::Sqnr;
+pub use autoneural_core::sqnr::Sqnr;
 pub use extent::Extent;
 pub use layers::{Kept, LayerComparison, On, layers};
 pub use step::{Own, StepAt, StepComparison};
@@ -16,11 +16,11 @@ use std::collections::btree_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use crate::drivers::{ChainComparison, Driver, Engines, LoadAny, Run};
-use crate::engine::{Engine, OrtSession, Tensor};
-use crate::error::{Error, Result};
-use crate::partition::{Partition, Port};
-use crate::program::{Group, State, Step, Tokens};
-use crate::quantize::Table;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::program::{Group, State, Step, Tokens};
+use autoneural_core::quantize::Table;
+use autoneural_engines::engine::{Engine, OrtSession, Tensor};
 
 /// Comparison of one output.
 #[derive(Debug, Clone, Default)]
@@ -134,7 +134,7 @@ fn compare(
     step: &Step,
     comparisons: &mut [OutputComparison],
 ) -> Result<()> {
-    let encoding = |port: &crate::partition::Port| table.activations.get(&port.name);
+    let encoding = |port: &autoneural_core::partition::Port| table.activations.get(&port.name);
     let inputs: Vec<Tensor> = partition
         .inputs
         .iter()

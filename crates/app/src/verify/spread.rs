@@ -1,6 +1,6 @@
 //! How the numbers of a tensor lie: thinned, what the mask hides left out, counted in equal parts of their range.
 
-use crate::encoding::Encoding;
+use autoneural_core::encoding::Encoding;
 
 /// Most elements of a value that are compared; of a larger one, evenly spaced ones.
 const MOST: usize = 1 << 16;
@@ -58,7 +58,7 @@ pub fn added_percent(input_db: f64, own_db: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::IntegerType;
+    use autoneural_core::encoding::IntegerType;
 
     #[test]
     fn noise_that_came_in_is_not_added() {

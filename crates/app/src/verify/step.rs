@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Sqnr;
 use super::spread::{outside, range};
-use crate::encoding::Encoding;
-use crate::error::Result;
-use crate::program::Step;
+use autoneural_base::error::Result;
+use autoneural_core::encoding::Encoding;
+use autoneural_core::program::Step;
 
 /// A step of verification.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ impl Own {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::IntegerType;
+    use autoneural_core::encoding::IntegerType;
 
     #[test]
     fn numbers_outside_the_range_are_told_from_rounding() {

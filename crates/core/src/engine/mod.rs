@@ -6,7 +6,7 @@ mod tensor;
 pub use kind::EngineKind;
 pub use tensor::{Data, Tensor};
 
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 /// A partition that is loaded and can run.
 pub trait Engine {

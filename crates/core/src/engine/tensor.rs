@@ -1,8 +1,8 @@
 //! Tensors as they cross the border of a partition.
 
 use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, Result};
 use crate::ir::Shape;
+use autoneural_base::error::{Error, Result};
 
 /// Elements in row-major order.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Ask, EvidenceSource, MinMax, Observer, Plan, StatisticsTable, Want};
-use crate::error::{Error, Result};
 use crate::program::Group;
+use autoneural_base::error::{Error, Result};
 
 /// Sees values while a model runs.
 pub trait Watcher: Send + Sync {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ask, Observer, Site, Want};
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// Wishes by the pass that fulfils them.
 ///

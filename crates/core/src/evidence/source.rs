@@ -1,7 +1,7 @@
 //! Where evidence that was collected is taken from.
 
 use super::{Ask, Observer};
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// Holds evidence, in memory or in files.
 pub trait EvidenceSource {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Constant, ElementType, Graph, Node, Op, Origin, Shape, Value, ValueId};
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// Most elements of one value: 4 GiB as f32. Far beyond what fits an NPU; what comes after may multiply and allocate.
 const MOST_ELEMENTS: usize = 1 << 30;

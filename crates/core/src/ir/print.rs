@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Graph, Origin, ValueId};
-use crate::shown::in_line;
+use autoneural_base::shown::in_line;
 
 impl Graph {
     fn typed(&self, id: ValueId) -> String {

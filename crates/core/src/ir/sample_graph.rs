@@ -2,7 +2,7 @@
 
 use super::ops::{Sample, SampleInput};
 use super::{Builder, Constant, ElementType, Graph, Op, Shape};
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 /// Deviation of biases.
 const BIAS: f32 = 0.1;

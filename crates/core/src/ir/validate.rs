@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Graph, Origin};
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// Checks that handles point into the arena, names are unique, every value is made before it is read, and the recorded
 /// shapes are what inference gives.

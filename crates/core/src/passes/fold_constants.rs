@@ -1,9 +1,9 @@
 //! Computes at compile time what depends on constants only.
 
 use super::rewrite::Rewrite;
-use crate::error::{Error, Result};
 use crate::ir::ops::Work;
 use crate::ir::{Graph, Node, Shape};
+use autoneural_base::error::{Error, Result};
 
 /// Most products that are added up at compile time, in plain loops.
 const MOST_MULTIPLY_ADDS: u64 = 1 << 26;

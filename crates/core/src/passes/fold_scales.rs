@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::rewrite::{Links, Rewrite};
-use crate::error::Result;
 use crate::ir::{Graph, Node, Op, ValueId, ops};
+use autoneural_base::error::Result;
 
 /// What happens to one node.
 enum Plan {

@@ -2,8 +2,8 @@
 
 use std::ops::Deref;
 
-use crate::error::{Error, Result};
 use crate::ir::{Graph, validate};
+use autoneural_base::error::{Error, Result};
 
 /// A graph that never changes again: valid, and without an operator that has to be spelled out. Its values have the
 /// names by which statistics, encodings and codes speak of them.

@@ -1,9 +1,9 @@
 //! Turns operators to the last axis where the target takes them on no other.
 
 use super::rewrite::{Rewrite, on_last_axis};
-use crate::error::Result;
 use crate::ir::{Graph, Op, ops};
 use crate::target::Target;
+use autoneural_base::error::Result;
 
 /// The graph with transposes around what works along another axis and is taken on the last one only.
 pub fn last_axis(graph: &Graph, target: &Target) -> Result<Graph> {

@@ -1,8 +1,8 @@
 //! Spells out what ONNX has no operator for.
 
 use super::rewrite::{Rewrite, on_last_axis};
-use crate::error::Result;
 use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
+use autoneural_base::error::Result;
 
 /// The graph with composite operators spelled out, normalizations moved to the last axis, for ONNX has no operator for
 /// another single one, and constant indices as i32 that count from the front, which is what an NPU reads.

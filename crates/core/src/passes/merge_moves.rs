@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::rewrite::Rewrite;
-use crate::error::Result;
 use crate::ir::{Graph, Op, ValueId, ops};
+use autoneural_base::error::Result;
 
 /// The graph with chains of moves joined. Run [`super::prune`] after it: the nodes jumped over are still there.
 pub fn merge_moves(graph: &Graph) -> Result<Graph> {

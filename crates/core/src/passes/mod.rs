@@ -21,9 +21,9 @@ use legalize::legalize;
 use merge_moves::merge_moves;
 use prune::prune;
 
-use crate::error::{Error, Result};
 use crate::ir::{Graph, validate};
 use crate::target::Target;
+use autoneural_base::error::{Error, Result};
 
 /// What passes are given beside the graph, whose constants are the weights.
 #[derive(Clone, Copy)]

@@ -1,8 +1,8 @@
 //! Drops nodes whose results nobody reads. Graph inputs stay: they are part of the contract.
 
 use super::rewrite::Rewrite;
-use crate::error::Result;
 use crate::ir::Graph;
+use autoneural_base::error::Result;
 
 /// The graph without dead nodes and constants.
 pub fn prune(graph: &Graph) -> Result<Graph> {

@@ -1,7 +1,7 @@
 //! Rebuilding a graph node by node: what passes have in common.
 
-use crate::error::Result;
 use crate::ir::{Builder, Graph, Node, Op, Origin, ValueId, ops};
+use autoneural_base::error::Result;
 
 /// A new graph in the making, with a map from the old graph's values.
 pub struct Rewrite<'a> {

@@ -2,8 +2,8 @@
 
 use super::meaning::{Meaning, State};
 use super::partition::{Partition, Port};
-use crate::error::{Error, Result};
 use crate::ir::ValueId;
+use autoneural_base::error::{Error, Result};
 
 /// Refuses a graph whose ports cannot be what their roles mean, before anybody relies on it.
 ///

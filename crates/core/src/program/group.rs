@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// Most bytes of a name, which files are called by.
 const LONGEST: usize = 64;

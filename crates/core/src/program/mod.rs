@@ -23,7 +23,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 use partition::Partition;
 
 /// Version of the file's format.
@@ -68,7 +68,7 @@ impl Program {
     /// # Errors
     /// Malformed JSON, another schema, and as for [`Program::new`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
-        let made: Program = crate::text::json(path, text)?;
+        let made: Program = autoneural_base::text::json(path, text)?;
         if made.schema != SCHEMA {
             let message = format!("schema {} is not known to this version, which reads schema {SCHEMA}", made.schema);
             return Err(Error::input(path.display(), message).help("compile the bundle again with this version"));

@@ -2,7 +2,7 @@
 
 use super::partition::Partition;
 use crate::engine::Tensor;
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 /// One run of one graph.
 pub struct Step<'a> {

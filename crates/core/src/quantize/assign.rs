@@ -9,7 +9,6 @@ use super::ranges;
 use super::table::{Counts, Table};
 use super::ties::Ties;
 use super::weights::{Place, encode, weight};
-use crate::error::{Error, Result};
 use crate::evidence::StatisticsTable;
 use crate::ir::ElementType;
 use crate::ir::ops::InputKind;
@@ -17,7 +16,8 @@ use crate::partition::Partition;
 use crate::program::Group;
 use crate::recipe::Recipe;
 use crate::target::Target;
-use crate::text::glob;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text::glob;
 
 /// Encodings of every value and constant of a group's partitions, in order. What is `given`, under the names of the
 /// graphs, is taken, the rest is computed.

@@ -1,8 +1,8 @@
 //! Codes: the integers that stand for the numbers of constants, packed as files and models hold them.
 
 use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, Result};
 use crate::ir::Value;
+use autoneural_base::error::{Error, Result};
 
 /// Where a model that is written gets the integers of its constants from.
 pub trait CodeSource {

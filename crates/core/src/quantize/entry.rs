@@ -1,7 +1,7 @@
 //! One encoding of a file of encodings that were learned elsewhere.
 
 use crate::encoding::Encoding;
-use crate::error::Error;
+use autoneural_base::error::Error;
 
 /// An encoding, the file it is from and its name there. Most files do not tell the axis of a per-channel encoding, only
 /// that there is one.

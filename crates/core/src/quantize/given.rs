@@ -6,8 +6,8 @@ use super::entry::Entry;
 use super::names::{Aliases, Names};
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
-use crate::error::{Error, Result};
 use crate::partition::Partition;
+use autoneural_base::error::{Error, Result};
 
 /// Largest scale taken: beyond it the product of two scales is no number of f32 any more.
 const LARGEST_SCALE: f32 = 1e12;

@@ -8,12 +8,12 @@ use super::rounding::Method;
 use super::table::Table;
 use super::weights::{bias, weight};
 use crate::encoding::Encoding;
-use crate::error::Result;
 use crate::evidence::{Ask, Linear, ObserverKind, sites};
 use crate::ir::ops::Rows;
 use crate::ir::{Graph, Node, Value};
 use crate::partition::Partition;
 use crate::program::Group;
+use autoneural_base::error::Result;
 
 /// A constant with its encoding.
 #[derive(Debug, Clone, Copy)]

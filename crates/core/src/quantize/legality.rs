@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use super::table::Table;
 use super::weights::{constant, weight};
-use crate::error::Result;
 use crate::ir::{Graph, Node};
 use crate::target::{Activations, Case, Operator, Target, Weights};
+use autoneural_base::error::Result;
 
 /// Why the NPU does not carry out a node; none where it does.
 ///

@@ -9,7 +9,7 @@ use super::weights::weight;
 use crate::encoding::Encoding;
 use crate::ir::Value;
 use crate::partition::Partition;
-use crate::warning::Warning;
+use autoneural_base::warning::Warning;
 
 /// Share of the sum of its squares that a channel may lose. At a half its error is 3 dB below it.
 const MOST_LOST: f64 = 0.5;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
-use crate::error::{Error, Result};
 use crate::partition::Partition;
 use crate::program::Group;
+use autoneural_base::error::{Error, Result};
 
 /// Most unknown names that an error lists.
 const MOST_LISTED: usize = 3;

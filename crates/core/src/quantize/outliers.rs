@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use super::table::Table;
 use super::weights::weight;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
-use crate::error::Result;
 use crate::ir::{Constant, index_of};
 use crate::partition::Partition;
 use crate::program::Group;
-use crate::warning::Warning;
+use autoneural_base::error::Result;
+use autoneural_base::warning::Warning;
 
 /// The stage that finds them.
 const STAGE: &str = "quantize";

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use super::given::GivenClass;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, Result};
 use crate::evidence::{Statistics, StatisticsTable};
 use crate::ir::{Op, ValueId};
 use crate::partition::Partition;
 use crate::program::{Group, State};
 use crate::recipe::Recipe;
 use crate::target::Target;
+use autoneural_base::error::{Error, Result};
 
 /// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked
 /// tokens together weigh less than 2e-7.

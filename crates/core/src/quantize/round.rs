@@ -5,9 +5,9 @@ use super::layer::Layer;
 use super::layers::Item;
 use super::rounding::{Bias, LayerEvidence, Method, Rounded};
 use crate::encoding::Encoding;
-use crate::error::{Error, Result};
 use crate::evidence::EvidenceSource;
 use crate::ir::Value;
+use autoneural_base::error::{Error, Result};
 
 /// Rounds constants when they are asked for, each to the nearest integer: for models that belong to no bundle, and for
 /// bundles of versions that kept no codes, which rounded so.

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::given::Given;
 use super::ranges::{self, RangeSource};
 use super::ties::Ties;
-use crate::error::Result;
 use crate::evidence::StatisticsTable;
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::recipe::Recipe;
 use crate::target::Target;
+use autoneural_base::error::Result;
 
 /// Where the encodings of a model are from.
 pub struct Sources<'a> {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, Result};
 use crate::ir::{ElementType, Value};
+use autoneural_base::error::{Error, Result};
 
 /// Encodings of one partition by value name.
 #[derive(Debug, Clone, Default, PartialEq)]

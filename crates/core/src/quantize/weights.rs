@@ -1,11 +1,11 @@
 //! Encodings of constants, by the place they have in their operator.
 
 use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, Result};
 use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, Value};
 use crate::recipe::PartRecipe;
 use crate::target::{Activations, Case, Granularity, Operator, Weights};
+use autoneural_base::error::{Error, Result};
 
 /// The weight of a node, whose integers the recipe chooses.
 pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::encoding::IntegerType;
-use crate::error::{Error, Result};
 use crate::evidence::ObserverKind;
 use crate::goals::Goals;
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::quantize::rounding::Method;
+use autoneural_base::error::{Error, Result};
 
 pub use sample::{Role, Said, Sample, Words};
 
@@ -87,7 +87,7 @@ impl Recipe {
     /// # Errors
     /// A missing file, malformed TOML, an impossible type, an image path that leaves the recipe's folder.
     pub fn read(path: &Path) -> Result<Self> {
-        Self::parse(crate::text::read(path)?, path)
+        Self::parse(autoneural_base::text::read(path)?, path)
     }
 
     /// Checks a recipe from the text of its file, which is in the folder that its images are in.
@@ -95,7 +95,8 @@ impl Recipe {
     /// # Errors
     /// As for [`Recipe::read`].
     pub fn parse(text: String, path: &Path) -> Result<Self> {
-        let mut made: Recipe = toml::from_str(&text).map_err(|error| crate::text::toml_error(path, &text, &error))?;
+        let mut made: Recipe =
+            toml::from_str(&text).map_err(|error| autoneural_base::text::toml_error(path, &text, &error))?;
         made.path = path.to_path_buf();
         made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
         for (list, samples) in [("calibration", &mut made.calibration), ("verification", &mut made.verification)] {
@@ -242,7 +243,7 @@ impl Recipe {
     /// The type that an exception gives a weight (`signed`) or an activation.
     pub fn exception(&self, name: &str, signed: bool) -> Option<IntegerType> {
         let fits = |exception: &&Override| {
-            exception.integer.is_signed() == signed && crate::text::glob(&exception.tensor, name)
+            exception.integer.is_signed() == signed && autoneural_base::text::glob(&exception.tensor, name)
         };
         self.overrides.iter().rev().find(fits).map(|exception| exception.integer)
     }

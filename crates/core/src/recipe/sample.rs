@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// The schema in which a sample is a conversation; before it, a prompt was raw text.
 pub const CONVERSATIONS: u32 = 2;
@@ -167,11 +167,11 @@ impl Sample {
         if self.tokens == Some(0) {
             return Err(Error::input(format!("{}.tokens", self.place), "0 tokens are no prompt"));
         }
-        if let Some(tensors) = self.tensors.as_ref().filter(|tensors| !crate::text::stays_inside(tensors)) {
+        if let Some(tensors) = self.tensors.as_ref().filter(|tensors| !autoneural_base::text::stays_inside(tensors)) {
             return Err(self.error("", format!("`{}` leaves the folder of the recipe", tensors.display())));
         }
         self.images.extend(self.messages.iter().flatten().flat_map(|turn| turn.images.iter().cloned()));
-        match self.images.iter().find(|image| !crate::text::stays_inside(image)) {
+        match self.images.iter().find(|image| !autoneural_base::text::stays_inside(image)) {
             Some(image) => Err(self.error("", format!("image `{}` leaves the folder of the recipe", image.display()))),
             None => Ok(()),
         }

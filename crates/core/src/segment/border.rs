@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::error::Result;
 use crate::ir::{Graph, ValueId};
 use crate::quantize::Table;
+use autoneural_base::error::Result;
 
 /// Where the values of a graph are made and last read.
 pub struct Border<'a> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::Segment;
-use crate::error::Result;
 use crate::ir::{Builder, Graph, ValueId};
+use autoneural_base::error::Result;
 
 /// The nodes of a segment with their constants. Values keep their names, so that the encodings of the whole graph are
 /// those of the part, and what one part makes is found by the next.

@@ -4,11 +4,11 @@ use super::Segment;
 use super::border::Border;
 use super::cut::cut;
 use super::pieces::pieces;
-use crate::error::Result;
 use crate::ir::ValueId;
 use crate::partition::{Partition, Port};
 use crate::passes::Frozen;
 use crate::quantize::Table;
+use autoneural_base::error::Result;
 
 /// Cuts the segments of a partition where the values that are made in them have more than `most` bytes. Of each part
 /// all that it makes is an output, in the order in which it is made.

@@ -19,13 +19,13 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
 use crate::ir::ops::Work;
 use crate::ir::{Graph, Node, ValueId};
 use crate::partition::Partition;
 use crate::quantize::{Table, refusal};
 use crate::target::Target;
 use assign::{Choice, assign};
+use autoneural_base::error::{Error, Result};
 use border::Border;
 use pieces::pieces;
 
@@ -158,7 +158,7 @@ fn into_binaries(
     let cuts = pieces(&weights, &border.bytes()[run.start..], u64::from(mib) << 20).map_err(|at| {
         let node = &graph.nodes()[run.start + at];
         let bytes = weights[at].iter().map(|(_, bytes)| bytes).sum::<u64>();
-        let message = format!("has weights of {}", crate::text::bytes(bytes));
+        let message = format!("has weights of {}", autoneural_base::text::bytes(bytes));
         Error::input(
             format!("{}: {}", partition.name, node.name),
             format!("{message}; target {} holds {mib} MiB in one context binary", target.name),

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// What one chip takes.
 #[derive(Debug, Clone, Deserialize)]
@@ -78,7 +78,7 @@ impl Target {
         }
         let path = Path::new(name);
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let text = crate::text::read(path)?;
+            let text = autoneural_base::text::read(path)?;
             return Ok((Self::parse(&text, path)?, text));
         }
         let describe = |(known, target): &(&str, Target)| format!("{known} ({})", target.description);
@@ -94,7 +94,7 @@ impl Target {
         struct Version {
             schema: u32,
         }
-        let toml_error = |error: toml::de::Error| crate::text::toml_error(path, text, &error);
+        let toml_error = |error: toml::de::Error| autoneural_base::text::toml_error(path, text, &error);
         let Version { schema } = toml::from_str(text).map_err(toml_error)?;
         if schema != SCHEMA {
             let message = format!("schema {schema} is not known to this version, which reads schema {SCHEMA}");

@@ -14,12 +14,12 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::encoding::{Encoding, IntegerType};
-use crate::error::{Error, Result};
-use crate::files;
-use crate::ir::Value;
-use crate::map::Map;
-use crate::quantize::Item;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files;
+use autoneural_base::map::Map;
+use autoneural_core::encoding::{Encoding, IntegerType};
+use autoneural_core::ir::Value;
+use autoneural_core::quantize::Item;
 
 /// The metadata's entry.
 const ENTRY: &str = "codes";
@@ -160,7 +160,7 @@ fn damaged(path: &Path, message: String) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{Constant, ElementType, Origin};
+    use autoneural_core::ir::{Constant, ElementType, Origin};
 
     fn value(name: &str, count: usize) -> Value {
         let origin = Origin::Constant(Constant::from_values(vec![0.0; count], vec![count]));

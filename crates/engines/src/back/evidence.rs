@@ -7,10 +7,10 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::error::{Error, Result};
-use crate::evidence::{Ask, Histogram, Means, MinMax, Observer, Samples, SecondMoments, Statistics, Want};
-use crate::files;
-use crate::ir::ops::Rows;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files;
+use autoneural_core::evidence::{Ask, Histogram, Means, MinMax, Observer, Samples, SecondMoments, Statistics, Want};
+use autoneural_core::ir::ops::Rows;
 
 /// The metadata's entry.
 const ENTRY: &str = "evidence";
@@ -198,7 +198,7 @@ fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Group;
+    use autoneural_core::program::Group;
 
     #[test]
     fn what_is_read_is_what_was_seen_and_goes_on() {

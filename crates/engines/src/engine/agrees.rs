@@ -5,11 +5,11 @@ use proptest::prelude::*;
 
 use super::{Data, Engine, Reference, Tensor};
 use crate::back::onnx::{DataWriter, emit_float};
-use crate::ir::ops::{Chance, OPERATORS};
-use crate::ir::{Constant, ValueId, sample_graph};
-use crate::partition::{Partition, Port};
-use crate::passes::{Frozen, as_built};
-use crate::program::Group;
+use autoneural_core::ir::ops::{Chance, OPERATORS};
+use autoneural_core::ir::{Constant, ValueId, sample_graph};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::passes::{Frozen, as_built};
+use autoneural_core::program::Group;
 
 /// Outputs of a graph's float model in tract.
 fn in_tract(graph: Frozen, given: &[Constant]) -> Vec<Vec<f32>> {

@@ -8,9 +8,9 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::TensorElementType;
 
 use super::{Data, Engine, Tensor};
-use crate::error::{Error, Result};
-use crate::limits;
-use crate::partition::{Partition, Port};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::limits;
+use autoneural_core::partition::{Partition, Port};
 
 /// The sessions that carry out a partition, in order, with the names of its inputs and outputs.
 pub struct OrtSession {

@@ -11,13 +11,13 @@ use tract_onnx::tract_core::internal::{
 
 use super::{Data, Engine, Tensor};
 use crate::back::onnx::check_float;
-use crate::contain::contain;
-use crate::error::{Error, Result};
-use crate::evidence::Watcher;
-use crate::ir::ElementType;
-use crate::limits;
-use crate::partition::Partition;
-use crate::utf8_path::Utf8Path;
+use autoneural_base::contain::contain;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::limits;
+use autoneural_base::utf8_path::Utf8Path;
+use autoneural_core::evidence::Watcher;
+use autoneural_core::ir::ElementType;
+use autoneural_core::partition::Partition;
 
 /// What may help where a model that is whole by its form does not work.
 const DAMAGED: &str = "the bundle is damaged, or this is a defect of autoneural: `autoneural export` makes it anew";

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::Checkpoint;
 use super::place::WeightsPlace;
 use crate::Component;
-use crate::error::{Error, Result};
-use crate::text;
-use crate::warning::Warning;
 use crate::{Definition, Weights, names};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text;
+use autoneural_base::warning::Warning;
 
 /// Name of the tokenizer's file.
 const TOKENIZER: &str = "tokenizer.json";

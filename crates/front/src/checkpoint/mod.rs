@@ -22,10 +22,10 @@ pub use place::{WeightsPlace, marked, unmarked};
 use super::hub::{Files, INDEX, other_kind};
 use super::{Tensors, WeightNames};
 use crate::Component;
-use crate::error::{Error, Result};
-use crate::ir::{Constant, Shape, StoredType, View, index_of};
-use crate::map::Map;
-use crate::text;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::map::Map;
+use autoneural_base::text;
+use autoneural_core::ir::{Constant, Shape, StoredType, View, index_of};
 
 /// What a header says of one tensor.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::{Checkpoint, TensorInfo, unmarked};
-use crate::error::{Error, Result};
-use crate::ir::Shape;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::Shape;
 
 /// Side of a block where nothing else is said and the scales are as many as that makes.
 const USUAL_BLOCK: usize = 128;
@@ -86,7 +86,7 @@ fn values(checkpoint: &Checkpoint, info: &TensorInfo, place: &str) -> Result<Vec
         ));
     }
     let view = checkpoint.view(info, place)?;
-    Ok(crate::ir::Constant::from_view(view, info.shape.clone()).to_f32())
+    Ok(autoneural_core::ir::Constant::from_view(view, info.shape.clone()).to_f32())
 }
 
 /// The shape of blocks of which there are as many as scales; `config` is what the checkpoint's configuration says of

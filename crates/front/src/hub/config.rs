@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::error::Result;
-use crate::text;
+use autoneural_base::error::Result;
+use autoneural_base::text;
 
 /// Name of the file.
 const FILE: &str = "config.json";

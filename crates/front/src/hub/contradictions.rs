@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::config::{Config, Section};
-use crate::warning::Warning;
 use crate::{Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, Vision};
+use autoneural_base::warning::Warning;
 
 /// How far two numbers may be apart that are the same, as a share.
 const SAME: f64 = 1e-4;

@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use super::config::Config;
 use super::kinds::convertible;
-use crate::error::{Error, IoContext, Result};
-use crate::text;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::text;
 
 /// Name of the index file of a sharded checkpoint.
 pub const INDEX: &str = "model.safetensors.index.json";

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::text::is_lfs_pointer;
+use autoneural_base::text::is_lfs_pointer;
 
 /// Bytes from the beginning of a file that tell its kind.
 const LOOKED_AT: usize = 64;

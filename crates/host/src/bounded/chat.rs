@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Child, Request, Work};
 use crate::chat::{self, CHAT_TEMPLATE, Complaint, Given, Message, Specials, TemplateSource};
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// How a conversation becomes the text of a prompt.
 pub struct Chat {
@@ -21,7 +21,9 @@ impl Chat {
     pub fn read(folder: &Path, mut specials: Specials) -> Result<Self> {
         let path = folder.join(CHAT_TEMPLATE);
         let source = match path.is_file() {
-            true => Some(TemplateSource { place: path.display().to_string(), text: crate::text::read(&path)? }),
+            true => {
+                Some(TemplateSource { place: path.display().to_string(), text: autoneural_base::text::read(&path)? })
+            }
             false => None,
         };
         specials.named.extend(chat::read_specials(folder)?);

@@ -15,7 +15,7 @@ use super::wire::{self, Reply, Request};
 use super::{COMMAND, Work, program};
 use autoneural_base::limits::memory_help;
 
-use crate::error::{Error, Kind, Result};
+use autoneural_base::error::{Error, Kind, Result};
 
 /// How many times the processor time that is granted may pass by the clock: other programs want the processor too.
 const PATIENCE: u32 = 8;

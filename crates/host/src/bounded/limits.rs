@@ -2,7 +2,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// Stack of the thread that runs foreign code, as large as a main thread's.
 pub const STACK: usize = 8 << 20;

@@ -7,8 +7,8 @@ use super::vocabulary::Vocabulary;
 use super::wire::{self, Failure, Reply, Request, bytes_of, tokens_of};
 use super::{Facts, seccomp};
 use crate::chat::{Chat, TemplateSource};
-use crate::contain::contain;
-use crate::error::{Error, Result};
+use autoneural_base::contain::contain;
+use autoneural_base::error::{Error, Result};
 
 /// Answers what comes on standard input until it ends: the hidden command.
 ///

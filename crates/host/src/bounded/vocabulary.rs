@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use tokenizers::{AddedToken, PaddingStrategy, Tokenizer};
 
-use crate::contain::contain;
-use crate::error::{Error, Result};
+use autoneural_base::contain::contain;
+use autoneural_base::error::{Error, Result};
 
 /// More tokens than any padding or cut is for; a file that asks for more is damaged.
 const LONGEST: usize = 1 << 24;
@@ -81,7 +81,7 @@ impl Vocabulary {
         let Opening { place, vocabulary, named, mut listed, numbered, others } = opening;
         let fail = |error: &dyn std::fmt::Display| Error::input(&place, format!("is no tokenizer: {error}"));
         // The library panics on some malformed parts.
-        let mut inner = contain(|| Tokenizer::from_bytes(crate::text::without_mark(file)))
+        let mut inner = contain(|| Tokenizer::from_bytes(autoneural_base::text::without_mark(file)))
             .map_err(|panic| fail(&panic))?
             .map_err(|error| fail(&error))?;
         refuse_batches(&mut inner).map_err(|error| fail(&error))?;

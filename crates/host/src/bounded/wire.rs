@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::vocabulary::Opening;
-use crate::error::{Error as Fault, Kind};
 use crate::{Message, Specials};
+use autoneural_base::error::{Error as Fault, Kind};
 
 /// Largest head.
 const LARGEST_HEAD: u32 = 32 << 20;

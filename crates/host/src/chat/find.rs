@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::CHAT_TEMPLATE;
 use super::message::Special;
-use crate::error::{Error, IoContext, Result};
-use crate::warning::Warning;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::warning::Warning;
 
 /// Name of the file of special tokens in a bundle; checkpoints have one too.
 pub const SPECIAL_TOKENS: &str = "special_tokens_map.json";
@@ -139,13 +139,13 @@ fn in_files(folder: &Path) -> Result<Option<Templates>> {
                 && let Some(name) = path.file_stem()
             {
                 stay_inside(folder, &path)?;
-                templates.insert(name.to_string_lossy().into_owned(), crate::text::read(&path)?);
+                templates.insert(name.to_string_lossy().into_owned(), autoneural_base::text::read(&path)?);
             }
         }
     }
     if path.symlink_metadata().is_ok() {
         stay_inside(folder, &path)?;
-        templates.insert("default".to_string(), crate::text::read(&path)?);
+        templates.insert("default".to_string(), autoneural_base::text::read(&path)?);
     } else if templates.is_empty() {
         return Ok(None);
     }
@@ -179,7 +179,7 @@ fn read_json(folder: &Path, path: &Path) -> Result<Option<Value>> {
         return Ok(None);
     }
     stay_inside(folder, path)?;
-    crate::text::json(path, &crate::text::read_at_most(path, LARGEST_FILE)?).map(Some)
+    autoneural_base::text::json(path, &autoneural_base::text::read_at_most(path, LARGEST_FILE)?).map(Some)
 }
 
 /// The special tokens of a bundle.
@@ -189,7 +189,7 @@ fn read_json(folder: &Path, path: &Path) -> Result<Option<Value>> {
 pub fn read_specials(folder: &Path) -> Result<BTreeMap<String, Special>> {
     let path = folder.join(SPECIAL_TOKENS);
     match path.symlink_metadata() {
-        Ok(_) => crate::text::json(&path, &crate::text::read_at_most(&path, LARGEST_FILE)?),
+        Ok(_) => autoneural_base::text::json(&path, &autoneural_base::text::read_at_most(&path, LARGEST_FILE)?),
         Err(_) => Ok(BTreeMap::new()),
     }
 }

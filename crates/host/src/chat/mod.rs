@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Content;
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 pub use find::{Found, SPECIAL_TOKENS, TemplateSource, find_template, read_specials};
 pub use message::{ContentPart, Message, Role, Special, Specials};

@@ -9,8 +9,8 @@ use super::find::TemplateSource;
 use super::message::{ContentPart, Message, Role, Special, Specials};
 use super::python::{Engine, Refusal, Why, dict, list};
 use crate::Content;
-use crate::contain::contain;
-use crate::error::{Error, Result};
+use autoneural_base::contain::contain;
+use autoneural_base::error::{Error, Result};
 
 /// How the content of a message is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

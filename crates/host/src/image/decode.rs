@@ -13,7 +13,7 @@ use super::format::Format;
 use super::jpeg;
 use super::picture::{Layout, Picture, refuse_sizes};
 use super::turn::Orientation;
-use crate::contain::contain;
+use autoneural_base::contain::contain;
 
 /// Decodes the bytes of a file.
 ///

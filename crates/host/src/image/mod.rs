@@ -13,9 +13,9 @@ mod turn;
 
 use std::path::Path;
 
-use crate::engine::Tensor;
-use crate::error::{Error, Result};
-use crate::front::Vision;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::engine::Tensor;
+use autoneural_front::Vision;
 
 /// Largest image file that is read.
 const LARGEST_FILE: u64 = 256 << 20;
@@ -55,7 +55,7 @@ pub fn normalized(square: &[u8], vision: &Vision) -> Tensor {
 /// # Errors
 /// As there.
 pub fn load_square(path: &Path, vision: &Vision) -> Result<Vec<u8>> {
-    let bytes = crate::text::read_at_most(path, LARGEST_FILE)?;
+    let bytes = autoneural_base::text::read_at_most(path, LARGEST_FILE)?;
     if bytes.is_empty() {
         return Err(Error::input(path.display(), "is empty; a PNG or JPEG image is wanted"));
     }

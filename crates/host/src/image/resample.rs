@@ -2,7 +2,7 @@
 //! each. A model was trained with pictures that went through it, and other filters of the same name differ from it.
 
 use super::picture::Picture;
-use crate::front::Resize;
+use autoneural_front::Resize;
 
 /// Bits of a weight behind the point; 8 are for the pixel and 2 for sums beyond it.
 const PRECISION: u32 = 32 - 8 - 2;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ir::{Graph, Node, ValueId};
+use autoneural_core::ir::{Graph, Node, ValueId};
 
 /// Nodes of one block, in the order in which they run.
 pub struct Block<'a> {

@@ -9,9 +9,9 @@ use super::rails::{Rails, rails};
 use super::routes::{CHIP, Origin, Routes, routes};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{DrawnPartition, Subject, Tensor, Tensors};
-use crate::error::{Error, Result};
-use crate::ir::{Graph, Node, ValueId};
-use crate::text::bytes;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text::bytes;
+use autoneural_core::ir::{Graph, Node, ValueId};
 
 /// Width of the boxes, unless a line needs more.
 const WIDTH: i32 = 1060;

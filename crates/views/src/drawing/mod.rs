@@ -16,15 +16,15 @@ pub use overview::overview;
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{Bundle, Stage};
-use crate::drivers::{Driver, of_bundle};
-use crate::encoding::IntegerType;
-use crate::error::{Error, Result};
-use crate::ir::ValueId;
-use crate::partition::Partition;
-use crate::quantize::Table;
-use crate::report::{Columns, PartitionReport, Report, Sizes, npu_nodes};
-use crate::segment::{Device, Segment, segments};
+use autoneural_app::drivers::{Driver, of_bundle};
+use autoneural_app::report::{Columns, PartitionReport, Report, Sizes, npu_nodes};
+use autoneural_base::error::{Error, Result};
+use autoneural_bundle::{Bundle, Stage};
+use autoneural_core::encoding::IntegerType;
+use autoneural_core::ir::ValueId;
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::Table;
+use autoneural_core::segment::{Device, Segment, segments};
 
 /// Which tensors a drawing names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Tensor {
 
     /// Shape, integers and size.
     fn detail(&self) -> String {
-        format!("{}, {}", self.kind(), crate::text::bytes(self.bytes()))
+        format!("{}, {}", self.kind(), autoneural_base::text::bytes(self.bytes()))
     }
 }
 
@@ -152,7 +152,7 @@ impl Subject {
             Some(npu) if npu == nodes => ("strong", format!("NPU, all {nodes} nodes")),
             Some(npu) => ("wrong", format!("NPU {npu} nodes, CPU {}", nodes - npu)),
         };
-        let weights = crate::text::bytes(sizes.weight_bytes());
+        let weights = autoneural_base::text::bytes(sizes.weight_bytes());
         let mut lines = vec![place];
         let on_cpu = part.segments.iter().filter(|segment| segment.device == Device::Cpu).count();
         match (part.segments.len(), on_cpu) {
@@ -161,7 +161,9 @@ impl Subject {
             (several, on_cpu) => lines.push(("wrong", format!("in {several} segments, {on_cpu} on the CPU"))),
         }
         lines.push(("", format!("{} weights {weights}", part.scheme)));
-        lines.extend(sizes.binary_bytes.map(|size| ("", format!("context binary {}", crate::text::bytes(size)))));
+        lines.extend(
+            sizes.binary_bytes.map(|size| ("", format!("context binary {}", autoneural_base::text::bytes(size)))),
+        );
         if let Some(Columns { simulated, npu }) = part.sqnr {
             lines.extend(npu.map(|db| ("", format!("SQNR NPU {db:.1} dB"))));
             lines.extend(simulated.map(|db| ("quiet", format!("SQNR simulated {db:.1} dB"))));

@@ -8,10 +8,10 @@ use super::legend;
 use super::rows::{Band, LONGEST, Row, bands};
 use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
 use super::{Subject, Tensors};
-use crate::drivers::{Turn, Work};
-use crate::error::Result;
-use crate::report::StateKind;
-use crate::text::bytes;
+use autoneural_app::drivers::{Turn, Work};
+use autoneural_app::report::StateKind;
+use autoneural_base::error::Result;
+use autoneural_base::text::bytes;
 
 /// Height of a tensor's row.
 const ROW: i32 = 46;

@@ -4,11 +4,11 @@
 
 use super::svg::shorten;
 use super::{Subject, Tensor, Tensors};
-use crate::drivers::Work;
-use crate::error::Result;
-use crate::ir::ValueId;
-use crate::partition::Port;
-use crate::text::bytes;
+use autoneural_app::drivers::Work;
+use autoneural_base::error::Result;
+use autoneural_base::text::bytes;
+use autoneural_core::ir::ValueId;
+use autoneural_core::partition::Port;
 
 /// Longest name that is written out.
 pub const LONGEST: usize = 48;

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::text::escape;
+use autoneural_base::text::escape;
 
 /// Height of a line of text.
 pub const LINE: i32 = 17;

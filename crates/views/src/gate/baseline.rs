@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::facts::{Facts, SCHEMA};
-use crate::bundle::hash_bytes;
-use crate::error::{Error, Result};
-use crate::json::json_of;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::json::json_of;
+use autoneural_bundle::hash_bytes;
 
 /// A baseline with its file.
 pub struct Baseline {
@@ -26,7 +26,7 @@ impl Baseline {
     /// # Errors
     /// A missing file, one that is truncated, of another schema, or says what cannot be.
     pub fn read(path: &Path) -> Result<Self> {
-        let text = crate::text::read(path)?;
+        let text = autoneural_base::text::read(path)?;
         let help = "restore it from the repository, or remove it and write it again with `autoneural gate BUNDLE \
                     --baseline FILE --update`";
         let of_another =

@@ -6,7 +6,7 @@ use super::check::{Check, Location, Outcome, Rule};
 use super::facts::{Facts, PartitionFacts};
 use super::judge::Judge;
 use super::tensor::TensorFact;
-use crate::bundle::INPUTS;
+use autoneural_bundle::INPUTS;
 
 /// Names that a sentence has at most.
 const MOST_NAMES: usize = 5;
@@ -195,7 +195,7 @@ fn versions(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let changes = &judge.thresholds.changes;
     let (toolkit, program) = (changes.toolkit, changes.program);
     for name in names {
-        let policy = if name == crate::version::PROGRAM { program } else { toolkit };
+        let policy = if name == autoneural_base::version::PROGRAM { program } else { toolkit };
         let say = |version: Option<&String>| version.map_or("none".to_string(), String::clone);
         let (before, after) = (baseline.versions.get(name), now.versions.get(name));
         let place = Location::of("", name);

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::check::Excepted;
 use super::date::Date;
 use super::rule::Rule;
-use crate::error::{Error, Result};
-use crate::text::glob;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text::glob;
 
 /// An exception for some places, as the thresholds have it.
 #[derive(Debug, Clone, Deserialize)]

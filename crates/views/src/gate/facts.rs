@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::flow::Flow;
 use super::tensor::TensorFact;
 use super::unique::unique;
-use crate::back::encodings;
-use crate::bundle::{Bundle, REPORT, Stage, short};
-use crate::encoding::IntegerType;
-use crate::engine::EngineKind;
-use crate::error::{Error, Result};
-use crate::evaluate::EvaluationReport;
-use crate::progress::Silent;
-use crate::report::{Columns, GoalKind, PartitionReport, PartitionSizes, Report};
+use autoneural_app::evaluate::EvaluationReport;
+use autoneural_app::report::{Columns, GoalKind, PartitionReport, PartitionSizes, Report};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Silent;
+use autoneural_bundle::{Bundle, REPORT, Stage, short};
+use autoneural_core::encoding::IntegerType;
+use autoneural_core::engine::EngineKind;
+use autoneural_engines::back::encodings;
 
 /// Version of the format of facts.
 pub const SCHEMA: u32 = 1;
@@ -243,7 +243,7 @@ fn partition_facts(bundle: &Bundle, report: &Report, partition: &PartitionReport
         let message = format!("has the partition `{}`, of which the bundle has no encodings", partition.name);
         return Err(Error::input(path.display(), message));
     }
-    let table = encodings::look(&bundle.read(&file, crate::json::LARGEST_JSON)?, &bundle.path(&file))?;
+    let table = encodings::look(&bundle.read(&file, autoneural_base::json::LARGEST_JSON)?, &bundle.path(&file))?;
     let constants = table.params.iter().filter(|(_, encoding)| encoding.integer != IntegerType::Int32);
     let sizes = report.sizes.as_ref().and_then(|sizes| sizes.partitions.iter().find(|s| s.name == partition.name));
     let buffers = |sizes: &PartitionSizes| {
@@ -270,7 +270,7 @@ pub fn evaluation_name(report: &EvaluationReport, engine: EngineKind) -> String 
 
 /// One entry per engine.
 fn evaluation_facts(report: &EvaluationReport) -> Vec<(String, EvaluationFacts)> {
-    let facts = |engine: &crate::evaluate::EngineReport| {
+    let facts = |engine: &autoneural_app::evaluate::EngineReport| {
         let facts = EvaluationFacts {
             questions: report.questions,
             accuracy_percent: engine.total.exact_match_percent,

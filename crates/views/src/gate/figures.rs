@@ -9,7 +9,7 @@ use super::goals::place_of;
 use super::judge::{
     ANSWERS, BYTES, FLOAT_DB, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit,
 };
-use crate::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
+use autoneural_app::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
 
 /// Adds all checks of figures.
 pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {

@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
-use crate::bundle::Bundle;
-use crate::error::Result;
-use crate::json::LARGEST_JSON;
-use crate::program::Group;
-use crate::report::PartitionReport;
+use autoneural_app::report::PartitionReport;
+use autoneural_base::error::Result;
+use autoneural_base::json::LARGEST_JSON;
+use autoneural_bundle::Bundle;
+use autoneural_core::program::Group;
 
 /// Tensors and what they are made from. It is of a bundle, and no part of a baseline.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -66,7 +66,8 @@ impl Flow {
             flow.partitions.push(partition.name.clone());
             flow.names.push(HashMap::new());
             if bundle.has_file(&file) {
-                let graph: Graph = crate::text::json(&bundle.path(&file), &bundle.read(&file, LARGEST_JSON)?)?;
+                let graph: Graph =
+                    autoneural_base::text::json(&bundle.path(&file), &bundle.read(&file, LARGEST_JSON)?)?;
                 flow.graph(&graph, &mut handed);
             } else {
                 flow.list(partition);

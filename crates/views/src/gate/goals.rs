@@ -3,7 +3,7 @@
 use super::check::{Check, Location, Outcome, Rule};
 use super::facts::Facts;
 use super::judge::Judge;
-use crate::report::GoalKind;
+use autoneural_app::report::GoalKind;
 
 /// A goal of a baseline, and what became of it.
 pub struct GoalFact<'a> {

@@ -7,8 +7,8 @@ use super::check::{Check, Excepted, Location, Outcome, Rule, days};
 use super::date::Date;
 use super::exception::{Exception, ExceptionReport, State, likeness};
 use super::thresholds::{Policy, Thresholds};
-use crate::report::Columns;
-use crate::text::glob;
+use autoneural_app::report::Columns;
+use autoneural_base::text::glob;
 
 /// How a figure is held.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -33,8 +33,8 @@ pub use tensor::TensorFact;
 pub use thresholds::{DEFAULT, Thresholds};
 pub use update::{Change, Changes, Group, update};
 
-use crate::error::{Error, Result};
-use crate::report::Report;
+use autoneural_app::report::Report;
+use autoneural_base::error::{Error, Result};
 use judge::Judge;
 
 /// All checks with what they come to.

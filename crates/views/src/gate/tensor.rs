@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::encoding::{Encoding, IntegerType};
+use autoneural_core::encoding::{Encoding, IntegerType};
 
 /// An encoding in short.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::exception::Exception;
 use super::rule::Rule;
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// The built-in thresholds, with comments.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -181,7 +181,7 @@ impl Thresholds {
     /// A missing file, malformed TOML, an unknown key, a limit that is impossible, an exception without reason or date.
     pub fn read(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Self::parse(DEFAULT, Path::new("default.toml")) };
-        let text = crate::text::read(path)?;
+        let text = autoneural_base::text::read(path)?;
         if !text.trim().is_empty() {
             super::baseline::refuse_unfinished(path, &text)?;
         }
@@ -193,7 +193,7 @@ impl Thresholds {
     fn parse(text: &str, path: &Path) -> Result<Self> {
         let help = "`autoneural gate --print-thresholds` prints a whole file with comments";
         let given: toml::Table =
-            toml::from_str(text).map_err(|error| crate::text::toml_error(path, text, &error).help(help))?;
+            toml::from_str(text).map_err(|error| autoneural_base::text::toml_error(path, text, &error).help(help))?;
         let mut all: toml::Table = toml::from_str(DEFAULT).map_err(|error| Error::internal("default.toml", error))?;
         let fail = |key: &str, message: String| Error::input(format!("{}: {key}", path.display()), message).help(help);
         if let Some(schema) = given.get("schema").filter(|schema| schema.as_integer() != Some(1)) {

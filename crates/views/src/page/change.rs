@@ -2,7 +2,7 @@
 //! better and says so in words, with and without colour; what is within the tolerance of the gate is the same.
 
 use crate::gate::Thresholds;
-use crate::text::bytes;
+use autoneural_base::text::bytes;
 
 /// How a figure turned out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::layers::{Layer, PartitionLayers};
 use super::table::{Cell, Table};
 use super::{Reference, Subject};
 use crate::gate::{PartitionFacts, TensorFact};
-use crate::report::Columns;
+use autoneural_app::report::Columns;
 
 /// Lines of a list that are shown at most.
 const MOST: usize = 100;
@@ -73,7 +73,7 @@ fn outputs<'a>(subject: &'a Subject, name: &str, theirs: &PartitionFacts) -> Vec
     let Some(partition) = subject.report.partitions.iter().find(|partition| partition.name == name) else {
         return vec![];
     };
-    let compared = |output: &'a crate::report::OutputReport| {
+    let compared = |output: &'a autoneural_app::report::OutputReport| {
         let (ours, theirs) = both(output.sqnr_db, theirs.outputs.get(&output.name)?.sqnr_db)?;
         let turn = Trend::of(ours - theirs, subject.tolerances.output_db);
         Some(Compared { name: &output.name, ours, theirs, turn })

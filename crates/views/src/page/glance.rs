@@ -3,9 +3,9 @@
 
 use super::sections::{engine_name, worst};
 use super::{Subject, changes, sizes, weak};
-use crate::engine::EngineKind;
-use crate::evaluate::{EngineReport, EvaluationReport};
-use crate::report::{Columns, FrozenReport, OutputReport};
+use autoneural_app::evaluate::{EngineReport, EvaluationReport};
+use autoneural_app::report::{Columns, FrozenReport, OutputReport};
+use autoneural_core::engine::EngineKind;
 
 /// A question with its answer, and where in the page there is more.
 pub struct Answer {

@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 use super::base64::base64;
 use super::table::{Table, breakable};
 use super::{State, Subject, calibration, changes, findings, glance, provenance, sections, sizes, speed, weak};
-use crate::error::{Error, Result};
-use crate::report::VerdictState;
-use crate::text::escape;
+use autoneural_app::report::VerdictState;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text::escape;
 
 /// What a page was held against stands in it under this name.
 const COMPARED: &str = "<meta name=\"autoneural-compared\" content=\"";
@@ -179,7 +179,7 @@ fn verdict(subject: &Subject, body: &mut String) {
 /// Which steps the figures of outputs are from.
 fn outputs_note(subject: &Subject) -> String {
     let samples = &subject.report.samples;
-    let compared = |partition: &crate::report::PartitionReport| {
+    let compared = |partition: &autoneural_app::report::PartitionReport| {
         let steps = &partition.steps;
         match steps.compared {
             0 => None,
@@ -304,7 +304,9 @@ fn layers(subject: &Subject, body: &mut String) {
 
 /// Which steps the figures of layers are from.
 fn layer_steps(subject: &Subject) -> String {
-    let of = |partition: &crate::report::PartitionReport| Some(format!("{} {}", partition.name, partition.layer_step?));
+    let of = |partition: &autoneural_app::report::PartitionReport| {
+        Some(format!("{} {}", partition.name, partition.layer_step?))
+    };
     let steps: Vec<String> = subject.report.partitions.iter().filter_map(of).collect();
     let steps = if steps.is_empty() { String::new() } else { format!(" ({})", steps.join("; ")) };
     format!(

@@ -6,16 +6,16 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bundle::{Bundle, GivenFiles, round};
-use crate::encoding::{Encoding, IntegerType};
-use crate::error::Result;
-use crate::evidence::StatisticsTable;
-use crate::ir::{Graph, Node};
-use crate::partition::Partition;
-use crate::quantize::{RangeSource, Sources, Table, weight};
-use crate::recipe::Recipe;
-use crate::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
-use crate::segment::multiply_adds;
+use autoneural_app::report::{Columns, Histogram, LayerReport, PartitionReport, Report};
+use autoneural_base::error::Result;
+use autoneural_bundle::{Bundle, GivenFiles, round};
+use autoneural_core::encoding::{Encoding, IntegerType};
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::ir::{Graph, Node};
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::{RangeSource, Sources, Table, weight};
+use autoneural_core::recipe::Recipe;
+use autoneural_core::segment::multiply_adds;
 
 /// The layers of a partition.
 #[derive(Debug, Serialize)]
@@ -240,7 +240,7 @@ fn method(partition: &Partition, node: &Node, name: &str, recipe: &Recipe, sourc
 }
 
 /// An input of the partition or a constant, in words.
-fn other(graph: &Graph, id: crate::ir::ValueId, table: &Table) -> String {
+fn other(graph: &Graph, id: autoneural_core::ir::ValueId, table: &Table) -> String {
     let value = graph.value(id);
     if value.constant().is_none() {
         return format!("{} (input)", value.name);

@@ -3,7 +3,7 @@
 use super::table::{Cell, Table};
 use super::{Subject, calibration, changes, findings, glance, layers::Layer, provenance, sections, sizes, speed, weak};
 use crate::gate::output::cell;
-use crate::report::VerdictState;
+use autoneural_app::report::VerdictState;
 
 /// Layers that are named.
 const WORST: usize = 10;

@@ -26,14 +26,14 @@ pub use markdown::markdown;
 
 use std::collections::BTreeMap;
 
-use crate::bundle::{Bundle, INPUTS, InputRecord, Manifest};
-use crate::drivers::of_bundle;
-use crate::error::Result;
-use crate::evidence::StatisticsTable;
 use crate::gate::{Facts, GateVerdict, Judgement, Thresholds};
-use crate::progress::Silent;
-use crate::recipe::Recipe;
-use crate::report::{GoalReport, Report, VerdictState};
+use autoneural_app::drivers::of_bundle;
+use autoneural_app::report::{GoalReport, Report, VerdictState};
+use autoneural_base::error::Result;
+use autoneural_base::progress::Silent;
+use autoneural_bundle::{Bundle, INPUTS, InputRecord, Manifest};
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::recipe::Recipe;
 use change::Tolerances;
 use layers::PartitionLayers;
 

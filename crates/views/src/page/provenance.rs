@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Subject;
 use super::table::{Cell, Table};
-use crate::bundle::{StageRecord, short};
+use autoneural_bundle::{StageRecord, short};
 
 /// The samples of calibration and verification.
 pub fn samples(subject: &Subject) -> Table {

@@ -3,9 +3,9 @@
 use super::change::Change;
 use super::table::{Cell, Table};
 use super::{Reference, Subject, weak};
-use crate::engine::EngineKind;
 use crate::gate::evaluation_name;
-use crate::report::{Columns, GoalKind, GoalReport, OutputReport, PartitionReport, VerdictState};
+use autoneural_app::report::{Columns, GoalKind, GoalReport, OutputReport, PartitionReport, VerdictState};
+use autoneural_core::engine::EngineKind;
 
 /// A line per goal in one of these states.
 pub fn goals(subject: &Subject, states: &[VerdictState]) -> Table {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 /// Every setting by its path, such as `recipe.language.weights`; of samples how many there are.
 ///
 /// # Errors
 /// No TOML.
 pub fn settings(text: &str, path: &Path) -> Result<BTreeMap<String, String>> {
-    let table: toml::Table = toml::from_str(text).map_err(|error| crate::text::toml_error(path, text, &error))?;
+    let table: toml::Table =
+        toml::from_str(text).map_err(|error| autoneural_base::text::toml_error(path, text, &error))?;
     let mut made = BTreeMap::new();
     for (key, value) in &table {
         match (key.as_str(), value) {

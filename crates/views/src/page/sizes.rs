@@ -3,8 +3,8 @@
 use super::Subject;
 use super::change::Change;
 use super::table::{Cell, Table};
-use crate::report::{Report, Sizes};
-use crate::text::bytes;
+use autoneural_app::report::{Report, Sizes};
+use autoneural_base::text::bytes;
 
 fn amount(count: u64) -> Cell {
     Cell::Number(bytes(count))

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use super::table::{Cell, Table};
-use crate::text::bytes;
+use autoneural_base::text::bytes;
 
 /// Why there is no time.
 pub const NOT_MEASURED: &str = "Not measured. Verification runs the context binaries on the emulator of the NPU, which gives the \
@@ -16,7 +16,7 @@ pub fn table(subject: &Subject) -> Table {
         let part = subject.parts.iter().find(|part| part.name == partition.name);
         let sizes = subject.report.sizes.as_ref();
         let sizes = sizes.and_then(|sizes| sizes.partitions.iter().find(|sizes| sizes.name == partition.name));
-        let amount = |of: fn(&crate::report::PartitionSizes) -> u64| {
+        let amount = |of: fn(&autoneural_app::report::PartitionSizes) -> u64| {
             sizes.map_or(Cell::Missing, |sizes| Cell::Number(bytes(of(sizes))))
         };
         let nodes = partition.npu_nodes.map_or(Cell::text("not compiled"), |nodes| {
@@ -27,7 +27,7 @@ pub fn table(subject: &Subject) -> Table {
             Cell::text(&partition.weights),
             nodes,
             part.map_or(Cell::Missing, |part| Cell::Number(count(part.multiply_adds))),
-            amount(crate::report::PartitionSizes::weight_bytes),
+            amount(autoneural_app::report::PartitionSizes::weight_bytes),
             amount(|sizes| sizes.input_bytes),
             amount(|sizes| sizes.output_bytes),
         ]);

@@ -2,7 +2,7 @@
 
 use super::change::{Change, Trend};
 use crate::gate::output::cell;
-use crate::text::escape;
+use autoneural_base::text::escape;
 
 /// A word of more characters may be broken after a sign of punctuation.
 const LONG: usize = 16;

@@ -3,7 +3,7 @@
 
 use super::Subject;
 use super::table::{Cell, Table};
-use crate::report::{CauseReport, LEAST_ADDED_PERCENT, PartitionReport, WeakOutput};
+use autoneural_app::report::{CauseReport, LEAST_ADDED_PERCENT, PartitionReport, WeakOutput};
 
 /// Every weak output, with the place that links to it lead to.
 fn weak(subject: &Subject) -> impl Iterator<Item = (String, &PartitionReport, &WeakOutput)> {

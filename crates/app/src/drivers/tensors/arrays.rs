@@ -5,10 +5,10 @@ use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors};
 
-use crate::engine::{Data, Tensor};
-use crate::error::{Error, Result};
-use crate::ir::{ElementType, ValueId};
-use crate::partition::{Partition, Port};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::{ElementType, ValueId};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_engines::engine::{Data, Tensor};
 
 /// Largest file that is read.
 const LARGEST: u64 = 1 << 30;
@@ -26,7 +26,7 @@ impl Arrays {
     /// Another kind of file, one of more than 1 GiB, another element type, a number that is not finite.
     pub fn read(path: &Path) -> Result<Self> {
         let place = path.display().to_string();
-        let bytes = crate::text::read_at_most(path, LARGEST)?;
+        let bytes = autoneural_base::text::read_at_most(path, LARGEST)?;
         let read = SafeTensors::deserialize(&bytes).map_err(|error| {
             Error::input(&place, format!("is no safetensors file: {error}"))
                 .help("a sample is a safetensors file with one array for each input of a graph")

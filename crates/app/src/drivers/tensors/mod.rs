@@ -10,17 +10,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Driver, LoadAny, Parity, Phase, Run};
-use crate::bundle::{Bundle, InputRecord, Key, Making};
-use crate::engine::{Engine, Reference, Tensor};
-use crate::error::{Error, Result};
-use crate::evidence::StatisticsTable;
-use crate::front::Checkpoint;
-use crate::partition::Partition;
-use crate::program::{Group, Step, Visit};
-use crate::progress::Progress;
-use crate::recipe::{Recipe, Sample};
-use crate::sqnr::Sqnr;
 use arrays::{Arrays, Names};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Bundle, InputRecord, Key, Making};
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Group, Step, Visit};
+use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_core::sqnr::Sqnr;
+use autoneural_engines::engine::{Engine, Reference, Tensor};
+use autoneural_front::Checkpoint;
 
 /// Its name in a program.
 pub const NAME: &str = "tensors";

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{NAME, Tensors};
-use crate::bundle::{Key, Making};
 use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::drivers::memory::refuse_too_large;
 use crate::drivers::{Driver, Source};
-use crate::error::Result;
-use crate::files;
-use crate::ir::{ElementType, Graph, ValueId};
-use crate::json::write_json;
-use crate::partition::{Partition, Port};
-use crate::passes::Frozen;
-use crate::program::{Group, Meaning, Program, groups};
-use crate::progress::{Progress, Silent};
-use crate::recipe::Recipe;
-use crate::target::Target;
+use autoneural_base::error::Result;
+use autoneural_base::files;
+use autoneural_base::json::write_json;
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_bundle::{Key, Making};
+use autoneural_core::ir::{ElementType, Graph, ValueId};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::passes::Frozen;
+use autoneural_core::program::{Group, Meaning, Program, groups};
+use autoneural_core::recipe::Recipe;
+use autoneural_core::target::Target;
 
 /// Graphs with their ports.
 pub struct Graphs<'a> {
@@ -25,7 +25,7 @@ pub struct Graphs<'a> {
     pub name: &'a str,
     /// The graphs, in the order in which samples go through them.
     pub graphs: &'a [Partition],
-    /// Those of them that are known as they were built, by name ([`crate::passes::as_built`]).
+    /// Those of them that are known as they were built, by name ([`autoneural_core::passes::as_built`]).
     pub as_built: &'a [Frozen],
     /// What they were made of, in a text that is another for others: say, the SHA-256 of a file.
     pub made_of: &'a str,

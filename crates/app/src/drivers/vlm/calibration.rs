@@ -8,16 +8,16 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::samples::{and_images, and_words, use_template};
-use crate::bundle::{Key, Making};
 use crate::drivers::{LoadAny, Phase, Run};
-use crate::engine::Engine;
-use crate::error::{Error, Result};
-use crate::evidence::{Statistics, StatisticsTable};
-use crate::files;
-use crate::front::{Component, Definition};
-use crate::host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Steps, TOKENIZER, Walk, see};
-use crate::ir::le_bytes;
-use crate::recipe::Recipe;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files;
+use autoneural_bundle::{Key, Making};
+use autoneural_core::evidence::{Statistics, StatisticsTable};
+use autoneural_core::ir::le_bytes;
+use autoneural_core::recipe::Recipe;
+use autoneural_engines::engine::Engine;
+use autoneural_front::{Component, Definition};
+use autoneural_host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Steps, TOKENIZER, Walk, see};
 
 /// Embeddings of the pictures that were calibrated with, kept for runs that begin with the prompts.
 const VISUAL: &str = ".visual.safetensors";

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use crate::drivers::{ChainComparison, Chains, Engines};
-use crate::engine::{Engine, OrtSession};
-use crate::error::{Error, Result};
-use crate::front::{Language, Role};
-use crate::host::{Codec, Sequence, best};
-use crate::partition::{Partition, Port};
-use crate::program::{Step, Tokens};
-use crate::quantize::Table;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::program::{Step, Tokens};
+use autoneural_core::quantize::Table;
+use autoneural_engines::engine::{Engine, OrtSession};
+use autoneural_front::{Language, Role};
+use autoneural_host::{Codec, Sequence, best};
 
 /// One engine on its way through the samples.
 struct Track<'a> {

@@ -3,26 +3,26 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use crate::bundle::{Key, Making, Stage};
 use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
-use crate::error::{Error, Result};
-use crate::files;
-use crate::front::{
+use autoneural_base::error::{Error, Result};
+use autoneural_base::files;
+use autoneural_base::json::write_json;
+use autoneural_base::progress::Progress;
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Key, Making, Stage};
+use autoneural_core::ir::Constant;
+use autoneural_core::partition::Partition;
+use autoneural_core::passes::Frozen;
+use autoneural_core::target::Target;
+use autoneural_front::{
     Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, as_built, build, partition,
     program,
 };
-use crate::host::PromptRecord;
-use crate::host::{
+use autoneural_host::PromptRecord;
+use autoneural_host::{
     BESIDE_TOKENIZER, CHAT_TEMPLATE, Chat, Embeddings, Found, HostFacts, NAME_ENDS, SPECIAL_TOKENS, Special, Specials,
     TOKENIZER, TemplateSource, Tokenizer, find_template, probe, prompt_contract,
 };
-use crate::ir::Constant;
-use crate::json::write_json;
-use crate::partition::Partition;
-use crate::passes::Frozen;
-use crate::progress::Progress;
-use crate::target::Target;
-use crate::warning::Warning;
 
 /// Largest tokenizer that is copied; reading it has checked it before.
 const LARGEST_TOKENIZER: u64 = 1 << 30;
@@ -90,7 +90,7 @@ pub fn export(
         write_json(&program()?, &folder.join("program.json"))?;
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
-        let whole = || crate::text::read_at_most(&tokenizer, LARGEST_TOKENIZER);
+        let whole = || autoneural_base::text::read_at_most(&tokenizer, LARGEST_TOKENIZER);
         copy(TOKENIZER, &changed.map_or_else(whole, Ok)?)?;
         if facts != HostFacts::default() {
             write_json(&facts, &folder.join(HostFacts::FILE))?;
@@ -113,7 +113,7 @@ pub fn export(
     }
     checkpoint.refuse_changed()?;
     let layout = Layout::of(&checkpoint, definition, path)?;
-    let of_checkpoint = crate::front::warnings(&checkpoint, definition, &layout);
+    let of_checkpoint = autoneural_front::warnings(&checkpoint, definition, &layout);
     let warnings = [of_template, of_checkpoint, of_host].concat();
     let relative = |warning: Warning| Warning {
         place: beside.inside(&warning.place),

@@ -1,15 +1,15 @@
 //! What a host needs beside the quantized models: embeddings and tables as integers, and what the manifest says of
 //! them.
 
-use crate::bundle::{Bundle, Key, Making, PartitionRecord, encoding_of};
-use crate::error::{IoContext, Result};
-use crate::evidence::StatisticsTable;
-use crate::front::{Component, Definition, Role};
-use crate::host::{Embeddings, HostRecord, HostTables};
-use crate::program::Group;
-use crate::progress::Progress;
-use crate::quantize::{Table, of_embeddings};
-use crate::warning::Warning;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::progress::Progress;
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, Key, Making, PartitionRecord, encoding_of};
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::program::Group;
+use autoneural_core::quantize::{Table, of_embeddings};
+use autoneural_front::{Component, Definition, Role};
+use autoneural_host::{Embeddings, HostRecord, HostTables};
 
 /// Folder of everything that emission makes.
 const FOLDER: &str = "qdq";

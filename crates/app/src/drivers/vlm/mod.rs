@@ -18,22 +18,22 @@ pub use source::Checkpointed;
 use std::path::Path;
 
 use super::{Chains, Driver, GoldenExtent, LoadAny, Parity, Phase, PromptsReport, Run, Turn, Work};
-use crate::back::qnn::Runtime;
-use crate::bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
-use crate::error::{Error, Result};
-use crate::evidence::StatisticsTable;
-use crate::front::{Checkpoint, Component, Definition, Role};
-use crate::host::{Embeddings, HostRecord, Walk};
-use crate::partition::{Partition, Port};
-use crate::program::{Group, Visit};
-use crate::progress::Progress;
-use crate::quantize::Table;
-use crate::recipe::{Recipe, Sample};
-use crate::text::bytes;
-use crate::warning::Warning;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_base::text::bytes;
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
+use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::program::{Group, Visit};
+use autoneural_core::quantize::Table;
+use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_engines::back::qnn::Runtime;
+use autoneural_front::{Checkpoint, Component, Definition, Role};
+use autoneural_host::{Embeddings, HostRecord, Walk};
 
 /// Its name in a program.
-pub const NAME: &str = crate::front::DRIVER;
+pub const NAME: &str = autoneural_front::DRIVER;
 
 /// The driver of a vision-language model.
 pub struct Vlm {

@@ -3,15 +3,15 @@
 //! A file of recorded tensors goes in (tools/reference.py makes one with timm and transformers), figures come out. The
 //! partitions take the same steps as in every other stage: image, projector, prefill in chunks, decode.
 
-use crate::bundle::Bundle;
 use crate::drivers::Parity;
-use crate::engine::{Reference, Tensor};
-use crate::error::{Error, Result};
-use crate::front::{Checkpoint, Definition};
-use crate::host::Steps;
-use crate::partition::Partition;
-use crate::progress::Progress;
-use crate::sqnr::Sqnr;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::Bundle;
+use autoneural_core::partition::Partition;
+use autoneural_core::sqnr::Sqnr;
+use autoneural_engines::engine::{Reference, Tensor};
+use autoneural_front::{Checkpoint, Definition};
+use autoneural_host::Steps;
 
 /// Runs the float models of a bundle on recorded inputs: `vision.input` (and `vision.output`, `projector.output`),
 /// `embeds` (and `prefill.logits`, `decode.{i}.logits`). What is not recorded is not run.

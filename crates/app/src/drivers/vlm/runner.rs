@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use crate::back::qnn::{Runtime, Toolkit};
-use crate::bundle::{Bundle, Stage};
 use crate::drivers::of_bundle;
-use crate::engine::{Engine, EngineKind, Reference, Tensor};
-use crate::error::{Error, Result};
-use crate::front::Definition;
-use crate::host::{Chat, Conversation, Embeddings, Generator, Limits, Message, Tokenizer, blank_image, load_image};
-use crate::partition::Partition;
-use crate::progress::Progress;
-use crate::quantize::Table;
-use crate::segment::{Device, segments};
-use crate::target::Target;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{Bundle, Stage};
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::Table;
+use autoneural_core::segment::{Device, segments};
+use autoneural_core::target::Target;
+use autoneural_engines::back::qnn::{Runtime, Toolkit};
+use autoneural_engines::engine::{Engine, EngineKind, Reference, Tensor};
+use autoneural_front::Definition;
+use autoneural_host::{Chat, Conversation, Embeddings, Generator, Limits, Message, Tokenizer, blank_image, load_image};
 
 /// The best engine that a bundle has: the NPU if it was built, the simulation otherwise.
 pub fn best_engine(bundle: &Bundle) -> EngineKind {

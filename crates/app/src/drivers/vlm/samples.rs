@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::bundle::{Bundle, InputRecord, Key, Making, RECIPE};
 use crate::drivers::{PromptCounts, PromptsReport};
-use crate::error::{Error, Result};
-use crate::host::CHAT_TEMPLATE;
-use crate::recipe::{Recipe, Sample, Words};
-use crate::warning::Warning;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, InputRecord, Key, Making, RECIPE};
+use autoneural_core::recipe::{Recipe, Sample, Words};
+use autoneural_host::CHAT_TEMPLATE;
 
 /// Refuses samples that are arrays.
 ///

@@ -4,15 +4,17 @@ use std::path::Path;
 
 use super::export::export;
 use super::samples::refuse_tensors;
-use crate::bundle::{Key, Making, Stage};
 use crate::drivers::{Source, memory};
-use crate::error::Result;
-use crate::front::{Checkpoint, Definition, DefinitionFile, Recorder, WeightsPlace, assemble, program};
-use crate::host::{Asking, BESIDE_TOKENIZER, Chat, Found, Specials, TOKENIZER, Tokenizer, find_template, load_image};
-use crate::program::Program;
-use crate::progress::{Progress, Silent};
-use crate::recipe::{Recipe, Sample};
-use crate::target::Target;
+use autoneural_base::error::Result;
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_bundle::{Key, Making, Stage};
+use autoneural_core::program::Program;
+use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_core::target::Target;
+use autoneural_front::{Checkpoint, Definition, DefinitionFile, Recorder, WeightsPlace, assemble, program};
+use autoneural_host::{
+    Asking, BESIDE_TOKENIZER, Chat, Found, Specials, TOKENIZER, Tokenizer, find_template, load_image,
+};
 
 /// A definition, and where the weights are.
 pub struct Checkpointed<'a> {

@@ -2,16 +2,16 @@
 
 use super::golden::{self, Case};
 use super::samples::{and_images, and_words};
-use crate::back::qnn::{Compiler, Runtime};
-use crate::bundle::{GOLDEN, GoldenRecord, Key, Making, Stage, is_behind_figures};
 use crate::drivers::GoldenExtent;
-use crate::engine::{EngineKind, OrtSession};
-use crate::error::Result;
-use crate::host::{Asking, Embeddings};
-use crate::partition::Partition;
-use crate::program::Load;
-use crate::progress::Progress;
-use crate::recipe::{Recipe, Sample};
+use autoneural_base::error::Result;
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{GOLDEN, GoldenRecord, Key, Making, Stage, is_behind_figures};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::Load;
+use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_engines::back::qnn::{Compiler, Runtime};
+use autoneural_engines::engine::{EngineKind, OrtSession};
+use autoneural_host::{Asking, Embeddings};
 
 /// Name of the unit of work.
 const UNIT: &str = "verify/golden";

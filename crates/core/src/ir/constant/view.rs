@@ -6,7 +6,7 @@ use half::{bf16, f16};
 
 use crate::ir::float8;
 use crate::ir::types::ElementType;
-use crate::map::Map;
+use autoneural_base::map::Map;
 
 /// Element type of stored constant data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

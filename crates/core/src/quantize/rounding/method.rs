@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::encoding::Encoding;
-use crate::error::{Error, Result};
 use crate::evidence::{Ask, EvidenceSource, Linear, Means, Observer, SecondMoments, Want};
 use crate::quantize::layer::Layer;
+use autoneural_base::error::{Error, Result};
 
 /// A way to round the weights of a layer.
 pub trait Rounding: Sync {

@@ -2,8 +2,8 @@
 
 use super::method::{LayerEvidence, Rounding};
 use crate::encoding::Encoding;
-use crate::error::Result;
 use crate::quantize::layer::Layer;
+use autoneural_base::error::Result;
 
 /// Rounds to the nearest integer.
 pub struct Nearest;

@@ -1,8 +1,8 @@
 //! Encodings in blocks: in a table their scales lie as the tensor does, in a file output channels are outermost.
 
 use super::channel_axes;
-use crate::encoding::Encoding;
-use crate::ir::{Graph, permute};
+use autoneural_core::encoding::Encoding;
+use autoneural_core::ir::{Graph, permute};
 
 /// How the scales of a weight lie.
 struct Layout {
@@ -77,10 +77,10 @@ fn refuse_unfit(encoding: &Encoding, layout: &Layout) -> Result<(), String> {
 mod tests {
     use std::path::Path;
 
-    use crate::encoding::{Encoding, IntegerType};
-    use crate::ir::ops::{Conv, MatMul};
-    use crate::ir::{Builder, Constant, ElementType, Graph, Op};
-    use crate::quantize::Table;
+    use autoneural_core::encoding::{Encoding, IntegerType};
+    use autoneural_core::ir::ops::{Conv, MatMul};
+    use autoneural_core::ir::{Builder, Constant, ElementType, Graph, Op};
+    use autoneural_core::quantize::Table;
 
     /// A matrix product and a convolution with weights in blocks, and their table.
     fn model() -> (Graph, Table) {

@@ -3,7 +3,7 @@
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::encoding::{Encoding, IntegerType};
+use autoneural_core::encoding::{Encoding, IntegerType};
 
 /// What an entry says of a tensor: `x = (q + offset) * scale` with `q` on the unsigned grid of its bits.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::entry::{Lists, in_blocks};
 use super::{parse, refuse_misplaced, v1_0_0};
-use crate::error::{Error, Result};
-use crate::quantize::Given;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::quantize::Given;
 
 /// Adds what a file says to what is given; `path` is only for messages.
 ///

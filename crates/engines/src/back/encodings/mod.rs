@@ -22,12 +22,12 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::encoding::Encoding;
-use crate::error::{Error, Result};
-use crate::ir::ops::InputKind;
-use crate::ir::{ElementType, Graph, Op};
-use crate::json::write_json;
-use crate::quantize::Table;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::json::write_json;
+use autoneural_core::encoding::Encoding;
+use autoneural_core::ir::ops::InputKind;
+use autoneural_core::ir::{ElementType, Graph, Op};
+use autoneural_core::quantize::Table;
 use entry::Lists;
 
 /// Writes the table of a partition, whose graph tells how scales of blocks lie. Entries are sorted by name.
@@ -49,7 +49,7 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
     struct Outline {
         version: String,
     }
-    let Outline { version } = crate::text::json(path, bytes)?;
+    let Outline { version } = autoneural_base::text::json(path, bytes)?;
     match version.as_str() {
         "0.6.1" => v0_6_1::read(path, bytes),
         v1_0_0::VERSION => v1_0_0::read(path, bytes),

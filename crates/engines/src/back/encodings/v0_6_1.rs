@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::entry::{Entry, Lists, Pairs, Truth, Whole};
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 #[derive(Deserialize)]
 struct File {
@@ -31,7 +31,7 @@ struct Channel {
 /// # Errors
 /// Malformed JSON, a list that is missing.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
-    let File { activation_encodings, param_encodings } = crate::text::json(path, bytes)?;
+    let File { activation_encodings, param_encodings } = autoneural_base::text::json(path, bytes)?;
     let entries = |pairs: Pairs<Value>| pairs.0.into_iter().map(|(name, value)| (name, entry(value))).collect();
     Ok(Lists { activations: entries(activation_encodings), params: entries(param_encodings), either: vec![] })
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Lists, Truth, Whole, in_blocks};
-use crate::encoding::Encoding;
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::encoding::Encoding;
 
 /// What stands for this format in a file.
 pub const VERSION: &str = "1.0.0";
@@ -78,7 +78,7 @@ fn write((name, encoding): (&String, &Encoding)) -> Written {
 /// # Errors
 /// Malformed JSON, another version, a list or a key of an entry that is missing.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
-    let File { version, activation_encodings, param_encodings, .. } = crate::text::json(path, bytes)?;
+    let File { version, activation_encodings, param_encodings, .. } = autoneural_base::text::json(path, bytes)?;
     if version != VERSION {
         let message = format!("encodings of version {version} are not read here, only {VERSION}");
         return Err(Error::input(path.display(), message));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::entry::{Entry, Lists, Whole, in_blocks};
-use crate::error::Result;
+use autoneural_base::error::Result;
 
 #[derive(Deserialize)]
 struct File {
@@ -31,7 +31,7 @@ struct Written {
 /// # Errors
 /// Malformed JSON, a key that is missing.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
-    let File { encodings } = crate::text::json(path, bytes)?;
+    let File { encodings } = autoneural_base::text::json(path, bytes)?;
     let either = encodings.into_iter().map(|written| (written.name.clone(), entry(written))).collect();
     Ok(Lists { either, ..Lists::default() })
 }

@@ -9,10 +9,10 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 use super::proto::{DataType, model, stored_tensor, summary};
 use super::qdq::{float_name, read_name};
 use super::{DataWriter, decode, float, nodes};
-use crate::error::{Error, IoContext, Result};
-use crate::ir::{Graph, Node, ValueId};
-use crate::partition::Partition;
-use crate::program::Group;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_core::ir::{Graph, Node, ValueId};
+use autoneural_core::partition::Partition;
+use autoneural_core::program::Group;
 
 /// Operator of a node that stands for a whole context binary.
 const CONTEXT_NODE: &str = "EPContext";

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{IoContext, Result};
-use crate::ir::{Constant, Identity};
-use crate::program::Group;
+use autoneural_base::error::{IoContext, Result};
+use autoneural_core::ir::{Constant, Identity};
+use autoneural_core::program::Group;
 
 /// Every tensor starts at a multiple of this many bytes.
 const ALIGNMENT: u64 = 64;
@@ -40,7 +40,7 @@ impl DataWriter {
 
     fn named(folder: &Path, name: String) -> Result<Self> {
         let path = folder.join(&name);
-        let file = BufWriter::new(crate::files::create(&path)?);
+        let file = BufWriter::new(autoneural_base::files::create(&path)?);
         Ok(DataWriter { path, name, file, position: 0, known: HashMap::new(), places: HashMap::new() })
     }
 

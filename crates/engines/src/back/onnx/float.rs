@@ -7,10 +7,10 @@ use tract_onnx::pb::{GraphProto, TensorProto};
 
 use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
-use crate::error::Result;
-use crate::ir::{Constant, Graph, Value, ValueId};
-use crate::partition::Partition;
-use crate::passes::Frozen;
+use autoneural_base::error::Result;
+use autoneural_core::ir::{Constant, Graph, Value, ValueId};
+use autoneural_core::partition::Partition;
+use autoneural_core::passes::Frozen;
 
 /// Where a constant's elements stand in the data file.
 pub type ConstantPlace = u64;

@@ -11,9 +11,9 @@ use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInf
 
 use super::proto::decode;
 use super::tensors::DataFiles;
-use crate::error::{Error, Kind, Result};
-use crate::ir::ops::{Attribute, OnnxInput, OnnxNode, OpKind};
-use crate::ir::{Builder, Constant, ElementType, Graph, Shape, ValueId, validate};
+use autoneural_base::error::{Error, Kind, Result};
+use autoneural_core::ir::ops::{Attribute, OnnxInput, OnnxNode, OpKind};
+use autoneural_core::ir::{Builder, Constant, ElementType, Graph, Shape, ValueId, validate};
 
 /// The graph of a model file, with views into the data files beside it.
 ///
@@ -202,12 +202,12 @@ mod tests {
     use super::super::float;
     use super::super::proto::{DataType, model, small_tensor};
     use super::*;
-    use crate::ir::ops::{Chance, OPERATORS};
-    use crate::ir::{ValueId, sample_graph};
-    use crate::passes::as_built;
+    use autoneural_core::ir::ops::{Chance, OPERATORS};
+    use autoneural_core::ir::{ValueId, sample_graph};
+    use autoneural_core::passes::as_built;
 
     fn exported(graph: &Graph) -> ModelProto {
-        let store = |value: &crate::ir::Value, constant: &Constant| -> Result<TensorProto> {
+        let store = |value: &autoneural_core::ir::Value, constant: &Constant| -> Result<TensorProto> {
             let kind = DataType::of_element(value.element);
             Ok(small_tensor(&value.name, kind, &value.shape, constant.to_le_bytes()))
         };
@@ -222,7 +222,7 @@ mod tests {
         let mut b = Builder::new("g");
         let x = b.input("x", vec![2, 3], ElementType::F32).unwrap();
         let c = b.constant("c", Constant::from_values(vec![1.0, 2.0, 3.0], vec![3])).unwrap();
-        let outputs = vec![b.node("y", crate::ir::ops::Add, &[x, c]).unwrap()];
+        let outputs = vec![b.node("y", autoneural_core::ir::ops::Add, &[x, c]).unwrap()];
         b.finish(outputs)
     }
 
@@ -256,7 +256,9 @@ mod tests {
             ("truth", integers(ElementType::Bool, &[1, 0])),
         ] {
             let id = b.constant(name, constant).unwrap();
-            outputs.push(b.node(format!("{name}.moved"), crate::ir::ops::Transpose { perm: vec![0] }, &[id]).unwrap());
+            outputs.push(
+                b.node(format!("{name}.moved"), autoneural_core::ir::ops::Transpose { perm: vec![0] }, &[id]).unwrap(),
+            );
         }
         let graph = b.finish(outputs);
         assert_eq!(graph.difference(&imported(&exported(&graph)).unwrap()), None);

@@ -4,9 +4,9 @@
 use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::proto::{DataType, attribute, node, small_tensor};
-use crate::error::{Error, Result};
-use crate::ir::ops::Extra;
-use crate::ir::{Node, Shape};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::ops::Extra;
+use autoneural_core::ir::{Node, Shape};
 
 /// The ONNX node for an IR node, with the small integer tensors it needs.
 ///

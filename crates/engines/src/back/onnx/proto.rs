@@ -12,10 +12,10 @@ use tract_onnx::pb::{
 };
 
 use super::{DataWriter, IR_VERSION, OPSET};
-use crate::encoding::IntegerType;
-use crate::error::{Error, Result};
-use crate::ir::ElementType;
-use crate::ir::ops::Attribute;
+use autoneural_base::error::{Error, Result};
+use autoneural_core::encoding::IntegerType;
+use autoneural_core::ir::ElementType;
+use autoneural_core::ir::ops::Attribute;
 
 /// ONNX `TensorProto.DataType` numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,8 +183,8 @@ pub fn model(graph: GraphProto) -> ModelProto {
     ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
-        producer_name: crate::version::PROGRAM.into(),
-        producer_version: crate::version::VERSION.into(),
+        producer_name: autoneural_base::version::PROGRAM.into(),
+        producer_version: autoneural_base::version::VERSION.into(),
         graph: Some(graph),
         ..ModelProto::default()
     }
@@ -192,7 +192,7 @@ pub fn model(graph: GraphProto) -> ModelProto {
 
 /// Writes a model file.
 pub fn write(model: &ModelProto, path: &Path) -> Result<()> {
-    crate::files::write(path, &model.encode_to_vec())
+    autoneural_base::files::write(path, &model.encode_to_vec())
 }
 
 /// Largest model file that is read, external data not counted; protobuf itself ends at 2 GiB.
@@ -203,7 +203,7 @@ const LARGEST_MODEL: u64 = (2 << 30) - 1;
 /// # Errors
 /// A file that is no ONNX model.
 pub fn decode(path: &Path) -> Result<ModelProto> {
-    let bytes = crate::text::read_at_most(path, LARGEST_MODEL)?;
+    let bytes = autoneural_base::text::read_at_most(path, LARGEST_MODEL)?;
     let made = ModelProto::decode(bytes.as_slice())
         .map_err(|error| Error::input(path.display(), format!("is no ONNX model: {error}")))?;
     match made.graph {

@@ -6,10 +6,10 @@ use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
 
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes};
-use crate::encoding::Encoding;
-use crate::error::Result;
-use crate::ir::{Graph, Op, ValueId};
-use crate::quantize::{CodeSource, Table, pack};
+use autoneural_base::error::Result;
+use autoneural_core::encoding::Encoding;
+use autoneural_core::ir::{Graph, Op, ValueId};
+use autoneural_core::quantize::{CodeSource, Table, pack};
 
 /// Writes `path` and appends its weights to `data`.
 ///
@@ -134,7 +134,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn node(&mut self, ir: &crate::ir::Node) -> Result<()> {
+    fn node(&mut self, ir: &autoneural_core::ir::Node) -> Result<()> {
         let graph = self.graph;
         let inputs: Vec<String> = ir.inputs.iter().map(|&id| read_name(graph, id)).collect();
         if ir.op.requantizes() {

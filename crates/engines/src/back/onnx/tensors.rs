@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tract_onnx::pb::TensorProto;
 
-use crate::files::Folder;
-use crate::ir::{Constant, ElementType, Shape, StoredType, View};
-use crate::map::Map;
+use autoneural_base::files::Folder;
+use autoneural_base::map::Map;
+use autoneural_core::ir::{Constant, ElementType, Shape, StoredType, View};
 
 /// Data files beside a model file, each mapped once.
 pub struct DataFiles {

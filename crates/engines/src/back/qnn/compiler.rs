@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::error::Result;
-use crate::target::Target;
+use autoneural_base::error::Result;
+use autoneural_core::target::Target;
 
 /// A quantized model to compile.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::text;
-use crate::version::{PROGRAM, VERSION};
+use autoneural_base::text;
+use autoneural_base::version::{PROGRAM, VERSION};
 
 /// The packages that libraries are loaded from, as folders.
 const PACKAGES: [&str; 2] = ["onnxruntime", "onnxruntime_qnn"];

@@ -5,8 +5,9 @@ use std::path::Path;
 use ort::environment::Environment;
 
 use super::{ONNXRUNTIME, Toolkit, quiet};
-use crate::error::{Error, IoContext, Result};
-use crate::{contain, limits};
+use autoneural_base::contain;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::limits;
 
 /// Bytes of address space that loading the libraries takes.
 const ADDRESS_SPACE: u64 = 256 << 20;

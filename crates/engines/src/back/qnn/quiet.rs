@@ -5,7 +5,7 @@
 //! all of that from being made; the C API cannot, because it comes after the first event. The QNN provider has the same
 //! code for Windows alone.
 
-use crate::error::{Error, Result};
+use autoneural_base::error::{Error, Result};
 
 /// Variables that are set whatever the user's environment says.
 const SET: [(&str, &str); 1] = [("ORT_DISABLE_TELEMETRY", "1")];

@@ -10,13 +10,13 @@ use super::loading::{Loaded, PROVIDER, load};
 use super::{Compiler, Job, Toolkit};
 use crate::back::onnx::{check_context, check_float, check_quantized, decode};
 use crate::engine::{OrtSession, SegmentSession};
-use crate::error::{Error, IoContext, Result};
-use crate::ir::ValueId;
-use crate::limits;
-use crate::partition::Partition;
-use crate::segment::{Device, Segment, cut};
-use crate::target::Target;
-use crate::utf8_path::Utf8Path;
+use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::limits;
+use autoneural_base::utf8_path::Utf8Path;
+use autoneural_core::ir::ValueId;
+use autoneural_core::partition::Partition;
+use autoneural_core::segment::{Device, Segment, cut};
+use autoneural_core::target::Target;
 
 /// What the provider says when the file system does not take a context binary.
 const NOT_WRITTEN: &str = "Failed to write context";
@@ -293,7 +293,7 @@ impl Runtime {
             }
             let binary = context.with_file_name(name);
             if let Ok(meta) = binary.symlink_metadata() {
-                crate::files::refuse_irregular(&meta, &binary)?;
+                autoneural_base::files::refuse_irregular(&meta, &binary)?;
             }
         }
         Ok(names)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment;
 use super::trust::Trust;
-use crate::error::{IoContext, Result};
+use autoneural_base::error::{IoContext, Result};
 
 /// The version of ONNX Runtime this program is tested with.
 pub const ONNXRUNTIME: &str = "1.31.1";

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Statement, cause_message, causes_of, follow, message};
 use crate::gate::{Cause, Check, Judgement, Outcome};
-use crate::text::escape;
+use autoneural_base::text::escape;
 
 /// The whole file.
 pub fn junit(statement: &Statement) -> String {

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{Statement, cause_message, follow, message};
-use crate::error::{Error, Result};
 use crate::gate::{Check, Judgement, Outcome, Rule, plain};
+use autoneural_base::error::{Error, Result};
 
 /// Name of the repository's root (section 3.14.14), as the specification's examples and readers have it.
 const ROOT: &str = "%SRCROOT%";
@@ -39,7 +39,7 @@ pub fn sarif(statement: &Statement) -> Result<String> {
         "runs": [{
             "tool": { "driver": {
                 "name": "autoneural gate",
-                "version": crate::version::VERSION,
+                "version": autoneural_base::version::VERSION,
                 "rules": rules,
             }},
             "invocations": [invocation],

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::{Change, Group, Update};
-use crate::bundle::INPUTS;
 use crate::gate::check::{Check, Outcome};
 use crate::gate::facts::Facts;
 use crate::gate::rule::Rule;
+use autoneural_bundle::INPUTS;
 
 /// What is kept as a whole.
 #[derive(Debug, Default)]

@@ -19,7 +19,7 @@ use super::goals::{goals, place_of};
 use super::judge::{ANSWERS, BYTES, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit, worse_by};
 use super::rule::Rule;
 use super::thresholds::Thresholds;
-use crate::report::{Columns, Report};
+use autoneural_app::report::{Columns, Report};
 
 /// What a baseline becomes with a bundle, and what that changes. The facts are to be written where nothing is looser;
 /// to accept what is, the facts of the bundle itself are.

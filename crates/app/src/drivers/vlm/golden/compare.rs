@@ -6,10 +6,10 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
 
 use super::{FILE, Record, SCHEMA, TENSORS, TensorRecord};
-use crate::bundle::{Bundle, hash_bytes};
-use crate::engine::EngineKind;
-use crate::error::{Error, Result};
-use crate::json::{LARGEST_JSON, json_of};
+use autoneural_base::error::{Error, Result};
+use autoneural_base::json::{LARGEST_JSON, json_of};
+use autoneural_bundle::{Bundle, hash_bytes};
+use autoneural_engines::engine::EngineKind;
 
 /// Largest file of tensors that is read.
 const LARGEST: u64 = 1 << 30;
@@ -71,7 +71,7 @@ pub fn compare(bundle: &Bundle, path: &Path, engine: Option<EngineKind>) -> Resu
         return Err(Error::input(bundle.path(FILE).display(), format!("has no vectors of `{wanted}`"))
             .help(format!("it has those of: {}", names.join(", "))));
     };
-    let bytes = crate::text::read_at_most(path, LARGEST)?;
+    let bytes = autoneural_base::text::read_at_most(path, LARGEST)?;
     let read = |path: &Path, bytes| {
         let path = path.display().to_string();
         SafeTensors::deserialize(bytes).map_err(|error| {

@@ -6,15 +6,15 @@ use std::path::Path;
 use safetensors::tensor::{TensorView, serialize};
 
 use super::{EngineRecord, PictureRecord, Record, SCHEMA, StepRecord, TensorRecord};
-use crate::engine::{Data, Engine, EngineKind, Tensor};
-use crate::error::{Error, Result};
-use crate::front::{DECODE, Definition, PREFILL};
-use crate::host::{Embeddings, Steps, Stop, best, dtype_of, load_square, normalized};
-use crate::json::write_json;
-use crate::partition::Partition;
-use crate::program::{Load, Step};
-use crate::progress::Progress;
-use crate::quantize::Table;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::json::write_json;
+use autoneural_base::progress::Progress;
+use autoneural_core::partition::Partition;
+use autoneural_core::program::{Load, Step};
+use autoneural_core::quantize::Table;
+use autoneural_engines::engine::{Data, Engine, EngineKind, Tensor};
+use autoneural_front::{DECODE, Definition, PREFILL};
+use autoneural_host::{Embeddings, Steps, Stop, best, dtype_of, load_square, normalized};
 
 /// Largest tensor that is kept; of a larger one there is the hash alone.
 const LARGEST: usize = 4 << 20;
@@ -153,12 +153,13 @@ impl Golden {
         };
         let name = format!("{}.{before}", partition.name);
         let place = format!("{}.{name}", engine.name());
-        let mut noted = |ports: &[crate::partition::Port], tensors: &[Tensor], with_state: bool| -> Vec<TensorRecord> {
-            let one = |(port, tensor): (&crate::partition::Port, &Tensor)| {
-                self.keep(&place, &port.name, tensor, is_kept && (with_state || port.meaning.state.is_none()))
+        let mut noted =
+            |ports: &[autoneural_core::partition::Port], tensors: &[Tensor], with_state: bool| -> Vec<TensorRecord> {
+                let one = |(port, tensor): (&autoneural_core::partition::Port, &Tensor)| {
+                    self.keep(&place, &port.name, tensor, is_kept && (with_state || port.meaning.state.is_none()))
+                };
+                ports.iter().zip(tensors).map(one).collect()
             };
-            ports.iter().zip(tensors).map(one).collect()
-        };
         let inputs = noted(&partition.inputs, step.inputs, false);
         let outputs = noted(&partition.outputs, step.outputs, true);
         let logits = partition.outputs.iter().position(|port| port.meaning.main);
@@ -203,7 +204,7 @@ impl Golden {
             Ok((name, TensorView::new(dtype_of(&tensor.data), tensor.shape.clone(), bytes).map_err(failed)?))
         });
         let made = serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(failed)?;
-        crate::files::write(&path, &made)?;
+        autoneural_base::files::write(&path, &made)?;
         write_json(&self.record, &place(super::FILE))
     }
 }

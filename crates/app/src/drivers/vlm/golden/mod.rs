@@ -14,8 +14,8 @@ pub use make::{Case, Golden, make};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Data, EngineKind, Tensor};
-use crate::host::Stop;
+use autoneural_engines::engine::{Data, EngineKind, Tensor};
+use autoneural_host::Stop;
 
 /// File of the steps in a bundle.
 pub const FILE: &str = "golden/golden.json";
@@ -125,7 +125,7 @@ impl TensorRecord {
             name: name.to_string(),
             dtype: tensor.data.kind().to_string(),
             shape: tensor.shape.clone(),
-            sha256: crate::bundle::hash_bytes(bytes),
+            sha256: autoneural_bundle::hash_bytes(bytes),
             all: only(&tensor.data),
             stored: None,
         }
