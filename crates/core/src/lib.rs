@@ -3,6 +3,7 @@
 
 pub mod encoding;
 pub mod engine;
+pub mod equalize;
 pub mod evidence;
 pub mod goals;
 pub mod ir;

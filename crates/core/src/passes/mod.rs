@@ -5,13 +5,13 @@
 //! and the target have; those that rewrite it compute the same in another way, of which less is lost in integers.
 
 mod fold_constants;
-mod fold_scales;
+pub(crate) mod fold_scales;
 mod frozen;
 mod last_axis;
 mod legalize;
 mod merge_moves;
 mod prune;
-mod rewrite;
+pub(crate) mod rewrite;
 
 use fold_constants::fold_constants;
 use fold_scales::fold_scales;
