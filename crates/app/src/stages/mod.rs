@@ -5,6 +5,7 @@ mod build;
 mod calibrate;
 mod compile;
 mod emit;
+mod equalize;
 mod evaluate;
 mod known;
 mod layers;

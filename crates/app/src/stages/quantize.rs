@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibrate::keep_recipe;
+use super::calibrate::{keep_recipe, of_graphs};
 use crate::drivers::{Driver, of_bundle};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::{Progress, Silent};
@@ -129,7 +129,7 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
     if given.is_empty() {
         return Ok(vec![]);
     }
-    let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
+    let key = bundle.key(given.key(), |path| of_graphs(path).is_some())?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
         let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
         Ok(autoneural_core::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
@@ -152,7 +152,7 @@ pub fn quantize_group(
     let all_groups = groups(partitions);
     // Graphs of all groups tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {
-        let file = path.strip_prefix("model/").unwrap_or_default();
+        let file = of_graphs(path).unwrap_or_default();
         file == "target.toml"
             || group.owns(file)
             || driver.decides(group, file)
