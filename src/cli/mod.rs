@@ -23,6 +23,7 @@ mod process;
 mod report;
 mod run;
 mod serve;
+mod source;
 mod stage;
 mod suggested;
 mod synth;

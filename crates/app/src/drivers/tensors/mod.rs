@@ -2,8 +2,10 @@
 //! its inputs, and with what graphs before it hand over.
 
 mod arrays;
+mod models;
 mod source;
 
+pub use models::Models;
 pub use source::{Graphs, partition};
 
 use std::collections::BTreeMap;

@@ -1,0 +1,56 @@
+//! Models from anywhere, as ONNX files: a file goes in, a graph in the IR comes out.
+//!
+//! It goes in phases. *Read*: the file is checked, and its nodes are brought into an order ([`read`]). *Shapes*: every
+//! axis of an input gets a number ([`shapes`]). *Fold*: what depends on constants only is computed ([`fold`]). *Node by
+//! node*: operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others
+//! ([`spell`]). What cannot be read is collected, and told all at once ([`unsupported`]).
+//!
+//! Values keep their names. A node gets the name of its first output, as everywhere in the IR.
+
+mod fold;
+mod import;
+mod inputs;
+mod making;
+mod model;
+mod order;
+mod read;
+mod shapes;
+mod spell;
+mod tensors;
+mod unsupported;
+
+use std::path::Path;
+
+use prost::Message;
+use tract_onnx::pb;
+
+use autoneural_base::error::{Error, Result};
+
+pub use import::{Imported, import};
+pub use shapes::StatedShape;
+
+/// Largest model file that is read, external data not counted; protobuf itself ends at 2 GiB.
+const LARGEST_MODEL: u64 = (2 << 30) - 1;
+
+/// Reads a model file (without its external data).
+fn decode(path: &Path) -> Result<pb::ModelProto> {
+    let bytes = autoneural_base::text::read_at_most(path, LARGEST_MODEL)?;
+    pb::ModelProto::decode(bytes.as_slice())
+        .map_err(|error| Error::input(path.display(), format!("is no ONNX model: {error}")))
+}
+
+/// Whether a file is an ONNX model, by its name.
+pub fn is_model(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| matches!(extension.as_str(), "onnx" | "textproto" | "pbtxt"))
+}
+
+/// Names of a model's inputs, constants that are listed among them not counted.
+///
+/// # Errors
+/// A file that is no ONNX model.
+pub fn input_names(path: &Path) -> Result<Vec<String>> {
+    let graph = decode(path)?.graph.unwrap_or_default();
+    let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+    Ok(graph.input.iter().filter(|info| !is_constant(&info.name)).map(|info| info.name.clone()).collect())
+}
