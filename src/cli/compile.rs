@@ -1,21 +1,20 @@
 //! `autoneural compile`: all stages.
 
-use std::path::PathBuf;
-
 use autoneural::back::qnn::{Compiler, Runtime};
 use autoneural::bundle::{Begin, Making, Stage};
+use autoneural::drivers::Source as _;
 use autoneural::drivers::vlm::Checkpointed;
 use autoneural::front;
-use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
 use autoneural::stages::{self, Plan};
 use autoneural::target::Target;
 use autoneural::{Error, Result};
-use clap::{Args, ValueHint};
+use clap::Args;
 
 use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
+use super::samples::SampleArgs;
 use super::stage::{Encodings, SourceArgs, command_line, finish_verification, record_toolkit};
 
 const AFTER_HELP: &str = "\
@@ -35,9 +34,8 @@ Examples:
 pub struct Compile {
     #[command(flatten)]
     source: SourceArgs,
-    /// Recipe: samples for calibration and verification, and the bits of each component.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
-    calibration: PathBuf,
+    #[command(flatten)]
+    samples: SampleArgs,
     #[command(flatten)]
     encodings: Encodings,
     #[command(flatten)]
@@ -53,7 +51,8 @@ impl Compile {
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;
         let (target, target_text) = Target::find(target)?;
-        let recipe = Recipe::read(&self.calibration)?;
+        let source = Checkpointed { definition: &definition, weights };
+        let recipe = self.samples.recipe(|| source.takes())?;
         let given = self.encodings.read()?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
         let mut bundle = Making::begin(out, begin, *check_contents)?;
@@ -62,7 +61,7 @@ impl Compile {
         record_toolkit(&mut bundle, session, runtime.as_ref());
         let compiler = ChildCompiler::new(session, runtime.as_ref())?;
         let plan = Plan {
-            source: &Checkpointed { definition: &definition, weights },
+            source: &source,
             target: (&target, &target_text),
             recipe: &recipe,
             given: &given,

@@ -154,10 +154,15 @@ impl Recipe {
                 .help("name at least one sample in `[[verification]]`"));
         }
         let judging = (all / 4).max(1);
-        const HELP: &str = "samples that judge only are given by --verification, or as `[[verification]]` in the recipe";
+        const HELP: &str =
+            "samples that judge only are given by --verification, or as `[[verification]]` in the recipe";
         if all == 1 {
             self.verification = self.calibration.clone();
-            self.notes.push(("verification", "the only sample calibrates and judges: figures are too good".into(), HELP));
+            self.notes.push((
+                "verification",
+                "the only sample calibrates and judges: figures are too good".into(),
+                HELP,
+            ));
             return Ok(());
         }
         self.verification = self.calibration.split_off(all - judging);
@@ -245,9 +250,12 @@ impl Recipe {
             let message = format!("is {}; `calibrate` ran with {}", other.steps(), self.steps());
             return Some((place(STEPS), message));
         }
-        if let Some(name) = self.preprocess.keys().chain(other.preprocess.keys()).find(|name| {
-            self.preprocess.get(*name) != other.preprocess.get(*name)
-        }) {
+        if let Some(name) = self
+            .preprocess
+            .keys()
+            .chain(other.preprocess.keys())
+            .find(|name| self.preprocess.get(*name) != other.preprocess.get(*name))
+        {
             return Some((place(&format!("preprocess.{name}")), "is not what `calibrate` ran with".into()));
         }
         if self.calibration.len() != other.calibration.len() {

@@ -64,12 +64,14 @@ pub fn values(preprocess: &Preprocess, pixels: &[u8]) -> Vec<f32> {
     let one = |channel: usize, pixel: &[u8]| tables[channel][usize::from(code(pixel, channel))];
     let pixels = pixels.chunks_exact(3);
     match preprocess.layout {
-        Layout::Nchw => {
-            (0..channels).flat_map(|channel| pixels.clone().map(move |pixel| (channel, pixel))).map(|(c, p)| one(c, p)).collect()
-        }
-        Layout::Nhwc => {
-            pixels.flat_map(|pixel| (0..channels).map(move |channel| (channel, pixel))).map(|(c, p)| one(c, p)).collect()
-        }
+        Layout::Nchw => (0..channels)
+            .flat_map(|channel| pixels.clone().map(move |pixel| (channel, pixel)))
+            .map(|(c, p)| one(c, p))
+            .collect(),
+        Layout::Nhwc => pixels
+            .flat_map(|pixel| (0..channels).map(move |channel| (channel, pixel)))
+            .map(|(c, p)| one(c, p))
+            .collect(),
     }
 }
 

@@ -73,7 +73,8 @@ pub fn load_input(path: &Path, preprocess: &Preprocess, shape: &[usize]) -> Resu
     let place = || path.display().to_string();
     let [rows, columns] = fit::sides(preprocess, shape).map_err(|message| Error::input(place(), message))?;
     let picture = read(path)?;
-    let cut = fit::cut(preprocess, picture.size(), (columns, rows)).map_err(|message| Error::input(place(), message))?;
+    let cut =
+        fit::cut(preprocess, picture.size(), (columns, rows)).map_err(|message| Error::input(place(), message))?;
     let pixels = resample::resample(&picture, cut, preprocess.resize);
     drop(picture);
     Ok(Tensor::f32(shape.to_vec(), fit::values(preprocess, &pixels)))
