@@ -1,19 +1,17 @@
 //! `autoneural compile`: all stages.
 
-use std::path::PathBuf;
-
 use autoneural::back::qnn::{Compiler, Runtime};
 use autoneural::bundle::{Begin, Making, Stage};
-use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
 use autoneural::stages::{self, Plan};
 use autoneural::target::Target;
 use autoneural::{Error, Result};
-use clap::{Args, ValueHint};
+use clap::Args;
 
 use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
+use super::samples::SampleArgs;
 use super::source::SourceArgs;
 use super::stage::{Encodings, command_line, finish_verification, record_toolkit};
 
@@ -36,9 +34,8 @@ Examples:
 pub struct Compile {
     #[command(flatten)]
     source: SourceArgs,
-    /// Recipe: samples for calibration and verification, and the bits of each component.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
-    calibration: PathBuf,
+    #[command(flatten)]
+    samples: SampleArgs,
     #[command(flatten)]
     encodings: Encodings,
     #[command(flatten)]
@@ -55,7 +52,7 @@ impl Compile {
         self.demands.refuse_unknown(&source.program()?);
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;
-        let recipe = Recipe::read(&self.calibration)?;
+        let recipe = self.samples.recipe(|| source.takes())?;
         let given = self.encodings.read()?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
         let mut bundle = Making::begin(out, begin, *check_contents)?;

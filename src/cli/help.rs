@@ -9,7 +9,10 @@ pub const GENERAL: &str = "General options";
 
 /// The commands, in the order in which help lists them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Make a bundle", &["demo", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"]),
+    (
+        "Make a bundle",
+        &["demo", "init", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"],
+    ),
     ("Look at it", &["inspect", "report", "graph"]),
     ("Use it", &["run", "eval"]),
     ("Check", &["gate", "golden", "parity", "target", "doctor"]),

@@ -12,6 +12,7 @@ mod gate;
 mod golden;
 mod graph;
 mod help;
+mod init;
 mod inspect;
 mod lane;
 mod logits;
@@ -22,6 +23,7 @@ mod parity;
 mod process;
 mod report;
 mod run;
+mod samples;
 mod serve;
 mod source;
 mod stage;
@@ -89,6 +91,8 @@ struct General {
 enum Command {
     /// Compile a small model that comes with the program, and ask it.
     Demo(demo::Demo),
+    /// Write a recipe for a model, with comments, to begin with.
+    Init(init::Init),
     /// Run all stages: a checkpoint becomes a bundle.
     Compile(compile::Compile),
     /// Stage 1: build the graphs and write the float models.
@@ -228,6 +232,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         Command::BuildOne(args) => args.run(&session),
         Command::Serve(args) => args.run(),
         Command::Verify(args) => args.run(&session),
+        Command::Init(args) => args.run(&session),
         Command::Run(args) => match args.run(&session) {
             Ok(Some(failed)) => return ExitCode::from(failed.exit_status()),
             done => done.map(drop),

@@ -17,6 +17,7 @@ use clap::{Args, ValueHint};
 use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
+use super::samples::{SampleArgs, VerifyArgs};
 use super::source::SourceArgs;
 
 const EXPORT_HELP: &str = "\
@@ -79,9 +80,8 @@ pub struct Calibrate {
     /// The bundle.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Recipe: samples, and the bits of each component.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
-    calibration: PathBuf,
+    #[command(flatten)]
+    samples: SampleArgs,
 }
 
 /// Encodings that were learned elsewhere.
@@ -132,9 +132,8 @@ pub struct Verify {
     /// The bundle.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Recipe: the samples to compare with.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
-    calibration: PathBuf,
+    #[command(flatten)]
+    samples: VerifyArgs,
     #[command(flatten)]
     demands: DemandArgs,
 }
@@ -156,8 +155,8 @@ impl Export {
 impl Calibrate {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let recipe = Recipe::read(&self.calibration)?;
         let mut bundle = open(session, &self.bundle, Stage::Calibrate)?;
+        let recipe = self.samples.recipe_for(&bundle)?;
         stages::calibrate(&mut bundle, &recipe, session.progress())?;
         finish_stage(session, bundle, Stage::Calibrate)
     }
@@ -200,8 +199,8 @@ impl Verify {
         // Without a bundle to ask, names are those that models of built-in families have.
         let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
         self.demands.refuse_unknown(&program);
-        let recipe = Recipe::read(&self.calibration)?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
+        let recipe = self.samples.recipe_for(&bundle)?;
         session.compare_toolkit(&bundle.manifest);
         let runtime = session.runtime(self.demands.require_npu)?;
         if self.demands.require_npu && !bundle.manifest.has(Stage::Build.name()) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Graphs, partition};
-use crate::drivers::Source;
+use crate::drivers::{Source, Takes};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{Key, Making};
@@ -53,6 +53,11 @@ impl Models {
         Ok(made)
     }
 
+    /// The name of the program: those of its models.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     fn as_graphs<'a>(&'a self, made_of: &'a str) -> Graphs<'a> {
         Graphs { name: &self.name, graphs: &self.graphs, as_built: &self.as_built, made_of }
     }
@@ -100,6 +105,10 @@ fn group_name(path: &Path, known: &[&str]) -> String {
 impl Source for &Models {
     fn program(&self) -> Result<Program> {
         self.as_graphs("").program()
+    }
+
+    fn takes(&self) -> Result<Takes> {
+        self.as_graphs("").takes()
     }
 
     fn check(&self, bundle: &Making, recipe: &Recipe) -> Result<()> {
