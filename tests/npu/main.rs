@@ -23,6 +23,7 @@ mod golden;
 mod graph;
 mod handover;
 mod host;
+mod imported;
 mod inspect;
 mod internvl;
 mod keep;

@@ -45,7 +45,7 @@ impl Target {
     }
 }
 
-pub static TARGETS: [Target; 23] = [
+pub static TARGETS: [Target; 24] = [
     Target {
         name: "safetensors",
         from: &["tests/fuzz/corpus/safetensors", "tests/fuzz/bundle/model/embeddings.safetensors"],
@@ -174,6 +174,13 @@ pub static TARGETS: [Target; 23] = [
         format: Format::Protobuf,
         short: 1500,
         run: models::onnx,
+    },
+    Target {
+        name: "onnx-import",
+        from: &["tests/fixtures/onnx"],
+        format: Format::Protobuf,
+        short: 1500,
+        run: models::imported_model,
     },
     Target {
         name: "float-model",

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::model::{Given, Node};
 use autoneural_core::ir::ops::{OnnxInput, OnnxNode};
-use autoneural_core::ir::{Builder, Constant, ElementType, Graph, Op, Shape, ValueId, ops};
+use autoneural_core::ir::{Builder, Constant, Graph, Op, Shape, ValueId, ops};
 
 /// Most elements that all constants together have that are computed when a model is read.
 const MOST_MADE: usize = 1 << 26;
@@ -228,11 +228,6 @@ impl<'m> Making<'m> {
     /// Shape of a value.
     pub fn shape(&self, id: ValueId) -> &Shape {
         self.b.shape(id)
-    }
-
-    /// Type of a value's elements.
-    pub fn element(&self, id: ValueId) -> ElementType {
-        self.b.graph().value(id).element
     }
 
     /// Ends the graph with these outputs, each under its own name.

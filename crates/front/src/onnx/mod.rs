@@ -17,6 +17,8 @@ mod read;
 mod shapes;
 mod spell;
 mod tensors;
+#[cfg(test)]
+mod tests;
 mod unsupported;
 
 use std::path::Path;

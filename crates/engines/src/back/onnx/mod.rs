@@ -3,16 +3,13 @@
 mod check;
 mod data;
 mod float;
-mod import;
 mod nodes;
 mod proto;
 mod qdq;
-mod tensors;
 
 pub use check::{check_context, check_float, check_quantized};
 pub use data::DataWriter;
 pub use float::{ConstantPlace, emit_as_built, emit_float};
-pub use import::import;
 pub use proto::{decode, op_counts, summary};
 pub use qdq::emit_qdq;
 

@@ -37,6 +37,7 @@ impl Array {
     }
 
     /// Integers of 64 bits.
+    #[cfg(test)]
     pub fn long(values: Vec<i64>, shape: Shape) -> Self {
         Array { shape, element: ElementType::I64, numbers: Numbers::Whole(values) }
     }

@@ -181,17 +181,6 @@ pub fn tile(x: &Array, repeats: &[i64]) -> Result<Array, String> {
     }))
 }
 
-/// Permutes axes.
-pub fn transpose(x: &Array, perm: &[usize]) -> Result<Array, String> {
-    let mut sorted = perm.to_vec();
-    sorted.sort_unstable();
-    if sorted != (0..x.shape.len()).collect::<Vec<_>>() {
-        return Err(format!("{perm:?} is no order of {} axes", x.shape.len()));
-    }
-    let permuted = x.clone().into_constant().permuted(perm);
-    Ok(Array::of(&permuted))
-}
-
 /// Sizes of axes.
 pub fn sizes(values: &[i64]) -> Result<Shape, String> {
     let sizes = values.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<Shape>>();
@@ -244,7 +233,6 @@ mod tests {
         assert_eq!(cut(1, -1, i64::MIN, -1), [3, 2, 1, 6, 5, 4]);
         assert_eq!(cut(1, 0, 3, 2), [1, 3, 4, 6]);
         assert_eq!(cut(0, 5, 9, 1), Vec::<i64>::new());
-        assert_eq!(transpose(&x, &[1, 0]).unwrap().whole(), [1, 4, 2, 5, 3, 6]);
         assert_eq!(tile(&x, &[1, 2]).unwrap().whole(), [1, 2, 3, 1, 2, 3, 4, 5, 6, 4, 5, 6]);
         assert_eq!(expand(&long(&[7], &[1]), &[2, 2]).unwrap().whole(), [7; 4]);
     }
@@ -270,7 +258,7 @@ mod tests {
             assert!(reshaped_to(&[2, 1], wanted, false).is_err(), "{wanted:?}");
         }
         assert!(squeezed(&[1, 2], Some(&[1])).is_err() && unsqueezed(&[1], &[0, 0]).is_err());
-        assert!(expand(&x, &[1 << 40]).is_err() && tile(&x, &[1 << 40]).is_err() && transpose(&x, &[1]).is_err());
+        assert!(expand(&x, &[1 << 40]).is_err() && tile(&x, &[1 << 40]).is_err());
         let number = |value| long(&[value], &[]);
         assert!(range(&number(0), &number(1), &number(0)).is_err());
         assert!(range(&number(0), &number(i64::MAX), &number(1)).is_err());
