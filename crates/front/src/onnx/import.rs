@@ -1,11 +1,12 @@
 //! From a model to a graph, node by node.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::fold::fold;
 use super::making::{Known, Making, Told};
 use super::model::{Given, Model, Node};
+use super::patterns::recognize;
 use super::pb::ModelProto;
 use super::shapes::{StatedShape, settle};
 use super::tensors::DataFiles;
@@ -20,6 +21,10 @@ use autoneural_core::passes::{prune, worth_folding};
 pub struct Imported {
     /// Its graph, as the file has it.
     pub graph: Graph,
+    /// The same with operators in place of what spells them out.
+    pub recognized: Graph,
+    /// How many operators were found spelled out, by name.
+    pub found: BTreeMap<&'static str, usize>,
     /// What was chosen without being asked, in sentences.
     pub notes: Vec<String>,
     /// Version of the standard operator set that it was written for.
@@ -74,7 +79,8 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
         making.finish(&model.outputs).map_err(|(name, message)| Error::input(format!("output `{name}`"), message))?;
     let graph = prune(&graph)?;
     validate(&graph)?;
-    Ok(Imported { graph, notes, opset: model.opset, files: vec![] })
+    let (recognized, found) = recognize(&graph)?;
+    Ok(Imported { graph, recognized, found, notes, opset: model.opset, files: vec![] })
 }
 
 /// How often each name is read by nodes and outputs, and by which node last.

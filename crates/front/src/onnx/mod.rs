@@ -3,7 +3,8 @@
 //! It goes in phases. *Read*: the file is checked, and its nodes are brought into an order ([`read`]). *Shapes*: every
 //! axis of an input gets a number ([`shapes`]). *Fold*: what depends on constants only is computed ([`fold`]). *Node by
 //! node*: operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others
-//! ([`spell`]). What cannot be read is collected, and told all at once ([`unsupported`]).
+//! ([`spell`]). *Patterns*: what models spell out in several nodes becomes one operator where the IR has it
+//! ([`patterns`]). What cannot be read is collected, and told all at once ([`unsupported`]).
 //!
 //! Values keep their names. A node gets the name of its first output, as everywhere in the IR.
 
@@ -13,6 +14,7 @@ mod inputs;
 mod making;
 mod model;
 mod order;
+mod patterns;
 mod read;
 mod shapes;
 mod spell;

@@ -22,6 +22,8 @@ pub struct DataFiles {
 impl DataFiles {
     /// The data files of a model in this folder.
     pub fn beside(folder: &Path) -> Self {
+        // A file that is named without a folder is in the working one.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         DataFiles { folder: folder.to_path_buf(), maps: HashMap::new() }
     }
 

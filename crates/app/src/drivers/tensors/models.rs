@@ -40,11 +40,12 @@ impl Models {
             let mut read = import(path, &shapes)?;
             let known: Vec<&str> = made.graphs.iter().map(|graph| graph.name.as_str()).collect();
             read.graph.name = group_name(path, &known);
+            read.recognized.name.clone_from(&read.graph.name);
             made.notes.extend(read.notes.into_iter().map(|note| format!("{}: {note}", path.display())));
             made.files.extend(read.files);
             let within = |error: Error| error.within(path.display());
             made.as_built.push(as_built(&read.graph).map_err(within)?);
-            let frozen = freeze(&read.graph, Context { target }).map_err(within)?;
+            let frozen = freeze(&read.recognized, Context { target }).map_err(within)?;
             made.graphs.push(partition(&read.graph.name, frozen)?);
         }
         let names: Vec<&str> = made.graphs.iter().map(|graph| graph.name.as_str()).collect();

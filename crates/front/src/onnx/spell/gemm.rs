@@ -8,8 +8,10 @@ use autoneural_core::ir::{Constant, ValueId, ops};
 pub fn gemm<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     told.onnx.expect(&["alpha", "beta", "transA", "transB", "broadcast"], 7)?;
     let (alpha, beta) = (told.onnx.float("alpha", 1.0)?, told.onnx.float("beta", 1.0)?);
-    if [0, 1].iter().any(|&at| told.shape(at).is_ok_and(|shape| shape.len() != 2)) {
-        return Err("multiplies what is no matrix".into());
+    for at in [0, 1] {
+        if told.shape(at)?.len() != 2 {
+            return Err(format!("multiplies {:?}, which is no matrix", told.shape(at)?));
+        }
     }
     let turned = |making: &mut Making<'m>, at: usize, attribute: &str| -> Result<ValueId, String> {
         let factor = if at == 1 { alpha } else { 1.0 };
