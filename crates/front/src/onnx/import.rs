@@ -1,21 +1,20 @@
 //! From a model to a graph, node by node.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::fold::fold;
 use super::making::{Known, Making, Told};
 use super::model::{Given, Model, Node};
 use super::patterns::recognize;
-use super::pb::ModelProto;
 use super::shapes::{StatedShape, settle};
-use super::tensors::DataFiles;
 use super::unsupported::Unsupported;
 use super::{inputs, read, spell};
 use autoneural_base::error::{Error, Kind, Result};
 use autoneural_core::ir::ops::OpKind;
 use autoneural_core::ir::{Graph, validate};
 use autoneural_core::passes::{prune, worth_folding};
+use autoneural_onnx::{DataFiles, ModelProto, Outside};
 
 /// A model that was read.
 pub struct Imported {
@@ -39,11 +38,20 @@ pub struct Imported {
 /// A file that is no ONNX model, that breaks the rules of the format, or whose shapes are not known; and all operators
 /// and forms of operators that are not supported, with nodes and what to do instead.
 pub fn import(path: &Path, stated: &[StatedShape]) -> Result<Imported> {
-    let proto = super::decode(path)?;
+    let proto = autoneural_onnx::read(path)?;
     let mut data = DataFiles::beside(path.parent().unwrap_or(Path::new("")));
     let made = import_model(&proto, &mut data, stated).map_err(|error| error.within(path.display()))?;
-    let files = std::iter::once(path.to_path_buf()).chain(data.paths()).collect();
+    let files = std::iter::once(path.to_path_buf()).chain(data_files(&proto, path)).collect();
     Ok(Imported { files, ..made })
+}
+
+/// The data files that tensors of a model are in, each once.
+fn data_files(proto: &ModelProto, path: &Path) -> Vec<PathBuf> {
+    let graph = proto.graph.as_ref();
+    let attributes = graph.iter().flat_map(|graph| graph.node.iter().flat_map(|node| &node.attribute));
+    let tensors = graph.iter().flat_map(|graph| &graph.initializer).chain(attributes.filter_map(|one| one.t.as_ref()));
+    let places: BTreeSet<&str> = tensors.filter_map(|tensor| Some(Outside::of(tensor).ok()??.location)).collect();
+    places.into_iter().map(|location| path.with_file_name(location)).collect()
 }
 
 /// Reads a model in memory.

@@ -25,23 +25,10 @@ mod unsupported;
 
 use std::path::Path;
 
-use prost::Message;
-use tract_onnx::pb;
-
-use autoneural_base::error::{Error, Result};
+use autoneural_base::error::Result;
 
 pub use import::{Imported, import};
 pub use shapes::StatedShape;
-
-/// Largest model file that is read, external data not counted; protobuf itself ends at 2 GiB.
-const LARGEST_MODEL: u64 = (2 << 30) - 1;
-
-/// Reads a model file (without its external data).
-fn decode(path: &Path) -> Result<pb::ModelProto> {
-    let bytes = autoneural_base::text::read_at_most(path, LARGEST_MODEL)?;
-    pb::ModelProto::decode(bytes.as_slice())
-        .map_err(|error| Error::input(path.display(), format!("is no ONNX model: {error}")))
-}
 
 /// Whether a file is an ONNX model, by its name.
 pub fn is_model(path: &Path) -> bool {
@@ -54,7 +41,7 @@ pub fn is_model(path: &Path) -> bool {
 /// # Errors
 /// A file that is no ONNX model.
 pub fn input_names(path: &Path) -> Result<Vec<String>> {
-    let graph = decode(path)?.graph.unwrap_or_default();
+    let graph = autoneural_onnx::read(path)?.graph.unwrap_or_default();
     let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
     Ok(graph.input.iter().filter(|info| !is_constant(&info.name)).map(|info| info.name.clone()).collect())
 }

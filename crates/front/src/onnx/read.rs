@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::model::{Axis, Declared, Given, Model, Node, is_standard};
 use super::order::ordered;
-use super::pb::attribute_proto::AttributeType;
-use super::pb::tensor_shape_proto::dimension;
-use super::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
-use super::tensors::DataFiles;
+use super::tensors;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ops::Attribute;
 use autoneural_core::ir::{Constant, ElementType};
+use autoneural_onnx::attribute_proto::AttributeType;
+use autoneural_onnx::tensor_shape_proto::dimension;
+use autoneural_onnx::{AttributeProto, DataFiles, GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
 
 /// Operator sets that are read.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=24;
@@ -86,7 +86,7 @@ fn initializers(graph: &GraphProto, data: &mut DataFiles) -> Result<HashMap<Stri
     let mut constants = HashMap::with_capacity(graph.initializer.len());
     for tensor in &graph.initializer {
         let place = || format!("initializer `{}`", tensor.name);
-        let constant = data.constant(tensor).map_err(|message| Error::input(place(), message))?;
+        let constant = tensors::constant(tensor, data).map_err(|message| Error::input(place(), message))?;
         if tensor.name.is_empty() || constants.insert(tensor.name.clone(), constant).is_some() {
             return Err(Error::input(place(), "stands twice, or has no name"));
         }
@@ -157,7 +157,7 @@ fn given(attribute: &AttributeProto, data: &mut DataFiles) -> std::result::Resul
         Ok(AttributeType::String) => Given::Plain(Attribute::Text(String::from_utf8_lossy(&attribute.s).into_owned())),
         Ok(AttributeType::Tensor) => {
             let tensor = attribute.t.as_ref().ok_or("is a tensor that is not there")?;
-            Given::Tensor(data.constant(tensor)?)
+            Given::Tensor(tensors::constant(tensor, data)?)
         }
         Ok(AttributeType::Graph | AttributeType::Graphs) => Given::Other("a graph"),
         _ => Given::Other("neither number, text nor tensor"),

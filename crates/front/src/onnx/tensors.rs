@@ -1,98 +1,44 @@
 //! Tensors of a model file as constants, as views into its data files where they stand there.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use super::fold::counted;
-use super::pb::TensorProto;
-use autoneural_base::files::Folder;
-use autoneural_base::map::Map;
 use autoneural_core::ir::{Constant, ElementType, Shape, StoredType, View};
+use autoneural_onnx::{DataFiles, TensorProto};
 
 /// Most elements of a tensor: the graph takes no larger value either.
 const MOST_ELEMENTS: usize = 1 << 30;
 
-/// Data files beside a model file, each mapped once.
-pub struct DataFiles {
-    folder: PathBuf,
-    maps: HashMap<String, Arc<Map>>,
-}
-
-impl DataFiles {
-    /// The data files of a model in this folder.
-    pub fn beside(folder: &Path) -> Self {
-        // A file that is named without a folder is in the working one.
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        DataFiles { folder: folder.to_path_buf(), maps: HashMap::new() }
+/// The constant that a tensor is.
+///
+/// # Errors
+/// Says in words what of it cannot be: its type, its size, the place of its data.
+pub fn constant(tensor: &TensorProto, data: &mut DataFiles) -> Result<Constant, String> {
+    let sizes = tensor.dims.iter().map(|&size| usize::try_from(size).ok());
+    let shape = sizes.collect::<Option<Shape>>().ok_or_else(|| format!("has the shape {:?}", tensor.dims))?;
+    let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size.max(1)));
+    if count.is_none_or(|count| count > MOST_ELEMENTS) {
+        return Err(format!("has the shape {shape:?}, which is too large"));
     }
-
-    /// The files that were read.
-    pub fn paths(&self) -> Vec<PathBuf> {
-        let mut paths: Vec<PathBuf> = self.maps.keys().map(|location| self.folder.join(location)).collect();
-        paths.sort();
-        paths
-    }
-
-    fn map(&mut self, location: &str) -> Result<Arc<Map>, String> {
-        if let Some(map) = self.maps.get(location) {
-            return Ok(Arc::clone(map));
-        }
-        let opened = Folder::open(&self.folder).and_then(|folder| folder.file(location));
-        let map = opened.and_then(|file| Map::of(file, &self.folder.join(location)));
-        let map = Arc::new(map.map_err(|error| format!("its data file: {error}"))?);
-        self.maps.insert(location.to_string(), Arc::clone(&map));
-        Ok(map)
-    }
-
-    /// The constant that a tensor is.
-    ///
-    /// # Errors
-    /// Says in words what of it cannot be: its type, its size, the place of its data.
-    pub fn constant(&mut self, tensor: &TensorProto) -> Result<Constant, String> {
-        let sizes = tensor.dims.iter().map(|&size| usize::try_from(size).ok());
-        let shape = sizes.collect::<Option<Shape>>().ok_or_else(|| format!("has the shape {:?}", tensor.dims))?;
-        let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size.max(1)));
-        if count.is_none_or(|count| count > MOST_ELEMENTS) {
-            return Err(format!("has the shape {shape:?}, which is too large"));
-        }
-        let count: usize = shape.iter().product();
-        let other = || format!("has elements of the type {}, which is not supported", tensor.data_type);
-        let element = element_type(tensor.data_type).ok_or_else(other)?;
-        if tensor.data_location == Some(1) || !tensor.external_data.is_empty() {
-            let stored = stored_type(tensor.data_type).ok_or_else(other)?;
-            return self.outside(tensor, stored, count, shape);
-        }
-        if tensor.raw_data.is_empty() {
-            return listed(tensor, element, count, shape);
-        }
-        let refused = format!("has {} bytes for the shape {shape:?}", tensor.raw_data.len());
-        match stored_type(tensor.data_type) {
-            Some(stored) => Constant::from_le_bytes(stored, &tensor.raw_data, shape).ok_or(refused),
-            None => narrowed(tensor.data_type, element, &tensor.raw_data, shape).ok_or(refused),
-        }
-    }
-
-    fn outside(
-        &mut self,
-        tensor: &TensorProto,
-        stored: StoredType,
-        count: usize,
-        shape: Shape,
-    ) -> Result<Constant, String> {
-        let entry = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
-        let number = |key: &str| entry(key).map(|value| value.parse::<usize>()).transpose();
-        let location = entry("location").ok_or("does not say in which file its data is")?;
-        let start = number("offset").map_err(|_| "has an offset of no number")?.unwrap_or(0);
-        let wanted = count.saturating_mul(stored.bytes());
-        match number("length").map_err(|_| "has a length of no number")? {
-            Some(length) if length != wanted => {
-                return Err(format!("has {length} bytes in its data file for the shape {shape:?}"));
+    let count: usize = shape.iter().product();
+    let other = || format!("has elements of the type {}, which is not supported", tensor.data_type);
+    let element = element_type(tensor.data_type).ok_or_else(other)?;
+    if let Some(bytes) = data.bytes(tensor)? {
+        let refused = format!("has {} bytes in its data file for the shape {shape:?}", bytes.length);
+        return match stored_type(tensor.data_type) {
+            Some(stored) if count.checked_mul(stored.bytes()) == Some(bytes.length) => {
+                let view = View::new(bytes.map, bytes.start, count, stored);
+                view.map(|view| Constant::from_view(view, shape)).ok_or(refused)
             }
-            _ => {}
-        }
-        let view = View::new(self.map(location)?, start, count, stored);
-        Ok(Constant::from_view(view.ok_or("reaches beyond the end of its data file")?, shape))
+            Some(_) => Err(refused),
+            None => narrowed(tensor.data_type, element, &bytes, shape).ok_or(refused),
+        };
+    }
+    if tensor.raw_data.is_empty() {
+        return listed(tensor, element, count, shape);
+    }
+    let refused = format!("has {} bytes for the shape {shape:?}", tensor.raw_data.len());
+    match stored_type(tensor.data_type) {
+        Some(stored) => Constant::from_le_bytes(stored, &tensor.raw_data, shape).ok_or(refused),
+        None => narrowed(tensor.data_type, element, &tensor.raw_data, shape).ok_or(refused),
     }
 }
 

@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use super::import::{Imported, import_model};
-use super::pb::attribute_proto::AttributeType;
-use super::pb::tensor_shape_proto::{Dimension, dimension};
-use super::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
-};
 use super::shapes::StatedShape;
-use super::tensors::DataFiles;
 use autoneural_base::error::Result;
 use autoneural_core::ir::{Constant, Graph, ValueId};
+use autoneural_onnx::attribute_proto::AttributeType;
+use autoneural_onnx::tensor_shape_proto::{Dimension, dimension};
+use autoneural_onnx::{
+    AttributeProto, DataFiles, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
+};
 
 /// A tensor of numbers.
 fn reals(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
