@@ -8,7 +8,7 @@ use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ops::Extra;
 use autoneural_core::ir::{Node, Shape};
 
-/// The ONNX node for an IR node, with the small integer tensors it needs.
+/// The ONNX node for an IR node, with the small tensors it needs.
 ///
 /// # Errors
 /// A composite operator: legalization was not run.
@@ -25,6 +25,11 @@ pub fn emit(
     for extra in form.extra {
         match extra {
             Extra::Absent => inputs.push(String::new()),
+            Extra::Real(what, value) => {
+                let name = format!("{}/{what}", ir.name);
+                tensors.push(small_tensor(&name, DataType::FLOAT, &[], value.to_le_bytes().to_vec()));
+                inputs.push(name);
+            }
             Extra::Integers(what, values) => {
                 let name = format!("{}/{what}", ir.name);
                 let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
