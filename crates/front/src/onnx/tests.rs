@@ -347,7 +347,7 @@ fn data_outside_of_the_folder_is_not_read() {
 #[test]
 fn shapes_are_stated_by_option() {
     let model = model(&[-1, -1], vec![], vec![node("Sigmoid x -> y", vec![])]);
-    let stated = [StatedShape::parse("x=2,5").unwrap()];
+    let stated = [StatedShape::parse("x=5,5").unwrap()];
     let made = import_model(&model, &mut DataFiles::beside(Path::new("/nowhere")), &stated).unwrap();
-    assert_eq!(made.graph.value(made.graph.outputs()[0]).shape, [2, 5]);
+    assert_eq!(made.graph.value(made.graph.outputs()[0]).shape, [5, 5]);
 }
