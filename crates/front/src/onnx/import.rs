@@ -186,7 +186,7 @@ impl<'m> Walk<'m> {
 /// Whether an operator is known at all: one of the IR, one that is spelled in others, one that constants fold.
 fn is_known(node: &Node) -> bool {
     let op = node.op_type.as_str();
-    node.is_standard() && (OpKind::of_onnx(op).is_some() || spell::of(op).is_some() || super::fold::is_folded(op))
+    node.is_standard() && (OpKind::of_onnx(op).is_some() || spell::is_spelled(op) || super::fold::is_folded(op))
 }
 
 /// What a node makes that reads constants only.

@@ -39,6 +39,7 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
         "Range" => range(&arrays),
         "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin" => reduce(node, &arrays),
         "DequantizeLinear" => dequantize(node, &arrays),
+        "Trilu" => triangle(node, &arrays),
         "Split" => return Some(split(node, &arrays).map(|all| all.into_iter().map(Array::into_constant).collect())),
         _ => return None,
     };
@@ -46,8 +47,18 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
 }
 
 /// Operators that [`fold`] computes, beside those on elements one by one.
-const FOLDED: [&str; 9] =
-    ["Concat", "DequantizeLinear", "Gather", "Range", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum", "Tile"];
+const FOLDED: [&str; 10] = [
+    "Concat",
+    "DequantizeLinear",
+    "Gather",
+    "Range",
+    "ReduceMax",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "Tile",
+    "Trilu",
+];
 
 /// Whether an operator is folded if all that it reads is constant.
 pub fn is_folded(op_type: &str) -> bool {
@@ -231,6 +242,33 @@ fn gathered<T: Copy>(
         });
     }
     made.into_iter().collect()
+}
+
+/// The upper or lower triangle of matrices, the rest zero: causal masks are made so.
+fn triangle(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
+    let x = present(arrays, 0)?;
+    let &[.., rows, columns] = x.shape.as_slice() else {
+        return Err(format!("cuts {:?}, which is no matrix", x.shape));
+    };
+    let shift = match arrays.get(1).and_then(Option::as_ref) {
+        Some(shift) => *shift.whole().first().ok_or("has no diagonal")?,
+        None => 0,
+    };
+    let is_upper = node.int("upper", 1)? != 0;
+    let is_kept = |at: usize| {
+        let (row, column) = ((at / columns % rows) as i64, (at % columns) as i64);
+        let beyond = column.saturating_sub(row).saturating_sub(shift);
+        if is_upper { beyond >= 0 } else { beyond <= 0 }
+    };
+    let numbers = match &x.numbers {
+        Numbers::Real(values) => {
+            Numbers::Real(values.iter().enumerate().map(|(at, &value)| if is_kept(at) { value } else { 0.0 }).collect())
+        }
+        Numbers::Whole(values) => {
+            Numbers::Whole(values.iter().enumerate().map(|(at, &value)| if is_kept(at) { value } else { 0 }).collect())
+        }
+    };
+    Ok(Array { shape: x.shape.clone(), element: x.element, numbers })
 }
 
 /// Codes of weights as numbers.

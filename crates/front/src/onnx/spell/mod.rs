@@ -52,6 +52,28 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Where", many::choose),
 ];
 
+/// Operators of which some forms only are spelled in others; the rest is read by the operator of the IR, without which
+/// none is.
+const PARTLY: [&str; 12] = [
+    "AveragePool",
+    "Conv",
+    "ConvTranspose",
+    "Gather",
+    "LayerNormalization",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "Min",
+    "Softmax",
+    "Split",
+    "Where",
+];
+
+/// Whether an operator is read that the IR does not have under its name.
+pub fn is_spelled(op_type: &str) -> bool {
+    of(op_type).is_some() && !PARTLY.contains(&op_type)
+}
+
 /// How an operator is read that the IR has in another form.
 pub fn of(op_type: &str) -> Option<Spell> {
     SPELLS.iter().find(|(known, _)| *known == op_type).map(|(_, spell)| *spell)
