@@ -254,7 +254,7 @@ fn samples_that_cannot_be_are_refused_by_name() {
         (&two, at("nan.txt"), &["nan.raw", "element 1 is NaN"]),
         (&two, objects, &["objects.npy", "Python objects"]),
         (&two, at("cut.png"), &["cut.png", "for one input"]),
-        (&two, at("recipe.toml"), &["recipe.toml", "at least one sample"]),
+        (&two, at("recipe.toml"), &["recipe.toml", "missing field `calibration`"]),
         (&one, at("cut.png"), &["cut.png", "cannot be read as an image"]),
         (&one, at("raws/x.raw"), &["x.raw", "has 24 bytes; float32 [1, 3, 16, 16] has 3072"]),
         (&one, at("long.npy"), &["long.npy", "is float32 [5, 3, 16, 17]", "[1, 3, 16, 16]"]),

@@ -89,12 +89,9 @@ fn what_a_user_has_goes_from_samples_to_figures_on_the_npu() {
         .unwrap();
     assert!(zipped.success());
     let photos = root("calibration/photos");
-    for (name, samples, taken) in [
-        ("npz", at("all.npz"), 2),
-        ("npy", at("all.npy"), 2),
-        ("raw", at("raw"), 2),
-        ("photos", photos.clone(), 3),
-    ] {
+    for (name, samples, taken) in
+        [("npz", at("all.npz"), 2), ("npy", at("all.npy"), 2), ("raw", at("raw"), 2), ("photos", photos.clone(), 3)]
+    {
         let given = Given { calibration: Some(samples), ..Given::default() };
         let report = compile(&given, &at(name));
         let net = &report.partitions[0];

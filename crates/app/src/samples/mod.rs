@@ -1,5 +1,6 @@
 //! Where samples are from: what a user names becomes a recipe, and everything behind asks that.
 
+mod entry;
 mod find;
 mod folder;
 mod init;
@@ -10,12 +11,13 @@ pub use init::init;
 
 use std::path::{Path, PathBuf};
 
-use crate::drivers::Takes;
-use crate::drivers::tensors::{Intake, end_of};
+use crate::drivers::tensors::end_of;
+use crate::drivers::{Intake, Takes};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::program::Group;
 use autoneural_core::recipe::{Origin, Recipe};
-use find::{Found, find, spread};
+use entry::Found;
+use find::{find, spread};
 use written::{groups_text, preprocess_text, sample_text};
 
 /// Samples that are taken of a folder or a file where nobody says how many.
@@ -99,7 +101,7 @@ impl Given {
         for (name, preprocess) in own.preprocess {
             made.preprocess.entry(name).or_insert(preprocess);
         }
-        made.notes.extend(notes_of("verification", &found));
+        made.notes.extend(notes_of("verification", &found, self.most.unwrap_or(SAMPLES)));
         Ok(made)
     }
 
@@ -133,19 +135,21 @@ fn compose(
         if calibrating.is_some() && !bits.calibration.is_empty() {
             return Err(named(bits, "calibration"));
         }
-        if (judging.is_some() || calibrating.is_some()) && !bits.verification.is_empty() {
+        if judging.is_some() && !bits.verification.is_empty() {
             return Err(named(bits, "verification"));
         }
     }
     let place = bits.map(|bits| bits.path().to_path_buf());
     let beside = place.as_deref().map(Origin::beside);
     let origin = |found: &Option<Found>| found.as_ref().map(|found| found.origin.clone());
+    let judges_itself = bits.is_some_and(|bits| !bits.verification.is_empty());
+    let verification = if judges_itself { beside.clone() } else { origin(&judging) };
     let calibration = origin(&calibrating).or(beside);
     let Some(calibration) = calibration else {
         return Err(Error::input("--calibration", "names no samples").help("name a recipe, a folder, a list or a file"));
     };
     let place = place.unwrap_or_else(|| calibration.place.clone());
-    let verification = origin(&judging).unwrap_or_else(|| calibration.clone());
+    let verification = verification.unwrap_or_else(|| calibration.clone());
     let body = written(intakes, bits, [calibrating.as_ref(), judging.as_ref()], most);
     let head = match bits {
         Some(bits) => bits.text().to_string(),
@@ -158,16 +162,12 @@ fn compose(
     let mut made = Recipe::compose(format!("{}\n{body}", head.trim_end()), &place, [&calibration, &verification])?;
     for (list, found) in [("calibration", &calibrating), ("verification", &judging)] {
         if let Some(found) = found {
-            made.notes.extend(notes_of(list, found));
+            made.notes.extend(notes_of(list, found, most));
         }
     }
-    if let (None, Some(found)) = (bits, &calibrating) {
+    if bits.is_none() {
         let message = "no recipe says how to quantize: W8A16 is taken, 8-bit weights and 16-bit activations";
         made.notes.push(("calibration", message.into(), "`autoneural init` writes a recipe; give it as --recipe"));
-        if found.entries.len() > most {
-            let message = format!("{most} of {} samples are taken, evenly spread", found.entries.len());
-            made.notes.push(("calibration", message, "--samples takes more or fewer"));
-        }
     }
     for (name, preprocess) in
         made.preprocess.iter().filter(|(name, _)| bits.is_none_or(|bits| !bits.preprocess.contains_key(*name)))
@@ -178,12 +178,24 @@ fn compose(
     Ok(made)
 }
 
-fn notes_of(list: &'static str, found: &Found) -> Option<(&'static str, String, &'static str)> {
+/// What a person should know of a list of samples, and what to do about it.
+type Note = (&'static str, String, &'static str);
+
+/// Which of what was found is not taken.
+fn notes_of(list: &'static str, found: &Found, most: usize) -> Vec<Note> {
+    let mut made = Vec::new();
+    if found.entries.len() > most {
+        let message = format!("{most} of {} samples are taken, evenly spread", found.entries.len());
+        made.push((list, message, "--samples takes more or fewer"));
+    }
     let left: Vec<String> = found.left_out.iter().take(3).map(|name| format!("`{name}`")).collect();
     let more = found.left_out.len() - left.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let message = format!("{}{more} in the folder are no samples", left.join(", "));
-    (!left.is_empty()).then_some((list, message, "take them out of the folder, or name the samples in a list"))
+    if !left.is_empty() {
+        made.push((list, message, "take them out of the folder, or name the samples in a list"));
+    }
+    made
 }
 
 /// The samples as they stand in a recipe, and what is guessed of pictures.
