@@ -19,7 +19,8 @@ use super::stage::{Encodings, SourceArgs, command_line, finish_verification, rec
 
 const AFTER_HELP: &str = "\
 With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit status 6: the \
-bundle is complete, and its figures are not good enough; after any other failure there is no new bundle.
+bundle is complete, and its figures are not good enough; after any other failure there is no new bundle. `autoneural calibrate \
+--help` says what --calibration takes.
 
 Examples:
   autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
@@ -52,7 +53,7 @@ impl Compile {
         let runtime = session.runtime(self.demands.require_npu)?;
         let (target, target_text) = Target::find(target)?;
         let source = Checkpointed { definition: &definition, weights };
-        let recipe = self.samples.recipe(|| source.takes())?;
+        let recipe = self.samples.given().recipe(|| source.takes())?;
         let given = self.encodings.read()?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
         let mut bundle = Making::begin(out, begin, *check_contents)?;

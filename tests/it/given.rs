@@ -114,10 +114,10 @@ fn all_kinds_of_arrays_are_the_same_samples() {
     let (found, _) = calibrated(&bundle, &["--calibration", text(&files)]);
     assert_eq!(found, wanted, "a folder of files");
     // Others judge: then all four calibrate.
-    let more = ["--calibration", text(&files), "--verification", text(&npz), "--samples", "3"];
+    let more = ["--calibration", text(&files), "--verification", text(&npz), "--samples", "4"];
     let (found, recipe) = calibrated(&bundle, &more);
     assert_ne!(found, wanted);
-    assert_eq!((recipe.calibration.len(), recipe.verification.len()), (3, 3));
+    assert_eq!((recipe.calibration.len(), recipe.verification.len()), (4, 4));
     assert_eq!(recipe.calibration[2].title(), "2.safetensors");
 }
 

@@ -95,7 +95,7 @@ pub fn entries_of(sort: Sort, folder: &Path, name: &Path, intakes: &[Intake]) ->
 fn the_only<'a>(path: &Path, sort: Sort, intakes: &'a [Intake]) -> Result<&'a Intake> {
     let listed: Vec<String> = intakes.iter().map(Intake::words).collect();
     let [only] = intakes else {
-        let message = format!("is {} for one input; the model takes {}", sort.words(), listed.join(", "));
+        let message = format!("holds {} for one input; the model takes {}", sort.words(), listed.join(", "));
         return Err(Error::input(path.display(), message)
             .help("give an .npz with an array for each input, or a list whose lines say `INPUT:=FILE`"));
     };

@@ -48,14 +48,10 @@ impl Given {
     /// # Errors
     /// A recipe or files that cannot be read, samples that are none of the program's.
     pub fn recipe(&self, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
-        let calibration = self.calibration.as_deref();
-        if let (Some(path), None, None) = (calibration.filter(|path| is_recipe(path)), &self.verification, &self.recipe)
-        {
-            return match self.most {
-                None => Recipe::read(path),
-                Some(_) => Err(Error::input("--samples", "counts samples of a folder or file; a recipe names its own")),
-            };
+        if let Some(recipe) = self.whole_recipe()? {
+            return Ok(recipe);
         }
+        let calibration = self.calibration.as_deref();
         let (groups, intakes) = match what()? {
             Takes::Arrays { groups, intakes } => (groups, intakes),
             Takes::Words => return Err(self.refuse_words()),
@@ -80,6 +76,20 @@ impl Given {
             None => None,
         };
         compose((&groups, &intakes), bits.as_ref(), [calibrating, judging], most)
+    }
+
+    /// The recipe that was given, if nothing else is asked for beside it: no program need be known to read it.
+    ///
+    /// # Errors
+    /// A recipe that cannot be read.
+    pub fn whole_recipe(&self) -> Result<Option<Recipe>> {
+        match (&self.calibration, &self.verification, &self.recipe, self.most) {
+            (Some(path), None, None, most) if is_recipe(path) => match most {
+                None => Recipe::read(path).map(Some),
+                Some(_) => Err(Error::input("--samples", "counts samples of a folder or file; a recipe names its own")),
+            },
+            _ => Ok(None),
+        }
     }
 
     /// Samples for verification alone, beside what calibration left in the bundle.
