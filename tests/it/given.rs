@@ -8,12 +8,14 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use autoneural::bundle::{Begin, Making, Stage};
-use autoneural::drivers::Source;
-use autoneural::drivers::tensors::{Graphs, partition};
+use autoneural::drivers::tensors::{Graphs, Tensors, partition};
+use autoneural::drivers::{Driver, Source};
 use autoneural::ir::{Builder, ElementType, Graph, ops};
 use autoneural::passes::{Context, freeze};
+use autoneural::program::groups;
 use autoneural::progress::Silent;
 use autoneural::recipe::Recipe;
+use autoneural::samples::Given;
 use autoneural::target::Target;
 
 use crate::common::bench::INPUT;
@@ -316,4 +318,32 @@ fn init_writes_a_recipe_to_begin_with() {
     let whole = said.replace("# [[cal", "[[cal").replace("# inputs", "inputs").replace("# tensors", "tensors");
     let whole = whole.replace("# row", "row");
     assert_eq!(Recipe::parse(whole, &out).unwrap().calibration.len() + 1, 2);
+}
+
+/// Whatever is wrong with the bytes of an archive, it is refused or read, and nothing else happens.
+#[test]
+fn damaged_archives_end_in_errors() {
+    let folder = TempDir::new().unwrap();
+    let (target, _) = Target::find("sa8295p").unwrap();
+    let graphs = [partition("net", freeze(&sums(), Context { target: &target }).unwrap()).unwrap()];
+    let source = Graphs { name: "net", graphs: &graphs, as_built: &[], made_of: "by hand" };
+    let driver = Tensors::new(groups(&graphs));
+    let sound = std::fs::read(root("tests/fixtures/numpy/both.npz")).unwrap();
+    let path = folder.path().join("damaged.npz");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let given = Given { calibration: Some(path.clone()), ..Given::default() };
+        given.recipe(|| source.takes()).and_then(|recipe| driver.refuse_unfit(&recipe, &graphs))
+    };
+    read(&sound).unwrap();
+    let mut refused = 0;
+    for at in 0..sound.len() {
+        for flip in [0x01, 0x80, 0xff] {
+            let mut damaged = sound.clone();
+            damaged[at] ^= flip;
+            refused += usize::from(read(&damaged).is_err());
+        }
+        assert!(read(&sound[..at]).is_err(), "the first {at} bytes");
+    }
+    assert!(refused > sound.len(), "{refused} of {} were refused", 3 * sound.len());
 }
