@@ -53,7 +53,7 @@ impl Compile {
         let runtime = session.runtime(self.demands.require_npu)?;
         let (target, target_text) = Target::find(target)?;
         let source = Checkpointed { definition: &definition, weights };
-        let recipe = self.samples.given().recipe(|| source.takes())?;
+        let recipe = self.samples.recipe(|| source.takes())?;
         let given = self.encodings.read()?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
         let mut bundle = Making::begin(out, begin, *check_contents)?;

@@ -58,6 +58,11 @@ impl SampleArgs {
     pub fn given(&self) -> Given {
         given(&self.calibration, &self.more)
     }
+
+    /// The recipe; `what` the program takes is asked where it decides.
+    pub fn recipe(&self, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
+        self.given().recipe(what)
+    }
 }
 
 impl VerifyArgs {

@@ -212,7 +212,7 @@ fn samples_that_cannot_be_are_refused_by_name() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (two, one) = (at("two"), at("one"));
-    [&two, &one].map(|place| std::fs::create_dir(place).unwrap());
+    [&two, &one].iter().for_each(|place| std::fs::create_dir(place).unwrap());
     let (two, one) = (bundle(sums(), &two), bundle(pictures(&[1, 3, 16, 16]), &one));
     for name in ["empty", "mixed", "raws", "texts"] {
         std::fs::create_dir(at(name)).unwrap();

@@ -108,6 +108,7 @@ fn what_a_user_has_goes_from_samples_to_figures_on_the_npu() {
             "{said:?}"
         );
         let table = table(&report);
+        eprintln!("{name}\n{table}");
         assert!(table.contains("largest difference") && table.contains("net/out"), "{table}");
     }
     // The same numbers are the same encodings, whatever they were read from.
