@@ -115,6 +115,19 @@ fn all_kinds_of_arrays_are_the_same_samples() {
     let files = folder.path().join("files");
     let (found, _) = calibrated(&bundle, &["--calibration", text(&files)]);
     assert_eq!(found, wanted, "a folder of files");
+    // Of another recipe those that judge: the last of its two.
+    let recipe = files.join("recipe.toml");
+    let lists = "[[calibration]]\ntensors = \"2.safetensors\"\n[[calibration]]\ntensors = \"1.safetensors\"\n";
+    let head =
+        "schema = 2\nname = \"r\"\n[recipe.net]\nweights = \"int8\"\nactivations = \"uint8\"\nobserver = \"min-max\"\n";
+    std::fs::write(&recipe, format!("{head}{lists}")).unwrap();
+    let (_, kept) = calibrated(&bundle, &["--calibration", text(&npz), "--verification", text(&recipe)]);
+    let judging: Vec<&str> = kept.verification.iter().map(|sample| sample.title()).collect();
+    assert_eq!((kept.calibration.len(), judging), (4, vec!["1.safetensors"]));
+    // A recipe takes others to judge by, if it has none itself.
+    let (_, kept) = calibrated(&bundle, &["--calibration", text(&recipe), "--verification", text(&npz)]);
+    assert_eq!((kept.calibration.len(), kept.verification.len(), kept.name.as_str()), (2, 4, "r"));
+    std::fs::remove_file(&recipe).unwrap();
     // Others judge: then all four calibrate.
     let more = ["--calibration", text(&files), "--verification", text(&npz), "--samples", "4"];
     let (found, recipe) = calibrated(&bundle, &more);
@@ -273,7 +286,7 @@ fn samples_that_cannot_be_are_refused_by_name() {
     }
     // What is asked of a recipe beside samples.
     for (more, words) in [
-        (["--verification", text(&recipe)], "is a recipe; --verification names samples"),
+        (["--verification", text(&recipe)], "missing field `calibration`"),
         (["--recipe", text(&at("raws/x.raw"))], "x.raw"),
         (["--samples", "0"], "at least 1"),
     ] {
@@ -286,7 +299,11 @@ fn samples_that_cannot_be_are_refused_by_name() {
     let out = at("demo");
     let output = autoneural(&[&args[..], &["--out", text(&out), "--calibration", text(&demo)]].concat());
     assert_eq!(output.status.code(), Some(INPUT));
-    assert!(stderr(&output).contains("is asked with pictures and words"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("is no recipe; this model is asked with pictures and words"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 /// What `init` writes is read as a recipe: of a model with words as it stands, of another with samples beside it.

@@ -93,7 +93,7 @@ fn what_a_user_has_goes_from_samples_to_figures_on_the_npu() {
         [("npz", at("all.npz"), 2), ("npy", at("all.npy"), 2), ("raw", at("raw"), 2), ("photos", photos.clone(), 3)]
     {
         let given = Given { calibration: Some(samples), ..Given::default() };
-        let report = compile(&given, &at(name));
+        let report = compile(&given, &at(&format!("out-{name}")));
         let net = &report.partitions[0];
         assert_eq!(net.steps.compared, taken, "{name}");
         let output = &net.outputs[0];
@@ -108,16 +108,15 @@ fn what_a_user_has_goes_from_samples_to_figures_on_the_npu() {
             "{said:?}"
         );
         let table = table(&report);
-        eprintln!("{name}\n{table}");
         assert!(table.contains("largest difference") && table.contains("net/out"), "{table}");
     }
     // The same numbers are the same encodings, whatever they were read from.
-    let encodings = |name: &str| std::fs::read(at(name).join("encodings/net.json")).unwrap();
+    let encodings = |name: &str| std::fs::read(at(&format!("out-{name}")).join("encodings/net.json")).unwrap();
     assert_eq!(encodings("npz"), encodings("npy"));
     assert_eq!(encodings("npz"), encodings("raw"));
     assert_ne!(encodings("npz"), encodings("photos"));
     // Others judge what was compiled.
-    let bundle = at("npz");
+    let bundle = at("out-npz");
     let toolkit = toolkit();
     let args = ["verify", bundle.to_str().unwrap(), "--verification", photos.to_str().unwrap(), "--samples", "3"];
     let said = succeed(&[&args[..], &["--toolkit", toolkit.to_str().unwrap(), "--json"]].concat());

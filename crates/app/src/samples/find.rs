@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::entry::{Found, KINDS, Sort, entries_of};
+use super::entry::{Entry, Found, KINDS, Sort, entries_of};
 use super::folder::in_folder;
 use super::list::in_list;
 use crate::drivers::Intake;
 use crate::drivers::tensors::end_of;
 use autoneural_base::error::{Error, IoContext, Result};
-use autoneural_core::recipe::Origin;
+use autoneural_core::recipe::{Arrays, Origin, Recipe, Sample};
 
 /// Finds the samples in a folder, a list or a file.
 ///
@@ -19,8 +19,10 @@ pub fn find(path: &Path, intakes: &[Intake]) -> Result<Found> {
     if meta.is_dir() {
         return in_folder(path, intakes);
     }
-    if end_of(path) == "txt" {
-        return in_list(path, intakes);
+    match end_of(path).as_str() {
+        "txt" => return in_list(path, intakes),
+        "toml" => return in_recipe(path),
+        _ => {}
     }
     let name = path.file_name().map(PathBuf::from).unwrap_or_default();
     let origin = Origin::beside(path);
@@ -29,6 +31,19 @@ pub fn find(path: &Path, intakes: &[Intake]) -> Result<Found> {
     };
     let entries = entries_of(sort, &origin.folder, &name, intakes)?;
     Ok(Found { origin, entries, left_out: vec![] })
+}
+
+/// The samples of a recipe that judge.
+fn in_recipe(path: &Path) -> Result<Found> {
+    let recipe = Recipe::read(path)?;
+    let entry = |sample: &Sample| match sample.arrays() {
+        Some(Arrays::File(file, row)) => Ok(Entry::Stacked(file.to_path_buf(), row)),
+        Some(Arrays::Each(files)) => Ok(Entry::Each(files.clone())),
+        None => Err(Error::input(&sample.place, "asks with words, and the model takes arrays")
+            .help("write the sample as `tensors = \"FILE\"` or `inputs = { INPUT = \"FILE\" }`")),
+    };
+    let entries = recipe.verification.iter().map(entry).collect::<Result<_>>()?;
+    Ok(Found { origin: Origin::beside(path), entries, left_out: vec![] })
 }
 
 /// At most so many of a list, evenly spread.

@@ -28,7 +28,7 @@ pub const SAMPLES: usize = 16;
 pub struct Given {
     /// A recipe, or where samples of calibration are.
     pub calibration: Option<PathBuf>,
-    /// Where samples of verification are: a recipe, or as `calibration`.
+    /// Where samples of verification are, as `calibration`; of a recipe those that judge are taken.
     pub verification: Option<PathBuf>,
     /// A recipe that says how to quantize, where `calibration` is none.
     pub recipe: Option<PathBuf>,
@@ -71,7 +71,6 @@ impl Given {
             _ => None,
         };
         let judging = match &self.verification {
-            Some(path) if is_recipe(path) => return Err(refuse_recipe(path)),
             Some(path) => Some(find(path, &intakes)?),
             None => None,
         };
@@ -99,9 +98,6 @@ impl Given {
     pub fn for_verification(&self, kept: Recipe, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
         let Some(path) = &self.verification else { return self.recipe(what) };
         let Takes::Arrays { groups, intakes } = what()? else { return Err(self.refuse_words()) };
-        if is_recipe(path) {
-            return Err(refuse_recipe(path));
-        }
         let found = find(path, &intakes)?;
         let mut made = kept;
         let body = written(&intakes, Some(&made), [Some(&found); 2], self.most.unwrap_or(SAMPLES));
@@ -118,16 +114,15 @@ impl Given {
     fn refuse_words(&self) -> Error {
         let is_other = |path: &&PathBuf| !is_recipe(path);
         let given = [&self.calibration, &self.verification, &self.recipe];
-        let first = given.iter().filter_map(|path| path.as_ref()).find(is_other).or(self.verification.as_ref());
-        let place = first.map_or_else(|| "--recipe".into(), |path| path.display().to_string());
-        Error::input(place, "is no recipe; this model is asked with pictures and words, which only a recipe has")
+        let other = given.iter().filter_map(|path| path.as_ref()).find(is_other);
+        let (place, message) = match (other, &self.verification) {
+            (Some(path), _) => (path.display().to_string(), "is no recipe"),
+            (None, Some(path)) => (path.display().to_string(), "stands beside the recipe"),
+            (None, None) => ("--recipe".to_string(), "stands beside the samples"),
+        };
+        Error::input(place, format!("{message}; this model is asked with pictures and words, which one recipe has"))
             .help("name a recipe with `[[calibration]]` and `[[verification]]` samples: `--calibration RECIPE.toml`")
     }
-}
-
-fn refuse_recipe(path: &Path) -> Error {
-    Error::input(path.display(), "is a recipe; --verification names samples beside one")
-        .help("name a folder, a list or a file of arrays, or write `[[verification]]` into the one recipe")
 }
 
 /// A recipe of what was found: calibration and verification.
