@@ -13,7 +13,7 @@ pub use autoneural_base::{
 };
 pub use autoneural_bundle as bundle;
 pub use autoneural_core::{
-    encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
+    closeness, encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
 pub use autoneural_engines::engine;
 pub use autoneural_front as front;

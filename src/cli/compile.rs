@@ -17,7 +17,8 @@ use super::stage::{Encodings, command_line, finish_verification, record_toolkit}
 
 const AFTER_HELP: &str = "\
 With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit status 6: the \
-bundle is complete, and its figures are not good enough; after any other failure there is no new bundle.
+bundle is complete, and its figures are not good enough; after any other failure there is no new bundle. `autoneural calibrate \
+--help` says what --calibration takes.
 
 Examples:
   autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\

@@ -11,13 +11,6 @@ use clap::{Args, ValueHint};
 
 use super::run::at_least_one;
 
-/// What is said of samples below the options of a command.
-pub const SAMPLES_HELP: &str = "\
-Samples of a model that takes arrays need no recipe: --calibration takes a folder or list of pictures, an .npz (one array for \
-each input, samples stacked on a new first axis), an .npy, a folder of these, or raw float32 files with an input list whose \
-lines say `INPUT:=FILE INPUT:=FILE`. Without --verification the last quarter of them judges and does not calibrate. \
-`autoneural init` writes a recipe that says bits and preprocessing; --recipe takes it.";
-
 /// Where samples are from.
 #[derive(Args)]
 pub struct SampleArgs {
@@ -61,26 +54,34 @@ fn given(calibration: &Option<PathBuf>, more: &MoreSamples) -> Given {
 }
 
 impl SampleArgs {
-    /// The recipe; `what` the program takes is asked where it decides.
-    pub fn recipe(&self, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
-        given(&self.calibration, &self.more).recipe(what)
+    /// What the user says.
+    pub fn given(&self) -> Given {
+        given(&self.calibration, &self.more)
     }
 
-    /// The same for a bundle that is there.
-    pub fn recipe_for(&self, bundle: &Bundle) -> Result<Recipe> {
-        self.recipe(|| takes(bundle))
+    /// The recipe; `what` the program takes is asked where it decides.
+    pub fn recipe(&self, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
+        self.given().recipe(what)
     }
 }
 
 impl VerifyArgs {
-    /// The recipe to verify a bundle with.
-    pub fn recipe_for(&self, bundle: &Bundle) -> Result<Recipe> {
-        let given = given(&self.calibration, &self.more);
-        if self.calibration.is_some() || self.more.recipe.is_some() {
-            return given.recipe(|| takes(bundle));
+    /// What the user says.
+    pub fn given(&self) -> Given {
+        given(&self.calibration, &self.more)
+    }
+}
+
+/// The recipe for a bundle; `whole` is one that was read before it was opened. Where samples are given for verification
+/// alone, all else is what calibration left in the bundle.
+pub fn recipe_for(bundle: &Bundle, given: &Given, whole: Option<Recipe>) -> Result<Recipe> {
+    match whole {
+        Some(recipe) => Ok(recipe),
+        None if given.calibration.is_some() || given.recipe.is_some() => given.recipe(|| takes(bundle)),
+        None => {
+            let kept = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+            given.for_verification(kept, || takes(bundle))
         }
-        let kept = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
-        given.for_verification(kept, || takes(bundle))
     }
 }
 

@@ -17,7 +17,7 @@ use clap::{Args, ValueHint};
 use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
-use super::samples::{SampleArgs, VerifyArgs};
+use super::samples::{SampleArgs, VerifyArgs, recipe_for};
 use super::source::SourceArgs;
 
 const EXPORT_HELP: &str = "\
@@ -27,8 +27,15 @@ Examples:
   autoneural export classifier.onnx --shape 1,3,224,224 --target sa8295p --out out/classifier";
 
 const CALIBRATE_HELP: &str = "\
-Example:
-  autoneural calibrate out/demo --calibration calibration/demo.toml";
+A model that is asked with words takes its samples from a recipe. One that takes arrays also takes a folder or list of \
+pictures, an .npz (one array for each input, samples stacked on a new first axis), an .npy, a folder of these, or raw files \
+with an input list whose lines say `INPUT:=FILE INPUT:=FILE`. Without --verification the last quarter of them judges and does \
+not calibrate.
+
+Examples:
+  autoneural calibrate out/demo --calibration calibration/demo.toml
+  autoneural calibrate out/classifier --calibration photos/ --recipe classifier.toml
+  autoneural calibrate out/encoder --calibration samples.npz --verification more.npz";
 
 const QUANTIZE_HELP: &str = "\
 Other bits without calibrating again: change them in the recipe, then run `quantize --calibration`, `emit`, `build` and \
@@ -155,8 +162,10 @@ impl Export {
 impl Calibrate {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
+        let given = self.samples.given();
+        let whole = given.whole_recipe()?;
         let mut bundle = open(session, &self.bundle, Stage::Calibrate)?;
-        let recipe = self.samples.recipe_for(&bundle)?;
+        let recipe = recipe_for(&bundle, &given, whole)?;
         stages::calibrate(&mut bundle, &recipe, session.progress())?;
         finish_stage(session, bundle, Stage::Calibrate)
     }
@@ -199,8 +208,10 @@ impl Verify {
         // Without a bundle to ask, names are those that models of built-in families have.
         let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
         self.demands.refuse_unknown(&program);
+        let given = self.samples.given();
+        let whole = given.whole_recipe()?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
-        let recipe = self.samples.recipe_for(&bundle)?;
+        let recipe = recipe_for(&bundle, &given, whole)?;
         session.compare_toolkit(&bundle.manifest);
         let runtime = session.runtime(self.demands.require_npu)?;
         if self.demands.require_npu && !bundle.manifest.has(Stage::Build.name()) {

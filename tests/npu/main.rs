@@ -19,6 +19,7 @@ mod eval;
 mod extent;
 mod frozen;
 mod gate;
+mod given;
 mod golden;
 mod graph;
 mod handover;

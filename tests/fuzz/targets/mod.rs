@@ -5,6 +5,7 @@
 //! again must be the same, which targets assert.
 
 mod bundle;
+mod calibrated;
 mod checkpoint;
 mod host;
 mod models;
@@ -45,7 +46,7 @@ impl Target {
     }
 }
 
-pub static TARGETS: [Target; 24] = [
+pub static TARGETS: [Target; 26] = [
     Target {
         name: "safetensors",
         from: &["tests/fuzz/corpus/safetensors", "tests/fuzz/bundle/model/embeddings.safetensors"],
@@ -167,6 +168,20 @@ pub static TARGETS: [Target; 24] = [
         format: Format::Json(&[]),
         short: 300,
         run: bundle::statistics,
+    },
+    Target {
+        name: "evidence",
+        from: &["tests/fuzz/corpus/evidence"],
+        format: Format::Safetensors,
+        short: 1000,
+        run: calibrated::seen,
+    },
+    Target {
+        name: "codes",
+        from: &["tests/fuzz/corpus/codes"],
+        format: Format::Safetensors,
+        short: 1000,
+        run: calibrated::codes,
     },
     Target {
         name: "onnx",

@@ -12,7 +12,7 @@ use autoneural::target::Target;
 use autoneural::{Error, Result};
 
 use super::place::look;
-use super::{Place, Run, bundle, checkpoint, host, texts};
+use super::{Place, Run, bundle, calibrated, checkpoint, host, texts};
 
 pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("model.onnx", bytes);
@@ -70,7 +70,7 @@ pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
 
 /// Bytes of one kind of file where another is wanted.
 pub fn any_reader(place: &Place, bytes: &[u8]) -> Result<()> {
-    let readers: [Run; 16] = [
+    let readers: [Run; 18] = [
         checkpoint::safetensors,
         checkpoint::index,
         texts::definition,
@@ -84,6 +84,8 @@ pub fn any_reader(place: &Place, bytes: &[u8]) -> Result<()> {
         bundle::graph,
         bundle::encodings,
         bundle::statistics,
+        calibrated::seen,
+        calibrated::codes,
         onnx,
         host::tokenizer_config,
         host::picture,

@@ -6,7 +6,8 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::{About, ArrayFile, Kind, part_bytes};
+use super::element::Kind;
+use super::file::{About, ArrayFile, part_bytes};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files;
 

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use zip::{CompressionMethod, ZipArchive};
 
+use super::file::{About, ArrayFile};
 use super::npy::Header;
-use super::{About, ArrayFile};
 use autoneural_base::contain::contain;
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files;

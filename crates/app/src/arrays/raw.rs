@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::Kind;
-use super::element::convert;
+use super::element::{Kind, convert};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files;
 use autoneural_core::ir::ElementType;

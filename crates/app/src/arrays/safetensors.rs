@@ -5,7 +5,8 @@ use std::path::Path;
 
 use ::safetensors::tensor::{Dtype, SafeTensors};
 
-use super::{About, ArrayFile, Kind, part_bytes};
+use super::element::Kind;
+use super::file::{About, ArrayFile, part_bytes};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::map::Map;
 use autoneural_base::text::is_lfs_pointer;

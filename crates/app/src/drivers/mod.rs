@@ -16,7 +16,7 @@ pub use export::Source;
 pub use golden_extent::GoldenExtent;
 pub use memory::CALIBRATION;
 pub use prompts::{PromptCounts, PromptsReport};
-pub use takes::Takes;
+pub use takes::{Intake, Takes};
 
 use autoneural_base::error::{Error, Result};
 use autoneural_bundle::{Bundle, Key, Making};

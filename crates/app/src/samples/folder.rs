@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::find::{Found, KINDS, MOST, Sort, entries_of};
+use super::entry::{Found, KINDS, MOST, Sort, entries_of};
 use super::list::in_list;
-use crate::drivers::tensors::{Intake, end_of};
+use crate::drivers::Intake;
+use crate::drivers::tensors::end_of;
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::recipe::Origin;
 

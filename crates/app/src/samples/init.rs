@@ -1,8 +1,7 @@
 //! Recipes to begin with: what a model is, and everything that may be said of it, with comments.
 
 use super::written::{group_text, preprocess_text};
-use crate::drivers::Takes;
-use crate::drivers::tensors::Intake;
+use crate::drivers::{Intake, Takes};
 use autoneural_core::ir::ElementType;
 use autoneural_core::program::Group;
 use autoneural_core::recipe::quoted;

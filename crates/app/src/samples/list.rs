@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use super::find::{Entry, Found, KINDS, MOST, Sort, entries_of};
-use crate::drivers::tensors::Intake;
+use super::entry::{Entry, Found, KINDS, MOST, Sort, entries_of};
+use crate::drivers::Intake;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::text;
 use autoneural_core::recipe::Origin;

@@ -1,5 +1,6 @@
 //! Where samples are from: what a user names becomes a recipe, and everything behind asks that.
 
+mod entry;
 mod find;
 mod folder;
 mod init;
@@ -10,12 +11,13 @@ pub use init::init;
 
 use std::path::{Path, PathBuf};
 
-use crate::drivers::Takes;
-use crate::drivers::tensors::{Intake, end_of};
+use crate::drivers::tensors::end_of;
+use crate::drivers::{Intake, Takes};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::program::Group;
 use autoneural_core::recipe::{Origin, Recipe};
-use find::{Found, find, spread};
+use entry::Found;
+use find::{find, spread};
 use written::{groups_text, preprocess_text, sample_text};
 
 /// Samples that are taken of a folder or a file where nobody says how many.
@@ -26,7 +28,7 @@ pub const SAMPLES: usize = 16;
 pub struct Given {
     /// A recipe, or where samples of calibration are.
     pub calibration: Option<PathBuf>,
-    /// Where samples of verification are: a recipe, or as `calibration`.
+    /// Where samples of verification are, as `calibration`; of a recipe those that judge are taken.
     pub verification: Option<PathBuf>,
     /// A recipe that says how to quantize, where `calibration` is none.
     pub recipe: Option<PathBuf>,
@@ -46,14 +48,10 @@ impl Given {
     /// # Errors
     /// A recipe or files that cannot be read, samples that are none of the program's.
     pub fn recipe(&self, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
-        let calibration = self.calibration.as_deref();
-        if let (Some(path), None, None) = (calibration.filter(|path| is_recipe(path)), &self.verification, &self.recipe)
-        {
-            return match self.most {
-                None => Recipe::read(path),
-                Some(_) => Err(Error::input("--samples", "counts samples of a folder or file; a recipe names its own")),
-            };
+        if let Some(recipe) = self.whole_recipe()? {
+            return Ok(recipe);
         }
+        let calibration = self.calibration.as_deref();
         let (groups, intakes) = match what()? {
             Takes::Arrays { groups, intakes } => (groups, intakes),
             Takes::Words => return Err(self.refuse_words()),
@@ -73,11 +71,24 @@ impl Given {
             _ => None,
         };
         let judging = match &self.verification {
-            Some(path) if is_recipe(path) => return Err(refuse_recipe(path)),
             Some(path) => Some(find(path, &intakes)?),
             None => None,
         };
         compose((&groups, &intakes), bits.as_ref(), [calibrating, judging], most)
+    }
+
+    /// The recipe that was given, if nothing else is asked for beside it: no program need be known to read it.
+    ///
+    /// # Errors
+    /// A recipe that cannot be read.
+    pub fn whole_recipe(&self) -> Result<Option<Recipe>> {
+        match (&self.calibration, &self.verification, &self.recipe, self.most) {
+            (Some(path), None, None, most) if is_recipe(path) => match most {
+                None => Recipe::read(path).map(Some),
+                Some(_) => Err(Error::input("--samples", "counts samples of a folder or file; a recipe names its own")),
+            },
+            _ => Ok(None),
+        }
     }
 
     /// Samples for verification alone, beside what calibration left in the bundle.
@@ -87,9 +98,6 @@ impl Given {
     pub fn for_verification(&self, kept: Recipe, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
         let Some(path) = &self.verification else { return self.recipe(what) };
         let Takes::Arrays { groups, intakes } = what()? else { return Err(self.refuse_words()) };
-        if is_recipe(path) {
-            return Err(refuse_recipe(path));
-        }
         let found = find(path, &intakes)?;
         let mut made = kept;
         let body = written(&intakes, Some(&made), [Some(&found); 2], self.most.unwrap_or(SAMPLES));
@@ -99,23 +107,22 @@ impl Given {
         for (name, preprocess) in own.preprocess {
             made.preprocess.entry(name).or_insert(preprocess);
         }
-        made.notes.extend(notes_of("verification", &found));
+        made.notes.extend(notes_of("verification", &found, self.most.unwrap_or(SAMPLES)));
         Ok(made)
     }
 
     fn refuse_words(&self) -> Error {
         let is_other = |path: &&PathBuf| !is_recipe(path);
         let given = [&self.calibration, &self.verification, &self.recipe];
-        let first = given.iter().filter_map(|path| path.as_ref()).find(is_other).or(self.verification.as_ref());
-        let place = first.map_or_else(|| "--recipe".into(), |path| path.display().to_string());
-        Error::input(place, "is no recipe; this model is asked with pictures and words, which only a recipe has")
+        let other = given.iter().filter_map(|path| path.as_ref()).find(is_other);
+        let (place, message) = match (other, &self.verification) {
+            (Some(path), _) => (path.display().to_string(), "is no recipe"),
+            (None, Some(path)) => (path.display().to_string(), "stands beside the recipe"),
+            (None, None) => ("--recipe".to_string(), "stands beside the samples"),
+        };
+        Error::input(place, format!("{message}; this model is asked with pictures and words, which one recipe has"))
             .help("name a recipe with `[[calibration]]` and `[[verification]]` samples: `--calibration RECIPE.toml`")
     }
-}
-
-fn refuse_recipe(path: &Path) -> Error {
-    Error::input(path.display(), "is a recipe; --verification names samples beside one")
-        .help("name a folder, a list or a file of arrays, or write `[[verification]]` into the one recipe")
 }
 
 /// A recipe of what was found: calibration and verification.
@@ -133,19 +140,21 @@ fn compose(
         if calibrating.is_some() && !bits.calibration.is_empty() {
             return Err(named(bits, "calibration"));
         }
-        if (judging.is_some() || calibrating.is_some()) && !bits.verification.is_empty() {
+        if judging.is_some() && !bits.verification.is_empty() {
             return Err(named(bits, "verification"));
         }
     }
     let place = bits.map(|bits| bits.path().to_path_buf());
     let beside = place.as_deref().map(Origin::beside);
     let origin = |found: &Option<Found>| found.as_ref().map(|found| found.origin.clone());
+    let judges_itself = bits.is_some_and(|bits| !bits.verification.is_empty());
+    let verification = if judges_itself { beside.clone() } else { origin(&judging) };
     let calibration = origin(&calibrating).or(beside);
     let Some(calibration) = calibration else {
         return Err(Error::input("--calibration", "names no samples").help("name a recipe, a folder, a list or a file"));
     };
     let place = place.unwrap_or_else(|| calibration.place.clone());
-    let verification = origin(&judging).unwrap_or_else(|| calibration.clone());
+    let verification = verification.unwrap_or_else(|| calibration.clone());
     let body = written(intakes, bits, [calibrating.as_ref(), judging.as_ref()], most);
     let head = match bits {
         Some(bits) => bits.text().to_string(),
@@ -158,16 +167,12 @@ fn compose(
     let mut made = Recipe::compose(format!("{}\n{body}", head.trim_end()), &place, [&calibration, &verification])?;
     for (list, found) in [("calibration", &calibrating), ("verification", &judging)] {
         if let Some(found) = found {
-            made.notes.extend(notes_of(list, found));
+            made.notes.extend(notes_of(list, found, most));
         }
     }
-    if let (None, Some(found)) = (bits, &calibrating) {
+    if bits.is_none() {
         let message = "no recipe says how to quantize: W8A16 is taken, 8-bit weights and 16-bit activations";
         made.notes.push(("calibration", message.into(), "`autoneural init` writes a recipe; give it as --recipe"));
-        if found.entries.len() > most {
-            let message = format!("{most} of {} samples are taken, evenly spread", found.entries.len());
-            made.notes.push(("calibration", message, "--samples takes more or fewer"));
-        }
     }
     for (name, preprocess) in
         made.preprocess.iter().filter(|(name, _)| bits.is_none_or(|bits| !bits.preprocess.contains_key(*name)))
@@ -178,12 +183,24 @@ fn compose(
     Ok(made)
 }
 
-fn notes_of(list: &'static str, found: &Found) -> Option<(&'static str, String, &'static str)> {
+/// What a person should know of a list of samples, and what to do about it.
+type Note = (&'static str, String, &'static str);
+
+/// Which of what was found is not taken.
+fn notes_of(list: &'static str, found: &Found, most: usize) -> Vec<Note> {
+    let mut made = Vec::new();
+    if found.entries.len() > most {
+        let message = format!("{most} of {} samples are taken, evenly spread", found.entries.len());
+        made.push((list, message, "--samples takes more or fewer"));
+    }
     let left: Vec<String> = found.left_out.iter().take(3).map(|name| format!("`{name}`")).collect();
     let more = found.left_out.len() - left.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let message = format!("{}{more} in the folder are no samples", left.join(", "));
-    (!left.is_empty()).then_some((list, message, "take them out of the folder, or name the samples in a list"))
+    if !left.is_empty() {
+        made.push((list, message, "take them out of the folder, or name the samples in a list"));
+    }
+    made
 }
 
 /// The samples as they stand in a recipe, and what is guessed of pictures.

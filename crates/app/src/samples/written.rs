@@ -1,7 +1,7 @@
 //! Parts of recipes, as they are written.
 
-use super::find::Entry;
-use crate::drivers::tensors::Intake;
+use super::entry::Entry;
+use crate::drivers::Intake;
 use autoneural_core::program::Group;
 use autoneural_core::recipe::{Preprocess, quoted};
 

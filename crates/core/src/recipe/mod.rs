@@ -117,7 +117,13 @@ impl Recipe {
     /// As for [`Recipe::read`].
     pub fn compose(text: String, path: &Path, origins: [&Origin; 2]) -> Result<Self> {
         let mut made = Self::unsettled(text, path)?;
-        made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
+        if made.calibration.is_empty() {
+            return Err(made.error("calibration", "missing field `calibration`").help(
+                "name at least one sample in `[[calibration]]`; samples of a model without words may also be given \
+                 beside it, as `--recipe RECIPE.toml --calibration SAMPLES`",
+            ));
+        }
+        made.check().and_then(|()| made.check_steps()).map_err(|(key, message)| made.error(&key, &message))?;
         let [calibration, verification] = origins;
         sample::settle(&mut made.calibration, made.schema, calibration, "calibration")?;
         match made.verification.is_empty() {
@@ -133,7 +139,7 @@ impl Recipe {
     /// As for [`Recipe::read`].
     pub fn without_samples(path: &Path) -> Result<Self> {
         let made = Self::unsettled(autoneural_base::text::read(path)?, path)?;
-        made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
+        made.check().map_err(|(key, message)| made.error(&key, &message))?;
         Ok(made)
     }
 
@@ -159,7 +165,7 @@ impl Recipe {
         if all == 1 {
             self.verification = self.calibration.clone();
             self.notes.push((
-                "verification",
+                "calibration",
                 "the only sample calibrates and judges: figures are too good".into(),
                 HELP,
             ));
@@ -167,7 +173,7 @@ impl Recipe {
         }
         self.verification = self.calibration.split_off(all - judging);
         let message = format!("the last {judging} of {all} calibration samples judge, and do not calibrate");
-        self.notes.push(("verification", message, HELP));
+        self.notes.push(("calibration", message, HELP));
         Ok(())
     }
 
@@ -175,19 +181,6 @@ impl Recipe {
         if !(1..=sample::CONVERSATIONS).contains(&self.schema) {
             let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
             return Err(("schema".into(), message));
-        }
-        let mut samples = self.calibration.iter().chain(&self.verification).peekable();
-        let has_prompts = samples.peek().is_none() || samples.any(|sample| sample.arrays().is_none());
-        match self.steps {
-            None if has_prompts => return Err((STEPS.into(), format!("missing field `{STEPS}`"))),
-            Some(_) if !has_prompts => {
-                return Err((STEPS.into(), "there are no prompts that tokens could follow".into()));
-            }
-            Some(steps) if !(1..=MOST_STEPS).contains(&steps) => {
-                let message = format!("{steps} is impossible; 1 to {MOST_STEPS} are");
-                return Err((STEPS.into(), message));
-            }
-            _ => {}
         }
         for (group, part) in &self.parts {
             let key = |what: &str| format!("recipe.{}.{what}", group.name());
@@ -223,6 +216,18 @@ impl Recipe {
         }
         self.goals.check()?;
         Ok(())
+    }
+
+    fn check_steps(&self) -> Result<(), (String, String)> {
+        let has_prompts = self.calibration.iter().chain(&self.verification).any(|sample| sample.arrays().is_none());
+        match self.steps {
+            None if has_prompts => Err((STEPS.into(), format!("missing field `{STEPS}`"))),
+            Some(_) if !has_prompts => Err((STEPS.into(), "there are no prompts that tokens could follow".into())),
+            Some(steps) if !(1..=MOST_STEPS).contains(&steps) => {
+                Err((STEPS.into(), format!("{steps} is impossible; 1 to {MOST_STEPS} are")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where the file is.

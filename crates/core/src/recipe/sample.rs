@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Origin;
+use super::origin::Origin;
 use autoneural_base::error::{Error, Result};
 
 /// The schema in which a sample is a conversation; before it, a prompt was raw text.

@@ -83,7 +83,11 @@ fn grey(pixel: &[u8]) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::picture::{Layout as Pixels, Picture};
+    use super::super::resample::resample;
+    use super::super::turn::Orientation;
     use super::*;
+    use autoneural_core::recipe::Resize;
 
     fn preprocess(shape: &[usize]) -> Preprocess {
         Preprocess::guess(shape).unwrap()
@@ -101,6 +105,24 @@ mod tests {
         assert!(cut(&small, (500, 375), (224, 224)).unwrap_err().contains("200 x 300"));
         assert!(sides(&small, &[1, 224, 224, 3]).unwrap_err().contains("C = 3"));
         assert!(sides(&small, &[1, 3, 224, 225]).unwrap_err().contains("cropped to [224, 224]"));
+    }
+
+    /// What is cut out has the pixels that it has in the whole.
+    #[test]
+    fn a_part_is_that_of_the_whole() {
+        let (width, height) = (40u32, 90u32);
+        let pixels = (0..width * height * 3).map(|at| (at * 7919 % 251) as u8).collect();
+        let picture = Picture { width, height, layout: Pixels::Rgb, pixels, turn: Orientation::default() };
+        for (filter, whole) in [(Resize::Bilinear, (17, 38)), (Resize::Bicubic, (80, 20)), (Resize::Bicubic, (40, 90))]
+        {
+            let all = resample(&picture, Cut::whole(whole.0, whole.1), filter);
+            let (from, size) = ((3, 5), (11, 9));
+            let part = resample(&picture, Cut { whole, from, size }, filter);
+            for (y, row) in part.chunks_exact(3 * size.0).enumerate() {
+                let begin = 3 * ((from.1 + y) * whole.0 + from.0);
+                assert_eq!(row, &all[begin..begin + row.len()], "{filter:?} {whole:?} row {y}");
+            }
+        }
     }
 
     #[test]

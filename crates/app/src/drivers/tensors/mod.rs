@@ -11,7 +11,7 @@ mod takes;
 pub use models::Models;
 pub use sample::{PICTURES, RAW, end_of};
 pub use source::{Graphs, partition};
-pub use takes::{Intake, intakes};
+pub use takes::intakes;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -6,31 +6,10 @@ use super::arrays::Wanted;
 use super::names::Names;
 use super::sample::{PICTURES, end_of, preprocess};
 use crate::arrays::{ENDS, open};
+use crate::drivers::Intake;
 use autoneural_base::warning::Warning;
-use autoneural_core::ir::{ElementType, Shape};
 use autoneural_core::partition::Partition;
 use autoneural_core::recipe::{self, Recipe, Sample};
-
-/// An input that samples have to fill: no graph before hands it over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Intake {
-    /// What it is called in recipes and files: its name, with the graph's before it where several have one.
-    pub name: String,
-    /// The graph that takes it.
-    pub graph: String,
-    /// Sizes of its axes.
-    pub shape: Shape,
-    /// Its elements.
-    pub element: ElementType,
-}
-
-impl Intake {
-    /// What it is, for messages.
-    pub fn words(&self) -> String {
-        let kind = if self.element == ElementType::F32 { "float32" } else { "int32" };
-        format!("`{}` {kind} {:?}", self.name, self.shape)
-    }
-}
 
 /// The inputs that samples of these graphs have to fill.
 pub fn intakes(partitions: &[Partition]) -> Vec<Intake> {
