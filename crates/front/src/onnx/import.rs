@@ -8,6 +8,7 @@ use super::making::{Known, Making, Told};
 use super::model::{Given, Model, Node};
 use super::patterns::recognize;
 use super::shapes::{StatedShape, settle};
+use super::unshare::unshared;
 use super::unsupported::Unsupported;
 use super::{inputs, read, spell};
 use autoneural_base::error::{Error, Kind, Result};
@@ -70,7 +71,7 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
     let elements = inputs::elements(&model, &mut notes).map_err(|(place, message)| Error::input(place, message))?;
     let outputs = model.nodes.iter().flat_map(|node| &node.outputs);
     let names = model.inputs.iter().map(|input| &input.name).chain(model.constants.keys()).chain(outputs);
-    let mut making = Making::new(&model.name, model.opset, names.map(String::as_str));
+    let mut making = Making::new(&model, names.map(String::as_str));
     for ((input, shape), element) in model.inputs.iter().zip(shapes).zip(elements) {
         let id = making.b.input(input.name.clone(), shape, element)?;
         making.know(&input.name, Known::Value(id));
@@ -88,6 +89,7 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
     let graph = prune(&graph)?;
     validate(&graph)?;
     let (recognized, found) = recognize(&graph)?;
+    let recognized = unshared(&recognized)?;
     Ok(Imported { graph, recognized, found, notes, opset: model.opset, files: vec![] })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::model::{Given, Node};
+use super::model::{Given, Model, Node};
 use autoneural_core::ir::ops::{OnnxInput, OnnxNode};
 use autoneural_core::ir::{Builder, Constant, Graph, Op, Shape, ValueId, ops};
 
@@ -56,14 +56,21 @@ pub struct Making<'m> {
     /// Names that values of the graph have or will have.
     taken: HashSet<String>,
     opset: i64,
+    is_own: bool,
     made: usize,
 }
 
 impl<'m> Making<'m> {
     /// An empty graph; `names` are those that the file gives to values.
-    pub fn new(name: &str, opset: i64, names: impl Iterator<Item = &'m str>) -> Self {
+    pub fn new(model: &Model, names: impl Iterator<Item = &'m str>) -> Self {
         let taken = names.map(ToString::to_string).collect();
-        Making { b: Builder::new(name), known: HashMap::new(), taken, opset, made: 0 }
+        let (b, opset, is_own) = (Builder::new(model.name.as_str()), model.opset, model.is_own);
+        Making { b, known: HashMap::new(), taken, opset, is_own, made: 0 }
+    }
+
+    /// Whether this program wrote the model ([`Model::is_own`]).
+    pub fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// What is known under a name.

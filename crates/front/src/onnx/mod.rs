@@ -21,6 +21,7 @@ mod spell;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod unshare;
 mod unsupported;
 
 use std::path::Path;

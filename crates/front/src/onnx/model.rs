@@ -11,6 +11,8 @@ pub struct Model {
     pub name: String,
     /// Version of the standard operator set that it was written for.
     pub opset: i64,
+    /// Whether this program wrote it, which writes a change of encoding as `Identity`.
+    pub is_own: bool,
     /// Its inputs, without constants that are listed among them.
     pub inputs: Vec<Declared>,
     /// Names of its outputs.

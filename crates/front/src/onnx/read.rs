@@ -60,7 +60,8 @@ pub fn model(model: &ModelProto, data: &mut DataFiles) -> Result<Model> {
     let given: HashSet<&str> =
         inputs.iter().map(|input| input.name.as_str()).chain(constants.keys().map(String::as_str)).collect();
     let nodes = ordered(nodes, &given, &outputs)?;
-    Ok(Model { name: graph.name.clone(), opset, inputs, outputs, nodes, constants })
+    let is_own = model.producer_name == autoneural_base::version::PROGRAM;
+    Ok(Model { name: graph.name.clone(), opset, is_own, inputs, outputs, nodes, constants })
 }
 
 fn twice(node: &str, name: &str) -> Error {

@@ -72,14 +72,17 @@ pub fn expand<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         let padded = [vec![1; shape.len() - from.len()], from].concat();
         made = making.step(format!("{}.aligned", told.name()), ops::Reshape { shape: padded }, &[made])?;
     }
-    for (axis, &size) in shape.iter().enumerate() {
-        if making.shape(made)[axis] == size {
-            continue;
-        }
-        if size > MOST_REPEATED {
-            return Err(format!("repeats axis {axis} {size} times; at most {MOST_REPEATED} are supported"));
-        }
-        made = making.step(format!("{}.axis{axis}", told.name()), ops::Concat { axis }, &vec![made; size])?;
+    let repeated: Vec<usize> = (0..shape.len()).filter(|&axis| making.shape(made)[axis] != shape[axis]).collect();
+    // Axes of size 1 in front are all that is new.
+    let Some((&last, before)) = repeated.split_last() else {
+        return Ok(Some(vec![Known::Value(making.reshaped(told.name(), made, shape)?)]));
+    };
+    if let Some(axis) = repeated.iter().find(|&&axis| shape[axis] > MOST_REPEATED) {
+        return Err(format!("repeats axis {axis} {} times; at most {MOST_REPEATED} are supported", shape[*axis]));
     }
-    Ok(Some(vec![Known::Value(made)]))
+    for &axis in before {
+        made = making.step(format!("{}.axis{axis}", told.name()), ops::Concat { axis }, &vec![made; shape[axis]])?;
+    }
+    let parts = vec![made; shape[last]];
+    Ok(Some(vec![Known::Value(making.last(told.name(), ops::Concat { axis: last }, &parts)?)]))
 }
