@@ -16,7 +16,7 @@ use crate::ir::types::Shape;
 pub struct PRelu;
 
 impl Operator for PRelu {
-    const SIGNATURE: Signature = Signature::new("PRelu", &[Input::data("x"), Input::operand("slope")]);
+    const SIGNATURE: Signature = Signature::new("PRelu", &[Input::data("x"), Input::constant_operand("slope")]);
 
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>, String> {
         match broadcast(inputs[0], inputs[1])? {
@@ -41,16 +41,14 @@ impl Operator for PRelu {
         node.plain(PRelu, 2, 7)
     }
 
-    fn samples(constants: Constants) -> Vec<Sample<Self>> {
-        let slope = |shape: &[usize]| if constants.weights { constant(shape, 0.25) } else { read(shape) };
-        vec![Sample::new("", PRelu, vec![read([1, 16, 8, 8]), slope(&[16, 1, 1])])]
+    fn samples(_: Constants) -> Vec<Sample<Self>> {
+        vec![Sample::new("", PRelu, vec![read([1, 16, 8, 8]), constant([16, 1, 1], 0.25)])]
     }
 
     fn draw(chance: &mut Chance) -> Sample<Self> {
         let shape = chance.shape();
         let kept = chance.of(0..=shape.len() - 1);
         let slope: Shape = shape[kept..].iter().map(|&size| if chance.yes() { size } else { 1 }).collect();
-        let slope = if chance.yes() { read(slope) } else { constant(slope, 1.0) };
-        Sample::new("", PRelu, vec![read(shape), slope])
+        Sample::new("", PRelu, vec![read(shape), constant(slope, 1.0)])
     }
 }

@@ -103,7 +103,7 @@ macro_rules! reduction {
                 vec![
                     sample("last axis", &[2], true, &[1, 16, 64]),
                     sample("picture", &[2, 3], true, &[1, 16, 8, 8]),
-                    sample("rows", &[1], false, &[1, 16, 64]),
+                    sample("rows", &[1], true, &[1, 16, 64]),
                 ]
             }
 
