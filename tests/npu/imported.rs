@@ -118,12 +118,12 @@ fn models_in_a_chain_are_groups_of_one_program() {
     ];
     succeed(&args);
     let report = json(&out.join("report.json"));
-    for (at, name) in ["classifier", "sequence"].into_iter().enumerate() {
+    for (at, (name, floor)) in [("classifier", 40.0), ("sequence", 5.0)].into_iter().enumerate() {
         let partition = &report["partitions"][at];
         assert_eq!(partition["name"], name);
         assert_eq!(partition["nodes"], partition["npu_nodes"], "{name}");
         let npu = partition["outputs"][0]["sqnr_db"]["npu"].as_f64().unwrap();
-        assert!(npu > 30.0, "{name}: {npu}");
+        assert!(npu > floor, "{name}: {npu}");
         // The frozen graph is held against the one that was read.
         assert!(partition["frozen"]["sqnr_db"].as_f64().unwrap() > 90.0, "{name}: {}", partition["frozen"]);
     }
