@@ -103,6 +103,8 @@ impl Given {
         let body = written(&intakes, Some(&made), [Some(&found); 2], self.most.unwrap_or(SAMPLES));
         let text = format!("{}{body}", groups_text(&made.name, &groups));
         let own = Recipe::compose(text, path, [&found.origin; 2])?;
+        // What calibrated is not run again, and need not be there any more.
+        made.calibration.clear();
         made.verification = own.verification;
         for (name, preprocess) in own.preprocess {
             made.preprocess.entry(name).or_insert(preprocess);
