@@ -5,11 +5,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_shape_proto::dimension;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
+use autoneural_onnx::attribute_proto::AttributeType;
+use autoneural_onnx::tensor_shape_proto::dimension;
+use autoneural_onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
 
-use super::proto::decode;
+use super::decode;
 use super::tensors::DataFiles;
 use autoneural_base::error::{Error, Kind, Result};
 use autoneural_core::ir::ops::{Attribute, OnnxInput, OnnxNode, OpKind};
@@ -196,8 +196,8 @@ fn port(info: &ValueInfoProto) -> std::result::Result<(Shape, ElementType), Stri
 
 #[cfg(test)]
 mod tests {
+    use autoneural_onnx::TensorProto;
     use proptest::prelude::*;
-    use tract_onnx::pb::TensorProto;
 
     use super::super::float;
     use super::super::proto::{DataType, model, small_tensor};
@@ -291,7 +291,7 @@ mod tests {
         let tensor = &mut model.graph.as_mut().unwrap().initializer[0];
         tensor.raw_data.clear();
         tensor.external_data =
-            vec![tract_onnx::pb::StringStringEntryProto { key: "location".into(), value: "../../etc/passwd".into() }];
+            vec![autoneural_onnx::StringStringEntryProto { key: "location".into(), value: "../../etc/passwd".into() }];
         let error = imported(&model).unwrap_err().to_string();
         assert!(error.contains("c: its data file"), "{error}");
     }

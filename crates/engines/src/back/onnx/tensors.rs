@@ -1,36 +1,19 @@
 //! Constants of a model file, as views into its data file where they stand there.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use tract_onnx::pb::TensorProto;
+use autoneural_onnx::TensorProto;
 
-use autoneural_base::files::Folder;
-use autoneural_base::map::Map;
 use autoneural_core::ir::{Constant, ElementType, Shape, StoredType, View};
 
-/// Data files beside a model file, each mapped once.
-pub struct DataFiles {
-    folder: PathBuf,
-    maps: HashMap<String, Arc<Map>>,
-}
+/// Data files beside a model file.
+pub struct DataFiles(autoneural_onnx::DataFiles);
 
 impl DataFiles {
     /// The data files of a model in this folder.
     pub fn beside(folder: &Path) -> Self {
-        DataFiles { folder: folder.to_path_buf(), maps: HashMap::new() }
-    }
-
-    fn map(&mut self, location: &str) -> Result<Arc<Map>, String> {
-        if let Some(map) = self.maps.get(location) {
-            return Ok(Arc::clone(map));
-        }
-        let opened = Folder::open(&self.folder).and_then(|folder| folder.file(location));
-        let map = opened.and_then(|file| Map::of(file, &self.folder.join(location)));
-        let map = Arc::new(map.map_err(|error| format!("its data file: {error}"))?);
-        self.maps.insert(location.to_string(), Arc::clone(&map));
-        Ok(map)
+        DataFiles(autoneural_onnx::DataFiles::beside(folder))
     }
 
     /// The constant that a tensor is.
@@ -43,14 +26,10 @@ impl DataFiles {
         let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
         let count = count.ok_or_else(|| format!("has the shape {shape:?}, which is too large"))?;
         let stored = stored_type(tensor.data_type)?;
-        if !tensor.external_data.is_empty() {
-            let entry =
-                |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
-            let location = entry("location").ok_or("does not say in which file its data is")?;
-            let start =
-                entry("offset").map_or(Ok(0), |offset| offset.parse()).map_err(|_| "has an offset of no number")?;
-            let view = View::new(self.map(location)?, start, count, stored);
-            return Ok(Constant::from_view(view.ok_or("reaches beyond the end of its data file")?, shape));
+        if let Some(bytes) = self.0.bytes(tensor)? {
+            let view = View::new(Arc::clone(&bytes.map), bytes.start, count, stored);
+            let view = view.filter(|_| bytes.length >= count.saturating_mul(stored.bytes()));
+            return Ok(Constant::from_view(view.ok_or("reaches beyond the end of its data")?, shape));
         }
         match tensor.raw_data.is_empty() {
             true => listed(tensor, stored.element(), count, shape),
