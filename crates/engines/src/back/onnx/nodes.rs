@@ -1,7 +1,7 @@
 //! One ONNX node per IR node, in the form that its operator gives. Float and quantized models differ only in the names
 //! given here.
 
-use tract_onnx::pb::{NodeProto, TensorProto};
+use autoneural_onnx::{NodeProto, TensorProto};
 
 use super::proto::{DataType, attribute, node, small_tensor};
 use autoneural_base::error::{Error, Result};
