@@ -3,6 +3,7 @@
 pub mod as_built;
 pub mod calibrate;
 pub mod demo;
+pub mod diff;
 pub mod drivers;
 pub mod evaluate;
 pub mod report;

@@ -13,8 +13,11 @@ pub use check::{check_context, check_float, check_quantized};
 pub use data::DataWriter;
 pub use float::{ConstantPlace, emit_as_built, emit_float};
 pub use import::import;
-pub use proto::{decode, op_counts, summary};
+pub use proto::{decode, encode, op_counts, summary};
 pub use qdq::emit_qdq;
+
+/// The messages of the format.
+pub use tract_onnx::pb;
 
 /// ONNX operator set of everything emitted: the first with `RMSNormalization`.
 const OPSET: i64 = 23;
