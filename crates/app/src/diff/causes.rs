@@ -67,8 +67,8 @@ const CAUSES: [Row; 19] = [
         blocks_off_grid,
         "choose block scales that are 1 to 16 times one scale of their channel, as LPBQ has them",
     ),
-    ("weights-scale", weights_scale, "quantize the weights anew: their scales do not belong to their integers"),
     ("weights-zero-point", weights_zero_point, "give the weights a zero point of zero, and round them anew"),
+    ("weights-scale", weights_scale, "quantize the weights anew: their scales do not belong to their integers"),
     ("one-scale-for-all-channels", one_scale, "quantize the weights per output channel"),
     ("weights-differ", weights_differ, "quantize the weights anew from the float model, or give them more bits"),
     (
