@@ -31,8 +31,10 @@ impl Pairing {
         let is_live = |name: &str| float.maker(name).is_some() && !float.is_constant(name);
         for unit in units {
             if unit.is_conversion {
+                // A change of encoding may have a name of its own in the float model, where it changes nothing.
+                let own = unit.makes[0].names.iter().find(|name| is_live(name)).cloned();
                 let source = unit.reads.first().and_then(|read| made.names.get(&read.border)).cloned();
-                source.into_iter().for_each(|name| made.put(&unit.makes[0].names, &name));
+                own.or(source).into_iter().for_each(|name| made.put(&unit.makes[0].names, &name));
                 continue;
             }
             let by_name = |name: &String| is_live(name).then(|| name.clone());
