@@ -15,7 +15,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ),
     ("Look at it", &["inspect", "report", "graph"]),
     ("Use it", &["run", "eval"]),
-    ("Check", &["gate", "golden", "parity", "target", "doctor"]),
+    ("Check", &["gate", "diff", "golden", "parity", "target", "doctor"]),
     ("Set up the shell", &["completions", "man"]),
 ];
 

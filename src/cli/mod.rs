@@ -5,6 +5,7 @@ mod compile;
 mod completions;
 mod demands;
 mod demo;
+mod diff;
 mod display;
 mod doctor;
 mod eval;
@@ -135,6 +136,8 @@ enum Command {
     Report(report::Report),
     /// Compare a bundle with a committed baseline: passed or regression.
     Gate(gate::Gate),
+    /// Find the first operator of a quantized model that is wrong.
+    Diff(diff::Diff),
     /// Compare your own host's tensors with the golden vectors.
     Golden(golden::Golden),
     /// Draw a bundle, or the inside of one partition, as SVG.
@@ -243,6 +246,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         Command::Doctor => doctor::run(&session),
         Command::Target(args) => args.run(&session),
         Command::Inspect(args) => args.run(&session),
+        Command::Diff(args) => args.run(&session),
         Command::Golden(args) => args.run(&session),
         Command::Graph(args) => args.run(&session),
         Command::Report(args) => args.run(&session),

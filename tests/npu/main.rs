@@ -12,6 +12,7 @@ mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod demo;
+mod diff;
 mod docs;
 mod doors;
 mod encodings;

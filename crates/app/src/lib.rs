@@ -4,6 +4,7 @@ pub mod arrays;
 pub mod as_built;
 pub mod calibrate;
 pub mod demo;
+pub mod diff;
 pub mod drivers;
 pub mod evaluate;
 pub mod report;

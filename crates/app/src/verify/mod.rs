@@ -8,6 +8,7 @@ mod step;
 pub use autoneural_core::sqnr::Sqnr;
 pub use extent::Extent;
 pub use layers::{Kept, LayerComparison, On, layers};
+pub(crate) use spread::{outside, range};
 pub use step::{Own, StepAt, StepComparison};
 
 use std::collections::BTreeMap;
