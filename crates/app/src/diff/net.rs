@@ -221,7 +221,7 @@ impl Net {
         std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(offset)).map_err(|error| Error::io(&path, &error))?;
         let limited = std::io::Read::take(file, length);
         let raw_data = read_all(limited, &path)?;
-        Ok(TensorProto { raw_data, external_data: vec![], data_location: None, ..tensor.clone() })
+        Ok(TensorProto { raw_data, external_data: vec![], data_location: 0, ..tensor.clone() })
     }
 }
 
