@@ -49,8 +49,8 @@ pub struct Diff {
     /// The quantized model, with QuantizeLinear and DequantizeLinear.
     #[arg(value_name = "QUANTIZED.onnx", value_hint = ValueHint::FilePath)]
     quantized: Option<PathBuf>,
-    /// A safetensors file with an array for each input of the float model [default: numbers spread evenly over the
-    /// range that the quantized model has for the input].
+    /// A safetensors file with an array for each input of the float model [default, of two files: numbers spread evenly
+    /// over the range that the quantized model has for the input, on which a sound model may look wrong].
     #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
     input: Option<PathBuf>,
     /// Of a bundle: a recipe, whose first verification sample goes through the graphs in float.
@@ -129,7 +129,10 @@ impl Diff {
         let given = match (input, &recipe) {
             (Some(path), _) => Given::File(path),
             (_, Some(recipe)) => Given::Recipe(recipe),
-            _ => Given::Nothing,
+            _ => {
+                return Err(Error::input(self.float.display(), "is a bundle, and a sample is missing")
+                    .help("--calibration RECIPE.toml takes the recipe's first verification sample; --input a file"));
+            }
         };
         of_bundle_models(&bundle, &self.partition, &given, runtime, session.progress())
     }

@@ -1,5 +1,4 @@
-//! The ONNX file format: messages, the binary and the text form of a model file, and tensors that stand in files of
-//! their own. What operators mean is not known here.
+//! The ONNX file format: messages, model files, and tensors that stand in files of their own. What operators mean is not known here.
 //!
 //! The messages are those of `onnx-ml.proto3` as the Python package `onnx` 1.23.2 publishes it (`proto/`, Apache-2.0).
 //! They are committed as `prost` generates them, so that no build has to: a test makes them again and compares.

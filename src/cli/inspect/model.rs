@@ -58,7 +58,8 @@ pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
         value["binary"] = json!({ "file": file, "bytes": size });
     }
     let mut further = String::new();
-    if !is_context {
+    // What is quantized already is no source of a compilation.
+    if !is_context && !counts.contains_key("QuantizeLinear") {
         further = importing(path, &mut summary, &mut value);
     }
     let mut text = summary.0;

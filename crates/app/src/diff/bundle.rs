@@ -20,8 +20,6 @@ pub enum Given<'a> {
     File(&'a Path),
     /// What the first suitable verification sample of a recipe makes of the graphs before it.
     Recipe(&'a Recipe),
-    /// What is made up.
-    Nothing,
 }
 
 /// The float and the quantized model of each of these graphs, all of them where none is named, with its inputs.
@@ -51,7 +49,7 @@ pub fn of_bundle_models(
     }
     let mut samples = match given {
         Given::Recipe(recipe) => walk(bundle, &partitions, &wanted, recipe, progress)?,
-        _ => HashMap::new(),
+        Given::File(_) => HashMap::new(),
     };
     let mut all = Vec::new();
     for at in wanted {
