@@ -61,7 +61,7 @@ pub struct SourceArgs {
 /// What the arguments name, read as far as a program needs.
 pub enum Read<'a> {
     /// A definition, and where its weights are.
-    Definition(DefinitionFile, &'a [WeightsPlace]),
+    Definition(Box<DefinitionFile>, &'a [WeightsPlace]),
     /// ONNX models.
     Models(Models),
 }
@@ -75,7 +75,7 @@ impl SourceArgs {
         self.refuse_mixtures();
         match self.models.as_slice() {
             [definition] if !onnx::is_model(definition) => {
-                Ok(Read::Definition(DefinitionFile::read(definition, self.image_size)?, &self.weights))
+                Ok(Read::Definition(Box::new(DefinitionFile::read(definition, self.image_size)?), &self.weights))
             }
             models => {
                 if let Some(other) = models.iter().find(|path| !onnx::is_model(path)) {

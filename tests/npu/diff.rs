@@ -1,6 +1,6 @@
 //! `diff` names what is wrong in models that other programs quantized.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;

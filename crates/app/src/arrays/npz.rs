@@ -92,7 +92,7 @@ impl ArrayFile for Npz {
 
     fn read(&mut self, name: &str, row: Option<(usize, usize)>) -> Result<Vec<u8>> {
         entry(&mut self.archive, &self.place, name, |mut entry, header, place| {
-            header.elements(&mut entry, |entry, bytes| skip(entry, bytes), row, place)
+            header.elements(&mut entry, skip, row, place)
         })
     }
 }

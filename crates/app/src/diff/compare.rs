@@ -264,12 +264,15 @@ struct Part {
     so_far: Vec<Values>,
     alone: Vec<Values>,
     reference: Values,
-    constants: HashMap<usize, (Vec<Weights>, Vec<usize>)>,
+    constants: HashMap<usize, Constants>,
     refused: BTreeMap<String, String>,
 }
 
+/// Constants of a pair of nodes, and the places of those that the quantized node lacks.
+type Constants = (Vec<Weights>, Vec<usize>);
+
 /// Constants of operators that stand for one node of the same kind, by the quantized node.
-fn constants(models: &Models, fed: &[Fed], runtime: &Runtime) -> Result<HashMap<usize, (Vec<Weights>, Vec<usize>)>> {
+fn constants(models: &Models, fed: &[Fed], runtime: &Runtime) -> Result<HashMap<usize, Constants>> {
     let pair = |one: &Fed| {
         let same = |at: &&usize| models.float.nodes[**at].op_type == one.unit.op;
         let mut nodes = one.region.iter().filter(same);

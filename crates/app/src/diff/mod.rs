@@ -1,9 +1,9 @@
 //! The first wrong operator: a quantized model against its float model, value by value, on an engine of choice.
 //!
 //! It works on ONNX files, whoever made them and whatever operators they have. Values are paired by name and structure
-//! ([`pair`]). The quantized model runs in parts that hand on integers, so that every value is an output once
-//! ([`chain`]); beside it every operator runs alone on float values ([`alone`]). Where one is wrong, its constants,
-//! encodings and surroundings say why ([`causes`]).
+//! (`pair`). The quantized model runs in parts that hand on integers, so that every value is an output once
+//! (`chain`); beside it every operator runs alone on float values (`alone`). Where one is wrong, its constants,
+//! encodings and surroundings say why (`causes`).
 
 mod alone;
 mod around;

@@ -22,7 +22,7 @@ impl StatedShape {
     /// Says in words what is no size.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let (input, sizes) = match text.rsplit_once('=') {
-            Some((name, _)) if name.is_empty() => return Err("there is no name before `=`".into()),
+            Some(("", _)) => return Err("there is no name before `=`".into()),
             Some((name, sizes)) => (Some(name.to_string()), sizes),
             None => (None, text),
         };
