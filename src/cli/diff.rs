@@ -90,7 +90,8 @@ impl Diff {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let on_npu = self.on == Engine::Npu;
-        let target = on_npu.then(|| TargetFile::find(&self.target)).transpose()?.map(|(target, _)| target);
+        let (target, _) = TargetFile::find(&self.target)?;
+        let target = on_npu.then_some(target);
         let runtime = match session.runtime(on_npu)? {
             Some(runtime) => runtime,
             None => {
