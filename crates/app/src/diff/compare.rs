@@ -10,7 +10,7 @@ use super::layer::{Diff, Layer};
 use super::models::Models;
 use super::units::{Made, Unit, encode};
 use super::values::values;
-use super::weights::{self, Weights};
+use super::weights::{self, Constants};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_core::encoding::Encoding;
@@ -267,9 +267,6 @@ struct Part {
     constants: HashMap<usize, Constants>,
     refused: BTreeMap<String, String>,
 }
-
-/// Constants of a pair of nodes, and the places of those that the quantized node lacks.
-type Constants = (Vec<Weights>, Vec<usize>);
 
 /// Constants of operators that stand for one node of the same kind, by the quantized node.
 fn constants(models: &Models, fed: &[Fed], runtime: &Runtime) -> Result<HashMap<usize, Constants>> {

@@ -62,6 +62,9 @@ pub struct Channel {
     pub is_zero: bool,
 }
 
+/// Constants of a pair of nodes, and the places of those that the quantized node lacks.
+pub type Constants = (Vec<Weights>, Vec<usize>);
+
 /// Constants of nodes: per pair of a float and a quantized node, those that both read at the same place in the same
 /// shape. The second list names those that the quantized node lacks.
 ///
@@ -71,7 +74,7 @@ pub fn compare(
     (float, quantized): (&Net, &Net),
     pairs: &[(usize, usize)],
     runtime: &Runtime,
-) -> Result<Vec<(Vec<Weights>, Vec<usize>)>> {
+) -> Result<Vec<Constants>> {
     let names = |net: &Net, of: &dyn Fn(&(usize, usize)) -> usize| {
         let read = pairs.iter().flat_map(|pair| net.nodes[of(pair)].input.clone());
         read.filter(|name| net.is_constant(name)).collect::<Vec<String>>()
