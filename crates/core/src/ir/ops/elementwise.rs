@@ -1,4 +1,4 @@
-//! What operators have in common that are a function of each element by itself, without attributes.
+//! What operators have in common that are a function of each element by itself, with real attributes or without.
 
 use super::sample::{Chance, Sample, SampleInput, positive, unary};
 
@@ -36,10 +36,28 @@ impl Over {
     }
 }
 
+/// A function of an element, with the attributes of an operator filled in.
+pub fn of_attributes<const N: usize>(
+    attributes: [f64; N],
+    function: impl Fn(f64, [f64; N]) -> f64,
+) -> impl Fn(f64) -> f64 {
+    move |x| function(x, attributes)
+}
+
 /// Makes a type the operator of ONNX of the same name. In come the type, the operator set since which ONNX means this
-/// by it, the numbers that it is shown, and the function.
+/// by it, the numbers that it is shown, and the function. Behind the type stand its real attributes, if it has any:
+/// each with what ONNX takes where it is absent, and with those of random cases; the function then gets them, too.
 macro_rules! elementwise {
     ($name:ident, $since:literal, $over:expr, $function:expr) => {
+        $crate::ir::ops::elementwise::elementwise!($name {}, $since, $over, |x, []| {
+            let function: fn(f64) -> f64 = $function;
+            function(x)
+        });
+    };
+    (
+        $name:ident { $($attribute:ident: $usual:literal of $drawn:expr),* },
+        $since:literal, $over:expr, $function:expr
+    ) => {
         impl $crate::ir::ops::Operator for $name {
             const SIGNATURE: $crate::ir::ops::Signature =
                 $crate::ir::ops::Signature::new(stringify!($name), &[$crate::ir::ops::Input::data("x")]);
@@ -57,23 +75,29 @@ macro_rules! elementwise {
                 inputs: &[$crate::ir::Constant],
                 shapes: Vec<$crate::ir::Shape>,
             ) -> Vec<$crate::ir::Constant> {
-                $crate::ir::ops::arithmetic::each(inputs, shapes, $function)
+                let attributes = [$(f64::from(self.$attribute)),*];
+                let function = $crate::ir::ops::elementwise::of_attributes(attributes, $function);
+                $crate::ir::ops::arithmetic::each(inputs, shapes, function)
             }
 
             fn to_onnx(&self, _: &[&$crate::ir::Shape]) -> Option<$crate::ir::ops::OnnxForm> {
-                Some($crate::ir::ops::OnnxForm::new(stringify!($name)))
+                let form = $crate::ir::ops::OnnxForm::new(stringify!($name));
+                Some(form$(.float(stringify!($attribute), self.$attribute))*)
             }
 
             fn from_onnx(node: &$crate::ir::ops::OnnxNode) -> Result<$crate::ir::ops::Imported<Self>, String> {
-                node.plain($name, 1, $since)
+                node.expect(&[$(stringify!($attribute)),*], $since)?;
+                let operator = $name { $($attribute: node.float(stringify!($attribute), $usual)?),* };
+                Ok($crate::ir::ops::Imported::new(operator, 1))
             }
 
             fn samples(_: $crate::ir::ops::Constants) -> Vec<$crate::ir::ops::Sample<Self>> {
-                $over.samples($name)
+                $over.samples($name { $($attribute: $usual),* })
             }
 
             fn draw(chance: &mut $crate::ir::ops::Chance) -> $crate::ir::ops::Sample<Self> {
-                $crate::ir::ops::Sample::new("", $name, vec![$over.draw(chance)])
+                let operator = $name { $($attribute: chance.one(&$drawn)),* };
+                $crate::ir::ops::Sample::new("", operator, vec![$over.draw(chance)])
             }
         }
     };
