@@ -72,7 +72,7 @@ pub fn export_group<'p>(
         let Exported { partitions, as_built } = graphs()?;
         let partitions = partitions.iter().filter(|partition| partition.group == *group);
         progress.start(&format!("export {group}"), partitions.clone().count() as u64);
-        let mut data = write_graphs(group, partitions.clone(), folder, progress)?;
+        let data = write_graphs(group, partitions.clone(), folder, progress)?;
         let as_built: Vec<_> =
             partitions.filter_map(|one| as_built.iter().find(|graph| graph.name == one.name)).collect();
         if !as_built.is_empty() {
