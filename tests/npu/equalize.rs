@@ -46,8 +46,7 @@ fn written() -> TempDir {
     emit_float(&partition, &folder.path().join("tower.onnx"), &mut data).unwrap();
     data.finish().unwrap();
     for at in 0..8 {
-        let bytes: Vec<u8> =
-            numbers(ROWS * WIDTHS[0], 50 + at).iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes: Vec<u8> = numbers(ROWS * WIDTHS[0], 50 + at).iter().flat_map(|value| value.to_le_bytes()).collect();
         let view = TensorView::new(Dtype::F32, vec![1, ROWS, WIDTHS[0]], &bytes).unwrap();
         std::fs::write(folder.path().join(format!("{at}.safetensors")), serialize([("x", view)], None).unwrap())
             .unwrap();
@@ -125,7 +124,8 @@ fn what_recipes_say_wrongly_of_equalization_is_told() {
     let refused = |equalize: &str| {
         let (recipe, out) = (recipe(folder.path(), equalize), folder.path().join("none"));
         let [model, recipe, out] = [&model, &recipe, &out].map(|path| path.to_str().unwrap());
-        let arguments = ["compile", model, "--calibration", recipe, "--target", "sa8295p", "--out", out, "--verify", "none"];
+        let arguments =
+            ["compile", model, "--calibration", recipe, "--target", "sa8295p", "--out", out, "--verify", "none"];
         let output = autoneural(&arguments);
         assert!(!output.status.success(), "{equalize}");
         assert!(!Path::new(out).exists(), "{equalize}");

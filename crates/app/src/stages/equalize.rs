@@ -34,32 +34,40 @@ pub fn equalize_phase(
     let partitions = bundle.partitions()?;
     let (mut asks, mut all) = (vec![], vec![]);
     for (group, equalize) in &chosen {
-        asks.extend(equalize.wants(group, &partitions).map_err(|error| {
-            error.within(format!("{}: recipe.{group}.equalize", recipe.path().display()))
-        })?);
+        asks.extend(
+            equalize
+                .wants(group, &partitions)
+                .map_err(|error| error.within(format!("{}: recipe.{group}.equalize", recipe.path().display())))?,
+        );
         all.extend(sites(&partitions, group));
     }
     let plan = Plan::new(asks, &all, for_evidence())?;
     let key = float_models(bundle, &phase.groups)?.setting("equalize", &chosen).setting("evidence", &plan.passes);
     let key = driver.phase_key(number, key, bundle, recipe)?;
     let run = Run { bundle, partitions: &partitions, recipe, progress };
-    bundle.unit(&format!("calibrate/equalize-{}", phase.name), EQUALIZED.trim_end_matches('/'), key, progress, |folder| {
-        let models = |partition: &Partition| bundle.float_model(partition);
-        let mut seen: BTreeMap<Ask, Observer> = BTreeMap::new();
-        for pass in 0..plan.passes.len() {
-            let collection = Collection::of_pass(&plan, pass);
-            // What the driver keeps of this run is of calibration, which runs the samples again.
-            let scratch = tempfile::tempdir_in(folder).at(folder)?;
-            crate::calibrate::phase(driver, number, &run, &models, &collection, scratch.path())?;
-            seen.extend(collection.take()?);
-        }
-        for (group, equalize) in &chosen {
-            let made = equalize.apply(group, &partitions, &seen)?;
-            progress.start(&format!("equalize {group}"), made.len() as u64);
-            write_graphs(group, made.iter(), folder, progress)?.finish()?;
-            progress.finish();
-        }
-        Ok(())
-    })?;
+    bundle.unit(
+        &format!("calibrate/equalize-{}", phase.name),
+        EQUALIZED.trim_end_matches('/'),
+        key,
+        progress,
+        |folder| {
+            let models = |partition: &Partition| bundle.float_model(partition);
+            let mut seen: BTreeMap<Ask, Observer> = BTreeMap::new();
+            for pass in 0..plan.passes.len() {
+                let collection = Collection::of_pass(&plan, pass);
+                // What the driver keeps of this run is of calibration, which runs the samples again.
+                let scratch = tempfile::tempdir_in(folder).at(folder)?;
+                crate::calibrate::phase(driver, number, &run, &models, &collection, scratch.path())?;
+                seen.extend(collection.take()?);
+            }
+            for (group, equalize) in &chosen {
+                let made = equalize.apply(group, &partitions, &seen)?;
+                progress.start(&format!("equalize {group}"), made.len() as u64);
+                write_graphs(group, made.iter(), folder, progress)?.finish()?;
+                progress.finish();
+            }
+            Ok(())
+        },
+    )?;
     Ok(true)
 }

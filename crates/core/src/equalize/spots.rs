@@ -82,11 +82,13 @@ impl Spots {
         }
         let mut kept = Vec::new();
         for (spot, reads) in all {
-            let shared = reads.iter().find(|(name, times)| whole.get(*name) != Some(times) || differing.contains(*name));
-            match (shared, spot.sites.keys().next()) {
-                (Some((name, _)), Some(site)) => {
-                    refused.push(format!("`{site}` is scaled through `{name}`, which other nodes read too"));
-                }
+            let why_not = reads.iter().find_map(|(name, times)| match name {
+                name if differing.contains(name) => Some(format!("`{name}`, which differs from graph to graph")),
+                name if whole.get(name) != Some(times) => Some(format!("`{name}`, which other nodes read too")),
+                _ => None,
+            });
+            match (why_not, spot.sites.keys().next()) {
+                (Some(reason), Some(site)) => refused.push(format!("`{site}` is scaled through {reason}")),
                 _ => kept.push(spot),
             }
         }
@@ -127,12 +129,7 @@ fn spot(graph: &Graph, links: &Links, id: ValueId) -> Option<Result<(Spot, Reads
             });
         };
         let (channels, rank) = (maker.channels, value.shape.len());
-        let mut spot = Spot {
-            sites: BTreeMap::new(),
-            channels,
-            makers: BTreeMap::new(),
-            readers: BTreeMap::new(),
-        };
+        let mut spot = Spot { sites: BTreeMap::new(), channels, makers: BTreeMap::new(), readers: BTreeMap::new() };
         let mut reads = Reads::new();
         for (constant, axis) in maker.constants(graph) {
             let name = &graph.value(constant).name;
@@ -140,7 +137,8 @@ fn spot(graph: &Graph, links: &Links, id: ValueId) -> Option<Result<(Spot, Reads
             *reads.entry(name.clone()).or_default() += 1;
         }
         for node in readers() {
-            let other = || format!("is read by `{}`, {}, which takes no factors into weights", node.name, node.op.name());
+            let other =
+                || format!("is read by `{}`, {}, which takes no factors into weights", node.name, node.op.name());
             let linear = layer(node).ok_or_else(other)?;
             let (axis, rows) = match linear.rows {
                 Rows::LastAxis => (rank - 1, Rows::LastAxis),

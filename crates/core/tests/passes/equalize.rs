@@ -6,7 +6,7 @@ use autoneural_core::equalize::{Equalize, METHODS};
 use autoneural_core::evidence::{Ask, Collection, Observer};
 use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ops};
 use autoneural_core::partition::{Partition, Port};
-use autoneural_core::passes::Frozen;
+use autoneural_core::passes::as_built;
 use autoneural_core::program::Group;
 
 use super::random::{Numbers, graph};
@@ -21,7 +21,7 @@ fn partition(name: &str, graph: &Graph) -> Partition {
     Partition {
         name: name.into(),
         group: Group::of_graph(name).unwrap(),
-        graph: Frozen::new(graph.clone()).unwrap(),
+        graph: as_built(graph).unwrap(),
         inputs,
         outputs,
     }
@@ -62,20 +62,25 @@ fn numbers(count: usize, seed: usize) -> Vec<f32> {
     (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
 }
 
-/// A normalization with one channel that is `factor` times the others, read by two layers.
-fn with_a_large_channel(name: &str, factor: f32) -> Graph {
+/// Factors of a normalization with one channel that is 100 times the others, and weights of two layers that read it.
+fn with_a_large_channel() -> [Constant; 3] {
+    let mut gamma = vec![1.0; 16];
+    gamma[5] = 100.0;
+    let weight = |seed: usize| Constant::from_values(numbers(16 * 8, seed), vec![16, 8]);
+    [Constant::from_values(gamma, vec![16]), weight(1), weight(2)]
+}
+
+/// A normalization that two layers read, of these constants.
+fn normalized(name: &str, [gamma, first, second]: &[Constant; 3]) -> Graph {
     let mut b = Builder::new(name);
     let x = b.input("x", vec![1, 6, 16], ElementType::F32).unwrap();
-    let mut gamma = vec![1.0; 16];
-    gamma[5] = factor;
-    let gamma = b.constant("gamma", Constant::from_values(gamma, vec![16])).unwrap();
+    let gamma = b.constant("gamma", gamma.clone()).unwrap();
     let normal = b.node("normal", ops::RmsNorm { axis: 2, epsilon: 1e-5 }, &[x, gamma]).unwrap();
-    let layer = |b: &mut Builder, at: usize| {
-        let weight = Constant::from_values(numbers(16 * 8, at), vec![16, 8]);
-        let weight = b.constant(format!("weight{at}"), weight).unwrap();
-        b.node(format!("layer{at}"), ops::MatMul, &[normal, weight]).unwrap()
+    let layer = |b: &mut Builder, name: &str, weight: &Constant| {
+        let weight = b.constant(format!("{name}.weight"), weight.clone()).unwrap();
+        b.node(name, ops::MatMul, &[normal, weight]).unwrap()
     };
-    let outputs = vec![layer(&mut b, 1), layer(&mut b, 2)];
+    let outputs = vec![layer(&mut b, "first", first), layer(&mut b, "second", second)];
     b.finish(outputs)
 }
 
@@ -94,7 +99,11 @@ fn every_method_keeps_the_function_of_random_graphs() {
             for (a, b) in run(&built, &inputs).iter().zip(run(&after[0].graph, &inputs)) {
                 let largest = a.iter().fold(1.0f32, |most, value| most.max(value.abs()));
                 for (a, b) in a.iter().zip(b) {
-                    assert!((a - b).abs() <= 1e-4 * largest || *a == b, "{}, graph {seed}: {b}, was {a}", method.name());
+                    assert!(
+                        (a - b).abs() <= 1e-4 * largest || *a == b,
+                        "{}, graph {seed}: {b}, was {a}",
+                        method.name()
+                    );
                 }
             }
         }
@@ -108,7 +117,8 @@ fn constants(graph: &Graph) -> Vec<Vec<f32>> {
 
 #[test]
 fn smooth_quant_moves_the_spread_of_channels_into_all_weights_behind_them() {
-    let graphs = ["some.first", "some.second"].map(|name| partition(name, &with_a_large_channel(name, 100.0)));
+    let of_both = with_a_large_channel();
+    let graphs = ["some.first", "some.second"].map(|name| partition(name, &normalized(name, &of_both)));
     let x = Constant::from_values(numbers(96, 9), vec![1, 6, 16]);
     let inputs = [x];
     let after = equalized(&method("method = \"smooth-quant\""), &graphs, &inputs).unwrap();
@@ -141,7 +151,11 @@ fn what_cannot_take_factors_is_told_with_its_reason() {
     let other = b.constant("other", Constant::from_values(numbers(32, 1), vec![8, 4])).unwrap();
     let last = b.node("last", ops::MatMul, &[active, other]).unwrap();
     let said = refused(&b.finish(vec![last]));
-    assert!(said.contains("`x` is an input") && said.contains("`active` is made by `active`, Silu"), "{said}");
+    assert!(said.contains("`x` is an input") && said.contains("`active` is made by `active`, Mul"), "{said}");
+    // Each graph has numbers of its own under the same names.
+    let graphs = ["some.first", "some.second"].map(|name| partition(name, &normalized(name, &with_a_large_channel())));
+    let said = method("method = \"smooth-quant\"").wants(&graphs[0].group, &graphs).unwrap_err().to_string();
+    assert!(said.contains("which differs from graph to graph"), "{said}");
     // Another layer reads what would take the factors.
     let mut b = Builder::new("some");
     let x = b.input("x", vec![1, 6, 16], ElementType::F32).unwrap();

@@ -9,7 +9,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files;
-use autoneural_core::evidence::{Ask, Histogram, Means, MinMax, Observer, Peaks, Samples, SecondMoments, Statistics, Want};
+use autoneural_core::evidence::{
+    Ask, Histogram, Means, MinMax, Observer, Peaks, Samples, SecondMoments, Statistics, Want,
+};
 use autoneural_core::ir::ops::Rows;
 
 /// The metadata's entry.
