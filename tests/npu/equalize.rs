@@ -121,11 +121,18 @@ fn a_model_with_one_large_channel_holds_in_eight_bits_once_it_is_equalized() {
 fn what_recipes_say_wrongly_of_equalization_is_told() {
     let folder = written();
     let model = folder.path().join("tower.onnx");
+    let given = folder.path().join("given.json");
+    let entry = r#"{"name":"hidden","bw":8,"dtype":"INT","enc_type":"PER_TENSOR","is_sym":false,"scale":[0.1],"offset":[-128]}"#;
+    let text = format!(r#"{{"version":"1.0.0","activation_encodings":[{entry}],"param_encodings":[]}}"#);
+    std::fs::write(&given, text).unwrap();
     let refused = |equalize: &str| {
         let (recipe, out) = (recipe(folder.path(), equalize), folder.path().join("none"));
-        let [model, recipe, out] = [&model, &recipe, &out].map(|path| path.to_str().unwrap());
-        let arguments =
-            ["compile", model, "--calibration", recipe, "--target", "sa8295p", "--out", out, "--verify", "none"];
+        let [model, recipe, out, given] = [&model, &recipe, &out, &given].map(|path| path.to_str().unwrap());
+        let arguments = [
+            ["compile", model, "--calibration", recipe, "--target", "sa8295p"],
+            ["--out", out, "--verify", "none", "--encodings", given],
+        ]
+        .concat();
         let output = autoneural(&arguments);
         assert!(!output.status.success(), "{equalize}");
         assert!(!Path::new(out).exists(), "{equalize}");
@@ -136,4 +143,6 @@ fn what_recipes_say_wrongly_of_equalization_is_told() {
     assert!(said.contains("recipe.toml"), "{said}");
     let said = refused("equalize = { method = \"smooth-quant\", alpha = 1.5 }");
     assert!(said.contains("recipe.tower.equalize.alpha") && said.contains("0 to 1"), "{said}");
+    let said = refused("equalize = { method = \"smooth-quant\" }");
+    assert!(said.contains("given.json: `hidden`: is inside tower, whose numbers `recipe.tower.equalize`"), "{said}");
 }

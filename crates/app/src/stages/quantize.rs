@@ -22,10 +22,10 @@ use autoneural_engines::back::encodings;
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
 
-/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before
-/// samples are run and not after.
+/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, and encodings
+/// of what the recipe has equalized, before samples are run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().resolved(partitions, &bundle.aliases()?)?;
+    given.encodings().resolved(partitions, &bundle.aliases()?)?.refuse_equalized(partitions, recipe)?;
     autoneural_core::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
