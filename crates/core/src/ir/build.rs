@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Constant, ElementType, Graph, Node, Op, Origin, Shape, Value, ValueId};
+use super::constant::Constant;
+use super::graph::{Graph, Node, Origin, Value, ValueId};
+use super::ops::Op;
+use super::types::{ElementType, Shape};
 use autoneural_base::error::{Error, Result};
 
 /// Most elements of one value: 4 GiB as f32. Far beyond what fits an NPU; what comes after may multiply and allocate.
