@@ -4,13 +4,14 @@
 use std::path::Path;
 
 use super::equalize::equalize_phase;
+use super::graph_files::float_models;
 use super::memory::for_evidence;
 use crate::drivers::{Driver, Phase, Run, of_bundle};
 use autoneural_base::error::{IoContext, Result};
 use autoneural_base::files;
 use autoneural_base::json::write_json;
 use autoneural_base::progress::{Progress, Silent};
-use autoneural_bundle::{EQUALIZED, INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
+use autoneural_bundle::{INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
 use autoneural_core::evidence::{Ask, Collection, Plan, StatisticsTable, Want, sites};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
@@ -142,18 +143,4 @@ pub fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
 
 fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// A key of the float models of groups and of what the source stated.
-pub(super) fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
-    let is_read = |path: &str| {
-        let file = of_graphs(path).unwrap_or_default();
-        file == "definition.toml" || groups.iter().any(|group| group.owns(file))
-    };
-    bundle.key(Key::new(), is_read)
-}
-
-/// The name of a file that export made, or that stands for such a file, in its folder.
-pub(super) fn of_graphs(path: &str) -> Option<&str> {
-    path.strip_prefix("model/").or_else(|| path.strip_prefix(EQUALIZED))
 }

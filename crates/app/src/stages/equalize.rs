@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::calibrate::float_models;
+use super::graph_files::float_models;
 use super::memory::for_evidence;
 use crate::drivers::{Driver, Run, write_graphs};
 use autoneural_base::error::{IoContext, Result};

@@ -2,7 +2,7 @@
 //! are the same. They take hours, so they stay with the bundle until something that they were measured on changes; then
 //! that is said.
 
-use super::calibrate::of_graphs;
+use super::graph_files::of_graphs;
 use crate::drivers::{Driver, and_samples};
 use crate::report::{Basis, Columns, PartitionReport, Report};
 use crate::verify::{Extent, On};

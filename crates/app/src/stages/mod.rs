@@ -7,6 +7,7 @@ mod compile;
 mod emit;
 mod equalize;
 mod evaluate;
+mod graph_files;
 mod known;
 mod layers;
 mod memory;

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::calibrate::{keep_recipe, of_graphs};
+use super::calibrate::keep_recipe;
+use super::graph_files::of_graphs;
 use crate::drivers::{Driver, of_bundle};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::{Progress, Silent};
