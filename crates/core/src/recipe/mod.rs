@@ -109,6 +109,37 @@ impl Recipe {
     ///
     /// # Errors
     /// As for [`Recipe::read`].
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use autoneural_core::encoding::IntegerType;
+    /// use autoneural_core::program::Group;
+    /// use autoneural_core::recipe::Recipe;
+    ///
+    /// # fn main() -> Result<(), autoneural_base::error::Error> {
+    /// let text = r#"
+    ///     schema = 2
+    ///     name = "toy"
+    ///     decode_steps = 2
+    ///     [recipe.language]
+    ///     weights = "int4"
+    ///     activations = "uint16"
+    ///     observer = "min-max"
+    ///     [[calibration]]
+    ///     image = "road.jpg"
+    ///     prompt = "What is in the picture?"
+    ///     [[verification]]
+    ///     image = "car.jpg"
+    ///     prompt = "Who is in the car?"
+    /// "#;
+    /// let recipe = Recipe::parse(text.into(), Path::new("toy.toml"))?;
+    /// assert_eq!(recipe.part(&Group::new("language")?)?.weights, IntegerType::Int4);
+    /// let wrong = text.replace("int4", "uint8");
+    /// assert!(Recipe::parse(wrong, Path::new("toy.toml")).is_err()); // weights are signed
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn parse(text: String, path: &Path) -> Result<Self> {
         let beside = Origin::beside(path);
         Self::compose(text, path, [&beside, &beside])
