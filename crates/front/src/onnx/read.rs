@@ -120,7 +120,8 @@ fn declared(info: &ValueInfoProto) -> Result<Declared> {
             _ if matches!(size, 0 | -1) => Ok(Axis::Open),
             _ => Err(Error::input(place(), format!("has an axis of size {size}"))),
         },
-        Some(dimension::Value::DimParam(name)) if !name.is_empty() => Ok(Axis::Named(name.clone())),
+        // Paddle's exporter calls every axis that is open so.
+        Some(dimension::Value::DimParam(name)) if !name.is_empty() && name != "?" => Ok(Axis::Named(name.clone())),
         _ => Ok(Axis::Open),
     };
     let axes = tensor.shape.as_ref().map(|shape| shape.dim.iter().map(|dim| axis(&dim.value)).collect()).transpose()?;

@@ -351,3 +351,19 @@ fn shapes_are_stated_by_option() {
     let made = import_model(&model, &mut DataFiles::beside(Path::new("/nowhere")), &stated).unwrap();
     assert_eq!(made.graph.value(made.graph.outputs()[0]).shape, [5, 5]);
 }
+
+#[test]
+fn axes_that_are_all_called_a_question_mark_are_not_one() {
+    let mut model = model(&[-1, -1], vec![], vec![node("Sigmoid x -> y", vec![])]);
+    let Some(type_proto::Value::TensorType(tensor)) =
+        &mut model.graph.as_mut().unwrap().input[0].r#type.as_mut().unwrap().value
+    else {
+        panic!("the input is a tensor");
+    };
+    for axis in &mut tensor.shape.as_mut().unwrap().dim {
+        axis.value = Some(dimension::Value::DimParam("?".into()));
+    }
+    let stated = [StatedShape::parse("x=5,7").unwrap()];
+    let made = import_model(&model, &mut DataFiles::beside(Path::new("/nowhere")), &stated).unwrap();
+    assert_eq!(made.graph.value(made.graph.outputs()[0]).shape, [5, 7]);
+}
