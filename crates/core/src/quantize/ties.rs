@@ -26,12 +26,13 @@ impl Ties {
                 }
             }
             for node in graph.nodes().iter().filter(|node| node.op.moves_data_only()) {
-                let first = ties.key(partition, node.outputs[0]);
-                for &id in node.inputs.iter().chain(&node.outputs) {
-                    if graph.value(id).element == ElementType::F32 {
-                        let other = ties.key(partition, id);
-                        ties.join(first, other);
-                    }
+                // Indices are moved, too, and have no encoding.
+                let ids = node.outputs.iter().chain(&node.inputs).copied();
+                let mut real = ids.filter(|&id| graph.value(id).element == ElementType::F32);
+                let Some(first) = real.next().map(|id| ties.key(partition, id)) else { continue };
+                for id in real {
+                    let other = ties.key(partition, id);
+                    ties.join(first, other);
                 }
             }
             let ids = graph.inputs().iter().chain(graph.outputs());
@@ -86,5 +87,34 @@ impl Ties {
     /// Number of the class that a value belongs to; `None` for values without an encoding.
     pub fn class(&self, group: &Group, name: &str) -> Option<usize> {
         self.keys.get(&(group.clone(), name.to_string())).map(|&key| self.root(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Builder, Constant, ops};
+    use crate::partition::Port;
+    use crate::passes::as_built;
+
+    #[test]
+    fn indices_that_are_moved_have_no_encoding() {
+        let mut b = Builder::new("some");
+        let ids = b.input("ids", vec![1, 2], ElementType::I32).unwrap();
+        let table = b.constant("table", Constant::from_values(vec![1.0; 12], vec![4, 3])).unwrap();
+        let flat = b.node("flat", ops::Reshape { shape: vec![2] }, &[ids]).unwrap();
+        let rows = b.node("rows", ops::Gather { axis: 0 }, &[table, flat]).unwrap();
+        let made = b.node("made", ops::Reshape { shape: vec![1, 2, 3] }, &[rows]).unwrap();
+        let partition = Partition {
+            name: "some".into(),
+            group: Group::fixed("some"),
+            graph: as_built(&b.finish(vec![made])).unwrap(),
+            inputs: vec![Port { encoding_key: String::new(), ..Port::plain("ids".into()) }],
+            outputs: vec![Port::plain("made".into())],
+        };
+        let ties = Ties::new(&[partition]);
+        let names: Vec<&str> = ties.keys.keys().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["made", "rows"]);
+        assert_eq!(ties.root(0), ties.root(1));
     }
 }
