@@ -38,7 +38,7 @@ impl ParityArgs {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let bundle = Bundle::look(&self.bundle)?;
-        bundle.check(&|file| file.starts_with("model/"), session.progress())?;
+        bundle.check(&|file| file.starts_with("model/") || file.starts_with("equalized/"), session.progress())?;
         let recorded = Checkpoint::open(&self.reference)?;
         let found = of_bundle(&bundle)?.parity(&bundle, &recorded, session.progress())?;
         let rows: Vec<[String; 2]> =

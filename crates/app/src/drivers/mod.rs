@@ -12,7 +12,7 @@ pub mod tensors;
 pub mod vlm;
 
 pub use driver::{ChainComparison, Chains, Driver, Engines, LoadAny, Parity, Phase, Run, Turn, Work, and_samples};
-pub use export::Source;
+pub use export::{Source, write_graphs};
 pub use golden_extent::GoldenExtent;
 pub use memory::CALIBRATION;
 pub use prompts::{PromptCounts, PromptsReport};

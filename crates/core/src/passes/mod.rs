@@ -5,7 +5,7 @@
 //! and the target have; those that rewrite it compute the same in another way, of which less is lost in integers.
 
 mod fold_constants;
-mod fold_scales;
+pub(crate) mod fold_scales;
 mod frozen;
 mod last_axis;
 mod legalize;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::encoding::IntegerType;
+use crate::equalize::Equalize;
 use crate::evidence::ObserverKind;
 use crate::goals::Goals;
 use crate::partition::Partition;
@@ -80,6 +81,8 @@ pub struct PartRecipe {
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,
+    /// How spread is moved from values into weights before anything is quantized; not at all if not given.
+    pub equalize: Option<Equalize>,
 }
 
 /// An exception for some tensors.
@@ -197,6 +200,11 @@ impl Recipe {
                     ));
                 }
             }
+            if let Some(equalize) = &part.equalize
+                && !(0.0..=1.0).contains(&equalize.alpha)
+            {
+                return Err((key("equalize.alpha"), format!("{} is impossible; 0 to 1 are", equalize.alpha)));
+            }
             let values = [Some(("activations", part.activations)), part.kv_cache.map(|t| ("kv_cache", t))];
             for (what, integer) in values.into_iter().flatten() {
                 if integer.is_signed() {
@@ -249,6 +257,12 @@ impl Recipe {
             if calibrated != asked {
                 let key = format!("recipe.{}.observer", group.name());
                 return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
+            }
+        }
+        for (group, part) in &self.parts {
+            if other.parts.get(group).is_some_and(|other| other.equalize != part.equalize) {
+                let key = format!("recipe.{}.equalize", group.name());
+                return Some((place(&key), "is not the equalization that `calibrate` ran with".into()));
             }
         }
         if self.steps != other.steps {
