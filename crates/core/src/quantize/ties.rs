@@ -114,7 +114,7 @@ mod tests {
         };
         let ties = Ties::new(&[partition]);
         let names: Vec<&str> = ties.keys.keys().map(|(_, name)| name.as_str()).collect();
-        assert_eq!(names, ["made", "rows"]);
+        assert_eq!(names, ["made", "rows", "table"]);
         assert_eq!(ties.root(0), ties.root(1));
     }
 }

@@ -11,7 +11,8 @@ use super::signature::{Input, Signature};
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// Picks elements along one axis. Inputs: `data`, `indices` (rank 1); negative indices count from the end.
+/// Picks elements along one axis. Inputs: `data`, `indices` of any rank, whose shape stands in place of the axis;
+/// negative indices count from the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gather {
     /// The axis that is picked from.
@@ -23,12 +24,8 @@ impl Operator for Gather {
 
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>, String> {
         axis_size(inputs[0], self.axis)?;
-        let &[count] = inputs[1].as_slice() else {
-            return Err(format!("Gather takes indices of rank 1, not {:?}", inputs[1]));
-        };
-        let mut shape = inputs[0].clone();
-        shape[self.axis] = count;
-        Ok(vec![shape])
+        let (before, behind) = (&inputs[0][..self.axis], &inputs[0][self.axis + 1..]);
+        Ok(vec![[before, inputs[1], behind].concat()])
     }
 
     fn work(&self) -> Work {
@@ -41,9 +38,12 @@ impl Operator for Gather {
         let counted = |index: i64| if index < 0 { index.saturating_add(size) } else { index };
         let indices: Vec<usize> =
             inputs[1].to_i64().into_iter().map(|index| counted(index).clamp(0, size - 1) as usize).collect();
-        let place = |mut index: Vec<usize>| {
-            index[self.axis] = indices[index[self.axis]];
-            index
+        let shape_of_indices = inputs[1].shape();
+        let behind = self.axis + shape_of_indices.len();
+        let place = |index: Vec<usize>| {
+            let of_axis = index[self.axis..behind].iter().zip(shape_of_indices);
+            let which = of_axis.fold(0, |which, (&at, &size)| which * size + at);
+            [&index[..self.axis], &[indices[which]], &index[behind..]].concat()
         };
         shapes.iter().map(|shape| picked(&inputs[0], shape, place)).collect()
     }
@@ -55,10 +55,7 @@ impl Operator for Gather {
     fn from_onnx(node: &OnnxNode) -> Result<Imported<Self>, String> {
         node.expect(&["axis"], 1)?;
         let axis = node.axis(Some(0))?;
-        match node.input(1)?.shape.len() {
-            1 => Ok(Imported::new(Gather { axis }, 2)),
-            rank => Err(format!("Gather of indices of rank {rank} is not supported; 1 is")),
-        }
+        Ok(Imported::new(Gather { axis }, 2))
     }
 
     fn samples(_: Constants) -> Vec<Sample<Self>> {
@@ -70,5 +67,24 @@ impl Operator for Gather {
         let axis = chance.of(0..=shape.len() - 1);
         let indices = (0..chance.of(1..=4)).map(|_| chance.of(0..=shape[axis] - 1) as i32).collect();
         Sample::new("", Gather { axis }, vec![SampleInput::Read(shape), SampleInput::Indices(indices)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::types::ElementType;
+
+    #[test]
+    fn the_axes_of_indices_stand_in_place_of_the_axis() {
+        let data = Constant::from_values((0..6).map(|at| at as f32).collect(), vec![2, 3]);
+        let picked = |axis: usize, indices: Vec<i64>, shape: Vec<usize>| {
+            let indices = Constant::from_integers(ElementType::I64, indices, shape);
+            let made = crate::ir::Op::from(Gather { axis }).evaluate(&[data.clone(), indices]).unwrap();
+            (made[0].shape().to_vec(), made[0].to_f32())
+        };
+        assert_eq!(picked(1, vec![2, 0, -2, 1], vec![2, 2]), (vec![2, 2, 2], vec![2., 0., 1., 1., 5., 3., 4., 4.]));
+        assert_eq!(picked(0, vec![1], vec![1, 1]), (vec![1, 1, 3], vec![3., 4., 5.]));
+        assert_eq!(picked(0, vec![1], vec![]), (vec![3], vec![3., 4., 5.]));
     }
 }

@@ -83,27 +83,14 @@ pub fn gather<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let axis = told.onnx.axis(Some(0))?;
     let data = told.shape(0)?.clone();
     let shape = [&data[..axis], &indices, &data[axis + 1..]].concat();
-    let x = making.input(told, 0)?;
-    let count = indices.iter().product();
     // One place that is known is a cut.
-    let known = told.constant(1).filter(|_| count == 1).map(|constant| constant.to_i64()[0]);
-    let part = match known {
-        Some(place) => {
-            let counted = if place < 0 { place.saturating_add(data[axis] as i64) } else { place };
-            let start = usize::try_from(counted).ok().filter(|&start| start < data[axis]);
-            let start = start.ok_or_else(|| format!("picks the element {place} of {}", data[axis]))?;
-            making.step(format!("{}.part", told.name()), ops::Slice { axis, start, end: start + 1 }, &[x])?
-        }
-        None => {
-            let places = match told.constant(1) {
-                Some(constant) => making.changed(&told.node.inputs[1], constant.reshaped(vec![count]))?,
-                None => {
-                    let given = making.input(told, 1)?;
-                    making.step(format!("{}.places", told.name()), ops::Reshape { shape: vec![count] }, &[given])?
-                }
-            };
-            making.step(format!("{}.part", told.name()), ops::Gather { axis }, &[x, places])?
-        }
-    };
+    let known =
+        told.constant(1).filter(|_| indices.iter().product::<usize>() == 1).map(|constant| constant.to_i64()[0]);
+    let Some(place) = known else { return Ok(None) };
+    let counted = if place < 0 { place.saturating_add(data[axis] as i64) } else { place };
+    let start = usize::try_from(counted).ok().filter(|&start| start < data[axis]);
+    let start = start.ok_or_else(|| format!("picks the element {place} of {}", data[axis]))?;
+    let x = making.input(told, 0)?;
+    let part = making.step(format!("{}.part", told.name()), ops::Slice { axis, start, end: start + 1 }, &[x])?;
     Ok(Some(vec![Known::Value(making.reshaped(told.name(), part, shape)?)]))
 }
