@@ -121,7 +121,7 @@ impl Making<'_> {
         match self.numbers.of(4) {
             0 => {
                 let (x, w) = (self.input(&[1, 2, 4, 4]), self.constant(&[3, 2, 1, 1]));
-                let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1 };
+                let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
                 let y = self.node(conv, &[x, w]);
                 self.factors(y, &[1, 3, 1, 1])
             }

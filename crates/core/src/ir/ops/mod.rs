@@ -244,6 +244,7 @@ operators! {
     hard_swish::HardSwish,
     layer_norm::LayerNorm,
     mat_mul::MatMul,
+    max_pool::MaxPool,
     mul::Mul,
     neg::Neg,
     requantize::Requantize,
