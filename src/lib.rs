@@ -5,7 +5,7 @@
 //! the workspace stand on floors; this one has the command line and gathers the others.
 
 pub use autoneural_app::{
-    calibrate, demo, drivers, evaluate, golden, report, runner, stages, synth, target_check, verify,
+    calibrate, demo, diff, drivers, evaluate, golden, report, runner, samples, stages, synth, target_check, verify,
 };
 pub use autoneural_base::{
     Error, Result, contain, cut_off, error, files, folder, json, limits, machine, map, progress, shown, text,
@@ -13,7 +13,7 @@ pub use autoneural_base::{
 };
 pub use autoneural_bundle as bundle;
 pub use autoneural_core::{
-    encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
+    closeness, encoding, evidence, goals, ir, partition, passes, program, quantize, recipe, segment, sqnr, target,
 };
 pub use autoneural_engines::engine;
 pub use autoneural_front as front;

@@ -1,33 +1,33 @@
 //! `autoneural compile`: all stages.
 
-use std::path::PathBuf;
-
 use autoneural::back::qnn::{Compiler, Runtime};
 use autoneural::bundle::{Begin, Making, Stage};
-use autoneural::drivers::vlm::Checkpointed;
-use autoneural::front;
-use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
 use autoneural::stages::{self, Plan};
 use autoneural::target::Target;
 use autoneural::{Error, Result};
-use clap::{Args, ValueHint};
+use clap::Args;
 
 use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
-use super::stage::{Encodings, SourceArgs, command_line, finish_verification, record_toolkit};
+use super::samples::SampleArgs;
+use super::source::SourceArgs;
+use super::stage::{Encodings, command_line, finish_verification, record_toolkit};
 
 const AFTER_HELP: &str = "\
 With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit status 6: the \
-bundle is complete, and its figures are not good enough; after any other failure there is no new bundle.
+bundle is complete, and its figures are not good enough; after any other failure there is no new bundle. `autoneural calibrate \
+--help` says what --calibration takes.
 
 Examples:
   autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
       --calibration calibration/demo.toml --target sa8295p --out out/demo
   autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
       --encodings models/autoneural-tiny/encodings.json --calibration calibration/demo.toml \\
-      --target sa8295p --out out/demo --layers npu --require-npu";
+      --target sa8295p --out out/demo --layers npu --require-npu
+  autoneural compile detector.onnx recognizer.onnx --shape image=1,3,640,640 \\
+      --calibration ocr.toml --target sa8295p --out out/ocr";
 
 /// Arguments of `compile`.
 #[derive(Args)]
@@ -35,9 +35,8 @@ Examples:
 pub struct Compile {
     #[command(flatten)]
     source: SourceArgs,
-    /// Recipe: samples for calibration and verification, and the bits of each component.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
-    calibration: PathBuf,
+    #[command(flatten)]
+    samples: SampleArgs,
     #[command(flatten)]
     encodings: Encodings,
     #[command(flatten)]
@@ -47,13 +46,14 @@ pub struct Compile {
 impl Compile {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let SourceArgs { weights, target, out, force, check_contents, .. } = &self.source;
-        self.demands.refuse_unknown(&front::program()?);
-        let definition = self.source.read_definition()?;
+        let SourceArgs { target, out, force, check_contents, .. } = &self.source;
+        let (target, target_text) = Target::find(target)?;
+        let read = self.source.read(&target, session)?;
+        let source = read.source();
+        self.demands.refuse_unknown(&source.program()?);
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;
-        let (target, target_text) = Target::find(target)?;
-        let recipe = Recipe::read(&self.calibration)?;
+        let recipe = self.samples.recipe(|| source.takes())?;
         let given = self.encodings.read()?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
         let mut bundle = Making::begin(out, begin, *check_contents)?;
@@ -62,7 +62,7 @@ impl Compile {
         record_toolkit(&mut bundle, session, runtime.as_ref());
         let compiler = ChildCompiler::new(session, runtime.as_ref())?;
         let plan = Plan {
-            source: &Checkpointed { definition: &definition, weights },
+            source: &*source,
             target: (&target, &target_text),
             recipe: &recipe,
             given: &given,

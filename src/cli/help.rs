@@ -9,10 +9,13 @@ pub const GENERAL: &str = "General options";
 
 /// The commands, in the order in which help lists them.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Make a bundle", &["demo", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"]),
+    (
+        "Make a bundle",
+        &["demo", "init", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"],
+    ),
     ("Look at it", &["inspect", "report", "graph"]),
     ("Use it", &["run", "eval"]),
-    ("Check", &["gate", "golden", "parity", "target", "doctor"]),
+    ("Check", &["gate", "diff", "golden", "parity", "target", "doctor"]),
     ("Set up the shell", &["completions", "man"]),
 ];
 

@@ -5,6 +5,7 @@ mod compile;
 mod completions;
 mod demands;
 mod demo;
+mod diff;
 mod display;
 mod doctor;
 mod eval;
@@ -12,6 +13,7 @@ mod gate;
 mod golden;
 mod graph;
 mod help;
+mod init;
 mod inspect;
 mod lane;
 mod logits;
@@ -22,7 +24,9 @@ mod parity;
 mod process;
 mod report;
 mod run;
+mod samples;
 mod serve;
+mod source;
 mod stage;
 mod suggested;
 mod synth;
@@ -88,6 +92,8 @@ struct General {
 enum Command {
     /// Compile a small model that comes with the program, and ask it.
     Demo(demo::Demo),
+    /// Write a recipe for a model, with comments, to begin with.
+    Init(init::Init),
     /// Run all stages: a checkpoint becomes a bundle.
     Compile(compile::Compile),
     /// Stage 1: build the graphs and write the float models.
@@ -130,6 +136,8 @@ enum Command {
     Report(report::Report),
     /// Compare a bundle with a committed baseline: passed or regression.
     Gate(gate::Gate),
+    /// Find the first operator of a quantized model that is wrong.
+    Diff(diff::Diff),
     /// Compare your own host's tensors with the golden vectors.
     Golden(golden::Golden),
     /// Draw a bundle, or the inside of one partition, as SVG.
@@ -227,6 +235,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         Command::BuildOne(args) => args.run(&session),
         Command::Serve(args) => args.run(),
         Command::Verify(args) => args.run(&session),
+        Command::Init(args) => args.run(&session),
         Command::Run(args) => match args.run(&session) {
             Ok(Some(failed)) => return ExitCode::from(failed.exit_status()),
             done => done.map(drop),
@@ -237,6 +246,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         Command::Doctor => doctor::run(&session),
         Command::Target(args) => args.run(&session),
         Command::Inspect(args) => args.run(&session),
+        Command::Diff(args) => args.run(&session),
         Command::Golden(args) => args.run(&session),
         Command::Graph(args) => args.run(&session),
         Command::Report(args) => args.run(&session),

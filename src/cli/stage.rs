@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 
 use autoneural::back::qnn::Runtime;
 use autoneural::bundle::{Begin, Bundle, Committed, GivenFiles, Making, Stage, Tally, ToolkitRecord};
-use autoneural::drivers::Source as _;
-use autoneural::drivers::vlm::Checkpointed;
-use autoneural::front::{self, DefinitionFile, WeightsPlace, built_in_names};
+use autoneural::front;
 use autoneural::quantize::rounding;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
@@ -14,70 +12,30 @@ use autoneural::shown::in_line;
 use autoneural::stages;
 use autoneural::target::Target;
 use autoneural::{Error, Result};
-use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser};
 use clap::{Args, ValueHint};
 
 use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
-use super::suggested::Suggested;
-
-/// What a bundle is made from, and where.
-#[derive(Args)]
-pub struct SourceArgs {
-    /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
-    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = definition())]
-    pub definition: PathBuf,
-    /// Checkpoint: a folder of safetensors files with a tokenizer.json, one file of it, or a repository in a hub's
-    /// cache; may be given several times.
-    ///
-    /// Several are the parts of one model. `vision=`, `projector=` or `language=` before a path takes this part from
-    /// there and from nowhere else.
-    #[arg(long, value_name = "[PART=]DIR", required = true, value_hint = ValueHint::AnyPath, value_parser = weights())]
-    pub weights: Vec<WeightsPlace>,
-    /// Side of the model's pictures in pixels, in place of the definition's image_size.
-    #[arg(long, value_name = "PIXELS")]
-    pub image_size: Option<usize>,
-    /// Chip: a known name, or the path of a target file (.toml).
-    #[arg(long, value_name = "TARGET", value_hint = ValueHint::AnyPath, value_parser = super::target::name())]
-    pub target: String,
-    /// The bundle to make.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub out: PathBuf,
-    /// Begin from nothing, and replace the bundle at --out if there is one.
-    #[arg(long)]
-    pub force: bool,
-    /// Read all input files again to see whether they changed. Without it, files with the size, time and inode of the
-    /// last run count as unchanged.
-    #[arg(long)]
-    pub check_contents: bool,
-}
-
-/// Reads where weights are from an argument, which need not be text.
-pub fn weights() -> impl TypedValueParser<Value = WeightsPlace> {
-    OsStringValueParser::new().map(WeightsPlace::parse)
-}
-
-impl SourceArgs {
-    /// The definition, with the image size that is wanted.
-    pub fn read_definition(&self) -> Result<DefinitionFile> {
-        DefinitionFile::read(&self.definition, self.image_size)
-    }
-}
-
-/// Takes the path of a model definition, or the name of one that is built in.
-pub fn definition() -> impl TypedValueParser<Value = PathBuf> {
-    Suggested::new(PathBufValueParser::new(), built_in_names)
-}
+use super::samples::{SampleArgs, VerifyArgs, recipe_for};
+use super::source::SourceArgs;
 
 const EXPORT_HELP: &str = "\
-Example:
+Examples:
   autoneural export graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
-      --target sa8295p --out out/demo";
+      --target sa8295p --out out/demo
+  autoneural export classifier.onnx --shape 1,3,224,224 --target sa8295p --out out/classifier";
 
 const CALIBRATE_HELP: &str = "\
-Example:
-  autoneural calibrate out/demo --calibration calibration/demo.toml";
+A model that is asked with words takes its samples from a recipe. One that takes arrays also takes a folder or list of \
+pictures, an .npz (one array for each input, samples stacked on a new first axis), an .npy, a folder of these, or raw files \
+with an input list whose lines say `INPUT:=FILE INPUT:=FILE`. Without --verification the last quarter of them judges and does \
+not calibrate.
+
+Examples:
+  autoneural calibrate out/demo --calibration calibration/demo.toml
+  autoneural calibrate out/classifier --calibration photos/ --recipe classifier.toml
+  autoneural calibrate out/encoder --calibration samples.npz --verification more.npz";
 
 const QUANTIZE_HELP: &str = "\
 Other bits without calibrating again: change them in the recipe, then run `quantize --calibration`, `emit`, `build` and \
@@ -129,9 +87,8 @@ pub struct Calibrate {
     /// The bundle.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Recipe: samples, and the bits of each component.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
-    calibration: PathBuf,
+    #[command(flatten)]
+    samples: SampleArgs,
 }
 
 /// Encodings that were learned elsewhere.
@@ -182,9 +139,8 @@ pub struct Verify {
     /// The bundle.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Recipe: the samples to compare with.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath)]
-    calibration: PathBuf,
+    #[command(flatten)]
+    samples: VerifyArgs,
     #[command(flatten)]
     demands: DemandArgs,
 }
@@ -192,14 +148,13 @@ pub struct Verify {
 impl Export {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let SourceArgs { weights, target, out, force, check_contents, .. } = &self.source;
-        let definition = self.source.read_definition()?;
+        let SourceArgs { target, out, force, check_contents, .. } = &self.source;
         let (target, target_text) = Target::find(target)?;
+        let read = self.source.read(&target, session)?;
         let begin = if *force { Begin::Replace } else { Begin::New };
         let mut bundle = Making::begin(out, begin, *check_contents)?;
         bundle.set_command(command_line());
-        let source = Checkpointed { definition: &definition, weights };
-        source.export(&mut bundle, (&target, &target_text), session.progress())?;
+        read.source().export(&mut bundle, (&target, &target_text), session.progress())?;
         finish_stage(session, bundle, Stage::Export)
     }
 }
@@ -207,8 +162,10 @@ impl Export {
 impl Calibrate {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let recipe = Recipe::read(&self.calibration)?;
+        let given = self.samples.given();
+        let whole = given.whole_recipe()?;
         let mut bundle = open(session, &self.bundle, Stage::Calibrate)?;
+        let recipe = recipe_for(&bundle, &given, whole)?;
         stages::calibrate(&mut bundle, &recipe, session.progress())?;
         finish_stage(session, bundle, Stage::Calibrate)
     }
@@ -251,8 +208,10 @@ impl Verify {
         // Without a bundle to ask, names are those that models of built-in families have.
         let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
         self.demands.refuse_unknown(&program);
-        let recipe = Recipe::read(&self.calibration)?;
+        let given = self.samples.given();
+        let whole = given.whole_recipe()?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;
+        let recipe = recipe_for(&bundle, &given, whole)?;
         session.compare_toolkit(&bundle.manifest);
         let runtime = session.runtime(self.demands.require_npu)?;
         if self.demands.require_npu && !bundle.manifest.has(Stage::Build.name()) {

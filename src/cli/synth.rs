@@ -22,7 +22,7 @@ Examples:
 #[command(after_help = AFTER_HELP)]
 pub struct Synth {
     /// Model definition, the architecture and its sizes: a file, or one that is built in by its name.
-    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = super::stage::definition())]
+    #[arg(value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = super::source::definition())]
     definition: PathBuf,
     /// The checkpoint to make; it must not exist.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -19,6 +19,7 @@ use crate::common::{autoneural, root, stderr, stdout};
 const REASONS: &[(&str, &str)] = &[
     ("install", "installs packages, which the test of the wheel does"),
     ("checkout", "builds and tests the whole project"),
+    ("models", "needs models of the reader's own"),
     ("packages", "needs Python packages that the tests have not"),
     ("terminal", "waits for somebody at a terminal"),
 ];

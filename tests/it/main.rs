@@ -14,6 +14,7 @@ mod doors;
 mod environments;
 mod evidence;
 mod extent;
+mod given;
 mod graph;
 mod host;
 mod inspect;

@@ -1,8 +1,8 @@
 //! Other definitions through the same builder: the full model's graphs, a head of its own.
 
-use autoneural::back::onnx::import;
 use autoneural::bundle::Bundle;
 use autoneural::front::Definition;
+use autoneural::front::onnx::import;
 use tempfile::TempDir;
 
 use crate::common::{GRAPH, WEIGHTS, autoneural, root, stderr, succeed};
@@ -36,7 +36,7 @@ fn float_models_come_back_as_the_graphs_that_they_were() {
     let partitions = bundle.partitions().unwrap();
     assert_eq!(partitions.len(), 4);
     for partition in partitions {
-        let back = import(&bundle.float_model(&partition)).unwrap();
+        let back = import(&bundle.float_model(&partition), &[]).unwrap().graph;
         assert_eq!(partition.graph.difference(&back), None, "{}", partition.name);
     }
 }

@@ -2,10 +2,10 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use autoneural_onnx::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use prost::Message;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
 use crate::common::bench::Bench;
 use crate::common::terminal::{HOSTILE, run, words};

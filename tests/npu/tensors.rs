@@ -184,7 +184,7 @@ fn plain_graphs_go_from_samples_to_figures_on_the_npu() {
 
 #[test]
 fn a_graph_that_computes_something_else_than_what_was_built_is_told() {
-    let (_, out, report) = bundle();
+    let (_, _, report) = bundle();
     for partition in &report.partitions {
         let found = partition.frozen.as_ref().unwrap();
         assert!(found.sqnr_db > 100.0 && found.output == partition.outputs[0].name, "{found:?}");

@@ -13,7 +13,7 @@ use crate::common::{SMALL_RECIPE, demo_bundle, root, stderr, succeed};
 
 /// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder,
 /// `any:NAME` for either.
-const LINES: [&str; 23] = [
+const LINES: [&str; 26] = [
     "compile file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml \
      --encodings file:encodings.json --out out --toolkit folder:empty",
     "export file:graph.toml --weights any:weights --target file:target.toml --out out",
@@ -38,10 +38,13 @@ const LINES: [&str; 23] = [
     "report folder:bundle --out out --baseline file:baseline.json --thresholds file:thresholds.toml",
     "gate folder:bundle --baseline file:baseline.json --thresholds file:thresholds.toml",
     "gate folder:bundle --baseline out --update",
+    "init file:graph.toml --out out",
+    "diff any:bundle --calibration file:recipe.toml --target file:target.toml --on simulated",
+    "diff any:bundle --input file:reference.safetensors --partition vision --on simulated",
 ];
 
-/// Options that name what is written, and one that every command has.
-const OTHERS: [&str; 6] = ["--out", "--junit", "--sarif", "--markdown", "--dump-logits", "--toolkit"];
+/// Options that name what is written, one that every command has, and one that models with words do not take.
+const OTHERS: [&str; 7] = ["--recipe", "--out", "--junit", "--sarif", "--markdown", "--dump-logits", "--toolkit"];
 
 struct Ground(TempDir);
 

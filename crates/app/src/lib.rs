@@ -1,11 +1,14 @@
 //! The application: the stages that fill bundles, verification and reports.
 
+pub mod arrays;
 pub mod as_built;
 pub mod calibrate;
 pub mod demo;
+pub mod diff;
 pub mod drivers;
 pub mod evaluate;
 pub mod report;
+pub mod samples;
 pub mod stages;
 pub mod synth;
 pub mod target_check;

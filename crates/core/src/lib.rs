@@ -1,6 +1,7 @@
 //! The core: graphs, passes over them, encodings, quantization, and what targets take. It knows no checkpoint, no
 //! engine and no command line.
 
+pub mod closeness;
 pub mod encoding;
 pub mod engine;
 pub mod evidence;

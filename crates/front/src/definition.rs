@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::blocks::Block;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::GeluKind;
+pub use autoneural_core::recipe::Resize;
 
 /// A model definition.
 #[derive(Debug, Clone)]
@@ -148,16 +149,6 @@ pub struct Msfa {
     pub channels: usize,
     /// Height and width of the visual features.
     pub output_resolution: usize,
-}
-
-/// Image filters for resizing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Resize {
-    /// Bilinear with antialiasing, as Pillow's `BILINEAR`.
-    Bilinear,
-    /// Bicubic with antialiasing, as Pillow's `BICUBIC`.
-    Bicubic,
 }
 
 /// How an image becomes the input: resize to a square, divide by 255, subtract the mean, divide by the deviation.

@@ -14,6 +14,7 @@ mod language;
 mod layout;
 mod mobilenetv5;
 mod names;
+pub mod onnx;
 mod preprocessor;
 mod projector;
 mod recorder;

@@ -32,7 +32,7 @@ pub use conversation::{Answer, Conversation, Limits};
 pub use embeddings::Embeddings;
 pub use ends::{HostFacts, NAME_ENDS};
 pub use generate::{Generation, Generator, StepLogits, Stop, refuse_too_long};
-pub use image::{blank_image, load_image, load_square, normalized};
+pub use image::{blank_image, load_image, load_input, load_square, normalized};
 pub use probe::probe;
 pub use prompt::Tokenizer;
 pub use record::{

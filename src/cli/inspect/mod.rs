@@ -37,7 +37,7 @@ Examples:
 pub struct Inspect {
     /// A checkpoint (folder or .safetensors file), a bundle, an ONNX model, or a context model (.onnx or its .bin).
     /// Several are the parts of one checkpoint, as --weights of `compile` takes them.
-    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, value_parser = super::stage::weights())]
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, value_parser = super::source::weights())]
     files: Vec<WeightsPlace>,
     /// Add everything that the summary leaves out: tensors, ports, operators, files.
     #[arg(long)]
@@ -46,7 +46,7 @@ pub struct Inspect {
     #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || GRAPHS.to_vec()))]
     graph: Option<String>,
     /// Of a checkpoint: the model definition to compare it with [default: the built-in one that fits best].
-    #[arg(long, value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = super::stage::definition())]
+    #[arg(long, value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = super::source::definition())]
     definition: Option<PathBuf>,
 }
 

@@ -1,10 +1,12 @@
 //! ONNX models, context models and their binaries.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
+use autoneural::front::onnx::import;
 use autoneural::shown::in_line;
 use autoneural::text::bytes;
 use autoneural::{Error, Result};
@@ -55,8 +57,14 @@ pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
         summary.line("context binary", &format!("{file} ({})", bytes(size)));
         value["binary"] = json!({ "file": file, "bytes": size });
     }
+    let mut further = String::new();
+    // What is quantized already is no source of a compilation.
+    if !is_context && !counts.contains_key("QuantizeLinear") {
+        further = importing(path, &mut summary, &mut value);
+    }
     let mut text = summary.0;
     if all {
+        text.push_str(&further);
         text.push_str(&ports);
         text.push_str("nodes:\n");
         counts.iter().for_each(|(op, count)| text.push_str(&format!("  {count:>6} {}\n", in_line(op))));
@@ -65,6 +73,39 @@ pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
     }
     Ok((value, text))
 }
+
+/// What `compile` makes of a model: operators that were recognised, and such as models spell others out in and that
+/// were left; or why it does not take it. Gives the lines of details.
+fn importing(path: &Path, summary: &mut Summary, value: &mut Value) -> String {
+    let listed = |counts: &BTreeMap<&str, usize>| {
+        let all: Vec<String> = counts.iter().map(|(op, count)| format!("{count} {op}")).collect();
+        if all.is_empty() { "none".to_string() } else { all.join(", ") }
+    };
+    match import(path, &[]) {
+        Ok(made) => {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            made.recognized.nodes().iter().for_each(|node| *counts.entry(node.op.name()).or_default() += 1);
+            let left: BTreeMap<&str, usize> =
+                counts.iter().filter(|(op, _)| PIECES.contains(op)).map(|(op, count)| (*op, *count)).collect();
+            summary.line("recognized", &listed(&made.found));
+            if !left.is_empty() {
+                summary.line("left spelled out", &listed(&left));
+            }
+            made.notes.iter().for_each(|note| summary.line("note", note));
+            value["import"] =
+                json!({ "operators": counts, "recognized": made.found, "left": left, "notes": made.notes });
+            format!("compiled as:\n  {}\n", listed(&counts))
+        }
+        Err(error) => {
+            summary.line("not compiled", &error.message);
+            value["import"] = json!({ "error": error.message, "help": error.help });
+            error.help.map_or_else(String::new, |help| format!("help: {}\n", in_line(&help)))
+        }
+    }
+}
+
+/// Operators in which models spell out others.
+const PIECES: [&str; 6] = ["Erf", "Exp", "Pow", "Reciprocal", "Sqrt", "Tanh"];
 
 fn more(count: usize) -> &'static str {
     if count > MOST_LISTED { ", …" } else { "" }

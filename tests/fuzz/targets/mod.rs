@@ -5,6 +5,7 @@
 //! again must be the same, which targets assert.
 
 mod bundle;
+mod calibrated;
 mod checkpoint;
 mod host;
 mod models;
@@ -45,7 +46,7 @@ impl Target {
     }
 }
 
-pub static TARGETS: [Target; 23] = [
+pub static TARGETS: [Target; 26] = [
     Target {
         name: "safetensors",
         from: &["tests/fuzz/corpus/safetensors", "tests/fuzz/bundle/model/embeddings.safetensors"],
@@ -169,11 +170,32 @@ pub static TARGETS: [Target; 23] = [
         run: bundle::statistics,
     },
     Target {
+        name: "evidence",
+        from: &["tests/fuzz/corpus/evidence"],
+        format: Format::Safetensors,
+        short: 1000,
+        run: calibrated::seen,
+    },
+    Target {
+        name: "codes",
+        from: &["tests/fuzz/corpus/codes"],
+        format: Format::Safetensors,
+        short: 1000,
+        run: calibrated::codes,
+    },
+    Target {
         name: "onnx",
         from: &["tests/fuzz/bundle/context", "tests/fuzz/bundle/model/projector.onnx"],
         format: Format::Protobuf,
         short: 1500,
         run: models::onnx,
+    },
+    Target {
+        name: "onnx-import",
+        from: &["tests/fixtures/onnx"],
+        format: Format::Protobuf,
+        short: 1500,
+        run: models::imported_model,
     },
     Target {
         name: "float-model",

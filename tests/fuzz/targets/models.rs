@@ -1,15 +1,18 @@
 //! ONNX models of a bundle: looked at, and run in float.
 
-use autoneural::back::onnx::{decode, import, op_counts, summary};
+use autoneural::back::onnx::{decode, op_counts, summary};
 use autoneural::back::qnn::Runtime;
 use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Reference, Tensor};
 use autoneural::error::Kind;
 use autoneural::front::GRAPHS;
+use autoneural::front::onnx::import;
+use autoneural::passes::{Context, as_built, freeze};
+use autoneural::target::Target;
 use autoneural::{Error, Result};
 
 use super::place::look;
-use super::{Place, Run, bundle, checkpoint, host, texts};
+use super::{Place, Run, bundle, calibrated, checkpoint, host, texts};
 
 pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("model.onnx", bytes);
@@ -19,14 +22,31 @@ pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
     for info in graph.input.iter().chain(&graph.output) {
         let _ = summary(info);
     }
-    if let Err(error) = import(&path) {
-        assert_ne!(error.kind, Kind::Internal, "a damaged model is no defect of the program: {error}");
-    }
+    imported(&path);
     Runtime::nodes_outside(&path)?;
     if let Ok(binary) = Runtime::binary_of(&path) {
         assert_eq!(binary.parent(), path.parent(), "a path leaves the folder");
     }
     Ok(())
+}
+
+/// A model from elsewhere, as far as a bundle of it goes without samples.
+pub fn imported_model(place: &Place, bytes: &[u8]) -> Result<()> {
+    imported(&place.put("model.onnx", bytes));
+    Ok(())
+}
+
+fn imported(path: &std::path::Path) {
+    match import(path, &[]) {
+        Err(error) => assert_ne!(error.kind, Kind::Internal, "a damaged model is no defect of the program: {error}"),
+        Ok(model) => {
+            let (target, _) = Target::find("sa8295p").expect("a target");
+            let context = Context { target: &target };
+            for made in [as_built(&model.graph), freeze(&model.graph, context)] {
+                made.expect("what the importer lets through has every later form");
+            }
+        }
+    }
 }
 
 pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
@@ -50,7 +70,7 @@ pub fn float_model(place: &Place, bytes: &[u8]) -> Result<()> {
 
 /// Bytes of one kind of file where another is wanted.
 pub fn any_reader(place: &Place, bytes: &[u8]) -> Result<()> {
-    let readers: [Run; 16] = [
+    let readers: [Run; 18] = [
         checkpoint::safetensors,
         checkpoint::index,
         texts::definition,
@@ -64,6 +84,8 @@ pub fn any_reader(place: &Place, bytes: &[u8]) -> Result<()> {
         bundle::graph,
         bundle::encodings,
         bundle::statistics,
+        calibrated::seen,
+        calibrated::codes,
         onnx,
         host::tokenizer_config,
         host::picture,

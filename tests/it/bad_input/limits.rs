@@ -1,7 +1,7 @@
 //! Limits of a process: the error names the limit, and not the model.
 
+use autoneural_onnx::{GraphProto, ModelProto, TensorProto};
 use prost::Message;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto};
 
 use crate::common::bench::{Bench, COMPILE, OS};
 use crate::common::stderr;

@@ -1,8 +1,8 @@
 //! ONNX files of a bundle that somebody else made: their hashes fit, and what they say need not.
 
+use autoneural_onnx::tensor_shape_proto::{Dimension, dimension};
+use autoneural_onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, type_proto};
 use prost::Message;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, type_proto};
 
 use crate::common::bench::INPUT;
 use crate::common::{demo_bundle, stderr, toolkit};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{GoldenExtent, PromptsReport};
+use super::{GoldenExtent, PromptsReport, Takes};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_base::warning::Warning;
@@ -116,6 +116,11 @@ pub enum Turn {
 pub trait Driver {
     /// The phases of calibration in order; each group is of one.
     fn phases(&self) -> Vec<Phase>;
+
+    /// What samples hold.
+    fn takes(&self, _partitions: &[Partition]) -> Takes {
+        Takes::Words
+    }
 
     /// Refuses samples that it cannot run, as far as that is told without running them.
     ///

@@ -1,5 +1,6 @@
 //! Exports: what a bundle is made of, and what exports of all kinds have in common.
 
+use super::Takes;
 use crate::as_built;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
@@ -21,6 +22,14 @@ pub trait Source {
     /// # Errors
     /// A source that is no program.
     fn program(&self) -> Result<Program>;
+
+    /// What samples of it hold.
+    ///
+    /// # Errors
+    /// A source that is no program.
+    fn takes(&self) -> Result<Takes> {
+        Ok(Takes::Words)
+    }
 
     /// Looks at everything that would stop a run late: memory, samples.
     ///

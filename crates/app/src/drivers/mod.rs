@@ -7,6 +7,7 @@ mod export;
 mod golden_extent;
 mod memory;
 mod prompts;
+mod takes;
 pub mod tensors;
 pub mod vlm;
 
@@ -15,6 +16,7 @@ pub use export::Source;
 pub use golden_extent::GoldenExtent;
 pub use memory::CALIBRATION;
 pub use prompts::{PromptCounts, PromptsReport};
+pub use takes::{Intake, Takes};
 
 use autoneural_base::error::{Error, Result};
 use autoneural_bundle::{Bundle, Key, Making};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Columns;
 use crate::verify::{OutputComparison, Sqnr, StepAt};
 use autoneural_bundle::round;
+use autoneural_core::closeness::Closeness;
 
 /// What was found of one output. Where nothing else is said its figures are of all steps that were compared together
 /// (see [`super::PartitionReport::steps`]), so that steps with large numbers weigh most.
@@ -16,6 +17,12 @@ pub struct OutputReport {
     pub sqnr_db: Columns,
     /// The same as a share of the signal's root mean square.
     pub rms_error_percent: Columns,
+    /// Cosine between the output and the float reference's; none in a report of a version that did not take it.
+    #[serde(default)]
+    pub cosine: Columns,
+    /// The largest difference of an element from the float reference's, in the output's own unit; none as above.
+    #[serde(default)]
+    pub largest_difference: Columns,
     /// Signal to noise ratio of the NPU against the simulation, in dB.
     pub npu_to_simulated_db: Option<f64>,
     /// The step in which it is at its lowest, on the NPU where that ran.
@@ -74,10 +81,17 @@ impl OutputReport {
             simulated: comparison.simulated.as_ref().map(|sqnr| round(figure(sqnr))),
             npu: comparison.npu.as_ref().map(|sqnr| round(figure(sqnr))),
         };
+        let [simulated, npu] = comparison.closeness;
+        let plain = |figure: fn(&Closeness) -> Option<f64>| Columns {
+            simulated: simulated.as_ref().and_then(figure),
+            npu: npu.as_ref().and_then(figure),
+        };
         OutputReport {
             name: comparison.name.clone(),
             sqnr_db: columns(&Sqnr::db),
             rms_error_percent: columns(&Sqnr::rms_error_percent),
+            cosine: plain(Closeness::cosine),
+            largest_difference: plain(Closeness::largest_difference),
             npu_to_simulated_db: comparison.npu_to_simulated.as_ref().map(|sqnr| round(sqnr.db())),
             lowest: LowestStep::of(comparison),
             encoding: OwnEncoding::of(comparison),

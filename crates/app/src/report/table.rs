@@ -1,7 +1,7 @@
 //! The report as a table for a terminal.
 
 use super::text::wrapped;
-use super::{PartitionReport, Report};
+use super::{Columns, PartitionReport, Report};
 use autoneural_base::shown::in_line;
 
 /// One line per partition: the figures of its first output, which is what the partition is for, and its weakest output.
@@ -31,6 +31,7 @@ pub fn table(report: &Report) -> String {
     text.push_str(&frozen(report));
     text.push_str(&encodings(report));
     text.push_str(&extent(report));
+    text.push_str(&plain_outputs(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
     let chain = |name: &str, figure: Option<f64>, agreed: Option<f64>| {
         figure.zip(agreed).map(|(figure, agreed)| format!("{name} {figure:.1} dB, same token in {agreed:.0} %"))
@@ -46,6 +47,28 @@ pub fn table(report: &Report) -> String {
         text.extend(sizes.device.limits.lines().iter().map(|line| wrapped(line, 0)));
     }
     text
+}
+
+/// All outputs of a model whose samples are arrays, in plain figures: of one that is asked with words the tokens say
+/// more.
+fn plain_outputs(report: &Report) -> String {
+    let mut rows = vec![["output", "engine", "SQNR", "cosine", "largest difference"].map(String::from)];
+    for partition in report.partitions.iter().filter(|_| report.samples.steps == 0) {
+        for output in &partition.outputs {
+            let (db, cosine, largest) = (output.sqnr_db, output.cosine, output.largest_difference);
+            for (engine, of) in [("simulated", (|c| c.simulated) as fn(Columns) -> Option<f64>), ("NPU", |c| c.npu)] {
+                let (Some(db), Some(cosine), Some(largest)) = (of(db), of(cosine), of(largest)) else { continue };
+                let name = format!("{}/{}", partition.name, output.name);
+                let figures = [format!("{db:.1} dB"), format!("{cosine:.6}"), format!("{largest:.4e}")];
+                let [db, cosine, largest] = figures;
+                rows.push([name, engine.to_string(), db, cosine, largest]);
+            }
+        }
+    }
+    match rows.len() {
+        1 => String::new(),
+        _ => format!("\n{}", autoneural_base::text::columns(&rows)),
+    }
 }
 
 /// The output with the lowest figure, on the NPU where that was measured.

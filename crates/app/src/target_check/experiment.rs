@@ -173,12 +173,17 @@ fn encodings(sample: &Sample, case: &Case, choice: Choice, float: &[Tensor]) -> 
     for &id in graph.outputs() {
         table.activations.insert(graph.value(id).name.clone(), made.clone());
     }
-    let data = graph.value(node.inputs[0]);
-    let data = table.activation(&data.name)?.clone();
-    if let (Some(weights), Some(&id)) = (case.weights, node.inputs.get(1)) {
+    // The one constant that is no bias may stand first, as in `1 - x`.
+    let [data, weights] = match node.inputs[..] {
+        [first, second, ..] if graph.value(first).constant().is_some() => [second, first].map(Some),
+        [first, ref rest @ ..] => [Some(first), rest.first().copied()],
+        [] => [None; 2],
+    };
+    let data = data.map(|id| table.activation(&graph.value(id).name).cloned()).transpose()?;
+    if let (Some(stated), Some(data), Some(id)) = (case.weights, data, weights) {
         let value = graph.value(id);
         if let Some(constant) = value.constant() {
-            let mut encoding = fit(&node.op, weights, &constant.to_f32(), &value.shape);
+            let mut encoding = fit(&node.op, stated, &constant.to_f32(), &value.shape);
             match choice.multiplier {
                 Multiplier::AsItIs => {}
                 Multiplier::Settled(bits) => settle(&mut encoding, &data, &made, bits, None),

@@ -8,6 +8,7 @@ mod step;
 pub use autoneural_core::sqnr::Sqnr;
 pub use extent::Extent;
 pub use layers::{Kept, LayerComparison, On, layers};
+pub(crate) use spread::{outside, range};
 pub use step::{Own, StepAt, StepComparison};
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::drivers::{ChainComparison, Driver, Engines, LoadAny, Run};
 use autoneural_base::error::{Error, Result};
+use autoneural_core::closeness::Closeness;
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::program::{Group, State, Step, Tokens};
 use autoneural_core::quantize::Table;
@@ -33,6 +35,8 @@ pub struct OutputComparison {
     pub npu: Option<Sqnr>,
     /// NPU against simulation.
     pub npu_to_simulated: Option<Sqnr>,
+    /// Simulation and NPU against float, in plain figures.
+    pub closeness: [Option<Closeness>; 2],
     /// Every step alone.
     pub steps: Vec<StepComparison>,
 }
@@ -164,6 +168,11 @@ fn compare(
         merge(&mut comparison.simulated, &own.simulated);
         merge(&mut comparison.npu, &own.npu);
         comparison.steps.push(own);
+        for (slot, found) in comparison.closeness.iter_mut().zip([&simulated, &npu]) {
+            if let Some(found) = found {
+                slot.get_or_insert_default().add(&reference, found)?;
+            }
+        }
         if let (Some(simulated), Some(npu)) = (&simulated, &npu) {
             comparison.npu_to_simulated.get_or_insert_default().add(simulated, npu)?;
         }

@@ -7,6 +7,11 @@ use autoneural_base::error::Result;
 /// Deviation of biases.
 const BIAS: f32 = 0.1;
 
+/// Where roots, logarithms and reciprocals are, and are not too steep for integers.
+fn above_zero(value: &mut f32) {
+    *value = value.abs() + 0.25;
+}
+
 /// The graph of one operator, named `operator`, and one tensor for each of its inputs. `normal` draws so many numbers
 /// of a deviation; it is asked in the order of the inputs.
 ///
@@ -22,14 +27,21 @@ pub fn sample_graph(
     for input in &sample.inputs {
         let mut draw = |shape: &Shape, deviation: f32| normal(shape.iter().product(), deviation);
         operands.push(match input {
-            SampleInput::Read(shape) => {
+            SampleInput::Read(shape) | SampleInput::Positive(shape) => {
                 let name = format!("input.{}", given.len());
-                given.push(Constant::from_values(draw(shape, sample.deviation), shape.clone()));
+                let mut values = draw(shape, sample.deviation);
+                if let SampleInput::Positive(_) = input {
+                    values.iter_mut().for_each(above_zero);
+                }
+                given.push(Constant::from_values(values, shape.clone()));
                 b.input(name, shape.clone(), ElementType::F32)?
             }
-            SampleInput::Constant(shape, deviation) => {
-                let mut values = draw(shape, *deviation);
-                if let [_] = shape.as_slice() {
+            SampleInput::Constant(shape, _) | SampleInput::PositiveConstant(shape) => {
+                let deviation = if let SampleInput::Constant(_, deviation) = input { *deviation } else { 1.0 };
+                let mut values = draw(shape, deviation);
+                if let SampleInput::PositiveConstant(_) = input {
+                    values.iter_mut().for_each(above_zero);
+                } else if let [_] = shape.as_slice() {
                     // Factors and shifts lie around one, as those of trained normalizations do.
                     values.iter_mut().for_each(|value| *value += 1.0);
                 }

@@ -2,7 +2,7 @@
 
 use super::rewrite::Rewrite;
 use crate::ir::ops::Work;
-use crate::ir::{Graph, Node, Shape};
+use crate::ir::{Graph, Node, Op, Shape};
 use autoneural_base::error::{Error, Result};
 
 /// Most products that are added up at compile time, in plain loops.
@@ -34,15 +34,20 @@ pub fn fold_constants(graph: &Graph) -> Result<Graph> {
     rewrite.finish()
 }
 
-/// Whether a node of constants is computed here. A change of encoding is one for constants too.
+/// Whether a node of constants is computed here.
 fn is_folded(graph: &Graph, node: &Node) -> bool {
     let inputs: Vec<&Shape> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
-    let made = &graph.value(node.outputs[0]).shape;
-    let cost = node.op.multiply_adds(&inputs, made);
+    worth_folding(&node.op, &inputs, &graph.value(node.outputs[0]).shape)
+}
+
+/// Whether an operator on constants of these shapes is computed at compile time, where `made` is the shape of its first
+/// output: it takes little time and makes little of more than it reads. A change of encoding is one for constants too.
+pub fn worth_folding(op: &Op, inputs: &[&Shape], made: &Shape) -> bool {
+    let cost = op.multiply_adds(inputs, made);
     let count = |shape: &Shape| shape.iter().product::<usize>();
-    let (read, made) = (inputs.into_iter().map(count).sum::<usize>(), count(made));
+    let (read, made) = (inputs.iter().map(|shape| count(shape)).sum::<usize>(), count(made));
     let is_small = made <= read.max(MOST_MADE);
-    match node.op.work() {
+    match op.work() {
         Work::Requantizes => false,
         Work::Moves | Work::Elementwise => is_small,
         Work::Computes if cost == 0 => is_small && read <= MOST_COMPUTED,

@@ -5,12 +5,25 @@ use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
 /// The graph with composite operators spelled out, normalizations moved to the last axis, for ONNX has no operator for
-/// another single one, and constant indices as i32 that count from the front, which is what an NPU reads.
+/// another single one, and constant indices as i32 that count from the front, which is what an NPU reads. Reductions keep their axes and are
+/// reshaped, squares are products.
 pub fn legalize(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
-        let rank = graph.value(node.outputs[0]).shape.len();
+        let shape = &graph.value(node.outputs[0]).shape;
+        let rank = shape.len();
+        if let Some(kept) = keeping_axes(&node.op).filter(|_| rank > 0) {
+            let inputs = rewrite.inputs(node)?;
+            let kept = rewrite.new.node(format!("{}.kept", node.name), kept, &inputs)?;
+            let made = rewrite.new.node(node.name.clone(), ops::Reshape { shape: shape.clone() }, &[kept])?;
+            rewrite.set(node.outputs[0], made);
+            continue;
+        }
         let made = match &node.op {
+            Op::Pow(_) if is_square(graph, node) => {
+                let base = rewrite.get(node.inputs[0])?;
+                rewrite.new.node(node.name.clone(), ops::Mul, &[base, base])?
+            }
             Op::Silu(_) => {
                 let inputs = rewrite.inputs(node)?;
                 silu(&mut rewrite.new, node, inputs[0])?
@@ -61,6 +74,33 @@ fn plain_indices(graph: &Graph, node: &Node, axis: usize) -> Option<Constant> {
     (fits && !is_plain).then(|| Constant::from_integers(ElementType::I32, made, indices.shape.clone()))
 }
 
+/// The reduction that keeps its axes, for one that drops them: NPU compilers do not take the latter.
+fn keeping_axes(op: &Op) -> Option<Op> {
+    let (axes, keepdims) = match op {
+        Op::ReduceL2(ops::ReduceL2 { axes, keepdims })
+        | Op::ReduceMax(ops::ReduceMax { axes, keepdims })
+        | Op::ReduceMean(ops::ReduceMean { axes, keepdims })
+        | Op::ReduceMin(ops::ReduceMin { axes, keepdims })
+        | Op::ReduceSum(ops::ReduceSum { axes, keepdims }) => (axes.clone(), *keepdims),
+        _ => return None,
+    };
+    let kept = match op {
+        Op::ReduceL2(_) => ops::ReduceL2 { axes, keepdims: true }.into(),
+        Op::ReduceMax(_) => ops::ReduceMax { axes, keepdims: true }.into(),
+        Op::ReduceMean(_) => ops::ReduceMean { axes, keepdims: true }.into(),
+        Op::ReduceMin(_) => ops::ReduceMin { axes, keepdims: true }.into(),
+        _ => ops::ReduceSum { axes, keepdims: true }.into(),
+    };
+    (!keepdims).then_some(kept)
+}
+
+/// Whether a power is that of two throughout, which is a product: exact on an NPU, and defined below zero.
+fn is_square(graph: &Graph, node: &Node) -> bool {
+    let [base, made] = [node.inputs[0], node.outputs[0]].map(|id| graph.value(id));
+    let exponent = graph.value(node.inputs[1]).constant();
+    base.shape == made.shape && exponent.is_some_and(|exponent| exponent.to_f32().iter().all(|&value| value == 2.0))
+}
+
 fn silu(b: &mut Builder, node: &Node, x: ValueId) -> Result<ValueId> {
     let gate = b.node(format!("{}.sigmoid", node.name), ops::Sigmoid, &[x])?;
     b.node(node.name.clone(), ops::Mul, &[x, gate])
@@ -108,6 +148,22 @@ fn attention(b: &mut Builder, node: &Node, inputs: &[ValueId], scale: f32) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reductions_keep_their_axes_and_squares_are_products() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![2, 3, 4], ElementType::F32).unwrap();
+        let mean = b.node("mean", ops::ReduceMean { axes: vec![1], keepdims: false }, &[x]).unwrap();
+        let two = b.constant("two", Constant::from_values(vec![2.0], vec![])).unwrap();
+        let square = b.node("square", ops::Pow, &[mean, two]).unwrap();
+        let three = b.constant("three", Constant::from_values(vec![3.0], vec![])).unwrap();
+        let cube = b.node("cube", ops::Pow, &[square, three]).unwrap();
+        let made = legalize(&b.finish(vec![cube])).unwrap();
+        let names: Vec<&str> = made.nodes().iter().map(|node| node.op.name()).collect();
+        assert_eq!(names, ["ReduceMean", "Reshape", "Mul", "Pow"]);
+        assert_eq!(made.value(made.nodes()[0].outputs[0]).shape, [2, 1, 4]);
+        assert_eq!(made.value(made.find("mean").unwrap()).shape, [2, 4]);
+    }
 
     #[test]
     fn constant_indices_become_short_and_count_from_the_front() {

@@ -11,15 +11,16 @@ mod last_axis;
 mod legalize;
 mod merge_moves;
 mod prune;
-mod rewrite;
+pub mod rewrite;
 
 use fold_constants::fold_constants;
+pub use fold_constants::worth_folding;
 use fold_scales::fold_scales;
 pub use frozen::Frozen;
 use last_axis::last_axis;
 use legalize::legalize;
 use merge_moves::merge_moves;
-use prune::prune;
+pub use prune::prune;
 
 use crate::ir::{Graph, validate};
 use crate::target::Target;

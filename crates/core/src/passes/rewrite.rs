@@ -49,7 +49,8 @@ impl<'a> Rewrite<'a> {
     /// Copies a node as it is.
     pub fn copy(&mut self, node: &Node) -> Result<()> {
         let inputs = self.inputs(node)?;
-        let outputs = self.new.node_outputs(node.name.clone(), node.op.clone(), &inputs)?;
+        let names = node.outputs.iter().map(|&id| self.old.value(id).name.clone()).collect();
+        let outputs = self.new.node_of(names, node.op.clone(), &inputs)?;
         for (&old, new) in node.outputs.iter().zip(outputs) {
             self.set(old, new);
         }

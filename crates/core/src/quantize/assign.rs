@@ -112,7 +112,7 @@ fn encode_constants(
                 input,
                 operator,
                 weight_shape: node.inputs.get(1).map_or(&[], |&id| graph.value(id).shape.as_slice()),
-                data: table.activations.get(&graph.value(node.inputs[0]).name),
+                data: node.inputs.iter().find_map(|&id| table.activations.get(&graph.value(id).name)),
                 result: table.activations.get(&graph.value(node.outputs[0]).name),
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
                 is_head: partition.makes_main(node),

@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use super::table::Table;
-use super::weights::{constant, weight};
-use crate::ir::{Graph, Node};
+use super::weights::{constant, stated, weight};
+use crate::ir::{Graph, Node, Value};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 use autoneural_base::error::Result;
 
@@ -23,11 +23,11 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     {
         return Ok(Some(format!("target {} takes {name} on the last axis only", target.name)));
     }
-    let param = |input: usize| constant(graph, node, input).map(|value| table.param(&value.name)).transpose();
+    let param = |value: Option<&Value>| value.map(|value| table.param(&value.name)).transpose();
     let case = Case {
         activations: activations(graph, node, table)?,
-        weights: param(1)?.map(Weights::of),
-        bias: param(2)?.map(|encoding| encoding.integer),
+        weights: param(stated(graph, node))?.map(Weights::of),
+        bias: param(constant(graph, node, 2))?.map(|encoding| encoding.integer),
     };
     Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
 }
@@ -42,7 +42,7 @@ pub fn statement<'a>(graph: &Graph, node: &Node, target: &'a Target, table: &Tab
     let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
     // Bits of weights are the recipe's to change, and a node of other constants may be in activations that are not
     // taken.
-    if weight(graph, node).is_none() && constant(graph, node, 1).is_some() && !node.op.moves_data_only() {
+    if weight(graph, node).is_none() && stated(graph, node).is_some() && !node.op.moves_data_only() {
         let activations = activations(graph, node, table)?;
         if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {
             return Ok(Cow::Owned(Operator::on_cpu(name)));

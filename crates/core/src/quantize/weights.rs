@@ -23,6 +23,13 @@ pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a V
     node.inputs.get(input).map(|&id| graph.value(id)).filter(is_encoded)
 }
 
+/// The constant that a target states as a node's `weights`: the second input, or the first of two operands, as in
+/// `1 - x`.
+pub fn stated<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    let first = || constant(graph, node, 0).filter(|_| node.op.signature().kind(0) == Some(InputKind::Operand));
+    constant(graph, node, 1).or_else(first)
+}
+
 /// What a constant is to its node.
 pub struct Place<'a> {
     /// The node that reads it.
@@ -33,7 +40,7 @@ pub struct Place<'a> {
     pub operator: &'a Operator,
     /// Shape of the node's second input.
     pub weight_shape: &'a [usize],
-    /// Encoding of the node's first input, if it is an activation.
+    /// Encoding of the first of the node's inputs that is an activation.
     pub data: Option<&'a Encoding>,
     /// Encoding of the node's first output.
     pub result: Option<&'a Encoding>,

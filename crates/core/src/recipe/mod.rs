@@ -1,5 +1,7 @@
 //! Recipes: the TOML files in `calibration/` that name samples and say what is quantized how.
 
+mod origin;
+mod preprocess;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,9 @@ use crate::program::Group;
 use crate::quantize::rounding::Method;
 use autoneural_base::error::{Error, Result};
 
-pub use sample::{Role, Said, Sample, Words};
+pub use origin::Origin;
+pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
+pub use sample::{Arrays, Role, Said, Sample, Words};
 
 /// Most tokens that follow a prompt while calibrating or verifying.
 const MOST_STEPS: usize = 4096;
@@ -39,10 +43,18 @@ pub struct Recipe {
     /// What the figures must reach. Nothing that is made depends on it.
     #[serde(default, rename = "goal")]
     pub goals: Goals,
+    /// How pictures become inputs, by `input` or `graph/input`: of graphs that take arrays.
+    #[serde(default)]
+    pub preprocess: BTreeMap<String, Preprocess>,
     /// Samples whose statistics give the ranges.
+    #[serde(default)]
     pub calibration: Vec<Sample>,
     /// Samples on which the results are compared.
+    #[serde(default)]
     pub verification: Vec<Sample>,
+    /// What a person should know of the samples of a list, by its name, with what to do.
+    #[serde(skip)]
+    pub notes: Vec<(&'static str, String, &'static str)>,
     #[serde(skip)]
     path: PathBuf,
     #[serde(skip)]
@@ -95,34 +107,80 @@ impl Recipe {
     /// # Errors
     /// As for [`Recipe::read`].
     pub fn parse(text: String, path: &Path) -> Result<Self> {
+        let beside = Origin::beside(path);
+        Self::compose(text, path, [&beside, &beside])
+    }
+
+    /// Checks a recipe from its text, whose samples of calibration and verification are from these places.
+    ///
+    /// # Errors
+    /// As for [`Recipe::read`].
+    pub fn compose(text: String, path: &Path, origins: [&Origin; 2]) -> Result<Self> {
+        let mut made = Self::unsettled(text, path)?;
+        if made.calibration.is_empty() {
+            return Err(made.error("calibration", "missing field `calibration`").help(
+                "name at least one sample in `[[calibration]]`; samples of a model without words may also be given \
+                 beside it, as `--recipe RECIPE.toml --calibration SAMPLES`",
+            ));
+        }
+        made.check().and_then(|()| made.check_steps()).map_err(|(key, message)| made.error(&key, &message))?;
+        let [calibration, verification] = origins;
+        sample::settle(&mut made.calibration, made.schema, calibration, "calibration")?;
+        match made.verification.is_empty() {
+            true => made.split()?,
+            false => sample::settle(&mut made.verification, made.schema, verification, "verification")?,
+        }
+        Ok(made)
+    }
+
+    /// A recipe that says how to quantize, and need not name samples.
+    ///
+    /// # Errors
+    /// As for [`Recipe::read`].
+    pub fn without_samples(path: &Path) -> Result<Self> {
+        let made = Self::unsettled(autoneural_base::text::read(path)?, path)?;
+        made.check().map_err(|(key, message)| made.error(&key, &message))?;
+        Ok(made)
+    }
+
+    fn unsettled(text: String, path: &Path) -> Result<Self> {
         let mut made: Recipe =
             toml::from_str(&text).map_err(|error| autoneural_base::text::toml_error(path, &text, &error))?;
-        made.path = path.to_path_buf();
-        made.check().map_err(|(key, message)| Error::input(format!("{}: {key}", path.display()), message))?;
-        for (list, samples) in [("calibration", &mut made.calibration), ("verification", &mut made.verification)] {
-            sample::settle(samples, made.schema, path, list)?;
-        }
-        made.text = text;
+        (made.path, made.text) = (path.to_path_buf(), text);
         Ok(made)
+    }
+
+    /// Takes the last quarter of calibration samples for verification, where all are arrays and there are no others.
+    /// A single sample serves both.
+    fn split(&mut self) -> Result<()> {
+        let all = self.calibration.len();
+        if self.calibration.iter().any(|sample| sample.arrays().is_none()) {
+            return Err(self
+                .error("verification", "missing field `verification`")
+                .help("name at least one sample in `[[verification]]`"));
+        }
+        let judging = (all / 4).max(1);
+        const HELP: &str =
+            "samples that judge only are given by --verification, or as `[[verification]]` in the recipe";
+        if all == 1 {
+            self.verification = self.calibration.clone();
+            self.notes.push((
+                "calibration",
+                "the only sample calibrates and judges: figures are too good".into(),
+                HELP,
+            ));
+            return Ok(());
+        }
+        self.verification = self.calibration.split_off(all - judging);
+        let message = format!("the last {judging} of {all} calibration samples judge, and do not calibrate");
+        self.notes.push(("calibration", message, HELP));
+        Ok(())
     }
 
     fn check(&self) -> Result<(), (String, String)> {
         if !(1..=sample::CONVERSATIONS).contains(&self.schema) {
             let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
             return Err(("schema".into(), message));
-        }
-        let mut samples = self.calibration.iter().chain(&self.verification).peekable();
-        let has_prompts = samples.peek().is_none() || samples.any(|sample| sample.tensors.is_none());
-        match self.steps {
-            None if has_prompts => return Err((STEPS.into(), format!("missing field `{STEPS}`"))),
-            Some(_) if !has_prompts => {
-                return Err((STEPS.into(), "there are no prompts that tokens could follow".into()));
-            }
-            Some(steps) if !(1..=MOST_STEPS).contains(&steps) => {
-                let message = format!("{steps} is impossible; 1 to {MOST_STEPS} are");
-                return Err((STEPS.into(), message));
-            }
-            _ => {}
         }
         for (group, part) in &self.parts {
             let key = |what: &str| format!("recipe.{}.{what}", group.name());
@@ -153,8 +211,23 @@ impl Recipe {
                 return Err((format!("override[{index}].type"), message.into()));
             }
         }
+        for (name, preprocess) in &self.preprocess {
+            preprocess.check().map_err(|(key, message)| (format!("preprocess.{name}.{key}"), message))?;
+        }
         self.goals.check()?;
         Ok(())
+    }
+
+    fn check_steps(&self) -> Result<(), (String, String)> {
+        let has_prompts = self.calibration.iter().chain(&self.verification).any(|sample| sample.arrays().is_none());
+        match self.steps {
+            None if has_prompts => Err((STEPS.into(), format!("missing field `{STEPS}`"))),
+            Some(_) if !has_prompts => Err((STEPS.into(), "there are no prompts that tokens could follow".into())),
+            Some(steps) if !(1..=MOST_STEPS).contains(&steps) => {
+                Err((STEPS.into(), format!("{steps} is impossible; 1 to {MOST_STEPS} are")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where the file is.
@@ -181,6 +254,14 @@ impl Recipe {
         if self.steps != other.steps {
             let message = format!("is {}; `calibrate` ran with {}", other.steps(), self.steps());
             return Some((place(STEPS), message));
+        }
+        if let Some(name) = self
+            .preprocess
+            .keys()
+            .chain(other.preprocess.keys())
+            .find(|name| self.preprocess.get(*name) != other.preprocess.get(*name))
+        {
+            return Some((place(&format!("preprocess.{name}")), "is not what `calibrate` ran with".into()));
         }
         if self.calibration.len() != other.calibration.len() {
             let message =
@@ -276,12 +357,7 @@ impl Recipe {
 
     /// Paths of a sample's images.
     pub fn image_paths(&self, sample: &Sample) -> Vec<PathBuf> {
-        sample.images.iter().map(|image| self.beside(image)).collect()
-    }
-
-    /// Path of a file that is named relative to the recipe.
-    pub fn beside(&self, name: &Path) -> PathBuf {
-        self.path.with_file_name(name)
+        sample.images.iter().map(|image| sample.beside(image)).collect()
     }
 }
 

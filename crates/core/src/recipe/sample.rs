@@ -1,11 +1,13 @@
 //! Samples of a recipe: what the model is asked while ranges are observed and results are compared.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::origin::Origin;
 use autoneural_base::error::{Error, Result};
 
 /// The schema in which a sample is a conversation; before it, a prompt was raw text.
@@ -51,7 +53,11 @@ pub struct Sample {
     text: Option<String>,
     /// A file of arrays, one for each input of a graph, relative to the recipe: a sample of a model that takes no
     /// words.
-    pub tensors: Option<PathBuf>,
+    tensors: Option<PathBuf>,
+    /// Which of the samples that are stacked in `tensors`, from 0 on.
+    row: Option<usize>,
+    /// A file for each input of a graph, by its name: pictures, arrays or raw numbers.
+    inputs: Option<BTreeMap<String, PathBuf>>,
     /// The right answer: its tokens follow the prompt, as if the model had said them.
     pub answer: Option<String>,
     /// Tokens that a text is cut to, or repeated up to; as many as it has if not given. So a place of the context is
@@ -60,6 +66,12 @@ pub struct Sample {
     /// Where the sample stands, for messages.
     #[serde(skip)]
     pub place: String,
+    /// The folder that its paths are relative to.
+    #[serde(skip)]
+    folder: PathBuf,
+    /// What a sample without words is called.
+    #[serde(skip)]
+    name: String,
     /// Whether a prompt is raw text, as before conversations.
     #[serde(skip)]
     raw_prompt: bool,
@@ -73,6 +85,15 @@ struct Turn {
     #[serde(default, rename = "image", deserialize_with = "one_or_many")]
     images: Vec<PathBuf>,
     content: String,
+}
+
+/// What a sample without words is read from; paths are relative to its folder.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Arrays<'a> {
+    /// A file of arrays with one for each input, and which of the samples that are stacked in it.
+    File(&'a Path, Option<usize>),
+    /// A file for each input.
+    Each(&'a BTreeMap<String, PathBuf>),
 }
 
 /// What a sample asks.
@@ -120,15 +141,34 @@ impl Sample {
 
     /// Whether another sample asks the same, about images of the same names.
     pub fn asks_as(&self, other: &Sample) -> bool {
-        let all =
-            |sample: &Sample| (sample.images.clone(), sample.tensors.clone(), sample.answer.clone(), sample.tokens);
-        self.words() == other.words() && all(self) == all(other)
+        let all = |sample: &Sample| (sample.images.clone(), sample.answer.clone(), sample.tokens);
+        self.words() == other.words() && self.arrays() == other.arrays() && all(self) == all(other)
+    }
+
+    /// What it is read from, if it is one without words.
+    pub fn arrays(&self) -> Option<Arrays<'_>> {
+        let file = self.tensors.as_deref().map(|path| Arrays::File(path, self.row));
+        file.or_else(|| self.inputs.as_ref().map(Arrays::Each))
+    }
+
+    /// Its files that are no images of a conversation, by the paths that the recipe has for them.
+    pub fn files(&self) -> Vec<&Path> {
+        match self.arrays() {
+            Some(Arrays::File(path, _)) => vec![path],
+            Some(Arrays::Each(files)) => files.values().map(PathBuf::as_path).collect(),
+            None => vec![],
+        }
+    }
+
+    /// Path of a file that it names.
+    pub fn beside(&self, name: &Path) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// What is asked last, as a name for the sample.
     pub fn title(&self) -> &str {
-        if let Some(tensors) = &self.tensors {
-            return tensors.to_str().unwrap_or_default();
+        if self.arrays().is_some() {
+            return &self.name;
         }
         match self.words() {
             Words::Conversation(said) => said.last().map_or("", |said| said.content),
@@ -138,8 +178,8 @@ impl Sample {
 
     /// All that is said, for a person.
     pub fn shown(&self) -> String {
-        if let Some(tensors) = &self.tensors {
-            return tensors.display().to_string();
+        if self.arrays().is_some() {
+            return self.name.clone();
         }
         let mut lines: Vec<String> = match self.words() {
             Words::Text(text) => return text.to_string(),
@@ -157,8 +197,8 @@ impl Sample {
     /// # Errors
     /// Nothing is asked, or in more than one way; something that the schema does not know; an image whose path leaves
     /// the folder.
-    pub(super) fn settle(&mut self, schema: u32, place: String) -> Result<()> {
-        self.place = place;
+    pub(super) fn settle(&mut self, schema: u32, folder: &Path, place: String) -> Result<()> {
+        (self.place, self.folder) = (place, folder.to_path_buf());
         self.raw_prompt = schema < CONVERSATIONS;
         match self.raw_prompt {
             true => self.check_raw()?,
@@ -167,8 +207,12 @@ impl Sample {
         if self.tokens == Some(0) {
             return Err(Error::input(format!("{}.tokens", self.place), "0 tokens are no prompt"));
         }
-        if let Some(tensors) = self.tensors.as_ref().filter(|tensors| !autoneural_base::text::stays_inside(tensors)) {
-            return Err(self.error("", format!("`{}` leaves the folder of the recipe", tensors.display())));
+        if let Some(path) = self.files().into_iter().find(|path| !autoneural_base::text::stays_inside(path)) {
+            return Err(self.error("", format!("`{}` leaves the folder of the recipe", path.display())));
+        }
+        self.name = self.files().iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+        if let Some(row) = self.row {
+            self.name.push_str(&format!("[{row}]"));
         }
         self.images.extend(self.messages.iter().flatten().flat_map(|turn| turn.images.iter().cloned()));
         match self.images.iter().find(|image| !autoneural_base::text::stays_inside(image)) {
@@ -188,6 +232,7 @@ impl Sample {
             ("messages", self.messages.is_some()),
             ("text", self.text.is_some()),
             ("tensors", self.tensors.is_some()),
+            ("inputs", self.inputs.is_some()),
         ];
         all.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
     }
@@ -210,15 +255,21 @@ impl Sample {
         let given = self.given();
         if given.len() != 1 {
             let message = match given.as_slice() {
-                [] => "asks nothing: it has no `prompt`, `messages`, `text` or `tensors`".to_string(),
+                [] => "asks nothing: it has no `prompt`, `messages`, `text`, `tensors` or `inputs`".to_string(),
                 several => format!("has `{}`; one of them is wanted", several.join("` and `")),
             };
             return Err(self.error("", message).help(FORMS));
         }
-        if self.tensors.is_some() {
-            return match self.images.is_empty() && self.answer.is_none() && self.tokens.is_none() {
-                true => Ok(()),
-                false => Err(self.error("", "has `tensors`, beside which nothing else stands")),
+        if self.row.is_some() && self.tensors.is_none() {
+            return Err(self.error(".row", "is one of the samples in `tensors`, of which there are none"));
+        }
+        if self.arrays().is_some() {
+            if !self.images.is_empty() || self.answer.is_some() || self.tokens.is_some() {
+                return Err(self.error("", format!("has `{}`, beside which nothing else stands", given[0])));
+            }
+            return match &self.inputs {
+                Some(files) if files.is_empty() => Err(self.error(".inputs", "names no file")),
+                _ => Ok(()),
             };
         }
         let is_text = self.text.is_some();
@@ -294,12 +345,12 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf
 }
 
 /// Checks the samples of a list.
-pub(super) fn settle(samples: &mut [Sample], schema: u32, path: &Path, list: &str) -> Result<()> {
+pub(super) fn settle(samples: &mut [Sample], schema: u32, origin: &Origin, list: &str) -> Result<()> {
     for (index, sample) in samples.iter_mut().enumerate() {
-        sample.settle(schema, format!("{}: {list}[{index}]", path.display()))?;
+        sample.settle(schema, &origin.folder, format!("{}: {list}[{index}]", origin.place.display()))?;
     }
-    if samples.iter().all(|sample| sample.images.is_empty() && sample.tensors.is_none()) {
-        let place = format!("{}: {list}", path.display());
+    if samples.iter().all(|sample| sample.images.is_empty() && sample.arrays().is_none()) {
+        let place = format!("{}: {list}", origin.place.display());
         return Err(Error::input(place, "at least one sample with an image is wanted"));
     }
     Ok(())

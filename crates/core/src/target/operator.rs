@@ -16,7 +16,7 @@ pub struct Operator {
     pub name: String,
     /// Encodings of inputs and outputs that are not constant.
     pub activations: Vec<Activations>,
-    /// Encodings of a constant second input, the preferred one first.
+    /// Encodings of a constant second input, or of a constant first one of two operands, the preferred one first.
     #[serde(default)]
     pub weights: Vec<Weights>,
     /// Encodings of a constant third input, the preferred one first.

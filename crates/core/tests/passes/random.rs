@@ -89,6 +89,13 @@ impl Making<'_> {
         self.b.constant(name, Constant::from_values(values, shape.to_vec())).unwrap()
     }
 
+    /// A constant of numbers above zero.
+    fn positive(&mut self, shape: &[usize]) -> ValueId {
+        let (name, values) = (self.name("c"), self.numbers.values(shape));
+        let values = values.into_iter().map(|value| value.abs() + 0.25).collect();
+        self.b.constant(name, Constant::from_values(values, shape.to_vec())).unwrap()
+    }
+
     /// A random case of a random operator; now and then all that it reads is constant.
     fn sample(&mut self) -> ValueId {
         let kind = &OPERATORS[self.numbers.of(OPERATORS.len())];
@@ -103,6 +110,7 @@ impl Making<'_> {
             .map(|input| match input {
                 SampleInput::Read(shape) if !is_constant => self.input(shape),
                 SampleInput::Read(shape) | SampleInput::Constant(shape, _) => self.constant(shape),
+                SampleInput::Positive(shape) | SampleInput::PositiveConstant(shape) => self.positive(shape),
                 SampleInput::Bias(channels) => self.constant(&[*channels]),
                 SampleInput::Indices(values) => {
                     let numbers = values.iter().map(|&value| value.into()).collect();

@@ -2,9 +2,12 @@
 
 #[cfg(test)]
 mod agrees;
+mod array;
 mod ort_session;
 mod reference;
 
+pub use array::{Array, Elements};
+pub(crate) use array::{of_ort, to_ort};
 pub use autoneural_core::engine::{Data, Engine, EngineKind, Tensor};
 pub use ort_session::{OrtSession, SegmentSession};
 pub use reference::Reference;

@@ -4,6 +4,7 @@
 mod decode;
 mod entropy;
 mod fault;
+mod fit;
 mod format;
 mod frame;
 mod jpeg;
@@ -13,8 +14,11 @@ mod turn;
 
 use std::path::Path;
 
+use self::picture::Picture;
+use self::resample::Cut;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::engine::Tensor;
+use autoneural_core::recipe::Preprocess;
 use autoneural_front::Vision;
 
 /// Largest image file that is read.
@@ -55,12 +59,31 @@ pub fn normalized(square: &[u8], vision: &Vision) -> Tensor {
 /// # Errors
 /// As there.
 pub fn load_square(path: &Path, vision: &Vision) -> Result<Vec<u8>> {
+    let side = vision.image_size();
+    Ok(resample::resample(&read(path)?, Cut::whole(side, side), vision.preprocess().resize))
+}
+
+/// Reads a PNG or JPEG file as the input of any model, of which the recipe says how pictures become it. `shape` is the
+/// input's.
+///
+/// # Errors
+/// As for [`load_image`]; an input that has other axes or sides than the recipe says, a picture that is smaller than
+/// what is cropped from it.
+pub fn load_input(path: &Path, preprocess: &Preprocess, shape: &[usize]) -> Result<Tensor> {
+    let place = || path.display().to_string();
+    let [rows, columns] = fit::sides(preprocess, shape).map_err(|message| Error::input(place(), message))?;
+    let picture = read(path)?;
+    let cut =
+        fit::cut(preprocess, picture.size(), (columns, rows)).map_err(|message| Error::input(place(), message))?;
+    let pixels = resample::resample(&picture, cut, preprocess.resize);
+    drop(picture);
+    Ok(Tensor::f32(shape.to_vec(), fit::values(preprocess, &pixels)))
+}
+
+fn read(path: &Path) -> Result<Picture> {
     let bytes = autoneural_base::text::read_at_most(path, LARGEST_FILE)?;
     if bytes.is_empty() {
         return Err(Error::input(path.display(), "is empty; a PNG or JPEG image is wanted"));
     }
-    let picture =
-        decode::decode(&bytes).map_err(|fault| Error::input(path.display(), fault.message).help(fault.help))?;
-    let side = vision.image_size();
-    Ok(resample::resample(&picture, side, side, vision.preprocess().resize))
+    decode::decode(&bytes).map_err(|fault| Error::input(path.display(), fault.message).help(fault.help))
 }

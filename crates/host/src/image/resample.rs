@@ -1,8 +1,10 @@
 //! Resizing as Pillow does it, to the last bit: in integers, along rows and along columns, rounded to 8 bits after
 //! each. A model was trained with pictures that went through it, and other filters of the same name differ from it.
 
+use std::ops::Range;
+
 use super::picture::Picture;
-use autoneural_front::Resize;
+use autoneural_core::recipe::Resize;
 
 /// Bits of a weight behind the point; 8 are for the pixel and 2 for sums beyond it.
 const PRECISION: u32 = 32 - 8 - 2;
@@ -15,14 +17,34 @@ struct Taps {
     weights: Vec<i32>,
 }
 
-/// The upright picture at another size, as RGB, row by row.
-pub fn resample(picture: &Picture, width: usize, height: usize, filter: Resize) -> Vec<u8> {
+/// A part of a picture at another size. Nothing outside of it is computed, and its pixels are those of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Width and height of the whole.
+    pub whole: (usize, usize),
+    /// Columns left of the part, and rows above it.
+    pub from: (usize, usize),
+    /// Its width and height.
+    pub size: (usize, usize),
+}
+
+impl Cut {
+    /// All of it.
+    pub fn whole(width: usize, height: usize) -> Self {
+        Cut { whole: (width, height), from: (0, 0), size: (width, height) }
+    }
+}
+
+/// A part of the upright picture at another size, as RGB, row by row.
+pub fn resample(picture: &Picture, cut: Cut, filter: Resize) -> Vec<u8> {
     let (from_width, from_height) = picture.size();
-    let (across, down) = (taps(from_width, width, filter), taps(from_height, height, filter));
+    let Cut { whole: (whole_width, whole_height), from: (left, above), size: (width, height) } = cut;
+    let across = taps(from_width, whole_width, left..left + width, filter);
+    let down = taps(from_height, whole_height, above..above + height, filter);
     let (mut row, mut made) = (vec![0; 3 * from_width], vec![0; 3 * width * height]);
     // The order decides about what is rounded in between. Pillow 13 begins with columns where that leaves much less to
     // do.
-    if from_height.saturating_sub(height) > 2 * from_width.saturating_sub(width) {
+    if from_height.saturating_sub(whole_height) > 2 * from_width.saturating_sub(whole_width) {
         for (line, taps) in made.chunks_exact_mut(3 * width).zip(&down) {
             let mut sums = vec![HALF; row.len()];
             for (&weight, y) in taps.weights.iter().zip(taps.first..) {
@@ -64,9 +86,9 @@ fn code(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-fn taps(from: usize, to: usize, filter: Resize) -> Vec<Taps> {
+fn taps(from: usize, to: usize, positions: Range<usize>, filter: Resize) -> Vec<Taps> {
     if from == to {
-        return (0..to).map(|first| Taps { first, weights: vec![1 << PRECISION] }).collect();
+        return positions.map(|first| Taps { first, weights: vec![1 << PRECISION] }).collect();
     }
     let scale = from as f64 / to as f64;
     // What shrinks a picture looks at all pixels that go into a new one.
@@ -85,7 +107,7 @@ fn taps(from: usize, to: usize, filter: Resize) -> Vec<Taps> {
         let fixed = |weight: &f64| (weight * f64::from(1 << PRECISION) + 0.5f64.copysign(*weight)) as i32;
         Taps { first, weights: weights.iter().map(fixed).collect() }
     };
-    (0..to).map(one).collect()
+    positions.map(one).collect()
 }
 
 /// The weight of a pixel at a distance; bicubic is Keys' with a = -0.5.

@@ -1,192 +1,92 @@
-//! Named arrays, and which inputs and outputs of graphs they are.
+//! The arrays of a sample, whatever kind of file they are read from.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use safetensors::tensor::{Dtype, SafeTensors};
-
+use crate::arrays::{About, ArrayFile, Rows, convert, open};
 use autoneural_base::error::{Error, Result};
-use autoneural_core::ir::{ElementType, ValueId};
-use autoneural_core::partition::{Partition, Port};
-use autoneural_engines::engine::{Data, Tensor};
+use autoneural_core::ir::ElementType;
+use autoneural_engines::engine::Tensor;
 
-/// Largest file that is read.
-const LARGEST: u64 = 1 << 30;
-
-/// The arrays of a file, by name.
+/// Named arrays.
 pub struct Arrays {
-    place: String,
-    tensors: BTreeMap<String, Tensor>,
+    /// Where they are from, for messages.
+    pub place: String,
+    /// The arrays.
+    pub tensors: BTreeMap<String, Tensor>,
+}
+
+/// What an input takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted<'a> {
+    /// The graph that takes it, for messages.
+    pub graph: &'a str,
+    /// Sizes of the axes.
+    pub shape: &'a [usize],
+    /// The elements.
+    pub element: ElementType,
+}
+
+impl Wanted<'_> {
+    /// What is wrong with an array of another shape or of other elements.
+    pub fn refused(&self, place: &str, kind: &str, shape: &[usize]) -> Error {
+        let (graph, wanted) = (self.graph, if self.element == ElementType::F32 { "float32" } else { "int32" });
+        Error::input(place, format!("is {kind} {shape:?}; {graph} takes {wanted} {:?}", self.shape))
+    }
+
+    /// How an array holds it.
+    ///
+    /// # Errors
+    /// It is of another shape.
+    pub fn rows(&self, place: &str, about: &About) -> Result<Rows> {
+        let rows = Rows::of(&about.shape, self.shape);
+        rows.ok_or_else(|| {
+            let error = self.refused(place, &about.kind.name(), &about.shape);
+            error.help("one sample has the input's shape; several are stacked on a new first axis")
+        })
+    }
 }
 
 impl Arrays {
-    /// Reads a safetensors file of `F32` and `I32` arrays.
+    /// All that a file holds: what is float as float32, all else as int32.
     ///
     /// # Errors
-    /// Another kind of file, one of more than 1 GiB, another element type, a number that is not finite.
+    /// A file that cannot be read, a number that is not finite or too large.
     pub fn read(path: &Path) -> Result<Self> {
-        let place = path.display().to_string();
-        let bytes = autoneural_base::text::read_at_most(path, LARGEST)?;
-        let read = SafeTensors::deserialize(&bytes).map_err(|error| {
-            Error::input(&place, format!("is no safetensors file: {error}"))
-                .help("a sample is a safetensors file with one array for each input of a graph")
-        })?;
+        let (place, mut file) = (path.display().to_string(), open(path)?);
         let mut tensors = BTreeMap::new();
-        for (name, view) in read.tensors() {
-            let (chunks, _) = view.data().as_chunks::<4>();
-            let data = match view.dtype() {
-                Dtype::F32 => Data::F32(chunks.iter().map(|&chunk| f32::from_le_bytes(chunk)).collect()),
-                Dtype::I32 => Data::I32(chunks.iter().map(|&chunk| i32::from_le_bytes(chunk)).collect()),
-                other => {
-                    return Err(Error::input(
-                        format!("{place}: `{name}`"),
-                        format!("is {other:?}; F32 and I32 are read"),
-                    ));
-                }
-            };
-            if let Data::F32(values) = &data
-                && let Some(at) = values.iter().position(|value| !value.is_finite())
-            {
-                return Err(Error::input(format!("{place}: `{name}`"), format!("element {at} is {}", values[at])));
-            }
-            tensors.insert(name, Tensor { shape: view.shape().to_vec(), data });
+        for (name, about) in file.abouts().clone() {
+            let element = if about.kind.is_float() { ElementType::F32 } else { ElementType::I32 };
+            let bytes = file.read(&name, None)?;
+            let tensor = convert(&format!("{place}: `{name}`"), about.kind, &bytes, about.shape, element)?;
+            tensors.insert(name, tensor);
         }
         Ok(Arrays { place, tensors })
     }
 }
 
-/// The names that arrays may have: `graph/port`, or the port's alone where it is that of one graph.
-pub struct Names<'a> {
-    partitions: &'a [Partition],
-}
-
-impl<'a> Names<'a> {
-    /// Those of graphs.
-    pub fn new(partitions: &'a [Partition]) -> Self {
-        Names { partitions }
-    }
-
-    /// The array of a port.
-    fn find<'t>(&self, arrays: &'t Arrays, at: usize, port: &Port, of: Side) -> Option<(String, &'t Tensor)> {
-        let whole = format!("{}/{}", self.partitions[at].name, port.name);
-        let with = |partition: &&Partition| of.ports(partition).0.iter().any(|other| other.name == port.name);
-        let is_only = self.partitions.iter().filter(with).count() == 1;
-        let found = arrays.tensors.get(&whole).map(|found| (whole, found));
-        found.or_else(|| Some((port.name.clone(), arrays.tensors.get(&port.name).filter(|_| is_only)?)))
-    }
-
-    /// An array in the shape and of the elements of a port.
-    fn fitting(&self, (name, found): (String, &Tensor), arrays: &Arrays, at: usize, id: ValueId) -> Result<Tensor> {
-        let value = self.partitions[at].graph.value(id);
-        let fits = match found.data {
-            Data::F32(_) => value.element == ElementType::F32,
-            _ => value.element == ElementType::I32,
-        };
-        match fits && found.shape == value.shape {
-            true => Ok(found.clone()),
-            false => {
-                let (kind, shape) = (found.data.kind(), &found.shape);
-                let wanted = if value.element == ElementType::F32 { "float32" } else { "int32" };
-                let message =
-                    format!("is {kind} {shape:?}; {} takes {wanted} {:?}", self.partitions[at].name, value.shape);
-                Err(Error::input(format!("{}: `{name}`", arrays.place), message))
-            }
+/// Reads the array of a sample as an input takes it; `at` is the sample's place where several are stacked.
+///
+/// # Errors
+/// An array of another shape, a place that is not in it, numbers that the input cannot take.
+pub fn part(
+    file: &mut dyn ArrayFile,
+    (name, place): (&str, &str),
+    at: Option<usize>,
+    wanted: &Wanted,
+) -> Result<Tensor> {
+    let about = file.abouts().get(name).cloned().ok_or_else(|| Error::internal(place, "is not in the file"))?;
+    let row = match (wanted.rows(place, &about)?, at) {
+        (Rows::One, None | Some(0)) => None,
+        (Rows::Stacked(rows), Some(at)) if at < rows => Some((rows, at)),
+        (Rows::Stacked(1), None) => Some((1, 0)),
+        (Rows::Stacked(rows), None) => {
+            return Err(Error::input(place, format!("holds {rows} samples")).help("say which one it is: `row = 0`"));
         }
-    }
-
-    /// The inputs of a graph: those of the arrays, and what was handed over by encoding key. None where the arrays hold
-    /// nothing of it and not all is handed over.
-    ///
-    /// # Errors
-    /// An array of another shape, an input that is missing beside others.
-    pub fn inputs(&self, arrays: &Arrays, at: usize, handed: &BTreeMap<String, Tensor>) -> Result<Option<Vec<Tensor>>> {
-        let partition = &self.partitions[at];
-        let (mut made, mut missing, mut given) = (Vec::new(), Vec::new(), 0);
-        for (port, &id) in partition.inputs.iter().zip(partition.graph.inputs()) {
-            match (self.find(arrays, at, port, Side::In), handed.get(&port.encoding_key)) {
-                (Some(found), _) => {
-                    given += 1;
-                    made.push(self.fitting(found, arrays, at, id)?);
-                }
-                (None, Some(tensor)) if !port.encoding_key.is_empty() => made.push(tensor.clone()),
-                (None, _) => missing.push(format!("`{}`", port.name)),
-            }
+        (rows, Some(at)) => {
+            return Err(Error::input(place, format!("has no row {at}: it holds {} samples", rows.count())));
         }
-        match missing.is_empty() {
-            true => Ok(Some(made)),
-            false if given == 0 => Ok(None),
-            false => {
-                Err(Error::input(&arrays.place, format!("holds no {} for {}", missing.join(", "), partition.name)))
-            }
-        }
-    }
-
-    /// A recorded output of a graph with its name, if there is one.
-    ///
-    /// # Errors
-    /// An array of another shape.
-    pub fn output(&self, arrays: &Arrays, at: usize, place: usize) -> Result<Option<(String, Tensor)>> {
-        let partition = &self.partitions[at];
-        let Some(found) = self.find(arrays, at, &partition.outputs[place], Side::Out) else { return Ok(None) };
-        let name = found.0.clone();
-        Ok(Some((name, self.fitting(found, arrays, at, partition.graph.outputs()[place])?)))
-    }
-
-    /// Keeps what later graphs take.
-    pub fn hand_over(&self, at: usize, outputs: Vec<Tensor>, handed: &mut BTreeMap<String, Tensor>) {
-        let later = &self.partitions[at + 1..];
-        for (port, output) in self.partitions[at].outputs.iter().zip(outputs) {
-            let is_taken =
-                later.iter().flat_map(|graph| &graph.inputs).any(|one| one.encoding_key == port.encoding_key);
-            if is_taken && !port.encoding_key.is_empty() {
-                handed.insert(port.encoding_key.clone(), output);
-            }
-        }
-    }
-
-    /// Checks that arrays are inputs of graphs, and run one at least.
-    ///
-    /// # Errors
-    /// Names the array that is none, or what is missing.
-    pub fn check(&self, arrays: &Arrays) -> Result<()> {
-        let (mut known, mut handed, mut runs) = (Vec::new(), BTreeMap::new(), 0);
-        for (at, partition) in self.partitions.iter().enumerate() {
-            known.extend(partition.inputs.iter().filter_map(|port| Some(self.find(arrays, at, port, Side::In)?.0)));
-            if self.inputs(arrays, at, &handed)?.is_some() {
-                runs += 1;
-                let nothing = Tensor::f32(vec![], vec![]);
-                self.hand_over(at, vec![nothing; partition.outputs.len()], &mut handed);
-            }
-        }
-        let inputs = || {
-            let all = self.partitions.iter().flat_map(|graph| graph.inputs.iter().map(move |port| (graph, port)));
-            all.map(|(graph, port)| format!("`{}/{}`", graph.name, port.name)).collect::<Vec<_>>().join(", ")
-        };
-        if let Some(name) = arrays.tensors.keys().find(|name| !known.contains(name)) {
-            return Err(Error::input(format!("{}: `{name}`", arrays.place), "is the input of no graph")
-                .help(format!("inputs are {}", inputs())));
-        }
-        match runs {
-            0 => {
-                Err(Error::input(&arrays.place, "holds no input of any graph").help(format!("inputs are {}", inputs())))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The ports of one side of a graph.
-#[derive(Clone, Copy)]
-enum Side {
-    In,
-    Out,
-}
-
-impl Side {
-    fn ports(self, partition: &Partition) -> (&[Port], &[ValueId]) {
-        match self {
-            Side::In => (&partition.inputs, partition.graph.inputs()),
-            Side::Out => (&partition.outputs, partition.graph.outputs()),
-        }
-    }
+    };
+    let bytes = file.read(name, row)?;
+    convert(place, about.kind, &bytes, wanted.shape.to_vec(), wanted.element)
 }

@@ -1,26 +1,36 @@
-//! `tensors`: the driver of plain graphs. A sample is a file of named arrays; each graph runs once with those that are
-//! its inputs, and with what graphs before it hand over.
+//! `tensors`: the driver of plain graphs. A sample is named arrays, of whatever kind of files; each graph runs once with
+//! those that are its inputs, and with what graphs before it hand over.
 
 mod arrays;
+mod models;
+mod names;
+mod sample;
 mod source;
+mod takes;
 
+pub use models::Models;
+pub use sample::{PICTURES, RAW, end_of};
 pub use source::{Graphs, partition};
+pub use takes::intakes;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{Driver, LoadAny, Parity, Phase, Run};
-use arrays::{Arrays, Names};
+use super::{Driver, LoadAny, Parity, Phase, Run, Takes};
+use arrays::Arrays;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
+use autoneural_base::warning::Warning;
 use autoneural_bundle::{Bundle, InputRecord, Key, Making};
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, Step, Visit};
-use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_core::recipe::{self, Recipe, Sample};
 use autoneural_core::sqnr::Sqnr;
 use autoneural_engines::engine::{Engine, Reference, Tensor};
 use autoneural_front::Checkpoint;
+use names::Names;
+use sample::{arrays_of, pictures_key, read};
 
 /// Its name in a program.
 pub const NAME: &str = "tensors";
@@ -37,44 +47,68 @@ impl Tensors {
     }
 }
 
-/// The file of a sample.
-///
-/// # Errors
-/// The sample is none of arrays.
-fn file(recipe: &Recipe, sample: &Sample) -> Result<std::path::PathBuf> {
-    match &sample.tensors {
-        Some(tensors) => Ok(recipe.beside(tensors)),
-        None => Err(Error::input("", "is no file of tensors, which is what this model takes")
-            .help("write the sample as `tensors = \"FILE.safetensors\"`, with one array for each input")),
-    }
-}
-
 impl Driver for Tensors {
     fn phases(&self) -> Vec<Phase> {
         vec![Phase { name: "samples", groups: self.groups.clone() }]
     }
 
+    fn takes(&self, partitions: &[Partition]) -> Takes {
+        Takes::Arrays { groups: self.groups.clone(), intakes: intakes(partitions) }
+    }
+
     fn refuse_unfit(&self, recipe: &Recipe, partitions: &[Partition]) -> Result<()> {
         let names = Names::new(partitions);
+        for name in recipe.preprocess.keys() {
+            names.input(name, &format!("{}: preprocess.{name}", recipe.path().display()))?;
+        }
         for sample in recipe.calibration.iter().chain(&recipe.verification) {
-            let fits = || names.check(&Arrays::read(&file(recipe, sample)?)?);
+            let fits = || names.check(&read(&names, recipe, sample)?);
             fits().map_err(|error| error.within(&sample.place))?;
         }
         Ok(())
     }
 
-    fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
-        let hash = file(recipe, sample).and_then(|path| bundle.hash_input(&path));
-        Ok(key.and("tensors", hash.map_err(|error| error.within(&sample.place))?))
+    fn warnings(&self, bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) -> Vec<Warning> {
+        let samples = if list == "calibration" { &recipe.calibration } else { &recipe.verification };
+        let place = format!("{}: {list}", recipe.file_name());
+        let notes = recipe.notes.iter().filter(|(of, ..)| *of == list);
+        let mut made: Vec<Warning> =
+            notes.map(|(_, message, help)| Warning::new(stage, &place, message).help(*help)).collect();
+        // A bundle whose graphs cannot be read fails elsewhere.
+        let partitions = bundle.partitions().unwrap_or_default();
+        made.extend(takes::warnings(&Names::new(&partitions), recipe, samples, (&place, stage)));
+        made
     }
 
-    fn inputs(&self, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+    fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+        let within = |error: Error| error.within(&sample.place);
+        let key = move || -> Result<Key> {
+            let mut key = match arrays_of(sample)? {
+                recipe::Arrays::File(_, None) => key,
+                recipe::Arrays::File(_, Some(row)) => key.setting("row", &row),
+                recipe::Arrays::Each(files) => key.setting("inputs", &files.keys()),
+            };
+            for path in sample.files() {
+                key = key.and("tensors", bundle.hash_input(&sample.beside(path))?);
+            }
+            Ok(match pictures_key(recipe, sample) {
+                Some(pictures) => key.and("preprocess", pictures),
+                None => key,
+            })
+        };
+        key().map_err(within)
+    }
+
+    fn inputs(&self, bundle: &Making, _recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
         let mut made: Vec<InputRecord> = Vec::new();
         for sample in samples {
-            let (path, name) = (file(recipe, sample).map_err(|error| error.within(&sample.place))?, sample.title());
-            if made.iter().all(|record| record.path != name) {
-                let sha256 = bundle.hash_input(&path).map_err(|error| error.within(&sample.place))?;
-                made.push(InputRecord { path: name.to_string(), sha256 });
+            arrays_of(sample).map_err(|error| error.within(&sample.place))?;
+            for file in sample.files() {
+                let (path, name) = (sample.beside(file), file.display().to_string());
+                if made.iter().all(|record| record.path != name) {
+                    let sha256 = bundle.hash_input(&path).map_err(|error| error.within(&sample.place))?;
+                    made.push(InputRecord { path: name, sha256 });
+                }
             }
         }
         Ok(made)
@@ -120,7 +154,7 @@ impl Driver for Tensors {
             for (number, (sample, handed)) in samples.iter().zip(&mut handed).enumerate() {
                 run.progress.begin(sample.title());
                 let mut one = || -> Result<()> {
-                    let arrays = Arrays::read(&file(run.recipe, sample)?)?;
+                    let arrays = read(&names, run.recipe, sample)?;
                     let Some(inputs) = names.inputs(&arrays, at, handed)? else { return Ok(()) };
                     let engine = match &mut engine {
                         Some(engine) => engine,

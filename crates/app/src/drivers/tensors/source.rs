@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::takes::intakes;
 use super::{NAME, Tensors};
 use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::drivers::memory::refuse_too_large;
-use crate::drivers::{Driver, Source};
+use crate::drivers::{Driver, Source, Takes};
 use autoneural_base::error::Result;
 use autoneural_base::files;
 use autoneural_base::json::write_json;
@@ -60,6 +61,10 @@ pub fn partition(name: &str, graph: Frozen) -> Result<Partition> {
 impl Source for Graphs<'_> {
     fn program(&self) -> Result<Program> {
         Program::new(NAME, self.graphs.iter().map(|graph| graph.name.clone()).collect(), roles())
+    }
+
+    fn takes(&self) -> Result<Takes> {
+        Ok(Takes::Arrays { groups: groups(self.graphs), intakes: intakes(self.graphs) })
     }
 
     fn check(&self, _bundle: &Making, recipe: &Recipe) -> Result<()> {

@@ -14,7 +14,7 @@ use autoneural_host::CHAT_TEMPLATE;
 /// # Errors
 /// Names the first.
 pub fn refuse_tensors(recipe: &Recipe) -> Result<()> {
-    match recipe.calibration.iter().chain(&recipe.verification).find(|sample| sample.tensors.is_some()) {
+    match recipe.calibration.iter().chain(&recipe.verification).find(|sample| sample.arrays().is_some()) {
         Some(sample) => Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
             .help("write the sample with `image` and `prompt`")),
         None => Ok(()),

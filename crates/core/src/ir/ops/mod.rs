@@ -22,10 +22,13 @@
 //! ```
 
 mod arithmetic;
+mod elementwise;
 mod onnx;
 mod operator;
+mod pairwise;
 #[cfg(test)]
 mod properties;
+mod reduction;
 mod rows;
 mod sample;
 mod shapes;
@@ -233,30 +236,62 @@ impl Op {
 }
 
 operators! {
+    abs::Abs,
     add::Add,
     attention::Attention,
     average_pool::AveragePool,
+    ceil::Ceil,
+    clip::Clip,
     concat::Concat,
     conv::Conv,
     conv_transpose::ConvTranspose,
+    cos::Cos,
+    div::Div,
+    elu::Elu,
+    erf::Erf,
+    exp::Exp,
+    floor::Floor,
     gather::Gather,
     gelu::Gelu,
+    global_average_pool::GlobalAveragePool,
+    hard_sigmoid::HardSigmoid,
     hard_swish::HardSwish,
     layer_norm::LayerNorm,
+    leaky_relu::LeakyRelu,
+    log::Log,
     mat_mul::MatMul,
+    max::Max,
     max_pool::MaxPool,
+    min::Min,
+    mish::Mish,
     mul::Mul,
     neg::Neg,
+    p_relu::PRelu,
+    pow::Pow,
+    reciprocal::Reciprocal,
+    reduce_l2::ReduceL2,
+    reduce_max::ReduceMax,
+    reduce_mean::ReduceMean,
+    reduce_min::ReduceMin,
+    reduce_sum::ReduceSum,
+    relu::Relu,
     requantize::Requantize,
     reshape::Reshape,
     resize::Resize,
     rms_norm::RmsNorm,
     rope::Rope,
+    round::Round,
+    selu::Selu,
     sigmoid::Sigmoid,
     silu::Silu,
+    sin::Sin,
     slice::Slice,
     softmax::Softmax,
+    softplus::Softplus,
     split::Split,
+    sqrt::Sqrt,
+    sub::Sub,
+    tanh::Tanh,
     transpose::Transpose,
 }
 pub use gelu::GeluKind;

@@ -25,6 +25,8 @@ pub enum Extra {
     Absent,
     /// A small constant tensor of one axis: what it is, and its numbers.
     Integers(&'static str, Vec<i64>),
+    /// A constant tensor without axes: what it is, and its number.
+    Real(&'static str, f32),
 }
 
 /// How ONNX writes an operator.
@@ -55,6 +57,11 @@ impl OnnxForm {
         self.with(name, Attribute::Int(value as i64))
     }
 
+    /// With an attribute of yes or no.
+    pub fn flag(self, name: &'static str, value: bool) -> Self {
+        self.with(name, Attribute::Int(value.into()))
+    }
+
     /// With the attribute `axis`, counted from the end. Counted from the front, axis 0 would be lost: these messages
     /// leave zeros out, and readers that know absent from zero then take the operator's default.
     pub fn axis(self, axis: usize, rank: usize) -> Self {
@@ -79,6 +86,12 @@ impl OnnxForm {
     /// With a constant input of integers.
     pub fn integers(mut self, what: &'static str, values: &[usize]) -> Self {
         self.extra.push(Extra::Integers(what, values.iter().map(|&value| value as i64).collect()));
+        self
+    }
+
+    /// With a constant input of one real number.
+    pub fn real(mut self, what: &'static str, value: f32) -> Self {
+        self.extra.push(Extra::Real(what, value));
         self
     }
 
@@ -269,6 +282,29 @@ impl OnnxNode {
         match usize::try_from(counted) {
             Ok(found) if counted < rank => Ok(found),
             _ => Err(format!("{} has no axis {axis}; its input has {rank} axes", self.op_type)),
+        }
+    }
+
+    /// Refuses another number of inputs.
+    pub fn demand_inputs(&self, wanted: usize) -> Result<(), String> {
+        match self.inputs.len() {
+            found if found == wanted => Ok(()),
+            found => Err(format!("{} of {found} inputs is not supported; {wanted} are wanted", self.op_type)),
+        }
+    }
+
+    /// The one real number of an input that has to be constant; none where it is left out.
+    pub fn real(&self, position: usize) -> Result<Option<f32>, String> {
+        if !self.has(position) {
+            return Ok(None);
+        }
+        let refused = |what: &str| Err(format!("input {position} of {} is {what}", self.op_type));
+        let input = self.input(position)?;
+        match &input.constant {
+            Some(constant) if !constant.element_type().is_real() => refused("of integers; a real number is wanted"),
+            Some(constant) if input.shape.iter().product::<usize>() != 1 => refused("several numbers; one is wanted"),
+            Some(constant) => Ok(constant.to_f32().first().copied()),
+            None => refused("computed; a constant is wanted"),
         }
     }
 

@@ -169,6 +169,7 @@ fn made_of(form: OnnxForm, operands: &[Constant], outputs: usize) -> OnnxNode {
     let mut inputs: Vec<_> = operands.iter().map(|operand| Some(input(operand, false))).collect();
     inputs.extend(form.extra.into_iter().map(|extra| match extra {
         Extra::Absent => None,
+        Extra::Real(_, value) => Some(input(&Constant::from_values(vec![value], vec![]), true)),
         Extra::Integers(_, values) => {
             let shape = vec![values.len()];
             Some(input(&Constant::from_integers(ElementType::I64, values, shape), true))

@@ -27,9 +27,13 @@ pub enum Purpose {
 pub enum SampleInput {
     /// An activation of this shape.
     Read(Shape),
+    /// An activation of this shape, of numbers above zero.
+    Positive(Shape),
     /// A constant of this shape, whose numbers have this deviation; around 1 if it has one axis, as trained factors
     /// are.
     Constant(Shape, f32),
+    /// A constant of this shape, of numbers above zero.
+    PositiveConstant(Shape),
     /// A constant bias of so many channels.
     Bias(usize),
     /// Indices that are read.
@@ -89,10 +93,24 @@ pub fn unary<O>(operator: O) -> Vec<Sample<O>> {
     vec![Sample::new("", operator, vec![read([1, 16, 64])])]
 }
 
-/// Inputs of an operator of two that may be activations, or the second a constant with one axis.
-pub fn pair(constants: Constants) -> Vec<SampleInput> {
-    let second = if constants.weights { constant([64], 0.5) } else { read([1, 16, 64]) };
-    vec![read([1, 16, 64]), second]
+/// Inputs of an operator of two tensors that broadcast, by name: activations both, or one of them a constant.
+pub fn pairs(constants: Constants) -> Vec<(&'static str, Vec<SampleInput>)> {
+    let (rows, picture, channels) = ([1, 16, 64], [1, 16, 8, 8], [1, 16, 1, 1]);
+    if constants.weights {
+        return vec![
+            ("", vec![read(rows), constant([64], 0.5)]),
+            ("by channel", vec![read(picture), constant(channels, 0.5)]),
+            ("one number", vec![read(rows), constant([], 0.5)]),
+            ("constant first", vec![constant([64], 0.5), read(rows)]),
+            ("one number first", vec![constant([], 0.5), read(rows)]),
+        ];
+    }
+    vec![
+        ("", vec![read(rows), read(rows)]),
+        ("by channel", vec![read(picture), read(channels)]),
+        ("by channel first", vec![read(channels), read(picture)]),
+        ("both broadcast", vec![read([1, 16, 1]), read([1, 1, 64])]),
+    ]
 }
 
 /// Random inputs of two shapes that broadcast.
@@ -102,13 +120,21 @@ pub fn broadcast_pair(chance: &mut Chance) -> Vec<SampleInput> {
     let mut part =
         |shape: &[usize]| -> Shape { shape.iter().map(|&size| if chance.yes() { size } else { 1 }).collect() };
     let (first, second) = (part(&shape), part(&shape[kept..]));
-    let second = if chance.yes() { SampleInput::Read(second) } else { constant(second, 1.0) };
-    vec![SampleInput::Read(first), second]
+    match chance.of(0..=3) {
+        0 | 1 => vec![read(first), read(second)],
+        2 => vec![read(first), constant(second, 1.0)],
+        _ => vec![constant(first, 1.0), read(second)],
+    }
 }
 
 /// An activation of this shape.
 pub fn read(shape: impl Into<Shape>) -> SampleInput {
     SampleInput::Read(shape.into())
+}
+
+/// An activation of this shape, of numbers above zero.
+pub fn positive(shape: impl Into<Shape>) -> SampleInput {
+    SampleInput::Positive(shape.into())
 }
 
 /// A constant of this shape and deviation.

@@ -98,6 +98,11 @@ impl Input {
         Self::new(name, InputKind::Operand)
     }
 
+    /// An operand that targets take as a constant only.
+    pub const fn constant_operand(name: &'static str) -> Self {
+        Input { is_constant: true, ..Self::operand(name) }
+    }
+
     /// A bias.
     pub const fn bias(name: &'static str) -> Self {
         Input { is_constant: true, ..Self::new(name, InputKind::Bias) }

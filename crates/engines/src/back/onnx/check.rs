@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::proto::{DataType, model, stored_tensor, summary};
 use super::qdq::{float_name, read_name};

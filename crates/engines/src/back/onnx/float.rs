@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tract_onnx::pb::{GraphProto, TensorProto};
+use autoneural_onnx::{GraphProto, TensorProto};
 
 use super::proto::{DataType, model, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};

@@ -3,18 +3,19 @@
 mod check;
 mod data;
 mod float;
-mod import;
 mod nodes;
 mod proto;
 mod qdq;
-mod tensors;
 
+pub use autoneural_onnx::read as decode;
 pub use check::{check_context, check_float, check_quantized};
 pub use data::DataWriter;
 pub use float::{ConstantPlace, emit_as_built, emit_float};
-pub use import::import;
-pub use proto::{decode, op_counts, summary};
+pub use proto::{encode, op_counts, summary};
 pub use qdq::emit_qdq;
+
+/// The messages of the format.
+pub use autoneural_onnx as pb;
 
 /// ONNX operator set of everything emitted: the first with `RMSNormalization`.
 const OPSET: i64 = 23;

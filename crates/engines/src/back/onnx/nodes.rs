@@ -1,14 +1,14 @@
 //! One ONNX node per IR node, in the form that its operator gives. Float and quantized models differ only in the names
 //! given here.
 
-use tract_onnx::pb::{NodeProto, TensorProto};
+use autoneural_onnx::{NodeProto, TensorProto};
 
 use super::proto::{DataType, attribute, node, small_tensor};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ops::Extra;
 use autoneural_core::ir::{Node, Shape};
 
-/// The ONNX node for an IR node, with the small integer tensors it needs.
+/// The ONNX node for an IR node, with the small tensors it needs.
 ///
 /// # Errors
 /// A composite operator: legalization was not run.
@@ -25,6 +25,11 @@ pub fn emit(
     for extra in form.extra {
         match extra {
             Extra::Absent => inputs.push(String::new()),
+            Extra::Real(what, value) => {
+                let name = format!("{}/{what}", ir.name);
+                tensors.push(small_tensor(&name, DataType::FLOAT, &[], value.to_le_bytes().to_vec()));
+                inputs.push(name);
+            }
             Extra::Integers(what, values) => {
                 let name = format!("{}/{what}", ir.name);
                 let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();

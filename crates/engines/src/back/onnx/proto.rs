@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use prost::Message;
-use tract_onnx::pb::attribute_proto::AttributeType;
-use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension};
-use tract_onnx::pb::{
+use autoneural_onnx::attribute_proto::AttributeType;
+use autoneural_onnx::tensor_proto::DataLocation;
+use autoneural_onnx::tensor_shape_proto::{Dimension, dimension};
+use autoneural_onnx::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
+use prost::Message;
 
 use super::{DataWriter, IR_VERSION, OPSET};
-use autoneural_base::error::{Error, Result};
+use autoneural_base::error::Result;
 use autoneural_core::encoding::IntegerType;
 use autoneural_core::ir::ElementType;
 use autoneural_core::ir::ops::Attribute;
@@ -96,7 +97,7 @@ fn place_outside(tensor: &mut TensorProto, offset: u64, bytes: usize, data: &str
         entry("offset", offset.to_string()),
         entry("length", bytes.to_string()),
     ];
-    tensor.data_location = Some(1);
+    tensor.data_location = DataLocation::External as i32;
 }
 
 /// A graph input or output.
@@ -195,21 +196,35 @@ pub fn write(model: &ModelProto, path: &Path) -> Result<()> {
     autoneural_base::files::write(path, &model.encode_to_vec())
 }
 
-/// Largest model file that is read, external data not counted; protobuf itself ends at 2 GiB.
-const LARGEST_MODEL: u64 = (2 << 30) - 1;
-
-/// Reads a model file (without its external data).
-///
-/// # Errors
-/// A file that is no ONNX model.
-pub fn decode(path: &Path) -> Result<ModelProto> {
-    let bytes = autoneural_base::text::read_at_most(path, LARGEST_MODEL)?;
-    let made = ModelProto::decode(bytes.as_slice())
-        .map_err(|error| Error::input(path.display(), format!("is no ONNX model: {error}")))?;
-    match made.graph {
-        Some(_) => Ok(made),
-        None => Err(Error::input(path.display(), "is no ONNX model: it has no graph")),
+/// The bytes of a model file. Attributes that are zero are written out: these messages leave zeros out, and readers
+/// that know absent from zero would take the operator's default.
+pub fn encode(model: &ModelProto) -> Vec<u8> {
+    let field = |tag: u8, inner: Vec<u8>, to: &mut Vec<u8>| {
+        to.push(tag << 3 | 2);
+        prost::encoding::encode_varint(inner.len() as u64, to);
+        to.extend(inner);
+    };
+    let attribute = |one: &AttributeProto| {
+        let mut made = one.encode_to_vec();
+        let zero: &[u8] = match AttributeType::try_from(one.r#type) {
+            Ok(AttributeType::Int) if one.i == 0 => &[3 << 3, 0],
+            Ok(AttributeType::Float) if one.f == 0.0 => &[2 << 3 | 5, 0, 0, 0, 0],
+            Ok(AttributeType::String) if one.s.is_empty() => &[4 << 3 | 2, 0],
+            _ => &[],
+        };
+        made.extend_from_slice(zero);
+        made
+    };
+    let Some(graph) = &model.graph else { return model.encode_to_vec() };
+    let mut graph_bytes = GraphProto { node: vec![], ..graph.clone() }.encode_to_vec();
+    for node in &graph.node {
+        let mut made = NodeProto { attribute: vec![], ..node.clone() }.encode_to_vec();
+        node.attribute.iter().for_each(|one| field(5, attribute(one), &mut made));
+        field(1, made, &mut graph_bytes);
     }
+    let mut made = ModelProto { graph: None, ..model.clone() }.encode_to_vec();
+    field(7, graph_bytes, &mut made);
+    made
 }
 
 /// Number of nodes by operator.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto};
+use autoneural_onnx::{AttributeProto, GraphProto, NodeProto};
 
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes};
@@ -78,7 +78,7 @@ struct Emitter<'a> {
 }
 
 impl Emitter<'_> {
-    fn border(&self, id: ValueId) -> Result<tract_onnx::pb::ValueInfoProto> {
+    fn border(&self, id: ValueId) -> Result<autoneural_onnx::ValueInfoProto> {
         let value = self.graph.value(id);
         let kind = match value.element.is_real() {
             true => DataType::of(self.table.activation(&value.name)?.integer),

@@ -1,5 +1,6 @@
 //! The only place that knows the vendor's engine: ONNX Runtime with the QNN plugin provider, loaded at run time.
 
+mod any_model;
 mod compiler;
 mod elf;
 mod environment;
@@ -9,6 +10,7 @@ mod session;
 mod toolkit;
 mod trust;
 
+pub use any_model::Place;
 pub use compiler::{Compiler, Job};
 pub use quiet::quiet;
 pub use session::{ContextFacts, Runtime, provider_options};

@@ -105,11 +105,7 @@ impl Runtime {
 
     fn cpu_session(&self, name: &str, model: &Path) -> Result<Session> {
         let open = || -> ort::Result<Session> {
-            Session::builder(&self.environment)?
-                .with_devices(self.devices(Self::CPU), None)?
-                .with_optimization_level(GraphOptimizationLevel::Disable)?
-                .with_log_level(ort::logging::LogLevel::Fatal)?
-                .commit_from_file(model)
+            self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?.commit_from_file(model)
         };
         open().map_err(|error| {
             limits::explained(match self.is_tested {
@@ -122,11 +118,19 @@ impl Runtime {
         })
     }
 
+    /// A session on the CPU.
+    pub(super) fn cpu_builder(&self) -> ort::Result<SessionBuilder> {
+        Ok(Session::builder(&self.environment)?
+            .with_devices(self.devices(Self::CPU), None)?
+            .with_log_level(ort::logging::LogLevel::Fatal)?)
+    }
+
     fn devices(&self, provider: &'static str) -> impl Iterator<Item = ort::device::Device<'_>> {
         self.environment.devices().filter(move |device| device.ep().is_ok_and(|name| name == provider))
     }
 
-    fn npu_builder(&self, target: &Target) -> ort::Result<SessionBuilder> {
+    /// A session on the NPU of a target, or on its emulator.
+    pub(super) fn npu_builder(&self, target: &Target) -> ort::Result<SessionBuilder> {
         let options = provider_options(target, self.backend.as_deref().unwrap_or_default());
         let options = options.map(|(name, value)| (format!("{PROVIDER}.{name}"), value));
         Ok(Session::builder(&self.environment)?

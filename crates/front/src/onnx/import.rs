@@ -1,0 +1,236 @@
+//! From a model to a graph, node by node.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::fold::fold;
+use super::making::{Known, Making, Told};
+use super::model::{Given, Model, Node};
+use super::patterns::recognize;
+use super::shapes::{StatedShape, settle};
+use super::unshare::unshared;
+use super::unsupported::Unsupported;
+use super::{inputs, read, spell};
+use autoneural_base::error::{Error, Kind, Result};
+use autoneural_core::ir::ops::OpKind;
+use autoneural_core::ir::{Graph, validate};
+use autoneural_core::passes::{prune, worth_folding};
+use autoneural_onnx::{DataFiles, ModelProto, Outside};
+
+/// A model that was read.
+pub struct Imported {
+    /// Its graph, as the file has it.
+    pub graph: Graph,
+    /// The same with operators in place of what spells them out.
+    pub recognized: Graph,
+    /// How many operators were found spelled out, by name.
+    pub found: BTreeMap<&'static str, usize>,
+    /// What was chosen without being asked, in sentences.
+    pub notes: Vec<String>,
+    /// Version of the standard operator set that it was written for.
+    pub opset: i64,
+    /// The files that it was read from: the model itself first.
+    pub files: Vec<PathBuf>,
+}
+
+/// Reads a model file, with views into the data files beside it. `stated` are shapes of inputs.
+///
+/// # Errors
+/// A file that is no ONNX model, that breaks the rules of the format, or whose shapes are not known; and all operators
+/// and forms of operators that are not supported, with nodes and what to do instead.
+pub fn import(path: &Path, stated: &[StatedShape]) -> Result<Imported> {
+    let proto = autoneural_onnx::read(path)?;
+    let mut data = DataFiles::beside(path.parent().unwrap_or(Path::new("")));
+    let made = import_model(&proto, &mut data, stated).map_err(|error| error.within(path.display()))?;
+    let files = std::iter::once(path.to_path_buf()).chain(data_files(&proto, path)).collect();
+    Ok(Imported { files, ..made })
+}
+
+/// The data files that tensors of a model are in, each once.
+fn data_files(proto: &ModelProto, path: &Path) -> Vec<PathBuf> {
+    let graph = proto.graph.as_ref();
+    let attributes = graph.iter().flat_map(|graph| graph.node.iter().flat_map(|node| &node.attribute));
+    let tensors = graph.iter().flat_map(|graph| &graph.initializer).chain(attributes.filter_map(|one| one.t.as_ref()));
+    let places: BTreeSet<&str> = tensors.filter_map(|tensor| Some(Outside::of(tensor).ok()??.location)).collect();
+    places.into_iter().map(|location| path.with_file_name(location)).collect()
+}
+
+/// Reads a model in memory.
+pub fn import_model(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Result<Imported> {
+    build(proto, data, stated).map_err(|error| match error.kind {
+        // A promise of graphs that a file breaks is no defect of the program.
+        Kind::Internal => Error::input(error.place, error.message),
+        _ => error,
+    })
+}
+
+fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Result<Imported> {
+    let model = read::model(proto, data)?;
+    let mut notes = Vec::new();
+    let shapes = settle(&model.inputs, stated, &mut notes)?;
+    let elements = inputs::elements(&model, &mut notes).map_err(|(place, message)| Error::input(place, message))?;
+    let outputs = model.nodes.iter().flat_map(|node| &node.outputs);
+    let names = model.inputs.iter().map(|input| &input.name).chain(model.constants.keys()).chain(outputs);
+    let mut making = Making::new(&model, names.map(String::as_str));
+    for ((input, shape), element) in model.inputs.iter().zip(shapes).zip(elements) {
+        let id = making.b.input(input.name.clone(), shape, element)?;
+        making.know(&input.name, Known::Value(id));
+    }
+    for (name, constant) in &model.constants {
+        making.know(name, Known::Constant(constant.clone()));
+    }
+    let mut found = Unsupported::default();
+    Walk { model: &model, readers: readers(&model), done: HashSet::new() }.nodes(&mut making, &mut found);
+    if let Some(error) = found.error(model.opset) {
+        return Err(error);
+    }
+    let graph =
+        making.finish(&model.outputs).map_err(|(name, message)| Error::input(format!("output `{name}`"), message))?;
+    let graph = prune(&graph)?;
+    validate(&graph)?;
+    let (recognized, found) = recognize(&graph)?;
+    let recognized = unshared(&recognized)?;
+    Ok(Imported { graph, recognized, found, notes, opset: model.opset, files: vec![] })
+}
+
+/// How often each name is read by nodes and outputs, and by which node last.
+fn readers(model: &Model) -> HashMap<&str, (usize, Option<usize>)> {
+    let mut made: HashMap<&str, (usize, Option<usize>)> = HashMap::new();
+    for (at, node) in model.nodes.iter().enumerate() {
+        for name in &node.inputs {
+            let entry = made.entry(name).or_default();
+            *entry = (entry.0 + 1, Some(at));
+        }
+    }
+    for name in &model.outputs {
+        made.entry(name).or_default().0 += 1;
+    }
+    made
+}
+
+/// The way through the nodes.
+struct Walk<'m> {
+    model: &'m Model,
+    readers: HashMap<&'m str, (usize, Option<usize>)>,
+    /// Nodes that went into one before them.
+    done: HashSet<usize>,
+}
+
+impl<'m> Walk<'m> {
+    /// Reads all nodes. Where one cannot be read, what depends on it is left out, and the way goes on.
+    fn nodes(mut self, making: &mut Making<'m>, found: &mut Unsupported) {
+        for (at, node) in self.model.nodes.iter().enumerate() {
+            if self.done.contains(&at) {
+                continue;
+            }
+            let made = match is_known(node) {
+                true => self.node(making, node),
+                false => {
+                    found.operator(node.operator(), node.title());
+                    Ok(None)
+                }
+            };
+            let made = made.unwrap_or_else(|message| {
+                found.form(&node.operator(), node.title(), message);
+                None
+            });
+            let mut made = made.unwrap_or_default().into_iter();
+            for name in &node.outputs {
+                let known = made.next().unwrap_or(Known::Failed);
+                if !name.is_empty() {
+                    making.know(name, known);
+                }
+            }
+        }
+    }
+
+    /// What a node makes; none where something that it reads failed.
+    fn node(&mut self, making: &mut Making<'m>, node: &'m Node) -> Result<Option<Vec<Known>>, String> {
+        if let Some((name, _)) = node.attributes.iter().find(|(_, given)| matches!(given, Given::Other("a graph"))) {
+            return Err(format!("has a graph of its own as the attribute `{name}`"));
+        }
+        if node.outputs.first().is_none_or(String::is_empty) {
+            return Err("has no first output".into());
+        }
+        let Some(told) = making.told(node)? else { return Ok(None) };
+        if let Some(folded) = folded(making, &told)? {
+            return Ok(Some(folded));
+        }
+        if let Some(made) = self.with_the_next(making, &told)? {
+            return Ok(Some(made));
+        }
+        if let Some(spell) = spell::of(&node.op_type)
+            && let Some(made) = spell(making, &told)?
+        {
+            return Ok(Some(made));
+        }
+        plain(making, &told).map(Some)
+    }
+
+    /// A convolution with the normalization that alone reads it. Its own result is nobody's then.
+    fn with_the_next(&mut self, making: &mut Making<'m>, told: &Told<'m>) -> Result<Option<Vec<Known>>, String> {
+        if !matches!(told.node.op_type.as_str(), "Conv" | "ConvTranspose") {
+            return Ok(None);
+        }
+        let Some(&(1, Some(at))) = self.readers.get(told.name()) else { return Ok(None) };
+        let next = &self.model.nodes[at];
+        if next.op_type != "BatchNormalization" || !next.is_standard() || next.inputs[0] != told.name() {
+            return Ok(None);
+        }
+        let Some(norm) = making.told_without(next, Some(0))? else { return Ok(None) };
+        let Some(fused) = spell::fuse(making, told, &norm)? else { return Ok(None) };
+        self.done.insert(at);
+        making.know(norm.name(), fused);
+        Ok(Some(vec![Known::Failed]))
+    }
+}
+
+/// Whether an operator is known at all: one of the IR, one that is spelled in others, one that constants fold.
+fn is_known(node: &Node) -> bool {
+    let op = node.op_type.as_str();
+    node.is_standard() && (OpKind::of_onnx(op).is_some() || spell::is_spelled(op) || super::fold::is_folded(op))
+}
+
+/// What a node makes that reads constants only.
+fn folded<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Option<Vec<Known>>, String> {
+    let inputs = &told.onnx.inputs;
+    let constants: Vec<_> = inputs.iter().map(|input| input.as_ref().and_then(|one| one.constant.clone())).collect();
+    let all = inputs.iter().zip(&constants).all(|(input, constant)| input.is_some() == constant.is_some());
+    if inputs.is_empty() || !all {
+        return Ok(None);
+    }
+    if let Some(made) = fold(&told.onnx, &constants) {
+        let made = made?;
+        making.count(&made)?;
+        return Ok(Some(made.into_iter().map(Known::Constant).collect()));
+    }
+    // What shape arithmetic does not need, operators of the IR compute.
+    if spell::of(&told.node.op_type).is_some() {
+        return Ok(None);
+    }
+    let Some(kind) = OpKind::of_onnx(&told.node.op_type) else { return Ok(None) };
+    let read = (kind.from_onnx)(&told.onnx)?;
+    let inputs = read.inputs.iter().map(|&at| constants.get(at).cloned().flatten()).collect::<Option<Vec<_>>>();
+    let Some(inputs) = inputs else { return Ok(None) };
+    let types: Vec<_> = inputs.iter().map(|one| (one.shape(), one.element_type())).collect();
+    let shapes = read.operator.infer(&types)?;
+    let read_shapes: Vec<_> = inputs.iter().map(|one| one.shape()).collect();
+    if !worth_folding(&read.operator, &read_shapes, &shapes[0].0) {
+        return Ok(None);
+    }
+    let made = read.operator.evaluate(&inputs)?;
+    making.count(&made)?;
+    Ok(Some(made.into_iter().map(Known::Constant).collect()))
+}
+
+/// A node that is one of the IR.
+fn plain<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Vec<Known>, String> {
+    let Some(kind) = OpKind::of_onnx(&told.node.op_type) else {
+        return Err("depends on computed values; it is supported where all that it reads is constant".into());
+    };
+    let read = (kind.from_onnx)(&told.onnx)?;
+    let inputs = read.inputs.iter().map(|&at| making.input(told, at)).collect::<Result<Vec<_>, _>>()?;
+    let outputs = told.node.outputs[..told.onnx.outputs].to_vec();
+    let made = making.b.node_of(outputs, read.operator, &inputs).map_err(|error| error.message)?;
+    Ok(made.into_iter().map(Known::Value).collect())
+}

@@ -1,0 +1,70 @@
+//! What inputs of the graph are: real numbers, or indices of 32 bits.
+
+use super::model::{Model, Node};
+use super::tensors::element_type;
+use autoneural_core::ir::ElementType;
+
+/// Type of each input's elements in the graph. What was chosen without being asked is added to `notes`.
+///
+/// # Errors
+/// The input, and why it cannot be.
+pub fn elements(model: &Model, notes: &mut Vec<String>) -> Result<Vec<ElementType>, (String, String)> {
+    let one = |input: &super::model::Declared| {
+        let refused = || {
+            let message = format!("has elements of the type {}, which is not supported", input.data_type);
+            (format!("input `{}`", input.name), message)
+        };
+        let element = element_type(input.data_type).ok_or_else(refused)?;
+        if element.is_real() {
+            if input.data_type != 1 {
+                notes.push(format!("input `{}` is taken as float32", input.name));
+            }
+            return Ok(element);
+        }
+        if is_only_a_number(&model.nodes, &input.name) {
+            notes.push(format!("input `{}` is computed with as a real number, and is taken as float32", input.name));
+            return Ok(ElementType::F32);
+        }
+        if element == ElementType::I64 {
+            notes.push(format!("input `{}` is taken as int32", input.name));
+            return Ok(ElementType::I32);
+        }
+        Ok(element)
+    };
+    model.inputs.iter().map(one).collect()
+}
+
+/// Operators that move what they read first.
+const MOVES: [&str; 9] =
+    ["Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Slice", "Expand", "Concat"];
+
+/// Whether an input of integers is cast to real numbers wherever it is read, but for moves before.
+fn is_only_a_number(nodes: &[Node], name: &str) -> bool {
+    let mut moved = vec![name];
+    let mut at = 0;
+    let mut is_cast = false;
+    while at < moved.len() {
+        let name = moved[at];
+        at += 1;
+        for node in nodes.iter().filter(|node| node.inputs.iter().any(|input| input == name)) {
+            let is_first = node.inputs.first().is_some_and(|input| input == name);
+            match node.op_type.as_str() {
+                "Cast" if node.attributes.iter().any(|(key, given)| key == "to" && is_real(given)) => is_cast = true,
+                // Shapes are known.
+                "Shape" => {}
+                op if is_first && MOVES.contains(&op) && (op != "Concat" || node.inputs.len() == 1) => {
+                    moved.extend(node.outputs.first().map(String::as_str));
+                }
+                _ => return false,
+            }
+        }
+    }
+    is_cast
+}
+
+fn is_real(given: &super::model::Given) -> bool {
+    use super::model::Given;
+    use autoneural_core::ir::ops::Attribute;
+    matches!(given, Given::Plain(Attribute::Int(to))
+        if i32::try_from(*to).ok().and_then(element_type).is_some_and(ElementType::is_real))
+}

@@ -1,0 +1,266 @@
+//! The graph in the making: what is known under each name, and new nodes under names that nobody else has.
+
+use std::collections::{HashMap, HashSet};
+
+use super::model::{Given, Model, Node};
+use autoneural_core::ir::ops::{OnnxInput, OnnxNode};
+use autoneural_core::ir::{Builder, Constant, Graph, Op, Shape, ValueId, ops};
+
+/// Most elements that all constants together have that are computed when a model is read.
+const MOST_MADE: usize = 1 << 26;
+
+/// What is known under a name.
+#[derive(Clone)]
+pub enum Known {
+    /// A value of the graph.
+    Value(ValueId),
+    /// A constant, which becomes a value where a node reads it.
+    Constant(Constant),
+    /// It could not be made; why is told already.
+    Failed,
+}
+
+/// A node that is being read, with what its inputs are.
+pub struct Told<'m> {
+    /// The node.
+    pub node: &'m Node,
+    /// The same without names, as operators are asked.
+    pub onnx: OnnxNode,
+}
+
+impl<'m> Told<'m> {
+    /// Name of the first output, which is that of the node in the graph.
+    pub fn name(&self) -> &'m str {
+        self.node.outputs.first().map_or("", String::as_str)
+    }
+
+    /// The constant at an input.
+    pub fn constant(&self, at: usize) -> Option<&Constant> {
+        self.onnx.inputs.get(at)?.as_ref()?.constant.as_ref()
+    }
+
+    /// Shape of an input.
+    ///
+    /// # Errors
+    /// The input is not there.
+    pub fn shape(&self, at: usize) -> Result<&Shape, String> {
+        Ok(&self.onnx.input(at)?.shape)
+    }
+}
+
+/// The graph in the making.
+pub struct Making<'m> {
+    /// The graph.
+    pub b: Builder,
+    known: HashMap<&'m str, Known>,
+    /// Names that values of the graph have or will have.
+    taken: HashSet<String>,
+    opset: i64,
+    is_own: bool,
+    made: usize,
+}
+
+impl<'m> Making<'m> {
+    /// An empty graph; `names` are those that the file gives to values.
+    pub fn new(model: &Model, names: impl Iterator<Item = &'m str>) -> Self {
+        let taken = names.map(ToString::to_string).collect();
+        let (b, opset, is_own) = (Builder::new(model.name.as_str()), model.opset, model.is_own);
+        Making { b, known: HashMap::new(), taken, opset, is_own, made: 0 }
+    }
+
+    /// Whether this program wrote the model ([`Model::is_own`]).
+    pub fn is_own(&self) -> bool {
+        self.is_own
+    }
+
+    /// What is known under a name.
+    pub fn known(&self, name: &str) -> Option<&Known> {
+        self.known.get(name)
+    }
+
+    /// Says what is known under a name from now on.
+    pub fn know(&mut self, name: &'m str, known: Known) {
+        self.known.insert(name, known);
+    }
+
+    /// Counts the elements of constants that were computed.
+    ///
+    /// # Errors
+    /// They are too many.
+    pub fn count(&mut self, made: &[Constant]) -> Result<(), String> {
+        self.made += made.iter().map(|constant| constant.shape().iter().product::<usize>()).sum::<usize>();
+        match self.made <= MOST_MADE {
+            true => Ok(()),
+            false => {
+                Err(format!("is computed when the model is read, which makes more than {MOST_MADE} elements in all"))
+            }
+        }
+    }
+
+    /// A node with what is known of its inputs; none if one of them failed.
+    ///
+    /// # Errors
+    /// An attribute of a kind that no operator has.
+    pub fn told(&self, node: &'m Node) -> Result<Option<Told<'m>>, String> {
+        self.told_without(node, None)
+    }
+
+    /// The same as if one of the inputs, which is not made yet, were left out.
+    ///
+    /// # Errors
+    /// As for [`Making::told`].
+    pub fn told_without(&self, node: &'m Node, without: Option<usize>) -> Result<Option<Told<'m>>, String> {
+        let mut inputs = Vec::with_capacity(node.inputs.len());
+        for (at, name) in node.inputs.iter().enumerate() {
+            inputs.push(match self.known.get(name.as_str()) {
+                _ if name.is_empty() || without == Some(at) => None,
+                Some(Known::Failed) => return Ok(None),
+                Some(Known::Constant(constant)) => Some(described(constant)),
+                Some(Known::Value(id)) => {
+                    let value = self.b.graph().value(*id);
+                    let constant = value.constant().cloned();
+                    Some(OnnxInput { shape: value.shape.clone(), element: value.element, constant })
+                }
+                None => return Err(format!("reads `{name}`, which is not made")),
+            });
+        }
+        // Optional inputs that are left out at the end are none.
+        while inputs.last().is_some_and(Option::is_none) {
+            inputs.pop();
+        }
+        let attributes = node.attributes.iter().filter_map(|(name, given)| match given {
+            Given::Plain(value) => Some(Ok((name.clone(), value.clone()))),
+            Given::Tensor(_) => None,
+            Given::Other(kind) => {
+                Some(Err(format!("has the attribute `{name}` of a kind that is not supported: {kind}")))
+            }
+        });
+        let attributes = attributes.collect::<Result<_, _>>()?;
+        let outputs = node.outputs.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+        let onnx = OnnxNode { op_type: node.op_type.clone(), opset: self.opset, attributes, inputs, outputs };
+        Ok(Some(Told { node, onnx }))
+    }
+
+    /// The value at an input of a node.
+    ///
+    /// # Errors
+    /// The input is left out, or its constant cannot be of a graph.
+    pub fn input(&mut self, told: &Told<'m>, at: usize) -> Result<ValueId, String> {
+        match told.node.inputs.get(at) {
+            Some(name) if !name.is_empty() => self.value(name),
+            _ => Err(format!("has no input {at}")),
+        }
+    }
+
+    /// The value of a name; a constant becomes one.
+    ///
+    /// # Errors
+    /// It cannot be of a graph.
+    pub fn value(&mut self, name: &'m str) -> Result<ValueId, String> {
+        let constant = match self.known.get(name) {
+            Some(Known::Value(id)) => return Ok(*id),
+            Some(Known::Constant(constant)) => constant.clone(),
+            _ => return Err(format!("reads `{name}`, which is not made")),
+        };
+        let id = self.b.constant(name, constant).map_err(|error| error.message)?;
+        self.known.insert(name, Known::Value(id));
+        Ok(id)
+    }
+
+    /// A name that no value has: this one, or with a number behind it.
+    pub fn fresh(&mut self, name: String) -> String {
+        if self.taken.insert(name.clone()) {
+            return name;
+        }
+        let mut number = 2usize;
+        loop {
+            let made = format!("{name}.{number}");
+            if self.taken.insert(made.clone()) {
+                return made;
+            }
+            number += 1;
+        }
+    }
+
+    /// A constant beside those of the file.
+    ///
+    /// # Errors
+    /// It cannot be of a graph.
+    pub fn constant(&mut self, name: String, constant: Constant) -> Result<ValueId, String> {
+        let name = self.fresh(name);
+        self.b.constant(name, constant).map_err(|error| error.message)
+    }
+
+    /// What a constant of the file became.
+    ///
+    /// # Errors
+    /// As for [`Making::constant`].
+    pub fn changed(&mut self, name: &str, constant: Constant) -> Result<ValueId, String> {
+        self.constant(format!("{name}.folded"), constant)
+    }
+
+    /// A constant of these numbers.
+    ///
+    /// # Errors
+    /// As for [`Making::constant`].
+    pub fn numbers(&mut self, name: String, values: Vec<f32>, shape: Shape) -> Result<ValueId, String> {
+        self.constant(name, Constant::from_values(values, shape))
+    }
+
+    /// A node of one output beside those of the file.
+    ///
+    /// # Errors
+    /// Inputs that the operator does not take.
+    pub fn step(&mut self, name: String, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId, String> {
+        let name = self.fresh(name);
+        self.last(&name, op, inputs)
+    }
+
+    /// The node whose output is the first one of the file's node.
+    ///
+    /// # Errors
+    /// Inputs that the operator does not take.
+    pub fn last(&mut self, name: &str, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId, String> {
+        self.b.node(name, op, inputs).map_err(|error| error.message)
+    }
+
+    /// The value in another shape, under the name of the file's output.
+    ///
+    /// # Errors
+    /// Another number of elements.
+    pub fn reshaped(&mut self, name: &str, id: ValueId, shape: Shape) -> Result<ValueId, String> {
+        self.last(name, ops::Reshape { shape }, &[id])
+    }
+
+    /// Shape of a value.
+    pub fn shape(&self, id: ValueId) -> &Shape {
+        self.b.shape(id)
+    }
+
+    /// Ends the graph with these outputs, each under its own name.
+    ///
+    /// # Errors
+    /// An output that cannot be of a graph.
+    pub fn finish(mut self, outputs: &'m [String]) -> Result<Graph, (String, String)> {
+        let mut made: Vec<ValueId> = Vec::with_capacity(outputs.len());
+        for name in outputs {
+            let refused = |message: String| (name.clone(), message);
+            let id = self.value(name).map_err(refused)?;
+            // What vanished left its input, which has another name; an input is no output, nor is one value two.
+            let id = match self.b.graph().value(id).name == *name && !self.b.graph().inputs().contains(&id) {
+                true => id,
+                false => {
+                    let shape = self.shape(id).clone();
+                    self.b.node(name.clone(), ops::Reshape { shape }, &[id]).map_err(|error| refused(error.message))?
+                }
+            };
+            made.push(id);
+        }
+        Ok(self.b.finish(made))
+    }
+}
+
+/// A constant as an operator is told of it.
+fn described(constant: &Constant) -> OnnxInput {
+    OnnxInput { shape: constant.shape().clone(), element: constant.element_type(), constant: Some(constant.clone()) }
+}

@@ -1,0 +1,48 @@
+//! Models from anywhere, as ONNX files: a file goes in, a graph in the IR comes out.
+//!
+//! It goes in phases. *Read*: the file is checked, and its nodes are brought into an order (`read`). *Shapes*: every
+//! axis of an input gets a number (`shapes`). *Fold*: what depends on constants only is computed (`fold`). *Node by
+//! node*: operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others
+//! (`spell`). *Patterns*: what models spell out in several nodes becomes one operator where the IR has it
+//! (`patterns`). What cannot be read is collected, and told all at once (`unsupported`).
+//!
+//! Values keep their names. A node gets the name of its first output, as everywhere in the IR.
+
+mod fold;
+mod import;
+mod inputs;
+mod making;
+mod model;
+mod order;
+mod patterns;
+mod read;
+mod shapes;
+mod spell;
+mod tensors;
+#[cfg(test)]
+mod tests;
+mod unshare;
+mod unsupported;
+
+use std::path::Path;
+
+use autoneural_base::error::Result;
+
+pub use import::{Imported, import};
+pub use shapes::StatedShape;
+
+/// Whether a file is an ONNX model, by its name.
+pub fn is_model(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    extension.is_some_and(|extension| extension == "onnx")
+}
+
+/// Names of a model's inputs, constants that are listed among them not counted.
+///
+/// # Errors
+/// A file that is no ONNX model.
+pub fn input_names(path: &Path) -> Result<Vec<String>> {
+    let graph = autoneural_onnx::read(path)?.graph.unwrap_or_default();
+    let is_constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+    Ok(graph.input.iter().filter(|info| !is_constant(&info.name)).map(|info| info.name.clone()).collect())
+}

@@ -1,0 +1,135 @@
+//! What cannot be read of a model, all at once: operators by name with their nodes, and the way round.
+
+use std::collections::BTreeMap;
+
+use autoneural_base::error::Error;
+
+/// Most nodes that are named of each kind of trouble.
+const MOST_NODES: usize = 3;
+/// Most kinds of trouble that are told in full.
+const MOST_KINDS: usize = 24;
+
+/// Everything that was found.
+#[derive(Default)]
+pub struct Unsupported {
+    /// Operators that are not known: the nodes by operator.
+    operators: BTreeMap<String, Vec<String>>,
+    /// Nodes of operators that are known in a form that is not taken: by operator and what is wrong.
+    forms: BTreeMap<(String, String), Vec<String>>,
+}
+
+impl Unsupported {
+    /// A node of an operator that is not known.
+    pub fn operator(&mut self, operator: String, node: &str) {
+        self.operators.entry(operator).or_default().push(node.to_string());
+    }
+
+    /// A node in a form that is not taken.
+    pub fn form(&mut self, operator: &str, node: &str, message: String) {
+        self.forms.entry((operator.to_string(), message)).or_default().push(node.to_string());
+    }
+
+    /// The error that names all of it; none where there is nothing.
+    pub fn error(&self, opset: i64) -> Option<Error> {
+        if self.operators.is_empty() && self.forms.is_empty() {
+            return None;
+        }
+        let mut told = Vec::new();
+        if !self.operators.is_empty() {
+            let all = self.operators.iter().map(|(operator, nodes)| format!("{operator} ({})", named(nodes)));
+            told.push(format!(
+                "operators that are not supported: {} (operator set {opset})",
+                shortened(all.collect(), ", ")
+            ));
+        }
+        if !self.forms.is_empty() {
+            let all = self
+                .forms
+                .iter()
+                .map(|((operator, message), nodes)| format!("{operator} ({}) {message}", named(nodes)));
+            told.push(format!("nodes that cannot be read: {}", shortened(all.collect(), "; ")));
+        }
+        let mut ways: Vec<&str> = self.operators.keys().map(|operator| way_round(operator)).collect();
+        ways.extend(self.forms.keys().map(|(operator, _)| way_round(operator)).filter(|way| *way != OTHERWISE));
+        ways.sort_unstable();
+        ways.dedup();
+        let made = Error::input("", told.join("; "));
+        Some(if ways.is_empty() { made } else { made.help(ways.join("; ")) })
+    }
+}
+
+fn named(nodes: &[String]) -> String {
+    let names: Vec<String> = nodes.iter().take(MOST_NODES).map(|name| format!("`{name}`")).collect();
+    match nodes.len().saturating_sub(MOST_NODES) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}
+
+fn shortened(mut all: Vec<String>, between: &str) -> String {
+    let more = all.len().saturating_sub(MOST_KINDS);
+    all.truncate(MOST_KINDS);
+    let text = all.join(between);
+    if more > 0 { format!("{text}{between}and {more} more") } else { text }
+}
+
+/// What to do about an operator for which nothing better is known.
+const OTHERWISE: &str = "express the operator by others (docs list those that are read), or end the model before it and \
+                         compute the rest on the host";
+
+/// What to do about an operator.
+fn way_round(operator: &str) -> &'static str {
+    match operator {
+        "If" | "Loop" | "Scan" => {
+            "control flow that depends on data cannot run on the NPU: export the model with this branch or loop resolved \
+             (tracing does so), or cut it there into models that the host calls"
+        }
+        "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
+            "what has as many elements as the data says has no place on the NPU: end the model before it, and do the rest \
+             on the host"
+        }
+        "SequenceConstruct" | "SequenceAt" | "SplitToSequence" | "ConcatFromSequence" | "Optional" => {
+            "sequences of tensors are not supported: export the model with tensors throughout"
+        }
+        "QuantizeLinear"
+        | "DequantizeLinear"
+        | "QLinearConv"
+        | "QLinearMatMul"
+        | "DynamicQuantizeLinear"
+        | "ConvInteger"
+        | "MatMulInteger" => {
+            "the model is quantized already: give the float model that it was made from, which is quantized here"
+        }
+        _ if operator.contains('.') => {
+            "operators of a domain of their own are not standard: export the model without fusion for one runtime, and \
+             with local functions inlined"
+        }
+        _ => OTHERWISE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_named_at_once_with_the_way_round() {
+        let mut found = Unsupported::default();
+        assert!(found.error(17).is_none());
+        for at in 0..5 {
+            found.operator("Loop".into(), &format!("loop.{at}"));
+        }
+        found.operator("com.microsoft.FusedConv".into(), "fused");
+        found.form("Slice", "cut", "in steps of 2".into());
+        let said = found.error(17).unwrap().to_string();
+        for words in [
+            "operators that are not supported: Loop (`loop.0`, `loop.1`, `loop.2` and 2 more), com.microsoft.FusedConv (`fused`) \
+             (operator set 17)",
+            "nodes that cannot be read: Slice (`cut`) in steps of 2",
+            "control flow that depends on data",
+            "domain of their own",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The ONNX file format: messages, model files, and tensors that stand in files of their own. What operators mean is not known here.
+//!
+//! The messages are those of `onnx-ml.proto3` as the Python package `onnx` 1.23.2 publishes it (`proto/`, Apache-2.0).
+//! They are committed as `prost` generates them, so that no build has to: a test makes them again and compares.
+
+mod data;
+mod file;
+#[rustfmt::skip]
+#[allow(missing_docs, clippy::all)]
+mod generated;
+
+pub use data::{Bytes, DataFiles, Outside};
+pub use file::{LARGEST_MODEL, decode, read};
+
+/// The messages. The schema says what each field means (`proto/onnx-ml.proto3`).
+pub use generated::*;

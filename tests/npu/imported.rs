@@ -1,0 +1,153 @@
+//! ONNX models from elsewhere: they compute what ONNX Runtime computes of their files, and go all the way through.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use safetensors::tensor::{Dtype, TensorView, serialize};
+use tempfile::TempDir;
+
+use crate::common::{autoneural, json, root, stderr, succeed, toolkit};
+
+const FOLDER: &str = "tests/fixtures/onnx";
+
+/// Model files that tools/make_onnx_models.py makes.
+fn models() -> Vec<PathBuf> {
+    let found = std::fs::read_dir(root(FOLDER)).unwrap().map(|entry| entry.unwrap().path());
+    let mut models: Vec<PathBuf> = found.filter(|path| path.extension().is_some_and(|end| end == "onnx")).collect();
+    models.sort();
+    assert!(models.len() >= 4, "{models:?}");
+    models
+}
+
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
+/// Prints the lowest SQNR of an output of the second model against the first, both in ONNX Runtime on random inputs.
+const COMPARE: &str = "
+import sys, numpy as np, onnxruntime as ort
+first, second = (ort.InferenceSession(path, providers=['CPUExecutionProvider']) for path in sys.argv[1:])
+random, lowest = np.random.default_rng(1), 200.0
+for _ in range(3):
+    feeds = {}
+    for port in second.get_inputs():
+        real = random.standard_normal(port.shape).astype(np.float32)
+        feeds[port.name] = real if 'float' in port.type else random.integers(0, 20, port.shape).astype(np.int32)
+    names = [port.name for port in first.get_outputs()]
+    for wanted, found in zip(first.run(names, feeds), second.run(names, feeds)):
+        assert wanted.shape == found.shape
+        noise = float(np.square(wanted.astype(np.float64) - found).sum())
+        if noise:
+            lowest = min(lowest, 10 * np.log10(float(np.square(wanted.astype(np.float64)).sum()) / noise))
+print(lowest)
+";
+
+#[test]
+fn imported_models_compute_what_onnx_runtime_computes_of_their_files() {
+    let packages = std::env::var("AUTONEURAL_CHECK_PYTHONPATH").expect("run the tests with `make test`");
+    for path in models() {
+        let folder = TempDir::new().unwrap();
+        let (out, name) = (folder.path().join("out"), path.file_stem().unwrap().to_str().unwrap());
+        succeed(&["export", path.to_str().unwrap(), "--target", "sa8295p", "--out", out.to_str().unwrap()]);
+        // Frozen, and as the file has it.
+        for model in [format!("model/{name}.onnx"), format!("model/.as-built.{name}.onnx")] {
+            let output = Command::new("python3")
+                .args(["-c", COMPARE, path.to_str().unwrap(), out.join(&model).to_str().unwrap()])
+                .env("PYTHONPATH", format!("{}:{packages}", toolkit().display()))
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            let sqnr: f64 = said.trim().parse().unwrap_or_else(|_| panic!("{model}: {}", stderr(&output)));
+            assert!(sqnr >= 90.0, "{}: {model}: {sqnr:.1} dB", path.display());
+        }
+    }
+}
+
+/// Samples of a model with one input, and a recipe for them.
+fn recipe(folder: &Path, groups: &[(&str, &str, &[usize])]) -> PathBuf {
+    let mut text = "schema = 2\nname = \"samples\"\n".to_string();
+    for (group, _, _) in groups {
+        text.push_str(&format!(
+            "[recipe.{group}]\nweights = \"int8\"\nactivations = \"uint16\"\nobserver = \"min-max\"\n"
+        ));
+    }
+    for at in 0..4 {
+        let bytes = |shape: &[usize]| -> Vec<u8> {
+            numbers(shape.iter().product(), 50 + at).iter().flat_map(|value| value.to_le_bytes()).collect()
+        };
+        let arrays: Vec<(String, Vec<usize>, Vec<u8>)> = groups
+            .iter()
+            .map(|(group, input, shape)| (format!("{group}/{input}"), shape.to_vec(), bytes(shape)))
+            .collect();
+        let views = arrays
+            .iter()
+            .map(|(name, shape, bytes)| (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+        let name = format!("{at}.safetensors");
+        std::fs::write(folder.join(&name), serialize(views, None).unwrap()).unwrap();
+        let list = if at < 3 { "calibration" } else { "verification" };
+        text.push_str(&format!("[[{list}]]\ntensors = \"{name}\"\n"));
+    }
+    let path = folder.join("recipe.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn models_in_a_chain_are_groups_of_one_program() {
+    let folder = TempDir::new().unwrap();
+    let groups: [(&str, &str, &[usize]); 2] =
+        [("classifier", "image", &[1, 3, 16, 16]), ("sequence", "sound", &[1, 4, 24])];
+    let recipe = recipe(folder.path(), &groups);
+    let (out, toolkit) = (folder.path().join("out"), toolkit());
+    let [first, second] = ["classifier", "sequence"].map(|name| root(&format!("{FOLDER}/{name}.onnx")));
+    let args = [
+        "compile",
+        first.to_str().unwrap(),
+        second.to_str().unwrap(),
+        "--calibration",
+        recipe.to_str().unwrap(),
+        "--target",
+        "sa8295p",
+        "--out",
+        out.to_str().unwrap(),
+        "--toolkit",
+        toolkit.to_str().unwrap(),
+        "--require-npu",
+        "--max-difference",
+        "99",
+    ];
+    succeed(&args);
+    let report = json(&out.join("report.json"));
+    for (at, (name, floor)) in [("classifier", 40.0), ("sequence", 5.0)].into_iter().enumerate() {
+        let partition = &report["partitions"][at];
+        assert_eq!(partition["name"], name);
+        assert_eq!(partition["nodes"], partition["npu_nodes"], "{name}");
+        let npu = partition["outputs"][0]["sqnr_db"]["npu"].as_f64().unwrap();
+        assert!(npu > floor, "{name}: {npu}");
+        // The frozen graph is held against the one that was read.
+        assert!(partition["frozen"]["sqnr_db"].as_f64().unwrap() > 90.0, "{name}: {}", partition["frozen"]);
+    }
+    assert_eq!(json(&out.join("manifest.json"))["model"], "classifier+sequence");
+}
+
+#[test]
+fn what_is_missing_is_asked_for_before_any_work() {
+    let folder = TempDir::new().unwrap();
+    let model = root(&format!("{FOLDER}/shuffle.onnx"));
+    let out = folder.path().join("out");
+    let base = ["export", model.to_str().unwrap(), "--target", "sa8295p", "--out", out.to_str().unwrap()];
+    for (more, status, words) in [
+        (&["--shape", "images=1,4,8,8"][..], 3, "is no input of the model"),
+        (&["--shape", "1,4,8,9"], 3, "makes axis 3 9; the model says 8"),
+        (&["--shape", "1,4,x"], 2, "is no size of an axis"),
+        (&["--weights", "models/autoneural-tiny"], 2, "are for model definitions"),
+    ] {
+        let output = autoneural(&[&base[..], more].concat());
+        assert_eq!(output.status.code(), Some(status), "{more:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{more:?}: {}", stderr(&output));
+    }
+    assert!(!out.exists());
+    let output = autoneural(&base);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("axis 0 has no size in the model and was taken as 1"), "{}", stderr(&output));
+}
