@@ -207,6 +207,17 @@ fn cuts_and_parts_of_any_size_are_read() {
 }
 
 #[test]
+fn padding_below_zero_cuts_off() {
+    let constants = vec![longs("pads", &[0, -1, 0, 1]), longs("none", &[0, 0, 0, 0])];
+    let nodes = vec![node("Pad x none -> same", vec![]), node("Pad same pads -> y", vec![])];
+    let made = read(&model(&[1, 3], constants, nodes)).unwrap().graph;
+    assert_eq!(run(&made, &[1.0, 2.0, 3.0]), [2.0, 3.0, 0.0]);
+    let all = vec![longs("pads", &[0, -2, 0, -1])];
+    let error = read(&model(&[1, 3], all, vec![node("Pad x pads -> y", vec![])])).map(drop).unwrap_err();
+    assert!(error.to_string().contains("keeps nothing of axis 1"), "{error}");
+}
+
+#[test]
 fn an_output_has_its_name_even_where_its_node_vanishes() {
     let made = read(&model(&[2], vec![], vec![node("Identity x -> y", vec![])])).unwrap().graph;
     assert_eq!(made.value(made.outputs()[0]).name, "y");

@@ -267,6 +267,7 @@ operators! {
     mul::Mul,
     neg::Neg,
     p_relu::PRelu,
+    pad::Pad,
     pow::Pow,
     reciprocal::Reciprocal,
     reduce_l2::ReduceL2,
@@ -295,4 +296,5 @@ operators! {
     transpose::Transpose,
 }
 pub use gelu::GeluKind;
+pub use pad::{Amounts, Padding};
 pub use resize::Interpolation;

@@ -6,6 +6,7 @@ mod cuts;
 mod gemm;
 mod many;
 mod norms;
+mod pads;
 mod shapes;
 mod windows;
 
@@ -41,6 +42,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("MaxPool", windows::pool),
     ("Mean", many::mean),
     ("Min", many::folded),
+    ("Pad", pads::pad),
     ("Shape", shapes::shape),
     ("Size", shapes::size),
     ("Slice", cuts::slice),
@@ -54,7 +56,7 @@ const SPELLS: &[(&str, Spell)] = &[
 
 /// Operators of which some forms only are spelled in others; the rest is read by the operator of the IR, without which
 /// none is.
-const PARTLY: [&str; 12] = [
+const PARTLY: [&str; 13] = [
     "AveragePool",
     "Conv",
     "ConvTranspose",
@@ -64,6 +66,7 @@ const PARTLY: [&str; 12] = [
     "Max",
     "MaxPool",
     "Min",
+    "Pad",
     "Softmax",
     "Split",
     "Where",
