@@ -31,6 +31,7 @@ mod properties;
 mod reduction;
 mod rows;
 mod sample;
+mod sampling;
 mod shapes;
 mod signature;
 mod windows;
@@ -43,6 +44,7 @@ pub use onnx::{Attribute, Extra, Imported, OnnxForm, OnnxInput, OnnxNode};
 pub use operator::{Axes, Operator, Work};
 pub use rows::Rows;
 pub use sample::{Chance, Constants, Purpose, Sample, SampleInput};
+pub use sampling::{Axis, Coordinates, Mode, Nearest, Sampling};
 pub use signature::{Elements, Input, InputKind, Signature};
 
 use super::constant::Constant;

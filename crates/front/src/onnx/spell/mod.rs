@@ -7,6 +7,7 @@ mod gemm;
 mod many;
 mod norms;
 mod pads;
+mod resize;
 mod shapes;
 mod windows;
 
@@ -43,6 +44,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Mean", many::mean),
     ("Min", many::folded),
     ("Pad", pads::pad),
+    ("Resize", resize::resize),
     ("Shape", shapes::shape),
     ("Size", shapes::size),
     ("Slice", cuts::slice),
@@ -51,12 +53,13 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Squeeze", shapes::squeeze),
     ("Sum", many::sum),
     ("Unsqueeze", shapes::unsqueeze),
+    ("Upsample", resize::resize),
     ("Where", many::choose),
 ];
 
 /// Operators of which some forms only are spelled in others; the rest is read by the operator of the IR, without which
 /// none is.
-const PARTLY: [&str; 13] = [
+const PARTLY: [&str; 14] = [
     "AveragePool",
     "Conv",
     "ConvTranspose",
@@ -67,6 +70,7 @@ const PARTLY: [&str; 13] = [
     "MaxPool",
     "Min",
     "Pad",
+    "Resize",
     "Softmax",
     "Split",
     "Where",
