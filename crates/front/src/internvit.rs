@@ -44,7 +44,7 @@ impl Encoder<'_> {
         let path = "embeddings.patch_embedding";
         let weight = self.constant(format!("{path}.weight"), &[hidden, 3, patch, patch])?;
         let bias = self.bias(format!("{path}.bias"), hidden)?;
-        let op = ops::Conv { strides: [patch; 2], pads: [0; 4], groups: 1 };
+        let op = ops::Conv { strides: [patch; 2], pads: [0; 4], groups: 1, dilations: [1, 1] };
         let x = self.b.node(path, op, &[image, weight, bias])?;
         let x = self.b.node(format!("{path}.flat"), ops::Reshape { shape: vec![1, hidden, count] }, &[x])?;
         let x = self.b.node(format!("{path}.tokens"), ops::Transpose { perm: vec![0, 2, 1] }, &[x])?;

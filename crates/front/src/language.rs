@@ -235,7 +235,7 @@ impl Layers<'_> {
         let tensor = format!("{path}.conv.weight");
         let taps = self.weights.get(&tensor, &[hidden, 1, kernel])?.reshaped(vec![hidden, 1, 1, kernel]);
         let taps = self.b.constant(tensor, taps)?;
-        let op = ops::Conv { strides: [1, 1], pads: [0; 4], groups: hidden };
+        let op = ops::Conv { strides: [1, 1], pads: [0; 4], groups: hidden, dilations: [1, 1] };
         let y = self.b.node(format!("{path}.conv"), op, &[window, taps])?;
         let y = self.transpose(format!("{path}.conv.columns"), y, [0, 3, 2, 1])?;
         let y = self.reshape(format!("{path}.conv.tokens"), y, vec![1, tokens, hidden])?;

@@ -81,7 +81,8 @@ impl Encoder<'_> {
         };
         let ((top, bottom), (left, right)) = (padding(height), padding(width));
         let pads = [top, left, bottom, right];
-        self.b.node(name, ops::Conv { strides: [conv.stride; 2], pads, groups: conv.groups }, &inputs)
+        let op = ops::Conv { strides: [conv.stride; 2], pads, groups: conv.groups, dilations: [1, 1] };
+        self.b.node(name, op, &inputs)
     }
 
     fn norm(&mut self, name: &str, x: ValueId) -> Result<ValueId> {
@@ -224,7 +225,7 @@ impl Encoder<'_> {
         if height != side || width != side {
             let op = if height % side == 0 && width % side == 0 {
                 let kernel = [height / side, width / side];
-                Op::from(ops::AveragePool { kernel, strides: kernel })
+                Op::from(ops::AveragePool::unpadded(kernel, kernel))
             } else {
                 ops::Resize { interpolation: Interpolation::Linear, size: [side, side] }.into()
             };

@@ -161,4 +161,4 @@ fn spot(graph: &Graph, links: &Links, id: ValueId) -> Option<Result<(Spot, Reads
 }
 
 /// Rows of a picture's channels: each place is one.
-const CHANNELS: Rows = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 1 };
+const CHANNELS: Rows = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };

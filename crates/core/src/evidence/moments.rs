@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn groups_have_sums_of_their_own_and_rows_that_are_not_finite_none() {
-        let rows = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 2 };
+        let rows = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 2, dilations: [1, 1] };
         // Two groups of two channels, three places; one place of the second group is infinite.
         let values = [1., 2., 3., 4., 5., 6., 1., 1., 1., 2., 2., f32::INFINITY];
         let mut made = SecondMoments::new(2, 2);

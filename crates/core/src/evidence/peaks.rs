@@ -64,7 +64,7 @@ mod tests {
         made.observe(&Rows::LastAxis, &[1, 1, 3], &[9.0; 3]);
         assert_eq!(made.peaks(), [3.0, 7.0]);
         // Channels of a picture: each place is a row.
-        let channels = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 1 };
+        let channels = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
         let mut other = Peaks::new(2, 1);
         other.observe(&channels, &[1, 2, 1, 2], &[1.0, 5.0, -2.0, f32::NAN]);
         assert_eq!(other.peaks(), [5.0, 2.0]);

@@ -5,6 +5,7 @@
 //! and the target have; those that rewrite it compute the same in another way, of which less is lost in integers.
 
 mod fold_constants;
+mod fold_pads;
 pub(crate) mod fold_scales;
 mod frozen;
 mod last_axis;
@@ -15,6 +16,7 @@ pub mod rewrite;
 
 use fold_constants::fold_constants;
 pub use fold_constants::worth_folding;
+use fold_pads::fold_pads;
 use fold_scales::fold_scales;
 pub use frozen::Frozen;
 use last_axis::last_axis;
@@ -60,6 +62,12 @@ pub const PASSES: &[Pass] = &[
         what: "computes what depends on constants only",
         kind: Kind::Form,
         apply: |graph, _| fold_constants(graph),
+    },
+    Pass {
+        name: "fold_pads",
+        what: "moves padding into the convolution or pooling behind it",
+        kind: Kind::Form,
+        apply: |graph, _| fold_pads(graph),
     },
     Pass {
         name: "fold_scales",

@@ -21,7 +21,7 @@ mod tests {
         let x = b.input("x", vec![1, 8, 6, 6], ElementType::F32).unwrap();
         let w = b.constant("w", constant(&[4, 2, 3, 3])).unwrap();
         // 4 channels of 4 x 4, each a sum over 2 channels of 3 x 3.
-        let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 4 };
+        let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 4, dilations: [1, 1] };
         let y = b.node("y", conv, &[x, w]).unwrap();
         let rows = b.node("rows", ops::Reshape { shape: vec![16, 4] }, &[y]).unwrap();
         let m = b.constant("m", constant(&[4, 5])).unwrap();

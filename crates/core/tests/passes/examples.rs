@@ -7,6 +7,7 @@ pub fn example(pass: &str) -> Graph {
     let b = Builder::new("example");
     match pass {
         "fold_constants" => fold_constants(b),
+        "fold_pads" => fold_pads(b),
         "fold_scales" => fold_scales(b),
         "legalize" => legalize(b),
         "last_axis" => last_axis(b),
@@ -30,6 +31,20 @@ fn fold_constants(mut b: Builder) -> Graph {
     let (x, table) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "table", &[4, 3]));
     let turned = b.node("turned", ops::Transpose { perm: vec![1, 0] }, &[table]).unwrap();
     let y = b.node("y", ops::Add, &[x, turned]).unwrap();
+    b.finish(vec![y])
+}
+
+/// Padding before a convolution, and before a pool of what is not below zero.
+fn fold_pads(mut b: Builder) -> Graph {
+    let (x, w) = (input(&mut b, "x", &[1, 2, 6, 6]), constant(&mut b, "weight", &[3, 2, 3, 3]));
+    let pad = ops::Pad { before: vec![0, 0, 1, 1], after: vec![0, 0, 1, 1], padding: ops::Padding::Constant(0.0) };
+    let padded = b.node("image.padded", pad.clone(), &[x]).unwrap();
+    let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
+    let made = b.node("conv", conv, &[padded, w]).unwrap();
+    let made = b.node("relu", ops::Relu, &[made]).unwrap();
+    let padded = b.node("relu.padded", pad, &[made]).unwrap();
+    let pool = ops::MaxPool { kernel: [3, 3], strides: [2, 2], pads: [0; 4] };
+    let y = b.node("pool", pool, &[padded]).unwrap();
     b.finish(vec![y])
 }
 

@@ -126,10 +126,10 @@ impl Making<'_> {
 
     /// A layer as networks have them, with factors behind it.
     fn layer(&mut self) -> ValueId {
-        match self.numbers.of(5) {
+        match self.numbers.of(7) {
             0 => {
                 let (x, w) = (self.input(&[1, 2, 4, 4]), self.constant(&[3, 2, 1, 1]));
-                let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1 };
+                let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
                 let y = self.node(conv, &[x, w]);
                 self.factors(y, &[1, 3, 1, 1])
             }
@@ -149,7 +149,33 @@ impl Making<'_> {
                 let between = self.node(ops::MatMul, &[x, w]);
                 self.node(ops::MatMul, &[between, last])
             }
-            _ => self.attention(),
+            4 => self.attention(),
+            _ => self.padded(),
+        }
+    }
+
+    /// A window behind padding, which may have some of its own.
+    fn padded(&mut self) -> ValueId {
+        let mut x = self.input(&[1, 2, 4, 4]);
+        if self.numbers.of(2) == 0 {
+            x = self.node(ops::Relu, &[x]);
+        }
+        let mut amounts = || [0, 0, self.numbers.of(2), self.numbers.of(3)].to_vec();
+        let (before, after) = (amounts(), amounts());
+        let filling = [0.0, 0.0, 0.0, 0.5][self.numbers.of(4)];
+        let x = self.node(ops::Pad { before, after, padding: ops::Padding::Constant(filling) }, &[x]);
+        let pads = [0, 1, 0, 1].map(|most| self.numbers.of(most + 1));
+        let (kernel, strides) = ([2, 3], [1, 2]);
+        match self.numbers.of(3) {
+            0 => {
+                let w = self.constant(&[3, 2, 2, 3]);
+                self.node(ops::Conv { strides, pads, groups: 1, dilations: [1, 1] }, &[x, w])
+            }
+            1 => {
+                let counts_pads = self.numbers.of(2) == 0;
+                self.node(ops::AveragePool { kernel, strides, pads, counts_pads }, &[x])
+            }
+            _ => self.node(ops::MaxPool { kernel, strides, pads }, &[x]),
         }
     }
 

@@ -25,9 +25,13 @@ pub fn file(ask: &Ask) -> String {
     };
     let rows = match &ask.rows {
         Rows::LastAxis => String::new(),
-        Rows::Windows { kernel: [h, w], strides: [down, across], pads, groups } => {
+        Rows::Windows { kernel: [h, w], strides: [down, across], pads, groups, dilations } => {
             let [top, left, bottom, right] = pads;
-            format!(".{h}x{w}-{down}x{across}-{top}.{left}.{bottom}.{right}-{groups}")
+            let spread = match dilations {
+                [1, 1] => String::new(),
+                [y, x] => format!("-{y}x{x}"),
+            };
+            format!(".{h}x{w}-{down}x{across}-{top}.{left}.{bottom}.{right}-{groups}{spread}")
         }
     };
     let stem = files::stem(&format!("{}.{what}{rows}", ask.site));
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_is_read_is_what_was_seen_and_goes_on() {
-        let windows = Rows::Windows { kernel: [2, 1], strides: [1, 1], pads: [0; 4], groups: 2 };
+        let windows = Rows::Windows { kernel: [2, 1], strides: [1, 1], pads: [0; 4], groups: 2, dilations: [1, 1] };
         let (shape, folder) = ([1, 4, 3, 2], tempfile::tempdir().unwrap());
         let values: Vec<f32> = (0..24).map(|at| if at == 5 { f32::NAN } else { at as f32 - 9.5 }).collect();
         let wants = [Want::Range, Want::Histogram, Want::Means, Want::Peaks, Want::SecondMoments, Want::Samples(3)];
@@ -242,7 +246,8 @@ mod tests {
 
     #[test]
     fn every_wish_has_a_file_of_its_own() {
-        let windows = Rows::Windows { kernel: [3, 3], strides: [2, 2], pads: [0, 0, 1, 1], groups: 1 };
+        let windows =
+            Rows::Windows { kernel: [3, 3], strides: [2, 2], pads: [0, 0, 1, 1], groups: 1, dilations: [1, 1] };
         let ask = |want, rows: &Rows| file(&Ask::new(&Group::fixed("some"), "layers.0.x", want, rows));
         assert_eq!(ask(Want::SecondMoments, &Rows::LastAxis), "evidence/some/layers.0.x.second-moments.safetensors");
         assert_eq!(

@@ -9,6 +9,8 @@
 //! Values keep their names. A node gets the name of its first output, as everywhere in the IR.
 
 mod fold;
+#[cfg(test)]
+mod image_tests;
 mod import;
 mod inputs;
 mod making;

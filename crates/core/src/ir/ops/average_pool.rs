@@ -6,28 +6,47 @@ use super::arithmetic::one;
 use super::onnx::{Imported, OnnxForm, OnnxNode};
 use super::operator::{Operator, Work};
 use super::sample::{Chance, Constants, Sample, read};
-use super::shapes::{rank4, windows};
+use super::shapes::rank4;
 use super::signature::{Input, Signature};
-use super::windows::pads;
+use super::windows::Pool;
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// Mean over windows of `[N,C,H,W]`, no padding.
+/// Mean over windows of `[N,C,H,W]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AveragePool {
     /// Window height and width.
     pub kernel: [usize; 2],
     /// Step along height and width.
     pub strides: [usize; 2],
+    /// Padding: top, left, bottom, right, each less than the window.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub pads: [usize; 4],
+    /// Whether padding counts as zeros; it is left out of the mean otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counts_pads: bool,
+}
+
+fn is_none(pads: &[usize; 4]) -> bool {
+    *pads == [0; 4]
+}
+
+impl AveragePool {
+    /// Without padding.
+    pub fn unpadded(kernel: [usize; 2], strides: [usize; 2]) -> Self {
+        AveragePool { kernel, strides, pads: [0; 4], counts_pads: false }
+    }
+
+    fn pool(&self) -> Pool {
+        Pool { kernel: self.kernel, strides: self.strides, pads: self.pads }
+    }
 }
 
 impl Operator for AveragePool {
     const SIGNATURE: Signature = Signature::new("AveragePool", &[Input::data("x")]).on_images();
 
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>, String> {
-        let x = rank4(inputs[0])?;
-        let side = |axis: usize| windows(x[2 + axis], self.kernel[axis], self.strides[axis], "window");
-        Ok(vec![vec![x[0], x[1], side(0)?, side(1)?]])
+        Ok(vec![self.pool().shape(rank4(inputs[0])?)?])
     }
 
     fn work(&self) -> Work {
@@ -35,47 +54,46 @@ impl Operator for AveragePool {
     }
 
     fn evaluate(&self, inputs: &[Constant], shapes: Vec<Shape>) -> Vec<Constant> {
-        let (x, image, shape) = (inputs[0].to_f32(), inputs[0].shape(), &shapes[0]);
-        let [height, width] = self.kernel;
-        let mut made = Vec::with_capacity(shape.iter().product());
-        for plane in x.chunks_exact(image[2] * image[3]) {
-            for row in 0..shape[2] {
-                for column in 0..shape[3] {
-                    let (top, left) = (row * self.strides[0], column * self.strides[1]);
-                    let places = (0..height).flat_map(|y| (0..width).map(move |z| (top + y) * image[3] + left + z));
-                    let sum: f64 = places.map(|at| f64::from(plane[at])).sum();
-                    made.push((sum / (height * width) as f64) as f32);
-                }
-            }
-        }
-        one(made, shapes)
+        let whole = self.kernel[0] as f64 * self.kernel[1] as f64;
+        let mean = |window: &[f32]| {
+            let count = if self.counts_pads { whole } else { window.len() as f64 };
+            (window.iter().copied().map(f64::from).sum::<f64>() / count) as f32
+        };
+        one(self.pool().each(&inputs[0], &shapes[0], mean), shapes)
     }
 
     fn to_onnx(&self, _: &[&Shape]) -> Option<OnnxForm> {
-        Some(OnnxForm::new("AveragePool").ints("kernel_shape", &self.kernel).ints("strides", &self.strides))
+        let form = OnnxForm::new("AveragePool").ints("kernel_shape", &self.kernel).ints("strides", &self.strides);
+        let form = if is_none(&self.pads) { form } else { form.ints("pads", &self.pads) };
+        Some(if self.counts_pads { form.int("count_include_pad", 1) } else { form })
     }
 
     fn from_onnx(node: &OnnxNode) -> Result<Imported<Self>, String> {
         let known = ["kernel_shape", "strides", "pads", "auto_pad", "ceil_mode", "count_include_pad", "dilations"];
         node.expect(&known, 7)?;
-        node.demand_int("ceil_mode", 0)?;
         node.refuse_dilation()?;
-        let kernel = node.sizes("kernel_shape", [0, 0])?;
-        let strides = node.sizes("strides", [1, 1])?;
-        match pads(node, &node.input(0)?.shape, kernel, strides)? {
-            [0, 0, 0, 0] => Ok(Imported::new(AveragePool { kernel, strides }, 1)),
-            pads => Err(format!("AveragePool with pads {pads:?} is not supported")),
+        let (Pool { kernel, strides, pads }, hangs_over) = Pool::read(node)?;
+        // Without padding there is nothing to count.
+        let counts_pads = node.int("count_include_pad", 0)? != 0 && !is_none(&pads);
+        if counts_pads && hangs_over {
+            return Err("AveragePool that counts its padding (`count_include_pad`), but not what hangs over it \
+                        (`ceil_mode`), is not supported"
+                .into());
         }
+        Ok(Imported::new(AveragePool { kernel, strides, pads, counts_pads }, 1))
     }
 
     fn samples(_: Constants) -> Vec<Sample<Self>> {
-        let pool = AveragePool { kernel: [3, 3], strides: [3, 3] };
-        vec![Sample::new("", pool, vec![read([1, 16, 12, 12])])]
+        let sample = |name, stride: usize, pad: usize, counts_pads| {
+            let pool = AveragePool { kernel: [3; 2], strides: [stride; 2], pads: [pad; 4], counts_pads };
+            Sample::new(name, pool, vec![read([1, 16, 12, 12])])
+        };
+        vec![sample("", 3, 0, false), sample("padding", 1, 1, false), sample("padding that counts", 1, 1, true)]
     }
 
     fn draw(chance: &mut Chance) -> Sample<Self> {
-        let [kernel, strides] = [(); 2].map(|()| [chance.of(1..=3), chance.of(1..=3)]);
-        let image = [chance.of(1..=2), chance.of(1..=3), chance.of(3..=7), chance.of(3..=7)];
-        Sample::new("", AveragePool { kernel, strides }, vec![read(image)])
+        let (Pool { kernel, strides, pads }, image) = Pool::draw(chance);
+        let counts_pads = chance.yes() && !is_none(&pads);
+        Sample::new("", AveragePool { kernel, strides, pads, counts_pads }, vec![read(image)])
     }
 }

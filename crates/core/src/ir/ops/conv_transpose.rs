@@ -71,7 +71,7 @@ impl Operator for ConvTranspose {
 
     fn rows(&self, _: &[usize]) -> Option<Rows> {
         // Each element of the image is multiplied with the whole kernel; where the products overlap they are added.
-        Some(Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: self.groups })
+        Some(Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: self.groups, dilations: [1, 1] })
     }
 
     fn is_depthwise(&self, weights: &[usize]) -> bool {

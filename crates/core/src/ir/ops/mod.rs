@@ -31,6 +31,7 @@ mod properties;
 mod reduction;
 mod rows;
 mod sample;
+mod sampling;
 mod shapes;
 mod signature;
 mod windows;
@@ -43,6 +44,7 @@ pub use onnx::{Attribute, Extra, Imported, OnnxForm, OnnxInput, OnnxNode};
 pub use operator::{Axes, Operator, Work};
 pub use rows::Rows;
 pub use sample::{Chance, Constants, Purpose, Sample, SampleInput};
+pub use sampling::{Axis, Coordinates, Mode, Nearest, Sampling};
 pub use signature::{Elements, Input, InputKind, Signature};
 
 use super::constant::Constant;
@@ -261,11 +263,13 @@ operators! {
     log::Log,
     mat_mul::MatMul,
     max::Max,
+    max_pool::MaxPool,
     min::Min,
     mish::Mish,
     mul::Mul,
     neg::Neg,
     p_relu::PRelu,
+    pad::Pad,
     pow::Pow,
     reciprocal::Reciprocal,
     reduce_l2::ReduceL2,
@@ -294,4 +298,5 @@ operators! {
     transpose::Transpose,
 }
 pub use gelu::GeluKind;
+pub use pad::{Amounts, Padding};
 pub use resize::Interpolation;

@@ -218,6 +218,15 @@ impl OnnxNode {
         }
     }
 
+    /// An attribute of several real numbers, if it is there.
+    pub fn reals(&self, name: &str) -> Result<Option<Vec<f32>>, String> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(Attribute::Floats(values)) => Ok(Some(values.clone())),
+            Some(_) => Err(self.other_kind(name)),
+        }
+    }
+
     /// An attribute of a text.
     pub fn text(&self, name: &str, default: &str) -> Result<String, String> {
         match self.attribute(name) {
@@ -305,6 +314,18 @@ impl OnnxNode {
             Some(constant) if input.shape.iter().product::<usize>() != 1 => refused("several numbers; one is wanted"),
             Some(constant) => Ok(constant.to_f32().first().copied()),
             None => refused("computed; a constant is wanted"),
+        }
+    }
+
+    /// The real numbers of an input that has to be constant; none where it is left out.
+    pub fn real_numbers(&self, position: usize) -> Result<Option<Vec<f32>>, String> {
+        if !self.has(position) {
+            return Ok(None);
+        }
+        match &self.input(position)?.constant {
+            Some(constant) if constant.element_type().is_real() => Ok(Some(constant.to_f32())),
+            Some(_) => Err(format!("input {position} of {} is of integers; real numbers are wanted", self.op_type)),
+            None => Err(format!("input {position} of {} is computed; a constant is wanted", self.op_type)),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::windows::{dense, is_dense};
+
 /// How data is cut into the rows that an operator multiplies with its weights.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -19,6 +21,9 @@ pub enum Rows {
         pads: [usize; 4],
         /// Number of channel groups.
         groups: usize,
+        /// Step between elements of the window along height and width.
+        #[serde(default = "dense", skip_serializing_if = "is_dense")]
+        dilations: [usize; 2],
     },
 }
 
@@ -66,21 +71,23 @@ impl Rows {
 
     /// Shows the windows of some channels `[C, H, W]`, each in `row`.
     fn windows(&self, channels: &[f32], [height, width]: [usize; 2], row: &mut [f32], see: &mut dyn FnMut(&[f32])) {
-        let Rows::Windows { kernel: [rows, columns], strides, pads: [top, left, bottom, right], .. } = *self else {
-            return;
-        };
+        let Rows::Windows { kernel: [rows, columns], strides, pads, dilations, .. } = *self else { return };
+        let [top, left, bottom, right] = pads;
         let places = |size: usize, before: usize, after: usize, window: usize, step: usize| {
             (size + before + after).checked_sub(window).map_or(0, |free| free / step.max(1) + 1)
         };
-        let down = places(height, top, bottom, rows, strides[0]);
-        let across = places(width, left, right, columns, strides[1]);
+        let down = places(height, top, bottom, (rows - 1).saturating_mul(dilations[0]).saturating_add(1), strides[0]);
+        let across =
+            places(width, left, right, (columns - 1).saturating_mul(dilations[1]).saturating_add(1), strides[1]);
         for y in 0..down {
             for x in 0..across {
                 let mut numbers = row.iter_mut();
                 for plane in channels.chunks_exact(height * width) {
-                    for at_y in (y * strides[0]..).take(rows) {
+                    for at_y in (y * strides[0]..).step_by(dilations[0].max(1)).take(rows) {
                         let line = at_y.checked_sub(top).filter(|line| *line < height);
-                        for (at_x, number) in (x * strides[1]..).take(columns).zip(numbers.by_ref()) {
+                        for (at_x, number) in
+                            (x * strides[1]..).step_by(dilations[1].max(1)).take(columns).zip(numbers.by_ref())
+                        {
                             let column = at_x.checked_sub(left).filter(|column| *column < width);
                             *number = line.zip(column).map_or(0.0, |(line, column)| plane[line * width + column]);
                         }
@@ -116,7 +123,7 @@ mod tests {
         let shape = [1, 4, height, width];
         let values: Vec<f32> = (0..80).map(|at| ((at * 37) % 23) as f32 - 11.0).collect();
         let weights: Vec<f32> = (0..36).map(|at| ((at * 7) % 11) as f32 - 5.0).collect();
-        let windows = Rows::Windows { kernel: [3, 3], strides: [2, 1], pads: [1, 1, 0, 1], groups };
+        let windows = Rows::Windows { kernel: [3, 3], strides: [2, 1], pads: [1, 1, 0, 1], groups, dilations: [1, 1] };
         assert_eq!(windows.width(&shape), Some(18));
         let mut by_rows: Vec<f32> = Vec::new();
         windows.visit(&shape, &values, &mut |group, row| {
@@ -147,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_has_no_windows_has_no_rows() {
-        let windows = Rows::Windows { kernel: [3, 3], strides: [1, 1], pads: [0; 4], groups: 1 };
+        let windows = Rows::Windows { kernel: [3, 3], strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
         assert_eq!(windows.width(&[4, 5]), None);
         assert_eq!(rows(&windows, &[4, 5], &[0.0; 20]), []);
         assert_eq!(rows(&windows, &[1, 1, 2, 2], &[0.0; 4]), []);

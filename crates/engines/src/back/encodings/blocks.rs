@@ -88,7 +88,7 @@ mod tests {
         let (x, y) = (b.input("x", vec![1, 4], ElementType::F32).unwrap(), vec![1, 4, 3, 3]);
         let y = b.input("y", y, ElementType::F32).unwrap();
         let mut outputs = Vec::new();
-        let conv = Op::from(Conv { strides: [1, 1], pads: [0; 4], groups: 1 });
+        let conv = Op::from(Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] });
         for (name, data, op, shape, axis) in
             [("m", x, Op::from(MatMul), vec![4, 3], 0), ("c", y, conv, vec![5, 4, 2, 1], 1)]
         {

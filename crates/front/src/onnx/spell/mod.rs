@@ -6,6 +6,8 @@ mod cuts;
 mod gemm;
 mod many;
 mod norms;
+mod pads;
+mod resize;
 mod shapes;
 mod spelled;
 mod windows;
@@ -36,6 +38,8 @@ const SPELLS: &[(&str, Spell)] = &[
     ("MaxPool", windows::pool),
     ("Mean", many::mean),
     ("Min", many::folded),
+    ("Pad", pads::pad),
+    ("Resize", resize::resize),
     ("Shape", shapes::shape),
     ("Size", shapes::size),
     ("Slice", cuts::slice),
@@ -44,12 +48,13 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Squeeze", shapes::squeeze),
     ("Sum", many::sum),
     ("Unsqueeze", shapes::unsqueeze),
+    ("Upsample", resize::resize),
     ("Where", many::choose),
 ];
 
 /// Operators of which some forms only are spelled in others; the rest is read by the operator of the IR, without which
 /// none is.
-const PARTLY: [&str; 12] = [
+const PARTLY: [&str; 14] = [
     "AveragePool",
     "Conv",
     "ConvTranspose",
@@ -59,6 +64,8 @@ const PARTLY: [&str; 12] = [
     "Max",
     "MaxPool",
     "Min",
+    "Pad",
+    "Resize",
     "Softmax",
     "Split",
     "Where",
