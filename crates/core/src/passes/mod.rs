@@ -4,6 +4,7 @@
 //! Passes keep the function of the graph within rounding, whatever the kind. Those that form it bring it into what ONNX
 //! and the target have; those that rewrite it compute the same in another way, of which less is lost in integers.
 
+mod add_to_parts;
 mod fold_constants;
 mod fold_scales;
 mod frozen;
@@ -13,6 +14,7 @@ mod merge_moves;
 mod prune;
 pub mod rewrite;
 
+use add_to_parts::add_to_parts;
 use fold_constants::fold_constants;
 pub use fold_constants::worth_folding;
 use fold_scales::fold_scales;
@@ -66,6 +68,12 @@ pub const PASSES: &[Pass] = &[
         what: "moves constant factors into the weights before them",
         kind: Kind::Rewrite,
         apply: |graph, _| fold_scales(graph),
+    },
+    Pass {
+        name: "add_to_parts",
+        what: "adds constants to the parts of a join, not to the whole",
+        kind: Kind::Rewrite,
+        apply: |graph, _| add_to_parts(graph),
     },
     Pass {
         name: "legalize",
