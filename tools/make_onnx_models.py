@@ -150,6 +150,18 @@ def tokens():
     g.write()
 
 
+def padded():
+    """A row of zeros before others, as a class token that was not trained, and parts with names of their own."""
+    g = Graph("padded", 17)
+    x = g.node("Transpose", g.input("patches", [1, 128, 32]), perm=[0, 2, 1])
+    x = g.node("Concat", g.constant(np.zeros((1, 1, 128), dtype=np.float32)), x, axis=1)
+    gate, value = g.node("Split", g.node("MatMul", x, g.weight(128, 16)), axis=2, outputs=2)
+    x = g.node("Add", x, g.node("MatMul", g.node("Mul", g.node("Sigmoid", gate), value), g.weight(8, 128)))
+    g.node("ReduceMean", x, axes=[1], keepdims=0, out="mean")
+    g.output("mean", [1, 128])
+    g.write()
+
+
 if __name__ == "__main__":
-    for make in [classifier, shuffle, sequence, tokens]:
+    for make in [classifier, shuffle, sequence, tokens, padded]:
         make()

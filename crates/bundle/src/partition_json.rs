@@ -11,7 +11,7 @@ use autoneural_base::error::{Error, Kind, Result};
 use autoneural_base::files::Folder;
 use autoneural_base::json::{LARGEST_JSON, write_json};
 use autoneural_base::map::Map;
-use autoneural_core::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View};
+use autoneural_core::ir::{Builder, Constant, ElementType, Graph, Node, Op, Shape, StoredType, ValueId, View};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::Frozen;
 use autoneural_core::program::{self, Group, Program};
@@ -58,6 +58,16 @@ struct StoredNode {
     #[serde(flatten)]
     op: Op,
     inputs: Vec<String>,
+    /// Names of all outputs, where those behind the first are not the name with a number behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<String>,
+}
+
+/// Names of the outputs of a node that has names of its own for them; none for those that building it gives.
+fn own_names(graph: &Graph, node: &Node) -> Vec<String> {
+    let names: Vec<&str> = node.outputs.iter().map(|&id| graph.value(id).name.as_str()).collect();
+    let is_usual = names.iter().enumerate().skip(1).all(|(at, name)| *name == format!("{}.{at}", node.name));
+    if is_usual { vec![] } else { names.into_iter().map(ToString::to_string).collect() }
 }
 
 /// Writes `folder/<name>.json`.
@@ -79,6 +89,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
         name: node.name.clone(),
         op: node.op.clone(),
         inputs: node.inputs.iter().map(name).collect(),
+        outputs: own_names(graph, node),
     });
     let stored = Stored {
         schema: 1,
@@ -171,7 +182,12 @@ fn read_graph(bundle: &Folder, path: &Path, (at, name): (&str, &str), maps: &mut
         let find =
             |name: &String| known.get(name).copied().ok_or_else(|| fail(name, "is read before it is made".into()));
         let inputs = node.inputs.iter().map(find).collect::<Result<Vec<_>>>()?;
-        for id in b.node_outputs(node.name, node.op, &inputs)? {
+        let made = match node.outputs.first() {
+            None => b.node_outputs(node.name, node.op, &inputs)?,
+            Some(first) if *first == node.name => b.node_of(node.outputs, node.op, &inputs)?,
+            Some(first) => return Err(fail(first, format!("is an output of `{}`, which has another name", node.name))),
+        };
+        for id in made {
             known.insert(b.graph().value(id).name.clone(), id);
         }
     }

@@ -5,8 +5,8 @@ use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
 /// The graph with composite operators spelled out, normalizations moved to the last axis, for ONNX has no operator for
-/// another single one, and constant indices as i32 that count from the front, which is what an NPU reads. Reductions keep their axes and are
-/// reshaped, squares are products.
+/// another single one, and constant indices as i32 that count from the front, which is what an NPU reads. Reductions keep
+/// their axes and are reshaped, squares are products, joins to a constant of one number are paddings of images.
 pub fn legalize(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
@@ -41,6 +41,7 @@ pub fn legalize(graph: &Graph) -> Result<Graph> {
                 let norm = ops::RmsNorm { axis: rank - 1, epsilon: *epsilon };
                 on_last_axis(&mut rewrite.new, &node.name, "norm", norm, *axis, &inputs)?
             }
+            Op::Concat(ops::Concat { axis }) if is_padding(graph, node) => padding(&mut rewrite, graph, node, *axis)?,
             Op::Gather(ops::Gather { axis }) => match plain_indices(graph, node, *axis) {
                 Some(indices) => {
                     let data = rewrite.get(node.inputs[0])?;
@@ -60,6 +61,41 @@ pub fn legalize(graph: &Graph) -> Result<Graph> {
         rewrite.set(node.outputs[0], made);
     }
     rewrite.finish()
+}
+
+/// Whether a join is a padding: a constant part has one number only.
+fn is_padding(graph: &Graph, node: &Node) -> bool {
+    let one_number = |constant: &Constant| {
+        let values = constant.to_f32();
+        values.len() > 1 && values.iter().all(|value| *value == values[0])
+    };
+    let is_real = graph.value(node.outputs[0]).element.is_real();
+    is_real && node.inputs.len() > 1 && node.inputs.iter().any(|&id| graph.value(id).constant().is_some_and(one_number))
+}
+
+/// A join between axes that are one before it and one behind it, and an axis of size 1. NPU compilers find no place for
+/// a tensor where a padding along an axis next to the channels meets a product (`QNN_COMMON_ERROR_MEM_ALLOC`).
+fn padding(rewrite: &mut Rewrite, graph: &Graph, node: &Node, axis: usize) -> Result<ValueId> {
+    let name = &node.name;
+    let flat = |shape: &[usize]| {
+        let [before, behind] = [&shape[..axis], &shape[axis + 1..]].map(|sizes| sizes.iter().product());
+        vec![before, shape[axis], 1, behind]
+    };
+    let mut parts = Vec::with_capacity(node.inputs.len());
+    for (at, &id) in node.inputs.iter().enumerate() {
+        let (value, part) = (graph.value(id), format!("{name}.in{at}"));
+        let shape = flat(&value.shape);
+        parts.push(match value.constant() {
+            Some(constant) => rewrite.new.constant(part, constant.reshaped(shape))?,
+            None => {
+                let x = rewrite.get(id)?;
+                rewrite.new.node(part, ops::Reshape { shape }, &[x])?
+            }
+        });
+    }
+    let joined = rewrite.new.node(format!("{name}.joined"), ops::Concat { axis: 1 }, &parts)?;
+    let shape = graph.value(node.outputs[0]).shape.clone();
+    rewrite.new.node(name.clone(), ops::Reshape { shape }, &[joined])
 }
 
 /// Constant indices in another form than this; none where there is nothing to change.
@@ -148,6 +184,21 @@ fn attention(b: &mut Builder, node: &Node, inputs: &[ValueId], scale: f32) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_padding_that_is_spelled_as_a_join_is_one_of_images() {
+        let joined = |values: Vec<f32>| {
+            let mut b = Builder::new("g");
+            let x = b.input("x", vec![2, 3, 4], ElementType::F32).unwrap();
+            let padding = b.constant("padding", Constant::from_values(values, vec![2, 1, 4])).unwrap();
+            let y = b.node("y", ops::Concat { axis: 1 }, &[x, padding]).unwrap();
+            legalize(&b.finish(vec![y])).unwrap()
+        };
+        let made = joined(vec![0.25; 8]);
+        let shapes: Vec<_> = made.nodes().iter().map(|node| made.value(node.outputs[0]).shape.clone()).collect();
+        assert_eq!(shapes, [vec![2, 3, 1, 4], vec![2, 4, 1, 4], vec![2, 4, 4]]);
+        assert_eq!(joined((0..8u8).map(f32::from).collect()).nodes().len(), 1);
+    }
 
     #[test]
     fn reductions_keep_their_axes_and_squares_are_products() {

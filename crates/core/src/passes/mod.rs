@@ -4,6 +4,7 @@
 //! Passes keep the function of the graph within rounding, whatever the kind. Those that form it bring it into what ONNX
 //! and the target have; those that rewrite it compute the same in another way, of which less is lost in integers.
 
+mod add_to_parts;
 mod fold_constants;
 mod fold_pads;
 pub(crate) mod fold_scales;
@@ -14,6 +15,7 @@ mod merge_moves;
 mod prune;
 pub mod rewrite;
 
+use add_to_parts::add_to_parts;
 use fold_constants::fold_constants;
 pub use fold_constants::worth_folding;
 use fold_pads::fold_pads;
@@ -74,6 +76,12 @@ pub const PASSES: &[Pass] = &[
         what: "moves constant factors into the weights before them",
         kind: Kind::Rewrite,
         apply: |graph, _| fold_scales(graph),
+    },
+    Pass {
+        name: "add_to_parts",
+        what: "adds constants to the parts of a join, not to the whole",
+        kind: Kind::Rewrite,
+        apply: |graph, _| add_to_parts(graph),
     },
     Pass {
         name: "legalize",

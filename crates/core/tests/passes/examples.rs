@@ -9,6 +9,7 @@ pub fn example(pass: &str) -> Graph {
         "fold_constants" => fold_constants(b),
         "fold_pads" => fold_pads(b),
         "fold_scales" => fold_scales(b),
+        "add_to_parts" => add_to_parts(b),
         "legalize" => legalize(b),
         "last_axis" => last_axis(b),
         "merge_moves" => merge_moves(b),
@@ -61,6 +62,15 @@ fn fold_scales(mut b: Builder) -> Graph {
     let q = b.node("query.turned", ops::Transpose { perm: vec![0, 2, 1, 3] }, &[heads]).unwrap();
     let (k, v) = (input(&mut b, "k", &[1, 1, 4, 5]), input(&mut b, "v", &[1, 1, 5, 4]));
     let y = b.node("attention", ops::Attention { scale: 0.5 }, &[q, k, v]).unwrap();
+    b.finish(vec![y])
+}
+
+/// Tokens behind a class token, with positions added.
+fn add_to_parts(mut b: Builder) -> Graph {
+    let (x, token) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "token", &[1, 1, 4]));
+    let tokens = b.node("tokens", ops::Concat { axis: 1 }, &[token, x]).unwrap();
+    let positions = constant(&mut b, "positions", &[1, 4, 4]);
+    let y = b.node("y", ops::Add, &[tokens, positions]).unwrap();
     b.finish(vec![y])
 }
 

@@ -198,6 +198,26 @@ impl Making<'_> {
         self.node(ops::Attention { scale }, &[q, k, v])
     }
 
+    /// A constant joined to a value, and something added to both.
+    fn tokens(&mut self, x: ValueId, axis: usize) -> ValueId {
+        let mut shape = self.b.shape(x).clone();
+        let size = shape[axis];
+        shape[axis] = 1 + self.numbers.of(2);
+        let token = match self.numbers.of(3) {
+            0 => {
+                let (name, zeros) = (self.name("c"), vec![0.0; shape.iter().product()]);
+                self.b.constant(name, Constant::from_values(zeros, shape.clone())).unwrap()
+            }
+            _ => self.constant(&shape),
+        };
+        let parts = if self.numbers.of(2) == 0 { [token, x] } else { [x, token] };
+        let all = self.node(ops::Concat { axis }, &parts);
+        shape[axis] += size;
+        let from = self.numbers.of(shape.len());
+        let added = self.constant(&shape[from..]);
+        self.node(ops::Add, &[all, added])
+    }
+
     /// One more node behind a value.
     fn chain(&mut self, x: ValueId) -> ValueId {
         if !self.b.graph().value(x).element.is_real() {
@@ -205,7 +225,7 @@ impl Making<'_> {
         }
         let shape = self.b.shape(x).clone();
         let axis = self.numbers.of(shape.len().max(1));
-        match self.numbers.of(if shape.is_empty() { 2 } else { 9 }) {
+        match self.numbers.of(if shape.is_empty() { 2 } else { 10 }) {
             0 => self.node(ops::Sigmoid, &[x]),
             1 => self.node(ops::Silu, &[x]),
             2 => self.node(ops::Softmax { axis }, &[x]),
@@ -225,6 +245,7 @@ impl Making<'_> {
                 of_axis[axis] = shape[axis];
                 self.factors(x, &of_axis)
             }
+            8 => self.tokens(x, axis),
             _ => {
                 // A constant that is computed.
                 let (a, b) = (self.constant(&shape), self.constant(&shape[axis..]));
