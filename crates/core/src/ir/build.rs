@@ -120,6 +120,20 @@ impl Builder {
         Ok(outputs)
     }
 
+    /// Gives what a node makes, and the node with it, another name. Whether that is possible: inputs and constants keep
+    /// theirs, as do the outputs of a node that makes several, and a name is given once.
+    pub fn rename(&mut self, id: ValueId, name: &str) -> bool {
+        let Some(node) = self.graph.nodes.iter_mut().rfind(|node| node.outputs == [id]) else { return false };
+        if self.names.contains_key(name) {
+            return false;
+        }
+        node.name = name.to_string();
+        let before = std::mem::replace(&mut self.graph.values[id.index()].name, name.to_string());
+        self.names.remove(&before);
+        self.names.insert(name.to_string(), id);
+        true
+    }
+
     /// Shape of a value built so far.
     pub fn shape(&self, id: ValueId) -> &Shape {
         &self.graph.value(id).shape

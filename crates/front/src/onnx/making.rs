@@ -247,7 +247,10 @@ impl<'m> Making<'m> {
             let refused = |message: String| (name.clone(), message);
             let id = self.value(name).map_err(refused)?;
             // What vanished left its input, which has another name; an input is no output, nor is one value two.
-            let id = match self.b.graph().value(id).name == *name && !self.b.graph().inputs().contains(&id) {
+            let value = self.b.graph().value(id);
+            let is_called_so = value.name == *name && !self.b.graph().inputs().contains(&id);
+            let is_another_output = outputs.contains(&value.name);
+            let id = match is_called_so || !is_another_output && self.b.rename(id, name) {
                 true => id,
                 false => {
                     let shape = self.shape(id).clone();

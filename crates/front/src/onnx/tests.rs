@@ -354,3 +354,18 @@ fn axes_that_are_all_called_a_question_mark_are_not_one() {
     let made = import_model(&model, &mut DataFiles::beside(Path::new("/nowhere")), &stated).unwrap();
     assert_eq!(made.graph.value(made.graph.outputs()[0]).shape, [5, 7]);
 }
+
+#[test]
+fn an_output_that_is_another_value_gives_that_its_name() {
+    let nodes = vec![node("Sigmoid x -> inner", vec![]), node("Identity inner -> y", vec![])];
+    let made = read(&model(&[1, 2], vec![], nodes)).unwrap().graph;
+    assert_eq!(operators(&made), ["Sigmoid"]);
+    assert_eq!((made.nodes()[0].name.as_str(), made.value(made.outputs()[0]).name.as_str()), ("y", "y"));
+    // One value cannot be two outputs, nor an input one.
+    let nodes = vec![node("Sigmoid x -> y", vec![]), node("Identity y -> same", vec![])];
+    let mut two = model(&[1, 2], vec![], nodes);
+    two.graph.as_mut().unwrap().output.push(port("same", 1, &[1, 2]));
+    assert_eq!(operators(&read(&two).unwrap().graph), ["Sigmoid", "Reshape"]);
+    let made = read(&model(&[1, 2], vec![], vec![node("Identity x -> y", vec![])])).unwrap().graph;
+    assert_eq!(operators(&made), ["Reshape"]);
+}
