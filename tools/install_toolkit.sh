@@ -21,7 +21,7 @@ case "$*" in
 "") name=toolkit what="the NPU toolkit" ;;
 --check-tools) name=check what="the ONNX checker" ;;
 --wheel-tools) name=wheel what="what builds the wheel" ;;
-"--real-models") name=real what="the models with trained weights" ;;
+--real-models) name=real what="what holds trained weights" ;;
 *) fail "usage: tools/install_toolkit.sh [--check-tools | --wheel-tools | --real-models]" ;;
 esac
 

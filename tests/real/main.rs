@@ -92,6 +92,16 @@ fn a_classifier_of_images() {
 }
 
 #[test]
+fn words_in_pictures_are_found() {
+    goes_all_the_way("ppocr_det", Some("1,3,320,320"), 14.0);
+}
+
+#[test]
+fn words_in_pictures_are_turned() {
+    goes_all_the_way("ppocr_cls", Some("1,3,48,192"), 30.0);
+}
+
+#[test]
 fn words_in_pictures_are_recognized() {
-    goes_all_the_way("ppocr_rec", Some("1,3,48,320"), 10.0);
+    goes_all_the_way("ppocr_rec", Some("1,3,48,320"), 12.0);
 }
