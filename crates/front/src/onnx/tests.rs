@@ -351,3 +351,18 @@ fn shapes_are_stated_by_option() {
     let made = import_model(&model, &mut DataFiles::beside(Path::new("/nowhere")), &stated).unwrap();
     assert_eq!(made.graph.value(made.graph.outputs()[0]).shape, [5, 5]);
 }
+
+#[test]
+fn comparisons_of_real_numbers_and_computed_indices_are_named() {
+    let cast = |to: i64| vec![int("to", to)];
+    let cases: [(Vec<NodeProto>, &str); 4] = [
+        (vec![node("Greater x x -> t", vec![]), node("Cast t -> y", cast(1))], "compares computed real numbers"),
+        (vec![node("Equal x x -> t", vec![]), node("Cast t -> y", cast(1))], "computed real numbers are equal"),
+        (vec![node("Cast x -> t", cast(9)), node("Cast t -> y", cast(1))], "which computed real numbers are 0"),
+        (vec![node("GatherND x x -> y", vec![])], "picks by indices that are computed"),
+    ];
+    for (nodes, message) in cases {
+        let error = read(&model(&[2, 2], vec![], nodes)).err().unwrap().to_string();
+        assert!(error.contains(message), "{message}: {error}");
+    }
+}
