@@ -162,6 +162,61 @@ def padded():
     g.write()
 
 
+def truths():
+    """Truths that are computed: a mask of integers, comparisons of whole numbers, choices."""
+    g = Graph("truths", 17)
+    x, mask, flag = g.input("x", [2, 4, 6]), g.input("mask", [2, 6], TensorProto.INT64), g.input("flag", [2, 4, 1], 9)
+    kept = g.node("GatherND", g.node("Cast", mask, to=TensorProto.BOOL), g.ints([0], [1]))
+    # The first is always seen: a row of which all is hidden is no number in ONNX.
+    kept = g.node("Or", g.node("Unsqueeze", kept, g.ints(1)), g.constant(np.arange(6) == 0))
+    causal = g.constant(np.tril(np.ones((4, 6), dtype=bool)))
+    scores = g.node("Where", g.node("And", kept, causal), g.real(0.0), g.real(-np.inf))
+    shares = g.node("Softmax", g.node("Add", x, scores), axis=-1)
+    shares = g.node("Where", g.node("IsNaN", shares), g.real(0.0), shares)
+    shares = g.node("Where", g.node("Not", kept), g.real(-0.5), shares)
+    count = g.node("CumSum", mask, g.ints(1))
+    late = g.node("Or", g.node("Greater", count, g.ints(2)), g.node("Equal", count, g.ints(1)))
+    odd = g.node("Xor", g.node("Unsqueeze", late, g.ints(1)), flag)
+    y = g.node("Where", odd, shares, x)
+    y = g.node("Add", y, g.node("Cast", g.node("Unsqueeze", g.node("LessOrEqual", count, g.ints(3)), g.ints(1)), to=1))
+    g.node("Where", g.constant(g.random.integers(0, 2, (4, 6)).astype(bool)), y, x, out="chosen")
+    g.output("chosen", [2, 4, 6])
+    g.write()
+
+
+def picks():
+    """Elements that are picked and put by constant indices, repeated, turned round, summed up."""
+    g = Graph("picks", 16)
+    x, ids = g.input("x", [2, 3, 4]), g.input("ids", [2, 3], TensorProto.INT32)
+    y = g.node("GatherElements", x, g.constant(g.random.integers(-3, 3, (2, 3, 4))), axis=1)
+    y = g.node("ScatterND", y, g.ints([0, 1], [1, 2]), g.node("GatherND", x, g.ints([0, 1], [1, -1])))
+    y = g.node("ScatterElements", y, g.ints([[0, 3]], [[-1, 0]]), g.weight(2, 1, 2), axis=2)
+    y = g.node("Slice", y, g.ints(-1, 3), g.ints(-9, -9), g.ints(1, 2), g.ints(-1, -2))
+    y = g.node("Tile", y, g.ints(1, 1, 2))
+    y = g.node("Add", y, g.node("CumSum", x, g.ints(1), exclusive=1, reverse=1))
+    y = g.node("Add", g.node("Trilu", y, g.ints(1), upper=0), g.node("CumSum", x, g.ints(-1)))
+    hot = g.node("OneHot", ids, g.constant(np.array([20], dtype=np.int32)), g.constant(np.array([0.25, 2.0], dtype=np.float32)), axis=1)
+    g.node("Add", y, g.node("MatMul", g.node("Transpose", hot, perm=[0, 2, 1]), g.weight(20, 4)), out="picked")
+    g.output("picked", [2, 3, 4])
+    g.write()
+
+
+def sums():
+    """Sums of products by letters, weights on the left, operators that are a few others in a row."""
+    g = Graph("sums", 18)
+    x, low = g.input("x", [2, 3, 4]), g.input("low", [])
+    y = g.node("Einsum", x, g.weight(5, 4), equation="bij,kj->bik")
+    y = g.node("Add", y, g.node("Einsum", x, x, g.weight(5), equation="bij,bkj,c->bic"))
+    y = g.node("MatMul", g.weight(3, 3), y)
+    y = g.node("LogSoftmax", g.node("Softsign", y), axis=1)
+    y = g.node("Clip", y, g.node("Sub", low, g.real(2.0)), g.real(-0.5))
+    y = g.node("Add", y, g.node("ReduceL1", y, g.ints(2)))
+    y = g.node("Max", y, g.node("ReduceSumSquare", y, g.ints(1)), g.node("Celu", y))
+    g.node("Einsum", y, equation="bij->jbi", out="turned")
+    g.output("turned", [5, 2, 3])
+    g.write()
+
+
 if __name__ == "__main__":
-    for make in [classifier, shuffle, sequence, tokens, padded]:
+    for make in [classifier, shuffle, sequence, tokens, padded, truths, picks, sums]:
         make()

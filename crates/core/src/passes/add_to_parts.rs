@@ -64,7 +64,7 @@ impl<'g> Sum<'g> {
             let (rank, end) = (value.shape.len(), start + value.shape[self.axis]);
             let added = self.part(rank, start, end);
             start = end;
-            let name = free(graph, format!("{}.part{at}", node.name));
+            let name = rewrite.free(format!("{}.part{at}", node.name));
             parts.push(match value.constant() {
                 Some(constant) => {
                     let sum = Op::from(ops::Add).evaluate(&[constant.clone(), added]);
@@ -73,21 +73,14 @@ impl<'g> Sum<'g> {
                 }
                 None => {
                     let x = rewrite.get(id)?;
-                    let added = rewrite.new.constant(free(graph, format!("{}.added{at}", node.name)), added)?;
+                    let called = rewrite.free(format!("{}.added{at}", node.name));
+                    let added = rewrite.new.constant(called, added)?;
                     rewrite.new.node(name, ops::Add, &[x, added])?
                 }
             });
         }
         rewrite.new.node(node.name.clone(), ops::Concat { axis: self.axis }, &parts)
     }
-}
-
-/// A name that no value of the graph has.
-fn free(graph: &Graph, mut name: String) -> String {
-    while graph.find(&name).is_some() {
-        name.push('_');
-    }
-    name
 }
 
 #[cfg(test)]

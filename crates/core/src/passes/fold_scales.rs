@@ -52,7 +52,9 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
                     // The constant of a sum is the bias of a linear layer, which has one axis.
                     let axis = node.op.channel_axis(index, value.shape.len()).unwrap_or(0);
                     let scaled = constant.scaled(axis, Arc::clone(factors));
-                    inputs.push(rewrite.new.constant(format!("{}.scaled", value.name), scaled)?);
+                    // Several nodes may read it, with other factors each.
+                    let name = rewrite.free(format!("{}.scaled", value.name));
+                    inputs.push(rewrite.new.constant(name, scaled)?);
                 }
                 let made = rewrite.new.node(name.clone(), node.op.clone(), &inputs)?;
                 rewrite.set(node.outputs[0], made);
@@ -207,6 +209,26 @@ mod tests {
         assert_eq!(names, ["product", "y"]);
         let values = |name: &str| folded.value(folded.find(name).unwrap()).constant().unwrap().to_f32();
         assert_eq!((values("w.scaled"), values("b.scaled")), (vec![2., 20., 6., 40.], vec![10., 60.]));
+    }
+
+    #[test]
+    fn a_bias_that_two_layers_read_takes_the_factors_of_each() {
+        let mut b = Builder::new("g");
+        let constant = |b: &mut Builder, name: &str, shape: &[usize]| {
+            b.constant(name, Constant::from_values(vec![2.0; shape.iter().product()], shape.to_vec())).unwrap()
+        };
+        let mut x = b.input("x", vec![1, 1, 2], ElementType::F32).unwrap();
+        let bias = constant(&mut b, "bias", &[2]);
+        for layer in ["first", "second"] {
+            let [w, factors] = [("w", &[2, 2][..]), ("factors", &[2])]
+                .map(|(name, shape)| constant(&mut b, &format!("{layer}.{name}"), shape));
+            x = b.node(format!("{layer}.product"), ops::MatMul, &[x, w]).unwrap();
+            x = b.node(format!("{layer}.sum"), ops::Add, &[x, bias]).unwrap();
+            x = b.node(layer, ops::Mul, &[x, factors]).unwrap();
+        }
+        let folded = fold_scales(&b.finish(vec![x])).unwrap();
+        assert_eq!(folded.nodes().len(), 4);
+        assert!(["bias.scaled", "bias.scaled.2"].iter().all(|name| folded.find(name).is_some()));
     }
 
     #[test]

@@ -46,6 +46,13 @@ impl<'a> Rewrite<'a> {
         self.map[old.index()] = Some(new);
     }
 
+    /// A name that no value has, neither in the old graph nor in the new one: this one, or with a number behind it.
+    pub fn free(&self, name: String) -> String {
+        let is_free = |name: &str| self.old.find(name).is_none() && self.new.graph().find(name).is_none();
+        let numbered = (2..).map(|number: usize| format!("{name}.{number}"));
+        std::iter::once(name.clone()).chain(numbered).find(|name| is_free(name)).unwrap_or(name)
+    }
+
     /// Copies a node as it is.
     pub fn copy(&mut self, node: &Node) -> Result<()> {
         let inputs = self.inputs(node)?;

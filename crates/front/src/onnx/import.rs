@@ -10,10 +10,10 @@ use super::patterns::recognize;
 use super::shapes::{StatedShape, settle};
 use super::unshare::unshared;
 use super::unsupported::Unsupported;
-use super::{inputs, read, spell};
+use super::{inputs, read, spell, tensors};
 use autoneural_base::error::{Error, Kind, Result};
 use autoneural_core::ir::ops::OpKind;
-use autoneural_core::ir::{Graph, validate};
+use autoneural_core::ir::{ElementType, Graph, validate};
 use autoneural_core::passes::{prune, worth_folding};
 use autoneural_onnx::{DataFiles, ModelProto, Outside};
 
@@ -74,6 +74,11 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
     let mut making = Making::new(&model, names.map(String::as_str));
     for ((input, shape), element) in model.inputs.iter().zip(shapes).zip(elements) {
         let id = making.b.input(input.name.clone(), shape, element)?;
+        match tensors::element_type(input.data_type) {
+            Some(ElementType::Bool) => making.mark_truth(id),
+            Some(ElementType::I32 | ElementType::I64) => making.mark_whole(id),
+            _ => {}
+        }
         making.know(&input.name, Known::Value(id));
     }
     for (name, constant) in &model.constants {

@@ -21,6 +21,10 @@ pub fn elements(model: &Model, notes: &mut Vec<String>) -> Result<Vec<ElementTyp
             }
             return Ok(element);
         }
+        if element == ElementType::Bool {
+            notes.push(format!("input `{}` is taken as float32, 1 for true and 0 for false", input.name));
+            return Ok(ElementType::F32);
+        }
         if is_only_a_number(&model.nodes, &input.name) {
             notes.push(format!("input `{}` is computed with as a real number, and is taken as float32", input.name));
             return Ok(ElementType::F32);
@@ -35,10 +39,41 @@ pub fn elements(model: &Model, notes: &mut Vec<String>) -> Result<Vec<ElementTyp
 }
 
 /// Operators that move what they read first.
-const MOVES: [&str; 9] =
-    ["Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Slice", "Expand", "Concat"];
+const MOVES: [&str; 13] = [
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Transpose",
+    "Slice",
+    "Expand",
+    "Tile",
+    "Gather",
+    "GatherElements",
+    "GatherND",
+    "Concat",
+];
 
-/// Whether an input of integers is cast to real numbers wherever it is read, but for moves before.
+/// Operators that compute with numbers, whatever their type.
+const COMPUTES: [&str; 14] = [
+    "Equal",
+    "Greater",
+    "GreaterOrEqual",
+    "Less",
+    "LessOrEqual",
+    "Add",
+    "Sub",
+    "Mul",
+    "Min",
+    "Max",
+    "CumSum",
+    "ReduceSum",
+    "ReduceMax",
+    "Not",
+];
+
+/// Whether an input of integers is computed with wherever it is read, but for moves before.
 fn is_only_a_number(nodes: &[Node], name: &str) -> bool {
     let mut moved = vec![name];
     let mut at = 0;
@@ -49,7 +84,8 @@ fn is_only_a_number(nodes: &[Node], name: &str) -> bool {
         for node in nodes.iter().filter(|node| node.inputs.iter().any(|input| input == name)) {
             let is_first = node.inputs.first().is_some_and(|input| input == name);
             match node.op_type.as_str() {
-                "Cast" if node.attributes.iter().any(|(key, given)| key == "to" && is_real(given)) => is_cast = true,
+                "Cast" if node.attributes.iter().any(|(key, given)| key == "to" && is_number(given)) => is_cast = true,
+                op if COMPUTES.contains(&op) => is_cast = true,
                 // Shapes are known.
                 "Shape" => {}
                 op if is_first && MOVES.contains(&op) && (op != "Concat" || node.inputs.len() == 1) => {
@@ -62,9 +98,11 @@ fn is_only_a_number(nodes: &[Node], name: &str) -> bool {
     is_cast
 }
 
-fn is_real(given: &super::model::Given) -> bool {
+/// Whether a type that is cast to is one of real numbers, or of truths.
+fn is_number(given: &super::model::Given) -> bool {
     use super::model::Given;
     use autoneural_core::ir::ops::Attribute;
-    matches!(given, Given::Plain(Attribute::Int(to))
-        if i32::try_from(*to).ok().and_then(element_type).is_some_and(ElementType::is_real))
+    let Given::Plain(Attribute::Int(to)) = given else { return false };
+    let element = i32::try_from(*to).ok().and_then(element_type);
+    matches!(element, Some(ElementType::F32 | ElementType::Bool))
 }

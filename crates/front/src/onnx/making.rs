@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::model::{Given, Model, Node};
+use super::numbers::Numbers;
 use autoneural_core::ir::ops::{OnnxInput, OnnxNode};
 use autoneural_core::ir::{Builder, Constant, Graph, Op, Shape, ValueId, ops};
 
@@ -53,6 +54,7 @@ pub struct Making<'m> {
     /// The graph.
     pub b: Builder,
     known: HashMap<&'m str, Known>,
+    numbers: Numbers,
     /// Names that values of the graph have or will have.
     taken: HashSet<String>,
     opset: i64,
@@ -65,12 +67,32 @@ impl<'m> Making<'m> {
     pub fn new(model: &Model, names: impl Iterator<Item = &'m str>) -> Self {
         let taken = names.map(ToString::to_string).collect();
         let (b, opset, is_own) = (Builder::new(model.name.as_str()), model.opset, model.is_own);
-        Making { b, known: HashMap::new(), taken, opset, is_own, made: 0 }
+        Making { b, known: HashMap::new(), numbers: Numbers::default(), taken, opset, is_own, made: 0 }
     }
 
     /// Whether this program wrote the model ([`Model::is_own`]).
     pub fn is_own(&self) -> bool {
         self.is_own
+    }
+
+    /// Says that a value is 0 or 1 everywhere: it stands for a truth.
+    pub fn mark_truth(&mut self, id: ValueId) {
+        self.numbers.truth(id);
+    }
+
+    /// Says that a value has no fractions.
+    pub fn mark_whole(&mut self, id: ValueId) {
+        self.numbers.whole(id);
+    }
+
+    /// Whether a value is 0 or 1 everywhere.
+    pub fn is_truth(&mut self, id: ValueId) -> bool {
+        self.numbers.is_truth(self.b.graph(), id)
+    }
+
+    /// Whether a value has no fractions.
+    pub fn is_whole(&mut self, id: ValueId) -> bool {
+        self.numbers.is_whole(self.b.graph(), id)
     }
 
     /// What is known under a name.
@@ -205,6 +227,15 @@ impl<'m> Making<'m> {
     /// As for [`Making::constant`].
     pub fn numbers(&mut self, name: String, values: Vec<f32>, shape: Shape) -> Result<ValueId, String> {
         self.constant(name, Constant::from_values(values, shape))
+    }
+
+    /// A constant that is computed for a node, by an operator that makes much of little.
+    ///
+    /// # Errors
+    /// As for [`Making::constant`], and more elements than are computed in all.
+    pub fn computed(&mut self, name: String, constant: Constant) -> Result<ValueId, String> {
+        self.count(std::slice::from_ref(&constant))?;
+        self.constant(name, constant)
     }
 
     /// A node of one output beside those of the file.

@@ -15,6 +15,7 @@ mod import;
 mod inputs;
 mod making;
 mod model;
+mod numbers;
 mod order;
 mod patterns;
 mod read;

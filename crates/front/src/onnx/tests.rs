@@ -369,3 +369,18 @@ fn an_output_that_is_another_value_gives_that_its_name() {
     let made = read(&model(&[1, 2], vec![], vec![node("Identity x -> y", vec![])])).unwrap().graph;
     assert_eq!(operators(&made), ["Reshape"]);
 }
+
+#[test]
+fn comparisons_of_real_numbers_and_computed_indices_are_named() {
+    let cast = |to: i64| vec![int("to", to)];
+    let cases: [(Vec<NodeProto>, &str); 4] = [
+        (vec![node("Greater x x -> t", vec![]), node("Cast t -> y", cast(1))], "compares computed real numbers"),
+        (vec![node("Equal x x -> t", vec![]), node("Cast t -> y", cast(1))], "computed real numbers are equal"),
+        (vec![node("Cast x -> t", cast(9)), node("Cast t -> y", cast(1))], "which computed real numbers are 0"),
+        (vec![node("GatherND x x -> y", vec![])], "picks by indices that are computed"),
+    ];
+    for (nodes, message) in cases {
+        let error = read(&model(&[2, 2], vec![], nodes)).err().unwrap().to_string();
+        assert!(error.contains(message), "{message}: {error}");
+    }
+}

@@ -2,13 +2,16 @@
 
 mod arithmetic;
 mod array;
+mod cumulative;
 mod moves;
+mod picks;
 
 use array::{Array, Numbers};
 pub use array::{MOST_ELEMENTS, broadcast, counted};
 use autoneural_core::ir::ops::OnnxNode;
 use autoneural_core::ir::{Constant, ElementType};
 pub use moves::{Cut, flattened, reshaped_to, sizes, squeezed, unsqueezed};
+pub use picks::{Picked, scattered};
 
 /// What a node of constants makes; none for an operator that is not folded here.
 ///
@@ -34,6 +37,10 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
         "Gather" => gather(node, &arrays),
         "Concat" => concat(node, arrays),
         "Slice" => slice(node, &arrays),
+        "GatherElements" | "GatherND" => picked(node, &arrays),
+        "ScatterElements" | "ScatterND" => placed(node, &arrays),
+        "IsNaN" => present(&arrays, 0).map(|x| truths(x, |value| value.is_nan())),
+        "CumSum" => second(&arrays).and_then(|(x, axis)| cumulative::cumulative(node, x, axis)),
         "Expand" => second(&arrays).and_then(|(x, shape)| moves::expand(x, &shape.whole())),
         "Tile" => second(&arrays).and_then(|(x, times)| moves::tile(x, &times.whole())),
         "Range" => range(&arrays),
@@ -180,6 +187,44 @@ pub fn parts(node: &OnnxNode, size: usize) -> Result<Vec<usize>, String> {
         true => Ok(made),
         false => Err(format!("splits an axis of {size} into parts of {made:?} for {count} outputs")),
     }
+}
+
+/// Where a node of this operator picks elements of a tensor of this shape, or puts them.
+///
+/// # Errors
+/// Indices that are not there, another operator.
+pub fn places(node: &OnnxNode, shape: &[usize], indices: &Constant) -> Result<Picked, String> {
+    let indices = Array::of(indices);
+    match node.op_type.as_str() {
+        "GatherElements" | "ScatterElements" => picks::elements(shape, &indices, node.int("axis", 0)?),
+        "GatherND" => picks::rows(shape, &indices, node.int("batch_dims", 0)?),
+        "ScatterND" => picks::rows(shape, &indices, 0),
+        other => Err(format!("{other} picks nothing by a constant")),
+    }
+}
+
+fn picked(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
+    let (x, indices) = second(arrays)?;
+    let Picked { shape, places } = places(node, &x.shape, &indices.clone().into_constant())?;
+    Ok(x.picked(shape, places.into_iter()))
+}
+
+fn placed(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
+    node.demand_text("reduction", "none", "none")?;
+    let ((x, indices), updates) = (second(arrays)?, present(arrays, 2)?);
+    let targets = places(node, &x.shape, &indices.clone().into_constant())?;
+    if targets.shape != updates.shape || x.element != updates.element {
+        return Err(format!("puts {:?} in the place of {:?}", updates.shape, targets.shape));
+    }
+    let row = |one: &Array| Array { shape: vec![one.shape.iter().product()], ..one.clone() };
+    let all = moves::concat(&[row(x), row(updates)], 0)?;
+    let Picked { shape, places } = scattered(&x.shape, &targets);
+    Ok(all.picked(shape, places.into_iter()))
+}
+
+fn truths(x: &Array, is: impl Fn(f32) -> bool) -> Array {
+    let numbers = Numbers::Whole(x.real().into_iter().map(|value| is(value).into()).collect());
+    Array { shape: x.shape.clone(), element: ElementType::Bool, numbers }
 }
 
 /// Sums and the like of small constants.

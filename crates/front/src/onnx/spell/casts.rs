@@ -1,6 +1,7 @@
 //! What leaves values as they are: identity, dropout when a model is not trained, casts between real numbers.
 
 use super::spelled::Spelled;
+use super::truths;
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
 use crate::onnx::tensors::element_type;
@@ -35,7 +36,7 @@ pub fn dropout(making: &mut Making, told: &Told) -> Spelled {
     Ok(Some(made))
 }
 
-pub fn cast(making: &mut Making, told: &Told) -> Spelled {
+pub fn cast<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let to = told.onnx.int("to", 0)?;
     let element = i32::try_from(to)
         .ok()
@@ -44,15 +45,25 @@ pub fn cast(making: &mut Making, told: &Told) -> Spelled {
     to_element(making, told, element)
 }
 
-pub fn cast_like(making: &mut Making, told: &Told) -> Spelled {
+pub fn cast_like<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     to_element(making, told, told.onnx.input(1)?.element)
 }
 
-fn to_element(making: &mut Making, told: &Told, element: ElementType) -> Spelled {
+fn to_element<'m>(making: &mut Making<'m>, told: &Told<'m>, element: ElementType) -> Spelled {
     if let Some(constant) = told.constant(0) {
         return Ok(Some(vec![Known::Constant(fold::cast(constant, element))]));
     }
     let from = told.onnx.input(0)?.element;
+    if from.is_real() && element == ElementType::Bool {
+        return truths::of_whole(making, told);
+    }
+    if from.is_real() && !element.is_real() {
+        let x = making.input(told, 0)?;
+        return match making.is_whole(x) {
+            true => identity(making, told),
+            false => Err("cuts off the fractions of computed numbers; Floor does, where they stay real numbers".into()),
+        };
+    }
     let is_index = |element| matches!(element, ElementType::I32 | ElementType::I64);
     // Real numbers have one type in the IR, and indices of both sizes are read alike.
     match from == element || (is_index(from) && is_index(element)) {

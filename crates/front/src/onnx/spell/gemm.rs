@@ -68,11 +68,29 @@ fn bias<'m>(making: &mut Making<'m>, told: &Told<'m>, beta: f32, columns: usize)
     making.changed(&told.node.inputs[2], scaled)
 }
 
+/// Weights on the left are weights on the right of the product that is turned: `W x = (x' W')'`.
+fn weights_first<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let (Some(weights), None) = (told.constant(0), told.constant(1)) else { return Ok(None) };
+    let leading = weights.shape().len() - 2;
+    if weights.shape()[..leading].iter().any(|&size| size != 1) || leading > told.shape(1)?.len() - 2 {
+        return Ok(None);
+    }
+    let matrix = weights.reshaped(weights.shape()[leading..].to_vec());
+    let weights = making.changed(&told.node.inputs[0], matrix.permuted(&[1, 0]))?;
+    let (x, name) = (making.input(told, 1)?, told.name());
+    let mut perm: Vec<usize> = (0..making.shape(x).len()).collect();
+    let last = perm.len() - 1;
+    perm.swap(last - 1, last);
+    let turned = making.step(format!("{name}.in"), ops::Transpose { perm: perm.clone() }, &[x])?;
+    let product = making.step(format!("{name}.product"), ops::MatMul, &[turned, weights])?;
+    Ok(Some(vec![Known::Value(making.last(name, ops::Transpose { perm }, &[product])?)]))
+}
+
 /// A vector is a matrix of one row on the left, of one column on the right; that axis vanishes again.
 pub fn mat_mul<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let ranks = [told.shape(0)?.len(), told.shape(1)?.len()];
     if ranks.iter().all(|&rank| rank >= 2) {
-        return Ok(None);
+        return weights_first(making, told);
     }
     if ranks.contains(&0) {
         return Err("multiplies single numbers".into());

@@ -1,6 +1,7 @@
 //! Operators on any number of operands, and choices that are known.
 
 use super::spelled::Spelled;
+use super::truths;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops::OpKind;
 use autoneural_core::ir::{Constant, Op, ValueId, ops};
@@ -57,13 +58,13 @@ pub fn folded<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
 
 /// What is added to scores where ONNX says minus infinity, or a number so low that it means that: behind softmax it is
 /// nothing, and it leaves the others enough of the range.
-const HIDDEN: f32 = crate::MASKED;
+pub const HIDDEN: f32 = crate::MASKED;
 /// From here on a number means that something is hidden.
-const IS_HIDDEN: f32 = -1e4;
+pub const IS_HIDDEN: f32 = -1e4;
 
 /// A choice by a constant: of the one, of the other, or element by element by factors of 0 and 1.
 pub fn choose<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    let Some(condition) = told.constant(0) else { return Ok(None) };
+    let Some(condition) = told.constant(0) else { return truths::choose(making, told) };
     let truths = condition.to_i64();
     let (yes, no) = (told.shape(1)?, told.shape(2)?);
     let shape = crate::onnx::fold::broadcast(condition.shape(), &crate::onnx::fold::broadcast(yes, no)?)?;
@@ -80,7 +81,7 @@ pub fn choose<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let (computed, number, keep) = match (single(1), single(2)) {
         (None, Some(number)) if told.onnx.input(1)?.element.is_real() => (1, number, 1),
         (Some(number), None) if told.onnx.input(2)?.element.is_real() => (2, number, 0),
-        _ => return Err("chooses between two tensors by a constant; one of them has to be a single number".into()),
+        _ => return truths::choose(making, told),
     };
     let keeps: Vec<bool> = truths.iter().map(|&value| i64::from(value != 0) == keep).collect();
     let name = told.name();

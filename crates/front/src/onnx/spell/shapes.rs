@@ -57,7 +57,7 @@ pub fn unsqueeze<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
 }
 
 /// Most times that a value is joined to itself to be repeated.
-const MOST_REPEATED: usize = 64;
+pub const MOST_REPEATED: usize = 64;
 
 /// Repeats axes of size 1.
 pub fn expand<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {

@@ -1,0 +1,175 @@
+//! Operators that are a few others in a row.
+
+use super::spelled::Spelled;
+use super::truths::number;
+use crate::onnx::fold;
+use crate::onnx::making::{Known, Making, Told};
+use autoneural_core::ir::ops::OpKind;
+use autoneural_core::ir::{Constant, Op, ValueId, ops};
+
+fn value(id: ValueId) -> Spelled {
+    Ok(Some(vec![Known::Value(id)]))
+}
+
+/// The operator of the IR that another name of ONNX with the same attributes has.
+fn same_as(told: &Told, op_type: &str) -> Result<Op, String> {
+    let mut node = told.onnx.clone();
+    node.op_type = op_type.into();
+    let kind = OpKind::of_onnx(op_type).ok_or("is not supported")?;
+    Ok((kind.from_onnx)(&node)?.operator)
+}
+
+/// The logarithm of the shares of a softmax: what is below the largest, less the logarithm of the sum of all. So it
+/// never takes the logarithm of a number near 0, which integers do not have.
+pub fn log_softmax<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    told.onnx.expect(&["axis"], 1)?;
+    let axis = told.onnx.axis(Some(if told.onnx.opset < 13 { 1 } else { -1 }))?;
+    if told.onnx.opset < 13 && axis + 1 != told.shape(0)?.len() {
+        return Err("sums over several axes, as before operator set 13; the last axis is supported".into());
+    }
+    let (x, name, axes) = (making.input(told, 0)?, told.name(), vec![axis]);
+    let largest = ops::ReduceMax { axes: axes.clone(), keepdims: true };
+    let largest = making.step(format!("{name}.largest"), largest, &[x])?;
+    let below = making.step(format!("{name}.below"), ops::Sub, &[x, largest])?;
+    let powers = making.step(format!("{name}.powers"), ops::Exp, &[below])?;
+    let sum = making.step(format!("{name}.sum"), ops::ReduceSum { axes, keepdims: true }, &[powers])?;
+    let log = making.step(format!("{name}.log"), ops::Log, &[sum])?;
+    value(making.last(name, ops::Sub, &[below, log])?)
+}
+
+/// A sum of sizes, or of squares.
+pub fn reduced<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let mut sum = told.onnx.clone();
+    sum.op_type = "ReduceSum".into();
+    // The axes of a sum are an input since operator set 13, those of the others since 18.
+    sum.opset = if sum.opset < 18 { 11 } else { sum.opset };
+    let kind = OpKind::of_onnx("ReduceSum").ok_or("is not supported")?;
+    let sum = (kind.from_onnx)(&sum)?.operator;
+    let x = making.input(told, 0)?;
+    let name = told.name();
+    let each = match told.node.op_type.as_str() {
+        "ReduceL1" => making.step(format!("{name}.size"), ops::Abs, &[x])?,
+        _ => making.step(format!("{name}.square"), ops::Mul, &[x, x])?,
+    };
+    value(making.last(name, sum, &[each])?)
+}
+
+/// `x / (1 + |x|)`.
+pub fn softsign<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    told.onnx.expect(&[], 1)?;
+    let (x, name) = (making.input(told, 0)?, told.name());
+    let size = making.step(format!("{name}.size"), ops::Abs, &[x])?;
+    let one = making.numbers(format!("{name}.one"), vec![1.0], vec![1])?;
+    let more = making.step(format!("{name}.more"), ops::Add, &[size, one])?;
+    value(making.last(name, ops::Div, &[x, more])?)
+}
+
+/// Limits that are computed: the larger of the one, and the smaller of the other.
+pub fn clip<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let is_number = |at: usize| {
+        !told.onnx.has(at) || told.constant(at).is_some_and(|one| one.shape().iter().product::<usize>() == 1)
+    };
+    let reals = told.onnx.inputs.iter().flatten().all(|input| input.element.is_real());
+    if told.onnx.opset < 11 || (is_number(1) && is_number(2) && reals) {
+        return Ok(None);
+    }
+    told.onnx.expect(&[], 11)?;
+    let (mut made, name) = (number(making, told, 0)?, told.name());
+    let has_upper = told.onnx.has(2);
+    if told.onnx.has(1) {
+        let low = number(making, told, 1)?;
+        made = match has_upper {
+            true => making.step(format!("{name}.from"), ops::Max, &[made, low])?,
+            false => making.last(name, ops::Max, &[made, low])?,
+        };
+    }
+    if has_upper {
+        let high = number(making, told, 2)?;
+        made = making.last(name, ops::Min, &[made, high])?;
+    }
+    value(made)
+}
+
+/// The same once more and once more, along axes that need not be of size 1.
+pub fn tile<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let times = fold::sizes(&told.onnx.integers(1)?.ok_or("does not say how often")?)?;
+    if times.len() != told.shape(0)?.len() || times.contains(&0) {
+        return Err(format!("repeats {:?} by {times:?}", told.shape(0)?));
+    }
+    let axes: Vec<usize> = (0..times.len()).filter(|&axis| times[axis] > 1).collect();
+    let Some((&last, before)) = axes.split_last() else { return super::casts::identity(making, told) };
+    if let Some(axis) = axes.iter().find(|&&axis| times[axis] > super::shapes::MOST_REPEATED) {
+        let most = super::shapes::MOST_REPEATED;
+        return Err(format!("repeats axis {axis} {} times; at most {most} are supported", times[*axis]));
+    }
+    let (mut made, name) = (making.input(told, 0)?, told.name());
+    for &axis in before {
+        made = making.step(format!("{name}.axis{axis}"), ops::Concat { axis }, &vec![made; times[axis]])?;
+    }
+    value(making.last(name, ops::Concat { axis: last }, &vec![made; times[last]])?)
+}
+
+/// Sums up to each place along an axis: a product with a triangle of ones.
+pub fn cumulative<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    told.onnx.expect(&["exclusive", "reverse"], 11)?;
+    let rank = told.shape(0)?.len();
+    let axis = told.onnx.integers(1)?.and_then(|axes| axes.first().copied()).ok_or("does not say along which axis")?;
+    let (axis, last) = (told.onnx.from_front(axis)?, rank - 1);
+    let (exclusive, reverse) = (told.onnx.int("exclusive", 0)? != 0, told.onnx.int("reverse", 0)? != 0);
+    let (size, name) = (told.shape(0)?[axis], told.name());
+    fold::counted(&[size, size])?;
+    let counts = |from: usize, to: usize| {
+        let (from, to) = if reverse { (to, from) } else { (from, to) };
+        if exclusive { from < to } else { from <= to }
+    };
+    let ones = (0..size * size).map(|at| f32::from(u8::from(counts(at / size, at % size)))).collect();
+    let ones = making.computed(format!("{name}.ones"), Constant::from_values(ones, vec![size, size]))?;
+    let mut x = number(making, told, 0)?;
+    let is_whole = making.is_whole(x);
+    let mut perm: Vec<usize> = (0..rank).collect();
+    perm.swap(axis, last);
+    let row = rank == 1;
+    if row {
+        x = making.step(format!("{name}.row"), ops::Reshape { shape: vec![1, size] }, &[x])?;
+    } else if axis != last {
+        x = making.step(format!("{name}.in"), ops::Transpose { perm: perm.clone() }, &[x])?;
+    }
+    let made = match (row, axis == last) {
+        (true, _) => {
+            let sums = making.step(format!("{name}.sums"), ops::MatMul, &[x, ones])?;
+            making.reshaped(name, sums, vec![size])?
+        }
+        (_, true) => making.last(name, ops::MatMul, &[x, ones])?,
+        _ => {
+            let sums = making.step(format!("{name}.sums"), ops::MatMul, &[x, ones])?;
+            making.last(name, ops::Transpose { perm }, &[sums])?
+        }
+    };
+    if is_whole {
+        making.mark_whole(made);
+    }
+    value(made)
+}
+
+/// A triangle of matrices: a product with ones and zeros.
+pub fn triangle<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let &[.., rows, columns] = told.shape(0)?.as_slice() else { return Err("cuts what is no matrix".into()) };
+    fold::counted(&[rows, columns])?;
+    let ones = Constant::from_values(vec![1.0; rows * columns], vec![rows, columns]);
+    let shift = told.onnx.has(1).then(|| told.constant(1).cloned().ok_or("has a diagonal that is computed"));
+    let ones = fold::fold(&told.onnx, &[Some(ones), shift.transpose()?]).ok_or("is not supported")??.swap_remove(0);
+    let ones = making.computed(format!("{}.ones", told.name()), ones)?;
+    let x = number(making, told, 0)?;
+    value(making.last(told.name(), ops::Mul, &[x, ones])?)
+}
+
+/// `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))` (Barron, arXiv 1704.07483), which for an alpha of 1 is ELU.
+pub fn celu<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let alpha = told.onnx.float("alpha", 1.0)?;
+    if alpha != 1.0 {
+        return Err(format!("with `alpha` {alpha} is not supported; 1 is"));
+    }
+    let elu = same_as(told, "Elu")?;
+    let x = making.input(told, 0)?;
+    value(making.last(told.name(), elu, &[x])?)
+}
