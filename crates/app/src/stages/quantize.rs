@@ -181,7 +181,7 @@ pub fn quantize_group(
         }
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
         let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
-        warnings.extend(of_constants(&partitions, group, &tables)?);
+        warnings.extend(of_constants(&partitions, group, &tables));
         warnings.extend(driver.warn_of_encodings(bundle, group, &tables, whole)?);
         progress.finish();
         Ok(Quantized { records, warnings })

@@ -1,19 +1,19 @@
-//! One encoding of a file of encodings that were learned elsewhere.
+//! One entry of a file with encodings that were learned elsewhere.
 
 use crate::encoding::Encoding;
 use autoneural_base::error::Error;
 
-/// An encoding, the file it is from and its name there. Most files do not tell the axis of a per-channel encoding, only
-/// that there is one.
+/// An encoding, the file that it is from, and its name in that file. Most files do not tell the axis of a per-channel
+/// encoding, only that there is one.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// What it says.
+    /// The encoding. Its own `axis` says only whether there is one scale per channel.
     pub encoding: Encoding,
-    /// The axis of its scales, where the file tells it.
+    /// The axis of its scales, if the file tells it.
     pub axis: Option<i64>,
     /// The file.
     pub file: String,
-    /// Its name there.
+    /// Its name in that file.
     pub name: String,
 }
 
@@ -23,12 +23,12 @@ impl Entry {
         Error::input(self.place(), message)
     }
 
-    /// Its file and its name there.
+    /// The file and the name in it, as the place of an error.
     pub fn place(&self) -> String {
         format!("{}: `{}`", self.file, self.name)
     }
 
-    /// What it says.
+    /// The encoding.
     pub fn encoding(&self) -> &Encoding {
         &self.encoding
     }

@@ -1,4 +1,4 @@
-//! Which values must share one encoding: what operators only move, and what ports with the same key hand over.
+//! Finds the values that must share one encoding: those that operators only move, and those of ports with the same key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use crate::ir::{ElementType, ValueId};
 use crate::partition::Partition;
 use crate::program::Group;
 
-/// Union-find over the values of all partitions. Values of one group with the same name are one key: graphs of
-/// a group share their encodings throughout.
+/// Classes of values that must share one encoding, as a union-find over the values of all partitions. Values of one
+/// group with the same name are one key, because the graphs of a group share all encodings.
 pub struct Ties {
     keys: BTreeMap<(Group, String), usize>,
     parent: Vec<usize>,
@@ -69,7 +69,7 @@ impl Ties {
         self.parent[a.max(b)] = a.min(b);
     }
 
-    /// Groups that have values in a class with values of this one, itself among them.
+    /// The groups that share a class with this one, itself among them.
     pub fn groups(&self, group: &Group) -> BTreeSet<Group> {
         let classes: BTreeSet<usize> = self.classes(group);
         let shares =
@@ -77,7 +77,7 @@ impl Ties {
         self.keys.iter().filter_map(shares).collect()
     }
 
-    /// The classes that values of a group belong to.
+    /// The numbers of the classes that values of a group belong to.
     pub fn classes(&self, group: &Group) -> BTreeSet<usize> {
         let own = self.keys.iter().filter(|((other, _), _)| other == group);
         own.map(|(_, &key)| self.root(key)).collect()
