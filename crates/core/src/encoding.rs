@@ -113,7 +113,7 @@ pub struct Encoding {
 
 /// Smallest scale that an encoding gets: below it f32 reciprocals overflow and the NPU's fixed-point multipliers
 /// degenerate.
-pub const SMALLEST_SCALE: f32 = 1e-12;
+pub(crate) const SMALLEST_SCALE: f32 = 1e-12;
 
 impl Encoding {
     /// The affine encoding that covers `low..=high`, widened to contain 0 so that 0.0 is exact.

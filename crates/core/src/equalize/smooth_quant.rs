@@ -19,7 +19,7 @@ const MOST: f32 = 16.0;
 /// max|W_j|^(1 - alpha)`, and its weights are multiplied by it. Here every factor is rounded to a power of two, so that
 /// the function stays the same to the last bit, and the median factor is one, so that a value whose channels are alike
 /// stays as it is.
-pub struct SmoothQuant;
+pub(crate) struct SmoothQuant;
 
 impl Equalizer for SmoothQuant {
     fn name(&self) -> &'static str {

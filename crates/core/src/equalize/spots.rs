@@ -13,7 +13,7 @@ use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
 /// Values that are scaled alike, because they share the constants that take the factors.
-pub struct Spot {
+pub(crate) struct Spot {
     /// Names of the values, and how each is cut into rows of channels.
     pub sites: BTreeMap<String, Rows>,
     /// Number of channels.
@@ -28,7 +28,7 @@ pub struct Spot {
 type Sharing = (BTreeMap<String, usize>, BTreeMap<String, usize>);
 
 /// The spots of the graphs of a group, and the constants of these graphs.
-pub struct Spots {
+pub(crate) struct Spots {
     /// In the order of the first graph that has them.
     pub all: Vec<Spot>,
     /// The constants of the graphs, by name.
@@ -43,7 +43,7 @@ impl Spots {
     ///
     /// # Errors
     /// The graphs have no spot. The error says of the first values that linear layers read why they are none.
-    pub fn find(group: &Group, graphs: &[&Frozen]) -> Result<Self> {
+    pub(crate) fn find(group: &Group, graphs: &[&Frozen]) -> Result<Self> {
         let (mut constants, mut differing, mut whole) = (BTreeMap::new(), BTreeSet::new(), Reads::new());
         for graph in graphs {
             for (_, value) in graph.values() {

@@ -76,7 +76,7 @@ impl Statistics {
 }
 
 /// Number of a run (from one) that changed a range, and the range after it.
-pub type Step = (u64, [f32; 2]);
+pub(crate) type Step = (u64, [f32; 2]);
 
 /// The smallest and the largest number of all runs, and how they came about.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -17,7 +17,7 @@ const MOST_COMPUTED: usize = 1 << 16;
 ///
 /// # Errors
 /// An operator cannot be computed from its constants, which is a defect: shape inference checked them.
-pub fn fold_constants(graph: &Graph) -> Result<Graph> {
+pub(crate) fn fold_constants(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let mut inputs = Vec::with_capacity(node.inputs.len());

@@ -23,7 +23,7 @@ enum Plan {
 ///
 /// # Errors
 /// The new graph cannot be built, which is a defect of this pass.
-pub fn fold_scales(graph: &Graph) -> Result<Graph> {
+pub(crate) fn fold_scales(graph: &Graph) -> Result<Graph> {
     let links = Links::new(graph);
     let mut plans: HashMap<usize, Plan> = HashMap::new();
     for (position, node) in graph.nodes().iter().enumerate() {
@@ -86,7 +86,7 @@ fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<Linear> {
 impl Linear {
     /// The nodes that make `value` and can take a factor for each of its channels, however often it is read; `None` if
     /// there are no such nodes.
-    pub fn of(graph: &Graph, links: &Links, value: ValueId) -> Option<Self> {
+    pub(crate) fn of(graph: &Graph, links: &Links, value: ValueId) -> Option<Self> {
         let mut last = links.maker[value.index()]?;
         let mut nodes = vec![last];
         let mut bias = None;
@@ -107,7 +107,7 @@ impl Linear {
     }
 
     /// Each constant of the nodes, with the axis of its channels.
-    pub fn constants(&self, graph: &Graph) -> Vec<(ValueId, usize)> {
+    pub(crate) fn constants(&self, graph: &Graph) -> Vec<(ValueId, usize)> {
         let of_node = |&position: &usize| {
             let node = &graph.nodes()[position];
             let constants = node.inputs.iter().enumerate().skip(1);

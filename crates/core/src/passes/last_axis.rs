@@ -9,7 +9,7 @@ use autoneural_base::error::Result;
 ///
 /// # Errors
 /// The new graph cannot be built, which is a defect of this pass.
-pub fn last_axis(graph: &Graph, target: &Target) -> Result<Graph> {
+pub(crate) fn last_axis(graph: &Graph, target: &Target) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let last = graph.value(node.inputs[0]).shape.len().saturating_sub(1);

@@ -18,7 +18,7 @@ use autoneural_base::error::Result;
 ///
 /// # Errors
 /// The new graph cannot be built, which is a defect of this pass.
-pub fn legalize(graph: &Graph) -> Result<Graph> {
+pub(crate) fn legalize(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let shape = &graph.value(node.outputs[0]).shape;

@@ -11,7 +11,7 @@ use autoneural_base::error::Result;
 ///
 /// # Errors
 /// The new graph cannot be built, which is a defect of this pass.
-pub fn merge_moves(graph: &Graph) -> Result<Graph> {
+pub(crate) fn merge_moves(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     // For each new value that a move made: where it was moved from, and how.
     let mut moved: HashMap<ValueId, (ValueId, Op)> = HashMap::new();

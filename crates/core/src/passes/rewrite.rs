@@ -84,7 +84,7 @@ impl<'a> Rewrite<'a> {
 ///
 /// # Errors
 /// As for [`Builder::node`].
-pub fn on_last_axis(
+pub(crate) fn on_last_axis(
     b: &mut Builder,
     name: &str,
     what: &str,

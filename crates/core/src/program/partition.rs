@@ -57,7 +57,7 @@ impl Partition {
     }
 
     /// Whether a node makes a main output.
-    pub fn makes_main(&self, node: &Node) -> bool {
+    pub(crate) fn makes_main(&self, node: &Node) -> bool {
         let mut outputs = self.outputs.iter().zip(self.graph.outputs());
         outputs.any(|(port, id)| port.meaning.main && node.outputs.contains(id))
     }

@@ -61,7 +61,7 @@ pub fn unpack(integer: IntegerType, bytes: &[u8], count: usize) -> Vec<i32> {
 /// # Errors
 /// There are too many or too few codes, or one is outside the integers of the encoding: the rounding method has a
 /// defect.
-pub fn refuse_impossible(codes: &[i32], encoding: &Encoding, value: &Value) -> Result<()> {
+pub(crate) fn refuse_impossible(codes: &[i32], encoding: &Encoding, value: &Value) -> Result<()> {
     let count: usize = value.shape.iter().product();
     let (least, most) = encoding.integer.limits();
     if codes.len() != count {

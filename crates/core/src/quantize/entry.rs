@@ -19,22 +19,22 @@ pub struct Entry {
 
 impl Entry {
     /// An error about the entry.
-    pub fn error(&self, message: impl std::fmt::Display) -> Error {
+    pub(crate) fn error(&self, message: impl std::fmt::Display) -> Error {
         Error::input(self.place(), message)
     }
 
     /// The file and the name in it, as the place of an error.
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         format!("{}: `{}`", self.file, self.name)
     }
 
     /// The encoding.
-    pub fn encoding(&self) -> &Encoding {
+    pub(crate) fn encoding(&self) -> &Encoding {
         &self.encoding
     }
 
     /// The file that it is from.
-    pub fn file(&self) -> &str {
+    pub(crate) fn file(&self) -> &str {
         &self.file
     }
 }

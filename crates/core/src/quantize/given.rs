@@ -34,7 +34,7 @@ pub struct Given {
 }
 
 /// The encoding given for a class of tied values.
-pub struct GivenClass<'a> {
+pub(crate) struct GivenClass<'a> {
     entry: &'a Entry,
 }
 
@@ -179,7 +179,7 @@ impl Given {
     ///
     /// # Errors
     /// Two values that must share one encoding are given different ones.
-    pub fn by_class(&self, partitions: &[Partition], ties: &Ties) -> Result<BTreeMap<usize, GivenClass<'_>>> {
+    pub(crate) fn by_class(&self, partitions: &[Partition], ties: &Ties) -> Result<BTreeMap<usize, GivenClass<'_>>> {
         let mut found: BTreeMap<usize, GivenClass> = BTreeMap::new();
         for partition in partitions {
             for (_, value) in partition.graph.values() {
@@ -206,7 +206,7 @@ impl Given {
     /// # Errors
     /// The given encoding has other integers or another number of scales than the computed one, or a zero point where
     /// weights have none.
-    pub fn param(&self, name: &str, computed: &Encoding) -> Result<Option<Encoding>> {
+    pub(crate) fn param(&self, name: &str, computed: &Encoding) -> Result<Option<Encoding>> {
         let Some(entry) = self.params.get(name) else { return Ok(None) };
         if (entry.encoding.integer, computed.integer.is_signed()) == (IntegerType::Int32, false) {
             let wanted = computed.integer.name();
@@ -222,7 +222,7 @@ impl Given {
     }
 
     /// The file that gives an encoding for a constant.
-    pub fn file_of_param(&self, name: &str) -> Option<&str> {
+    pub(crate) fn file_of_param(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(|entry| entry.file.as_str())
     }
 
@@ -230,7 +230,7 @@ impl Given {
     ///
     /// # Errors
     /// The given encoding has another form than the computed one, or a scale that is not `input scale x weight scale`.
-    pub fn refuse_other_bias(&self, name: &str, computed: &Encoding) -> Result<()> {
+    pub(crate) fn refuse_other_bias(&self, name: &str, computed: &Encoding) -> Result<()> {
         let Some(entry) = self.params.get(name) else { return Ok(()) };
         let differs = || {
             refuse_other_form(&entry.encoding, computed)?;
@@ -250,7 +250,7 @@ impl Given {
     }
 
     /// The constants that have a given encoding, by name.
-    pub fn params(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.params.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 

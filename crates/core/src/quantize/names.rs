@@ -20,7 +20,7 @@ pub struct Aliases {
 }
 
 /// All names of tensors in the graphs of a model.
-pub struct Names<'a> {
+pub(crate) struct Names<'a> {
     activations: BTreeSet<&'a str>,
     params: BTreeSet<&'a str>,
     by_group: BTreeMap<Group, BTreeSet<&'a str>>,
@@ -29,7 +29,7 @@ pub struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// Names of all partitions, and what the checkpoint calls them.
-    pub fn new(partitions: &'a [Partition], aliases: &'a Aliases) -> Self {
+    pub(crate) fn new(partitions: &'a [Partition], aliases: &'a Aliases) -> Self {
         let mut made =
             Names { activations: BTreeSet::new(), params: BTreeSet::new(), by_group: BTreeMap::new(), aliases };
         for partition in partitions {
@@ -47,7 +47,7 @@ impl<'a> Names<'a> {
     }
 
     /// Whether a name of the graphs is that of a constant.
-    pub fn is_param(&self, name: &str) -> bool {
+    pub(crate) fn is_param(&self, name: &str) -> bool {
         self.params.contains(name)
     }
 
@@ -70,7 +70,7 @@ impl<'a> Names<'a> {
     /// # Errors
     /// The name fits no tensor, or several; or it is a name of the checkpoint for one of several tensors with the same
     /// name in the graphs.
-    pub fn resolve(&self, name: &str) -> Result<&'a str, String> {
+    pub(crate) fn resolve(&self, name: &str) -> Result<&'a str, String> {
         let candidates = self.candidates(name);
         let mut found = candidates.iter();
         match (found.next(), found.next()) {
@@ -93,7 +93,7 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// A name fits no tensor, or belongs into the other list.
-    pub fn refuse_unknown(&self, entries: &BTreeMap<String, Entry>, are_params: bool) -> Result<()> {
+    pub(crate) fn refuse_unknown(&self, entries: &BTreeMap<String, Entry>, are_params: bool) -> Result<()> {
         let misplaced = match are_params {
             true => "is no constant; it belongs to activation_encodings",
             false => "is a constant; it belongs to param_encodings",
@@ -110,7 +110,7 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// A name fits no tensor; the error suggests another one.
-    pub fn refuse_unknown_of<'n>(&self, names: impl Iterator<Item = (&'n str, &'n str)>) -> Result<()> {
+    pub(crate) fn refuse_unknown_of<'n>(&self, names: impl Iterator<Item = (&'n str, &'n str)>) -> Result<()> {
         let unknown: Vec<(&str, &str)> = names.filter(|(name, _)| self.candidates(name).is_empty()).collect();
         let Some(&(first, file)) = unknown.first() else { return Ok(()) };
         if unknown.len() == 1 {

@@ -32,7 +32,7 @@ pub enum RangeSource {
 
 /// What is known about the range of a class of tied values.
 #[derive(Default)]
-pub struct Class {
+pub(crate) struct Class {
     /// Range known without calibration.
     fixed: Option<[f32; 2]>,
     /// Range for masked scores. The range that was seen reaches down to the mask's value, and would waste integers on
@@ -55,7 +55,7 @@ impl Class {
     ///
     /// # Errors
     /// No range of it is known, or its given encoding has other integers than the recipe chose.
-    pub fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
+    pub(crate) fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
         let group = self.group.as_ref().expect("set with the first value");
         let exception = self.exception.map(|(integer, _)| integer);
         let integer = match exception.or(self.integer) {
@@ -80,7 +80,7 @@ impl Class {
     }
 
     /// Where its range comes from.
-    pub fn source(&self, given: Option<&GivenClass>) -> RangeSource {
+    pub(crate) fn source(&self, given: Option<&GivenClass>) -> RangeSource {
         // Values that were seen outside a known range widen it.
         let is_wider = |known: [f32; 2]| self.seen.is_some_and(|[low, high]| low < known[0] || high > known[1]);
         match given {
@@ -133,7 +133,7 @@ fn refuse_unusable(seen: &Statistics) -> Result<()> {
 /// # Errors
 /// A value was NaN or infinite, overrides of the recipe contradict each other, or scores span so much that a mask
 /// cannot hide them.
-pub fn classes(
+pub(crate) fn classes(
     partitions: &[Partition],
     ties: &Ties,
     statistics: &StatisticsTable,

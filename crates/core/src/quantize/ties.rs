@@ -8,14 +8,14 @@ use crate::program::Group;
 
 /// Classes of values that must share one encoding, as a union-find over the values of all partitions. Values of one
 /// group with the same name are one key, because the graphs of a group share all encodings.
-pub struct Ties {
+pub(crate) struct Ties {
     keys: BTreeMap<(Group, String), usize>,
     parent: Vec<usize>,
 }
 
 impl Ties {
     /// Finds the ties of a whole model.
-    pub fn new(partitions: &[Partition]) -> Self {
+    pub(crate) fn new(partitions: &[Partition]) -> Self {
         let mut ties = Ties { keys: BTreeMap::new(), parent: Vec::new() };
         let mut ports: BTreeMap<String, usize> = BTreeMap::new();
         for partition in partitions {
@@ -70,7 +70,7 @@ impl Ties {
     }
 
     /// The groups that share a class with this one, itself among them.
-    pub fn groups(&self, group: &Group) -> BTreeSet<Group> {
+    pub(crate) fn groups(&self, group: &Group) -> BTreeSet<Group> {
         let classes: BTreeSet<usize> = self.classes(group);
         let shares =
             |((other, _), &key): (&(Group, String), &usize)| classes.contains(&self.root(key)).then(|| other.clone());
@@ -78,13 +78,13 @@ impl Ties {
     }
 
     /// The numbers of the classes that values of a group belong to.
-    pub fn classes(&self, group: &Group) -> BTreeSet<usize> {
+    pub(crate) fn classes(&self, group: &Group) -> BTreeSet<usize> {
         let own = self.keys.iter().filter(|((other, _), _)| other == group);
         own.map(|(_, &key)| self.root(key)).collect()
     }
 
     /// Number of the class that a value belongs to; `None` for values without an encoding.
-    pub fn class(&self, group: &Group, name: &str) -> Option<usize> {
+    pub(crate) fn class(&self, group: &Group, name: &str) -> Option<usize> {
         self.keys.get(&(group.clone(), name.to_string())).map(|&key| self.root(key))
     }
 }

@@ -13,25 +13,25 @@ pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
 }
 
 /// The constant bias of a node, which is added to its sums; `None` if it has none.
-pub fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+pub(crate) fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, node.op.signature().position(InputKind::Bias)?)
 }
 
 /// An input of a node, if it is a constant of real numbers.
-pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
+pub(crate) fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
     let is_encoded = |value: &&Value| value.constant().is_some() && value.element.is_real();
     node.inputs.get(input).map(|&id| graph.value(id)).filter(is_encoded)
 }
 
 /// The constant that a target's `weights` are about: the second input of a node, or the first of two operands, as in `1
 /// - x`; `None` if neither is constant.
-pub fn stated<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+pub(crate) fn stated<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     let first = || constant(graph, node, 0).filter(|_| node.op.signature().kind(0) == Some(InputKind::Operand));
     constant(graph, node, 1).or_else(first)
 }
 
 /// A constant as an input of its node, with what its encoding depends on.
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// The node that reads it.
     pub node: &'a Node,
     /// Which input of the node it is.
@@ -54,7 +54,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     /// What the constant is, as the operator's signature says it.
-    pub fn kind(&self) -> Option<InputKind> {
+    pub(crate) fn kind(&self) -> Option<InputKind> {
         self.node.op.signature().kind(self.input)
     }
 
@@ -73,7 +73,7 @@ impl Place<'_> {
 ///
 /// # Errors
 /// The target does not take the type that the recipe chose, or a bias does not fit the scales that were given.
-pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
+pub(crate) fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
     let node = place.node;
     match place.kind() {
         Some(InputKind::Weight) => {

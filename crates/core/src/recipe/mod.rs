@@ -369,7 +369,7 @@ impl Recipe {
     }
 
     /// The exceptions for tensors, in the order of the file.
-    pub fn overrides(&self) -> &[Override] {
+    pub(crate) fn overrides(&self) -> &[Override] {
         &self.overrides
     }
 
@@ -383,7 +383,7 @@ impl Recipe {
     }
 
     /// The place of an exception in the file, for messages.
-    pub fn place_of_override(&self, index: usize) -> String {
+    pub(crate) fn place_of_override(&self, index: usize) -> String {
         format!("{}: override[{index}]", self.path.display())
     }
 

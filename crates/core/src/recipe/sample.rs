@@ -12,7 +12,7 @@ use super::origin::Origin;
 use autoneural_base::error::{Error, Result};
 
 /// The first schema in which a sample can be a conversation; before it, a prompt was raw text.
-pub const CONVERSATIONS: u32 = 2;
+pub(crate) const CONVERSATIONS: u32 = 2;
 
 /// Help for a sample that is none of these, or several.
 const FORMS: &str = "a sample has one of: `prompt`, a user's question; `messages`, a conversation; `text`, which is \
@@ -140,7 +140,7 @@ impl Sample {
     }
 
     /// Whether another sample asks the same, about images of the same names.
-    pub fn asks_as(&self, other: &Sample) -> bool {
+    pub(crate) fn asks_as(&self, other: &Sample) -> bool {
         let all = |sample: &Sample| (sample.images.clone(), sample.answer.clone(), sample.tokens);
         self.words() == other.words() && self.arrays() == other.arrays() && all(self) == all(other)
     }

@@ -5,7 +5,7 @@ use super::unit::Device;
 
 /// Where a node may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
+pub(crate) enum Choice {
     /// To the NPU only.
     Npu,
     /// To the CPU only.
@@ -32,7 +32,7 @@ const DEVICES: [Device; 2] = [Device::Npu, Device::Cpu];
 
 /// The cheapest assignment of nodes to devices. `border[p]` is the cost of a change of device before node `p`, in
 /// bytes. Before the first node there is no cost.
-pub fn assign(choices: &[Choice], border: &[u64]) -> Vec<Device> {
+pub(crate) fn assign(choices: &[Choice], border: &[u64]) -> Vec<Device> {
     // The least cost so far with the last node on each device, and for each node the device of the node before it on
     // that way.
     let mut best: [Option<Cost>; 2] = [Some((0, 0, 0)); 2];

@@ -8,7 +8,7 @@ use crate::quantize::Table;
 use autoneural_base::error::Result;
 
 /// Where the values of a graph are made and last read.
-pub struct Border<'a> {
+pub(crate) struct Border<'a> {
     graph: &'a Graph,
     /// The last node that reads each value; `None` if no node does.
     last_read: Vec<Option<usize>>,
@@ -20,7 +20,7 @@ impl<'a> Border<'a> {
     ///
     /// # Errors
     /// The table belongs to another graph.
-    pub fn new(graph: &'a Graph, table: &Table) -> Result<Self> {
+    pub(crate) fn new(graph: &'a Graph, table: &Table) -> Result<Self> {
         let mut last_read = vec![None; graph.values().count()];
         for (at, node) in graph.nodes().iter().enumerate() {
             node.inputs.iter().for_each(|id| last_read[id.index()] = Some(at));
@@ -40,12 +40,12 @@ impl<'a> Border<'a> {
     /// integers. Entry `p` is the place before node `p`. Inputs of the graph do not count: they come from the host
     /// wherever they are read. A value that passes several cuts counts at each of them, because each time it moves from
     /// one device to the other.
-    pub fn bytes(&self) -> &[u64] {
+    pub(crate) fn bytes(&self) -> &[u64] {
         &self.bytes
     }
 
     /// Values that these nodes read and do not make, without constants, in the order in which they are read.
-    pub fn inputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
+    pub(crate) fn inputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
         let (mut known, mut made) = (BTreeSet::new(), Vec::new());
         for node in &self.graph.nodes()[nodes] {
             let given = node.inputs.iter().filter(|&&id| self.graph.value(id).constant().is_none());
@@ -57,7 +57,7 @@ impl<'a> Border<'a> {
 
     /// Values that these nodes make, and that later nodes read or that are outputs of the graph, in the order in which
     /// they are made.
-    pub fn outputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
+    pub(crate) fn outputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
         let leaves = |id: &&ValueId| {
             self.last_read[id.index()].is_some_and(|last| last >= nodes.end) || self.graph.outputs().contains(id)
         };

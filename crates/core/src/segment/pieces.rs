@@ -10,7 +10,7 @@ use std::ops::Range;
 ///
 /// # Errors
 /// The weights of one node are larger than `limit`; the error is its position.
-pub fn pieces<T: Copy + Eq + Hash>(
+pub(crate) fn pieces<T: Copy + Eq + Hash>(
     weights: &[Vec<(T, u64)>],
     border: &[u64],
     limit: u64,

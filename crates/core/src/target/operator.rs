@@ -187,7 +187,7 @@ impl Operator {
     }
 
     /// The preferred encoding of weights with this integer type, if any is taken.
-    pub fn weights_of(&self, integer: IntegerType) -> Option<Weights> {
+    pub(crate) fn weights_of(&self, integer: IntegerType) -> Option<Weights> {
         let mut listed = self.weights.iter().filter(|weights| weights.integer == integer);
         // A recipe that states only bits does not choose blocks.
         listed.find(|weights| !matches!(weights.granularity, Granularity::Block(_))).copied()

@@ -6,7 +6,7 @@ use crate::quantize::layer::Layer;
 use autoneural_base::error::Result;
 
 /// Rounds to the nearest integer, ties to even.
-pub struct Nearest;
+pub(crate) struct Nearest;
 
 impl Rounding for Nearest {
     fn name(&self) -> &'static str {
