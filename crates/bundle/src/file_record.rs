@@ -15,12 +15,12 @@ pub struct FileRecord {
     pub sha256: String,
 }
 
-/// Hidden files are ours alone, no part of the bundle.
+/// Whether a file is hidden. Hidden files are this program's own and are not listed in the manifest.
 pub fn is_hidden(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with('.'))
 }
 
-/// Whether a file is one of those that the models are: below a folder, neither hidden nor a golden vector.
+/// Whether a file belongs to the models: it is in a folder, and neither hidden nor a golden vector.
 pub fn is_of_model(path: &str) -> bool {
     path.contains('/') && !is_hidden(path) && !path.starts_with(GOLDEN)
 }

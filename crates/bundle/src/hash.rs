@@ -17,6 +17,9 @@ pub fn short(sha256: &str) -> String {
 }
 
 /// SHA-256 of an open file, all of it, in hexadecimal; `path` is only for messages.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn hash_of(file: &File, path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 20];

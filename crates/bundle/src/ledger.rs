@@ -1,6 +1,7 @@
-//! The ledger: which piece of work was done on what, and which files came of it. One hidden file, in a bundle and in
-//! the folder in which one is being made. It belongs to this machine and this program and is no part of the bundle:
-//! without it everything is made again. One that was written elsewhere, or that others may write, is none.
+//! The ledger: which units of work were done, with which inputs, and which files they made. It is one hidden file, in a
+//! bundle and in the folder in which a bundle is made. It belongs to this machine and this program and is not part of
+//! the bundle: without it everything is made again. A ledger that was written elsewhere, or that other users may write,
+//! is ignored.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,19 +21,19 @@ use autoneural_base::text;
 
 /// Version of the ledger's format.
 const SCHEMA: u32 = 2;
-/// The program that is running, whatever its file was replaced by since.
+/// The program that is running, even if its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// A finished piece of work.
+/// A finished unit of work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Unit {
     /// Key of what it read.
     pub key: String,
-    /// How long it took.
+    /// How long it took, in seconds.
     pub seconds: f64,
     /// The files it made.
     pub files: Vec<FileRecord>,
-    /// What else it gave.
+    /// The value that it returned.
     pub found: serde_json::Value,
 }
 
@@ -40,7 +41,7 @@ pub struct Unit {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Ledger {
     schema: u32,
-    /// Where it was written.
+    /// The origin of its file: see `origin`.
     origin: String,
     /// The start of the system in whose course it was written while files of it were still on their way to the disk.
     /// After another start they may not be there: what stamps say of them is not believed.
@@ -83,14 +84,21 @@ impl Ledger {
         Ok(if origin::is(&made.origin, &file, folder) { made } else { Self::default() })
     }
 
-    /// Writes the ledger, whole or not at all. The files that it tells of are on the disk.
+    /// Writes the ledger, completely or not at all. The files that it lists must be on the disk.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
     pub fn write(&self, folder: &Folder) -> Result<()> {
         folder.replace_by(LEDGER, origin::MODE, |file| self.write_into(file, folder, None))
     }
 
-    /// Writes the ledger while the files that it tells of are on their way to the disk, as it is itself then.
+    /// Writes the ledger while the system may still be writing the files that it lists to the disk. Returns before the
+    /// ledger itself is on the disk.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
     pub fn write_meanwhile(&self, folder: &Folder) -> Result<()> {
-        // Where the start is not known, every start is another.
+        // If the time of the system's start is not known, the ledger holds for no later start.
         let since = start_of_system().unwrap_or_default();
         folder.replace_unflushed(LEDGER, origin::MODE, |file| self.write_into(file, folder, Some(since)))
     }

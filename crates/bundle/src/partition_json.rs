@@ -60,7 +60,10 @@ struct StoredNode {
     inputs: Vec<String>,
 }
 
-/// Writes `folder/<name>.json`.
+/// Writes a partition to `folder/<name>.json`. `places` are the offsets of its constants in the data file, by name.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     let graph = &partition.graph;
     let name = |id: &ValueId| graph.value(*id).name.clone();
@@ -117,7 +120,7 @@ pub fn read(
     read().map_err(|error| damaged(&path, error))
 }
 
-/// A promise of the graph that this file breaks is no defect of the program.
+/// A graph that is not valid because of this file is wrong input, and not a defect of the program.
 fn damaged(path: &Path, mut error: Error) -> Error {
     if error.kind != Kind::Io && !error.place.starts_with(&*path.to_string_lossy()) {
         error = error.within(path.display());

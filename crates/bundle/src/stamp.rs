@@ -47,8 +47,11 @@ pub enum Owner {
 pub struct Stamps(BTreeMap<String, Stamp>);
 
 impl Stamps {
-    /// SHA-256 of an open file, which goes by `name` here: from its stamp if the stamp is of this very file, by reading
-    /// it otherwise, or wherever `read_anew`. `path` is only for messages.
+    /// SHA-256 of an open file, in hexadecimal. It is taken from the stamp of this `name` if that belongs to this very
+    /// file; otherwise, or if `read_anew`, the file is read. `path` is only for messages.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn hash(&mut self, name: &str, file: &File, path: &Path, owner: Owner, read_anew: bool) -> Result<String> {
         let meta = file.metadata().at(path)?;
         if let Some(known) = self.0.get(name).filter(|_| !read_anew)
@@ -58,7 +61,7 @@ impl Stamps {
         }
         let begun = SystemTime::now();
         let sha256 = hash_of(file, path)?;
-        // Of a file that is written while it is read there is nothing to remember.
+        // The hash of a file that is written while it is read is not remembered.
         let same = file.metadata().is_ok_and(|after| stamp(&after, String::new()) == stamp(&meta, String::new()));
         let settled = owner == Owner::Us
             || meta.modified().is_ok_and(|modified| begun.duration_since(modified).is_ok_and(|age| age > CLOCK));
@@ -70,7 +73,10 @@ impl Stamps {
         Ok(sha256)
     }
 
-    /// Notes the SHA-256 of one of our files, which is known.
+    /// Notes the SHA-256 of one of our own files, which the caller knows.
+    ///
+    /// # Errors
+    /// The system does not tell size and time of the file.
     pub fn note(&mut self, name: &str, file: &File, sha256: &str) -> Result<()> {
         let meta = file.metadata().at(Path::new(name))?;
         self.0.insert(name.to_string(), stamp(&meta, sha256.to_string()));

@@ -74,6 +74,9 @@ pub enum Phase {
 }
 
 /// The embedding table `[vocabulary, hidden]`.
+///
+/// # Errors
+/// The tensor is missing or has another shape.
 pub fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> {
     weights.get(first_tensor(definition.family), &[definition.vocabulary, definition.hidden])
 }
@@ -113,6 +116,9 @@ pub fn head(definition: &Language, weights: &Weights, names: &[String]) -> Resul
 ///
 /// outputs `logits [1,1,vocabulary]` of the last token that counts, `layers.i.k_new [1,G,D,S]`,
 /// `layers.i.v_new [1,G,S,D]`, `layers.i.conv_state_new`.
+///
+/// # Errors
+/// A tensor is missing or has another shape than the definition states, or sizes do not fit each other.
 pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: Phase) -> Result<Graph> {
     let (name, tokens) = match phase {
         Phase::Prefill => (PREFILL, definition.prefill),

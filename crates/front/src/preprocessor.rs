@@ -92,8 +92,8 @@ impl Said<'_> {
                 Some(format!("`size` is {width} x {height} pixels; the definition's are {side} x {side}"))
             }
             (None, Some(edge)) => Some(format!(
-                "`size` is {edge} pixels along one edge, with the picture's proportions; the definition stretches it to \
-                 {side} x {side}"
+                "`size` is {edge} pixels along one edge, with the picture's proportions; the definition stretches it \
+                 to {side} x {side}"
             )),
             (None, None) => None,
         }

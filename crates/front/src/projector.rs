@@ -29,6 +29,9 @@ pub fn namings(vision: &Vision) -> [(&'static str, &'static str); 2] {
 }
 
 /// Builds the projector: `features [1,T,C]` to `embeds [1,T,hidden]`.
+///
+/// # Errors
+/// A tensor is missing or has another shape than the definition states, or sizes do not fit each other.
 pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
     let names = if weights.first() == NAMED_FIRST { NAMED } else { NUMBERED };
     let (channels, middle) = (definition.vision.channels(), definition.projector.hidden);

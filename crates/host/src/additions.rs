@@ -196,8 +196,8 @@ pub fn missing(folder: &Path) -> Error {
     let place = folder.display();
     let message = format!("is missing; {name} is {what}, which is not read");
     Error::input(path.display(), message).help(format!(
-        "transformers converts it, where sentencepiece and tiktoken are installed: python3 -c \"from transformers import AutoTokenizer; \
-         AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')\""
+        "transformers converts it, where sentencepiece and tiktoken are installed: python3 -c \"from transformers \
+         import AutoTokenizer; AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')\""
     ))
 }
 

@@ -18,7 +18,7 @@ const MOST_FORTRAN: usize = 1 << 20;
 /// What a file begins with.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// What stands before the elements.
+/// The header of a file, before the elements.
 #[derive(Debug, PartialEq)]
 pub struct Header {
     /// The array.
@@ -30,7 +30,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads what stands before the elements; `place` is for messages.
+    /// Reads the header; `place` is for messages.
     ///
     /// # Errors
     /// No file of this kind, or elements that are no numbers.
@@ -225,7 +225,7 @@ pub struct Npy {
 }
 
 impl Npy {
-    /// Reads what stands before the elements.
+    /// Reads the header.
     ///
     /// # Errors
     /// As for [`Header::read`], and a file of another size.

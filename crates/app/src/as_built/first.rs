@@ -25,7 +25,7 @@ pub fn keeping(engine: impl Engine + 'static, partition: &str, folder: &Path) ->
 
 struct Keeping<E> {
     engine: E,
-    /// Where the next run goes; none behind the first.
+    /// Where the next run goes; `None` behind the first.
     path: Option<PathBuf>,
 }
 

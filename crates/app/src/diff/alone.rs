@@ -1,5 +1,5 @@
 //! Every operator alone, on the float model's own values: in the quantized model, and in float on exactly the numbers
-//! that the integers stand for. What differs is the operator's own doing, and nothing that came in.
+//! that the integers stand for. So a difference comes from the operator itself, and not from its inputs.
 //!
 //! The operators of a part stand beside each other in one model, with inputs of their own, so that it takes one
 //! compilation and one run.
@@ -17,9 +17,9 @@ use autoneural_engines::back::onnx::pb::{NodeProto, TensorProto};
 use autoneural_engines::back::qnn::{Place, Runtime};
 use autoneural_engines::engine::Array;
 
-/// An encoding of an input below this SQNR is replaced by a sound one, in dB.
+/// An encoding of an input that reaches less than this SQNR (dB) is replaced by a sound one.
 const UNSOUND_DB: f64 = 30.0;
-/// The sound one has to be better by this, in dB.
+/// The sound encoding has to be better by this, in dB.
 const BETTER_DB: f64 = 6.0;
 
 /// What operators are run on.

@@ -1,4 +1,4 @@
-//! A quantized model run in parts, each on what those before it made, so that every value can be looked at.
+//! Runs a quantized model in parts, each on the outputs of those before it, so that every value can be looked at.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -72,7 +72,7 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Lets go of what none of these units reads.
+    /// Frees the values that none of these units reads.
     pub fn forget(&mut self, later: &[&Unit]) {
         let read: HashSet<&str> = later.iter().flat_map(|unit| &unit.reads).map(|read| read.border.as_str()).collect();
         self.known.retain(|name, _| read.contains(name.as_str()));

@@ -120,7 +120,7 @@ impl Pairing {
         (outputs.len() == unit.makes.len()).then_some(outputs)
     }
 
-    /// The nodes of the float model that compute what a unit makes of what it reads, in order; none where they need
+    /// The nodes of the float model that compute what a unit makes of what it reads, in order; `None` if they need
     /// something else.
     pub fn region(&self, float: &Net, unit: &Unit) -> Option<Vec<usize>> {
         let reads: HashSet<&str> = unit.reads.iter().map(|read| self.get(&read.border)).collect::<Option<_>>()?;

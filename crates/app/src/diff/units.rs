@@ -221,7 +221,7 @@ pub fn encode(values: &[f32], shape: &[usize], encoding: &Encoding) -> Array {
     Array { shape: shape.to_vec(), elements }
 }
 
-/// The real numbers of an array of integers; none if it holds none.
+/// The real numbers that an array of integers stands for; `None` if it holds no integers.
 pub fn decode(array: &Array, encoding: &Encoding) -> Option<Vec<f32>> {
     Some(encoding.dequantize(&array.codes()?, &array.shape))
 }

@@ -1,4 +1,4 @@
-//! Exports: what a bundle is made of, and what exports of all kinds have in common.
+//! Exports: the sources that a bundle is made of, and what all kinds of exports have in common.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use autoneural_engines::back::onnx::{DataWriter, emit_as_built, emit_float};
 /// Folder of everything that export makes.
 pub const FOLDER: &str = "model";
 
-/// What a bundle is made of: files outside of it that become a program.
+/// A source that a bundle is made of: files outside of the bundle that become a program.
 pub trait Source {
     /// The program that it becomes.
     ///
@@ -25,7 +25,7 @@ pub trait Source {
     /// A source that is no program.
     fn program(&self) -> Result<Program>;
 
-    /// What samples of it hold.
+    /// The kind of samples that it takes.
     ///
     /// # Errors
     /// A source that is no program.
@@ -33,7 +33,7 @@ pub trait Source {
         Ok(Takes::Words)
     }
 
-    /// Looks at everything that would stop a run late: memory, samples.
+    /// Checks what would otherwise stop a run late: memory and samples.
     ///
     /// # Errors
     /// What cannot be used, by file and sample.
@@ -108,7 +108,10 @@ pub fn write_graphs<'p>(
     Ok(data)
 }
 
-/// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.
+/// Refuses to replace a bundle of another model or target: a mistyped name must not destroy it.
+///
+/// # Errors
+/// The bundle at the destination is of another model or target.
 pub fn refuse_another_model(bundle: &Making, model: &str, target: &Target) -> Result<()> {
     let Some((place, before)) = bundle.before() else { return Ok(()) };
     if before.model == model && before.target == target.name {

@@ -1,7 +1,7 @@
 //! What was computed so far, in a hidden folder of the bundle: a line per question and engine, and the float outputs.
 //!
-//! What was not written here is not believed: a bundle may come from elsewhere, and its answers would become the
-//! report's.
+//! Lines that were not written on this machine are ignored: a bundle may come from elsewhere, and its answers would
+//! become those of the report.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -44,6 +44,9 @@ struct Line {
 
 impl Journal {
     /// Opens the journal in `folder`.
+    ///
+    /// # Errors
+    /// The answers of the float engine cannot be read.
     pub fn open(folder: Folder) -> Result<Self> {
         let made = Journal { folder, references: RefCell::default() };
         let kept = made.lines(EngineKind::Float)?.into_iter().filter_map(|line| Some((line.number, line.reference?)));
@@ -92,12 +95,18 @@ impl Journal {
         Ok(found)
     }
 
-    /// What an engine has answered before, by number of the question.
+    /// The earlier answers of an engine, by the number of the question.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, Record>> {
         Ok(self.lines(kind)?.into_iter().map(|line| (line.number, line.record)).collect())
     }
 
-    /// Adds an answer.
+    /// Adds an answer of an engine to a question.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn add(&self, kind: EngineKind, number: usize, record: &Record) -> Result<()> {
         let name = Self::name(kind);
         let mut file = self.folder.append(&name)?;
@@ -113,6 +122,9 @@ impl Journal {
     }
 
     /// Keeps the float outputs of a question.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn keep_reference(&self, number: usize, outputs: &Outputs) -> Result<()> {
         let name = Self::reference_name(number);
         let path = self.path(&name);
@@ -129,7 +141,10 @@ impl Journal {
         Ok(())
     }
 
-    /// The float outputs of a question, if they are kept and nobody changed them.
+    /// The float outputs of a question; `None` if they are not kept, or if their file was changed.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn reference(&self, number: usize) -> Result<Option<Outputs>> {
         if !self.has_reference(number) {
             return Ok(None);

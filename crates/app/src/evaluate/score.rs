@@ -45,7 +45,11 @@ pub fn prepare(model: &Model, question: &Question) -> Result<Asked> {
     Ok(Asked { prompt, answer })
 }
 
-/// Asks a question: the model's own answer, and what it thinks of the right one token by token.
+/// Asks a question. Returns the model's own answer with the probability that it gives to the right one token by token,
+/// and its outputs.
+///
+/// # Errors
+/// An engine cannot be loaded or fails, or the question has too many tokens for the context.
 pub fn score(
     model: &Model,
     generator: &mut Generator,

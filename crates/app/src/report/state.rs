@@ -62,8 +62,11 @@ pub struct State {
 }
 
 impl State {
-    /// The state that a partition reads. A buffer of keys or values has room for the tokens that the partition takes in
+    /// The state that a partition reads. A buffer of keys or values has room for the tokens that the partition reads
     /// and those that it adds, which together are the context.
+    ///
+    /// # Errors
+    /// The table belongs to another graph.
     pub fn of(partition: &Partition, table: &Table) -> Result<Vec<State>> {
         let graph = &partition.graph;
         let mut found = Vec::new();

@@ -5,14 +5,14 @@ use crate::drivers::Intake;
 use autoneural_core::program::Group;
 use autoneural_core::recipe::{Preprocess, quoted};
 
-/// The head of a recipe that nobody wrote: W8A16 for all groups.
+/// The head of a recipe by default: W8A16 for all groups.
 pub fn groups_text(name: &str, groups: &[Group]) -> String {
     let mut text = format!("schema = 2\nname = {}\n", quoted(name));
     groups.iter().for_each(|group| text.push_str(&format!("\n{}", group_text(group))));
     text
 }
 
-/// How a group is quantized where nobody says it.
+/// How a group is quantized by default.
 pub fn group_text(group: &Group) -> String {
     let bits = "weights = \"int8\"\nactivations = \"uint16\"\nobserver = \"min-max\"\n";
     format!("[recipe.{}]\n{bits}", group.name())

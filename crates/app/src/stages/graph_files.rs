@@ -4,7 +4,10 @@ use autoneural_base::error::Result;
 use autoneural_bundle::{EQUALIZED, Key, Making};
 use autoneural_core::program::Group;
 
-/// A key of the float models of groups and of what the source stated.
+/// A key of the float models of groups and of the model definition.
+///
+/// # Errors
+/// The files of the bundle cannot be read.
 pub fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
     let is_read = |path: &str| {
         let file = of_graphs(path).unwrap_or_default();

@@ -1,6 +1,6 @@
-//! What an earlier verification found and what still holds of it: figures whose models, binaries, samples and toolkit
-//! are the same. They take hours, so they stay with the bundle until something that they were measured on changes; then
-//! that is said.
+//! What an earlier verification found, and which of its figures still hold: those whose models, binaries, samples and
+//! toolkit are the same. They take hours to measure, so they stay with the bundle until something that they were
+//! measured on changes; then a warning says so.
 
 use super::graph_files::of_graphs;
 use crate::drivers::{Driver, and_samples};
@@ -21,7 +21,7 @@ pub const FROM_ELSEWHERE: &str = "the report was not written by this machine, wh
 /// What is known of a bundle before it is verified.
 pub struct Known {
     old: Option<Report>,
-    /// Whether the report was written here, by whatever build of the program.
+    /// Whether the report was written on this machine, by any build of the program.
     is_ours: bool,
     /// Whether this build of the program wrote it, and so would find the same.
     is_same_program: bool,
@@ -30,7 +30,10 @@ pub struct Known {
 }
 
 impl Known {
-    /// Reads the report of the bundle that is being replaced.
+    /// Reads what is known from the bundle that is being replaced. An unreadable report counts as none.
+    ///
+    /// # Errors
+    /// The keys of the models cannot be made, because files cannot be read.
     pub fn read(
         bundle: &Making,
         driver: &dyn Driver,

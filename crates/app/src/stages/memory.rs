@@ -23,6 +23,9 @@ pub fn for_evidence() -> u64 {
 }
 
 /// Whether a context binary can be built while these groups are calibrated.
+///
+/// # Errors
+/// The weights of a group are missing.
 pub fn fits_beside_calibration(bundle: &Bundle, groups: &[Group]) -> Result<bool> {
     let mut bytes = 0;
     for group in groups {

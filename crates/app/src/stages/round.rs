@@ -17,7 +17,10 @@ use autoneural_engines::back::codes::{CodeFile, digest, write};
 use autoneural_engines::back::evidence;
 use autoneural_engines::back::onnx::DataWriter;
 
-/// The codes of all constants of a group: a file for each layer, and one for what is no layer's.
+/// Makes the codes of all constants of a group: a file for each layer, and one for all other constants.
+///
+/// # Errors
+/// A rounding method fails, evidence is missing, or a file cannot be written.
 pub fn round(
     bundle: &Making,
     group: &Group,

@@ -32,6 +32,9 @@ pub fn split(tensors: &[Tensor], most: u64) -> Vec<&[Tensor]> {
 }
 
 /// Writes the shards and the index.
+///
+/// # Errors
+/// A file cannot be written.
 pub fn write(folder: &Path, shards: &[&[Tensor]], seed: u64, progress: &dyn Progress) -> Result<()> {
     let mut places = BTreeMap::new();
     for (index, &tensors) in shards.iter().enumerate() {

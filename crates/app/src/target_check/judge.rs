@@ -16,7 +16,7 @@ const VISIBLE_DB: f64 = 10.0;
 /// How near to the ends of its range an output has to come, as a share of the range, for the range to be tested.
 const REACHED: f32 = 0.01;
 
-/// Whatever experiments need.
+/// What all experiments need.
 pub struct Judge<'a> {
     pub target: &'a Target,
     pub runtime: &'a Runtime,
@@ -24,7 +24,7 @@ pub struct Judge<'a> {
     pub floor_db: f64,
 }
 
-/// What is said to a statement, and why.
+/// The verdict on a statement, and the reason for it.
 pub struct Ruling {
     pub status: Status,
     /// The figure that counts, in dB.
@@ -45,6 +45,10 @@ impl Ruling {
 }
 
 impl Judge<'_> {
+    /// Decides whether a statement of the target is true, by experiments on the engine.
+    ///
+    /// # Errors
+    /// An experiment cannot be run.
     pub fn judge(&self, statement: &Statement) -> Result<Ruling> {
         match statement {
             Statement::Takes(operator, case) => self.takes(operator, case),

@@ -50,7 +50,10 @@ impl Sample {
     }
 }
 
-/// All samples of an operator for a purpose; none if this program builds no graph of it.
+/// All samples of an operator for a purpose; empty if this program has no such operator.
+///
+/// # Errors
+/// The graph of a sample cannot be built, which is a defect.
 pub fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result<Vec<Sample>> {
     let Some(kind) = OpKind::of_name(operator) else { return Ok(vec![]) };
     let made = (kind.samples)(constants);
@@ -58,6 +61,9 @@ pub fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result
 }
 
 /// The first sample of an operator for a purpose, with its constants.
+///
+/// # Errors
+/// As for [`samples`].
 pub fn sample(operator: &str, purpose: Purpose) -> Result<Option<Sample>> {
     let constants = Constants { weights: true, bias: true };
     Ok(samples(operator, constants, purpose)?.into_iter().next())

@@ -36,7 +36,12 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
 ///
 /// # Errors
 /// As for [`refusal`].
-pub(crate) fn statement<'a>(graph: &Graph, node: &Node, target: &'a Target, table: &Table) -> Result<Cow<'a, Operator>> {
+pub(crate) fn statement<'a>(
+    graph: &Graph,
+    node: &Node,
+    target: &'a Target,
+    table: &Table,
+) -> Result<Cow<'a, Operator>> {
     let name = node.op.name();
     let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
     // The recipe chooses the integers of weights, so these follow the target. A node with other constants may have

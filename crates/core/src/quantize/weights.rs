@@ -73,7 +73,12 @@ impl Place<'_> {
 ///
 /// # Errors
 /// The target does not take the type that the recipe chose, or a bias does not fit the scales that were given.
-pub(crate) fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
+pub(crate) fn encode(
+    constant: &Constant,
+    place: &Place,
+    recipe: &PartRecipe,
+    weights: Option<&Encoding>,
+) -> Result<Encoding> {
     let node = place.node;
     match place.kind() {
         Some(InputKind::Weight) => {

@@ -68,8 +68,8 @@ mod tests {
             limit in 1u64..20,
         ) {
             // A constant has the same size wherever it is read.
-            let with_bytes = |node: &Vec<u8>| node.iter().map(|&constant| (constant, u64::from(constant) + 1)).collect();
-            let weights: Vec<Vec<(u8, u64)>> = read.iter().map(with_bytes).collect();
+            let with_bytes = |&constant: &u8| (constant, u64::from(constant) + 1);
+            let weights: Vec<Vec<(u8, u64)>> = read.iter().map(|node| node.iter().map(with_bytes).collect()).collect();
             let count = weights.len();
             let too_large = weights.iter().position(|node| bytes(std::slice::from_ref(node)) > limit);
             let fits = |cuts: &[Range<usize>]| cuts.iter().all(|cut| bytes(&weights[cut.clone()]) <= limit);

@@ -31,7 +31,7 @@ fn method(text: &str) -> Equalize {
     toml::from_str(text).unwrap()
 }
 
-/// The graphs of a group equalized with what these inputs show; none where nothing of them can be.
+/// The graphs of a group, equalized with what these inputs show; the error if nothing in them can be.
 fn equalized(how: &Equalize, graphs: &[Partition], inputs: &[Constant]) -> Result<Vec<Partition>, String> {
     let group = &graphs[0].group;
     let asks = how.wants(group, graphs).map_err(|error| error.to_string())?;

@@ -17,9 +17,9 @@ const VISION: &str = "vision_config";
 /// A part of a configuration.
 #[derive(Clone, Copy)]
 pub struct Section<'a> {
-    /// What stands before its keys, with a dot, or nothing.
+    /// What messages put before its keys, with a dot; empty at the top.
     pub path: &'a str,
-    /// What it says.
+    /// The section itself.
     pub value: &'a Value,
 }
 

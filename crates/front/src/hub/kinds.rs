@@ -20,7 +20,7 @@ const PAGE: (&str, &str) = ("a web page", "the download went wrong; download the
 const ATTRIBUTES: (&str, &str) =
     ("an AppleDouble file of macOS, not the file itself", "give the file without `._` in its name");
 
-/// What a git-lfs pointer is, and what to do about it.
+/// The words for a git-lfs pointer: what it is, and what to do about it.
 fn pointer() -> (&'static str, &'static str) {
     ("a git-lfs pointer, not the file itself", "fetch the file: `git lfs pull` in the checkpoint's folder")
 }

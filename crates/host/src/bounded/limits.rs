@@ -7,7 +7,7 @@ use autoneural_base::error::{Error, Result};
 /// Stack of the thread that runs foreign code, as large as a main thread's.
 pub const STACK: usize = 8 << 20;
 
-/// What foreign code is run for.
+/// The kinds of foreign code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// A tokenizer.
@@ -33,7 +33,8 @@ impl Work {
         Work::ALL.into_iter().find(|work| work.name() == name)
     }
 
-    /// Bytes of memory that it may take. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is read.
+    /// How many bytes of memory it may take. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is
+    /// read.
     fn most_memory(self) -> u64 {
         match self {
             Work::Tokenizer => 576 << 20,
@@ -46,7 +47,7 @@ impl Work {
         within(Resource::As, self.most_memory())
     }
 
-    /// Whether this process may not take itself what the work may.
+    /// Whether this process itself may take less memory than the work may.
     pub fn is_held_short(self) -> bool {
         self.memory() < self.most_memory()
     }

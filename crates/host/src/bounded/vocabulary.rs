@@ -15,7 +15,8 @@ const LONGEST: usize = 1 << 24;
 const LONGEST_TEXT: usize = 4 << 20;
 
 /// Characters that the first text has, which shows what a tokenizer does to texts: those of ASCII and some of others.
-const PROBE: &str = "\t\n !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~ \
+const PROBE: &str = "\t\n \
+    !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~ \
     \u{e4}\u{df}\u{e9} \u{3b1}\u{436}\u{5d0}\u{62a} \u{4eca}\u{c624}\u{3042} \u{1f697} the  lamp\n\n";
 
 /// A token that is added to a vocabulary, with what Python's AddedToken takes.
@@ -125,7 +126,10 @@ impl Vocabulary {
         self.facts.clone()
     }
 
-    /// Tokens of a text, without any that it does not have.
+    /// The tokens of a text, without tokens that a template would add.
+    ///
+    /// # Errors
+    /// The text is too long, or the tokenizer fails.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         if text.len() > LONGEST_TEXT {
             return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_TEXT} are read", text.len())));
@@ -135,19 +139,28 @@ impl Vocabulary {
         Ok(encoded.get_ids().to_vec())
     }
 
-    /// Text of tokens, without special ones.
+    /// The text of tokens, without special ones.
+    ///
+    /// # Errors
+    /// The tokenizer fails.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         let text = self.inner.decode(tokens, true);
         text.map_err(|error| Error::input(&self.place, format!("makes no text of tokens: {error}")))
     }
 
-    /// Numbers of tokens by their texts, as JSON.
+    /// The numbers of tokens by their texts, as a JSON list; `null` for texts that are not tokens.
+    ///
+    /// # Errors
+    /// The numbers are no JSON, which is a defect.
     pub fn find(&self, texts: &[String]) -> Result<Vec<u8>> {
         let numbers: Vec<Option<u32>> = texts.iter().map(|text| self.inner.token_to_id(text)).collect();
         serde_json::to_vec(&numbers).map_err(|error| Error::internal(&self.place, error))
     }
 
-    /// The file as it would be with what was added.
+    /// The tokenizer's file, with the tokens that were added.
+    ///
+    /// # Errors
+    /// The tokenizer cannot be written as JSON.
     pub fn write(&self) -> Result<String> {
         self.inner.to_string(false).map_err(|error| Error::input(&self.place, format!("cannot be written: {error}")))
     }

@@ -80,12 +80,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Of an error.
+    /// The failure that stands for an error.
     pub fn of(error: Fault) -> Self {
         Failure { is_input: error.kind == Kind::Input, place: error.place, message: error.message, help: error.help }
     }
 
-    /// As an error again.
+    /// The error again.
     pub fn into_error(self) -> Fault {
         let Failure { is_input, place, message, help } = self;
         let mut made = if is_input { Fault::input(place, message) } else { Fault::internal(place, message) };
@@ -95,13 +95,16 @@ impl Failure {
 }
 
 /// Writes a head and a body.
+///
+/// # Errors
+/// The other side is gone, or head or body are too long.
 pub fn write(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> Result<()> {
     let head = serde_json::to_vec(head)?;
     let length = |bytes: &[u8], most: u32| match u32::try_from(bytes.len()) {
         Ok(length) if length <= most => Ok(length.to_le_bytes()),
         _ => Err(Error::new(ErrorKind::InvalidInput, "too long")),
     };
-    // Short ones in one piece, so that who reads wakes up once.
+    // A short body goes in one piece with its head, so that the reader wakes up only once.
     let mut first = [length(&head, LARGEST_HEAD)?, length(body, LARGEST_BODY)?].concat();
     first.extend_from_slice(&head);
     if body.len() <= 1 << 16 {
@@ -114,7 +117,10 @@ pub fn write(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> Result<
     to.flush()
 }
 
-/// Reads a head and a body; none where the other side is gone.
+/// Reads a head and a body; `None` if the other side is gone.
+///
+/// # Errors
+/// The other side stops in the middle, or states lengths that are too large, or the head is not the expected JSON.
 pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<u8>)>> {
     let mut lengths = [0; 8];
     match from.read_exact(&mut lengths) {
@@ -127,7 +133,7 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<
         if length > most {
             return Err(Error::new(ErrorKind::InvalidData, "too long"));
         }
-        // Memory follows what comes, not what is said to come.
+        // Memory is taken as bytes arrive, and not for the length that the other side states.
         let mut bytes = Vec::with_capacity(length.min(1 << 16) as usize);
         match from.by_ref().take(length.into()).read_to_end(&mut bytes)? {
             read if read == length as usize => Ok(bytes),

@@ -41,7 +41,7 @@ pub struct Found {
     pub template: Option<TemplateSource>,
     /// Special tokens, by name.
     pub specials: BTreeMap<String, Special>,
-    /// What should be known of them.
+    /// Warnings about them.
     pub warnings: Vec<Warning>,
 }
 

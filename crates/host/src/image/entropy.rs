@@ -21,7 +21,10 @@ pub struct Huffman {
 }
 
 impl Huffman {
-    /// The table of these numbers of codes by length, 1 to 16, and their symbols.
+    /// The table for `counts`, which are the numbers of codes of each length from 1 to 16, and their symbols in order.
+    ///
+    /// # Errors
+    /// There are more codes of a length than possible.
     pub fn new(counts: &[u8], symbols: &[u8]) -> Result<Self, String> {
         let mut made =
             Huffman { lookup: vec![(0, 0); 1 << LOOKUP_BITS], ends: [(0, 0); 17], symbols: symbols.to_vec() };

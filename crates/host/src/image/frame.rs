@@ -78,7 +78,10 @@ pub struct Scan {
 }
 
 impl Frame {
-    /// Reads the segment. Nothing is taken in memory before the sizes are known to be read.
+    /// Reads the segment of a frame. Memory is taken only after its sizes are checked.
+    ///
+    /// # Errors
+    /// The frame is damaged, is of a kind that is not read, or has sizes that are refused.
     pub fn read(body: &[u8], progressive: bool) -> Result<Self, Fault> {
         let damaged = || Fault::damaged("has a damaged frame");
         let [bits, y1, y0, x1, x0, count, specs @ ..] = body else { return Err(damaged()) };
@@ -120,7 +123,10 @@ impl Frame {
         Ok(Frame { width, height, components: components.collect(), progressive, kept })
     }
 
-    /// Reads the head of a scan and notes what it brings.
+    /// Reads the head of a scan, and notes which parts of the picture it holds.
+    ///
+    /// # Errors
+    /// The head is damaged or does not fit the frame.
     pub fn scan(&mut self, body: &[u8]) -> Result<Scan, Fault> {
         let damaged = || Fault::damaged("has a damaged scan");
         let (&count, rest) = body.split_first().ok_or_else(damaged)?;
@@ -154,7 +160,11 @@ impl Frame {
         Ok(Scan { members, band })
     }
 
-    /// Refuses a picture of which a scan is missing. Without a mark at its end it must have come to the last bit.
+    /// Refuses a picture of which a scan is missing. With `to_the_last_bit`, which is for files without a mark at their
+    /// end, every bit of every coefficient must be there.
+    ///
+    /// # Errors
+    /// A scan is missing.
     pub fn refuse_incomplete(&self, to_the_last_bit: bool) -> Result<(), Fault> {
         let is_whole = |component: &Component| match to_the_last_bit {
             true => component.missing.iter().all(|&bits| bits == Some(0)),

@@ -112,7 +112,11 @@ impl Picture {
     }
 }
 
-/// Refuses sizes that show nothing or take too much memory, `bytes` for a pixel; what is made RGB counts as that.
+/// Refuses sizes that show nothing or take too much memory, at `bytes` for a pixel. At least 3 bytes are counted,
+/// because every picture becomes RGB.
+///
+/// # Errors
+/// A side has too few or too many pixels, or all pixels take too much memory.
 pub fn refuse_sizes(width: u32, height: u32, bytes: f64) -> Result<(), Fault> {
     let memory = f64::from(width) * f64::from(height) * bytes.max(3.0);
     let sizes = format!("{width} x {height} pixels");

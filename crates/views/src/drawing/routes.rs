@@ -88,7 +88,7 @@ impl Rows {
         }
     }
 
-    /// The gap below a source; none from outside.
+    /// The gap below a source; `None` from outside.
     fn exit(&self, from: Origin) -> Option<usize> {
         match from {
             Origin::Operator(source) => Some(self.rows[source] + 1),

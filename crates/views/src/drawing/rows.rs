@@ -34,6 +34,9 @@ pub struct Band {
 }
 
 /// The bands of all partitions, in order.
+///
+/// # Errors
+/// The table of a partition belongs to another graph.
 pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
     let mut bands: Vec<Band> = Vec::new();
     for (at, part) in subject.parts.iter().enumerate() {

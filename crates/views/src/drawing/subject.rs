@@ -26,7 +26,7 @@ pub struct DrawnPartition {
     pub table: Table,
     /// Bits, such as W8A16.
     pub scheme: String,
-    /// Nodes in context binaries; none without them.
+    /// Nodes in context binaries; `None` without them.
     pub npu_nodes: Option<usize>,
     /// What carries it out, in order.
     pub segments: Vec<Segment>,

@@ -13,6 +13,9 @@ pub const LINE: i32 = 17;
 /// Room between a box and its text.
 pub const PAD: i32 = 12;
 
+/// How the tip of an arrow is sized and turned.
+const MARKER: &str = r#"markerUnits="userSpaceOnUse" orient="auto""#;
+
 /// Colours by class, for light and then for dark surroundings: of boxes fill and outline, of text and lines one.
 const STYLE: &str = "\
 text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;fill:#1f2328;white-space:pre}
@@ -140,10 +143,10 @@ impl Svg {
 <style>
 {STYLE}</style>
 <defs>
-<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
+<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" {MARKER}>
 <path class="tip" d="M0,0 8,4 0,8z"/>
 </marker>
-<marker id="skiptip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">
+<marker id="skiptip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" {MARKER}>
 <path class="skiptip" d="M0,0 8,4 0,8z"/>
 </marker>
 </defs>

@@ -22,7 +22,10 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// That of a value of a partition.
+    /// The tensor of a value of a partition.
+    ///
+    /// # Errors
+    /// The table of the partition belongs to another graph.
     pub fn new(part: &DrawnPartition, id: ValueId) -> Result<Self> {
         let value = part.partition.graph.value(id);
         let integer = part.table.integer_of(value)?;

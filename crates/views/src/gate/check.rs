@@ -78,7 +78,7 @@ pub struct Check {
     /// Tensors or layers of the partition that the details, or the message alone, are about, in the same order.
     #[serde(skip)]
     pub about: Vec<String>,
-    /// Limit of an exception with which it would have passed; none where no limit helps.
+    /// Limit of an exception with which it would have passed; `None` if no limit helps.
     #[serde(skip)]
     pub needs: Option<f64>,
     /// The exception in force that decides here.

@@ -125,7 +125,7 @@ pub struct ExceptionReport {
     pub check: String,
     /// Glob on the place.
     pub place: String,
-    /// The limit there; none where everything is accepted.
+    /// The limit there; `None` if everything is accepted.
     pub limit: Option<f64>,
     /// Why.
     pub reason: String,

@@ -13,7 +13,7 @@ pub struct GoalFact<'a> {
     pub kind: GoalKind,
     /// What the baseline wants.
     pub before: f64,
-    /// What is wanted now; none where the goal is gone.
+    /// What is wanted now; `None` if the goal is gone.
     pub now: Option<f64>,
 }
 

@@ -69,8 +69,8 @@ fn frozen(subject: &Subject) -> Option<Answer> {
         false => {
             let FrozenReport { output, sqnr_db, largest_difference, largest_value } = found;
             format!(
-                "{name}/{output}: {sqnr_db:.1} dB, both in float; the largest difference is {largest_difference:.1e}, the \
-                 largest number {largest_value:.1e}"
+                "{name}/{output}: {sqnr_db:.1} dB, both in float; the largest difference is {largest_difference:.1e}, \
+                 the largest number {largest_value:.1e}"
             )
         }
     };
@@ -123,8 +123,8 @@ fn accuracy(subject: &Subject) -> Answer {
 pub fn not_evaluated(subject: &Subject) -> String {
     let mut text = String::from("not evaluated: the report has no answers to questions with known answers");
     if subject.has_answers {
-        text = "not in the report, but the bundle keeps answers of an earlier evaluation: `autoneural eval` with the same set \
-                uses those of the same models and asks only the rest"
+        text = "not in the report, but the bundle keeps answers of an earlier evaluation: `autoneural eval` with the \
+                same set uses those of the same models and asks only the rest"
             .into();
     }
     for reference in subject.references() {

@@ -10,7 +10,7 @@ fn amount(count: u64) -> Cell {
     Cell::Number(bytes(count))
 }
 
-/// A line per partition; none where the report has no sizes.
+/// A line per partition; `None` if the report has no sizes.
 pub fn partitions(subject: &Subject) -> Option<Table> {
     let sizes = subject.report.sizes.as_ref()?;
     let mut bits: Vec<u32> = sizes.partitions.iter().flat_map(|p| p.weights.iter().map(|w| w.bits)).collect();

@@ -77,7 +77,7 @@ fn cells(subject: &Subject, partition: &PartitionReport, cause: &CauseReport) ->
     ]
 }
 
-/// Where in the page the causes of an output's noise stand; none where it is not weak.
+/// Where in the page the causes of an output's noise stand; `None` if it is not weak.
 pub fn cause_link(subject: &Subject, partition: &str, output: &str) -> Option<String> {
     weak(subject).find(|(_, of, weak)| of.name == partition && weak.output == output).map(|(id, ..)| id)
 }
@@ -107,8 +107,8 @@ pub fn explanation(subject: &Subject) -> String {
         };
     }
     format!(
-        "Outputs that miss their goal, or the weakest output of a partition whose outputs have no goal, with what adds noise of at least \
-         {LEAST_ADDED_PERCENT} % of the signal on the way to it.{measured} Only a new compilation shows what a change of the \
-         recipe gains."
+        "Outputs that miss their goal, or the weakest output of a partition whose outputs have no goal, with what adds \
+         noise of at least {LEAST_ADDED_PERCENT} % of the signal on the way to it.{measured} Only a new compilation \
+         shows what a change of the recipe gains."
     )
 }

@@ -1,4 +1,4 @@
-//! Which inputs and outputs of graphs arrays are, by their names.
+//! Finds the inputs and outputs of graphs for named arrays.
 
 use std::collections::BTreeMap;
 
@@ -107,8 +107,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The inputs of a graph: those of the arrays, and what was handed over by encoding key. None where the arrays hold
-    /// nothing of it and not all is handed over.
+    /// The inputs of a graph: those of the arrays, and what was handed over by encoding key. `None` if the arrays have
+    /// none of them and not all are handed over.
     ///
     /// # Errors
     /// An array of another shape, an input that is missing beside others.
@@ -157,7 +157,7 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Checks that arrays which are inputs of graphs run one at least.
+    /// Checks that the arrays are the inputs of at least one graph.
     ///
     /// # Errors
     /// Names what is missing.

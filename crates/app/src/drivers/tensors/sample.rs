@@ -92,7 +92,7 @@ pub fn read(names: &Names, recipe: &Recipe, sample: &Sample) -> Result<Arrays> {
     }
 }
 
-/// What NumPy calls arrays that nobody named.
+/// Whether NumPy gave an array this name, because it had none.
 fn is_unnamed(name: &str) -> bool {
     name.is_empty() || name == "arr_0"
 }
@@ -111,7 +111,7 @@ fn takes_no_pictures(place: &str, name: &str, wanted: &Wanted) -> Error {
 }
 
 /// How pictures become an input: what the recipe says of it by its whole name or that in its graph, or what is guessed.
-/// None where it takes no pictures.
+/// `None` if it takes no pictures.
 pub fn preprocess(recipe: &Recipe, whole: &str, wanted: &Wanted) -> Option<Preprocess> {
     if wanted.element != ElementType::F32 {
         return None;

@@ -31,7 +31,10 @@ pub fn phases() -> Vec<Phase> {
     ]
 }
 
-/// What a phase reads of samples and of the bundle.
+/// Adds what a phase reads of the samples and of the bundle to its key.
+///
+/// # Errors
+/// A file of a sample cannot be read.
 pub fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
     let samples = &recipe.calibration;
     if phase == 0 {
@@ -51,7 +54,10 @@ pub fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -
     Ok(samples.iter().fold(key.setting("steps", &recipe.steps()), and_words))
 }
 
-/// Runs the pictures of all samples, and keeps the embeddings that they become.
+/// Runs the pictures of all samples, and keeps their embeddings in a file in `folder`.
+///
+/// # Errors
+/// A picture cannot be read, an engine cannot be loaded or fails, or the file cannot be written.
 pub fn images<'a>(
     definition: &'a Definition,
     run: &Run<'a>,
@@ -70,6 +76,10 @@ pub fn images<'a>(
 }
 
 /// Runs the prompts of all samples, with the embeddings of their pictures.
+///
+/// # Errors
+/// The file of the pictures' embeddings or a file of the host is unreadable, a prompt cannot be made, or an engine
+/// cannot be loaded or fails.
 pub fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
     let (bundle, recipe, progress) = (run.bundle, run.recipe, run.progress);
     let kept = format!("calibration/{VISUAL}");

@@ -14,7 +14,11 @@ use autoneural_host::{Embeddings, HostRecord, HostTables};
 /// Folder of everything that emission makes.
 const FOLDER: &str = "qdq";
 
-/// The embedding table in the integers of the language model's input.
+/// Writes the embedding table in the integers of the language model's input. Groups other than the language model's
+/// have none.
+///
+/// # Errors
+/// The table or the encodings cannot be read, or the file cannot be written.
 pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
     if *group != Component::Language.group() {
         return Ok(());
@@ -36,7 +40,10 @@ pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, 
     })
 }
 
-/// Tables of pixels and rotary angles, by the encodings that the manifest has.
+/// Writes the tables of pixels and rotary angles, in the encodings that the manifest states.
+///
+/// # Errors
+/// The manifest lacks an encoding, or the file cannot be written.
 pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
     let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
@@ -51,13 +58,19 @@ pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Prog
     })
 }
 
-/// States what follows from the definition and the ports' encodings.
+/// Fills in the part of the manifest that hosts read: what follows from the definition and the encodings of ports.
+///
+/// # Errors
+/// No port with the role of a mask has an encoding.
 pub fn describe(definition: &Definition, host: &mut HostRecord, partitions: &[PartitionRecord]) -> Result<()> {
     host.describe(definition, &encoding_of(partitions, Role::Mask.name())?);
     Ok(())
 }
 
-/// Rows of the embedding table that set the scale of all others.
+/// Warnings about rows of the embedding table that set the scale of all others.
+///
+/// # Errors
+/// The embedding table cannot be read, or the table of encodings belongs to another graph.
 pub fn warn_of_embeddings(
     definition: &Definition,
     bundle: &Bundle,

@@ -27,6 +27,9 @@ fn hash_image(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
 }
 
 /// Adds the contents of a sample's images to a key.
+///
+/// # Errors
+/// An image cannot be read.
 pub fn and_images(key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
     let mut paths = recipe.image_paths(sample).into_iter();
     paths.try_fold(key, |key, path| Ok(key.and("image", hash_image(bundle, &path, sample)?)))
@@ -55,7 +58,8 @@ pub fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) ->
     let message = format!(
         "{count} prompts bypass the chat template: schema 1 takes a prompt as raw text, and not as `run` asks it"
     );
-    let help = "set `schema = 2`, where a `prompt` is a user's question that goes through the template, and what should stay raw is `text`";
+    let help = "set `schema = 2`, where a `prompt` is a user's question that goes through the template, and what \
+             should stay raw is `text`";
     vec![Warning::new(stage, place, message).help(help)]
 }
 
@@ -76,6 +80,9 @@ pub fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
 }
 
 /// The images of samples, as the recipe names them, each once.
+///
+/// # Errors
+/// An image cannot be read.
 pub fn images(bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
     let mut made: Vec<InputRecord> = Vec::new();
     for sample in samples {

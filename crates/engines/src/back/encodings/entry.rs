@@ -10,15 +10,15 @@ use autoneural_core::encoding::{Encoding, IntegerType};
 pub struct Entry {
     /// Bits of an integer.
     pub bits: u32,
-    /// Whether the integers have a sign. Where a file does not tell, they have one if 0 is in the middle of the grid.
+    /// Whether the integers have a sign. If a file does not tell, they have one if 0 is in the middle of the grid.
     pub signed: Option<bool>,
     /// Whether 0 is said to be in the middle.
     pub symmetric: bool,
     /// One scale, or one for each channel.
     pub scale: Vec<f32>,
-    /// As many as scales; not positive.
+    /// One offset for each scale; never positive.
     pub offset: Vec<i64>,
-    /// Whether there is a scale for each channel, were it one.
+    /// Whether there is a scale for each channel, even if there is only one channel.
     pub per_channel: bool,
     /// The axis of the channels, where the file tells it.
     pub axis: Option<i64>,
@@ -26,19 +26,19 @@ pub struct Entry {
     pub block: Option<usize>,
 }
 
-/// What a file holds, by name; what is wrong with an entry is told when it is taken.
+/// The entries of a file, by name. What is wrong with an entry is reported only when the entry is used.
 #[derive(Default)]
 pub struct Lists {
-    /// Of values that are computed.
+    /// Entries of values that are computed.
     pub activations: Vec<(String, Result<Entry, String>)>,
-    /// Of constants.
+    /// Entries of constants.
     pub params: Vec<(String, Result<Entry, String>)>,
-    /// Of either.
+    /// Entries of files that do not tell which of both they are.
     pub either: Vec<(String, Result<Entry, String>)>,
 }
 
 impl Entry {
-    /// The encoding of a constant; its axis is the first one until it is known better.
+    /// The encoding of a constant. If there is one scale per channel, its axis is set to 0 until the graph tells it.
     ///
     /// # Errors
     /// Bits that there are not, scales or offsets that are impossible.

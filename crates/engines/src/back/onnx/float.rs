@@ -15,7 +15,11 @@ use autoneural_core::passes::Frozen;
 /// Where a constant's elements stand in the data file.
 pub type ConstantPlace = u64;
 
-/// Writes `path` and appends its weights to `data`; gives the place of every constant.
+/// Writes the float model of a partition to `path` and appends its weights to `data`. Returns the place of every
+/// constant.
+///
+/// # Errors
+/// A file cannot be written, or an operator has no form in ONNX, which is a defect.
 pub fn emit_float(
     partition: &Partition,
     path: &Path,
@@ -32,8 +36,11 @@ pub fn emit_float(
     Ok(places)
 }
 
-/// Writes `path`: a graph as it was built. Constants that the frozen graphs have, too, are those in `data`; the others
-/// go to `own`.
+/// Writes a graph as it was built to `path`. Constants that the frozen graphs also have are read from `data`; the
+/// others are appended to `own`.
+///
+/// # Errors
+/// As for [`emit_float`].
 pub fn emit_as_built(as_built: &Frozen, path: &Path, data: &DataWriter, own: &mut DataWriter) -> Result<()> {
     let made = graph(as_built, |value, constant| match data.place_of(constant) {
         Some(offset) => Ok(stored(value, offset, data.name())),

@@ -59,7 +59,10 @@ impl DataType {
 /// Tensors of at least this many bytes go to the external file.
 const EXTERNAL_FROM: usize = 1024;
 
-/// A tensor; large ones go to `data`.
+/// A tensor of little-endian bytes. A large one is appended to `data`.
+///
+/// # Errors
+/// The data file cannot be written.
 pub fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: &[u8], data: &mut DataWriter) -> Result<TensorProto> {
     if bytes.len() < EXTERNAL_FROM {
         return Ok(small_tensor(name, kind, shape, bytes.to_vec()));
@@ -197,6 +200,9 @@ pub fn model(graph: GraphProto) -> ModelProto {
 }
 
 /// Writes a model file.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn write(model: &ModelProto, path: &Path) -> Result<()> {
     autoneural_base::files::write(path, &model.encode_to_vec())
 }

@@ -198,8 +198,8 @@ impl Toolkit {
         let program = std::env::current_exe().ok().filter(|program| environment::is_installed(program));
         match program.as_deref().and_then(environment::prefix) {
             Some(prefix) => format!(
-                "`pip install onnxruntime=={ONNXRUNTIME} onnxruntime-qnn=={ONNXRUNTIME_QNN}` in the Python environment of this \
-                 program, {}, installs it; {other}",
+                "`pip install onnxruntime=={ONNXRUNTIME} onnxruntime-qnn=={ONNXRUNTIME_QNN}` in the Python environment \
+                 of this program, {}, installs it; {other}",
                 prefix.display()
             ),
             None => format!("`make toolkit` installs it into {USUAL}; {other}"),

@@ -60,7 +60,7 @@ pub fn worse_title(judgement: &Judgement) -> &'static str {
     }
 }
 
-/// How many checks follow from a cause, and what they are of; none where nothing does.
+/// How many checks follow from a cause, and what they are of; `None` if nothing does.
 pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
     let number = cause.follows.len();
     if number == 0 {
