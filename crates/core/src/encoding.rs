@@ -1,6 +1,6 @@
 //! Encodings: how integers stand for real numbers. Affine quantization as in Jacob et al., arXiv 1712.05877, and as
-//! ONNX `QuantizeLinear` computes it: `q = clamp(round_half_even(x / scale) + zero_point)`, `x = (q - zero_point) *
-//! scale`.
+//! ONNX `QuantizeLinear` computes it: `q = clamp(round_half_even(x / scale) + zero_point)`,
+//! `x = (q - zero_point) * scale`.
 
 use serde::{Deserialize, Serialize};
 

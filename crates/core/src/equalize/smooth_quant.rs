@@ -15,10 +15,10 @@ use autoneural_base::error::{Error, Result};
 /// A channel is scaled by at most 2 to this power, up or down, relative to the median channel.
 const MOST: f32 = 16.0;
 
-/// Xiao et al., arXiv 2211.10438, equation 4: channel `j` of a value `X` is divided by `s_j = max|X_j|^alpha /
-/// max|W_j|^(1 - alpha)`, and its weights are multiplied by it. Here every factor is rounded to a power of two, so that
-/// the function stays the same to the last bit, and the median factor is one, so that a value whose channels are alike
-/// stays as it is.
+/// Xiao et al., arXiv 2211.10438, equation 4: channel `j` of a value `X` is divided by
+/// `s_j = max|X_j|^alpha / max|W_j|^(1 - alpha)`, and its weights are multiplied by it. Here every factor is rounded to
+/// a power of two, so that the function stays the same to the last bit, and the median factor is one, so that a value
+/// whose channels are alike stays as it is.
 pub(crate) struct SmoothQuant;
 
 impl Equalizer for SmoothQuant {

@@ -7,13 +7,9 @@ use autoneural_base::error::Result;
 /// The graph in the form that ONNX and NPUs take:
 ///
 /// - Composite operators are spelled out.
-///
 /// - Normalizations are moved to the last axis, because ONNX has none along another single axis.
-///
 /// - Constant indices are i32 and count from the front, which is what an NPU reads.
-///
 /// - Reductions keep their axes, and a reshape drops them.
-///
 /// - Squares are products.
 ///
 /// # Errors

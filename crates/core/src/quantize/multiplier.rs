@@ -1,9 +1,9 @@
 //! Weight scales that a target's integer arithmetic can represent.
 //!
-//! The hardware brings the sums of a convolution or matrix product to the output's encoding by multiplying with `input
-//! scale x weight scale / output scale`, once per channel. If it keeps only some significant bits of that multiplier,
-//! the whole channel is off by the rest: up to 0.4 %, or 53 dB, on the SA8295P. We choose the weight scale, so we move
-//! it by that little, and the multiplier becomes one that the hardware holds exactly.
+//! The hardware brings the sums of a convolution or matrix product to the output's encoding by multiplying with
+//! `input scale x weight scale / output scale`, once per channel. If it keeps only some significant bits of that
+//! multiplier, the whole channel is off by the rest: up to 0.4 %, or 53 dB, on the SA8295P. We choose the weight scale,
+//! so we move it by that little, and the multiplier becomes one that the hardware holds exactly.
 //!
 //! Before that, the hardware adds the output's zero point to the sums, as `zero point / multiplier`. If it keeps sums
 //! in steps of several integers, it cuts this number off to such a step, which shifts the whole channel. So of the
@@ -16,8 +16,8 @@
 
 use crate::encoding::Encoding;
 
-/// How many exact multipliers on each side of the nearest one are tried. With 10 bits, neighbours differ by at most 0.1
-/// %.
+/// How many exact multipliers on each side of the nearest one are tried. With 10 bits, neighbours differ by at most
+/// 0.1 %.
 const NEARBY: i32 = 2;
 /// Typical root mean square of an output, as a share of its range. It sets only how the two errors are weighed.
 const TYPICAL: f64 = 1.0 / 16.0;
