@@ -1,4 +1,4 @@
-//! Folders that appear under their name only when they are whole: what is unfinished stands beside it under a hidden
+//! Folders that appear under their name only when they are complete: an unfinished one is beside it under a hidden
 //! name.
 
 use std::path::{Path, PathBuf};

@@ -305,7 +305,7 @@ impl PartitionRecord {
 /// The encoding of the first input of a role.
 ///
 /// # Errors
-/// There is none.
+/// No partition has an input with this role, or it has no encoding.
 pub fn encoding_of(partitions: &[PartitionRecord], role: &str) -> Result<Encoding> {
     let mut inputs = partitions.iter().flat_map(|partition| &partition.inputs);
     let made = inputs.find(|port| port.role == role).and_then(|port| {

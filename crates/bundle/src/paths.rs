@@ -1,4 +1,4 @@
-//! Where things stand in a bundle.
+//! Paths of files in a bundle.
 
 /// The definition of a model of a built-in family.
 pub const DEFINITION: &str = "model/definition.toml";

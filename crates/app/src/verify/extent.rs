@@ -21,7 +21,7 @@ impl Extent {
     /// Refuses names that no partition has.
     ///
     /// # Errors
-    /// The first such name, and those that there are.
+    /// There is such a name; the error names the first one, and lists the names that exist.
     pub fn refuse_unknown(&self, program: &Program) -> Result<(), String> {
         let names = self.partitions.iter().flatten();
         match names.into_iter().find(|name| !program.graphs().contains(name)) {

@@ -41,7 +41,7 @@ impl Entry {
     /// The encoding of a constant. If there is one scale per channel, its axis is set to 0 until the graph tells it.
     ///
     /// # Errors
-    /// Bits that there are not, scales or offsets that are impossible.
+    /// There is no integer type with these bits, or scales or offsets are impossible.
     pub fn param(&self) -> Result<Encoding, String> {
         let (least, strict) = self.least();
         let middle = self.offset.iter().all(|&offset| offset == least || offset == strict);

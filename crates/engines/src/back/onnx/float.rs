@@ -12,7 +12,7 @@ use autoneural_core::ir::{Constant, Graph, Value, ValueId};
 use autoneural_core::partition::Partition;
 use autoneural_core::passes::Frozen;
 
-/// Where a constant's elements stand in the data file.
+/// Offset of a constant's elements in the data file, in bytes.
 pub type ConstantPlace = u64;
 
 /// Writes the float model of a partition to `path` and appends its weights to `data`. Returns the place of every

@@ -75,7 +75,7 @@ pub fn small_tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>)
     TensorProto { raw_data: bytes, ..header(name, kind, shape) }
 }
 
-/// A tensor that stands in the data file of this name already.
+/// A tensor whose bytes are already in the data file of this name.
 pub fn stored_tensor(
     name: &str,
     kind: DataType,

@@ -127,8 +127,8 @@ impl Toolkit {
         self.runtime.iter().cloned().chain(libraries).collect()
     }
 
-    /// Versions, and names, sizes and times of the libraries: installed anew it counts as another toolkit. Their
-    /// contents would take a second to read, each time a bundle is begun.
+    /// Versions, and names, sizes and times of the libraries, so that a toolkit which is installed again counts as
+    /// another one. Their contents would take a second to read, each time a bundle is begun.
     ///
     /// # Errors
     /// A library whose size cannot be asked for.
