@@ -16,7 +16,7 @@ pub struct FileRecord {
 }
 
 /// Whether a file is hidden. Hidden files are this program's own and are not listed in the manifest.
-pub fn is_hidden(path: &str) -> bool {
+pub(crate) fn is_hidden(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with('.'))
 }
 
@@ -32,7 +32,7 @@ pub fn is_behind_figures(path: &str) -> bool {
 }
 
 /// Path and contents of these files.
-pub fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
+pub(crate) fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
     let of_model = files.filter(|file| is_behind_figures(&file.path));
     of_model.map(|file| (file.path.as_str(), file.sha256.as_str()))
 }

@@ -26,7 +26,7 @@ const PROGRAM: &str = "/proc/self/exe";
 
 /// A finished unit of work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Key of what it read.
     pub key: String,
     /// How long it took, in seconds.
@@ -39,7 +39,7 @@ pub struct Unit {
 
 /// What is known of a bundle, or of one in the making.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     schema: u32,
     /// The origin of its file: see `origin`.
     origin: String,
@@ -63,7 +63,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The program's own file cannot be read; a ledger that is no regular file.
-    pub fn read(folder: &Folder, read_anew: bool) -> Result<Self> {
+    pub(crate) fn read(folder: &Folder, read_anew: bool) -> Result<Self> {
         let mut made = if folder.has(LEDGER) { Self::believed(folder)? } else { Self::default() };
         made.schema = SCHEMA;
         if made.since.take().is_some_and(|since| Some(since) != start_of_system()) {
@@ -88,7 +88,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub fn write(&self, folder: &Folder) -> Result<()> {
+    pub(crate) fn write(&self, folder: &Folder) -> Result<()> {
         folder.replace_by(LEDGER, origin::MODE, |file| self.write_into(file, folder, None))
     }
 
@@ -97,7 +97,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub fn write_meanwhile(&self, folder: &Folder) -> Result<()> {
+    pub(crate) fn write_meanwhile(&self, folder: &Folder) -> Result<()> {
         // If the time of the system's start is not known, the ledger holds for no later start.
         let since = start_of_system().unwrap_or_default();
         folder.replace_unflushed(LEDGER, origin::MODE, |file| self.write_into(file, folder, Some(since)))
@@ -105,7 +105,7 @@ impl Ledger {
 
     /// Notes anew what is known of files that lost a name since, in the bundle at its place, so that they need not be
     /// read again; a bundle on a disk that takes no more is as good without.
-    pub fn keep(&mut self, bundle: &Path) {
+    pub(crate) fn keep(&mut self, bundle: &Path) {
         if let Ok(folder) = Folder::open(bundle) {
             self.products.renew(&folder);
             let _ = self.write(&folder);

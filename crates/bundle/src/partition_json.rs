@@ -100,7 +100,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
 /// # Errors
 /// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
 /// definition.
-pub fn read(
+pub(crate) fn read(
     bundle: &Folder,
     (at, name): (&str, &str),
     (program, definition): (&Program, Option<&Definition>),
@@ -132,7 +132,7 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 }
 
 /// Mapped data files by group: partitions that share weights share the map, and the memory.
-pub type Maps = BTreeMap<Group, Arc<Map>>;
+pub(crate) type Maps = BTreeMap<Group, Arc<Map>>;
 
 fn read_graph(bundle: &Folder, path: &Path, (at, name): (&str, &str), maps: &mut Maps) -> Result<Partition> {
     let text = bundle.read(format!("{at}{name}.json"), LARGEST_JSON)?;

@@ -12,16 +12,16 @@ use autoneural_base::files::Folder;
 use autoneural_base::folder::{self, remove};
 
 /// End of the name of the folder in which a stage works on a bundle.
-pub const STAGE: &str = "stage";
+pub(crate) const STAGE: &str = "stage";
 /// End of the name of the folder in which a bundle is made, and goes on being made after a run that ended early.
-pub const WORK: &str = "work";
+pub(crate) const WORK: &str = "work";
 /// End of the name of a bundle whose place another one has taken.
 const REPLACED: &str = "replaced";
 /// A hidden path beside a bundle, for a purpose `what`.
 ///
 /// # Errors
 /// The bundle's path has no file name.
-pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
+pub(crate) fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
     let Some(name) = destination.file_name() else {
         return Err(Error::input(destination.display(), "is no name for a bundle"));
     };
@@ -33,7 +33,7 @@ pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
 ///
 /// # Errors
 /// A folder cannot be read, or a file cannot be removed.
-pub fn remove_strays(root: &Path, folder: &Path, files: &BTreeMap<String, FileRecord>) -> Result<()> {
+pub(crate) fn remove_strays(root: &Path, folder: &Path, files: &BTreeMap<String, FileRecord>) -> Result<()> {
     walk(root, folder, &mut |name, path| {
         let is_ours = files.contains_key(&name) || name == LEDGER;
         if is_ours { Ok(()) } else { remove(path) }
@@ -57,7 +57,7 @@ fn remove_empty(folder: &Path) {
 ///
 /// # Errors
 /// A folder cannot be read, or `visit` fails.
-pub fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(String, &Path) -> Result<()>) -> Result<()> {
+pub(crate) fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(String, &Path) -> Result<()>) -> Result<()> {
     for entry in std::fs::read_dir(folder).at(folder)? {
         let path = entry.at(folder)?.path();
         if path.is_dir() && !path.is_symlink() {
@@ -73,7 +73,7 @@ pub fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(String, &Path) -> 
 ///
 /// # Errors
 /// A folder cannot be made.
-pub fn make_parent(path: &Path) -> Result<()> {
+pub(crate) fn make_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
     std::fs::create_dir_all(parent).at(parent)
 }
@@ -83,7 +83,7 @@ pub fn make_parent(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The file cannot be read, linked or written.
-pub fn link(from: &Folder, relative: &str, to: &Path) -> Result<()> {
+pub(crate) fn link(from: &Folder, relative: &str, to: &Path) -> Result<()> {
     make_parent(to)?;
     from.link(relative, to)
 }
@@ -92,7 +92,7 @@ pub fn link(from: &Folder, relative: &str, to: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The folder cannot be made, read or cleaned.
-pub fn workplace(root: &Path) -> Result<Folder> {
+pub(crate) fn workplace(root: &Path) -> Result<Folder> {
     if root.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
         remove(root)?;
     }
@@ -108,7 +108,7 @@ pub fn workplace(root: &Path) -> Result<Folder> {
 
 /// Does what [`put_back`] does, unless another run works on the bundle. Errors are ignored, so that commands which only
 /// read do not fail.
-pub fn tidy(out: &Path) {
+pub(crate) fn tidy(out: &Path) {
     let left = |what: &str| beside(out, what).is_ok_and(|path| path.symlink_metadata().is_ok());
     if (left(REPLACED) || left(STAGE) || is_replaced(out))
         && let Ok(path) = beside(out, "lock")
@@ -123,7 +123,7 @@ pub fn tidy(out: &Path) {
 ///
 /// # Errors
 /// Something cannot be moved or removed.
-pub fn put_back(out: &Path) -> Result<()> {
+pub(crate) fn put_back(out: &Path) -> Result<()> {
     remove(&beside(out, STAGE)?)?;
     if is_replaced(out) {
         remove(&beside(out, WORK)?)?;
@@ -152,7 +152,7 @@ fn is_replaced(out: &Path) -> bool {
 ///
 /// # Errors
 /// The folder cannot be moved, or the old bundle cannot be removed.
-pub fn replace(root: &Path, destination: &Path) -> Result<()> {
+pub(crate) fn replace(root: &Path, destination: &Path) -> Result<()> {
     let aside = beside(destination, REPLACED)?;
     if !folder::replace(root, destination, &aside)? {
         return Ok(());

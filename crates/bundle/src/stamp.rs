@@ -34,7 +34,7 @@ struct Stamp {
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// Written by us, under a lock; moved and linked by us.
     Us,
     /// Anybody may write them at any time.
@@ -44,7 +44,7 @@ pub enum Owner {
 /// Stamps by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Stamps(BTreeMap<String, Stamp>);
+pub(crate) struct Stamps(BTreeMap<String, Stamp>);
 
 impl Stamps {
     /// SHA-256 of an open file, in hexadecimal. It is taken from the stamp of this `name` if that belongs to this very
@@ -52,7 +52,14 @@ impl Stamps {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn hash(&mut self, name: &str, file: &File, path: &Path, owner: Owner, read_anew: bool) -> Result<String> {
+    pub(crate) fn hash(
+        &mut self,
+        name: &str,
+        file: &File,
+        path: &Path,
+        owner: Owner,
+        read_anew: bool,
+    ) -> Result<String> {
         let meta = file.metadata().at(path)?;
         if let Some(known) = self.0.get(name).filter(|_| !read_anew)
             && *known == stamp(&meta, known.sha256.clone())
@@ -77,20 +84,20 @@ impl Stamps {
     ///
     /// # Errors
     /// The system does not tell size and time of the file.
-    pub fn note(&mut self, name: &str, file: &File, sha256: &str) -> Result<()> {
+    pub(crate) fn note(&mut self, name: &str, file: &File, sha256: &str) -> Result<()> {
         let meta = file.metadata().at(Path::new(name))?;
         self.0.insert(name.to_string(), stamp(&meta, sha256.to_string()));
         Ok(())
     }
 
     /// SHA-256 that was noted of a name, whatever the file is now.
-    pub fn noted(&self, name: &str) -> Option<&str> {
+    pub(crate) fn noted(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|stamp| stamp.sha256.as_str())
     }
 
     /// Notes our files in a folder anew after they were given a second name, or lost one, which changes nothing in
     /// them.
-    pub fn renew(&mut self, folder: &Folder) {
+    pub(crate) fn renew(&mut self, folder: &Folder) {
         for (name, known) in &mut self.0 {
             let Ok(meta) = folder.file(name).and_then(|file| file.metadata().at(Path::new(name))) else { continue };
             let now = stamp(&meta, known.sha256.clone());
@@ -101,14 +108,14 @@ impl Stamps {
     }
 
     /// Takes over the stamp of a name from others, where there is none.
-    pub fn adopt(&mut self, name: &str, others: &Stamps) {
+    pub(crate) fn adopt(&mut self, name: &str, others: &Stamps) {
         if let (false, Some(stamp)) = (self.0.contains_key(name), others.0.get(name)) {
             self.0.insert(name.to_string(), stamp.clone());
         }
     }
 
     /// Keeps the stamps of these names alone.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|name, _| keep(name));
     }
 }

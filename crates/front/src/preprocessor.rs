@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-3;
 const STAGE: &str = "export";
 
 /// Warnings about what a checkpoint's own files say of preparing a picture and the definition does not.
-pub fn other_preprocessing(folder: &Path, vision: &Vision) -> Vec<Warning> {
+pub(crate) fn other_preprocessing(folder: &Path, vision: &Vision) -> Vec<Warning> {
     for (name, section) in FILES {
         let path = folder.join(name);
         if path.symlink_metadata().is_err() {

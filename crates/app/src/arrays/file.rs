@@ -43,7 +43,7 @@ pub trait ArrayFile {
 ///
 /// # Errors
 /// There are too many elements.
-pub fn part_bytes(place: &str, about: &About, row: Option<(usize, usize)>) -> Result<usize> {
+pub(crate) fn part_bytes(place: &str, about: &About, row: Option<(usize, usize)>) -> Result<usize> {
     let whole: usize = about.shape.iter().product();
     let count = row.map_or(whole, |(rows, _)| whole / rows.max(1));
     match count {

@@ -6,7 +6,7 @@ use crate::verify::{outside, range};
 use autoneural_core::encoding::Encoding;
 
 /// What is known about a wrong operator.
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The operator.
     pub op: &'a str,
     /// Whether it ran on the NPU.
@@ -117,7 +117,7 @@ const CAUSES: [Row; 19] = [
 ];
 
 /// The likely cause.
-pub fn find(evidence: &Evidence) -> Cause {
+pub(crate) fn find(evidence: &Evidence) -> Cause {
     let found = CAUSES.iter().find_map(|(cause, test, change)| Some(Cause { cause, what: test(evidence)?, change }));
     found.unwrap_or_else(|| Cause {
         cause: "unexplained",
@@ -127,7 +127,7 @@ pub fn find(evidence: &Evidence) -> Cause {
 }
 
 /// Whether constants alone say that an operator is wrong, whatever the figures of this sample are.
-pub fn is_certain(weights: &[Weights], missing: &[usize]) -> bool {
+pub(crate) fn is_certain(weights: &[Weights], missing: &[usize]) -> bool {
     let zeroed = |one: &Weights| !one.is_per_tensor && one.channels.iter().any(|channel| channel.is_zero);
     // How much a bias matters only figures tell.
     let of_weights = weights.iter().filter(|one| one.input != 2);

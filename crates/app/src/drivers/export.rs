@@ -15,7 +15,7 @@ use autoneural_core::target::Target;
 use autoneural_engines::back::onnx::{DataWriter, emit_as_built, emit_float};
 
 /// Folder of everything that export makes.
-pub const FOLDER: &str = "model";
+pub(crate) const FOLDER: &str = "model";
 
 /// A source that a bundle is made of: files outside of the bundle that become a program.
 pub trait Source {
@@ -48,7 +48,7 @@ pub trait Source {
 
 /// What is exported.
 #[derive(Clone, Copy)]
-pub struct Exported<'p> {
+pub(crate) struct Exported<'p> {
     /// All graphs with their ports.
     pub partitions: &'p [Partition],
     /// The graphs as they were built, by the names of the partitions; those that are known.
@@ -60,7 +60,7 @@ pub struct Exported<'p> {
 /// # Errors
 /// Those of `graphs`, and of `unchanged`, which looks at the source again before the work counts
 /// as done on its contents.
-pub fn export_group<'p>(
+pub(crate) fn export_group<'p>(
     bundle: &Making,
     group: &Group,
     key: Key,
@@ -112,7 +112,7 @@ pub fn write_graphs<'p>(
 ///
 /// # Errors
 /// The bundle at the destination is of another model or target.
-pub fn refuse_another_model(bundle: &Making, model: &str, target: &Target) -> Result<()> {
+pub(crate) fn refuse_another_model(bundle: &Making, model: &str, target: &Target) -> Result<()> {
     let Some((place, before)) = bundle.before() else { return Ok(()) };
     if before.model == model && before.target == target.name {
         return Ok(());

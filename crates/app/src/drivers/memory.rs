@@ -16,7 +16,7 @@ const WEIGHT: f64 = 4.0;
 ///
 /// # Errors
 /// The machine has less memory than the first such part needs, with both numbers.
-pub fn refuse_too_large(parts: &[(&str, &Graph)], place: &Path) -> Result<()> {
+pub(crate) fn refuse_too_large(parts: &[(&str, &Graph)], place: &Path) -> Result<()> {
     let available = machine::memory() as f64;
     for (name, graph) in parts {
         let count = parameters(graph);

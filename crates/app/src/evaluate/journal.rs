@@ -24,7 +24,7 @@ use autoneural_engines::engine::EngineKind;
 const LARGEST_FILE: u64 = 1 << 30;
 
 /// The journal of one set on one bundle.
-pub struct Journal {
+pub(crate) struct Journal {
     folder: Folder,
     /// SHA-256 of the float outputs that were kept here, by number of the question.
     references: RefCell<BTreeMap<usize, String>>,
@@ -47,7 +47,7 @@ impl Journal {
     ///
     /// # Errors
     /// The answers of the float engine cannot be read.
-    pub fn open(folder: Folder) -> Result<Self> {
+    pub(crate) fn open(folder: Folder) -> Result<Self> {
         let made = Journal { folder, references: RefCell::default() };
         let kept = made.lines(EngineKind::Float)?.into_iter().filter_map(|line| Some((line.number, line.reference?)));
         made.references.replace(kept.collect());
@@ -99,7 +99,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, Record>> {
+    pub(crate) fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, Record>> {
         Ok(self.lines(kind)?.into_iter().map(|line| (line.number, line.record)).collect())
     }
 
@@ -107,7 +107,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn add(&self, kind: EngineKind, number: usize, record: &Record) -> Result<()> {
+    pub(crate) fn add(&self, kind: EngineKind, number: usize, record: &Record) -> Result<()> {
         let name = Self::name(kind);
         let mut file = self.folder.append(&name)?;
         let reference = self.references.borrow().get(&number).filter(|_| kind == EngineKind::Float).cloned();
@@ -117,7 +117,7 @@ impl Journal {
     }
 
     /// Whether the float outputs of a question are kept, those that were written here.
-    pub fn has_reference(&self, number: usize) -> bool {
+    pub(crate) fn has_reference(&self, number: usize) -> bool {
         self.references.borrow().contains_key(&number) && self.folder.has(Self::reference_name(number))
     }
 
@@ -125,7 +125,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn keep_reference(&self, number: usize, outputs: &Outputs) -> Result<()> {
+    pub(crate) fn keep_reference(&self, number: usize, outputs: &Outputs) -> Result<()> {
         let name = Self::reference_name(number);
         let path = self.path(&name);
         let (features, logits) = (le_bytes(&outputs.features), le_bytes(&outputs.logits));
@@ -145,7 +145,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn reference(&self, number: usize) -> Result<Option<Outputs>> {
+    pub(crate) fn reference(&self, number: usize) -> Result<Option<Outputs>> {
         if !self.has_reference(number) {
             return Ok(None);
         }

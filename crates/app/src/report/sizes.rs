@@ -100,7 +100,7 @@ fn is_zero(bytes: &u64) -> bool {
 ///
 /// # Errors
 /// A context model that refers to no binary beside it.
-pub fn binary_bytes(bundle: &Bundle, segment: &Segment) -> Result<Option<u64>> {
+pub(crate) fn binary_bytes(bundle: &Bundle, segment: &Segment) -> Result<Option<u64>> {
     if segment.device == Device::Cpu || !bundle.has_file(&segment.file()) {
         return Ok(None);
     }

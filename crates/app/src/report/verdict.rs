@@ -75,7 +75,7 @@ pub struct GoalReport {
 }
 
 /// A figure with what it is of.
-pub type Found = Option<(f64, EngineKind)>;
+pub(crate) type Found = Option<(f64, EngineKind)>;
 
 impl Verdict {
     /// Goals in a state.

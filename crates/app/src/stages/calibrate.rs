@@ -54,7 +54,7 @@ pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
 ///
 /// # Errors
 /// As for [`calibrate`].
-pub fn calibrate_phase(
+pub(crate) fn calibrate_phase(
     bundle: &Making,
     driver: &dyn Driver,
     number: usize,
@@ -125,7 +125,7 @@ fn write_evidence(folder: &Path, seen: &Collection) -> Result<()> {
 
 /// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin
 /// there.
-pub fn statistics_of(phases: &[Phase], number: usize) -> String {
+pub(crate) fn statistics_of(phases: &[Phase], number: usize) -> String {
     match number + 1 == phases.len() {
         true => STATISTICS.to_string(),
         false => format!("{FOLDER}/.{}.json", phases[number].name),
@@ -136,7 +136,7 @@ pub fn statistics_of(phases: &[Phase], number: usize) -> String {
 ///
 /// # Errors
 /// A file of a sample cannot be read, or a file cannot be written.
-pub fn keep_samples(bundle: &Making, driver: &dyn Driver, recipe: &Recipe) -> Result<()> {
+pub(crate) fn keep_samples(bundle: &Making, driver: &dyn Driver, recipe: &Recipe) -> Result<()> {
     let inputs = driver.inputs(bundle, recipe, &recipe.calibration)?;
     let key = Key::new().setting("images", &inputs);
     bundle
@@ -148,7 +148,7 @@ pub fn keep_samples(bundle: &Making, driver: &dyn Driver, recipe: &Recipe) -> Re
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
+pub(crate) fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
         files::write(&folder.join(name_of(RECIPE)), recipe.text().as_bytes())

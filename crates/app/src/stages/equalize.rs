@@ -16,7 +16,7 @@ use autoneural_core::partition::Partition;
 ///
 /// # Errors
 /// Graphs of which nothing can be equalized, and those of calibration.
-pub fn equalize_phase(
+pub(crate) fn equalize_phase(
     bundle: &Making,
     driver: &dyn Driver,
     number: usize,

@@ -8,7 +8,7 @@ use autoneural_core::program::Group;
 ///
 /// # Errors
 /// The files of the bundle cannot be read.
-pub fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
+pub(crate) fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
     let is_read = |path: &str| {
         let file = of_graphs(path).unwrap_or_default();
         file == "definition.toml" || groups.iter().any(|group| group.owns(file))
@@ -17,6 +17,6 @@ pub fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
 }
 
 /// The name of a file that export made, or that stands for such a file, in its folder.
-pub fn of_graphs(path: &str) -> Option<&str> {
+pub(crate) fn of_graphs(path: &str) -> Option<&str> {
     path.strip_prefix("model/").or_else(|| path.strip_prefix(EQUALIZED))
 }

@@ -96,7 +96,12 @@ pub fn measure_layers(
 ///
 /// # Errors
 /// The files of the bundle cannot be read.
-pub fn knows_layers(bundle: &Making, recipe: &Recipe, runtime: &Runtime, what: (&Extent, &[On])) -> Result<bool> {
+pub(crate) fn knows_layers(
+    bundle: &Making,
+    recipe: &Recipe,
+    runtime: &Runtime,
+    what: (&Extent, &[On]),
+) -> Result<bool> {
     bundle.knows(LAYERS, &key(bundle, recipe, runtime, what)?.2)
 }
 

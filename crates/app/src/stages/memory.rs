@@ -18,7 +18,7 @@ const MOST_EVIDENCE: u64 = 4 << 30;
 
 /// What observers of one pass of the samples may take together: a quarter of the memory, and no more than a language
 /// model of some billion parameters leaves in 12 GB.
-pub fn for_evidence() -> u64 {
+pub(crate) fn for_evidence() -> u64 {
     MOST_EVIDENCE.min(machine::memory() / 4)
 }
 
@@ -26,7 +26,7 @@ pub fn for_evidence() -> u64 {
 ///
 /// # Errors
 /// The weights of a group are missing.
-pub fn fits_beside_calibration(bundle: &Bundle, groups: &[Group]) -> Result<bool> {
+pub(crate) fn fits_beside_calibration(bundle: &Bundle, groups: &[Group]) -> Result<bool> {
     let mut bytes = 0;
     for group in groups {
         let weights = bundle.path("model").join(DataWriter::name_of(group));

@@ -21,7 +21,7 @@ const AT_ONCE: usize = 1 << 24;
 ///
 /// # Errors
 /// `give` fails.
-pub fn fill<E>(
+pub(crate) fn fill<E>(
     seed: u64,
     name: &str,
     shape: &[usize],

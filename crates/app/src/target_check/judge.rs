@@ -17,7 +17,7 @@ const VISIBLE_DB: f64 = 10.0;
 const REACHED: f32 = 0.01;
 
 /// What all experiments need.
-pub struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     pub target: &'a Target,
     pub runtime: &'a Runtime,
     pub folder: &'a Path,
@@ -25,7 +25,7 @@ pub struct Judge<'a> {
 }
 
 /// The verdict on a statement, and the reason for it.
-pub struct Ruling {
+pub(crate) struct Ruling {
     pub status: Status,
     /// The figure that counts, in dB.
     pub sqnr_db: Option<f64>,
@@ -49,7 +49,7 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// An experiment cannot be run.
-    pub fn judge(&self, statement: &Statement) -> Result<Ruling> {
+    pub(crate) fn judge(&self, statement: &Statement) -> Result<Ruling> {
         match statement {
             Statement::Takes(operator, case) => self.takes(operator, case),
             Statement::Refuses(operator, refusal) => self.refuses(operator, &operator.refused_by(refusal)),

@@ -25,7 +25,7 @@ const NOT_COMPUTED: [(&str, f64); 6] = [
 
 /// Which weights lie in a folder, so that its configuration is of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Holds {
+pub(crate) struct Holds {
     /// Those of the language model.
     pub language: bool,
     /// Those of the vision encoder.
@@ -34,7 +34,7 @@ pub struct Holds {
 
 /// Warnings about what the configuration in a checkpoint's folder states differently than a definition; empty if there
 /// is no configuration.
-pub fn contradictions(folder: &Path, holds: Holds, definition: &Definition) -> Vec<Warning> {
+pub(crate) fn contradictions(folder: &Path, holds: Holds, definition: &Definition) -> Vec<Warning> {
     let config = match Config::read(folder) {
         Ok(Some(config)) => config,
         Ok(None) => return vec![],

@@ -43,7 +43,7 @@ const ALLOWED: [libc::c_long; 26] = [
 
 /// From now on this thread may make only the system calls that foreign code needs; all others fail with EPERM. Returns
 /// whether the kernel supports this. Without seccomp the limits of [`super::limits`] still hold.
-pub fn enter() -> bool {
+pub(crate) fn enter() -> bool {
     let step = |code: u32, jt: usize, jf: usize, k: u32| libc::sock_filter {
         code: code as u16,
         jt: jt as u8,

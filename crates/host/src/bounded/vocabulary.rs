@@ -21,7 +21,7 @@ const PROBE: &str = "\t\n \
 
 /// A token that is added to a vocabulary, with what Python's AddedToken takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Added {
+pub(crate) struct Added {
     /// Its text.
     pub content: String,
     /// Whether it is left out of words.
@@ -38,7 +38,7 @@ pub struct Added {
 
 /// What a tokenizer is opened with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Opening {
+pub(crate) struct Opening {
     /// Its file, for messages.
     pub place: String,
     /// How many tokens the model knows.
@@ -55,7 +55,7 @@ pub struct Opening {
 
 /// What is known of an open tokenizer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Texts of the named tokens; empty where it has none of that number.
     pub named: [String; 3],
     /// Texts that are read as special tokens wherever they stand, in order.
@@ -67,7 +67,7 @@ pub struct Facts {
 }
 
 /// An open tokenizer.
-pub struct Vocabulary {
+pub(crate) struct Vocabulary {
     place: String,
     inner: Tokenizer,
     facts: Facts,
@@ -78,7 +78,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// Another content, a token beyond the model's vocabulary, a panic of the library on the file or on a short text.
-    pub fn open(opening: Opening, file: &[u8]) -> Result<Self> {
+    pub(crate) fn open(opening: Opening, file: &[u8]) -> Result<Self> {
         let Opening { place, vocabulary, named, mut listed, numbered, others } = opening;
         let fail = |error: &dyn std::fmt::Display| Error::input(&place, format!("is no tokenizer: {error}"));
         // The library panics on some malformed parts.
@@ -117,12 +117,12 @@ impl Vocabulary {
     }
 
     /// The file.
-    pub fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &str {
         &self.place
     }
 
     /// What is known.
-    pub fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         self.facts.clone()
     }
 
@@ -130,7 +130,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// The text is too long, or the tokenizer fails.
-    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         if text.len() > LONGEST_TEXT {
             return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_TEXT} are read", text.len())));
         }
@@ -143,7 +143,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// The tokenizer fails.
-    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
+    pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String> {
         let text = self.inner.decode(tokens, true);
         text.map_err(|error| Error::input(&self.place, format!("makes no text of tokens: {error}")))
     }
@@ -152,7 +152,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// The numbers are no JSON, which is a defect.
-    pub fn find(&self, texts: &[String]) -> Result<Vec<u8>> {
+    pub(crate) fn find(&self, texts: &[String]) -> Result<Vec<u8>> {
         let numbers: Vec<Option<u32>> = texts.iter().map(|text| self.inner.token_to_id(text)).collect();
         serde_json::to_vec(&numbers).map_err(|error| Error::internal(&self.place, error))
     }
@@ -161,7 +161,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// The tokenizer cannot be written as JSON.
-    pub fn write(&self) -> Result<String> {
+    pub(crate) fn write(&self) -> Result<String> {
         self.inner.to_string(false).map_err(|error| Error::input(&self.place, format!("cannot be written: {error}")))
     }
 

@@ -104,7 +104,7 @@ impl fmt::Display for Excepted {
 }
 
 /// How many days are left, in words.
-pub fn days(left: u64) -> String {
+pub(crate) fn days(left: u64) -> String {
     match left {
         0 => "today is the last day".to_string(),
         1 => "1 day left".to_string(),

@@ -78,7 +78,7 @@ impl Exception {
 }
 
 /// How many characters two texts share at their beginning and at their end.
-pub fn likeness(a: &str, b: &str) -> usize {
+pub(crate) fn likeness(a: &str, b: &str) -> usize {
     let start = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let rest = a.len().min(b.len()) - start;
     start + a.bytes().rev().zip(b.bytes().rev()).take(rest).take_while(|(a, b)| a == b).count()

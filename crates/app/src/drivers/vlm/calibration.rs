@@ -23,7 +23,7 @@ use autoneural_host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Step
 const VISUAL: &str = ".visual.safetensors";
 
 /// Pictures, then prompts.
-pub fn phases() -> Vec<Phase> {
+pub(crate) fn phases() -> Vec<Phase> {
     let of = |parts: &[Component]| parts.iter().map(|part| part.group()).collect();
     vec![
         Phase { name: "images", groups: of(&[Component::Vision, Component::Projector]) },
@@ -35,7 +35,7 @@ pub fn phases() -> Vec<Phase> {
 ///
 /// # Errors
 /// A file of a sample cannot be read.
-pub fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+pub(crate) fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
     let samples = &recipe.calibration;
     if phase == 0 {
         for sample in samples {
@@ -58,7 +58,7 @@ pub fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -
 ///
 /// # Errors
 /// A picture cannot be read, an engine cannot be loaded or fails, or the file cannot be written.
-pub fn images<'a>(
+pub(crate) fn images<'a>(
     definition: &'a Definition,
     run: &Run<'a>,
     load: Box<LoadAny<'a>>,
@@ -80,7 +80,7 @@ pub fn images<'a>(
 /// # Errors
 /// The file of the pictures' embeddings or a file of the host is unreadable, a prompt cannot be made, or an engine
 /// cannot be loaded or fails.
-pub fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
+pub(crate) fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
     let (bundle, recipe, progress) = (run.bundle, run.recipe, run.progress);
     let kept = format!("calibration/{VISUAL}");
     let visual = read_visual(&bundle.read(&kept, u64::MAX)?, &bundle.path(&kept))?;

@@ -31,7 +31,7 @@ const LARGEST_TOKENIZER: u64 = 1 << 30;
 /// # Errors
 /// The checkpoint or a file beside it is missing, unreadable or does not fit the definition, a bundle of another model
 /// is at the destination, or files cannot be written.
-pub fn export(
+pub(crate) fn export(
     bundle: &mut Making,
     file: &DefinitionFile,
     weights: &[WeightsPlace],

@@ -19,7 +19,12 @@ const FOLDER: &str = "qdq";
 ///
 /// # Errors
 /// The table or the encodings cannot be read, or the file cannot be written.
-pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
+pub(crate) fn emit_embeddings(
+    definition: &Definition,
+    bundle: &Making,
+    group: &Group,
+    progress: &dyn Progress,
+) -> Result<()> {
     if *group != Component::Language.group() {
         return Ok(());
     }
@@ -44,7 +49,7 @@ pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, 
 ///
 /// # Errors
 /// The manifest lacks an encoding, or the file cannot be written.
-pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
+pub(crate) fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
     let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
     let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
@@ -62,7 +67,7 @@ pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Prog
 ///
 /// # Errors
 /// No port with the role of a mask has an encoding.
-pub fn describe(definition: &Definition, host: &mut HostRecord, partitions: &[PartitionRecord]) -> Result<()> {
+pub(crate) fn describe(definition: &Definition, host: &mut HostRecord, partitions: &[PartitionRecord]) -> Result<()> {
     host.describe(definition, &encoding_of(partitions, Role::Mask.name())?);
     Ok(())
 }
@@ -71,7 +76,7 @@ pub fn describe(definition: &Definition, host: &mut HostRecord, partitions: &[Pa
 ///
 /// # Errors
 /// The embedding table cannot be read, or the table of encodings belongs to another graph.
-pub fn warn_of_embeddings(
+pub(crate) fn warn_of_embeddings(
     definition: &Definition,
     bundle: &Bundle,
     group: &Group,

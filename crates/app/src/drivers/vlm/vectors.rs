@@ -22,7 +22,7 @@ const UNIT: &str = "verify/golden";
 ///
 /// # Errors
 /// An engine cannot be loaded or fails, a sample cannot be read, or a file cannot be written.
-pub fn make_golden(
+pub(crate) fn make_golden(
     bundle: &mut Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,

@@ -7,7 +7,7 @@ use autoneural_core::encoding::{Encoding, IntegerType};
 
 /// What an entry says of a tensor: `x = (q + offset) * scale` with `q` on the unsigned grid of its bits.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Bits of an integer.
     pub bits: u32,
     /// Whether the integers have a sign. If a file does not tell, they have one if 0 is in the middle of the grid.
@@ -28,7 +28,7 @@ pub struct Entry {
 
 /// The entries of a file, by name. What is wrong with an entry is reported only when the entry is used.
 #[derive(Default)]
-pub struct Lists {
+pub(crate) struct Lists {
     /// Entries of values that are computed.
     pub activations: Vec<(String, Result<Entry, String>)>,
     /// Entries of constants.
@@ -42,7 +42,7 @@ impl Entry {
     ///
     /// # Errors
     /// There is no integer type with these bits, or scales or offsets are impossible.
-    pub fn param(&self) -> Result<Encoding, String> {
+    pub(crate) fn param(&self) -> Result<Encoding, String> {
         let (least, strict) = self.least();
         let middle = self.offset.iter().all(|&offset| offset == least || offset == strict);
         let integer = match (self.bits, self.signed.unwrap_or(middle)) {
@@ -68,7 +68,7 @@ impl Entry {
     ///
     /// # Errors
     /// As for [`Entry::param`], or a scale for each channel.
-    pub fn activation(&self) -> Result<Encoding, String> {
+    pub(crate) fn activation(&self) -> Result<Encoding, String> {
         let integer = match self.bits {
             8 => IntegerType::Uint8,
             16 => IntegerType::Uint16,
@@ -110,13 +110,13 @@ impl Entry {
 }
 
 /// What is said of entries that share a scale in blocks, where they are not taken.
-pub fn in_blocks(kind: &str) -> String {
+pub(crate) fn in_blocks(kind: &str) -> String {
     format!("is encoded in blocks ({kind}), which are not taken; export it with one scale for each output channel")
 }
 
 /// A truth value, which some versions write as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Truth(pub bool);
+pub(crate) struct Truth(pub bool);
 
 impl Serialize for Truth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -149,7 +149,7 @@ impl<'de> Deserialize<'de> for Truth {
 
 /// A whole number, which some versions write with a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Whole(pub i64);
+pub(crate) struct Whole(pub i64);
 
 impl Serialize for Whole {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Whole {
 }
 
 /// A map that may name an entry twice, which is for others to refuse.
-pub struct Pairs<V>(pub Vec<(String, V)>);
+pub(crate) struct Pairs<V>(pub Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

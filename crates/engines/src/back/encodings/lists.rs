@@ -6,7 +6,7 @@ use autoneural_core::encoding::Encoding;
 ///
 /// # Errors
 /// The entry is in the wrong list, or is an encoding of activations with a sign or several scales.
-pub fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
+pub(crate) fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
     match (as_param, is_constant) {
         (true, false) => return Err("is no constant; it belongs to activation_encodings".into()),
         (false, true) => return Err("is a constant; it belongs to param_encodings".into()),

@@ -62,7 +62,10 @@ fn stored(value: &Value, offset: u64, data: &str) -> TensorProto {
 ///
 /// # Errors
 /// Those of `store`, and a graph that was not legalized.
-pub fn graph(graph: &Graph, mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>) -> Result<GraphProto> {
+pub(crate) fn graph(
+    graph: &Graph,
+    mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>,
+) -> Result<GraphProto> {
     let info = |&id: &ValueId| {
         let value = graph.value(id);
         value_info(&value.name, DataType::of_element(value.element), &value.shape)

@@ -13,10 +13,10 @@ use autoneural_base::limits;
 const ADDRESS_SPACE: u64 = 256 << 20;
 
 /// Name under which the plugin provider registers.
-pub const PROVIDER: &str = "QNNExecutionProvider";
+pub(crate) const PROVIDER: &str = "QNNExecutionProvider";
 
 /// The libraries that are loaded.
-pub struct Loaded {
+pub(crate) struct Loaded {
     pub environment: Environment,
     /// Path of the offline compiler and emulator, if the provider is there.
     pub backend: Option<String>,
@@ -26,7 +26,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// The environment is not quiet, the toolkit has no ONNX Runtime or an older one, a library does not load.
-pub fn load(toolkit: &Toolkit) -> Result<Loaded> {
+pub(crate) fn load(toolkit: &Toolkit) -> Result<Loaded> {
     let Some(library) = &toolkit.runtime else {
         return Err(Error::toolkit("toolkit", "ONNX Runtime is missing").help(toolkit.remedy()));
     };

@@ -96,7 +96,7 @@ pub fn snippets(judgement: &Judgement, today: Date) -> String {
 }
 
 /// The exception for the first cause, and how many it takes for all; `None` if nothing failed, or no exception helps.
-pub fn first_snippet(judgement: &Judgement, today: Date) -> Option<(String, usize)> {
+pub(crate) fn first_snippet(judgement: &Judgement, today: Date) -> Option<(String, usize)> {
     let first = judgement.causes.iter().map(|cause| &judgement.checks[cause.check]);
     let first =
         first.filter(|check| check.rule.can_be_excepted()).map(|check| (check.rule, &check.place.partition)).next()?;
