@@ -35,6 +35,9 @@ pub struct BuildOne {
 
 impl BuildOne {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The toolkit or a file is missing, or the toolkit refuses the model.
     pub fn run(&self, session: &Session) -> Result<()> {
         end_with_parent();
         let runtime = session.runtime(true)?;

@@ -88,7 +88,10 @@ pub fn command() -> clap::Command {
     help::arranged(Cli::command())
 }
 
-/// The command line, and which paths it names.
+/// Parses the command line. Also returns which paths it names.
+///
+/// # Errors
+/// The words are no valid command line, or ask for help or the version.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, Named), clap::Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(words)?;

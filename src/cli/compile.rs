@@ -16,9 +16,9 @@ use super::source::SourceArgs;
 use super::stage::{Encodings, command_line, finish_verification, record_toolkit};
 
 const AFTER_HELP: &str = "\
-With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit status 6: the \
-bundle is complete, and its figures are not good enough; after any other failure there is no new bundle. `autoneural calibrate \
---help` says what --calibration takes.
+With the same --out again unchanged stages are reused, and a run that was interrupted goes on where it was. Exit \
+status 6: the bundle is complete, and its figures are not good enough; after any other failure there is no new bundle. \
+`autoneural calibrate --help` says what --calibration takes.
 
 Examples:
   autoneural compile graphs/autoneural-tiny.toml --weights models/autoneural-tiny \\
@@ -45,13 +45,16 @@ pub struct Compile {
 
 impl Compile {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// An input is missing, unreadable or does not fit the others, a stage fails, or the verdict is not good enough.
     pub fn run(&self, session: &Session) -> Result<()> {
         let SourceArgs { target, out, force, check_contents, .. } = &self.source;
         let (target, target_text) = Target::find(target)?;
         let read = self.source.read(&target, session)?;
         let source = read.source();
         self.demands.refuse_unknown(&source.program()?, session);
-        // What would stop the run late is looked at first.
+        // Inputs that would stop the run late are checked first.
         let runtime = session.runtime(self.demands.require_npu)?;
         let recipe = self.samples.recipe(|| source.takes())?;
         let given = self.encodings.read()?;

@@ -34,6 +34,9 @@ enum Shell {
 
 impl Completions {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let script = match self.shell {
             Shell::Bash => script(&Bash, session),

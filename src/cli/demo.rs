@@ -22,8 +22,8 @@ use super::session::Session;
 
 const AFTER_HELP: &str = "\
 DIR is laid out as a project of your own would be: model, recipe with its pictures, questions, baseline. The bundle is \
-DIR/bundle, its report DIR/bundle.html. Run again, it reuses what is unchanged and leaves files alone that you changed. \
-Without the vendor toolkit the float model answers, and what is left out is named.
+DIR/bundle, its report DIR/bundle.html. Run again, it reuses what is unchanged and leaves files alone that you \
+changed. Without the vendor toolkit the float model answers, and what is left out is named.
 
 Example:
   autoneural demo --out try-it --open";
@@ -78,7 +78,8 @@ impl Demo {
         let opened = self.open && open_page::open(session, Path::new(&page));
         let next = steps.next();
         let mut value = json!({
-            "project": project.text, "files": laid_out, "bundle": project.path("bundle"), "report": page, "opened": opened,
+            "project": project.text, "files": laid_out, "bundle": project.path("bundle"), "report": page,
+            "opened": opened,
             "missing": toolkit.missing(), "next": next.iter().map(Next::json).collect::<Vec<_>>(),
         });
         for (name, result) in said.into_iter().filter(|(name, _)| *name != "report") {

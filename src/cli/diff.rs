@@ -19,15 +19,15 @@ use super::session::Session;
 use super::suggested::Suggested;
 
 const AFTER_HELP: &str = "\
-Both models get the same input. Every value of the quantized model is compared with the float model's, whoever quantized it: \
-values are matched by name, behind QuantizeLinear and DequantizeLinear, else by what they are computed from. Each operator is \
-judged twice: `so far`, on what the engine made before it, and `alone`, on float values, so that one bad operator is not blamed \
-on the next. It is wrong where it alone reaches less than --floor dB, and 10 dB less than its integers allow; or where its \
-weights are plainly not those of the float model. The first one that is wrong stands on top, with the likely cause and what to \
-change.
+Both models get the same input. Every value of the quantized model is compared with the float model's, whoever \
+quantized it: values are matched by name, behind QuantizeLinear and DequantizeLinear, else by what they are computed \
+from. Each operator is judged twice: `so far`, on what the engine made before it, and `alone`, on float values, so \
+that one bad operator is not blamed on the next. It is wrong where it alone reaches less than --floor dB, and 10 dB \
+less than its integers allow; or where its weights are plainly not those of the float model. The first one that is \
+wrong stands on top, with the likely cause and what to change.
 
-With --on npu the model is compiled in parts of which every value is an output, and each operator once more by itself. What is \
-fused in the whole model may differ. An operator that the NPU does not take runs on the CPU, and is named.
+With --on npu the model is compiled in parts of which every value is an output, and each operator once more by itself. \
+What is fused in the whole model may differ. An operator that the NPU does not take runs on the CPU, and is named.
 
 Exit status 6: an operator is wrong.
 
@@ -55,16 +55,33 @@ pub struct Diff {
     #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
     input: Option<PathBuf>,
     /// Of a bundle: a recipe, whose first verification sample goes through the graphs in float.
-    #[arg(long, value_name = "RECIPE.toml", value_hint = ValueHint::FilePath, conflicts_with_all = ["input", "quantized"])]
+    #[arg(
+        long,
+        value_name = "RECIPE.toml",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["input", "quantized"]
+    )]
     calibration: Option<PathBuf>,
     /// Of a bundle: only these graphs.
-    #[arg(long, value_name = "PARTITION", value_delimiter = ',', conflicts_with = "quantized", value_parser = Suggested::new(StringValueParser::new(), || GRAPHS.to_vec()))]
+    #[arg(
+        long,
+        value_name = "PARTITION",
+        value_delimiter = ',',
+        conflicts_with = "quantized",
+        value_parser = Suggested::new(StringValueParser::new(), || GRAPHS.to_vec())
+    )]
     partition: Vec<String>,
     /// The engine that is compared with float.
     #[arg(long, value_name = "ENGINE", value_enum, default_value_t = Engine::Simulated)]
     on: Engine,
     /// Chip: a known name, or the path of a target file (.toml).
-    #[arg(long, value_name = "TARGET", default_value = "sa8295p", value_hint = ValueHint::AnyPath, value_parser = super::target::name())]
+    #[arg(
+        long,
+        value_name = "TARGET",
+        default_value = "sa8295p",
+        value_hint = ValueHint::AnyPath,
+        value_parser = super::target::name()
+    )]
     target: String,
     /// An operator may be wrong where it alone reaches less than this many dB (30 dB: an error of 3 %).
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = decibels)]
@@ -89,6 +106,10 @@ enum Engine {
 
 impl Diff {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// A model is missing or unreadable, ONNX Runtime is missing or refuses a model, or a difference is larger than
+    /// demanded.
     pub fn run(&self, session: &Session) -> Result<()> {
         let on_npu = self.on == Engine::Npu;
         let (target, _) = TargetFile::find(&self.target)?;

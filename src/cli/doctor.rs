@@ -37,6 +37,9 @@ impl Check {
 }
 
 /// Runs the command. Missing parts are reported, not errors: most commands work without them.
+///
+/// # Errors
+/// Standard output cannot be written.
 pub fn run(session: &Session) -> Result<()> {
     let toolkit = session.toolkit();
     let shown = |path: &Option<std::path::PathBuf>| {

@@ -14,9 +14,9 @@ use super::stage::GOALS_HELP;
 
 const AFTER_HELP: &str = "\
 A set is a folder with questions.jsonl, one JSON object a line: {\"use\": \"cluster\", \"images\": [\"images/a.png\"], \
-\"question\": \"What is the speed?\", \"answer\": \"87 km/h.\"}. Each question goes through the model's chat template; decoding is \
-greedy. The figures are exact match, perplexity of the right answers and, with float among the engines, agreement with float. \
-They are added to the bundle's report.json.
+\"question\": \"What is the speed?\", \"answer\": \"87 km/h.\"}. Each question goes through the model's chat template; \
+decoding is greedy. The figures are exact match, perplexity of the right answers and, with float among the engines, \
+agreement with float. They are added to the bundle's report.json.
 
 A run that was stopped goes on where it was, and so does one with a larger --limit.
 
@@ -48,9 +48,12 @@ pub struct Eval {
 
 impl Eval {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle or the set is missing or unreadable, an engine cannot be loaded or fails, or a goal is missed.
     pub fn run(&self, session: &Session) -> Result<()> {
         let mut kinds = kinds(&self.on, &self.bundle)?;
-        // What the others are compared with comes first.
+        // The float engine comes first, because the others are compared with it.
         kinds.sort_by_key(|kind| *kind != EngineKind::Float);
         let set = Set::read(&self.set)?;
         let runtime = runtime(session, &kinds)?;

@@ -16,22 +16,23 @@ use super::display;
 use super::session::Session;
 
 const AFTER_HELP: &str = "\
-The bundle's report, manifest and encodings are held against the baseline: SQNR on the NPU and RMS error of every output, \
-layers where they were measured, whole sequences, evaluations, nodes outside the NPU, sizes, encodings that moved, tensors and \
-integers that are others, versions, weights and settings. Nothing is compiled or run, and the vendor toolkit is not needed. How \
-much worse is too much stands in the thresholds; --list-checks lists the checks with their limits. Of many checks that fail, the \
-first in the graph is told, and under it those that follow from it.
+The bundle's report, manifest and encodings are held against the baseline: SQNR on the NPU and RMS error of every \
+output, layers where they were measured, whole sequences, evaluations, nodes outside the NPU, sizes, encodings that \
+moved, tensors and integers that are others, versions, weights and settings. Nothing is compiled or run, and the \
+vendor toolkit is not needed. How much worse is too much stands in the thresholds; --list-checks lists the checks with \
+their limits. Of many checks that fail, the first in the graph is told, and under it those that follow from it.
 
-An exception in the thresholds accepts what a check finds at some places, with a reason and a last day; --print-exceptions prints \
-those that a bundle needs to pass. Exceptions are always shown. After its last day an exception fails.
+An exception in the thresholds accepts what a check finds at some places, with a reason and a last day; \
+--print-exceptions prints those that a bundle needs to pass. Exceptions are always shown. After its last day an \
+exception fails.
 
-Exit status: 0 passed; 1 a regression, or an update that was refused; 2 could not be judged (bad or missing input, a baseline of \
-another model, something that was not measured, wrong usage).
+Exit status: 0 passed; 1 a regression, or an update that was refused; 2 could not be judged (bad or missing input, a \
+baseline of another model, something that was not measured, wrong usage).
 
---update writes the baseline. It refuses, with status 1, by the thresholds: where a figure is worse than they allow or gone, or a \
-tensor has fewer bits, it is written with --loosen only. A figure that is worse within the thresholds, and an encoding that moved \
-within them, stay in the baseline as they were accepted, so that many updates drift no further than one bundle may; what is \
-better is taken. --loosen takes everything as the bundle has it.
+--update writes the baseline. It refuses, with status 1, by the thresholds: where a figure is worse than they allow or \
+gone, or a tensor has fewer bits, it is written with --loosen only. A figure that is worse within the thresholds, and \
+an encoding that moved within them, stay in the baseline as they were accepted, so that many updates drift no further \
+than one bundle may; what is better is taken. --loosen takes everything as the bundle has it.
 
 Examples:
   autoneural gate out/demo --baseline quant-baseline.json --update

@@ -48,6 +48,9 @@ enum On {
 
 impl Golden {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle or the vectors are missing or unreadable, or a tensor differs.
     pub fn run(&self, session: &Session) -> Result<()> {
         let bundle = Bundle::look(&self.bundle)?;
         bundle.check(&|file| file.starts_with(autoneural::bundle::GOLDEN), session.progress())?;

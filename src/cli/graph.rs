@@ -15,9 +15,9 @@ use super::session::Session;
 use super::suggested::Suggested;
 
 const AFTER_HELP: &str = "\
-The picture has what the host does on the left, the partitions in the middle with their nodes, bits, sizes and SQNR, and the \
-state of a sequence on the right; each arrow has the tensor's name, shape, integer type and bytes. It is one SVG file for \
-any browser, for light and dark surroundings.
+The picture has what the host does on the left, the partitions in the middle with their nodes, bits, sizes and SQNR, \
+and the state of a sequence on the right; each arrow has the tensor's name, shape, integer type and bytes. It is one \
+SVG file for any browser, for light and dark surroundings.
 
 Examples:
   autoneural graph out/demo --out demo.svg
@@ -53,6 +53,9 @@ enum Named {
 
 impl Graph {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle is missing or unreadable, it has no such partition, or the drawing cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let tensors = match self.tensors {
             Named::All => Tensors::All,

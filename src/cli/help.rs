@@ -49,9 +49,9 @@ pub const EXIT_STATUS: [(&str, &str); 7] = [
 
 /// What a command that failed leaves, and where statuses are others.
 pub const WHAT_IS_LEFT: &str = "\
-After 2 to 5 and 70 there is no new bundle, and one that was there is unchanged (where only the result could not be printed, \
-the message says that the bundle is complete). After 6 the bundle is complete, and its report says what falls short. `gate` has \
-statuses of its own: 0 passed, 1 regression, 2 not judged.";
+After 2 to 5 and 70 there is no new bundle, and one that was there is unchanged (where only the result could not be \
+printed, the message says that the bundle is complete). After 6 the bundle is complete, and its report says what falls \
+short. `gate` has statuses of its own: 0 passed, 1 regression, 2 not judged.";
 
 /// Shown by `autoneural -h` and `--help` alike.
 const EXAMPLE: &str = "\

@@ -19,8 +19,9 @@ use super::samples::takes;
 use super::session::Session;
 
 const AFTER_HELP: &str = "\
-The recipe says what the model's inputs are, has the bits of each group, a guess of how pictures become inputs (size, crop, \
-colours, mean, deviation), and places for samples and goals, each with a comment. A file that is there is not replaced.
+The recipe says what the model's inputs are, has the bits of each group, a guess of how pictures become inputs (size, \
+crop, colours, mean, deviation), and places for samples and goals, each with a comment. A file that is there is not \
+replaced.
 
 Examples:
   autoneural init graphs/autoneural-tiny.toml --out my-recipe.toml
@@ -54,6 +55,9 @@ struct Model {
 
 impl Init {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The model is missing or unreadable, the recipe exists already, or it cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let model = model_of(&self.model, &self.shape)?;
         let text = init(&model.name, &model.takes, &model.groups);

@@ -20,7 +20,10 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// Reads an image.
+    /// Reads an image, preprocessed for the model.
+    ///
+    /// # Errors
+    /// The image is missing, unreadable or refused.
     pub fn load(path: PathBuf, model: &Model) -> Result<Self> {
         let pixels = load_image(&path, &model.definition().vision)?;
         Ok(Picture { path, pixels })
@@ -38,7 +41,10 @@ pub struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Asks, and prints the answer as it comes; with --json nothing is printed yet.
+    /// Asks, and prints the answer as it comes. With --json the caller prints it.
+    ///
+    /// # Errors
+    /// The prompt is refused or too long, the engine fails, or standard output cannot be written.
     pub fn ask(&mut self, session: &Session, images: &[Picture], prompt: &str) -> Result<Answer> {
         let pixels: Vec<Tensor> = images.iter().map(|image| image.pixels.clone()).collect();
         if session.general.json {
@@ -67,8 +73,8 @@ fn figures(kind: EngineKind, answer: &Answer, seconds: f64) -> String {
         Stop::Context => "cut off where the context is full",
     };
     format!(
-        "{}: prompt of {} tokens ({} visual{reused}); first token after {:.2} s{pace}; {} tokens, {end}; {seconds:.1} s \
-         with {:.1} s of loading",
+        "{}: prompt of {} tokens ({} visual{reused}); first token after {:.2} s{pace}; {} tokens, {end}; {seconds:.1} \
+         s with {:.1} s of loading",
         kind.name(),
         answer.prompt_tokens,
         answer.visual_tokens,

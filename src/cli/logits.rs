@@ -37,7 +37,10 @@ impl LogitsFile {
         LogitsFile { path: path.to_path_buf(), most, tensors: vec![] }
     }
 
-    /// Refuses what would take too much memory, before anything is asked.
+    /// Refuses logits that may take too much memory, before any question is asked.
+    ///
+    /// # Errors
+    /// The logits may take more than [`LARGEST`] bytes.
     pub fn refuse_too_large(&self) -> Result<()> {
         if self.most <= LARGEST {
             return Ok(());
@@ -78,7 +81,10 @@ impl LogitsFile {
         add("logits", Tensor::f32(shape, steps.into_iter().flat_map(|step| step.real).collect()));
     }
 
-    /// Writes the file.
+    /// Writes the logits as a safetensors file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write(self) -> Result<()> {
         let failed = |error: safetensors::SafeTensorError| Error::internal(self.path.display(), error);
         let bytes: Vec<Vec<u8>> = self.tensors.iter().map(|(_, tensor)| tensor.data.to_le_bytes()).collect();

@@ -30,6 +30,9 @@ pub struct Man {
 
 impl Man {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// A page cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         std::fs::create_dir_all(&self.out).at(&self.out)?;
         let mut command = completions::visible(&(session.command)());

@@ -36,6 +36,9 @@ pub struct ParityArgs {
 
 impl ParityArgs {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle or the reference is missing, unreadable or does not fit, or a figure is lower than demanded.
     pub fn run(&self, session: &Session) -> Result<()> {
         let bundle = Bundle::look(&self.bundle)?;
         bundle.check(&|file| file.starts_with("model/") || file.starts_with("equalized/"), session.progress())?;

@@ -60,11 +60,12 @@ pub fn tell_as_json(json: bool) {
 }
 
 /// What is said where memory ran out. Nothing can be made any more, so it is whole as it is.
-const SAID: &str = "error: memory ran out\n  help: raise the limit of this process (`ulimit -v`), end other programs, or take a \
-                    machine with more memory\n";
+const SAID: &str = "error: memory ran out\n  help: raise the limit of this process (`ulimit -v`), end other programs, \
+                    or take a machine with more memory\n";
 /// The same as JSON.
-const SAID_AS_JSON: &str = "{\"error\":{\"kind\":\"io\",\"place\":\"memory\",\"message\":\"memory ran out\",\"help\":\"raise the limit of this \
-                            process (`ulimit -v`), end other programs, or take a machine with more memory\",\"exit_status\":4}}\n";
+const SAID_AS_JSON: &str = "{\"error\":{\"kind\":\"io\",\"place\":\"memory\",\"message\":\"memory ran \
+                            out\",\"help\":\"raise the limit of this process (`ulimit -v`), end other programs, or \
+                            take a machine with more memory\",\"exit_status\":4}}\n";
 
 /// Handles the signal by which the program ends itself: where memory ran out, with the exit status of what the system
 /// refused.

@@ -17,13 +17,14 @@ use super::session::Session;
 
 const AFTER_HELP: &str = "\
 Every run writes the page anew: one HTML file that needs nothing else and loads nothing. It goes beside the bundle as \
-BUNDLE.html, or where --out says; --markdown writes a Markdown file of the same as well. The page is held against what this \
-command line names and nothing else. If it replaces a page that was held against something else, the command says so.
+BUNDLE.html, or where --out says; --markdown writes a Markdown file of the same as well. The page is held against what \
+this command line names and nothing else. If it replaces a page that was held against something else, the command says \
+so.
 
 The page answers: can it ship (by the goals of the recipe), how good are the outputs and the layers, what changed \
-(--baseline, --against), how large is it. It is a view of report.json and the bundle's other files; what was not measured is \
-shown as not measured. Comparisons are this bundle against the other: more than 0 is better. A difference within the \
-tolerances of `autoneural gate` counts as the same.
+(--baseline, --against), how large is it. It is a view of report.json and the bundle's other files; what was not \
+measured is shown as not measured. Comparisons are this bundle against the other: more than 0 is better. A difference \
+within the tolerances of `autoneural gate` counts as the same.
 
 Examples:
   autoneural report out/demo
@@ -59,6 +60,9 @@ pub struct Report {
 
 impl Report {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle, a baseline or the thresholds are missing or unreadable, or a page cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let thresholds = Thresholds::read(self.thresholds.as_deref())?;
         let bundle = Bundle::look(&self.bundle)?;

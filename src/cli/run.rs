@@ -17,14 +17,16 @@ use super::session::Session;
 use super::talk::talk;
 
 const AFTER_HELP: &str = "\
-With --prompt one question is asked. Without it a conversation begins: each line is a question, and the path of a picture adds \
-it to the next question (/help says more). The answer goes to standard output token by token, its figures to standard error. \
-Control characters in an answer are written out (\\u{1b}), except line ends and tabs; --json has the answer to the letter.
+With --prompt one question is asked. Without it a conversation begins: each line is a question, and the path of a \
+picture adds it to the next question (/help says more). The answer goes to standard output token by token, its figures \
+to standard error. Control characters in an answer are written out (\\u{1b}), except line ends and tabs; --json has \
+the answer to the letter.
 
---dump-logits: for each engine the file has ENGINE.tokens [n] (int32, all tokens that were taken in, image tokens among \
-them), ENGINE.position [steps] and ENGINE.count [steps] (int32: tokens before each step, and those that it took in), \
-ENGINE.chosen [steps] (int32: the token chosen behind it, -1 within the prompt), ENGINE.logits [steps, vocabulary] \
-(float32) and, but for float, ENGINE.codes [steps, vocabulary] (the same as the integers that left the engine).
+--dump-logits: for each engine the file has ENGINE.tokens [n] (int32, all tokens that were taken in, image tokens \
+among them), ENGINE.position [steps] and ENGINE.count [steps] (int32: tokens before each step, and those that it took \
+in), ENGINE.chosen [steps] (int32: the token chosen behind it, -1 within the prompt), ENGINE.logits [steps, \
+vocabulary] (float32) and, but for float, ENGINE.codes [steps, vocabulary] (the same as the integers that left the \
+engine).
 
 Examples:
   autoneural run out/demo --image calibration/demo-eval/images/cluster-01.png \\
@@ -105,6 +107,9 @@ impl On {
 }
 
 /// A number of at least 1.
+///
+/// # Errors
+/// The text is no whole number of at least 1.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(value) if value > 0 => Ok(value),
@@ -148,7 +153,10 @@ fn any_seed() -> u64 {
 }
 
 impl Run {
-    /// Runs the command. Gives the kind of the first error of a conversation that went on nevertheless.
+    /// Runs the command. Returns the kind of the first error in a conversation that went on after it.
+    ///
+    /// # Errors
+    /// The bundle or an image is missing or unreadable, an engine cannot be loaded or fails, or the prompt is refused.
     pub fn run(&self, session: &Session) -> Result<Option<Kind>> {
         let kinds = kinds(&self.on, &self.bundle)?;
         let model = Model::open(&self.bundle, &kinds, session.progress())?;
@@ -205,7 +213,10 @@ impl Run {
     }
 }
 
-/// The engines that are asked for, each once, or the best that the bundle has.
+/// The engines that the user named, each once, or the best one that the bundle has models for.
+///
+/// # Errors
+/// No engine is named, and the bundle is missing or unreadable.
 pub fn kinds(on: &[On], bundle: &Path) -> Result<Vec<EngineKind>> {
     let mut kinds: Vec<EngineKind> = Vec::new();
     for kind in on.iter().map(|on| on.kind()) {
@@ -220,6 +231,9 @@ pub fn kinds(on: &[On], bundle: &Path) -> Result<Vec<EngineKind>> {
 }
 
 /// Loads as much of the toolkit as the engines need.
+///
+/// # Errors
+/// The engines need a part of the toolkit that is missing or cannot be loaded.
 pub fn runtime(session: &Session, kinds: &[EngineKind]) -> Result<Option<Runtime>> {
     match kinds.iter().all(|kind| *kind == EngineKind::Float) {
         true => Ok(None),

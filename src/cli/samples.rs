@@ -59,7 +59,10 @@ impl SampleArgs {
         given(&self.calibration, &self.more)
     }
 
-    /// The recipe; `what` the program takes is asked where it decides.
+    /// The recipe. `what` tells the kind of samples that the program takes; it is called only if that matters.
+    ///
+    /// # Errors
+    /// The recipe or the samples are missing, malformed, or not of the kind that the program takes.
     pub fn recipe(&self, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
         self.given().recipe(what)
     }
@@ -72,8 +75,11 @@ impl VerifyArgs {
     }
 }
 
-/// The recipe for a bundle; `whole` is one that was read before it was opened. Where samples are given for verification
-/// alone, all else is what calibration left in the bundle.
+/// The recipe for a bundle. `whole` is a recipe that was read before the bundle was opened. If only samples for
+/// verification are given, everything else comes from the recipe in the bundle.
+///
+/// # Errors
+/// As for [`SampleArgs::recipe`], or the recipe in the bundle is missing or unreadable.
 pub fn recipe_for(bundle: &Bundle, given: &Given, whole: Option<Recipe>) -> Result<Recipe> {
     match whole {
         Some(recipe) => Ok(recipe),
@@ -85,7 +91,10 @@ pub fn recipe_for(bundle: &Bundle, given: &Given, whole: Option<Recipe>) -> Resu
     }
 }
 
-/// What samples of a bundle hold.
+/// The kind of samples that the program of a bundle takes.
+///
+/// # Errors
+/// The files of the bundle are missing or unreadable.
 pub fn takes(bundle: &Bundle) -> Result<Takes> {
     Ok(of_bundle(bundle)?.takes(&bundle.partitions()?))
 }

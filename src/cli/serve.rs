@@ -15,6 +15,9 @@ pub struct Serve {
 
 impl Serve {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The other process is gone or breaks the protocol.
     pub fn run(&self) -> Result<()> {
         autoneural::host::serve(&self.work)
     }

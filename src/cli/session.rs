@@ -61,7 +61,11 @@ impl Session {
         Toolkit::find(self.general.toolkit.as_deref())
     }
 
-    /// Loads as much of the toolkit as there is; all of it or an error if `required`.
+    /// Loads as much of the toolkit as there is; `None` if it cannot even simulate. If `required`, all of it must be
+    /// there.
+    ///
+    /// # Errors
+    /// It is required and a part is missing, or a library cannot be loaded.
     pub fn runtime(&self, required: bool) -> Result<Option<Runtime>> {
         let toolkit = self.toolkit();
         if let (true, Some(missing)) = (required, toolkit.missing()) {
@@ -97,6 +101,9 @@ impl Session {
     }
 
     /// Prints a result: `value` with --json, else `text` unless -q.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
     pub fn print(&self, value: &impl serde::Serialize, text: &str) -> Result<()> {
         if self.general.json {
             let json = serde_json::to_string_pretty(value).map_err(|error| Error::internal("output", error))?;
@@ -107,7 +114,11 @@ impl Session {
         Ok(())
     }
 
-    /// Writes a result to where the user wants it. Whether that is standard output, which then gets nothing else.
+    /// Writes a result to the file that the user named. Returns whether that is standard output, to which nothing else
+    /// must be printed then.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write(&self, file: &Path, text: &str) -> Result<bool> {
         // Standard output is not where it was: see [`display::Output`].
         if files::descriptor(file) == Some(1) {
@@ -119,6 +130,9 @@ impl Session {
     }
 
     /// Prints a file as it is, unless -q.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
     pub fn print_file(&self, text: &str) -> Result<()> {
         match self.general.quiet {
             true => Ok(()),

@@ -28,9 +28,9 @@ Examples:
 
 const CALIBRATE_HELP: &str = "\
 A model that is asked with words takes its samples from a recipe. One that takes arrays also takes a folder or list of \
-pictures, an .npz (one array for each input, samples stacked on a new first axis), an .npy, a folder of these, or raw files \
-with an input list whose lines say `INPUT:=FILE INPUT:=FILE`. Without --verification the last quarter of them judges and does \
-not calibrate.
+pictures, an .npz (one array for each input, samples stacked on a new first axis), an .npy, a folder of these, or raw \
+files with an input list whose lines say `INPUT:=FILE INPUT:=FILE`. Without --verification the last quarter of them \
+judges and does not calibrate.
 
 Examples:
   autoneural calibrate out/demo --calibration calibration/demo.toml
@@ -38,9 +38,9 @@ Examples:
   autoneural calibrate out/encoder --calibration samples.npz --verification more.npz";
 
 const QUANTIZE_HELP: &str = "\
-Other bits without calibrating again: change them in the recipe, then run `quantize --calibration`, `emit`, `build` and \
-`verify` on the bundle. Samples, observers and decode_steps of the recipe must be those that `calibrate` ran with. `compile` \
-with the changed recipe and the same --out does the same in one command: unchanged stages are reused.
+Other bits without calibrating again: change them in the recipe, then run `quantize --calibration`, `emit`, `build` \
+and `verify` on the bundle. Samples, observers and decode_steps of the recipe must be those that `calibrate` ran with. \
+`compile` with the changed recipe and the same --out does the same in one command: unchanged stages are reused.
 
 Examples:
   autoneural quantize out/demo
@@ -51,7 +51,8 @@ Examples:
 pub fn emit_help() -> String {
     let methods: Vec<String> = rounding::METHODS.iter().map(|m| format!("  {}: {}", m.name(), m.source())).collect();
     format!(
-        "Weights are rounded by the method that the recipe names for their part, `rounding = \"{}\"` if it names none:\n{}\n\n\
+        "Weights are rounded by the method that the recipe names for their part, `rounding = \"{}\"` if it names \
+         none:\n{}\n\n\
          Example:\n  autoneural emit out/demo",
         rounding::Method::default().name(),
         methods.join("\n")
@@ -65,8 +66,8 @@ Example:
 
 const VERIFY_HELP: &str = "\
 The figures go to the terminal and into the bundle's report.json. Where simulation and NPU differ by more than \
---max-difference, unless the NPU reaches --enough, or an output is below --min-sqnr, the command ends with status 6; the bundle \
-is complete all the same.
+--max-difference, unless the NPU reaches --enough, or an output is below --min-sqnr, the command ends with status 6; \
+the bundle is complete all the same.
 
 Examples:
   autoneural verify out/demo --calibration calibration/demo.toml
@@ -104,7 +105,10 @@ pub struct Encodings {
 }
 
 impl Encodings {
-    /// Reads the files.
+    /// Reads the files of given encodings.
+    ///
+    /// # Errors
+    /// A file is missing, unreadable or malformed.
     pub fn read(&self) -> Result<GivenFiles> {
         GivenFiles::read(&self.files)
     }
@@ -147,6 +151,9 @@ pub struct Verify {
 
 impl Export {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The model or the target is missing, unreadable or refused, or the bundle cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let SourceArgs { target, out, force, check_contents, .. } = &self.source;
         let (target, target_text) = Target::find(target)?;
@@ -161,6 +168,9 @@ impl Export {
 
 impl Calibrate {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle, the recipe or a sample is missing or unreadable, an engine fails, or the bundle cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let given = self.samples.given();
         let whole = given.whole_recipe()?;
@@ -173,6 +183,10 @@ impl Calibrate {
 
 impl Quantize {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle, the recipe or given encodings are missing or unreadable or do not fit, or the bundle cannot be
+    /// written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let given = self.encodings.read()?;
         let recipe = self.calibration.as_deref().map(Recipe::read).transpose()?;
@@ -184,6 +198,9 @@ impl Quantize {
 
 impl OnBundle {
     /// Runs `emit`.
+    ///
+    /// # Errors
+    /// The bundle is unreadable or lacks encodings, or it cannot be written.
     pub fn emit(&self, session: &Session) -> Result<()> {
         let bundle = open(session, &self.bundle, Stage::Emit)?;
         stages::emit(&bundle, session.progress())?;
@@ -191,6 +208,9 @@ impl OnBundle {
     }
 
     /// Runs `build`.
+    ///
+    /// # Errors
+    /// The bundle is unreadable, the toolkit is missing or refuses a model, or the bundle cannot be written.
     pub fn build(&self, session: &Session) -> Result<()> {
         let mut bundle = open(session, &self.bundle, Stage::Build)?;
         let runtime = session.runtime(true)?;
@@ -204,6 +224,10 @@ impl OnBundle {
 
 impl Verify {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle or a sample is missing or unreadable, an engine is missing or fails, or the verdict is not good
+    /// enough.
     pub fn run(&self, session: &Session) -> Result<()> {
         // Without a bundle to ask, names are those that models of built-in families have.
         let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
@@ -260,7 +284,9 @@ fn finish_stage(session: &Session, mut bundle: Making, stage: Stage) -> Result<(
     if is_report_gone {
         session.note("warning: report.json was dropped with its figures: what it was measured on changed");
     }
-    let value = serde_json::json!({ "bundle": place.display().to_string(), "stage": stage.name(), "seconds": seconds, "warnings": warnings });
+    let value = serde_json::json!({
+        "bundle": place.display().to_string(), "stage": stage.name(), "seconds": seconds, "warnings": warnings,
+    });
     let what = if up_to_date { "up to date".to_string() } else { format!("{seconds:.1} s") };
     let text = format!("{}: {} ({what})", stage.name(), in_line(&place.display().to_string()));
     session.print(&value, &text).map_err(|error| in_place(error, &place))
@@ -285,11 +311,15 @@ fn left_out(session: &Session, report: &Report) -> Option<(String, String)> {
     Some((report.left_out.join(" and "), help))
 }
 
-/// What to do where goals are missed.
-pub const GOALS_HELP: &str = "the bundle is complete; its figures are not good enough. `[goal]` in the recipe, --min-sqnr, \
-                              --max-difference and --enough say what is";
+/// What to do if goals are missed.
+pub const GOALS_HELP: &str = "the bundle is complete; its figures are not good enough. `[goal]` in the recipe, \
+                              --min-sqnr, --max-difference and --enough say what is";
 
-/// Commits the bundle and prints the report; fails where the figures fall short, or are not there though demanded.
+/// Commits the bundle and prints the report.
+///
+/// # Errors
+/// The bundle cannot be committed, the verdict is not good enough, or figures are missing that were demanded
+/// (`require_npu`).
 pub fn finish_verification(session: &Session, bundle: Making, report: &Report, require_npu: bool) -> Result<()> {
     let left_out = left_out(session, report);
     if let Some((what, help)) = left_out.as_ref().filter(|_| require_npu) {

@@ -9,9 +9,9 @@ use clap::{Args, ValueHint};
 use super::session::Session;
 
 const AFTER_HELP: &str = "\
-The weights behave like trained ones where quantization minds: channels of unequal scale, heavy tails, outlier channels. Use \
-them for sizes, time, memory and ranges; their SQNR says little about a trained model. synth.json beside them says what was \
-chosen.
+The weights behave like trained ones where quantization minds: channels of unequal scale, heavy tails, outlier \
+channels. Use them for sizes, time, memory and ranges; their SQNR says little about a trained model. synth.json beside \
+them says what was chosen.
 
 Examples:
   autoneural synth graphs/autoneural-tiny.toml --out out/synthetic --seed 1
@@ -40,6 +40,9 @@ pub struct Synth {
 
 impl Synth {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The definition is missing or malformed, or the checkpoint cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let plan = Plan {
             definition: &self.definition,

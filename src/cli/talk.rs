@@ -29,6 +29,9 @@ const IMAGES: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Asks the lanes what is typed, until the input ends. Gives the kind of the first error in the lines of a script, if
 /// there was one; all of them are told by then.
+///
+/// # Errors
+/// The prompt of a user cannot be read, or standard output cannot be written.
 pub fn talk(
     session: &Session,
     model: &Model,

@@ -31,9 +31,9 @@ pub enum Target {
 }
 
 const AFTER_HELP: &str = "\
-For every statement of the file a graph of one operator is compiled for the chip, without fallback to the CPU, and run on the \
-NPU or its emulator against the same quantized model on a CPU. A statement is confirmed, wrong, or untested if no experiment \
-can decide it. It needs the vendor toolkit. Exit status 6: a statement is wrong.
+For every statement of the file a graph of one operator is compiled for the chip, without fallback to the CPU, and run \
+on the NPU or its emulator against the same quantized model on a CPU. A statement is confirmed, wrong, or untested if \
+no experiment can decide it. It needs the vendor toolkit. Exit status 6: a statement is wrong.
 
 Examples:
   autoneural target check sa8295p
@@ -56,6 +56,9 @@ pub struct Check {
 
 impl Target {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The target is missing or malformed, the toolkit is missing or fails, or a statement of the target is not true.
     pub fn run(&self, session: &Session) -> Result<()> {
         match self {
             Target::Check(args) => args.run(session),

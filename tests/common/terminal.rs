@@ -7,7 +7,8 @@ use crate::common::{stderr, stdout};
 
 /// A name that sets the title of a terminal, colours it, rings, goes back in the line, ends it, begins commands of
 /// systems of CI, and turns what follows around.
-pub const HOSTILE: &str = "a\u{1b}]0;title\u{7}\u{1b}[31m\u{9b}31m\rok\n::error file=x::forged\n  ::add-mask::x\n##[error]forged\n\
+pub const HOSTILE: &str = "a\u{1b}]0;title\u{7}\u{1b}[31m\u{9b}31m\rok\n::error file=x::forged\n  \
+                       ::add-mask::x\n##[error]forged\n\
                        ##vso[task.complete result=Failed]\u{202e}\u{2066}\u{200f}\u{7f}\u{2028}b";
 
 /// Nothing in a text is obeyed by a terminal or by a system of CI.

@@ -231,7 +231,7 @@ impl Worker {
         search.seen.add() | new_message
     }
 
-    /// Runs a case; none if it failed, else what the reader said.
+    /// Runs a case; `None` if it failed, else what the reader said.
     fn case(&mut self, target: &Target, number: u64, input: &[u8], done: &mut Done) -> Option<Option<String>> {
         assert!(input.len() <= 4 * LARGEST, "the input is too large to be handed over");
         self.current[..8].copy_from_slice(&(input.len() as u64).to_le_bytes());

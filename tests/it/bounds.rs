@@ -50,8 +50,10 @@ fn templates_that_go_beyond_their_bounds_are_refused() {
         let times = 40_000;
         format!("{}{inner}{}", open.repeat(times), close.repeat(times))
     };
-    let doubled = "{% set ns = namespace(s='x' * 1000) %}{% for i in range(26) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s | length }}";
-    let lists = "{% set ns = namespace(s=['x' * 1000]) %}{% for i in range(40) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}";
+    let doubled = "{% set ns = namespace(s='x' * 1000) %}{% for i in range(26) %}{% set ns.s = ns.s ~ ns.s %}{% endfor \
+             %}{{ ns.s | length }}";
+    let lists = "{% set ns = namespace(s=['x' * 1000]) %}{% for i in range(40) %}{% set ns.s = [ns.s, ns.s] %}{% \
+             endfor %}{{ ns.s }}";
     for (case, template, word) in [
         ("not not not", format!("{{{{ {}1 }}}}", "not ".repeat(40_000)), DEPTH),
         ("doublings", doubled.to_string(), "chat_template.jinja"),
@@ -113,12 +115,19 @@ fn tokenizers_that_go_beyond_their_bounds_are_refused() {
     let bench = Bench::new();
     let replace = |from: Value, to: &str| json!({ "type": "Replace", "pattern": from, "content": to });
     let bomb = |letter: &str| vec![replace(json!({ "String": letter }), &letter.repeat(2)); 40];
-    let split = |regex: &str| json!({ "type": "Split", "pattern": { "Regex": regex }, "behavior": "Isolated", "invert": false });
+    let split = |regex: &str| {
+        let pattern = json!({ "Regex": regex });
+        json!({ "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false })
+    };
     let padding = |strategy: Value, multiple: Value| {
-        json!({ "strategy": strategy, "direction": "Right", "pad_to_multiple_of": multiple, "pad_id": 0, "pad_type_id": 0,
+        json!({ "strategy": strategy, "direction": "Right", "pad_to_multiple_of": multiple, "pad_id": 0,
+            "pad_type_id": 0,
             "pad_token": "<|pad|>" })
     };
-    let truncation = |most: u64, stride: u64| json!({ "direction": "Right", "max_length": most, "strategy": "LongestFirst", "stride": stride });
+    let truncation = |most: u64, stride: u64| {
+        let strategy = "LongestFirst";
+        json!({ "direction": "Right", "max_length": most, "strategy": strategy, "stride": stride })
+    };
     let deep = |open: &str, close: &str| {
         tokenizer(json!({ "pre_tokenizer": "HERE" }))
             .replace("\"HERE\"", &(open.repeat(50_000) + &close.repeat(50_000)))
@@ -211,7 +220,9 @@ fn a_question_that_goes_beyond_the_bounds_ends_alone() {
     let bench = Bench::new();
     // A run of x doubles as often as it is long.
     let step = json!({ "type": "Replace", "pattern": { "Regex": "yx(x*)" }, "content": "y" });
-    let grow = json!({ "type": "Replace", "pattern": { "String": "\u{3b1}\u{3b2}" }, "content": "\u{3b2}\u{3b1}\u{3b2}\u{3b1}" });
+    let grow = json!({
+        "type": "Replace", "pattern": { "String": "\u{3b1}\u{3b2}" }, "content": "\u{3b2}\u{3b1}\u{3b2}\u{3b1}",
+    });
     let normalizers = [vec![step], vec![grow; 40]].concat();
     bench.write(
         "weights/tokenizer.json",

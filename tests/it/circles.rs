@@ -50,7 +50,7 @@ fn paths(code: &str) -> Vec<Names> {
     made
 }
 
-/// The file that has what a path in the file of a module names; none where it is of another crate.
+/// The file that has what a path in the file of a module names; `None` if it is of another crate.
 fn find(modules: &Modules, from: &Names, path: &[String], depth: usize) -> Option<Names> {
     let mut at = from.clone();
     for (step, name) in path.iter().enumerate() {

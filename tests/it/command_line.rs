@@ -116,7 +116,8 @@ fn bash_completes_commands_options_targets_and_files() {
     let complete = |line: &[&str]| -> Vec<String> {
         let driver = "source ./script; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); \
                       compopt() { :; }; \
-                      _autoneural \"$1\" \"${!#}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
+                      _autoneural \"$1\" \"${!#}\" \"${COMP_WORDS[COMP_CWORD - 1]}\"; printf '%s\\n' \
+                      \"${COMPREPLY[@]}\"";
         let mut bash = Command::new("bash");
         bash.args(["--norc", "-c", driver, "bash"]).args(line).current_dir(folder.path());
         let output = bash.output().expect("bash starts");

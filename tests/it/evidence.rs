@@ -91,7 +91,7 @@ fn many_passes_and_shards_give_what_one_pass_gives() {
     for group in &desk.groups() {
         assert!(table.iter(group).eq(calibrated.iter(group)), "{}", group.name());
     }
-    // As little as the largest wish takes, or a third of all.
+    // As little as the largest request takes, or a third of all.
     let all: Vec<_> = desk.groups().iter().flat_map(|group| sites(&desk.partitions, group)).collect();
     let bytes = whole.passes[0].iter().map(|ask| {
         let site = all.iter().find(|site| site.group == ask.group && site.name == ask.site).unwrap();

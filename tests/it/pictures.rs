@@ -232,7 +232,10 @@ fn a_file_that_prepares_pictures_otherwise_is_contradicted_aloud() {
     let bench = Bench::new();
     // The definition: 128 x 128 pixels, bilinear, from 0 to 1.
     for agreeing in [
-        r#"{"do_normalize": false, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "rescale_factor": 0.00392156862745098}"#,
+        concat!(
+            r#"{"do_normalize": false, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5], "#,
+            r#""rescale_factor": 0.00392156862745098}"#,
+        ),
         r#"{"image_mean": [0, 0, 0], "image_std": 1.0, "resample": 2, "size": {"height": 128, "width": 128}}"#,
         r#"{"do_rescale": false, "image_mean": [0, 0, 0], "image_std": [255, 255, 255], "resample": "bilinear"}"#,
         r#"{"do_center_crop": false, "do_convert_rgb": true, "do_resize": true, "size": 128, "image_mean": null}"#,

@@ -10,7 +10,8 @@ fn a_conversation_can_be_scripted_and_survives_errors() {
     let bench = exported(|_| ());
     bench.write("my photo.png", std::fs::read(bench.path("recipe/photo.png")).unwrap());
     let script = "Who are you?\n\n/help\nmy\\ photo.png\n'my photo.png' Which one?\nnowhere.png\n/image text\n\
-        /image my photo.png\n/what\nIs <image> one?\nfile://DIR/my%20photo.png And this?\n/reset\nWho are you?\n/exit\nno"
+        /image my photo.png\n/what\nIs <image> one?\nfile://DIR/my%20photo.png And this?\n/reset\nWho are \
+        you?\n/exit\nno"
         .replace("DIR", bench.text("").trim_end_matches('/'));
     bench.write("script", [b"\xff\n", script.as_bytes()].concat());
     bench.write("text", "no image");
@@ -126,7 +127,8 @@ fn templates_come_from_the_checkpoint() {
     assert_eq!(prompt_tokens(&bench, &["--prompt", "a"]), 3);
     // One for plain text gets plain text, with the placeholder of each image in it.
     let bench = with_template(
-        "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{{ m.content | tojson }}{% endif %}{% endfor %}",
+        "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{{ m.content | tojson }}{% endif \
+         %}{% endfor %}",
     );
     assert_eq!(prompt_tokens(&bench, &["--prompt", "a", "--image", "{recipe/photo.png}"]), 18);
 }

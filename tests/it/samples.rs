@@ -261,7 +261,8 @@ fn schema_1_knows_prompts_alone() {
 fn a_template_that_does_not_take_a_sample_is_told_with_both() {
     let bench = with_template(2);
     let template = bench.read(TEMPLATE);
-    let system = "messages = [{ role = \"system\", content = \"Be kind.\" }, { role = \"user\", image = \"photo.png\", content = \"Who?\" }]";
+    let system = "messages = [{ role = \"system\", content = \"Be kind.\" }, { role = \"user\", image = \"photo.png\", \
+             content = \"Who?\" }]";
     bench.edit(FILE, "image = \"photo.png\"\nprompt = \"Who?\"", system);
     for (case, line, word) in [
         (
@@ -286,7 +287,8 @@ fn what_is_shown_of_a_sample_is_what_is_said() {
     assert_eq!(shown("image = \"a.png\"\nprompt = \"Who?\""), "Who?");
     assert_eq!(shown("image = \"a.png\"\nprompt = \"Who?\"\nanswer = \"I.\""), "Who?\nanswer: I.");
     let talk = "messages = [{ role = \"user\", image = [\"a.png\", \"b.png\"], content = \"Who?\" }, \
-                { role = \"assistant\", content = \"I.\" }, { role = \"user\", image = \"c.png\", content = \"And?\" }]";
+                { role = \"assistant\", content = \"I.\" }, { role = \"user\", image = \"c.png\", content = \"And?\" \
+                }]";
     assert_eq!(shown(talk), "user: Who?\nassistant: I.\nuser: And?");
     let recipe = recipe_of(talk);
     let sample: &Sample = &recipe.calibration[0];

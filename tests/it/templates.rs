@@ -92,8 +92,8 @@ const CONFIG: &str = "weights/tokenizer_config.json";
 /// A template of parts, with a mark by which it is known.
 fn parts(mark: &str) -> String {
     format!(
-        "{mark}{{% for m in messages %}}{{{{ m.role }}}} {{% for part in m.content %}}{{% if part.type == 'image' %}}<image>\
-         {{% else %}}{{{{ part.text }}}}{{% endif %}}{{% endfor %}}{{% endfor %}}"
+        "{mark}{{% for m in messages %}}{{{{ m.role }}}} {{% for part in m.content %}}{{% if part.type == 'image' \
+         %}}<image>{{% else %}}{{{{ part.text }}}}{{% endif %}}{{% endfor %}}{{% endfor %}}"
     )
 }
 

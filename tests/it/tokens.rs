@@ -185,7 +185,8 @@ fn what_stands_in_place_of_a_tokenizer_is_named() {
 
 #[test]
 fn files_that_git_lfs_did_not_fetch_are_named() {
-    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 17210084\n";
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid \
+             sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 17210084\n";
     for file in ["tokenizer.json", "tokenizer_config.json", "generation_config.json", "chat_template.jinja"] {
         let bench = Bench::new();
         let path = format!("weights/{file}");
@@ -257,8 +258,10 @@ fn files_that_contradict_the_definition_are_told() {
     assert_eq!(warnings(&bench), Vec::<String>::new());
     bench.write(
         "weights/tokenizer_config.json",
-        json!({ "bos_token": "<|im_end|>", "eos_token": "<|im_start|>", "image_token": "<|pad|>", "pad_token": "<none>" })
-            .to_string(),
+        json!({
+            "bos_token": "<|im_end|>", "eos_token": "<|im_start|>", "image_token": "<|pad|>", "pad_token": "<none>",
+        })
+        .to_string(),
     );
     bench.write("weights/generation_config.json", json!({ "eos_token_id": [3, 100_000] }).to_string());
     let told = warnings(&bench);

@@ -35,7 +35,7 @@ fn find() -> Option<PathBuf> {
 }
 
 impl Browser {
-    /// Starts one; none where this machine has none, which is said.
+    /// Starts one; `None` if this machine has none, which is said.
     pub fn start() -> Option<Self> {
         let Some(program) = find() else {
             eprintln!("skipped: this part needs Chromium, which tools/install_browser.py installs");

@@ -122,7 +122,10 @@ fn what_recipes_say_wrongly_of_equalization_is_told() {
     let folder = written();
     let model = folder.path().join("tower.onnx");
     let given = folder.path().join("given.json");
-    let entry = r#"{"name":"hidden","bw":8,"dtype":"INT","enc_type":"PER_TENSOR","is_sym":false,"scale":[0.1],"offset":[-128]}"#;
+    let entry = concat!(
+        r#"{"name":"hidden","bw":8,"dtype":"INT","enc_type":"PER_TENSOR","is_sym":false,"#,
+        r#""scale":[0.1],"offset":[-128]}"#,
+    );
     let text = format!(r#"{{"version":"1.0.0","activation_encodings":[{entry}],"param_encodings":[]}}"#);
     std::fs::write(&given, text).unwrap();
     let refused = |equalize: &str| {

@@ -10,7 +10,8 @@ use crate::common::{autoneural, copy, demo_bundle, root, stderr, stdout, succeed
 const SET: &str = "\
 {\"use\": \"cats\", \"images\": [\"cat.jpg\"], \"question\": \"What colour are the eyes?\", \"answer\": \"Green.\"}
 
-{\"use\": \"dogs\", \"images\": [\"dogs.jpg\", \"cat.jpg\"], \"question\": \"Which picture shows dogs?\", \"answer\": \"The first.\"}
+{\"use\": \"dogs\", \"images\": [\"dogs.jpg\", \"cat.jpg\"], \"question\": \"Which picture shows dogs?\", \"answer\": \
+\"The first.\"}
 {\"use\": \"cats\", \"question\": \"What does a cat say?\", \"answer\": \"It says nothing.\"}
 ";
 

@@ -39,7 +39,8 @@ pub fn measure_layers(sealed: &Sealed) -> usize {
             let layer = |(index, node): (usize, &Value)| {
                 let db = 80.0 - 40.0 * index as f64 / nodes.len() as f64;
                 json!({
-                    "name": node["name"], "op": node["op"], "sqnr_db": { "simulated": db, "npu": db - (index % 7) as f64 },
+                    "name": node["name"], "op": node["op"],
+                    "sqnr_db": { "simulated": db, "npu": db - (index % 7) as f64 },
                     "added_percent": { "simulated": 0.1, "npu": (index % 5) as f64 }, "saturation_percent": 0.01,
                     "range_use_percent": 90.0, "bits": "W8A16",
                 })
@@ -204,7 +205,10 @@ fn a_browser_shows_layers_and_their_neighbours() {
         let names = "[...document.querySelectorAll('.layers tbody tr')].map((row) => row.cells[0].textContent)";
         let names: Vec<String> = serde_json::from_value(browser.value(names)).expect("names");
         assert!(names.is_sorted(), "{names:?}");
-        browser.value("(() => { const box = document.querySelector('input'); box.value = 'MSFA'; box.dispatchEvent(new Event('input')); })()");
+        browser.value(
+            "(() => { const box = document.querySelector('input'); box.value = 'MSFA'; box.dispatchEvent(new \
+                 Event('input')); })()",
+        );
         let rows = "[...document.querySelectorAll('.layers tbody tr')].map((row) => row.textContent.toLowerCase())";
         let rows: Vec<String> = serde_json::from_value(browser.value(rows)).expect("rows");
         assert!(!rows.is_empty() && rows.iter().all(|row| row.contains("msfa")), "{rows:?}");

@@ -78,7 +78,8 @@ fn outputs_are_held_against_the_goal_of_the_npu() {
 #[test]
 fn questions_are_held_against_float_and_the_whole_set() {
     let goals = json!({ "evaluation": {
-        "exact_match_percent": 90, "exact_match_loss_points": 1, "perplexity_increase_percent": 2, "token_agreement_percent": 99,
+        "exact_match_percent": 90, "exact_match_loss_points": 1, "perplexity_increase_percent": 2,
+        "token_agreement_percent": 99,
     } });
     let states = |evaluations: Value, goals: &Value| {
         let verdict = judged(|report| {

@@ -10,9 +10,9 @@ use autoneural_core::evidence::{Collection, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_engines::engine::Reference;
 
-/// Runs the calibration samples through the graphs of a phase, of which a collection sees what it asks for. Gives the
-/// ranges of what they go through; `folder` takes what the driver keeps for later phases, and the first run of each
-/// graph.
+/// Runs the calibration samples through the graphs of a phase, while a collection watches the requested values. Returns
+/// the ranges that the driver knows beside what engines saw. What the driver keeps for later phases, and the first run
+/// of each graph, is written to `folder`.
 ///
 /// # Errors
 /// A sample that cannot be run, a model that cannot run.

@@ -1,4 +1,4 @@
-//! Folders that appear under their name only when they are whole: what is unfinished stands beside it under a hidden
+//! Folders that appear under their name only when they are complete: an unfinished one is beside it under a hidden
 //! name.
 
 use std::path::{Path, PathBuf};
@@ -30,15 +30,21 @@ pub fn begin(out: &Path) -> Result<PathBuf> {
     new_folder(parent, &format!(".{}.partial-{}", name.to_string_lossy(), std::process::id()))
 }
 
-/// Gives a finished folder its name, in place of what stands there, once all of it is on the disk.
+/// Moves a finished folder to its final place once all of it is on the disk, and removes what was there before.
+///
+/// # Errors
+/// The folder cannot be written to the disk or moved, or what was there before cannot be removed.
 pub fn finish(made: &Path, destination: &Path) -> Result<()> {
     files::flush(made)?;
     let aside = made.with_extension("replaced");
     if replace(made, destination, &aside)? { remove(&aside) } else { Ok(()) }
 }
 
-/// Moves a folder to a place, at once where the file system can exchange two names. Whether something was there; it is
-/// `aside` then. The names are on the disk afterwards.
+/// Moves a folder to a place, in one step if the file system can exchange two names. What was there before is moved to
+/// `aside`. Returns whether there was something. Afterwards the names are on the disk.
+///
+/// # Errors
+/// One of the folders cannot be moved, or the names cannot be written to the disk.
 pub fn replace(made: &Path, destination: &Path, aside: &Path) -> Result<bool> {
     let was_there = exchange(made, destination, aside)?;
     let parent = destination.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -90,6 +96,9 @@ fn new_folder(parent: &Path, name: &str) -> Result<PathBuf> {
 }
 
 /// Removes a file or a folder with all that is in it, if there is one.
+///
+/// # Errors
+/// The system refuses to remove it.
 pub fn remove(path: &Path) -> Result<()> {
     let result = match path.symlink_metadata() {
         Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path),

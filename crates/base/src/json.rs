@@ -11,12 +11,18 @@ use crate::files;
 /// Largest JSON file of a bundle that is read; those of a model of 1.5 billion parameters have some megabytes.
 pub const LARGEST_JSON: u64 = 256 << 20;
 
-/// Writes a value as JSON into a new file, in a folder that nobody looks at before it is whole (see [`files::write`]).
+/// Writes a value as JSON into a new file, in a folder that nobody reads before it is complete (see [`files::write`]).
+///
+/// # Errors
+/// The value is no JSON, which is a defect, or the file cannot be written.
 pub fn write_json(value: &impl Serialize, path: &Path) -> Result<()> {
     files::write(path, text_of(value, path)?.as_bytes())
 }
 
-/// A value as JSON for people; `path` is only for messages.
+/// A value as indented JSON with a newline at its end; `path` is only for messages.
+///
+/// # Errors
+/// The value is no JSON, such as a map whose keys are no texts, which is a defect.
 pub fn text_of(value: &impl Serialize, path: &Path) -> Result<String> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Error::internal(path.display(), error))?;
     Ok(text + "\n")

@@ -29,10 +29,10 @@ use autoneural_engines::back::onnx::DataWriter;
 use autoneural_front::Definition;
 use autoneural_host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 
-/// A bundle on disk, to read: a whole one, or what there is of one in the making.
+/// A bundle on disk, to read: a complete one, or the finished part of one in the making.
 pub struct Bundle {
     pub(crate) folder: Folder,
-    /// What the manifest says.
+    /// The manifest.
     pub manifest: Manifest,
     files: RwLock<Files>,
 }
@@ -60,14 +60,15 @@ impl Bundle {
         Ok(())
     }
 
-    /// Tidies up behind runs that were killed while they put a bundle in its place, if nobody is at work there.
+    /// Restores the bundle at `path` if a run was killed while it replaced it. Does nothing while another run works on
+    /// it.
     pub fn tidy(path: &Path) {
         if let Ok(place) = autoneural_base::folder::place(path) {
             place::tidy(&place);
         }
     }
 
-    /// Opens a whole bundle to look at it.
+    /// Opens a complete bundle to read it. Its files are not checked; [`Bundle::check`] does that.
     ///
     /// # Errors
     /// No such folder, no manifest in it, one of another schema, a file that is missing, is a link or no regular file,
@@ -112,7 +113,8 @@ impl Bundle {
         Ok(Bundle::of(folder, manifest, files))
     }
 
-    /// Refuses what was read where another bundle has taken the place of this one meanwhile, so that it may be of both.
+    /// Refuses to go on if another bundle has replaced this one since it was opened: what was read may be a mix of
+    /// both.
     ///
     /// # Errors
     /// Another bundle, or none, has this name now.
@@ -147,8 +149,8 @@ impl Bundle {
         self.folder.path()
     }
 
-    /// The files that there are, hidden ones of a bundle in the making too. Whoever held the lock and broke off left
-    /// the map whole.
+    /// The files that there are, hidden ones of a bundle in the making too. A thread that panicked while it held the
+    /// lock cannot have left the map half changed.
     pub(crate) fn files(&self) -> RwLockReadGuard<'_, Files> {
         self.files.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -158,7 +160,7 @@ impl Bundle {
         self.files.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the bundle has a file; one that a run before left in a bundle in the making is none of it.
+    /// Whether the bundle has a file; a file that an earlier run left in a bundle in the making does not count.
     pub fn has_file(&self, path: &str) -> bool {
         self.files().contains_key(path)
     }
@@ -168,7 +170,7 @@ impl Bundle {
         self.files().keys().any(|path| is_meant(path))
     }
 
-    /// Reads a file of the bundle of at most so many bytes; no link is followed.
+    /// Reads a file of the bundle of at most `most` bytes, without following links.
     ///
     /// # Errors
     /// A missing or larger file, or what is no regular file.
@@ -192,7 +194,7 @@ impl Bundle {
         autoneural_base::text::json(&self.path(relative), &self.read(relative, LARGEST_JSON)?)
     }
 
-    /// A file of the bundle as memory; no link is followed.
+    /// Maps a file of the bundle into memory, without following links.
     ///
     /// # Errors
     /// A missing file, or what is no regular file.
@@ -205,7 +207,10 @@ impl Bundle {
         self.root().join(relative)
     }
 
-    /// The model definition, with what is known of the checkpoint beside it.
+    /// The model definition, completed with what the files beside the checkpoint state.
+    ///
+    /// # Errors
+    /// Its file is missing, unreadable or malformed.
     pub fn definition(&self) -> Result<Definition> {
         let mut made = Definition::parse(&self.text(DEFINITION)?, &self.path(DEFINITION))?;
         let facts = format!("model/{}", HostFacts::FILE);
@@ -216,12 +221,15 @@ impl Bundle {
     }
 
     /// The target.
+    ///
+    /// # Errors
+    /// Its file is missing, unreadable or malformed.
     pub fn target(&self) -> Result<Target> {
         let name = "model/target.toml";
         Target::parse(&self.text(name)?, &self.path(name))
     }
 
-    /// Folder of what the host needs in float: tokenizer and embeddings.
+    /// Folder with the files that a host needs for the float models: tokenizer and embeddings.
     ///
     /// # Errors
     /// A file that the host would read there and that is none of the bundle's, so that nobody knows its hash.
@@ -296,8 +304,8 @@ impl Bundle {
         program.graphs().iter().map(read).collect()
     }
 
-    /// What its graphs are to each other. A bundle of a version that did not write it down is of a
-    /// model of a built-in family.
+    /// The program that the graphs make up. Bundles of earlier versions do not state it: theirs is that of a built-in
+    /// family.
     ///
     /// # Errors
     /// A file that is damaged.
@@ -324,6 +332,9 @@ impl Bundle {
     }
 
     /// The statistics of all values.
+    ///
+    /// # Errors
+    /// Their file is missing, unreadable or malformed.
     pub fn statistics(&self) -> Result<StatisticsTable> {
         self.json(STATISTICS)
     }
@@ -357,7 +368,7 @@ impl Bundle {
     }
 }
 
-/// The error that a file is not the one that was written.
+/// The error for a file whose contents differ from what the manifest states.
 pub(crate) fn damaged(file: &Path) -> Error {
     Error::input(file.display(), "is not the file that was written: its SHA-256 is another")
         .help("the bundle is damaged; make it again")

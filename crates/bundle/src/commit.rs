@@ -1,4 +1,4 @@
-//! The end of the work on a bundle: it takes its place.
+//! The end of the work on a bundle: it is moved to its final place.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,8 +31,11 @@ pub struct Committed {
 }
 
 impl Making {
-    /// Writes the manifest and gives the bundle its name, in place of the one that is there. If that is the same
-    /// already it stays.
+    /// Writes the manifest and moves the bundle to its final place, replacing the bundle that is there. If both are the
+    /// same, the old one stays.
+    ///
+    /// # Errors
+    /// The old bundle was changed or replaced by another program in the meantime, or files cannot be written or moved.
     pub fn commit(mut self) -> Result<Committed> {
         let files = std::mem::take(&mut *self.files_mut());
         let state = self.state()?;
@@ -71,8 +74,8 @@ impl Making {
         Ok(Committed { place: named, tally, up_to_date: false })
     }
 
-    /// Refuses to go on where the bundle that this one was made from is not there any more: somebody who knows no locks
-    /// put another one in its place.
+    /// Refuses to go on if the bundle that this one was made from was replaced meanwhile, by a program that does not
+    /// use the lock.
     fn refuse_another(&self, destination: &Path) -> Result<()> {
         let Some(replaced) = &self.replaced else { return Ok(()) };
         let now = Folder::open(destination).and_then(|now| Ok((now.identity()?, Manifest::read(&now)?)));

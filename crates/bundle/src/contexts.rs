@@ -7,7 +7,8 @@ use autoneural_base::error::{Error, Result};
 use autoneural_engines::back::qnn::Runtime;
 
 impl Bundle {
-    /// Refuses context models that refer to a binary which the manifest does not list: nobody checked its contents.
+    /// Refuses context models that refer to a binary which the manifest does not list, because its contents are not
+    /// checked.
     ///
     /// # Errors
     /// Such a model, or one that refers to no file beside it.

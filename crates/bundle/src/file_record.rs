@@ -15,12 +15,12 @@ pub struct FileRecord {
     pub sha256: String,
 }
 
-/// Hidden files are ours alone, no part of the bundle.
-pub fn is_hidden(path: &str) -> bool {
+/// Whether a file is hidden. Hidden files are this program's own and are not listed in the manifest.
+pub(crate) fn is_hidden(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with('.'))
 }
 
-/// Whether a file is one of those that the models are: below a folder, neither hidden nor a golden vector.
+/// Whether a file belongs to the models: it is in a folder, and neither hidden nor a golden vector.
 pub fn is_of_model(path: &str) -> bool {
     path.contains('/') && !is_hidden(path) && !path.starts_with(GOLDEN)
 }
@@ -32,7 +32,7 @@ pub fn is_behind_figures(path: &str) -> bool {
 }
 
 /// Path and contents of these files.
-pub fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
+pub(crate) fn models<'a>(files: impl Iterator<Item = &'a FileRecord>) -> impl Iterator<Item = (&'a str, &'a str)> {
     let of_model = files.filter(|file| is_behind_figures(&file.path));
     of_model.map(|file| (file.path.as_str(), file.sha256.as_str()))
 }

@@ -14,8 +14,12 @@ use autoneural_base::text;
 use autoneural_core::recipe::Recipe;
 
 impl Making {
-    /// Notes a stage as done, with the time that its units took, whenever that was, and the command line of the run
-    /// that last made something of it. What the stage left before and did not make again is taken out.
+    /// Notes a stage as done: the seconds that its units took, also in earlier runs, and the command line of the run
+    /// that last made something of it. Files that the stage made earlier and did not make again are taken out of the
+    /// bundle.
+    ///
+    /// # Errors
+    /// Another thread failed while it held the bundle's state.
     pub fn finish_stage(&mut self, stage: Stage) -> Result<()> {
         let state = self.state()?;
         let units = state.asked.iter().filter(|(name, _)| stage.is_of(name));
@@ -41,10 +45,13 @@ impl Making {
         self.files_mut().retain(|path, _| !path.starts_with(EQUALIZED));
     }
 
-    /// Takes out what later stages made, if this stage made something else than what they read. Whether there is a
-    /// report less.
+    /// Takes out what later stages made, if this stage's files differ from those that they read. Returns whether this
+    /// removed a report.
+    ///
+    /// # Errors
+    /// The recipe cannot be read, or another thread failed while it held the bundle's state.
     pub fn drop_later(&mut self, stage: Stage) -> Result<bool> {
-        // Of the recipe they read what says how to quantize.
+        // Later stages read only the part of the recipe that states how to quantize.
         let is_same_recipe = self.has_same_bits()?;
         let mut files = self.files_mut();
         let of_stage = |path: &str| stage.owns_file(path) && !is_hidden(path) && !(path == RECIPE && is_same_recipe);
@@ -78,6 +85,9 @@ impl Making {
     }
 
     /// Whether the models are those of the bundle at the destination.
+    ///
+    /// # Errors
+    /// The files of one of the two bundles cannot be read.
     pub fn has_same_models(&self) -> Result<bool> {
         let Some((_, before)) = self.before() else { return Ok(false) };
         Ok(models(self.files().values()).eq(models(before.files.iter())))

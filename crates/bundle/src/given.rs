@@ -15,7 +15,7 @@ use autoneural_engines::back::encodings::add;
 /// Folder of the copies, in that of the encodings.
 const FOLDER: &str = "given";
 
-/// What the files say, and the files.
+/// The encodings of the files, and the files themselves.
 #[derive(Default)]
 pub struct GivenFiles {
     encodings: Given,
@@ -73,6 +73,9 @@ impl GivenFiles {
     }
 
     /// Copies the files below the folder of the encodings, in the order in which they were given.
+    ///
+    /// # Errors
+    /// A file cannot be written.
     pub fn copy_to(&self, encodings: &Path) -> Result<Vec<GivenRecord>> {
         let folder = encodings.join(FOLDER);
         if !self.files.is_empty() {

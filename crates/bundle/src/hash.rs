@@ -17,7 +17,10 @@ pub fn short(sha256: &str) -> String {
 }
 
 /// SHA-256 of an open file, all of it, in hexadecimal; `path` is only for messages.
-pub fn hash_of(file: &File, path: &Path) -> Result<String> {
+///
+/// # Errors
+/// The file cannot be read.
+pub(crate) fn hash_of(file: &File, path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 20];
     let mut at = 0;

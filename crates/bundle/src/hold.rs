@@ -1,4 +1,4 @@
-//! A whole bundle that nobody else works on meanwhile, for commands that change something of it.
+//! A locked bundle, for commands that change something in it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,15 +14,15 @@ use autoneural_base::files::Folder;
 use autoneural_base::folder;
 use autoneural_base::progress::Progress;
 
-/// A bundle that nobody else works on.
+/// A complete bundle whose lock this process holds.
 pub struct Held {
     path: PathBuf,
     lock: Lock,
 }
 
 impl Making {
-    /// Opens a whole bundle to run a stage on it: every file is the one that was written, by its SHA-256. The work is
-    /// done beside it, as by [`Making::begin`], but what is not finished is not kept.
+    /// Opens a complete bundle to run a stage on it, and checks the SHA-256 of every file. The work is done in a folder
+    /// beside it, as by [`Making::begin`], but unfinished work is not kept.
     ///
     /// # Errors
     /// As for [`Bundle::look`] and [`Held::take`], and a file that is not the one that was written.
@@ -32,7 +32,7 @@ impl Making {
 }
 
 impl Held {
-    /// Keeps others from working on a whole bundle, until what comes back is gone.
+    /// Locks a complete bundle until the returned value is dropped.
     ///
     /// # Errors
     /// As for [`Bundle::look`]; another run works on it.

@@ -1,14 +1,13 @@
-//! Keys of work: what it reads.
+//! Keys of units of work: what they read.
 
 use super::hash::digest;
 
-/// What a piece of work reads, in words: contents by their SHA-256, settings as text. The same key means the same
-/// result.
+/// Everything that a unit of work reads: files by their SHA-256, settings as text. The same key means the same result.
 #[derive(Debug, Default)]
 pub struct Key(Vec<String>);
 
 impl Key {
-    /// A key of nothing yet.
+    /// An empty key.
     pub fn new() -> Self {
         Self::default()
     }
@@ -19,7 +18,7 @@ impl Key {
         self
     }
 
-    /// Adds a setting, as Rust prints it.
+    /// Adds a setting, as `{:?}` prints it.
     pub fn setting(self, what: &str, value: &impl std::fmt::Debug) -> Self {
         self.and(what, format!("{value:?}"))
     }

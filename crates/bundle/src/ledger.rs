@@ -1,6 +1,7 @@
-//! The ledger: which piece of work was done on what, and which files came of it. One hidden file, in a bundle and in
-//! the folder in which one is being made. It belongs to this machine and this program and is no part of the bundle:
-//! without it everything is made again. One that was written elsewhere, or that others may write, is none.
+//! The ledger: which units of work were done, with which inputs, and which files they made. It is one hidden file, in a
+//! bundle and in the folder in which a bundle is made. It belongs to this machine and this program and is not part of
+//! the bundle: without it everything is made again. A ledger that was written elsewhere, or that other users may write,
+//! is ignored.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,27 +21,27 @@ use autoneural_base::text;
 
 /// Version of the ledger's format.
 const SCHEMA: u32 = 2;
-/// The program that is running, whatever its file was replaced by since.
+/// The program that is running, even if its file was replaced since.
 const PROGRAM: &str = "/proc/self/exe";
 
-/// A finished piece of work.
+/// A finished unit of work.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Key of what it read.
     pub key: String,
-    /// How long it took.
+    /// How long it took, in seconds.
     pub seconds: f64,
     /// The files it made.
     pub files: Vec<FileRecord>,
-    /// What else it gave.
+    /// The value that it returned.
     pub found: serde_json::Value,
 }
 
 /// What is known of a bundle, or of one in the making.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     schema: u32,
-    /// Where it was written.
+    /// The origin of its file: see `origin`.
     origin: String,
     /// The start of the system in whose course it was written while files of it were still on their way to the disk.
     /// After another start they may not be there: what stamps say of them is not believed.
@@ -62,7 +63,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The program's own file cannot be read; a ledger that is no regular file.
-    pub fn read(folder: &Folder, read_anew: bool) -> Result<Self> {
+    pub(crate) fn read(folder: &Folder, read_anew: bool) -> Result<Self> {
         let mut made = if folder.has(LEDGER) { Self::believed(folder)? } else { Self::default() };
         made.schema = SCHEMA;
         if made.since.take().is_some_and(|since| Some(since) != start_of_system()) {
@@ -83,21 +84,28 @@ impl Ledger {
         Ok(if origin::is(&made.origin, &file, folder) { made } else { Self::default() })
     }
 
-    /// Writes the ledger, whole or not at all. The files that it tells of are on the disk.
-    pub fn write(&self, folder: &Folder) -> Result<()> {
+    /// Writes the ledger, completely or not at all. The files that it lists must be on the disk.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub(crate) fn write(&self, folder: &Folder) -> Result<()> {
         folder.replace_by(LEDGER, origin::MODE, |file| self.write_into(file, folder, None))
     }
 
-    /// Writes the ledger while the files that it tells of are on their way to the disk, as it is itself then.
-    pub fn write_meanwhile(&self, folder: &Folder) -> Result<()> {
-        // Where the start is not known, every start is another.
+    /// Writes the ledger while the system may still be writing the files that it lists to the disk. Returns before the
+    /// ledger itself is on the disk.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub(crate) fn write_meanwhile(&self, folder: &Folder) -> Result<()> {
+        // If the time of the system's start is not known, the ledger holds for no later start.
         let since = start_of_system().unwrap_or_default();
         folder.replace_unflushed(LEDGER, origin::MODE, |file| self.write_into(file, folder, Some(since)))
     }
 
     /// Notes anew what is known of files that lost a name since, in the bundle at its place, so that they need not be
     /// read again; a bundle on a disk that takes no more is as good without.
-    pub fn keep(&mut self, bundle: &Path) {
+    pub(crate) fn keep(&mut self, bundle: &Path) {
         if let Ok(folder) = Folder::open(bundle) {
             self.products.renew(&folder);
             let _ = self.write(&folder);

@@ -11,7 +11,7 @@ use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files;
 
 /// A lock file that is held. The system lets go of it when the process ends, however that comes.
-pub struct Lock {
+pub(crate) struct Lock {
     path: PathBuf,
     file: File,
 }
@@ -22,7 +22,7 @@ impl Lock {
     /// # Errors
     /// Another run holds it. Something else than a lock file is there, such as a link, which is neither followed nor
     /// written.
-    pub fn take(path: &Path, bundle: &Path) -> Result<Self> {
+    pub(crate) fn take(path: &Path, bundle: &Path) -> Result<Self> {
         loop {
             let file = open(path)?;
             match file.try_lock() {

@@ -1,7 +1,7 @@
 //! A bundle in the making: a hidden folder beside the place where it will be, laid out as the bundle, with a ledger.
 //!
-//! Work is done in units that are not done again where nothing changed. So a run that was killed goes on where it was,
-//! and a run that finds nothing changed ends where it began.
+//! Work is done in units, which are not done again if nothing that they read has changed. So a run after one that was
+//! killed goes on where that one was, and a run for which nothing changed does nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
@@ -34,7 +34,7 @@ pub enum Begin {
     Update,
 }
 
-/// A bundle in the making, which nobody else makes meanwhile. What there is of it so far is read as a [`Bundle`].
+/// A bundle in the making, which is locked. The finished part of it is read as a [`Bundle`].
 pub struct Making {
     bundle: Bundle,
     /// What the user calls it.
@@ -192,19 +192,20 @@ impl Making {
         Some((replaced.folder.path(), &replaced.manifest))
     }
 
-    /// What a file of the bundle that is being replaced holds, if it was made here and nobody changed it since.
+    /// The contents of a file of the bundle that is being replaced, if this program made it on this machine and it has
+    /// not changed since.
     pub fn made_here_before(&self, path: &str, most: u64) -> Option<Vec<u8>> {
         let bytes = self.before_text(path, most)?;
         let noted = self.state().ok()?.before.products.noted(path)? == hash_bytes(&bytes);
         noted.then_some(bytes)
     }
 
-    /// What a file of the bundle that is being replaced holds, whoever wrote it.
+    /// The contents of a file of the bundle that is being replaced, whoever wrote it.
     pub fn before_text(&self, path: &str, most: u64) -> Option<Vec<u8>> {
         self.replaced.as_ref()?.folder.read(path, most).ok()
     }
 
-    /// Refuses a stage whose forerunner has not run.
+    /// Refuses a stage if the stage before it has not run.
     ///
     /// # Errors
     /// It has not.

@@ -43,12 +43,12 @@ pub struct Manifest {
     /// Encodings that were learned elsewhere and taken in place of calibrated ones.
     #[serde(default)]
     pub given_encodings: Vec<GivenRecord>,
-    /// What a person should know of it.
+    /// Warnings for the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// The partitions with their contracts.
     pub partitions: Vec<PartitionRecord>,
-    /// What carries them out, in order: which file is what. From `quantize` on.
+    /// The models that carry the partitions out, in order, with their files. Present once `quantize` has run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelRecord>,
     /// How ONNX Runtime loads the models.
@@ -60,7 +60,7 @@ pub struct Manifest {
     /// Golden vectors, if `verify` made some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub golden: Option<GoldenRecord>,
-    /// Every file but the manifest.
+    /// Every file except the manifest.
     pub files: Vec<FileRecord>,
 }
 
@@ -117,7 +117,7 @@ impl std::fmt::Display for ToolkitRecord {
 pub struct StageRecord {
     /// Name of the stage.
     pub name: String,
-    /// Wall time.
+    /// Time that it took, in seconds.
     pub seconds: f64,
     /// Command line of the run that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,7 +138,7 @@ pub struct PartitionRecord {
     pub inputs: Vec<PortRecord>,
     /// Outputs in order.
     pub outputs: Vec<PortRecord>,
-    /// What carries it out, in order, where that is not one context binary alone.
+    /// Its segments in order; empty if it is one context binary.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub segments: Vec<SegmentRecord>,
 }
@@ -157,14 +157,14 @@ pub struct PortRecord {
     pub dtype: String,
     /// Sizes of the axes.
     pub shape: Vec<usize>,
-    /// `real = (integer - zero_point) * scale`; none for positions.
+    /// `real = (integer - zero_point) * scale`; `None` for positions.
     pub scale: Option<f32>,
     /// The integer that stands for 0.0.
     pub zero_point: Option<i64>,
-    /// Of an input that is state: what it begins with, and what it is in the next step.
+    /// For an input that is state: what it begins with, and which output it is in the next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StateRecord>,
-    /// Of an input with a row for each token of a step of several: what rows hold that are no token.
+    /// For an input with a row for each token of a step: what the rows hold that belong to no token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<Padding>,
 }
@@ -211,6 +211,9 @@ impl Default for Manifest {
 
 impl Manifest {
     /// Reads and checks the manifest of a bundle.
+    ///
+    /// # Errors
+    /// The manifest is missing, unreadable, malformed or of another schema, or lists a file outside the bundle.
     pub fn read(bundle: &Folder) -> Result<Self> {
         let path = &bundle.path().join(MANIFEST);
         let text = bundle.read(MANIFEST, autoneural_base::text::LARGEST)?;
@@ -255,7 +258,10 @@ impl Manifest {
         names(self) == names(other) && without_times(self) == without_times(other)
     }
 
-    /// Writes the manifest of a bundle, whole or not at all.
+    /// Writes the manifest of a bundle, completely or not at all.
+    ///
+    /// # Errors
+    /// The manifest cannot be written.
     pub fn write(&self, bundle: &Folder) -> Result<()> {
         bundle.replace(MANIFEST, text_of(self, &bundle.path().join(MANIFEST))?.as_bytes())
     }
@@ -299,7 +305,7 @@ impl PartitionRecord {
 /// The encoding of the first input of a role.
 ///
 /// # Errors
-/// There is none.
+/// No partition has an input with this role, or it has no encoding.
 pub fn encoding_of(partitions: &[PartitionRecord], role: &str) -> Result<Encoding> {
     let mut inputs = partitions.iter().flat_map(|partition| &partition.inputs);
     let made = inputs.find(|port| port.role == role).and_then(|port| {

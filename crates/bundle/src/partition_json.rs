@@ -70,7 +70,10 @@ fn own_names(graph: &Graph, node: &Node) -> Vec<String> {
     if is_usual { vec![] } else { names.into_iter().map(ToString::to_string).collect() }
 }
 
-/// Writes `folder/<name>.json`.
+/// Writes a partition to `folder/<name>.json`. `places` are the offsets of its constants in the data file, by name.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
     let graph = &partition.graph;
     let name = |id: &ValueId| graph.value(*id).name.clone();
@@ -108,7 +111,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
 /// # Errors
 /// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
 /// definition.
-pub fn read(
+pub(crate) fn read(
     bundle: &Folder,
     (at, name): (&str, &str),
     (program, definition): (&Program, Option<&Definition>),
@@ -128,7 +131,7 @@ pub fn read(
     read().map_err(|error| damaged(&path, error))
 }
 
-/// A promise of the graph that this file breaks is no defect of the program.
+/// A graph that is not valid because of this file is wrong input, and not a defect of the program.
 fn damaged(path: &Path, mut error: Error) -> Error {
     if error.kind != Kind::Io && !error.place.starts_with(&*path.to_string_lossy()) {
         error = error.within(path.display());
@@ -140,7 +143,7 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 }
 
 /// Mapped data files by group: partitions that share weights share the map, and the memory.
-pub type Maps = BTreeMap<Group, Arc<Map>>;
+pub(crate) type Maps = BTreeMap<Group, Arc<Map>>;
 
 fn read_graph(bundle: &Folder, path: &Path, (at, name): (&str, &str), maps: &mut Maps) -> Result<Partition> {
     let text = bundle.read(format!("{at}{name}.json"), LARGEST_JSON)?;

@@ -1,9 +1,9 @@
-//! Where things stand in a bundle.
+//! Paths of files in a bundle.
 
 /// The definition of a model of a built-in family.
-pub const DEFINITION: &str = "model/definition.toml";
+pub(crate) const DEFINITION: &str = "model/definition.toml";
 /// What lists all other files; a folder with it is a bundle.
-pub const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 /// Statistics of every value.
 pub const STATISTICS: &str = "calibration/statistics.json";
 /// What the files of the calibration's samples hold.
@@ -19,6 +19,6 @@ pub const CODES: &str = "codes/";
 /// Start of the paths of graphs and float models that were rewritten with evidence; they stand for those of export.
 pub const EQUALIZED: &str = "equalized/";
 /// What an evaluation keeps in a bundle.
-pub const EVALUATION: &str = ".evaluation";
+pub(crate) const EVALUATION: &str = ".evaluation";
 /// Name of the ledger's file.
-pub const LEDGER: &str = ".ledger.json";
+pub(crate) const LEDGER: &str = ".ledger.json";

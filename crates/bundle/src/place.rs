@@ -12,13 +12,16 @@ use autoneural_base::files::Folder;
 use autoneural_base::folder::{self, remove};
 
 /// End of the name of the folder in which a stage works on a bundle.
-pub const STAGE: &str = "stage";
+pub(crate) const STAGE: &str = "stage";
 /// End of the name of the folder in which a bundle is made, and goes on being made after a run that ended early.
-pub const WORK: &str = "work";
+pub(crate) const WORK: &str = "work";
 /// End of the name of a bundle whose place another one has taken.
 const REPLACED: &str = "replaced";
-/// Hidden name beside a bundle.
-pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
+/// A hidden path beside a bundle, for a purpose `what`.
+///
+/// # Errors
+/// The bundle's path has no file name.
+pub(crate) fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
     let Some(name) = destination.file_name() else {
         return Err(Error::input(destination.display(), "is no name for a bundle"));
     };
@@ -26,8 +29,11 @@ pub fn beside(destination: &Path, what: &str) -> Result<PathBuf> {
     Ok(destination.with_file_name(hidden.into_iter().collect::<OsString>()))
 }
 
-/// Removes files that are no part of the bundle, and folders that are empty then.
-pub fn remove_strays(root: &Path, folder: &Path, files: &BTreeMap<String, FileRecord>) -> Result<()> {
+/// Removes files that are not part of the bundle, and then folders that are empty.
+///
+/// # Errors
+/// A folder cannot be read, or a file cannot be removed.
+pub(crate) fn remove_strays(root: &Path, folder: &Path, files: &BTreeMap<String, FileRecord>) -> Result<()> {
     walk(root, folder, &mut |name, path| {
         let is_ours = files.contains_key(&name) || name == LEDGER;
         if is_ours { Ok(()) } else { remove(path) }
@@ -47,7 +53,11 @@ fn remove_empty(folder: &Path) {
     }
 }
 
-pub fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(String, &Path) -> Result<()>) -> Result<()> {
+/// Visits every file below `folder`, with its path relative to `root`.
+///
+/// # Errors
+/// A folder cannot be read, or `visit` fails.
+pub(crate) fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(String, &Path) -> Result<()>) -> Result<()> {
     for entry in std::fs::read_dir(folder).at(folder)? {
         let path = entry.at(folder)?.path();
         if path.is_dir() && !path.is_symlink() {
@@ -59,21 +69,30 @@ pub fn walk(root: &Path, folder: &Path, visit: &mut dyn FnMut(String, &Path) -> 
     Ok(())
 }
 
-pub fn make_parent(path: &Path) -> Result<()> {
+/// Makes the folder that a file is to be in, and those above it, if they are missing.
+///
+/// # Errors
+/// A folder cannot be made.
+pub(crate) fn make_parent(path: &Path) -> Result<()> {
     let Some(parent) = path.parent() else { return Ok(()) };
     std::fs::create_dir_all(parent).at(parent)
 }
 
-/// The same file under a second name; a copy where the file system knows no such thing. Files of bundles are replaced
-/// and never written into, so that one name does not change what the other shows.
-pub fn link(from: &Folder, relative: &str, to: &Path) -> Result<()> {
+/// Gives a file a second name (a hard link), or copies it if the file system has no links. Files of bundles are
+/// replaced and never written into, so that a change through one name never shows through the other.
+///
+/// # Errors
+/// The file cannot be read, linked or written.
+pub(crate) fn link(from: &Folder, relative: &str, to: &Path) -> Result<()> {
     make_parent(to)?;
     from.link(relative, to)
 }
 
-/// A folder to make a bundle in: one that is there, or a new one. What stands in it and is neither file nor folder is
-/// removed.
-pub fn workplace(root: &Path) -> Result<Folder> {
+/// Opens a folder to make a bundle in, or makes a new one. What is in it and is neither a file nor a folder is removed.
+///
+/// # Errors
+/// The folder cannot be made, read or cleaned.
+pub(crate) fn workplace(root: &Path) -> Result<Folder> {
     if root.symlink_metadata().is_ok_and(|meta| !meta.is_dir()) {
         remove(root)?;
     }
@@ -87,9 +106,9 @@ pub fn workplace(root: &Path) -> Result<Folder> {
     Folder::open(root)
 }
 
-/// Tidies up behind runs that were killed, if nobody is at work on the bundle; a command that only reads does not fail
-/// for it.
-pub fn tidy(out: &Path) {
+/// Does what [`put_back`] does, unless another run works on the bundle. Errors are ignored, so that commands which only
+/// read do not fail.
+pub(crate) fn tidy(out: &Path) {
     let left = |what: &str| beside(out, what).is_ok_and(|path| path.symlink_metadata().is_ok());
     if (left(REPLACED) || left(STAGE) || is_replaced(out))
         && let Ok(path) = beside(out, "lock")
@@ -99,9 +118,12 @@ pub fn tidy(out: &Path) {
     }
 }
 
-/// Brings back a bundle that was moved aside by a run that was killed before it could put the new one in its place, and
-/// removes what else such a run left that no other goes on with. Only who holds the lock may.
-pub fn put_back(out: &Path) -> Result<()> {
+/// Restores a bundle that a run had moved aside when it was killed, before the new bundle was in place, and removes
+/// what else that run left and no later run can use. The caller must hold the lock of the bundle.
+///
+/// # Errors
+/// Something cannot be moved or removed.
+pub(crate) fn put_back(out: &Path) -> Result<()> {
     remove(&beside(out, STAGE)?)?;
     if is_replaced(out) {
         remove(&beside(out, WORK)?)?;
@@ -116,8 +138,8 @@ pub fn put_back(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the folder that the bundle was made in holds the one whose place it took: a run was killed right behind the
-/// exchange. The manifest of a bundle that is still to take its place is the younger one.
+/// Whether the folder that the bundle was made in holds the old bundle, because a run was killed right after it
+/// exchanged the two. Before the exchange, the manifest in that folder is the younger one.
 fn is_replaced(out: &Path) -> bool {
     let written = |folder: &Path| folder.join(MANIFEST).symlink_metadata().and_then(|meta| meta.modified());
     match (beside(out, WORK).and_then(|work| written(&work).at(&work)), written(out)) {
@@ -126,8 +148,11 @@ fn is_replaced(out: &Path) -> bool {
     }
 }
 
-/// Moves a folder to a place, in place of the bundle that is there, whose answers of an evaluation it takes over.
-pub fn replace(root: &Path, destination: &Path) -> Result<()> {
+/// Moves a folder to a place and removes the bundle that was there. The answers of its evaluation are taken over.
+///
+/// # Errors
+/// The folder cannot be moved, or the old bundle cannot be removed.
+pub(crate) fn replace(root: &Path, destination: &Path) -> Result<()> {
     let aside = beside(destination, REPLACED)?;
     if !folder::replace(root, destination, &aside)? {
         return Ok(());

@@ -1,6 +1,6 @@
 //! Rounding of figures that are written down.
 
-/// Three digits behind the point: seconds to the millisecond.
+/// Rounds to three digits after the point, which is seconds to the millisecond.
 pub fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }

@@ -32,14 +32,17 @@ pub struct CrossingRecord {
     pub dtype: String,
     /// Sizes of the axes.
     pub shape: Vec<usize>,
-    /// `real = (integer - zero_point) * scale`; none for positions.
+    /// `real = (integer - zero_point) * scale`; `None` for positions.
     pub scale: Option<f32>,
     /// The integer that stands for 0.0.
     pub zero_point: Option<i64>,
 }
 
 impl SegmentRecord {
-    /// The segments of a partition in order; none where all of it is one context binary.
+    /// The segments of a partition in order; empty if all of it is one context binary.
+    ///
+    /// # Errors
+    /// The table belongs to another graph.
     pub fn all(partition: &Partition, table: &Table, segments: &[Segment]) -> Result<Vec<Self>> {
         if is_whole(segments) {
             return Ok(vec![]);

@@ -34,7 +34,7 @@ struct Stamp {
 
 /// Whose files they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// Written by us, under a lock; moved and linked by us.
     Us,
     /// Anybody may write them at any time.
@@ -44,12 +44,22 @@ pub enum Owner {
 /// Stamps by name.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Stamps(BTreeMap<String, Stamp>);
+pub(crate) struct Stamps(BTreeMap<String, Stamp>);
 
 impl Stamps {
-    /// SHA-256 of an open file, which goes by `name` here: from its stamp if the stamp is of this very file, by reading
-    /// it otherwise, or wherever `read_anew`. `path` is only for messages.
-    pub fn hash(&mut self, name: &str, file: &File, path: &Path, owner: Owner, read_anew: bool) -> Result<String> {
+    /// SHA-256 of an open file, in hexadecimal. It is taken from the stamp of this `name` if that belongs to this very
+    /// file; otherwise, or if `read_anew`, the file is read. `path` is only for messages.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn hash(
+        &mut self,
+        name: &str,
+        file: &File,
+        path: &Path,
+        owner: Owner,
+        read_anew: bool,
+    ) -> Result<String> {
         let meta = file.metadata().at(path)?;
         if let Some(known) = self.0.get(name).filter(|_| !read_anew)
             && *known == stamp(&meta, known.sha256.clone())
@@ -58,7 +68,7 @@ impl Stamps {
         }
         let begun = SystemTime::now();
         let sha256 = hash_of(file, path)?;
-        // Of a file that is written while it is read there is nothing to remember.
+        // The hash of a file that is written while it is read is not remembered.
         let same = file.metadata().is_ok_and(|after| stamp(&after, String::new()) == stamp(&meta, String::new()));
         let settled = owner == Owner::Us
             || meta.modified().is_ok_and(|modified| begun.duration_since(modified).is_ok_and(|age| age > CLOCK));
@@ -70,21 +80,24 @@ impl Stamps {
         Ok(sha256)
     }
 
-    /// Notes the SHA-256 of one of our files, which is known.
-    pub fn note(&mut self, name: &str, file: &File, sha256: &str) -> Result<()> {
+    /// Notes the SHA-256 of one of our own files, which the caller knows.
+    ///
+    /// # Errors
+    /// The system does not tell size and time of the file.
+    pub(crate) fn note(&mut self, name: &str, file: &File, sha256: &str) -> Result<()> {
         let meta = file.metadata().at(Path::new(name))?;
         self.0.insert(name.to_string(), stamp(&meta, sha256.to_string()));
         Ok(())
     }
 
     /// SHA-256 that was noted of a name, whatever the file is now.
-    pub fn noted(&self, name: &str) -> Option<&str> {
+    pub(crate) fn noted(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|stamp| stamp.sha256.as_str())
     }
 
     /// Notes our files in a folder anew after they were given a second name, or lost one, which changes nothing in
     /// them.
-    pub fn renew(&mut self, folder: &Folder) {
+    pub(crate) fn renew(&mut self, folder: &Folder) {
         for (name, known) in &mut self.0 {
             let Ok(meta) = folder.file(name).and_then(|file| file.metadata().at(Path::new(name))) else { continue };
             let now = stamp(&meta, known.sha256.clone());
@@ -95,14 +108,14 @@ impl Stamps {
     }
 
     /// Takes over the stamp of a name from others, where there is none.
-    pub fn adopt(&mut self, name: &str, others: &Stamps) {
+    pub(crate) fn adopt(&mut self, name: &str, others: &Stamps) {
         if let (false, Some(stamp)) = (self.0.contains_key(name), others.0.get(name)) {
             self.0.insert(name.to_string(), stamp.clone());
         }
     }
 
     /// Keeps the stamps of these names alone.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|name, _| keep(name));
     }
 }

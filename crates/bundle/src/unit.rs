@@ -22,7 +22,10 @@ use autoneural_base::machine;
 use autoneural_base::progress::Progress;
 
 impl Making {
-    /// SHA-256 of a file that is no part of the bundle.
+    /// SHA-256 of a file outside the bundle, in hexadecimal.
+    ///
+    /// # Errors
+    /// The file is missing or cannot be read.
     pub fn hash_input(&self, path: &Path) -> Result<String> {
         let absolute = path.canonicalize().reading(path)?;
         let mut state = self.state()?;
@@ -33,14 +36,21 @@ impl Making {
     }
 
     /// Adds files of this bundle to a key, by path: those whose path `is_read`.
+    ///
+    /// # Errors
+    /// The files of the bundle cannot be read.
     pub fn key(&self, key: Key, is_read: impl Fn(&str) -> bool) -> Result<Key> {
         let all = self.files();
         let files = all.values().filter(|file| is_read(&file.path));
         Ok(files.fold(key, |key, file| key.and(&file.path, &file.sha256)))
     }
 
-    /// Does a piece of work, or takes what was done before on the same. `work` fills a folder, whose files then go to
-    /// `folder` of the bundle. Units of one name replace each other; no two units make the same file.
+    /// Does a unit of work, or takes over its result if it was done before with the same key. `work` fills a new
+    /// folder, whose files then go to `folder` of the bundle. A unit replaces an earlier one of the same name. No two
+    /// units may make the same file.
+    ///
+    /// # Errors
+    /// `work` fails, or its files cannot be written.
     pub fn unit<T: Serialize + DeserializeOwned>(
         &self,
         name: &str,
@@ -89,14 +99,21 @@ impl Making {
         Ok(found)
     }
 
-    /// Whether a unit of this name was done on the same before, so that [`Making::unit`] takes it over.
+    /// Whether a unit of this name was done before with the same key, so that [`Making::unit`] takes it over.
+    ///
+    /// # Errors
+    /// Another thread failed while it held the bundle's state.
     pub fn knows(&self, name: &str, key: &Key) -> Result<bool> {
         let (key, state) = (key.digest(), self.state()?);
         let known = |ledger: &Ledger| ledger.units.get(name).is_some_and(|unit| unit.key == key);
         Ok(known(&state.ledger) || known(&state.before))
     }
 
-    /// Whether work of the bundle that is being replaced is known: it was made here, by this build of the program.
+    /// Whether units of the bundle that is being replaced are known, that is, whether this build of the program made
+    /// them on this machine.
+    ///
+    /// # Errors
+    /// Another thread failed while it held the bundle's state.
     pub fn has_units_before(&self) -> Result<bool> {
         Ok(!self.state()?.before.units.is_empty())
     }
@@ -132,7 +149,10 @@ impl Making {
         Ok(None)
     }
 
-    /// Takes in a file at the top of the bundle that is made from what units found.
+    /// Adds a file at the top of the bundle that is made from the results of units.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn put(&self, path: &str, text: &str) -> Result<()> {
         self.folder.replace(path, text.as_bytes())?;
         let sha256 = hash_bytes(text.as_bytes());

@@ -3,7 +3,7 @@
 
 use autoneural_base::error::{Error, Result};
 
-/// Sums over all elements of all samples.
+/// The sums from which both figures are computed, over all elements of all samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Closeness {
     product: f64,
@@ -14,7 +14,7 @@ pub struct Closeness {
 }
 
 impl Closeness {
-    /// Adds one pair of tensors.
+    /// Adds one pair of tensors, the reference first.
     ///
     /// # Errors
     /// The two have different numbers of elements: they are not the same output.
@@ -37,8 +37,8 @@ impl Closeness {
         Ok(())
     }
 
-    /// `sum(ref * test) / sqrt(sum(ref^2) * sum(test^2))`, to nine places: 1 where one is the other times a positive
-    /// number. 1 where both are zeros; none where one is, or an element was not finite.
+    /// `sum(ref * test) / sqrt(sum(ref^2) * sum(test^2))`, to nine places: 1 if one is the other times a positive
+    /// number, or if both are all zeros. `None` if only one of them is all zeros, or if an element was NaN or infinite.
     pub fn cosine(&self) -> Option<f64> {
         let norm = (self.reference * self.test).sqrt();
         match (self.non_finite, norm > 0.0) {
@@ -48,7 +48,7 @@ impl Closeness {
         }
     }
 
-    /// The largest difference of two elements, in the output's own unit; none where an element was not finite.
+    /// The largest difference of two elements, in the output's own unit. `None` if an element was NaN or infinite.
     pub fn largest_difference(&self) -> Option<f64> {
         (self.non_finite == 0).then_some(self.largest)
     }

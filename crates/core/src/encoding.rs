@@ -1,6 +1,6 @@
 //! Encodings: how integers stand for real numbers. Affine quantization as in Jacob et al., arXiv 1712.05877, and as
-//! ONNX `QuantizeLinear` computes it: `q = clamp(round_half_even(x / scale) + zero_point)`, `x = (q - zero_point) *
-//! scale`.
+//! ONNX `QuantizeLinear` computes it: `q = clamp(round_half_even(x / scale) + zero_point)`,
+//! `x = (q - zero_point) * scale`.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,7 @@ impl IntegerType {
     /// The type of this name.
     ///
     /// # Errors
-    /// There is none; the text lists those that there are.
+    /// No integer type has this name; the error lists the names that exist.
     pub fn of_name(name: &str) -> Result<Self, String> {
         use IntegerType::*;
         let all = [Int4, Int8, Uint8, Int16, Uint16, Int32];
@@ -77,7 +77,8 @@ impl IntegerType {
     }
 }
 
-/// An encoding: one scale and zero point, or one pair per index of an axis, or per block of indices of an axis.
+/// An encoding: one scale and zero point for the whole tensor, or one pair for each index of an axis, or one pair for
+/// each block of indices of an axis.
 ///
 /// ```
 /// use autoneural_core::encoding::{Encoding, IntegerType};
@@ -97,19 +98,22 @@ impl IntegerType {
 pub struct Encoding {
     /// The integers.
     pub integer: IntegerType,
-    /// Real size of one integer step; one entry, or one per index of `axis`. With blocks row-major in the tensor's
-    /// shape, in which the size of `axis` is the number of blocks.
+    /// The real number that one integer step stands for: one entry, or one for each index of `axis`. With blocks, the
+    /// entries are in row-major order of the tensor's shape in which the size of `axis` is replaced by the number of
+    /// blocks.
     pub scale: Vec<f32>,
-    /// The integer that stands for 0.0, per entry of `scale`.
+    /// The integer that stands for 0.0, one for each entry of `scale`.
     pub zero_point: Vec<i64>,
-    /// The axis along which scales differ.
+    /// The axis along which scales differ; `None` if one scale holds for the whole tensor.
     pub axis: Option<usize>,
-    /// Indices of `axis` that share a scale; what the other axes hold does not share it then.
+    /// With blocks: how many neighbouring indices of `axis` share a scale. Each index of the other axes then has scales
+    /// of its own.
     pub block: Option<usize>,
 }
 
-/// Smallest scale given out; below it f32 reciprocals overflow and the NPU's fixed-point multipliers degenerate.
-pub const SMALLEST_SCALE: f32 = 1e-12;
+/// Smallest scale that an encoding gets: below it f32 reciprocals overflow and the NPU's fixed-point multipliers
+/// degenerate.
+pub(crate) const SMALLEST_SCALE: f32 = 1e-12;
 
 impl Encoding {
     /// The affine encoding that covers `low..=high`, widened to contain 0 so that 0.0 is exact.
@@ -145,9 +149,9 @@ impl Encoding {
         made
     }
 
-    /// The symmetric encoding (zero point 0) of one largest magnitude, or of one per index of `axis`. An index that is
-    /// zero throughout is exact at any scale; it gets the smallest of the others, which the NPU's multipliers can
-    /// follow.
+    /// The symmetric encoding (zero point 0) for the largest magnitude of a tensor, or, with an `axis`, for the largest
+    /// magnitude at each of its indices. An index at which all numbers are zero is exact under any scale. It gets the
+    /// smallest scale of the other indices, which the NPU's multipliers can represent.
     pub fn symmetric(integer: IntegerType, magnitudes: &[f32], axis: Option<usize>) -> Self {
         let most = integer.limits().1 as f32;
         let mut scale: Vec<f32> = magnitudes.iter().map(|&magnitude| magnitude / most).collect();
@@ -157,8 +161,8 @@ impl Encoding {
         Encoding { integer, scale, zero_point: vec![0; magnitudes.len()], axis, block: None }
     }
 
-    /// The symmetric encoding of one largest magnitude per block of `block` indices of `axis`, which it divides, and
-    /// per index of the other axes.
+    /// The symmetric encoding of `values`, a tensor of this shape, with one scale for each block of `block` indices of
+    /// `axis` at each index of the other axes. The size of `axis` must be a multiple of `block`.
     pub fn in_blocks(integer: IntegerType, values: &[f32], shape: &[usize], axis: usize, block: usize) -> Self {
         let count = values.len() / block;
         let mut made = Encoding { block: Some(block), ..Self::symmetric(integer, &vec![0.0; count], Some(axis)) };
@@ -172,22 +176,23 @@ impl Encoding {
         made
     }
 
-    /// Share of the range of one scale that numbers from `low` to `high` use, in percent.
+    /// How much of [`Encoding::range`] numbers from `low` to `high` use, in percent.
     pub fn range_use_percent(&self, [low, high]: [f32; 2]) -> f64 {
         let [least, most] = self.range();
         let (whole, used) = (f64::from(most) - f64::from(least), f64::from(high.min(most)) - f64::from(low.max(least)));
         if whole > 0.0 { 100.0 * used.max(0.0) / whole } else { 0.0 }
     }
 
-    /// The real numbers that the integers reach (of the first scale).
+    /// The smallest and the largest real number that the integers reach under the first scale.
     pub fn range(&self) -> [f32; 2] {
         let (least, most) = self.integer.limits();
         let real = |q: i64| ((q - self.zero_point[0]) as f64 * self.scale[0] as f64) as f32;
         [real(least), real(most)]
     }
 
-    /// Shape of the scales as ONNX `DequantizeLinear` takes them, for a tensor of this shape: none, the size of the
-    /// axis, or with blocks the tensor's shape with the number of blocks in place of the axis.
+    /// Shape of the scales as ONNX `DequantizeLinear` takes them, for a tensor of this shape: `[]` for one scale, the
+    /// size of the axis for one scale per index, and with blocks the tensor's shape with the number of blocks in place
+    /// of the axis's size.
     pub fn scale_shape(&self, shape: &[usize]) -> Vec<usize> {
         match (self.axis, self.block) {
             (None, _) => vec![],
@@ -198,7 +203,8 @@ impl Encoding {
         }
     }
 
-    /// Entry of `scale` that applies to element `position` of a tensor of this shape.
+    /// Gives, for the row-major position of an element of a tensor of this shape, the entry of `scale` that applies to
+    /// it.
     fn entries<'a>(&self, shape: &'a [usize]) -> impl Fn(usize) -> usize + use<'a> {
         let (axis, block) = (self.axis, self.block);
         let inner: usize = axis.map_or(1, |axis| shape[axis + 1..].iter().product());
@@ -212,14 +218,14 @@ impl Encoding {
         }
     }
 
-    /// Integers for real numbers; what lies outside the range saturates.
+    /// The integers for the real numbers of a tensor of this shape, row-major. Numbers outside the range saturate.
     pub fn quantize(&self, values: &[f32], shape: &[usize]) -> Vec<i32> {
         let one = |value: f32, entry: usize| {
             let (least, most) = self.integer.limits();
             let steps = (value / self.scale[entry]).round_ties_even() as i64;
             steps.saturating_add(self.zero_point[entry]).clamp(least, most) as i32
         };
-        // The largest tensors have one scale, or one per index of an axis, and few bits.
+        // The largest tensors have one scale, or one per index of an axis, and few bits: they take a faster way.
         match (self.axis, self.block) {
             _ if self.integer == IntegerType::Int32 || self.block.is_some() => {
                 let entry = self.entries(shape);
@@ -247,10 +253,11 @@ impl Encoding {
         }
     }
 
-    /// The integer of at most 16 bits for a real number. Everything is exact in f32 up to 2^23, where an addition
-    /// rounds to the nearest integer, ties to even; what is beyond 2^20 saturates anyway.
+    /// The integer of at most 16 bits for a real number. At 2^23 and above f32 holds integers only, so adding 1.5 *
+    /// 2^23 and subtracting it again rounds to the nearest integer, ties to even. Anything beyond 2^20 steps saturates
+    /// anyway.
     fn code(&self, value: f32, scale: f32, zero_point: f32) -> i32 {
-        const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
+        const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23, which leaves room for negative numbers
         const FAR: f32 = 1_048_576.0;
         let (least, most) = self.integer.limits();
         let steps = (value / scale).clamp(-FAR, FAR);
@@ -258,7 +265,7 @@ impl Encoding {
         (rounded + zero_point).clamp(least as f32, most as f32) as i32
     }
 
-    /// Real numbers for integers.
+    /// The real numbers that the integers of a tensor of this shape stand for, row-major.
     pub fn dequantize(&self, codes: &[i32], shape: &[usize]) -> Vec<f32> {
         let entry = self.entries(shape);
         codes
@@ -281,17 +288,28 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn codes_are_the_nearest_integers_ties_to_even(
-            values in prop::collection::vec(prop_oneof![-1e30f32..1e30, -100f32..100., (-9..9i32).prop_map(|v| v as f32 / 2.)], 24),
+            values in prop::collection::vec(
+                prop_oneof![-1e30f32..1e30, -100f32..100., (-9..9i32).prop_map(|v| v as f32 / 2.)],
+                24,
+            ),
             scales in prop::collection::vec(prop_oneof![1e-12f32..1e-6, 1e-3f32..10., Just(1.0)], 4),
             zero_point in 0i64..256,
             axis in 0usize..3,
         ) {
             let shape = [[4, 3, 2], [3, 4, 2], [2, 3, 4]][axis];
             let per_axis = Encoding {
-                integer: IntegerType::Uint8, zero_point: vec![zero_point; 4], scale: scales.clone(), axis: Some(axis), block: None,
+                integer: IntegerType::Uint8,
+                zero_point: vec![zero_point; 4],
+                scale: scales.clone(),
+                axis: Some(axis),
+                block: None,
             };
             let whole = Encoding {
-                axis: None, scale: vec![scales[0]], zero_point: vec![zero_point], integer: IntegerType::Uint16, block: None,
+                axis: None,
+                scale: vec![scales[0]],
+                zero_point: vec![zero_point],
+                integer: IntegerType::Uint16,
+                block: None,
             };
             for encoding in [per_axis, whole] {
                 let (least, most) = encoding.integer.limits();

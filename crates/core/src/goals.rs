@@ -1,5 +1,5 @@
 //! Goals: what the figures of a model must reach to be good enough to ship. The table `[goal]` of a recipe states them;
-//! the report carries them, so that whoever reads it judges by the same.
+//! the report carries them, so that every reader judges by the same goals.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::partition::Partition;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::text::glob;
 
-/// Highest SQNR that a goal may ask for, in dB: what two equal tensors are given.
+/// Highest SQNR that a goal may state, in dB: the SQNR of two equal tensors.
 const HIGHEST_DB: f64 = 200.0;
 
-/// Everything that is asked of a model; nothing where the recipe states no goal.
+/// All goals of a model; empty if the recipe states none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Goals {
@@ -20,10 +20,10 @@ pub struct Goals {
     /// several patterns that fit a name, the one with the most characters beside `*` counts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sqnr_db: BTreeMap<String, f64>,
-    /// Of whole sequences, in which errors add up from step to step.
+    /// Goals of whole sequences, in which errors add up from step to step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequences: Option<SequenceGoals>,
-    /// Of questions with known answers.
+    /// Goals of questions with known answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationGoals>,
 }
@@ -44,10 +44,11 @@ pub struct SequenceGoals {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationGoals {
-    /// Name of the set, which is that of its folder; every set that was asked if not given.
+    /// Name of the set of questions, which is that of its folder. Without it the goals are about every set that was
+    /// evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set: Option<String>,
-    /// Questions that are enough; all of the set if not given.
+    /// How many questions are enough; without it, all questions of the set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub questions: Option<usize>,
     /// Least share of answers that are right letter by letter, in percent.
@@ -65,21 +66,21 @@ pub struct EvaluationGoals {
 }
 
 impl Goals {
-    /// Whether nothing is asked.
+    /// Whether there are no goals.
     pub fn is_empty(&self) -> bool {
         self.numbers().is_empty()
     }
 
-    /// The least SQNR that is asked of an output, in dB.
+    /// The least SQNR that an output must reach, in dB; `None` if no goal is about it.
     pub fn of_output(&self, partition: &str, output: &str) -> Option<f64> {
         let name = format!("{partition}/{output}");
         let fitting = self.sqnr_db.iter().filter(|(pattern, _)| glob(pattern, &name));
         let exactness = |pattern: &str| pattern.chars().filter(|c| *c != '*').count();
-        // Of two that are as exact the stricter one counts.
+        // Of two patterns that are equally exact the stricter goal counts.
         fitting.max_by(|a, b| exactness(a.0).cmp(&exactness(b.0)).then(a.1.total_cmp(b.1))).map(|(_, least)| *least)
     }
 
-    /// Every number, with its key and the most that it can be.
+    /// Every number of the goals: its key, the number, and the largest one that is possible.
     fn numbers(&self) -> Vec<(String, f64, f64)> {
         let mut made: Vec<(String, f64, f64)> =
             self.sqnr_db.iter().map(|(name, db)| (format!("sqnr_db.\"{name}\""), *db, HIGHEST_DB)).collect();
@@ -106,10 +107,10 @@ impl Goals {
         made
     }
 
-    /// Refuses what no model can be asked for; the error is a key below `goal`, and what is wrong with it.
+    /// Refuses goals that make no sense. The error is the key in the recipe, and what is wrong with it.
     ///
     /// # Errors
-    /// A number out of bounds, a table that asks for nothing, an empty name.
+    /// A number is out of bounds, a table states no goal, or a name is empty.
     pub fn check(&self) -> Result<(), (String, String)> {
         for (key, number, most) in self.numbers() {
             if !(0.0..=most).contains(&number) {
@@ -135,10 +136,10 @@ impl Goals {
         Ok(())
     }
 
-    /// Refuses goals of outputs that the model does not have; `place` is the recipe's.
+    /// Refuses goals of outputs that the model does not have; `place` is the recipe's path, for the message.
     ///
     /// # Errors
-    /// Names the pattern that fits no output, and the outputs that there are.
+    /// A pattern fits no output; the error lists the outputs.
     pub fn refuse_idle(&self, partitions: &[Partition], place: &str) -> Result<()> {
         let outputs = partitions.iter().flat_map(|p| p.outputs.iter().map(|port| format!("{}/{}", p.name, port.name)));
         let outputs: Vec<String> = outputs.collect();

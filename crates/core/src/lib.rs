@@ -1,5 +1,5 @@
-//! The core: graphs, passes over them, encodings, quantization, and what targets take. It knows no checkpoint, no
-//! engine and no command line.
+//! The core: graphs, passes over them, encodings, quantization, and what target chips take. It knows nothing of
+//! checkpoints, of the libraries that run models, or of the command line.
 
 pub mod closeness;
 pub mod encoding;

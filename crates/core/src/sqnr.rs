@@ -32,7 +32,7 @@ const HIGHEST_DB: f64 = 200.0;
 const LOWEST_DB: f64 = -200.0;
 
 impl Sqnr {
-    /// Adds one pair of tensors.
+    /// Adds one pair of tensors, the reference first.
     ///
     /// # Errors
     /// The two have different numbers of elements: they are not the same output.
@@ -54,7 +54,7 @@ impl Sqnr {
         Ok(())
     }
 
-    /// Adds the sums of another.
+    /// Adds what another one summed up.
     pub fn merge(&mut self, other: &Sqnr) {
         self.signal += other.signal;
         self.noise += other.noise;
@@ -62,7 +62,7 @@ impl Sqnr {
         self.non_finite += other.non_finite;
     }
 
-    /// Root mean square of the signal; 0 of nothing.
+    /// Root mean square of the reference; 0 if nothing was added.
     pub fn rms(&self) -> f64 {
         (self.signal / self.count.max(1) as f64).sqrt()
     }

@@ -32,7 +32,7 @@ pub struct Assembled {
     pub biases: BTreeMap<String, bool>,
 }
 
-/// Builds all graphs of the model from tensors that are nowhere looked into.
+/// Builds all graphs of the model from tensors, without reading their numbers.
 ///
 /// # Errors
 /// A tensor that cannot be had, a dimension that is impossible.

@@ -55,8 +55,11 @@ impl Block {
     }
 }
 
-/// Parses all stages; the error names the block.
-pub fn parse_stages(stages: &[Vec<String>]) -> Result<Vec<Vec<Block>>, String> {
+/// Parses the blocks of all stages. A block with repeats becomes several.
+///
+/// # Errors
+/// A stage has no block, a block is malformed, or there are too many; the error names the block.
+pub(crate) fn parse_stages(stages: &[Vec<String>]) -> Result<Vec<Vec<Block>>, String> {
     if stages.is_empty() || stages.iter().any(Vec::is_empty) {
         return Err("every stage needs at least one block".into());
     }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use autoneural_base::error::Result;
 
 /// Where the project has them, and their text.
-pub const BUILT_IN: [(&str, &str); 3] = [
+pub(crate) const BUILT_IN: [(&str, &str); 3] = [
     ("graphs/autoneural-vl-1.5b.toml", include_str!("../../../graphs/autoneural-vl-1.5b.toml")),
     ("graphs/internvl2-2b.toml", include_str!("../../../graphs/internvl2-2b.toml")),
     ("graphs/autoneural-tiny.toml", include_str!("../../../graphs/autoneural-tiny.toml")),
 ];
 
 /// The definition of this name that is built into the program: where the project has it, and its text.
-pub fn built_in(name: &str) -> Option<(&'static Path, &'static str)> {
+pub(crate) fn built_in(name: &str) -> Option<(&'static Path, &'static str)> {
     BUILT_IN
         .iter()
         .map(|(path, text)| (Path::new(*path), *text))
@@ -28,7 +28,7 @@ pub fn built_in_names() -> Vec<&'static str> {
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn text_of(path: &Path) -> Result<(PathBuf, String)> {
+pub(crate) fn text_of(path: &Path) -> Result<(PathBuf, String)> {
     if let Some((path, text)) = path.to_str().and_then(built_in) {
         return Ok((path.to_path_buf(), text.to_string()));
     }

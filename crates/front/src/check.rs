@@ -1,4 +1,4 @@
-//! What a definition may say: sizes that can be, numbers that make sense. Names the key that does not.
+//! Checks the sizes and numbers of a definition. Errors name the key.
 
 use super::PREFILL;
 use super::blocks::parse_stages;

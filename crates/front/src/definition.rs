@@ -360,6 +360,9 @@ impl Definition {
     }
 
     /// Parses and checks the text of a definition; `path` is only for messages.
+    ///
+    /// # Errors
+    /// The text is malformed or of another schema, or a number in it is impossible.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let malformed = |error: toml::de::Error| autoneural_base::text::toml_error(path, text, &error);
         let outline: Outline = toml::from_str(text).map_err(malformed)?;

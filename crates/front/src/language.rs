@@ -49,7 +49,7 @@ fn names(family: LanguageFamily) -> &'static Names {
 }
 
 /// Tensor whose presence shows the prefix.
-pub fn first_tensor(family: LanguageFamily) -> &'static str {
+pub(crate) fn first_tensor(family: LanguageFamily) -> &'static str {
     names(family).embeddings
 }
 
@@ -57,7 +57,7 @@ pub fn first_tensor(family: LanguageFamily) -> &'static str {
 pub const MASKED: f32 = -256.0;
 
 /// Name of the head in the graphs.
-pub const HEAD: &str = "lm_head.weight";
+pub(crate) const HEAD: &str = "lm_head.weight";
 
 /// Name of the graph that takes in a prompt by chunks.
 pub const PREFILL: &str = "language.prefill";
@@ -66,7 +66,7 @@ pub const DECODE: &str = "language.decode";
 
 /// Which of the two language graphs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     /// A fixed number of tokens at once; only the first `last + 1` of them count.
     Prefill,
     /// One token.
@@ -74,7 +74,10 @@ pub enum Phase {
 }
 
 /// The embedding table `[vocabulary, hidden]`.
-pub fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> {
+///
+/// # Errors
+/// The tensor is missing or has another shape.
+pub(crate) fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> {
     weights.get(first_tensor(definition.family), &[definition.vocabulary, definition.hidden])
 }
 
@@ -82,7 +85,7 @@ pub fn embeddings(definition: &Language, weights: &Weights) -> Result<Constant> 
 ///
 /// # Errors
 /// There is no head and embeddings are not tied, or there is one and it is not what the definition says.
-pub fn head(definition: &Language, weights: &Weights, names: &[String]) -> Result<Constant> {
+pub(crate) fn head(definition: &Language, weights: &Weights, names: &[String]) -> Result<Constant> {
     let shape = [definition.vocabulary, definition.hidden];
     let found = weights.get_first(names, &shape)?;
     match (found, definition.tied_embeddings) {
@@ -113,7 +116,10 @@ pub fn head(definition: &Language, weights: &Weights, names: &[String]) -> Resul
 ///
 /// outputs `logits [1,1,vocabulary]` of the last token that counts, `layers.i.k_new [1,G,D,S]`,
 /// `layers.i.v_new [1,G,S,D]`, `layers.i.conv_state_new`.
-pub fn build(definition: &Language, weights: &Weights, head: &Constant, phase: Phase) -> Result<Graph> {
+///
+/// # Errors
+/// A tensor is missing or has another shape than the definition states, or sizes do not fit each other.
+pub(crate) fn build(definition: &Language, weights: &Weights, head: &Constant, phase: Phase) -> Result<Graph> {
     let (name, tokens) = match phase {
         Phase::Prefill => (PREFILL, definition.prefill),
         Phase::Decode => (DECODE, 1),

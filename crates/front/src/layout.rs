@@ -156,7 +156,11 @@ impl Layout {
         Ok(made)
     }
 
-    /// The built-in definition that a checkpoint fits best, and how; `None` if it has no tensor of any.
+    /// The built-in definition that a checkpoint fits best, and how well it fits; `None` if the checkpoint has no
+    /// tensor of any.
+    ///
+    /// # Errors
+    /// A built-in definition is malformed, or the checkpoint cannot be read.
     pub fn recognize(checkpoint: &Checkpoint) -> Result<Option<(Self, Definition)>> {
         let mut best: Option<(Layout, Definition)> = None;
         for (name, text) in BUILT_IN {

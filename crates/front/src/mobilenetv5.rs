@@ -7,10 +7,13 @@ use autoneural_base::error::Result;
 use autoneural_core::ir::{Builder, ElementType, Graph, Interpolation, Op, ValueId, ops};
 
 /// Tensor whose presence shows the prefix.
-pub const FIRST_TENSOR: &str = "conv_stem.conv.weight";
+pub(crate) const FIRST_TENSOR: &str = "conv_stem.conv.weight";
 
-/// Builds the encoder: `image [1,3,S,S]` to `features [1,tokens,channels]`.
-pub fn build(definition: &MobileNetV5, weights: &Weights) -> Result<Graph> {
+/// Builds the vision encoder: `image [1,3,S,S]` to `features [1,tokens,channels]`.
+///
+/// # Errors
+/// A tensor is missing or has another shape than the definition states, or sizes do not fit each other.
+pub(crate) fn build(definition: &MobileNetV5, weights: &Weights) -> Result<Graph> {
     let mut encoder = Encoder { b: Builder::new("vision"), definition, weights };
     let side = definition.image_size;
     let image = encoder.b.input("image", vec![1, 3, side, side], ElementType::F32)?;

@@ -27,7 +27,7 @@ impl WeightNames {
 }
 
 /// A part's first tensor, behind its prefix.
-pub fn first_tensor(part: Component, definition: &Definition) -> &'static str {
+pub(crate) fn first_tensor(part: Component, definition: &Definition) -> &'static str {
     match (part, &definition.vision) {
         (Component::Vision, Vision::MobileNetV5(_)) => mobilenetv5::FIRST_TENSOR,
         (Component::Vision, Vision::InternVit(_)) => internvit::FIRST_TENSOR,
@@ -57,7 +57,7 @@ fn head_alone(family: LanguageFamily) -> &'static str {
 
 /// A definition that looks for each part where a checkpoint may have it: a part for which a place was `given`, there
 /// alone.
-pub fn resolved(definition: &Definition, given: &[Component]) -> Definition {
+pub(crate) fn resolved(definition: &Definition, given: &[Component]) -> Definition {
     let mut made = definition.clone();
     let mark = |part: Component| given.contains(&part).then_some(part);
     let with = |part: Component, names: &[String], more: &[&str]| -> Vec<String> {

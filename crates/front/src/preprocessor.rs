@@ -21,7 +21,7 @@ const TOLERANCE: f64 = 1e-3;
 const STAGE: &str = "export";
 
 /// Warnings about what a checkpoint's own files say of preparing a picture and the definition does not.
-pub fn other_preprocessing(folder: &Path, vision: &Vision) -> Vec<Warning> {
+pub(crate) fn other_preprocessing(folder: &Path, vision: &Vision) -> Vec<Warning> {
     for (name, section) in FILES {
         let path = folder.join(name);
         if path.symlink_metadata().is_err() {
@@ -92,8 +92,8 @@ impl Said<'_> {
                 Some(format!("`size` is {width} x {height} pixels; the definition's are {side} x {side}"))
             }
             (None, Some(edge)) => Some(format!(
-                "`size` is {edge} pixels along one edge, with the picture's proportions; the definition stretches it to \
-                 {side} x {side}"
+                "`size` is {edge} pixels along one edge, with the picture's proportions; the definition stretches it \
+                 to {side} x {side}"
             )),
             (None, None) => None,
         }

@@ -20,7 +20,7 @@ const NUMBERED_FIRST: &str = "1.weight";
 
 /// Tensors of which one shows the prefix and how the others are named, and what that naming is; the usual one beside
 /// this vision encoder first.
-pub fn namings(vision: &Vision) -> [(&'static str, &'static str); 2] {
+pub(crate) fn namings(vision: &Vision) -> [(&'static str, &'static str); 2] {
     let (named, numbered) = ((NAMED_FIRST, "linear_1, linear_2"), (NUMBERED_FIRST, "InternVL2's numbers"));
     match vision {
         Vision::MobileNetV5(_) => [named, numbered],
@@ -29,7 +29,10 @@ pub fn namings(vision: &Vision) -> [(&'static str, &'static str); 2] {
 }
 
 /// Builds the projector: `features [1,T,C]` to `embeds [1,T,hidden]`.
-pub fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
+///
+/// # Errors
+/// A tensor is missing or has another shape than the definition states, or sizes do not fit each other.
+pub(crate) fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
     let names = if weights.first() == NAMED_FIRST { NAMED } else { NUMBERED };
     let (channels, middle) = (definition.vision.channels(), definition.projector.hidden);
     let mut b = Builder::new("projector");

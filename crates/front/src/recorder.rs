@@ -16,8 +16,9 @@ use autoneural_core::ir::{Constant, Shape, StoredType, View};
 const MOST_ELEMENTS: usize = 1 << 30;
 const STORED: StoredType = StoredType::Bf16;
 
-/// Has every tensor that it is asked for, full of zeros, and remembers name and shape. All are views on one map that is
-/// never touched, so a model of any size costs no memory; each begins at a place of its own, which tells them apart.
+/// Pretends to have every tensor that a builder takes, full of zeros, and remembers name and shape. All are views on
+/// one map that is never touched, so a model of any size costs no memory; each begins at a place of its own, which
+/// tells them apart.
 pub struct Recorder {
     path: PathBuf,
     /// Tensors that a checkpoint of this model leaves out, such as the head where embeddings are tied.

@@ -1,4 +1,4 @@
-//! What a person should know of a checkpoint that is nevertheless taken.
+//! Warnings about a checkpoint that is accepted nevertheless.
 
 use super::hub::{Holds, contradictions};
 use super::preprocessor::other_preprocessing;

@@ -32,8 +32,11 @@ pub struct Weights<'a> {
 }
 
 impl<'a> Weights<'a> {
-    /// Finds the first prefix under which one of the tensors `firsts` stands. Which of them says how the component's
-    /// tensors are named.
+    /// Finds the first prefix under which the checkpoint has one of the tensors `firsts`. Which of these it is tells
+    /// how the component's tensors are named ([`Weights::first`]).
+    ///
+    /// # Errors
+    /// The checkpoint has none of these tensors under any prefix.
     pub fn new(
         tensors: &'a dyn Tensors,
         component: &str,
@@ -51,7 +54,8 @@ impl<'a> Weights<'a> {
             let place = tensors.path().display();
             let message = format!("the {component} weights are missing: there is no tensor {}", tried.join(" or "));
             return Err(Error::input(place, message).help(format!(
-                "`autoneural inspect` lists the tensors; other prefixes go to `{component}` under [weights] in the model definition"
+                "`autoneural inspect` lists the tensors; other prefixes go to `{component}` under [weights] in the \
+                 model definition"
             )));
         };
         Ok(Weights { tensors, prefix: prefix.clone(), first, used: RefCell::default(), biases: RefCell::default() })
@@ -62,7 +66,10 @@ impl<'a> Weights<'a> {
         self.first
     }
 
-    /// The tensor `name` of this component, of exactly this shape.
+    /// The tensor `name` of this component, which must have this shape.
+    ///
+    /// # Errors
+    /// There is no such tensor, it has another shape, or its type is not read.
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Constant> {
         let full = format!("{}{name}", self.prefix);
         let constant = self.tensors.tensor(&full, shape)?;
@@ -70,8 +77,11 @@ impl<'a> Weights<'a> {
         Ok(constant)
     }
 
-    /// The bias of a convolution or a linear layer, which may have been built without: then it is zero.
-    /// [`absent_biases`] tells whether the checkpoint may lack it.
+    /// The bias of a convolution or a linear layer. It is zero if the layer was built without a bias. [`absent_biases`]
+    /// tells whether the checkpoint may lack it.
+    ///
+    /// # Errors
+    /// As for [`Weights::get`], if the tensor is there.
     pub fn bias(&self, name: &str, size: usize) -> Result<Constant> {
         let full = format!("{}{name}", self.prefix);
         let is_there = self.tensors.contains(&full);
@@ -84,12 +94,18 @@ impl<'a> Weights<'a> {
         self.biases.borrow().clone()
     }
 
-    /// The weights of a linear layer, stored `[out, in]`, as the `[in, out]` that a matrix product takes.
+    /// The weights of a linear layer as `[in, out]`, which a matrix product takes; they are stored as `[out, in]`.
+    ///
+    /// # Errors
+    /// As for [`Weights::get`].
     pub fn linear(&self, name: &str, input: usize, output: usize) -> Result<Constant> {
         Ok(self.get(name, &[output, input])?.permuted(&[1, 0]))
     }
 
-    /// The first of these tensors, by full name, that the checkpoint holds.
+    /// The first of these tensors, by full name, that the checkpoint has; `None` if it has none of them.
+    ///
+    /// # Errors
+    /// The tensor has another shape, or its type is not read.
     pub fn get_first<'n>(&self, names: &'n [String], shape: &[usize]) -> Result<Option<(&'n str, Constant)>> {
         let Some(name) = names.iter().find(|name| self.tensors.contains(name)) else {
             return Ok(None);

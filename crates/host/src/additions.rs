@@ -23,7 +23,7 @@ const ROLES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "p
 
 /// Tokens that are added to a tokenizer.
 #[derive(Debug, Default)]
-pub struct Additions {
+pub(crate) struct Additions {
     /// Tokens that take the place of the tokenizer's own, in order.
     pub listed: Vec<Added>,
     /// Tokens by the number that they should have, which are added if no token that was added has it.
@@ -39,7 +39,7 @@ impl Additions {
     ///
     /// # Errors
     /// A file that is there and cannot be read, or in which a token is no token.
-    pub fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let mut made = Additions::default();
         let config = read_object(&folder.join(CONFIG))?.unwrap_or_default();
         let path = folder.join(CONFIG);
@@ -166,7 +166,7 @@ fn token(value: &Value, place: &str, special: bool) -> Result<Added> {
 ///
 /// # Errors
 /// A file that cannot be read, or holds something else.
-pub fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
+pub(crate) fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
@@ -177,7 +177,7 @@ pub fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
 }
 
 /// The error of a folder without `tokenizer.json`, which names what there is in its place.
-pub fn missing(folder: &Path) -> Error {
+pub(crate) fn missing(folder: &Path) -> Error {
     let path = folder.join(TOKENIZER);
     let is_there = |name: &&str| folder.join(name).is_file();
     let known = ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model"];
@@ -196,13 +196,13 @@ pub fn missing(folder: &Path) -> Error {
     let place = folder.display();
     let message = format!("is missing; {name} is {what}, which is not read");
     Error::input(path.display(), message).help(format!(
-        "transformers converts it, where sentencepiece and tiktoken are installed: python3 -c \"from transformers import AutoTokenizer; \
-         AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')\""
+        "transformers converts it, where sentencepiece and tiktoken are installed: python3 -c \"from transformers \
+         import AutoTokenizer; AutoTokenizer.from_pretrained('{place}').save_pretrained('{place}')\""
     ))
 }
 
 /// What is wanted, where nothing is there.
-pub const FORMAT: &str = "the checkpoint's tokenizer.json is wanted, in the format of Hugging Face tokenizers";
+pub(crate) const FORMAT: &str = "the checkpoint's tokenizer.json is wanted, in the format of Hugging Face tokenizers";
 
 fn with_ending(folder: &Path, ending: &str) -> Option<String> {
     let entries = std::fs::read_dir(folder).ok()?.filter_map(std::result::Result::ok);

@@ -10,8 +10,8 @@ use autoneural_core::recipe::{Recipe, Said, Sample, Words};
 use autoneural_front::Definition;
 
 /// What to do about the text of a special token.
-const RAW: &str = "name pictures with `image`; the chat template sets special tokens. A text that holds them itself, and \
-                   bypasses the template, is written as `text` in place of `prompt` or `messages`";
+const RAW: &str = "name pictures with `image`; the chat template sets special tokens. A text that holds them itself, \
+                   and bypasses the template, is written as `text` in place of `prompt` or `messages`";
 
 /// Turns samples into tokens.
 pub struct Asking {

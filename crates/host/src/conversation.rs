@@ -34,7 +34,7 @@ pub struct Answer {
     pub reused_tokens: usize,
     /// Seconds from the question to the first token; loading engines does not count.
     pub seconds_to_first_token: f64,
-    /// Tokens a second behind the first one; none for an answer of fewer than two.
+    /// Tokens a second behind the first one; `None` for an answer of fewer than two.
     pub tokens_per_second: Option<f64>,
     /// Seconds that loading engines took.
     pub seconds_loading: f64,
@@ -101,13 +101,19 @@ impl<'a> Conversation<'a> {
         (self.generation.tokens().to_vec(), self.generator.take_logits())
     }
 
-    /// Begins anew: nothing that was said stays.
+    /// Begins a new conversation and forgets all messages.
+    ///
+    /// # Errors
+    /// No new sequence can be begun, as for [`Generator::begin`].
     pub fn reset(&mut self) -> Result<()> {
         self.before = (0, 0);
         self.take_back()
     }
 
     /// Forgets the last question and its answer.
+    ///
+    /// # Errors
+    /// As for [`Conversation::reset`].
     pub fn take_back(&mut self) -> Result<()> {
         self.messages.truncate(self.before.0);
         self.visual.truncate(self.before.1);

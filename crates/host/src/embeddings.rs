@@ -19,17 +19,26 @@ impl Embeddings {
     pub const TENSOR: &str = "embed_tokens";
 
     /// Reads the table that [`Embeddings::write`] wrote.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable, or its table has another shape than the definition states.
     pub fn read(path: &Path, language: &Language) -> Result<Self> {
         let table = Checkpoint::open(path)?.tensor(Self::TENSOR, &[language.vocabulary, language.hidden])?;
         Ok(Embeddings { values: table.to_f32(), hidden: language.hidden })
     }
 
     /// Writes a table as f32.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write(path: &Path, table: &Constant) -> Result<()> {
         write_tensor(path, safetensors::Dtype::F32, table.shape(), &le_bytes(&table.to_f32()))
     }
 
-    /// Writes the table as the integers of the language model's input, so that a lookup is a copy.
+    /// Writes the table as the integers of the language model's input (16 bits), so that a lookup is a copy.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write_codes(&self, path: &Path, encoding: &autoneural_core::encoding::Encoding) -> Result<()> {
         let shape = [self.values.len() / self.hidden, self.hidden];
         let codes = encoding.quantize(&self.values, &shape);

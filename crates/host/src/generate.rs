@@ -52,7 +52,7 @@ pub struct StepLogits {
     pub raw: Data,
     /// The numbers that they stand for.
     pub real: Vec<f32>,
-    /// The token that was chosen by them; none within a prompt.
+    /// The token that was chosen by them; `None` within a prompt.
     pub chosen: Option<u32>,
 }
 
@@ -95,7 +95,10 @@ impl<'a> Generator<'a> {
         self.steps.definition()
     }
 
-    /// Features and embeddings of a preprocessed image ([`super::load_image`]), in float.
+    /// Features and embeddings of a preprocessed image ([`super::load_image`]), as real numbers.
+    ///
+    /// # Errors
+    /// An engine cannot be loaded or fails.
     pub fn see(&mut self, image: &Tensor) -> Result<Visual> {
         self.steps.see(image, &mut |_| Ok(()))
     }
@@ -111,6 +114,9 @@ impl<'a> Generator<'a> {
     }
 
     /// A sequence without tokens.
+    ///
+    /// # Errors
+    /// The model has no graph for prefill.
     pub fn begin(&self) -> Result<Generation<'a>> {
         Ok(Generation { sequence: self.steps.begin()?, tokens: Vec::new(), logits: Vec::new() })
     }
@@ -138,8 +144,11 @@ impl<'a> Generator<'a> {
         Ok(())
     }
 
-    /// Chooses tokens behind those of the sequence until one ends the answer, `most` are chosen, or the context is
-    /// full. `said` gets each as it comes; the one that ends the answer is not among them.
+    /// Chooses tokens that continue the sequence until one ends the answer, `most` are chosen, or the context is full.
+    /// `said` is called with each token as it comes, except for the one that ends the answer.
+    ///
+    /// # Errors
+    /// An engine cannot be loaded or fails, or `said` fails.
     pub fn answer(
         &mut self,
         generation: &mut Generation<'a>,
@@ -180,6 +189,9 @@ fn logits_of(partitions: &[Partition], tables: Option<&[Table]>, step: &Step) ->
 }
 
 /// Refuses a prompt that the context cannot hold.
+///
+/// # Errors
+/// The prompt has more tokens than the context.
 pub fn refuse_too_long(tokens: usize, context: usize) -> Result<()> {
     if tokens <= context {
         return Ok(());

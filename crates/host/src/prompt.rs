@@ -59,12 +59,18 @@ impl Tokenizer {
         &self.facts
     }
 
-    /// The file with what the files beside it add to it, where that changes it.
+    /// The tokenizer's file with the tokens that the files beside it add; `None` if they add nothing.
+    ///
+    /// # Errors
+    /// The tokenizer's process fails.
     pub fn with_additions(&self) -> Result<Option<Vec<u8>>> {
         self.facts.changed.then(|| self.inner.ask(&Request::Write, &[])).transpose()
     }
 
-    /// Numbers of tokens by their texts, where there are such.
+    /// The numbers of tokens by their texts; `None` for texts that are not tokens.
+    ///
+    /// # Errors
+    /// The tokenizer's process fails.
     pub fn find(&self, texts: &[String]) -> Result<Vec<Option<u32>>> {
         let found = self.inner.ask(&Request::Find(texts.to_vec()), &[])?;
         serde_json::from_slice(&found).map_err(|error| Error::internal("tokenizer", error))
@@ -89,6 +95,9 @@ impl Tokenizer {
     }
 
     /// Refuses a text of a user that would be read as a special token.
+    ///
+    /// # Errors
+    /// The text holds a special token or the image placeholder.
     pub fn refuse_special(&self, text: &str) -> Result<()> {
         let Some(found) = self.facts.special.iter().find(|special| text.contains(special.as_str())) else {
             return Ok(());
@@ -145,7 +154,10 @@ impl Tokenizer {
         [&self.facts.named[0], &self.facts.named[2]]
     }
 
-    /// Text of tokens, without special ones. Bytes that are no UTF-8 become U+FFFD.
+    /// The text of tokens, without special ones. Bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// The tokenizer's process fails.
     pub fn text(&self, tokens: &[u32]) -> Result<String> {
         let text = self.inner.ask(&Request::Decode, &bytes_of(tokens))?;
         String::from_utf8(text).map_err(|error| Error::internal("tokenizer", error))
@@ -182,8 +194,11 @@ impl Tokenizer {
         Ok(std::iter::once(self.bos).chain(expanded).collect())
     }
 
-    /// Tokens of a prompt: the beginning token and the text. One placeholder per visual token stands where the text has
-    /// the image token (by its text, say `<image>`), or before the text where it has none.
+    /// The tokens of a prompt: the beginning token and the text. Each image has as many placeholders as visual tokens.
+    /// They replace the image token if the text has it (as text, say `<image>`), and stand before the text otherwise.
+    ///
+    /// # Errors
+    /// The text has another number of image tokens than there are images, is too long, or cannot be tokenized.
     pub fn prompt(&self, text: &str, images: usize) -> Result<Vec<u32>> {
         let text = self.encode(text)?;
         let markers = self.count_visual(&text);

@@ -25,7 +25,10 @@ pub enum Codec<'a> {
 }
 
 impl<'a> Codec<'a> {
-    /// The encoding of a port, if numbers cross as integers.
+    /// The encoding of a port; `None` if its numbers cross as real numbers or are indices.
+    ///
+    /// # Errors
+    /// The table has no encoding of the port: it belongs to another graph.
     pub fn encoding(&self, port: &Port) -> Result<Option<&'a Encoding>> {
         match self {
             Codec::Codes(table) if port.role != Role::Index.name() => table.activation(&port.name).map(Some),

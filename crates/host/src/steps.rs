@@ -28,7 +28,7 @@ pub struct Visual {
 pub struct Steps<'a, E> {
     definition: &'a Definition,
     partitions: &'a [Partition],
-    /// Encodings by partition; none where numbers cross as they are.
+    /// Encodings by partition; `None` if numbers cross as they are.
     tables: Option<&'a [Table]>,
     load: Box<Load<'a, E>>,
     engines: Vec<Option<E>>,
@@ -75,12 +75,18 @@ impl<'a, E: Engine> Steps<'a, E> {
         }
     }
 
-    /// A sequence that has taken in nothing yet.
+    /// An empty sequence.
+    ///
+    /// # Errors
+    /// The program has no graph for prefill.
     pub fn begin(&self) -> Result<Sequence<'a>> {
         Ok(Sequence::new(&self.definition.language, self.codec(self.find(PREFILL)?)))
     }
 
-    /// Runs a preprocessed image through the vision encoder and the projector.
+    /// Runs a preprocessed image, `[1,3,S,S]`, through the vision encoder and the projector.
+    ///
+    /// # Errors
+    /// An engine cannot be loaded or fails, or `visit` fails.
     pub fn see(&mut self, image: &Tensor, visit: &mut Visit) -> Result<Visual> {
         let (vision, projector) = (self.find("vision")?, self.find("projector")?);
         let (pixels, at) = (&self.partitions[vision].inputs[0], (None, true));
@@ -91,7 +97,10 @@ impl<'a, E: Engine> Steps<'a, E> {
         Ok(Visual { features, embeds: self.real(projector, 0, &embeds)?.as_f32()?.to_vec() })
     }
 
-    /// Takes in tokens by their embeddings, chunk by chunk; gives the logits behind the last one.
+    /// Takes in tokens by their embeddings, `[tokens, hidden]`, chunk by chunk. Returns the logits after the last one.
+    ///
+    /// # Errors
+    /// The context is full, an engine cannot be loaded or fails, or `visit` fails.
     pub fn extend(&mut self, sequence: &mut Sequence<'a>, embeds: &[f32], visit: &mut Visit) -> Result<Vec<f32>> {
         let (mut logits, mut rest) = (Vec::new(), embeds);
         while !rest.is_empty() {
@@ -100,8 +109,11 @@ impl<'a, E: Engine> Steps<'a, E> {
         Ok(logits)
     }
 
-    /// Takes in the first tokens, as far as whole chunks go; gives the logits behind them, if there was a chunk, and
-    /// what is left. Everything behind them takes decode alone.
+    /// Takes in the first tokens, as far as prefill takes them. Returns the logits after them, which are empty if
+    /// prefill took none, and the embeddings that are left. Those need only decode.
+    ///
+    /// # Errors
+    /// As for [`Steps::extend`].
     pub fn extend_by_chunks<'e>(
         &mut self,
         sequence: &mut Sequence<'a>,

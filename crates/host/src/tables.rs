@@ -44,7 +44,10 @@ impl HostTables {
         })
     }
 
-    /// Writes the file.
+    /// Writes the tables as a safetensors file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
         let bytes: Vec<Vec<u8>> = self.tensors.iter().map(|(_, tensor)| tensor.data.to_le_bytes()).collect();

@@ -11,7 +11,10 @@ use autoneural_core::program::{Load, Step, Visit};
 use autoneural_core::recipe::{Recipe, Sample};
 use autoneural_front::{Definition, PREFILL};
 
-/// Runs the images of samples; gives for each sample the embeddings of its images, row-major.
+/// Runs the images of samples. Returns for each sample the embeddings of its images, row-major.
+///
+/// # Errors
+/// An image cannot be read, an engine cannot be loaded or fails, or `visit` fails.
 pub fn see<E: Engine>(
     steps: &mut Steps<E>,
     recipe: &Recipe,
@@ -43,7 +46,10 @@ pub struct Walk<'a, E> {
 }
 
 impl<'a, E: Engine> Walk<'a, E> {
-    /// A walk through these partitions with tokenizer, chat template and embeddings of `host_files`.
+    /// A walk through these partitions, with the tokenizer, chat template and embeddings in the folder `host_files`.
+    ///
+    /// # Errors
+    /// A file of `host_files` is missing, unreadable or does not fit the definition.
     pub fn new(
         definition: &'a Definition,
         partitions: &'a [Partition],
@@ -71,6 +77,10 @@ impl<'a, E: Engine> Walk<'a, E> {
 
     /// Runs all samples: first their images, then their prompts and as many decode steps as the recipe says. Prompts
     /// are left out where `with_text` is false.
+    ///
+    /// # Errors
+    /// A prompt cannot be made or is too long, an image cannot be read, an engine cannot be loaded or fails, or `visit`
+    /// fails.
     pub fn samples(
         &mut self,
         stage: &str,
@@ -80,7 +90,7 @@ impl<'a, E: Engine> Walk<'a, E> {
         progress: &dyn Progress,
         visit: &mut Visit,
     ) -> Result<()> {
-        // What would stop the run late is looked at first.
+        // Prompts are made first, so that a wrong one does not stop the run late.
         let prompts = self.prompts(recipe, samples)?;
         let images: usize = samples.iter().map(|sample| sample.images.len()).sum();
         let texts = if with_text { Self::text_steps(samples) } else { 0 };
@@ -99,8 +109,11 @@ impl<'a, E: Engine> Walk<'a, E> {
         2 * samples.len() as u64
     }
 
-    /// Runs the samples' prompts, with the embeddings of their images: first whole chunks of all of them, then the rest
-    /// and what the model chooses behind it, so that prefill and decode are never in memory together.
+    /// Runs the samples' prompts with the embeddings of their images: first prefill for all of them, then decode for
+    /// the rest and for the tokens that the model chooses. So prefill and decode are never in memory together.
+    ///
+    /// # Errors
+    /// As for [`Walk::samples`].
     pub fn read(
         &mut self,
         recipe: &Recipe,

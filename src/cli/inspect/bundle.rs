@@ -17,6 +17,9 @@ use super::summary::{Summary, counted, quoted};
 const MOST_LISTED: usize = 5;
 
 /// What a bundle holds, as JSON and as text.
+///
+/// # Errors
+/// The bundle is missing or unreadable.
 pub fn bundle(path: &Path, all: bool) -> Result<(Value, String)> {
     let bundle = Bundle::look(path)?;
     let manifest = &bundle.manifest;

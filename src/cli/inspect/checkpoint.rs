@@ -19,7 +19,10 @@ use crate::cli::session::Session;
 /// Most names and warnings of each kind in a summary.
 const MOST_LISTED: usize = 5;
 
-/// Prints what a checkpoint is, and fails where only `export` would tell what is wrong with it.
+/// Prints what a checkpoint is. It finds the same errors as `export` would.
+///
+/// # Errors
+/// The checkpoint is missing, unreadable, or does not fit its definition.
 pub fn checkpoint(places: &[WeightsPlace], definition_path: Option<&Path>, all: bool, session: &Session) -> Result<()> {
     let checkpoint = Checkpoint::open_all(places)?;
     let found = match definition_path {

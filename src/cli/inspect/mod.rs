@@ -19,9 +19,9 @@ use super::session::Session;
 use super::suggested::Suggested;
 
 const AFTER_HELP: &str = "\
-What is printed is a summary; --all adds the tensors, ports, operators or files, and --json always has everything. Of a \
-checkpoint the summary says which model it is of, what is missing (tensors, tokenizer, chat template) and what to do next. If \
-all its tensors fit and `export` would refuse it all the same, the command ends with status 3.
+What is printed is a summary; --all adds the tensors, ports, operators or files, and --json always has everything. Of \
+a checkpoint the summary says which model it is of, what is missing (tensors, tokenizer, chat template) and what to do \
+next. If all its tensors fit and `export` would refuse it all the same, the command ends with status 3.
 
 Examples:
   autoneural inspect models/autoneural-tiny
@@ -37,7 +37,12 @@ Examples:
 pub struct Inspect {
     /// A checkpoint (folder or .safetensors file), a bundle, an ONNX model, or a context model (.onnx or its .bin).
     /// Several are the parts of one checkpoint, as --weights of `compile` takes them.
-    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath, value_parser = super::source::weights())]
+    #[arg(
+        required = true,
+        value_name = "PATH",
+        value_hint = ValueHint::AnyPath,
+        value_parser = super::source::weights()
+    )]
     files: Vec<WeightsPlace>,
     /// Add everything that the summary leaves out: tensors, ports, operators, files.
     #[arg(long)]
@@ -52,6 +57,9 @@ pub struct Inspect {
 
 impl Inspect {
     /// Runs the command.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable or of an unknown kind.
     pub fn run(&self, session: &Session) -> Result<()> {
         let WeightsPlace { part, path } = &self.files[0];
         if self.graph.is_none() && (self.files.len() > 1 || part.is_some()) {

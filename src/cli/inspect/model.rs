@@ -18,6 +18,9 @@ use super::summary::Summary;
 const MOST_LISTED: usize = 5;
 
 /// What a model holds, as JSON and as text.
+///
+/// # Errors
+/// The model is missing or unreadable.
 pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
     let model = onnx::decode(path)?;
     let counts = onnx::op_counts(&model);
@@ -112,6 +115,9 @@ fn more(count: usize) -> &'static str {
 }
 
 /// The context model that a binary belongs to: the one beside it that refers to it.
+///
+/// # Errors
+/// The folder cannot be read, or no model in it refers to this binary.
 pub fn context_of(binary: &Path) -> Result<PathBuf> {
     let folder = binary.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     for entry in std::fs::read_dir(folder).reading(folder)? {

@@ -14,7 +14,7 @@ pub enum Json {
 }
 
 impl Json {
-    /// The tree of a text; none where it is no JSON.
+    /// The tree of a text; `None` if it is no JSON.
     pub fn parse(text: &[u8]) -> Option<Json> {
         serde_json::from_slice(text).ok().map(Json::of)
     }

@@ -56,7 +56,10 @@ pub const OPERATORS: [&str; 24] = [
     r#"{"name":"n","op":"RmsNorm","axis":9,"epsilon":0,"inputs":["image","image"]}"#,
     r#"{"name":"n","op":"Neg","inputs":["embeds"]}"#,
     r#"{"name":"n","op":"Requantize","inputs":["logits"]}"#,
-    r#"{"name":"n","op":"Conv","strides":[0,18446744073709551615],"pads":[18446744073709551615,1,1,1],"groups":0,"inputs":["image","image"]}"#,
+    concat!(
+        r#"{"name":"n","op":"Conv","strides":[0,18446744073709551615],"pads":[18446744073709551615,1,1,1],"#,
+        r#""groups":0,"inputs":["image","image"]}"#,
+    ),
 ];
 
 fn thresholds() -> Result<Thresholds> {

@@ -31,7 +31,11 @@ pub const PARTS_OF_TOKENIZERS: [&str; 41] = [
     r#"{"type":"UnicodeScripts"}"#,
     r#"{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":false}"#,
     r#"{"type":"BertPreTokenizer"}"#,
-    r#"{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x","type_id":0}},{"Sequence":{"id":"A","type_id":4294967295}}],"pair":[],"special_tokens":{"x":{"id":"x","ids":[0,4294967295],"tokens":["x"]}}}"#,
+    concat!(
+        r#"{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x","type_id":0}},"#,
+        r#"{"Sequence":{"id":"A","type_id":4294967295}}],"pair":[],"special_tokens":{"x":{"id":"x","ids":[0,"#,
+        r#"4294967295],"tokens":["x"]}}}"#,
+    ),
     r#"{"type":"BertProcessing","sep":["[SEP]",4294967295],"cls":["[CLS]",0]}"#,
     r#"{"type":"RobertaProcessing","sep":["</s>",2],"cls":["<s>",0],"trim_offsets":true,"add_prefix_space":true}"#,
     r#"{"type":"WordPiece","prefix":"","cleanup":true}"#,
@@ -40,16 +44,32 @@ pub const PARTS_OF_TOKENIZERS: [&str; 41] = [
     r#"{"type":"ByteFallback"}"#,
     r#"{"type":"Fuse"}"#,
     r#"{"type":"WordLevel","vocab":{"a":0,"b":4294967295},"unk_token":"c"}"#,
-    r#"{"type":"WordPiece","unk_token":"","continuing_subword_prefix":"","max_input_chars_per_word":18446744073709551615,"vocab":{"":0,"a":1}}"#,
+    concat!(
+        r#"{"type":"WordPiece","unk_token":"","continuing_subword_prefix":"","#,
+        r#""max_input_chars_per_word":18446744073709551615,"vocab":{"":0,"a":1}}"#,
+    ),
     r#"{"type":"Unigram","unk_id":18446744073709551615,"vocab":[["a",-1e308],["",0]],"byte_fallback":true}"#,
     r#"{"type":"Unigram","unk_id":0,"vocab":[["a",1e308]],"byte_fallback":false}"#,
-    r#"{"type":"BPE","dropout":0.5,"unk_token":"a","continuing_subword_prefix":"a","end_of_word_suffix":"b","fuse_unk":true,"byte_fallback":true,"vocab":{"a":0,"b":1,"ab":2},"merges":[["a","b"]]}"#,
+    concat!(
+        r#"{"type":"BPE","dropout":0.5,"unk_token":"a","continuing_subword_prefix":"a","#,
+        r#""end_of_word_suffix":"b","fuse_unk":true,"byte_fallback":true,"vocab":{"a":0,"b":1,"ab":2},"#,
+        r#""merges":[["a","b"]]}"#,
+    ),
     r#"{"type":"BPE","vocab":{"a":0},"merges":[["a","a"]]}"#,
     r#"{"direction":"Right","max_length":0,"strategy":"LongestFirst","stride":18446744073709551615}"#,
     r#"{"direction":"Left","max_length":2,"strategy":"OnlyFirst","stride":2}"#,
-    r#"{"strategy":{"Fixed":100000000000},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"pad_type_id":0,"pad_token":"x"}"#,
-    r#"{"strategy":"BatchLongest","direction":"Left","pad_to_multiple_of":18446744073709551615,"pad_id":0,"pad_type_id":0,"pad_token":"x"}"#,
-    r#"{"id":4294967295,"content":"a","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"special":false}"#,
+    concat!(
+        r#"{"strategy":{"Fixed":100000000000},"direction":"Right","pad_to_multiple_of":null,"pad_id":0,"#,
+        r#""pad_type_id":0,"pad_token":"x"}"#,
+    ),
+    concat!(
+        r#"{"strategy":"BatchLongest","direction":"Left","pad_to_multiple_of":18446744073709551615,"pad_id":0,"#,
+        r#""pad_type_id":0,"pad_token":"x"}"#,
+    ),
+    concat!(
+        r#"{"id":4294967295,"content":"a","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"#,
+        r#""special":false}"#,
+    ),
 ];
 
 fn definition() -> Result<Definition> {

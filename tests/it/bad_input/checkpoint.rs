@@ -193,7 +193,10 @@ fn tokenizers_are_checked_by_the_first_stage() {
     let bench = Bench::new();
     let path = "weights/tokenizer.json";
     let sound = bench.read(path);
-    let panics = r#"{"version":"1.0","normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"},"model":{"type":"BPE","vocab":{"a":1},"merges":[]}}"#;
+    let panics = concat!(
+        r#"{"version":"1.0","normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"},"#,
+        r#""model":{"type":"BPE","vocab":{"a":1},"merges":[]}}"#,
+    );
     let large = r#"{"version":"1.0","model":{"type":"BPE","vocab":{"a":511,"b":512},"merges":[]}}"#;
     for (case, text, word) in [
         ("empty", "", "is no tokenizer"),

@@ -108,7 +108,8 @@ fn endless_block_lists_are_refused_before_memory_is_taken() {
     let stage = format!("[{}],\n", "\"er_r1024_k3_s1_e4_c24\", ".repeat(400_000));
     bench.write("graph.toml", format!("{before}stages = [\n{stage}\n]\n{after}"));
     bench.expect("400000 x 1024 blocks", &bench.export(), INPUT, &["vision.stages", "at most 4096"]);
-    let strides = "[\"er_r1_k3_s65536_e4_c24\", \"er_r1_k3_s65536_e4_c24\", \"er_r1_k3_s65536_e4_c24\", \"er_r1_k3_s65536_e4_c24\"],";
+    let strides = "[\"er_r1_k3_s65536_e4_c24\", \"er_r1_k3_s65536_e4_c24\", \"er_r1_k3_s65536_e4_c24\", \
+             \"er_r1_k3_s65536_e4_c24\"],";
     bench.write("graph.toml", format!("{before}stages = [\n{strides}\n]\n{after}"));
     bench.expect("strides beyond 64 bits", &bench.export(), INPUT, &["vision", "not"]);
 }

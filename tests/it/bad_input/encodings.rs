@@ -283,9 +283,9 @@ fn entries_of_other_formats_that_do_not_fit_are_refused() {
         ),
         (
             "new: the input channels of a convolution",
-            new(
-                json!({ "name": "conv_stem.conv.weight", "output_dtype": "int8", "y_scale": vec![0.01; 16], "axis": 1 }),
-            ),
+            new(json!({
+                "name": "conv_stem.conv.weight", "output_dtype": "int8", "y_scale": vec![0.01; 16], "axis": 1,
+            })),
             &["`conv_stem.conv.weight`", "index of axis 1", "output channels are axis 0"],
         ),
     ];

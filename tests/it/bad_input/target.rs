@@ -58,8 +58,8 @@ fn contradictions_in_a_target_name_the_entry() {
             "taken and refused bit by bit",
             operator(
                 "MatMul",
-                "weights = [\"int8 per channel\", \"int4 per channel\"]\nrefused = [{ activations = \"uint8\", weights = \"int4 per channel\" }, \
-                 { activations = \"uint16\", weights = \"int4 per channel\" }]",
+                "weights = [\"int8 per channel\", \"int4 per channel\"]\nrefused = [{ activations = \"uint8\", weights \
+                 = \"int4 per channel\" }, { activations = \"uint16\", weights = \"int4 per channel\" }]",
             ),
             ["MatMul", "weights: `int4 per channel` is listed as taken"],
         ),

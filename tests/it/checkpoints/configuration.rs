@@ -21,7 +21,8 @@ fn a_configuration_that_agrees_is_not_spoken_of() {
     for config in [
         json!({}),
         json!({ "architectures": ["Lfm2VlForConditionalGeneration"], "image_token_id": 4, "text_config": {
-            "hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2, "norm_eps": 1e-5,
+            "hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
+            "norm_eps": 1e-5,
             "vocab_size": 512, "conv_L_cache": 3, "block_ff_dim": 576, "block_multiple_of": 128, "bos_token_id": 1,
             "layer_types": ["conv", "full_attention", "conv", "full_attention"],
             "rope_parameters": { "rope_theta": 1e6, "rope_type": "default" }, "tie_word_embeddings": true,

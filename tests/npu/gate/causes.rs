@@ -20,7 +20,9 @@ fn measured() -> Sealed {
     let sealed = Sealed::of(demo_bundle());
     sealed.edit("report.json", |report| {
         for name in ["vision", "language.prefill", "language.decode"] {
-            let layer = |(name, _): &(String, Vec<String>)| json!({ "name": name, "op": "", "sqnr_db": { "simulated": 45.0, "npu": 40.0 } });
+            let layer = |(name, _): &(String, Vec<String>)| {
+                json!({ "name": name, "op": "", "sqnr_db": { "simulated": 45.0, "npu": 40.0 } })
+            };
             partition(report, name)["layers"] = nodes(name).iter().map(layer).collect();
         }
     });
@@ -63,7 +65,8 @@ fn the_first_layer_that_got_worse_is_on_top() {
         text.split("\n\n").find(|part| part.starts_with("worse:")).expect("a part").lines().collect();
     assert_eq!(
         worse[1],
-        "  vision: blocks.1.0.pw_exp.conv: 30.00 dB on the NPU, worse by 10.00 dB than the baseline's 40.00; allowed: 2 dB, or at least 50 dB (layer-drop)"
+        "  vision: blocks.1.0.pw_exp.conv: 30.00 dB on the NPU, worse by 10.00 dB than the baseline's 40.00; allowed: \
+         2 dB, or at least 50 dB (layer-drop)"
     );
     // The layers but the first, and the output, which is a layer, too.
     let follow = format!("    {spoiled} more follow from it ({} of layers, 1 of outputs):", spoiled - 1);
@@ -211,7 +214,8 @@ fn without_graphs_the_order_of_the_report_tells() {
     let sealed = accepted();
     sealed.edit("report.json", |report| {
         partition(report, "vision")["layers"] = json!([
-            { "name": "z", "op": "", "sqnr_db": { "npu": 40.0 } }, { "name": "b", "op": "", "sqnr_db": { "npu": 40.0 } },
+            { "name": "z", "op": "", "sqnr_db": { "npu": 40.0 } },
+            { "name": "b", "op": "", "sqnr_db": { "npu": 40.0 } },
             { "name": "a", "op": "", "sqnr_db": { "npu": 40.0 } },
         ]);
     });
@@ -247,7 +251,8 @@ fn the_summary_of_a_regression() {
     sealed.edit("manifest.json", |manifest| manifest["tool"]["version"] = json!("9.9.9"));
     sealed.write(
         "gate.toml",
-        "[[exception]]\nplace = \"projector: embeds\"\ncheck = \"sqnr-drop\"\nreason = \"on trial\"\nlast_day = 2026-07-01\n",
+        "[[exception]]\nplace = \"projector: embeds\"\ncheck = \"sqnr-drop\"\nreason = \"on trial\"\nlast_day = \
+         2026-07-01\n",
     );
     let (_, text) = sealed.gate(&["--thresholds", "gate.toml"]);
     let digest = text.split("(sha256 ").nth(1).and_then(|rest| rest.split(')').next()).expect("a digest").to_string();

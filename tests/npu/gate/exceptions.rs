@@ -34,7 +34,8 @@ fn exceptions_hold_until_their_day_is_over() {
         let (status, text) = until("vision: f*", day);
         assert_eq!(status, 0, "{text}");
         let told = format!(
-            "\nexceptions, judged for 2026-06-15, from SOURCE_DATE_EPOCH:\n  sqnr-drop at vision: f*, limit 2: until {day}, {left}: a new stem\n    accepted: vision: features: "
+            "\nexceptions, judged for 2026-06-15, from SOURCE_DATE_EPOCH:\n  sqnr-drop at vision: f*, limit 2: until \
+             {day}, {left}: a new stem\n    accepted: vision: features: "
         );
         assert!(text.contains(&told), "{text}");
         assert!(
@@ -44,7 +45,8 @@ fn exceptions_hold_until_their_day_is_over() {
     }
     let (status, text) = until("vision: f*", "2026-06-14");
     assert_eq!(status, 1);
-    let over = "exception of sqnr-drop at vision: f*: is over since 2026-06-14, its last day; take it out or renew it (a new stem)";
+    let over = "exception of sqnr-drop at vision: f*: is over since 2026-06-14, its last day; take it out or renew it \
+             (a new stem)";
     assert!(text.contains(over), "{text}");
     assert!(text.contains("vision: features: ") && text.contains("(sqnr-drop)"), "{text}");
     assert_eq!(until("language*", "2030-01-01").0, 1);
@@ -61,7 +63,8 @@ fn exceptions_hold_until_their_day_is_over() {
     assert_eq!(with(&sealed, &format!("{tight}{wide}"), &[]).0, 0);
     assert_eq!(with(&sealed, &format!("{wide}{tight}"), &[]).0, 1);
     // As version 0.1 wrote it.
-    let old = "[[override]]\nmatch = \"vision: f*\"\ncheck = \"sqnr-drop\"\nlimit = 2.0\nreason = \"x\"\nexpires = 2026-07-01\n";
+    let old = "[[override]]\nmatch = \"vision: f*\"\ncheck = \"sqnr-drop\"\nlimit = 2.0\nreason = \"x\"\nexpires = \
+             2026-07-01\n";
     assert_eq!(with(&sealed, old, &[]).0, 0);
     // What a file does not say is as built in, and the printed file is the built-in one.
     let printed = stdout(&sealed.run(&["gate", "--print-thresholds"]));

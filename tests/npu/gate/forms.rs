@@ -33,7 +33,8 @@ cases = [(c.get('classname'), c.get('name'), [(i.tag, i.get('message')) for i in
 sums = [sum(1 for c in cases for i in c[2] if i[0] == tag) for tag in ('failure', 'error', 'skipped')]
 stated = [int(suites.get(name)) for name in ('failures', 'errors')] + [sum(int(s.get('skipped')) for s in suites)]
 print(json.dumps({'cases': len(cases), 'tests': int(suites.get('tests')), 'sums': sums, 'stated': stated,
-                  'per': [[int(s.get('tests')), len(s)] for s in suites], 'failed': [c for c in cases if c[2][0][0] == 'failure']}))
+                  'per': [[int(s.get('tests')), len(s)] for s in suites], 'failed': [c for c in cases if c[2][0][0] == \
+                  'failure']}))
 ";
     let made: Value = serde_json::from_str(&python(script, &[sealed.path("gate.xml")])).expect("JSON");
     assert_eq!((&made["cases"], &made["sums"]), (&made["tests"], &made["stated"]));
@@ -111,11 +112,13 @@ import sys, re, xml.etree.ElementTree as E
 text = lambda needed: ({'message', 'type'}, set(needed), set())
 known = {
   'testsuites': ({'name', 'time', 'tests', 'failures', 'errors'}, set(), {'testsuite'}),
-  'testsuite': ({'name', 'tests', 'failures', 'errors', 'group', 'time', 'skipped', 'timestamp', 'hostname', 'id', 'package',
+  'testsuite': ({'name', 'tests', 'failures', 'errors', 'group', 'time', 'skipped', 'timestamp', 'hostname', 'id', \
+  'package',
                  'file', 'log', 'url', 'version'}, {'name', 'tests', 'failures', 'errors'},
                 {'testsuite', 'properties', 'testcase', 'system-out', 'system-err'}),
   'testcase': ({'name', 'time', 'classname', 'group'}, {'name'},
-               {'skipped', 'error', 'failure', 'rerunFailure', 'rerunError', 'flakyFailure', 'flakyError', 'system-out', 'system-err'}),
+               {'skipped', 'error', 'failure', 'rerunFailure', 'rerunError', 'flakyFailure', 'flakyError', \
+               'system-out', 'system-err'}),
   'failure': text([]), 'error': text([]), 'skipped': text([]), 'system-out': (set(), set(), set()),
 }
 time = re.compile(r'(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\\.[0-9]{0,3})?')

@@ -17,7 +17,8 @@ fn what_cannot_be_judged_says_why_in_one_line() {
     };
     let twice = replaced(
         "    \"vision\": {\n",
-        "    \"vision\": {\"weights\": \"\", \"nodes\": 1, \"npu_nodes\": null, \"binary_bytes\": null, \"buffer_bytes\": null, \"outputs\": {}, \"activations\": {}, \"constants\": {}},\n    \"vision\": {\n",
+        "    \"vision\": {\"weights\": \"\", \"nodes\": 1, \"npu_nodes\": null, \"binary_bytes\": null, \
+         \"buffer_bytes\": null, \"outputs\": {}, \"activations\": {}, \"constants\": {}},\n    \"vision\": {\n",
     );
     let baselines: &[(&str, &str)] = &[
         ("", "is empty"),
@@ -69,7 +70,8 @@ fn what_cannot_be_judged_says_why_in_one_line() {
             "missing field `reason`",
         ),
         (
-            "[[exception]]\nplace = \"*\"\ncheck = \"sqnr-drop\"\nreason = \"x\"\nexpires = 2027-01-01\nlast_day = 2027-01-01\n",
+            "[[exception]]\nplace = \"*\"\ncheck = \"sqnr-drop\"\nreason = \"x\"\nexpires = 2027-01-01\nlast_day = \
+             2027-01-01\n",
             "duplicate field `last_day`",
         ),
         (

@@ -25,7 +25,8 @@ fn a_baseline_is_loosened_only_on_purpose() {
     npu(&sealed, "projector", 1.0);
     let (status, text) = sealed.gate(&["--update"]);
     assert_eq!(status, 1);
-    let refused = "baseline: quant-baseline.json was not written: figures are worse than the thresholds allow; --loosen accepts them\n";
+    let refused = "baseline: quant-baseline.json was not written: figures are worse than the thresholds allow; \
+             --loosen accepts them\n";
     assert!(
         text.starts_with(&format!(
             "{refused}  outputs: 1 worse than allowed, 1 better; farthest: vision: features: SQNR "

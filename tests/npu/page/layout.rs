@@ -32,9 +32,12 @@ fn no_column_is_cut_off_and_every_figure_of_the_verdict_is_seen_on_a_telephone()
     let sealed = full_page();
     let Some(mut browser) = Browser::start() else { return };
     // What is seen of an element ends at the window and at every box around it that scrolls.
-    let cut = "[...document.querySelectorAll('td, th, dd, dt')].filter((cell) => cell.checkVisibility()).filter((cell) => {
+    let cut =
+        "[...document.querySelectorAll('td, th, dd, dt')].filter((cell) => cell.checkVisibility()).filter((cell) \
+             => {
         const range = document.createRange(); range.selectNodeContents(cell);
-        return [...range.getClientRects()].some((box) => box.width > 0 && (box.right > window.innerWidth + 1 || box.left < -1));
+        return [...range.getClientRects()].some((box) => box.width > 0 && (box.right > window.innerWidth + 1 || \
+        box.left < -1));
     }).map((cell) => cell.textContent)";
     for (width, dark) in [(1400, false), (1400, true), (800, false), (390, false)] {
         browser.open(&sealed.path("page.html"), width, 900, dark);
@@ -46,7 +49,8 @@ fn no_column_is_cut_off_and_every_figure_of_the_verdict_is_seen_on_a_telephone()
         assert_eq!(browser.value(scrolls), json!([]), "{width}");
         // Every SQNR of the verdict, and whether it can ship.
         let figures = "[...document.querySelectorAll('#verdict td')].filter((cell) => cell.textContent.endsWith(' dB'))
-            .filter((cell) => { const box = cell.getBoundingClientRect(); return box.width > 0 && box.right <= window.innerWidth; }).length";
+            .filter((cell) => { const box = cell.getBoundingClientRect(); return box.width > 0 && box.right <= \
+            window.innerWidth; }).length";
         let all =
             "[...document.querySelectorAll('#verdict td')].filter((cell) => cell.textContent.endsWith(' dB')).length";
         let (seen, all) = (browser.value(figures), browser.value(all));
@@ -60,7 +64,10 @@ fn paper_has_every_part_of_the_page() {
     let Some(mut browser) = Browser::start() else { return };
     browser.open(&sealed.path("page.html"), 718, 1000, false);
     // What the page makes for paper is there when the browser prints, and gone afterwards.
-    browser.value("window.addEventListener('beforeprint', () => { window.charts = document.querySelectorAll('[data-slot=paper] .chart').length; })");
+    browser.value(
+        "window.addEventListener('beforeprint', () => { window.charts = \
+             document.querySelectorAll('[data-slot=paper] .chart').length; })",
+    );
     assert!(browser.print() > 10_000);
     assert_eq!(browser.value("window.charts"), 4);
     assert_eq!(browser.value("document.querySelectorAll('details[open], [data-slot=paper] .chart').length"), 0);
@@ -95,7 +102,8 @@ fn paper_has_every_part_of_the_page() {
         "[...document.querySelectorAll('table.few')].every((one) => getComputedStyle(one).breakInside === 'avoid')";
     assert_eq!(browser.value(torn), true);
     // Words are broken at signs of punctuation alone: no piece is narrower than its text.
-    let broken = "[...document.querySelectorAll('td')].every((one) => ['normal', 'break-word'].includes(getComputedStyle(one).overflowWrap)
+    let broken = "[...document.querySelectorAll('td')].every((one) => ['normal', \
+             'break-word'].includes(getComputedStyle(one).overflowWrap)
         && getComputedStyle(one).wordBreak === 'normal')";
     assert_eq!(browser.value(broken), true);
     assert_eq!(browser.complaints, Vec::<String>::new());

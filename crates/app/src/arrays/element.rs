@@ -6,7 +6,7 @@ use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ElementType;
 use autoneural_engines::engine::{Data, Tensor};
 
-/// What an element is.
+/// The kind of number that an element is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     Bool,
@@ -15,7 +15,7 @@ enum Of {
     Unsigned,
 }
 
-/// What the elements of an array are.
+/// The type of the elements of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     of: Of,
@@ -31,7 +31,7 @@ impl Kind {
     /// 64-bit integers.
     pub const I64: Kind = Kind { of: Of::Signed, bytes: 8, is_big: false };
 
-    /// Those that NumPy calls so: `<f4`, `|u1`, `>i8`. `None` of others.
+    /// The type with this name in NumPy, such as `<f4`, `|u1` or `>i8`; `None` for types that are not read.
     pub fn of_numpy(name: &str) -> Option<Self> {
         let (order, rest) = name.split_at_checked(1)?;
         let (letter, size) = rest.split_at_checked(1)?;
@@ -57,7 +57,7 @@ impl Kind {
         self.of == Of::Float
     }
 
-    /// Bytes of one.
+    /// Bytes of one element.
     pub fn bytes(self) -> usize {
         self.bytes
     }
@@ -73,7 +73,8 @@ impl Kind {
         format!("{of}{}", 8 * self.bytes)
     }
 
-    /// What gets lost where they become elements of an input; the values that do not fit at all are errors.
+    /// What is lost when they become elements of an input, in words; `None` if nothing is. (Values that do not fit at
+    /// all are errors.)
     pub fn loses_as(self, element: ElementType) -> Option<String> {
         match (self.of, self.bytes, element) {
             (Of::Float, 8, ElementType::F32) => Some(format!("{} is rounded to float32", self.name())),

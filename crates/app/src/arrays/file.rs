@@ -8,7 +8,7 @@ use autoneural_base::error::{Error, Result};
 /// Most elements of an array, or of the part of it that is one sample.
 const MOST_ELEMENTS: usize = 1 << 30;
 
-/// What a file says of an array.
+/// The type and shape of an array in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct About {
     /// Its elements.
@@ -18,7 +18,7 @@ pub struct About {
 }
 
 impl About {
-    /// Bytes of the whole; none where they are more than a file can have.
+    /// Bytes of the whole; `None` if they are more than a file can have.
     pub fn bytes(&self) -> Option<u64> {
         let count = self.shape.iter().try_fold(1u64, |all, &size| all.checked_mul(size as u64))?;
         count.checked_mul(self.kind.bytes() as u64)
@@ -27,19 +27,23 @@ impl About {
 
 /// A file of arrays.
 pub trait ArrayFile {
-    /// What it holds, by name. The one array of a file that has no names is called ``.
+    /// The arrays that it holds, by name. In a file without names the one array has an empty name.
     fn abouts(&self) -> &BTreeMap<String, About>;
 
-    /// The elements of an array in row-major order, or of one place (the second of the two) of its first axis, which
-    /// has so many (the first). They are no more than [`ArrayFile::abouts`] says.
+    /// The bytes of an array's elements in row-major order, never more than [`ArrayFile::abouts`] states. With `row`,
+    /// which is the size of the first axis and an index of it, only the elements at that index.
     ///
     /// # Errors
     /// A file that ends too soon or is damaged.
     fn read(&mut self, name: &str, row: Option<(usize, usize)>) -> Result<Vec<u8>>;
 }
 
-/// How many bytes a part of an array has, before memory is taken for them.
-pub fn part_bytes(place: &str, about: &About, row: Option<(usize, usize)>) -> Result<usize> {
+/// How many bytes an array has, or one of its rows, before memory is taken for it. `row` is the number of rows and
+/// which of them it is.
+///
+/// # Errors
+/// There are too many elements.
+pub(crate) fn part_bytes(place: &str, about: &About, row: Option<(usize, usize)>) -> Result<usize> {
     let whole: usize = about.shape.iter().product();
     let count = row.map_or(whole, |(rows, _)| whole / rows.max(1));
     match count {

@@ -20,7 +20,7 @@ use autoneural_base::error::Result;
 /// Kinds of files, by the ends of their names.
 pub const ENDS: [&str; 3] = ["safetensors", "npz", "npy"];
 
-/// Opens a file of arrays; what it is its name says.
+/// Opens a file of arrays. Its kind is told by the end of its name.
 ///
 /// # Errors
 /// Another kind of file, one that is damaged, or an array of elements that are no numbers.

@@ -18,9 +18,9 @@ const MOST_FORTRAN: usize = 1 << 20;
 /// What a file begins with.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// What stands before the elements.
+/// The header of a file, before the elements.
 #[derive(Debug, PartialEq)]
-pub struct Header {
+pub(crate) struct Header {
     /// The array.
     pub about: About,
     /// Whether its first axis runs fastest.
@@ -30,11 +30,11 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads what stands before the elements; `place` is for messages.
+    /// Reads the header; `place` is for messages.
     ///
     /// # Errors
     /// No file of this kind, or elements that are no numbers.
-    pub fn read(from: &mut dyn Read, place: &str) -> Result<Self> {
+    pub(crate) fn read(from: &mut dyn Read, place: &str) -> Result<Self> {
         let damaged = |what: &str| Error::input(place, format!("is no array of NumPy's: {what}"));
         let ends = |error: std::io::Error| damaged(&format!("its header cannot be read: {error}"));
         let mut start = [0u8; 8];
@@ -79,7 +79,7 @@ impl Header {
     ///
     /// # Errors
     /// It is shorter or longer.
-    pub fn refuse_other_size(&self, bytes: u64, place: &str) -> Result<()> {
+    pub(crate) fn refuse_other_size(&self, bytes: u64, place: &str) -> Result<()> {
         let wanted = self.about.bytes().unwrap_or(u64::MAX).saturating_add(self.length);
         match bytes == wanted {
             true => Ok(()),
@@ -95,7 +95,7 @@ impl Header {
     ///
     /// # Errors
     /// The file ends too soon.
-    pub fn elements<R: Read>(
+    pub(crate) fn elements<R: Read>(
         &self,
         from: &mut R,
         skip: impl FnOnce(&mut R, u64) -> std::io::Result<()>,
@@ -217,7 +217,7 @@ fn sizes(text: &str) -> Result<Vec<usize>, String> {
 }
 
 /// A file of one array, which has no name.
-pub struct Npy {
+pub(crate) struct Npy {
     place: String,
     file: File,
     header: Header,
@@ -225,11 +225,11 @@ pub struct Npy {
 }
 
 impl Npy {
-    /// Reads what stands before the elements.
+    /// Reads the header.
     ///
     /// # Errors
     /// As for [`Header::read`], and a file of another size.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let (place, mut file) = (path.display().to_string(), files::open(path)?);
         let header = Header::read(&mut file, &place)?;
         header.refuse_other_size(file.metadata().at(path)?.len(), &place)?;

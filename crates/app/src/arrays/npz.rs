@@ -20,7 +20,7 @@ const LARGEST_DEFLATED: u64 = 4 << 30;
 const MOST_ARRAYS: usize = 1024;
 
 /// An archive of arrays.
-pub struct Npz {
+pub(crate) struct Npz {
     place: String,
     archive: ZipArchive<BufReader<File>>,
     abouts: BTreeMap<String, About>,
@@ -31,7 +31,7 @@ impl Npz {
     ///
     /// # Errors
     /// No such archive, or an array whose size is not what its header says.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let place = path.display().to_string();
         let file = files::open(path)?;
         let length = file.metadata().at(path)?.len();

@@ -11,7 +11,7 @@ pub enum Rows {
 
 impl Rows {
     /// How an array of a shape holds an input of another: as it is, stacked on a new first axis, or stacked on the
-    /// first axis of an input that has a batch of 1. None where it does not.
+    /// first axis of an input that has a batch of 1. `None` if it does not hold it.
     pub fn of(shape: &[usize], input: &[usize]) -> Option<Self> {
         let (first, rest) = match shape.split_first() {
             _ if shape == input => return Some(Rows::One),

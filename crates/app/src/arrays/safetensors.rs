@@ -12,7 +12,7 @@ use autoneural_base::map::Map;
 use autoneural_base::text::is_lfs_pointer;
 
 /// A file of named arrays.
-pub struct Tensors {
+pub(crate) struct Tensors {
     place: String,
     map: Map,
     abouts: BTreeMap<String, About>,
@@ -23,7 +23,7 @@ impl Tensors {
     ///
     /// # Errors
     /// Another kind of file, another element type.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let (place, map) = (path.display().to_string(), Map::open(path)?);
         if is_lfs_pointer(&map) {
             return Err(Error::input(&place, "is a git-lfs pointer: the file itself was not fetched")

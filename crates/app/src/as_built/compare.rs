@@ -24,11 +24,11 @@ pub fn model(partition: &str) -> String {
 pub struct FrozenReport {
     /// The output that differs most, by SQNR.
     pub output: String,
-    /// Its SQNR in dB; the noise is the difference. 200 where there is none.
+    /// Its SQNR in dB, where the noise is the difference; 200 if there is no difference.
     pub sqnr_db: f64,
-    /// The largest difference of two of its numbers.
+    /// The largest difference of one of its numbers between the two graphs.
     pub largest_difference: f64,
-    /// The largest of its numbers, whatever the sign.
+    /// The largest magnitude of its numbers.
     pub largest_value: f64,
 }
 
@@ -71,9 +71,9 @@ impl FrozenReport {
     }
 }
 
-/// Compares the graphs of a group with those that were built from the checkpoint, in a unit of work: each by the name of
-/// its partition. Where nothing is known of how they were built, or of a run of calibration, as in a bundle that came
-/// from elsewhere, there is none.
+/// Compares the graphs of a group with those that were built from the checkpoint, as a unit of work: each by the name
+/// of its partition. A bundle from elsewhere does not tell how its graphs were built, nor what a run of calibration
+/// gave; then nothing is compared.
 ///
 /// # Errors
 /// A model that cannot run.

@@ -10,7 +10,7 @@ use autoneural_base::files;
 use autoneural_engines::engine::{Data, Engine, Tensor};
 
 /// Name of the file of a graph, in `calibration/`.
-pub fn file(partition: &str) -> String {
+pub(crate) fn file(partition: &str) -> String {
     format!(".first.{partition}.safetensors")
 }
 
@@ -25,7 +25,7 @@ pub fn keeping(engine: impl Engine + 'static, partition: &str, folder: &Path) ->
 
 struct Keeping<E> {
     engine: E,
-    /// Where the next run goes; none behind the first.
+    /// Where the next run goes; `None` behind the first.
     path: Option<PathBuf>,
 }
 
@@ -63,7 +63,7 @@ fn write(path: &Path, inputs: &[Tensor], outputs: &[Tensor]) -> Result<()> {
 ///
 /// # Errors
 /// A file that is none of [`keeping`].
-pub fn read(bytes: &[u8], path: &Path) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
+pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| Error::internal(path.display(), error))?;
     let side = |side: &str| -> Result<Vec<Tensor>> {
         let names = (0..).map(|at| format!("{side}.{at:05}"));

@@ -1,6 +1,7 @@
-//! How far the frozen graphs are from the checkpoint: rewrites keep the function within rounding, and here is the
-//! proof. What each frozen graph takes and gives in its first run of calibration is kept; when the bundle is verified,
-//! the graph as it was built takes the same. Both are float models in the reference, and one of them is in memory at a time.
+//! How far the frozen graphs are from the checkpoint: rewrites keep the function within rounding, which is proved here.
+//! The inputs and outputs of each frozen graph in its first run of calibration are kept; when the bundle is verified,
+//! the graph as it was built runs on the same inputs. Both are float models in the reference, and only one of them is
+//! in memory at a time.
 //!
 //! Models and steps are hidden files: what is read here, this program wrote on this machine.
 

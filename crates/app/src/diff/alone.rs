@@ -1,5 +1,5 @@
 //! Every operator alone, on the float model's own values: in the quantized model, and in float on exactly the numbers
-//! that the integers stand for. What differs is the operator's own doing, and nothing that came in.
+//! that the integers stand for. So a difference comes from the operator itself, and not from its inputs.
 //!
 //! The operators of a part stand beside each other in one model, with inputs of their own, so that it takes one
 //! compilation and one run.
@@ -17,13 +17,13 @@ use autoneural_engines::back::onnx::pb::{NodeProto, TensorProto};
 use autoneural_engines::back::qnn::{Place, Runtime};
 use autoneural_engines::engine::Array;
 
-/// An encoding of an input below this SQNR is replaced by a sound one, in dB.
+/// An encoding of an input that reaches less than this SQNR (dB) is replaced by a sound one.
 const UNSOUND_DB: f64 = 30.0;
-/// The sound one has to be better by this, in dB.
+/// The sound encoding has to be better by this, in dB.
 const BETTER_DB: f64 = 6.0;
 
 /// What operators are run on.
-pub struct Alone<'a> {
+pub(crate) struct Alone<'a> {
     /// The float model.
     pub float: &'a Net,
     /// The quantized model.
@@ -39,7 +39,7 @@ pub struct Alone<'a> {
 }
 
 /// An operator with the inputs that it gets.
-pub struct Fed<'u> {
+pub(crate) struct Fed<'u> {
     /// The unit.
     pub unit: &'u Unit,
     /// What stands for it in float.
@@ -60,7 +60,7 @@ struct Input {
 
 impl<'a> Alone<'a> {
     /// The inputs of a unit, where all of them have counterparts and float nodes compute the same of them.
-    pub fn feed<'u>(&self, unit: &'u Unit) -> Option<Fed<'u>> {
+    pub(crate) fn feed<'u>(&self, unit: &'u Unit) -> Option<Fed<'u>> {
         let region = self.pairing.region(self.float, unit)?;
         let mut inputs = Vec::new();
         for read in &unit.reads {
@@ -92,7 +92,7 @@ impl<'a> Alone<'a> {
     ///
     /// # Errors
     /// The engine does not run it.
-    pub fn in_float(&self, fed: &[Fed]) -> Result<HashMap<String, Array>> {
+    pub(crate) fn in_float(&self, fed: &[Fed]) -> Result<HashMap<String, Array>> {
         let (mut nodes, mut inputs, mut outputs, mut names) = (vec![], vec![], vec![], vec![]);
         for (place, one) in fed.iter().enumerate() {
             let own = |name: &str| format!("{place}/{name}");
@@ -134,7 +134,7 @@ impl<'a> Alone<'a> {
     ///
     /// # Errors
     /// The CPU does not run it.
-    pub fn quantized(
+    pub(crate) fn quantized(
         &self,
         place: Place,
         fed: &[&Fed],
@@ -227,7 +227,7 @@ fn sound(values: &[f32], shape: &[usize], own: &Encoding) -> Option<Encoding> {
 }
 
 /// Scale and zero point as constants of a model.
-pub fn parameters(name: &str, encoding: &Encoding) -> [TensorProto; 2] {
+pub(crate) fn parameters(name: &str, encoding: &Encoding) -> [TensorProto; 2] {
     let (kind, bytes) = (encode(&[], &[0], encoding).elements.data_type(), encoding.integer.bits() as usize / 8);
     let zero_point = encoding.zero_point[0].to_le_bytes()[..bytes].to_vec();
     let constant = |what: &str, data_type: i32, raw_data: Vec<u8>| TensorProto {

@@ -11,7 +11,7 @@ const OF_NORM: [&str; 9] = ["Pow", "Mul", "ReduceMean", "ReduceSum", "Add", "Sqr
 const MOST_STEPS: usize = 5;
 
 /// The units of a model by what they read and make.
-pub struct Around<'a> {
+pub(crate) struct Around<'a> {
     units: &'a [Unit],
     makers: HashMap<&'a str, usize>,
     readers: HashMap<&'a str, Vec<usize>>,
@@ -20,7 +20,7 @@ pub struct Around<'a> {
 
 impl<'a> Around<'a> {
     /// Looks around in a model.
-    pub fn new(units: &'a [Unit]) -> Self {
+    pub(crate) fn new(units: &'a [Unit]) -> Self {
         let mut made = Around { units, makers: HashMap::new(), readers: HashMap::new(), of_norms: HashSet::new() };
         for (at, unit) in units.iter().enumerate() {
             for one in &unit.makes {
@@ -73,17 +73,17 @@ impl<'a> Around<'a> {
     }
 
     /// Whether a unit is a step of a normalization that is spelled out.
-    pub fn in_norm(&self, at: usize) -> bool {
+    pub(crate) fn in_norm(&self, at: usize) -> bool {
         self.of_norms.contains(&at)
     }
 
     /// Whether what a unit makes goes into a softmax.
-    pub fn is_masked(&self, at: usize) -> bool {
+    pub(crate) fn is_masked(&self, at: usize) -> bool {
         self.units[at].op == "Add" && self.readers_of(at).any(|reader| self.units[reader].op == "Softmax")
     }
 
     /// Whether what a unit makes has the encoding of a concatenation that reads it.
-    pub fn shares_in_concat(&self, net: &Net, at: usize, encodings: &Encodings) -> bool {
+    pub(crate) fn shares_in_concat(&self, net: &Net, at: usize, encodings: &Encodings) -> bool {
         let own = self.units[at].makes.first().and_then(|made| encodings.of_made(net, made));
         self.readers_of(at).filter(|&reader| self.units[reader].op == "Concat").any(|reader| {
             let other = self.units[reader].makes.first().and_then(|made| encodings.of_made(net, made));

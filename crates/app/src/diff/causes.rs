@@ -1,12 +1,12 @@
-//! Why an operator is wrong: a table of causes, each with its test, in the order in which they are asked. The first
-//! that is true is told.
+//! Why an operator is wrong: a table of causes, each with its test, in the order in which they are tested. The first
+//! one that applies is reported.
 
 use super::weights::{Channel, Weights};
 use crate::verify::{outside, range};
 use autoneural_core::encoding::Encoding;
 
-/// What is known of an operator that is wrong.
-pub struct Evidence<'a> {
+/// What is known about a wrong operator.
+pub(crate) struct Evidence<'a> {
     /// The operator.
     pub op: &'a str,
     /// Whether it ran on the NPU.
@@ -35,7 +35,7 @@ pub struct Evidence<'a> {
     pub wide_inputs: usize,
 }
 
-/// What is found.
+/// The cause that was found.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Cause {
     /// Name of the cause; stable.
@@ -117,7 +117,7 @@ const CAUSES: [Row; 19] = [
 ];
 
 /// The likely cause.
-pub fn find(evidence: &Evidence) -> Cause {
+pub(crate) fn find(evidence: &Evidence) -> Cause {
     let found = CAUSES.iter().find_map(|(cause, test, change)| Some(Cause { cause, what: test(evidence)?, change }));
     found.unwrap_or_else(|| Cause {
         cause: "unexplained",
@@ -127,7 +127,7 @@ pub fn find(evidence: &Evidence) -> Cause {
 }
 
 /// Whether constants alone say that an operator is wrong, whatever the figures of this sample are.
-pub fn is_certain(weights: &[Weights], missing: &[usize]) -> bool {
+pub(crate) fn is_certain(weights: &[Weights], missing: &[usize]) -> bool {
     let zeroed = |one: &Weights| !one.is_per_tensor && one.channels.iter().any(|channel| channel.is_zero);
     // How much a bias matters only figures tell.
     let of_weights = weights.iter().filter(|one| one.input != 2);
@@ -243,7 +243,10 @@ fn wrong_zero_point(e: &Evidence) -> Option<String> {
     let (below, above) = ((low - least) / wanted, (most - high) / wanted);
     let is_shifted = below.max(above) > 0.05 && below.min(above) < -0.02 && width > 0.8 * wanted;
     is_shifted.then(|| {
-        format!("the encoding covers {low:.4} to {high:.4}, the values reach from {least:.4} to {most:.4}: the zero point is wrong")
+        format!(
+            "the encoding covers {low:.4} to {high:.4}, the values reach from {least:.4} to {most:.4}: the zero \
+                 point is wrong"
+        )
     })
 }
 
@@ -253,14 +256,20 @@ fn range_collapsed(e: &Evidence) -> Option<String> {
     let share = 100.0 * outside(e.reference, written) as f64 / e.reference.len().max(1) as f64;
     let collapsed = share > 0.0 && ((high - low) < 0.8 * (most - least) || share > 1.0);
     collapsed.then(|| {
-        format!("the encoding covers {low:.4} to {high:.4}, the values reach from {least:.4} to {most:.4}: {share:.1} % saturate")
+        format!(
+            "the encoding covers {low:.4} to {high:.4}, the values reach from {least:.4} to {most:.4}: {share:.1} \
+                 % saturate"
+        )
     })
 }
 
 fn shared_across_concat(e: &Evidence) -> Option<String> {
     let ([low, high], [least, most]) = ranges(e)?;
     e.shares_in_concat.then(|| {
-        format!("it shares an encoding of {low:.4} to {high:.4} with what it is joined with, and reaches {least:.4} to {most:.4}")
+        format!(
+            "it shares an encoding of {low:.4} to {high:.4} with what it is joined with, and reaches {least:.4} to \
+                 {most:.4}"
+        )
     })
 }
 

@@ -1,4 +1,4 @@
-//! A quantized model run in parts, each on what those before it made, so that every value can be looked at.
+//! Runs a quantized model in parts, each on the outputs of those before it, so that every value can be looked at.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use autoneural_engines::back::qnn::{Place, Runtime};
 use autoneural_engines::engine::Array;
 
 /// A model's run on one engine.
-pub struct Chain<'a> {
+pub(crate) struct Chain<'a> {
     /// The model.
     pub net: &'a Net,
     /// ONNX Runtime.
@@ -25,7 +25,7 @@ pub struct Chain<'a> {
 
 impl<'a> Chain<'a> {
     /// Begins with the model's inputs.
-    pub fn new(net: &'a Net, runtime: &'a Runtime, place: Place<'a>, inputs: HashMap<String, Array>) -> Self {
+    pub(crate) fn new(net: &'a Net, runtime: &'a Runtime, place: Place<'a>, inputs: HashMap<String, Array>) -> Self {
         Chain { net, runtime, place, known: inputs, refused: BTreeMap::new() }
     }
 
@@ -33,7 +33,7 @@ impl<'a> Chain<'a> {
     ///
     /// # Errors
     /// The CPU does not run them.
-    pub fn run(&mut self, units: &[&Unit]) -> Result<HashMap<String, Array>> {
+    pub(crate) fn run(&mut self, units: &[&Unit]) -> Result<HashMap<String, Array>> {
         // An input's conversion is the host's work.
         let (first, rest): (Vec<&Unit>, Vec<&Unit>) = units.iter().partition(|unit| is_of_input(unit));
         let mut made = self.run_on(Place::Cpu, &first)?;
@@ -72,20 +72,20 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// Lets go of what none of these units reads.
-    pub fn forget(&mut self, later: &[&Unit]) {
+    /// Frees the values that none of these units reads.
+    pub(crate) fn forget(&mut self, later: &[&Unit]) {
         let read: HashSet<&str> = later.iter().flat_map(|unit| &unit.reads).map(|read| read.border.as_str()).collect();
         self.known.retain(|name, _| read.contains(name.as_str()));
     }
 }
 
 /// Whether a unit only makes integers of an input.
-pub fn is_of_input(unit: &Unit) -> bool {
+pub(crate) fn is_of_input(unit: &Unit) -> bool {
     unit.is_conversion && unit.reads.iter().all(|read| read.dequantizer.is_none())
 }
 
 /// The nodes in words.
-pub fn span(units: &[&Unit]) -> String {
+pub(crate) fn span(units: &[&Unit]) -> String {
     match units {
         [] => "no node".into(),
         [unit] => format!("node `{}`", unit.name),

@@ -14,7 +14,7 @@ const MARGIN_DB: f64 = 10.0;
 const NPU_DB: f64 = 40.0;
 
 /// What is known of a layer.
-pub struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// How its integers are made, and how they are read.
     pub encodings: Option<&'a (Encoding, Encoding)>,
     /// The float model's value.
@@ -42,7 +42,7 @@ pub struct Known<'a> {
 }
 
 /// Fills in the figures of a layer. `npu` says that the NPU is the chosen engine.
-pub fn judge(layer: &mut Layer, known: &Known, npu: bool, floor_db: f64) {
+pub(crate) fn judge(layer: &mut Layer, known: &Known, npu: bool, floor_db: f64) {
     let Some(float) = known.float.reals() else { return };
     let (written, read) = known.encodings.map(|(a, b)| (Some(a), Some(b))).unwrap_or_default();
     let low = written.filter(|_| known.is_masked).map(|encoding| encoding.range()[0]);

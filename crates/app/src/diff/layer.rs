@@ -22,7 +22,7 @@ pub struct Layer {
     pub node: String,
     /// The operator.
     pub op: String,
-    /// Its integer type; none where it has none.
+    /// Its integer type; `None` if it has none.
     pub integer: Option<&'static str>,
     /// SQNR against float, with the engine's own values before it, in dB.
     pub so_far_db: Figures,

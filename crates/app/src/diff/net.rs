@@ -16,7 +16,7 @@ use autoneural_engines::engine::Array;
 const MOST_CONSTANTS: u64 = 1 << 30;
 
 /// A model file.
-pub struct Net {
+pub(crate) struct Net {
     /// The file.
     pub path: PathBuf,
     /// The nodes, each after those that make what it reads.
@@ -39,7 +39,7 @@ impl Net {
     /// # Errors
     /// A file that is no ONNX model, nodes with graphs inside (control flow), nodes that read what nothing makes or
     /// what they make themselves, two makers of one value.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let mut header = decode(path)?;
         let graph = header.graph.take().unwrap_or_default();
         let stored: HashMap<String, TensorProto> =
@@ -103,32 +103,32 @@ impl Net {
     }
 
     /// Whether a value follows from the file alone.
-    pub fn is_constant(&self, name: &str) -> bool {
+    pub(crate) fn is_constant(&self, name: &str) -> bool {
         self.constant.contains(name)
     }
 
     /// The node that makes a value.
-    pub fn maker(&self, name: &str) -> Option<usize> {
+    pub(crate) fn maker(&self, name: &str) -> Option<usize> {
         self.makers.get(name).copied()
     }
 
     /// The nodes that read a value.
-    pub fn readers(&self, name: &str) -> &[usize] {
+    pub(crate) fn readers(&self, name: &str) -> &[usize] {
         self.readers.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether a node computes something of the inputs.
-    pub fn is_live(&self, at: usize) -> bool {
+    pub(crate) fn is_live(&self, at: usize) -> bool {
         self.nodes[at].output.iter().any(|name| !name.is_empty() && !self.is_constant(name))
     }
 
     /// Names of the values that a node reads and that follow from the inputs.
-    pub fn live_inputs(&self, at: usize) -> impl Iterator<Item = &String> {
+    pub(crate) fn live_inputs(&self, at: usize) -> impl Iterator<Item = &String> {
         self.nodes[at].input.iter().filter(|name| !name.is_empty() && !self.is_constant(name))
     }
 
     /// The stored tensor behind a constant: itself, or that of the nodes that hand it on.
-    pub fn stored(&self, name: &str) -> Option<&TensorProto> {
+    pub(crate) fn stored(&self, name: &str) -> Option<&TensorProto> {
         self.stored.get(name)
     }
 
@@ -137,7 +137,7 @@ impl Net {
     ///
     /// # Errors
     /// Constants that are not where the file says, or too many for one model.
-    pub fn model(
+    pub(crate) fn model(
         &self,
         nodes: Vec<NodeProto>,
         more: Vec<TensorProto>,
@@ -151,7 +151,7 @@ impl Net {
     ///
     /// # Errors
     /// As for [`Net::model`].
-    pub fn proto(
+    pub(crate) fn proto(
         &self,
         nodes: Vec<NodeProto>,
         more: Vec<TensorProto>,
@@ -232,7 +232,7 @@ fn read_all(mut from: impl std::io::Read, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// What a node is called in messages and reports: its name, or what it makes first.
-pub fn label(node: &NodeProto) -> &str {
+pub(crate) fn label(node: &NodeProto) -> &str {
     match node.name.is_empty() {
         true => node.output.iter().find(|name| !name.is_empty()).map(String::as_str).unwrap_or_default(),
         false => &node.name,
@@ -245,7 +245,7 @@ fn is_random(node: &NodeProto) -> bool {
 }
 
 /// A port of a model.
-pub fn info(name: &str, data_type: i32, shape: Option<&[usize]>) -> ValueInfoProto {
+pub(crate) fn info(name: &str, data_type: i32, shape: Option<&[usize]>) -> ValueInfoProto {
     let dimension =
         |&size: &usize| Dimension { value: Some(dimension::Value::DimValue(size as i64)), ..Dimension::default() };
     let shape = shape.map(|shape| TensorShapeProto { dim: shape.iter().map(dimension).collect() });

@@ -14,7 +14,7 @@ const ENOUGH: f64 = 0.5;
 
 /// Values of the float model by those of the quantized model: by what passes between units, and by what operators make.
 #[derive(Default)]
-pub struct Pairing {
+pub(crate) struct Pairing {
     names: HashMap<String, String>,
 }
 
@@ -23,7 +23,7 @@ impl Pairing {
     ///
     /// # Errors
     /// They are not the same network: says which input or output has no counterpart.
-    pub fn of(float: &Net, quantized: &Net, units: &[Unit]) -> Result<Self> {
+    pub(crate) fn of(float: &Net, quantized: &Net, units: &[Unit]) -> Result<Self> {
         let mut made = Pairing::default();
         made.inputs(float, quantized)?;
         let mut taken: HashSet<String> = HashSet::new();
@@ -67,7 +67,7 @@ impl Pairing {
     }
 
     /// The float model's value for one of the quantized model: what an operator makes, its integers, or their float.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.names.get(name).map(String::as_str)
     }
 
@@ -120,9 +120,9 @@ impl Pairing {
         (outputs.len() == unit.makes.len()).then_some(outputs)
     }
 
-    /// The nodes of the float model that compute what a unit makes of what it reads, in order; none where they need
+    /// The nodes of the float model that compute what a unit makes of what it reads, in order; `None` if they need
     /// something else.
-    pub fn region(&self, float: &Net, unit: &Unit) -> Option<Vec<usize>> {
+    pub(crate) fn region(&self, float: &Net, unit: &Unit) -> Option<Vec<usize>> {
         let reads: HashSet<&str> = unit.reads.iter().map(|read| self.get(&read.border)).collect::<Option<_>>()?;
         let mut wanted: Vec<&str> = unit.makes.iter().map(|made| self.get(&made.border)).collect::<Option<_>>()?;
         let mut nodes = BTreeSet::new();

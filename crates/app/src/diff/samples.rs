@@ -19,13 +19,13 @@ const LARGEST: u64 = 1 << 30;
 const MOST_MADE_UP: usize = 1 << 26;
 
 /// Arrays by name.
-pub type Sample = HashMap<String, Array>;
+pub(crate) type Sample = HashMap<String, Array>;
 
 /// Reads a safetensors file with an array for each input of a model.
 ///
 /// # Errors
 /// Another kind of file, an input without an array or with one of another shape or type, an array for no input.
-pub fn read(path: &Path, net: &Net) -> Result<Sample> {
+pub(crate) fn read(path: &Path, net: &Net) -> Result<Sample> {
     let bytes = autoneural_base::text::read_at_most(path, LARGEST)?;
     let place = path.display().to_string();
     let file = SafeTensors::deserialize(&bytes).map_err(|error| {
@@ -103,7 +103,7 @@ fn elements(kind: Dtype, bytes: &[u8]) -> Option<Elements> {
 ///
 /// # Errors
 /// An array of a type that such a file does not hold.
-pub fn bytes_of(arrays: &[(String, &Array)]) -> Result<Vec<u8>> {
+pub(crate) fn bytes_of(arrays: &[(String, &Array)]) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     for (name, array) in arrays {
         let (kind, bytes): (Dtype, Vec<u8>) = match &array.elements {
@@ -128,7 +128,7 @@ pub fn bytes_of(arrays: &[(String, &Array)]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// An input of a size that is not stated, beyond a first axis, which is 1 then, or of a type that is not made up.
-pub fn made_up(net: &Net, encodings: &HashMap<String, Encoding>) -> Result<Sample> {
+pub(crate) fn made_up(net: &Net, encodings: &HashMap<String, Encoding>) -> Result<Sample> {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut sample = Sample::new();
     for info in &net.inputs {

@@ -12,7 +12,7 @@ use autoneural_engines::engine::{Array, Elements};
 
 /// What a unit reads.
 #[derive(Debug, Clone)]
-pub struct Read {
+pub(crate) struct Read {
     /// The value that the operator reads.
     pub value: String,
     /// What comes from another unit: the integers behind `value`, or the value itself.
@@ -23,7 +23,7 @@ pub struct Read {
 
 /// What a unit makes.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub(crate) struct Made {
     /// The value that the operator makes.
     pub value: String,
     /// What others read: its integers, or the value itself.
@@ -38,7 +38,7 @@ pub struct Made {
 
 /// An operator with its conversions, or a conversion that stands alone.
 #[derive(Debug, Clone)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Name of the node.
     pub name: String,
     /// The operator.
@@ -54,17 +54,17 @@ pub struct Unit {
 }
 
 /// Whether a node makes integers.
-pub fn quantizes(node: &NodeProto) -> bool {
+pub(crate) fn quantizes(node: &NodeProto) -> bool {
     node.op_type == "QuantizeLinear"
 }
 
 /// Whether a node makes float of integers.
-pub fn dequantizes(node: &NodeProto) -> bool {
+pub(crate) fn dequantizes(node: &NodeProto) -> bool {
     node.op_type == "DequantizeLinear"
 }
 
 /// The units of a model, in order.
-pub fn units(net: &Net) -> Vec<Unit> {
+pub(crate) fn units(net: &Net) -> Vec<Unit> {
     let live = (0..net.nodes.len()).filter(|&at| net.is_live(at) && !dequantizes(&net.nodes[at]));
     live.filter_map(|at| {
         let node = &net.nodes[at];
@@ -126,14 +126,14 @@ fn names(net: &Net, codes: &str) -> Vec<String> {
 }
 
 /// The encodings of live conversions that have one scale, by node.
-pub struct Encodings(HashMap<usize, Encoding>);
+pub(crate) struct Encodings(HashMap<usize, Encoding>);
 
 impl Encodings {
     /// Reads them from a model.
     ///
     /// # Errors
     /// Constants that are not where the file says.
-    pub fn read(net: &Net, runtime: &Runtime) -> Result<Self> {
+    pub(crate) fn read(net: &Net, runtime: &Runtime) -> Result<Self> {
         let live = |at: &usize| net.is_live(*at) && (quantizes(&net.nodes[*at]) || dequantizes(&net.nodes[*at]));
         let nodes: Vec<usize> = (0..net.nodes.len()).filter(live).collect();
         let mut names: Vec<String> = nodes.iter().flat_map(|&at| net.nodes[at].input.iter().skip(1).cloned()).collect();
@@ -144,12 +144,12 @@ impl Encodings {
     }
 
     /// The encoding of a node.
-    pub fn of(&self, node: usize) -> Option<&Encoding> {
+    pub(crate) fn of(&self, node: usize) -> Option<&Encoding> {
         self.0.get(&node)
     }
 
     /// How the codes of what a unit makes come about, and how its readers take them.
-    pub fn of_made(&self, net: &Net, made: &Made) -> Option<(Encoding, Encoding)> {
+    pub(crate) fn of_made(&self, net: &Net, made: &Made) -> Option<(Encoding, Encoding)> {
         let written = self.of(*made.quantizers.first()?)?;
         let reader = net.readers(&made.border).iter().find(|&&at| dequantizes(&net.nodes[at]));
         Some((written.clone(), reader.and_then(|&at| self.of(at)).unwrap_or(written).clone()))
@@ -160,7 +160,7 @@ impl Encodings {
 ///
 /// # Errors
 /// Constants that are not where the file says, or that the engine does not compute.
-pub fn constants(net: &Net, mut names: Vec<String>, runtime: &Runtime) -> Result<HashMap<String, Array>> {
+pub(crate) fn constants(net: &Net, mut names: Vec<String>, runtime: &Runtime) -> Result<HashMap<String, Array>> {
     names.sort();
     names.dedup();
     names.retain(|name| !name.is_empty());
@@ -209,7 +209,7 @@ fn encoding(node: &NodeProto, known: &HashMap<String, Array>) -> Option<Encoding
 }
 
 /// The integers of real numbers, as an array.
-pub fn encode(values: &[f32], shape: &[usize], encoding: &Encoding) -> Array {
+pub(crate) fn encode(values: &[f32], shape: &[usize], encoding: &Encoding) -> Array {
     let codes = encoding.quantize(values, shape);
     let elements = match encoding.integer {
         IntegerType::Uint8 => Elements::Uint8(codes.into_iter().map(|code| code as u8).collect()),
@@ -221,7 +221,7 @@ pub fn encode(values: &[f32], shape: &[usize], encoding: &Encoding) -> Array {
     Array { shape: shape.to_vec(), elements }
 }
 
-/// The real numbers of an array of integers; none if it holds none.
-pub fn decode(array: &Array, encoding: &Encoding) -> Option<Vec<f32>> {
+/// The real numbers that an array of integers stands for; `None` if it holds no integers.
+pub(crate) fn decode(array: &Array, encoding: &Encoding) -> Option<Vec<f32>> {
     Some(encoding.dequantize(&array.codes()?, &array.shape))
 }

@@ -17,7 +17,7 @@ const MOST_KEPT: u64 = 6 << 30;
 ///
 /// # Errors
 /// The engine does not run it, or its values take more memory than is given to them.
-pub fn values(
+pub(crate) fn values(
     net: &Net,
     runtime: &Runtime,
     inputs: HashMap<String, Array>,

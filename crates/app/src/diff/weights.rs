@@ -20,7 +20,7 @@ const MOST_MULTIPLE: f32 = 16.0;
 
 /// A constant of an operator.
 #[derive(Debug, Clone)]
-pub struct Weights {
+pub(crate) struct Weights {
     /// Name in the float model.
     pub name: String,
     /// Place among the node's inputs.
@@ -45,7 +45,7 @@ pub struct Weights {
 
 /// A channel of weights that holds at least a thousandth of their power.
 #[derive(Debug, Clone)]
-pub struct Channel {
+pub(crate) struct Channel {
     /// Its index.
     pub at: usize,
     /// SQNR against float, in dB.
@@ -63,14 +63,14 @@ pub struct Channel {
 }
 
 /// Constants of a pair of nodes, and the places of those that the quantized node lacks.
-pub type Constants = (Vec<Weights>, Vec<usize>);
+pub(crate) type Constants = (Vec<Weights>, Vec<usize>);
 
 /// Constants of nodes: per pair of a float and a quantized node, those that both read at the same place in the same
 /// shape. The second list names those that the quantized node lacks.
 ///
 /// # Errors
 /// Constants that are not where the files say.
-pub fn compare(
+pub(crate) fn compare(
     (float, quantized): (&Net, &Net),
     pairs: &[(usize, usize)],
     runtime: &Runtime,
@@ -296,7 +296,7 @@ fn ratio(signal: f64, noise: f64) -> f64 {
 
 impl Weights {
     /// Channels that hardly resemble those of the float model, for whatever reason but their few bits.
-    pub fn broken(&self) -> impl Iterator<Item = &Channel> {
+    pub(crate) fn broken(&self) -> impl Iterator<Item = &Channel> {
         self.channels.iter().filter(|one| one.db < 10.0 && one.db < one.expected_db - 6.0)
     }
 }

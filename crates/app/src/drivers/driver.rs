@@ -1,4 +1,4 @@
-//! What a driver is: what stages ask it for, and what it may offer beside.
+//! The interface of drivers: what every driver must provide to the stages, and what it may offer in addition.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use autoneural_engines::engine::{Engine, OrtSession};
 use autoneural_front::Checkpoint;
 use autoneural_host::HostRecord;
 
-/// A part of calibration, after which the statistics of some groups are whole.
+/// A part of calibration, after which the statistics of some groups are complete.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
     /// Its name, in units of work and files.
@@ -27,7 +27,7 @@ pub struct Phase {
     pub groups: Vec<Group>,
 }
 
-/// What samples run through.
+/// What a run of samples needs.
 pub struct Run<'a> {
     /// The bundle.
     pub bundle: &'a Bundle,
@@ -35,7 +35,7 @@ pub struct Run<'a> {
     pub partitions: &'a [Partition],
     /// Where the samples are from.
     pub recipe: &'a Recipe,
-    /// Where it is told how far it is.
+    /// Where progress is reported.
     pub progress: &'a dyn Progress,
 }
 
@@ -51,7 +51,7 @@ pub struct Engines {
     pub npu: Option<OrtSession>,
 }
 
-/// What whole sequences on an engine's own state came to.
+/// The figures of whole sequences on an engine's own state.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ChainComparison {
     /// The main output of every step against float.
@@ -70,7 +70,7 @@ pub trait Chains {
     /// An engine that fails.
     fn step(&mut self, partition: &Partition, engines: &mut Engines, step: &Step) -> Result<()>;
 
-    /// What was found: simulation and NPU, each if it ran.
+    /// The figures of the simulation and of the NPU, each if it ran.
     fn finish(self: Box<Self>) -> (Option<ChainComparison>, Option<ChainComparison>);
 }
 
@@ -106,9 +106,9 @@ impl Work {
 /// A place in the loop from step to step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// Something is chosen by what comes out.
+    /// Something is chosen from this output.
     Chooses,
-    /// What was chosen goes in.
+    /// What was chosen goes into this input.
     Takes,
 }
 
@@ -117,12 +117,12 @@ pub trait Driver {
     /// The phases of calibration in order; each group is of one.
     fn phases(&self) -> Vec<Phase>;
 
-    /// What samples hold.
+    /// The kind of samples that it takes.
     fn takes(&self, _partitions: &[Partition]) -> Takes {
         Takes::Words
     }
 
-    /// Refuses samples that it cannot run, as far as that is told without running them.
+    /// Refuses samples that it cannot run, as far as that can be told without running them.
     ///
     /// # Errors
     /// Names the sample.
@@ -148,7 +148,7 @@ pub trait Driver {
     /// A file that cannot be read.
     fn inputs(&self, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>>;
 
-    /// How prompts were made; none where samples have no words.
+    /// How prompts were made; `None` if samples have no words.
     ///
     /// # Errors
     /// The bundle's copy of the calibration's recipe cannot be read.
@@ -156,7 +156,7 @@ pub trait Driver {
         Ok(None)
     }
 
-    /// What a person should know of the samples of a list of the recipe.
+    /// Warnings about the samples of a list of the recipe.
     fn warnings(&self, _bundle: &Bundle, _recipe: &Recipe, _list: &str, _stage: &str) -> Vec<Warning> {
         vec![]
     }
@@ -187,8 +187,8 @@ pub trait Driver {
         folder: &Path,
     ) -> Result<StatisticsTable>;
 
-    /// `what`: runs these samples through the graphs of these groups, and through those before them. `title` is what
-    /// that is called in progress.
+    /// Runs the samples in `what` through the graphs of the groups in `what`, and through those before them. `title`
+    /// names the work in progress reports.
     ///
     /// # Errors
     /// A sample that cannot be run, an engine that fails, the error of `visit`.
@@ -201,7 +201,7 @@ pub trait Driver {
         visit: &mut Visit,
     ) -> Result<()>;
 
-    /// What to do where no sample reaches a graph.
+    /// Help for the case that no sample reaches a graph.
     fn how_to_reach(&self) -> &'static str;
 
     /// What a run of calibration is, in a sentence for a page.
@@ -210,7 +210,7 @@ pub trait Driver {
     /// Whether steps of a group depend on a file of `model/` beside the graphs.
     fn reads(&self, group: &Group, file: &str) -> bool;
 
-    /// Chains through the graphs, if it has sequences.
+    /// Chains through the graphs; `None` if the driver has no sequences.
     ///
     /// # Errors
     /// A graph is missing.
@@ -235,8 +235,8 @@ pub trait Driver {
         false
     }
 
-    /// What is odd about encodings of a group, beside what every program is looked at for. `statistics` are all that
-    /// are there.
+    /// Warnings about the encodings of a group, in addition to those that every program gets. `statistics` are those of
+    /// all groups.
     ///
     /// # Errors
     /// A file of the bundle that is damaged.
@@ -250,7 +250,7 @@ pub trait Driver {
         Ok(vec![])
     }
 
-    /// Tells whoever writes a host what follows from the ports.
+    /// Fills in the part of the manifest that hosts read.
     ///
     /// # Errors
     /// Ports without the encodings that they have.
@@ -274,8 +274,8 @@ pub trait Driver {
         Ok(())
     }
 
-    /// Makes golden vectors, as many as are wanted, or else as are compared; takes out those that are there, if
-    /// it makes none.
+    /// Makes golden vectors to the extent that is wanted, or else to that of the comparison. If it makes none, it
+    /// removes earlier ones.
     ///
     /// # Errors
     /// A sample that cannot be run, an engine that fails.
@@ -291,7 +291,7 @@ pub trait Driver {
         Ok(())
     }
 
-    /// Refuses a bundle that cannot be talked to.
+    /// Refuses a bundle that cannot hold a conversation.
     ///
     /// # Errors
     /// It has no conversations.

@@ -1,4 +1,4 @@
-//! Exports: what a bundle is made of, and what exports of all kinds have in common.
+//! Exports: the sources that a bundle is made of, and what all kinds of exports have in common.
 
 use std::path::Path;
 
@@ -15,9 +15,9 @@ use autoneural_core::target::Target;
 use autoneural_engines::back::onnx::{DataWriter, emit_as_built, emit_float};
 
 /// Folder of everything that export makes.
-pub const FOLDER: &str = "model";
+pub(crate) const FOLDER: &str = "model";
 
-/// What a bundle is made of: files outside of it that become a program.
+/// A source that a bundle is made of: files outside of the bundle that become a program.
 pub trait Source {
     /// The program that it becomes.
     ///
@@ -25,7 +25,7 @@ pub trait Source {
     /// A source that is no program.
     fn program(&self) -> Result<Program>;
 
-    /// What samples of it hold.
+    /// The kind of samples that it takes.
     ///
     /// # Errors
     /// A source that is no program.
@@ -33,7 +33,7 @@ pub trait Source {
         Ok(Takes::Words)
     }
 
-    /// Looks at everything that would stop a run late: memory, samples.
+    /// Checks what would otherwise stop a run late: memory and samples.
     ///
     /// # Errors
     /// What cannot be used, by file and sample.
@@ -48,7 +48,7 @@ pub trait Source {
 
 /// What is exported.
 #[derive(Clone, Copy)]
-pub struct Exported<'p> {
+pub(crate) struct Exported<'p> {
     /// All graphs with their ports.
     pub partitions: &'p [Partition],
     /// The graphs as they were built, by the names of the partitions; those that are known.
@@ -60,7 +60,7 @@ pub struct Exported<'p> {
 /// # Errors
 /// Those of `graphs`, and of `unchanged`, which looks at the source again before the work counts
 /// as done on its contents.
-pub fn export_group<'p>(
+pub(crate) fn export_group<'p>(
     bundle: &Making,
     group: &Group,
     key: Key,
@@ -108,8 +108,11 @@ pub fn write_graphs<'p>(
     Ok(data)
 }
 
-/// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.
-pub fn refuse_another_model(bundle: &Making, model: &str, target: &Target) -> Result<()> {
+/// Refuses to replace a bundle of another model or target: a mistyped name must not destroy it.
+///
+/// # Errors
+/// The bundle at the destination is of another model or target.
+pub(crate) fn refuse_another_model(bundle: &Making, model: &str, target: &Target) -> Result<()> {
     let Some((place, before)) = bundle.before() else { return Ok(()) };
     if before.model == model && before.target == target.name {
         return Ok(());

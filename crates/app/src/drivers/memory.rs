@@ -16,7 +16,7 @@ const WEIGHT: f64 = 4.0;
 ///
 /// # Errors
 /// The machine has less memory than the first such part needs, with both numbers.
-pub fn refuse_too_large(parts: &[(&str, &Graph)], place: &Path) -> Result<()> {
+pub(crate) fn refuse_too_large(parts: &[(&str, &Graph)], place: &Path) -> Result<()> {
     let available = machine::memory() as f64;
     for (name, graph) in parts {
         let count = parameters(graph);
@@ -24,7 +24,8 @@ pub fn refuse_too_large(parts: &[(&str, &Graph)], place: &Path) -> Result<()> {
         if needed > available {
             let (count, needed, available) = (count as f64 / 1e9, needed / 1e9, available / 1e9);
             let message = format!(
-                "the {name} has {count:.1} billion parameters and needs about {needed:.0} GB of memory; this process can have {available:.0} GB"
+                "the {name} has {count:.1} billion parameters and needs about {needed:.0} GB of memory; this process \
+                 can have {available:.0} GB"
             );
             let refused = std::io::Error::new(std::io::ErrorKind::OutOfMemory, message);
             return Err(Error::io(place, &refused).help("run it where there is more memory"));

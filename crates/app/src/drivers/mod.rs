@@ -1,6 +1,6 @@
-//! Drivers: who runs samples through a program. A stage asks the driver of its bundle for what only a driver knows:
-//! what a sample is made of, which steps it takes, and what a host needs beside the graphs. Whole sequences and
-//! conversations are what a driver may offer.
+//! Drivers run samples through a program. A stage gets from the driver of its bundle what only a driver knows: what a
+//! sample consists of, which steps it takes, and what a host needs beside the graphs. A driver may also offer whole
+//! sequences and conversations.
 
 mod driver;
 mod export;

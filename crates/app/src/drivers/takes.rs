@@ -1,23 +1,23 @@
-//! What a program's samples hold.
+//! The kind of samples that a program takes.
 
 use autoneural_core::ir::{ElementType, Shape};
 use autoneural_core::program::Group;
 
-/// What samples hold.
+/// The kind of samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Takes {
-    /// Words and pictures, which only a recipe has.
+    /// Text and pictures, which only a recipe can state.
     Words,
     /// Arrays.
     Arrays {
-        /// The groups that a recipe says the bits of, in order.
+        /// The groups whose bits a recipe states, in order.
         groups: Vec<Group>,
         /// The inputs that samples fill.
         intakes: Vec<Intake>,
     },
 }
 
-/// An input that samples have to fill: no graph before hands it over.
+/// An input that samples must provide, because no earlier graph hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intake {
     /// What it is called in recipes and files: its name, with the graph's before it where several have one.

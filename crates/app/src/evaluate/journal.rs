@@ -1,7 +1,7 @@
 //! What was computed so far, in a hidden folder of the bundle: a line per question and engine, and the float outputs.
 //!
-//! What was not written here is not believed: a bundle may come from elsewhere, and its answers would become the
-//! report's.
+//! Lines that were not written on this machine are ignored: a bundle may come from elsewhere, and its answers would
+//! become those of the report.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use autoneural_engines::engine::EngineKind;
 const LARGEST_FILE: u64 = 1 << 30;
 
 /// The journal of one set on one bundle.
-pub struct Journal {
+pub(crate) struct Journal {
     folder: Folder,
     /// SHA-256 of the float outputs that were kept here, by number of the question.
     references: RefCell<BTreeMap<usize, String>>,
@@ -44,7 +44,10 @@ struct Line {
 
 impl Journal {
     /// Opens the journal in `folder`.
-    pub fn open(folder: Folder) -> Result<Self> {
+    ///
+    /// # Errors
+    /// The answers of the float engine cannot be read.
+    pub(crate) fn open(folder: Folder) -> Result<Self> {
         let made = Journal { folder, references: RefCell::default() };
         let kept = made.lines(EngineKind::Float)?.into_iter().filter_map(|line| Some((line.number, line.reference?)));
         made.references.replace(kept.collect());
@@ -92,13 +95,19 @@ impl Journal {
         Ok(found)
     }
 
-    /// What an engine has answered before, by number of the question.
-    pub fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, Record>> {
+    /// The earlier answers of an engine, by the number of the question.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, Record>> {
         Ok(self.lines(kind)?.into_iter().map(|line| (line.number, line.record)).collect())
     }
 
-    /// Adds an answer.
-    pub fn add(&self, kind: EngineKind, number: usize, record: &Record) -> Result<()> {
+    /// Adds an answer of an engine to a question.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn add(&self, kind: EngineKind, number: usize, record: &Record) -> Result<()> {
         let name = Self::name(kind);
         let mut file = self.folder.append(&name)?;
         let reference = self.references.borrow().get(&number).filter(|_| kind == EngineKind::Float).cloned();
@@ -108,12 +117,15 @@ impl Journal {
     }
 
     /// Whether the float outputs of a question are kept, those that were written here.
-    pub fn has_reference(&self, number: usize) -> bool {
+    pub(crate) fn has_reference(&self, number: usize) -> bool {
         self.references.borrow().contains_key(&number) && self.folder.has(Self::reference_name(number))
     }
 
     /// Keeps the float outputs of a question.
-    pub fn keep_reference(&self, number: usize, outputs: &Outputs) -> Result<()> {
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn keep_reference(&self, number: usize, outputs: &Outputs) -> Result<()> {
         let name = Self::reference_name(number);
         let path = self.path(&name);
         let (features, logits) = (le_bytes(&outputs.features), le_bytes(&outputs.logits));
@@ -129,8 +141,11 @@ impl Journal {
         Ok(())
     }
 
-    /// The float outputs of a question, if they are kept and nobody changed them.
-    pub fn reference(&self, number: usize) -> Result<Option<Outputs>> {
+    /// The float outputs of a question; `None` if they are not kept, or if their file was changed.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn reference(&self, number: usize) -> Result<Option<Outputs>> {
         if !self.has_reference(number) {
             return Ok(None);
         }

@@ -7,7 +7,7 @@ use autoneural_engines::engine::EngineKind;
 pub struct Plan {
     /// Engines, float first where it is among them.
     pub kinds: Vec<EngineKind>,
-    /// Questions from the beginning of the set; all if none.
+    /// How many questions from the beginning of the set are asked; `None` for all.
     pub limit: Option<usize>,
     /// Whether every picture is replaced by a grey one: what is still right was guessed.
     pub blank: bool,

@@ -81,7 +81,7 @@ pub struct EvaluationReport {
     pub blank: bool,
     /// Number of questions.
     pub questions: usize,
-    /// How many the set has; none in a report of a version that did not say.
+    /// How many the set has; `None` in a report of a version that did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_set: Option<usize>,
     /// One entry per engine.

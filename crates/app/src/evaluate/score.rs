@@ -12,7 +12,7 @@ use autoneural_host::{Generation, Generator, Message, Role, best};
 const MORE_TOKENS: usize = 16;
 
 /// A question as tokens.
-pub struct Asked {
+pub(crate) struct Asked {
     /// The prompt.
     prompt: Vec<u32>,
     /// The right answer with the token that ends it.
@@ -21,7 +21,7 @@ pub struct Asked {
 
 /// What an engine gave, in float.
 #[derive(Default)]
-pub struct Outputs {
+pub(crate) struct Outputs {
     /// Features of all images of the question.
     pub features: Vec<f32>,
     /// Logits before every token of the right answer.
@@ -32,7 +32,7 @@ pub struct Outputs {
 ///
 /// # Errors
 /// A question that the chat template or the tokenizer refuses, or that does not fit into the context with its answer.
-pub fn prepare(model: &Model, question: &Question) -> Result<Asked> {
+pub(crate) fn prepare(model: &Model, question: &Question) -> Result<Asked> {
     let language = &model.definition().language;
     let prompt = model.tokens(&[Message::new(Role::User, question.images.len(), &question.question)])?;
     let mut answer = model.tokenizer().plain(&question.answer)?;
@@ -45,8 +45,12 @@ pub fn prepare(model: &Model, question: &Question) -> Result<Asked> {
     Ok(Asked { prompt, answer })
 }
 
-/// Asks a question: the model's own answer, and what it thinks of the right one token by token.
-pub fn score(
+/// Asks a question. Returns the model's own answer with the probability that it gives to the right one token by token,
+/// and its outputs.
+///
+/// # Errors
+/// An engine cannot be loaded or fails, or the question has too many tokens for the context.
+pub(crate) fn score(
     model: &Model,
     generator: &mut Generator,
     asked: &Asked,

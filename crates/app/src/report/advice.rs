@@ -10,7 +10,7 @@ use autoneural_core::quantize::{RangeSource, Sources, Table, refusal};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::target::Target;
 
-/// Tells what may be changed in the recipe that a bundle was made with.
+/// Finds changes of the recipe that a bundle was made with.
 pub struct Advisor<'a> {
     /// All partitions.
     pub partitions: &'a [Partition],
@@ -30,7 +30,7 @@ impl Advisor<'_> {
         self.sources.activation(group, name) == Some(&RangeSource::Seen)
     }
 
-    /// A weight of 4 bits in 8; none where that does nothing or the target refuses it.
+    /// A weight of 4 bits in 8; `None` if that does nothing or the target refuses it.
     pub fn more_bits_of_weight(&self, name: &str) -> Option<String> {
         if self.sources.file_of_param(name).is_some() {
             // A scale for 4 bits was learned: the recipe alone cannot change it.
@@ -52,7 +52,7 @@ impl Advisor<'_> {
         Some(self.exception(name, IntegerType::Int8, more))
     }
 
-    /// An activation of 8 bits in 16, with those that it shares its encoding with; none where that does nothing or the
+    /// An activation of 8 bits in 16, with those that it shares its encoding with; `None` if that does nothing or the
     /// target refuses it.
     pub fn more_bits_of_activation(&self, group: &Group, name: &str) -> Option<String> {
         let wider = IntegerType::Uint16;

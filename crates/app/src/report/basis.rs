@@ -22,7 +22,7 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// What is another now for figures of outputs, in words; none where they still hold.
+    /// What is another now for figures of outputs, in words; `None` if they still hold.
     pub fn outputs_changed(&self, now: &Basis) -> Option<&'static str> {
         self.models_changed(now).or_else(|| {
             [

@@ -30,7 +30,7 @@ pub enum Cause {
 pub struct WeakOutput {
     /// Its name.
     pub output: String,
-    /// The least that is wanted of it, in dB; none where no goal is stated for it.
+    /// The least that is wanted of it, in dB; `None` if no goal is stated for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted_db: Option<f64>,
     /// What it reaches in the one step in which layers were measured: the figure to hold beside those of layers.
@@ -51,7 +51,7 @@ pub struct CauseReport {
     /// The layer's operator; empty where it is the encoding of an output.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub op: String,
-    /// The step that the figures are of; none where they are of all steps of verification.
+    /// The step that the figures are of; `None` if they are of all steps of verification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<StepAt>,
     /// SQNR of the layer in dB, on the NPU where that was measured; of an output's encoding, what that alone leaves.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One figure per engine; none where the engine did not run.
+/// One figure per engine; `None` for an engine that did not run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Columns {
     /// The quantized model on the CPU.

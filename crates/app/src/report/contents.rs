@@ -1,4 +1,4 @@
-//! What stands in a report.
+//! The contents of a report.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,7 @@ pub struct Report {
     pub given_encodings: Vec<GivenRecord>,
     /// One entry per partition.
     pub partitions: Vec<PartitionReport>,
-    /// Bytes of weights, state and buffers; none in a report of a version that did not count them.
+    /// Bytes of weights, state and buffers; `None` in a report of a version that did not count them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sizes: Option<Sizes>,
     /// Whole sequences on an engine's own state.
@@ -48,14 +48,14 @@ pub struct Report {
     /// What the recipe asks of the figures.
     #[serde(default, skip_serializing_if = "Goals::is_empty")]
     pub goals: Goals,
-    /// Whether they reach it. It is judged anew when a report is read.
+    /// Whether the figures reach the goals. It is judged again whenever a report is read.
     #[serde(default)]
     pub verdict: Verdict,
     /// What was demanded of the figures on the command line.
     pub demands: Demands,
     /// Goals and demands that are missed, a line each; empty when none is.
     pub failures: Vec<String>,
-    /// What a person should know of the figures, and of the bundle.
+    /// Warnings about the figures and about the bundle.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// What was not run, for want of the vendor toolkit or of context binaries.
@@ -80,7 +80,7 @@ pub struct SamplesReport {
     /// What the images of the verification samples hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<InputRecord>,
-    /// How the prompts were made; none in a report of a version that did not tell them apart.
+    /// How the prompts were made; `None` in a report of a version that did not tell them apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompts: Option<PromptsReport>,
 }
@@ -122,8 +122,11 @@ pub struct Demands {
 }
 
 impl Report {
-    /// The report of a bundle's comparisons, one list per partition. Nothing is demanded of the figures yet, and what
-    /// the stages took is not in it.
+    /// The report of a bundle's comparisons, one list per partition. It does not yet hold demands on the figures, nor
+    /// the time that the stages took.
+    ///
+    /// # Errors
+    /// Files of the bundle cannot be read, or a table belongs to another graph.
     pub fn new(
         bundle: &Bundle,
         partitions: &[Partition],

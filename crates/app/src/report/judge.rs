@@ -1,4 +1,4 @@
-//! Holds the figures of a report against goals: when it is made, and anew when it is read.
+//! Compares the figures of a report with its goals, when it is made and again whenever it is read.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -104,7 +104,8 @@ fn sequences(report: &Report) -> Vec<GoalReport> {
     stated.into_iter().filter_map(goal).collect()
 }
 
-/// Goals of every set of questions that counts; of none where none was asked.
+/// Goals of every set of questions that they are about. If no such set was asked, they are listed once, as not
+/// measured.
 fn evaluations(found: &[EvaluationReport], goals: &EvaluationGoals) -> Vec<GoalReport> {
     let counts = |one: &&EvaluationReport| !one.blank && goals.set.as_ref().is_none_or(|set| *set == one.set);
     let of_sets: BTreeSet<&str> = found.iter().filter(counts).map(|one| one.set.as_str()).collect();

@@ -1,6 +1,6 @@
 //! What was found of single layers: one entry per tensor that an operator of a partition makes.
 //!
-//! Verification fills it from runs in which intermediate tensors are outputs; what was not measured is none.
+//! Verification fills it from runs in which intermediate tensors are outputs; what was not measured is `None`.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What the target says that a device can hold, against what a bundle needs.
+//! Compares what a bundle needs with what the target says that a device can hold.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use autoneural_base::text::bytes;
 use autoneural_core::target::Memory;
 
-/// How a bundle stands to the memory that its target states.
+/// The memory that a bundle needs, and the limits that its target states.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of context binaries, state and buffers: what one process on the NPU maps if it loads all partitions at
     /// once.
     pub process_bytes: u64,
-    /// How much it can map; none where the target does not say.
+    /// How much it can map; `None` if the target does not say.
     pub process_limit_bytes: Option<u64>,
-    /// How large one context binary may be; none where the target does not say.
+    /// How large one context binary may be; `None` if the target does not say.
     pub context_limit_bytes: Option<u64>,
     /// Context binaries that are larger, with their bytes. Partitions are cut by their weights; what the compiler adds
     /// to these is not known before.
@@ -40,8 +40,8 @@ impl Limits {
             lines.push(match self.process_bytes <= limit {
                 true => format!("one process on the NPU maps {needed} of the {can} that it can"),
                 false => format!(
-                    "one process on the NPU would have to map {needed}, and it can map {can}: load the partitions in turn, \
-                     or in several processes"
+                    "one process on the NPU would have to map {needed}, and it can map {can}: load the partitions in \
+                     turn, or in several processes"
                 ),
             });
         }
@@ -49,8 +49,8 @@ impl Limits {
             let names: Vec<String> =
                 self.oversized.iter().map(|(name, size)| format!("{name} {}", bytes(*size))).collect();
             lines.push(format!(
-                "context binaries larger than the {} that the target states: {}; a smaller context_mib leaves room for what \
-                 the compiler adds to weights",
+                "context binaries larger than the {} that the target states: {}; a smaller context_mib leaves room for \
+                 what the compiler adds to weights",
                 bytes(limit),
                 names.join(", ")
             ));

@@ -17,10 +17,11 @@ pub struct OutputReport {
     pub sqnr_db: Columns,
     /// The same as a share of the signal's root mean square.
     pub rms_error_percent: Columns,
-    /// Cosine between the output and the float reference's; none in a report of a version that did not take it.
+    /// Cosine between the output and the float reference's; `None` in a report of a version that did not take it.
     #[serde(default)]
     pub cosine: Columns,
-    /// The largest difference of an element from the float reference's, in the output's own unit; none as above.
+    /// The largest difference of an element from the float reference's, in the output's own unit. It is `None` as for
+    /// the cosine.
     #[serde(default)]
     pub largest_difference: Columns,
     /// Signal to noise ratio of the NPU against the simulation, in dB.
@@ -54,10 +55,10 @@ pub struct OwnEncoding {
     pub cut_off_db: f64,
     /// Share of numbers outside the range, in percent.
     pub outside_percent: f64,
-    /// The lowest and the highest number, with 0 among them; none where one is not finite.
+    /// The lowest and the highest number, with 0 among them; `None` if one is not finite.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<[f32; 2]>,
-    /// The step in which the ends of the range cut off most; none where no number lies outside.
+    /// The step in which the ends of the range cut off most; `None` if no number lies outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worst_cut: Option<WorstCut>,
 }

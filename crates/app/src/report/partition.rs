@@ -23,7 +23,7 @@ pub struct PartitionReport {
     pub name: String,
     /// Nodes of the graph that compute or move something.
     pub nodes: usize,
-    /// How many of them are in context binaries; none without those.
+    /// How many of them are in context binaries; `None` without those.
     pub npu_nodes: Option<usize>,
     /// How many of them the CPU carries out, because the NPU does not take them or the border is smaller so.
     #[serde(default)]
@@ -32,7 +32,7 @@ pub struct PartitionReport {
     pub weights: String,
     /// Where its encodings are from.
     pub encodings: Counts,
-    /// How far its graph is from the checkpoint; none where that was not compared.
+    /// How far its graph is from the checkpoint; `None` if that was not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen: Option<FrozenReport>,
     /// How many steps were compared.
@@ -54,12 +54,15 @@ pub struct PartitionReport {
     /// Outputs that miss their goal, or the weakest where none is stated, with what their noise comes from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weak: Vec<WeakOutput>,
-    /// What the figures were measured on; none in a report of a version that did not say.
+    /// What the figures were measured on; `None` in a report of a version that did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,
 }
 
-/// How many nodes of a partition are in its context binaries; none where one of those is missing.
+/// How many nodes of a partition are in its context binaries; `None` if one of these is missing.
+///
+/// # Errors
+/// A context model cannot be read.
 pub fn npu_nodes(bundle: &Bundle, partition: &Partition, segments: &[Segment]) -> Result<Option<usize>> {
     let mut count = 0;
     for segment in segments.iter().filter(|segment| segment.device == Device::Npu) {

@@ -47,7 +47,10 @@ pub struct SegmentReport {
     pub binary_bytes: Option<u64>,
 }
 
-/// One entry per segment; none where all of the partition is one context binary.
+/// One entry per segment; empty if all of the partition is one context binary.
+///
+/// # Errors
+/// The table belongs to another graph.
 pub fn report(
     bundle: &Bundle,
     partition: &Partition,

@@ -1,5 +1,5 @@
-//! What a bundle weighs: in come its partitions, their encodings and its files; out go bytes of weights, state and
-//! buffers, for each partition and for a device that holds all of them.
+//! The sizes of a bundle: bytes of weights, state and buffers, for each partition and for a device that holds all of
+//! them. They follow from its partitions, their encodings and its files.
 //!
 //! A device keeps the state of a sequence once, in buffers of as many tokens as the context has; the state inputs of
 //! every partition are read from there. So its buffers are all other inputs and all outputs, new state among them. What
@@ -49,7 +49,7 @@ pub struct PartitionSizes {
     pub state_input_bytes: u64,
     /// All outputs in their integer types, new state among them.
     pub output_bytes: u64,
-    /// The context binaries, one for each segment on the NPU; none where they are not there.
+    /// The context binaries, one for each segment on the NPU; `None` if they are not there.
     pub binary_bytes: Option<u64>,
     /// Constants of segments on the CPU, which are in no context binary.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -87,7 +87,7 @@ pub struct DeviceSizes {
     pub embedding_bytes: u64,
     /// All of these.
     pub total_bytes: u64,
-    /// How that stands to what the target says it can.
+    /// The limits that the target states for this.
     #[serde(default)]
     pub limits: Limits,
 }
@@ -96,11 +96,11 @@ fn is_zero(bytes: &u64) -> bool {
     *bytes == 0
 }
 
-/// Size of the context binary of a segment; none where there is none.
+/// Size of the context binary of a segment; `None` if there is none.
 ///
 /// # Errors
 /// A context model that refers to no binary beside it.
-pub fn binary_bytes(bundle: &Bundle, segment: &Segment) -> Result<Option<u64>> {
+pub(crate) fn binary_bytes(bundle: &Bundle, segment: &Segment) -> Result<Option<u64>> {
     if segment.device == Device::Cpu || !bundle.has_file(&segment.file()) {
         return Ok(None);
     }

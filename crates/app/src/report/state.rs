@@ -48,7 +48,7 @@ pub struct StateSizes {
 
 /// One buffer of a sequence's state, in whole.
 #[derive(Clone)]
-pub struct State {
+pub(crate) struct State {
     /// Its encoding key, the same in every partition.
     pub key: String,
     /// What it is.
@@ -62,9 +62,12 @@ pub struct State {
 }
 
 impl State {
-    /// The state that a partition reads. A buffer of keys or values has room for the tokens that the partition takes in
+    /// The state that a partition reads. A buffer of keys or values has room for the tokens that the partition reads
     /// and those that it adds, which together are the context.
-    pub fn of(partition: &Partition, table: &Table) -> Result<Vec<State>> {
+    ///
+    /// # Errors
+    /// The table belongs to another graph.
+    pub(crate) fn of(partition: &Partition, table: &Table) -> Result<Vec<State>> {
         let graph = &partition.graph;
         let mut found = Vec::new();
         for (port, &id) in partition.inputs.iter().zip(graph.inputs()) {
@@ -84,7 +87,7 @@ impl State {
 }
 
 /// Buffers put together by kind, integers and tokens.
-pub fn by_kind<'a>(state: impl Iterator<Item = &'a State>) -> Vec<StateSizes> {
+pub(crate) fn by_kind<'a>(state: impl Iterator<Item = &'a State>) -> Vec<StateSizes> {
     let mut made: BTreeMap<(StateKind, IntegerType, usize), (u64, BTreeSet<&str>)> = BTreeMap::new();
     for state in state {
         let (bytes, layers) = made.entry((state.kind, state.integer, state.tokens)).or_default();

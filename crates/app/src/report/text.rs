@@ -89,7 +89,7 @@ fn of_output(report: &Report, partition: &str, weak: &WeakOutput) -> String {
 }
 
 /// Text in lines that fit a terminal, broken between words; all begin behind `indent` spaces.
-pub fn wrapped(text: &str, indent: usize) -> String {
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
     let text = in_line(text);
     let (mut made, mut length) = (" ".repeat(indent), indent);
     for (at, word) in text.split(' ').enumerate() {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use autoneural_engines::engine::EngineKind;
 
-/// How figures stand to goals.
+/// Whether figures reach goals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VerdictState {
@@ -15,7 +15,7 @@ pub enum VerdictState {
     Missed,
     /// No goal is missed, but one was not measured on the NPU.
     NotMeasured,
-    /// The recipe states no goal: nobody said what is good enough.
+    /// The recipe states no goal.
     #[default]
     NoGoal,
 }
@@ -61,7 +61,7 @@ pub struct GoalReport {
     pub of: String,
     /// What is wanted: at least this much, or at most (see [`GoalKind::is_most`]).
     pub wanted: f64,
-    /// What was reached; none where it was not measured at all.
+    /// What was reached; `None` if it was not measured at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<f64>,
     /// What the figure is of: the NPU where that was measured, else the simulation, which meets no goal.
@@ -75,7 +75,7 @@ pub struct GoalReport {
 }
 
 /// A figure with what it is of.
-pub type Found = Option<(f64, EngineKind)>;
+pub(crate) type Found = Option<(f64, EngineKind)>;
 
 impl Verdict {
     /// Goals in a state.
@@ -99,7 +99,7 @@ impl Verdict {
         }
     }
 
-    /// What to do next, a sentence or command a line; `bundle` is its path. Nothing where every goal is met.
+    /// What to do next, a sentence or command a line; `bundle` is its path. Empty if every goal is met.
     pub fn todo(&self, bundle: &str) -> Vec<String> {
         if self.state == VerdictState::NoGoal {
             let bundle = shlex::try_quote(bundle).unwrap_or_default();

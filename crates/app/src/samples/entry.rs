@@ -12,7 +12,7 @@ use autoneural_core::recipe::{Origin, Preprocess};
 
 /// A sample.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A file of arrays, and which of the samples that are stacked in it.
     Stacked(PathBuf, Option<usize>),
     /// A file for each input.
@@ -21,7 +21,7 @@ pub enum Entry {
 
 /// Samples.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// Where they are.
     pub origin: Origin,
     /// The samples in order, by paths in that folder.
@@ -32,7 +32,7 @@ pub struct Found {
 
 impl Found {
     /// Whether an input is made of pictures.
-    pub fn has_pictures_of(&self, intake: &Intake) -> bool {
+    pub(crate) fn has_pictures_of(&self, intake: &Intake) -> bool {
         let is_picture = |path: &PathBuf| PICTURES.contains(&end_of(path).as_str());
         self.entries.iter().any(|entry| match entry {
             Entry::Each(files) => files.get(&intake.name).is_some_and(is_picture),
@@ -42,12 +42,12 @@ impl Found {
 }
 
 /// What is said where something cannot be taken for samples.
-pub const KINDS: &str = "samples are a recipe (.toml), a folder or a list (.txt) of pictures (.png, .jpg), of arrays \
+pub(crate) const KINDS: &str = "samples are a recipe (.toml), a folder or a list (.txt) of pictures (.png, .jpg), of arrays \
                          (.npz, .npy, .safetensors) or of raw numbers (.raw, .bin), or one such file";
 
 /// What kind of sample a file is, by the end of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sort {
+pub(crate) enum Sort {
     /// A picture.
     Picture,
     /// Arrays with names, or one without.
@@ -58,7 +58,7 @@ pub enum Sort {
 
 impl Sort {
     /// That of a file, if it is one.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub(crate) fn of(path: &Path) -> Option<Self> {
         match end_of(path).as_str() {
             end if PICTURES.contains(&end) => Some(Sort::Picture),
             end if ENDS.contains(&end) => Some(Sort::Arrays),
@@ -68,7 +68,7 @@ impl Sort {
     }
 
     /// What it is called.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Sort::Picture => "pictures",
             Sort::Arrays => "arrays",
@@ -81,7 +81,7 @@ impl Sort {
 ///
 /// # Errors
 /// It is for no input, or does not fit one.
-pub fn entries_of(sort: Sort, folder: &Path, name: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> {
+pub(crate) fn entries_of(sort: Sort, folder: &Path, name: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> {
     match sort {
         Sort::Arrays => stacked(&folder.join(name), name, intakes),
         Sort::Picture | Sort::Raw => {
@@ -161,4 +161,4 @@ fn stacked(path: &Path, name: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> {
 }
 
 /// Most samples that are looked at.
-pub const MOST: usize = 1_000_000;
+pub(crate) const MOST: usize = 1_000_000;

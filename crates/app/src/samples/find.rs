@@ -14,7 +14,7 @@ use autoneural_core::recipe::{Arrays, Origin, Recipe, Sample};
 ///
 /// # Errors
 /// Nothing that samples are read from, or of which the inputs could not be made.
-pub fn find(path: &Path, intakes: &[Intake]) -> Result<Found> {
+pub(crate) fn find(path: &Path, intakes: &[Intake]) -> Result<Found> {
     let meta = std::fs::metadata(path).reading(path)?;
     if meta.is_dir() {
         return in_folder(path, intakes);
@@ -47,7 +47,7 @@ fn in_recipe(path: &Path) -> Result<Found> {
 }
 
 /// At most so many of a list, evenly spread.
-pub fn spread<T>(all: &[T], most: usize) -> Vec<&T> {
+pub(crate) fn spread<T>(all: &[T], most: usize) -> Vec<&T> {
     let taken = most.min(all.len());
     (0..taken).map(|at| &all[at * all.len() / taken]).collect()
 }

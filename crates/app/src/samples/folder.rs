@@ -17,7 +17,7 @@ const DEEPEST: usize = 8;
 ///
 /// # Errors
 /// No sample, samples of several kinds, several lists.
-pub fn in_folder(path: &Path, intakes: &[Intake]) -> Result<Found> {
+pub(crate) fn in_folder(path: &Path, intakes: &[Intake]) -> Result<Found> {
     let mut files = Vec::new();
     walk(path, Path::new(""), DEEPEST, &mut files)?;
     files.sort();

@@ -30,7 +30,8 @@ fn arrays(head: &str, groups: &[Group], intakes: &[Intake]) -> String {
     let pictures: Vec<&Intake> = intakes.iter().filter(|intake| !guess(intake).is_empty()).collect();
     if !pictures.is_empty() {
         text.push_str(
-            "\n# How pictures become inputs. This is a guess from the shape: set what the model was trained with, or take\n\
+            "\n# How pictures become inputs. This is a guess from the shape: set what the model was trained with, or \
+             take\n\
              # it out where samples are arrays. A number of size is the shorter side; a code is made\n\
              # (code * scale - mean) / std.\n",
         );
@@ -64,7 +65,8 @@ const LANGUAGE: &str = "language";
 
 fn words(head: &str, groups: &[Group]) -> String {
     let mut text = format!(
-        "{head}# Tokens decoded after each prompt, while ranges are observed and results are compared.\ndecode_steps = 4\n\
+        "{head}# Tokens decoded after each prompt, while ranges are observed and results are compared.\ndecode_steps = \
+         4\n\
          \n# Bits. Weights: int4, int8, int16, one scale per output channel. Activations: uint8, uint16.\n"
     );
     for (at, group) in groups.iter().enumerate() {
@@ -79,7 +81,8 @@ fn words(head: &str, groups: &[Group]) -> String {
     }
     text.push_str(
         "\n# What is good enough, in dB of SQNR on the NPU, by graph/output.\n# [goal.sqnr_db]\n# \"*\" = 20\n\
-         \n# Samples that set the ranges: pictures and questions as the car will see them. Pictures are relative to this\n\
+         \n# Samples that set the ranges: pictures and questions as the car will see them. Pictures are relative to \
+         this\n\
          # file. Add more; the demonstration has 80.\n\
          [[calibration]]\nimage = \"pictures/0.png\"\nprompt = \"What is in the picture?\"\n\
          \n# Samples on which float, simulation and NPU are compared. Keep them apart from the others.\n\

@@ -15,7 +15,7 @@ use autoneural_core::recipe::Origin;
 ///
 /// # Errors
 /// A line that names what is not there, what is no sample, or too few or too many files, by its number.
-pub fn in_list(path: &Path, intakes: &[Intake]) -> Result<Found> {
+pub(crate) fn in_list(path: &Path, intakes: &[Intake]) -> Result<Found> {
     let (text, origin) = (text::read(path)?, Origin::beside(path));
     let mut entries: Vec<Entry> = Vec::new();
     for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

@@ -1,4 +1,4 @@
-//! Where samples are from: what a user names becomes a recipe, and everything behind asks that.
+//! Where samples come from: whatever a user names becomes a recipe, and everything after that reads only the recipe.
 
 mod entry;
 mod find;
@@ -20,7 +20,7 @@ use entry::Found;
 use find::{find, spread};
 use written::{groups_text, preprocess_text, sample_text};
 
-/// Samples that are taken of a folder or a file where nobody says how many.
+/// How many samples are taken of a folder or a file by default.
 pub const SAMPLES: usize = 16;
 
 /// What a user says of samples.
@@ -30,9 +30,9 @@ pub struct Given {
     pub calibration: Option<PathBuf>,
     /// Where samples of verification are, as `calibration`; of a recipe those that judge are taken.
     pub verification: Option<PathBuf>,
-    /// A recipe that says how to quantize, where `calibration` is none.
+    /// A recipe that states how to quantize, if `calibration` is not a recipe.
     pub recipe: Option<PathBuf>,
-    /// Most samples that are taken of what is no recipe.
+    /// Most samples that are taken of a folder or a file.
     pub most: Option<usize>,
 }
 
@@ -42,8 +42,8 @@ pub fn is_recipe(path: &Path) -> bool {
 }
 
 impl Given {
-    /// The recipe that was given, or one of what was given instead. `what` is what the program takes; it is asked only
-    /// where it decides.
+    /// The recipe that was given, or one of what was given instead. `what` tells the kind of samples that the program
+    /// takes; it is called only if that matters.
     ///
     /// # Errors
     /// A recipe or files that cannot be read, samples that are none of the program's.

@@ -5,26 +5,26 @@ use crate::drivers::Intake;
 use autoneural_core::program::Group;
 use autoneural_core::recipe::{Preprocess, quoted};
 
-/// The head of a recipe that nobody wrote: W8A16 for all groups.
-pub fn groups_text(name: &str, groups: &[Group]) -> String {
+/// The head of a recipe by default: W8A16 for all groups.
+pub(crate) fn groups_text(name: &str, groups: &[Group]) -> String {
     let mut text = format!("schema = 2\nname = {}\n", quoted(name));
     groups.iter().for_each(|group| text.push_str(&format!("\n{}", group_text(group))));
     text
 }
 
-/// How a group is quantized where nobody says it.
-pub fn group_text(group: &Group) -> String {
+/// How a group is quantized by default.
+pub(crate) fn group_text(group: &Group) -> String {
     let bits = "weights = \"int8\"\nactivations = \"uint16\"\nobserver = \"min-max\"\n";
     format!("[recipe.{}]\n{bits}", group.name())
 }
 
 /// What is guessed of pictures for an input, or nothing where it takes none.
-pub fn preprocess_text(intake: &Intake) -> String {
+pub(crate) fn preprocess_text(intake: &Intake) -> String {
     Preprocess::guess(&intake.shape).map_or_else(String::new, |guess| guess.text(&intake.name))
 }
 
 /// What a sample is.
-pub fn sample_text(entry: &Entry) -> String {
+pub(crate) fn sample_text(entry: &Entry) -> String {
     match entry {
         Entry::Stacked(file, row) => {
             let row = row.map_or(String::new(), |row| format!("row = {row}\n"));

@@ -9,13 +9,19 @@ use autoneural_core::segment::Device;
 use autoneural_engines::back::onnx::DataWriter;
 use autoneural_engines::back::qnn::{Compiler, Job};
 
-/// Runs the stage.
+/// Runs the stage: builds the context binaries of all partitions.
+///
+/// # Errors
+/// The bundle cannot be read, the toolkit is missing or refuses a model, or files cannot be written.
 pub fn build(bundle: &mut Making, compiler: &dyn Compiler, progress: &dyn Progress) -> Result<()> {
     bundle.partitions()?.iter().try_for_each(|partition| build_partition(bundle, partition, compiler, progress))?;
     note_models(bundle)
 }
 
-/// The context binaries of one partition: one for each segment on the NPU.
+/// Builds the context binaries of one partition: one for each segment on the NPU.
+///
+/// # Errors
+/// As for [`build`].
 pub fn build_partition(
     bundle: &Making,
     partition: &Partition,

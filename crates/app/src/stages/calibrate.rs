@@ -22,7 +22,11 @@ use autoneural_engines::back::evidence;
 /// Folder of everything that calibration makes.
 const FOLDER: &str = "calibration";
 
-/// Runs the stage.
+/// Runs the stage: all phases, in order.
+///
+/// # Errors
+/// The recipe does not fit the program, a sample cannot be read, an engine fails, memory does not suffice, or files
+/// cannot be written.
 pub fn calibrate(bundle: &mut Making, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     recipe.refuse_other_groups(&groups(&partitions))?;
@@ -37,16 +41,20 @@ pub fn calibrate(bundle: &mut Making, recipe: &Recipe, progress: &dyn Progress) 
     Ok(())
 }
 
-/// Notes in the manifest what a person should know of the samples.
+/// Adds warnings about the samples to the manifest.
 pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
     let stage = Stage::Calibrate.name();
     let warnings = driver.warnings(bundle, recipe, "calibration", stage);
     bundle.manifest.set_warnings(stage, warnings);
 }
 
-/// Runs a phase, in as many passes as what is collected takes; mostly that is one. What it found is then in a file,
-/// with what those before it found. Graphs that the recipe has equalized are rewritten before: whether there are any.
-pub fn calibrate_phase(
+/// Runs a phase, in as many passes as the requested evidence takes; mostly this is one. Afterwards a file holds what
+/// this phase and those before it found. Graphs that the recipe equalizes are rewritten before; returns whether there
+/// are any.
+///
+/// # Errors
+/// As for [`calibrate`].
+pub(crate) fn calibrate_phase(
     bundle: &Making,
     driver: &dyn Driver,
     number: usize,
@@ -86,7 +94,7 @@ pub fn calibrate_phase(
     Ok(is_rewritten)
 }
 
-/// In which passes of the samples what is collected that the recipe's observers and rounding methods want of these
+/// The passes of the samples, with the evidence that the recipe's observers and rounding methods request about these
 /// groups.
 fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<Plan> {
     let (mut wanted, mut all) = (vec![], vec![]);
@@ -98,7 +106,7 @@ fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<P
     Plan::new(wanted, &all, for_evidence())
 }
 
-/// Adds what is asked for beside ranges, which the observers in the key stand for.
+/// Adds the requests to a key, without those for ranges: the observers, which the key has, stand for them.
 fn and_asks(key: Key, asks: &[Ask]) -> Key {
     let more: Vec<&Ask> = asks.iter().filter(|ask| ask.want != Want::Range).collect();
     if more.is_empty() { key } else { key.setting("evidence", &more) }
@@ -117,15 +125,18 @@ fn write_evidence(folder: &Path, seen: &Collection) -> Result<()> {
 
 /// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin
 /// there.
-pub fn statistics_of(phases: &[Phase], number: usize) -> String {
+pub(crate) fn statistics_of(phases: &[Phase], number: usize) -> String {
     match number + 1 == phases.len() {
         true => STATISTICS.to_string(),
         false => format!("{FOLDER}/.{}.json", phases[number].name),
     }
 }
 
-/// Keeps what the files of samples hold, and a copy of the recipe.
-pub fn keep_samples(bundle: &Making, driver: &dyn Driver, recipe: &Recipe) -> Result<()> {
+/// Keeps the hashes of the samples' files, and a copy of the recipe.
+///
+/// # Errors
+/// A file of a sample cannot be read, or a file cannot be written.
+pub(crate) fn keep_samples(bundle: &Making, driver: &dyn Driver, recipe: &Recipe) -> Result<()> {
     let inputs = driver.inputs(bundle, recipe, &recipe.calibration)?;
     let key = Key::new().setting("images", &inputs);
     bundle
@@ -133,8 +144,11 @@ pub fn keep_samples(bundle: &Making, driver: &dyn Driver, recipe: &Recipe) -> Re
     keep_recipe(bundle, recipe)
 }
 
-/// Keeps a copy of the recipe, which is what the next stages read where each is a command of its own.
-pub fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
+/// Keeps a copy of the recipe. Later stages read it when each is run as a command of its own.
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
     let key = Key::new().and("recipe", recipe.text());
     bundle.unit("calibrate/recipe", FOLDER, key, &Silent, |folder| {
         files::write(&folder.join(name_of(RECIPE)), recipe.text().as_bytes())

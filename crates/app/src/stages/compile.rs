@@ -40,7 +40,10 @@ pub struct Plan<'a> {
     pub comparing: Comparing<'a>,
 }
 
-/// Runs all stages on a bundle that has begun; verification with the engines that the runtime has.
+/// Runs all stages on a new bundle. Verification uses the engines that the runtime has.
+///
+/// # Errors
+/// A stage fails, or the recipe, its goals or the given encodings do not fit the program.
 pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, progress: &dyn Progress) -> Result<Report> {
     plan.recipe.refuse_other_groups(&plan.source.program()?.groups())?;
     plan.source.check(bundle, plan.recipe)?;

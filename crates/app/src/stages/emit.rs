@@ -15,7 +15,10 @@ use autoneural_engines::back::onnx::{DataWriter, emit_qdq};
 /// Folder of everything that emission makes.
 const FOLDER: &str = "qdq";
 
-/// Runs the stage.
+/// Runs the stage for all groups.
+///
+/// # Errors
+/// Encodings are missing or contradict each other, a rounding method fails, or files cannot be read or written.
 pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     // Encodings may have been edited: they must agree over all borders.
@@ -27,7 +30,10 @@ pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
     driver.emit(bundle, progress)
 }
 
-/// Codes and quantized models of one group, with what a host needs of it beside them.
+/// Writes the codes and quantized models of one group.
+///
+/// # Errors
+/// As for [`emit`].
 pub fn emit_group(
     bundle: &Making,
     driver: &dyn Driver,
@@ -44,7 +50,7 @@ pub fn emit_group(
         _ => false,
     })?;
     let target = bundle.target()?;
-    // What is cut where; the rest of the target is in the encodings.
+    // Cuts depend on these parts of the target; everything else of it is already in the encodings.
     let key = key.setting("operators", &target.operators()).setting("memory", &target.memory);
     bundle.unit(&format!("emit/{}", group.name()), FOLDER, key, progress, |folder| {
         progress.start(&format!("emit {}", group.name()), partitions.len() as u64);

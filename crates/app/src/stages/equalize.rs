@@ -1,5 +1,5 @@
-//! Equalize: before a phase is calibrated, graphs that the recipe has equalized are run for the evidence of that, and
-//! rewritten. What is made stands for what export made, which stays.
+//! Equalize: before a phase is calibrated, the graphs that the recipe equalizes are run to collect the evidence for it,
+//! and rewritten. Later stages read the rewritten graphs in place of the exported ones, which stay in the bundle.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use autoneural_bundle::{EQUALIZED, Making};
 use autoneural_core::evidence::{Ask, Collection, Observer, Plan, sites};
 use autoneural_core::partition::Partition;
 
-/// Rewrites the graphs of a phase, in a unit of work. Whether there was anything to rewrite.
+/// Rewrites the graphs of a phase, in a unit of work. Returns whether there was anything to rewrite.
 ///
 /// # Errors
 /// Graphs of which nothing can be equalized, and those of calibration.
-pub fn equalize_phase(
+pub(crate) fn equalize_phase(
     bundle: &Making,
     driver: &dyn Driver,
     number: usize,

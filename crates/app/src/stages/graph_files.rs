@@ -4,8 +4,11 @@ use autoneural_base::error::Result;
 use autoneural_bundle::{EQUALIZED, Key, Making};
 use autoneural_core::program::Group;
 
-/// A key of the float models of groups and of what the source stated.
-pub fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
+/// A key of the float models of groups and of the model definition.
+///
+/// # Errors
+/// The files of the bundle cannot be read.
+pub(crate) fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
     let is_read = |path: &str| {
         let file = of_graphs(path).unwrap_or_default();
         file == "definition.toml" || groups.iter().any(|group| group.owns(file))
@@ -14,6 +17,6 @@ pub fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
 }
 
 /// The name of a file that export made, or that stands for such a file, in its folder.
-pub fn of_graphs(path: &str) -> Option<&str> {
+pub(crate) fn of_graphs(path: &str) -> Option<&str> {
     path.strip_prefix("model/").or_else(|| path.strip_prefix(EQUALIZED))
 }

@@ -1,6 +1,6 @@
-//! What an earlier verification found and what still holds of it: figures whose models, binaries, samples and toolkit
-//! are the same. They take hours, so they stay with the bundle until something that they were measured on changes; then
-//! that is said.
+//! What an earlier verification found, and which of its figures still hold: those whose models, binaries, samples and
+//! toolkit are the same. They take hours to measure, so they stay with the bundle until something that they were
+//! measured on changes; then a warning says so.
 
 use super::graph_files::of_graphs;
 use crate::drivers::{Driver, and_samples};
@@ -16,12 +16,12 @@ use autoneural_core::recipe::Recipe;
 use autoneural_engines::back::qnn::{Compiler, Runtime};
 
 /// Why figures of a report are not taken over that came with the bundle from elsewhere.
-pub const FROM_ELSEWHERE: &str = "the report was not written by this machine, which cannot vouch for it";
+pub(crate) const FROM_ELSEWHERE: &str = "the report was not written by this machine, which cannot vouch for it";
 
 /// What is known of a bundle before it is verified.
-pub struct Known {
+pub(crate) struct Known {
     old: Option<Report>,
-    /// Whether the report was written here, by whatever build of the program.
+    /// Whether the report was written on this machine, by any build of the program.
     is_ours: bool,
     /// Whether this build of the program wrote it, and so would find the same.
     is_same_program: bool,
@@ -30,8 +30,11 @@ pub struct Known {
 }
 
 impl Known {
-    /// Reads the report of the bundle that is being replaced.
-    pub fn read(
+    /// Reads what is known from the bundle that is being replaced. An unreadable report counts as none.
+    ///
+    /// # Errors
+    /// The keys of the models cannot be made, because files cannot be read.
+    pub(crate) fn read(
         bundle: &Making,
         driver: &dyn Driver,
         recipe: &Recipe,
@@ -50,7 +53,7 @@ impl Known {
     }
 
     /// Whether this program measured all of an extent before, with these engines: simulation and NPU.
-    pub fn covers(&self, extent: &Extent, partitions: &[Partition], engines: [bool; 2]) -> bool {
+    pub(crate) fn covers(&self, extent: &Extent, partitions: &[Partition], engines: [bool; 2]) -> bool {
         let has =
             |columns: Columns| (columns.simulated.is_some() || !engines[0]) && (columns.npu.is_some() || !engines[1]);
         let is_known = |(at, partition): (usize, &Partition)| {
@@ -66,7 +69,7 @@ impl Known {
     }
 
     /// The same for layers.
-    pub fn covers_layers(&self, extent: &Extent, partitions: &[Partition], engines: &[On]) -> bool {
+    pub(crate) fn covers_layers(&self, extent: &Extent, partitions: &[Partition], engines: &[On]) -> bool {
         let is_known = |(at, partition): (usize, &Partition)| {
             let old = self.layers_of(at, &partition.name);
             let of_npu = |old: &&PartitionReport| old.layers.iter().any(|layer| layer.sqnr_db.npu.is_some());
@@ -76,7 +79,7 @@ impl Known {
     }
 
     /// Adds to a new report what is known and still holds, and says what does not.
-    pub fn merge_into(self, report: &mut Report, driver: &dyn Driver, partitions: &[Partition]) -> Vec<Warning> {
+    pub(crate) fn merge_into(self, report: &mut Report, driver: &dyn Driver, partitions: &[Partition]) -> Vec<Warning> {
         let mut dropped = Vec::new();
         let mut drop = |place: &str, what: &str, why: &str| {
             let warning = Warning::new(Stage::Verify.name(), place, format!("{what} were dropped: {why}"));
@@ -150,12 +153,12 @@ impl Known {
     }
 
     /// The report's evaluations, if it was written here.
-    pub fn evaluations(&self) -> Option<&Report> {
+    pub(crate) fn evaluations(&self) -> Option<&Report> {
         self.old.as_ref().filter(|old| !old.evaluations.is_empty())
     }
 
     /// Whether the report was written here.
-    pub fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         self.is_ours
     }
 
@@ -191,9 +194,9 @@ impl Known {
 type Changed = fn(&Basis, &Basis) -> Option<&'static str>;
 
 /// What a report calls the simulation where it was left out.
-pub const SIMULATION: &str = "simulation";
+pub(crate) const SIMULATION: &str = "simulation";
 /// What it calls the NPU.
-pub const NPU: &str = "NPU";
+pub(crate) const NPU: &str = "NPU";
 
 /// What figures of partitions are measured on.
 fn bases(

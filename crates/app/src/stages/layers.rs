@@ -28,14 +28,17 @@ const LAYERS: &str = "verify/layers";
 /// Layers of a partition and the step that they were measured in.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Measured {
-    /// The step; none where no step came by.
+    /// The step; `None` if no step came by.
     pub step: Option<StepAt>,
     /// The layers, in the graph's order.
     pub layers: Vec<LayerReport>,
 }
 
-/// Measures the layers of partitions on these engines in one step each: the last of those that the driver takes with
-/// the sample that it chose.
+/// Measures the layers of partitions on these engines, each partition in one step: the last one that the driver takes
+/// with the chosen sample.
+///
+/// # Errors
+/// The bundle or the sample cannot be read, or an engine cannot be loaded or fails.
 pub fn measure_layers(
     bundle: &Making,
     recipe: &Recipe,
@@ -89,8 +92,16 @@ pub fn measure_layers(
     })
 }
 
-/// Whether they were measured before, on the same.
-pub fn knows_layers(bundle: &Making, recipe: &Recipe, runtime: &Runtime, what: (&Extent, &[On])) -> Result<bool> {
+/// Whether the layers were measured before with the same models, sample and engines.
+///
+/// # Errors
+/// The files of the bundle cannot be read.
+pub(crate) fn knows_layers(
+    bundle: &Making,
+    recipe: &Recipe,
+    runtime: &Runtime,
+    what: (&Extent, &[On]),
+) -> Result<bool> {
     bundle.knows(LAYERS, &key(bundle, recipe, runtime, what)?.2)
 }
 

@@ -18,12 +18,15 @@ const MOST_EVIDENCE: u64 = 4 << 30;
 
 /// What observers of one pass of the samples may take together: a quarter of the memory, and no more than a language
 /// model of some billion parameters leaves in 12 GB.
-pub fn for_evidence() -> u64 {
+pub(crate) fn for_evidence() -> u64 {
     MOST_EVIDENCE.min(machine::memory() / 4)
 }
 
 /// Whether a context binary can be built while these groups are calibrated.
-pub fn fits_beside_calibration(bundle: &Bundle, groups: &[Group]) -> Result<bool> {
+///
+/// # Errors
+/// The weights of a group are missing.
+pub(crate) fn fits_beside_calibration(bundle: &Bundle, groups: &[Group]) -> Result<bool> {
     let mut bytes = 0;
     for group in groups {
         let weights = bundle.path("model").join(DataWriter::name_of(group));

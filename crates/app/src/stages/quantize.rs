@@ -23,8 +23,11 @@ use autoneural_engines::back::encodings;
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
 
-/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, and encodings
-/// of what the recipe has equalized, before samples are run and not after.
+/// Refuses given encodings and overrides of the recipe that fit no tensor of the exported graphs, and given encodings
+/// inside groups that the recipe equalizes. This happens before samples are run.
+///
+/// # Errors
+/// There is such an encoding or override.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
     given.encodings().resolved(partitions, &bundle.aliases()?)?.refuse_equalized(partitions, recipe)?;
     autoneural_core::quantize::refuse_idle_overrides(partitions, recipe)
@@ -121,11 +124,17 @@ pub fn note_models(bundle: &mut Making) -> Result<()> {
 }
 
 /// Copies given encodings into the bundle.
+///
+/// # Errors
+/// A file cannot be written.
 pub fn keep_given(bundle: &Making, given: &GivenFiles) -> Result<Vec<GivenRecord>> {
     bundle.unit("quantize/given", FOLDER, given.key(), &Silent, |folder| given.copy_to(folder))
 }
 
 /// Warnings about given encodings under which weights are lost.
+///
+/// # Errors
+/// Given encodings do not fit the graphs, or the bundle cannot be read.
 pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFiles) -> Result<Vec<Warning>> {
     if given.is_empty() {
         return Ok(vec![]);
@@ -137,8 +146,11 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
     })
 }
 
-/// Encodings of one group, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
-/// least what is [`decisive`].
+/// Makes the encodings of one group and the records of its partitions, and warns of what is unusual in its numbers.
+/// `statistics` must hold at least those of the [`decisive`] groups.
+///
+/// # Errors
+/// Encodings cannot be made (see [`autoneural_core::quantize::quantize`]), or files cannot be read or written.
 pub fn quantize_group(
     bundle: &Making,
     (driver, partitions): (&dyn Driver, &[Partition]),
@@ -181,7 +193,7 @@ pub fn quantize_group(
         }
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
         let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
-        warnings.extend(of_constants(&partitions, group, &tables)?);
+        warnings.extend(of_constants(&partitions, group, &tables));
         warnings.extend(driver.warn_of_encodings(bundle, group, &tables, whole)?);
         progress.finish();
         Ok(Quantized { records, warnings })

@@ -17,8 +17,11 @@ use autoneural_engines::back::codes::{CodeFile, digest, write};
 use autoneural_engines::back::evidence;
 use autoneural_engines::back::onnx::DataWriter;
 
-/// The codes of all constants of a group: a file for each layer, and one for what is no layer's.
-pub fn round(
+/// Makes the codes of all constants of a group: a file for each layer, and one for all other constants.
+///
+/// # Errors
+/// A rounding method fails, evidence is missing, or a file cannot be written.
+pub(crate) fn round(
     bundle: &Making,
     group: &Group,
     constants: &Constants,
@@ -72,7 +75,7 @@ pub fn round(
 }
 
 /// Whether a file of the bundle, by its path, has codes of a group.
-pub fn is_code(group: &Group, path: &str) -> bool {
+pub(crate) fn is_code(group: &Group, path: &str) -> bool {
     let file = path.strip_prefix(CODES).unwrap_or_default();
     file == file_of_others(group) || file.strip_prefix(group.name()).is_some_and(|rest| rest.starts_with('/'))
 }
@@ -82,7 +85,7 @@ pub fn is_code(group: &Group, path: &str) -> bool {
 ///
 /// # Errors
 /// A file that cannot be read, or has no codes.
-pub fn codes<'a>(bundle: &'a Bundle, group: &Group, constants: &Constants) -> Result<Box<dyn CodeSource + 'a>> {
+pub(crate) fn codes<'a>(bundle: &'a Bundle, group: &Group, constants: &Constants) -> Result<Box<dyn CodeSource + 'a>> {
     if !bundle.has_files(|path| is_code(group, path)) {
         return Ok(Box::new(RoundedNow));
     }

@@ -29,8 +29,12 @@ pub struct Comparing<'a> {
     pub demands: Demands,
 }
 
-/// Runs the stage on as much as is asked for. Columns whose engine is missing stay empty. Figures of the same models,
-/// samples and engines are taken over; demands are held against them anew.
+/// Runs the stage on as much as `what` states. Columns of the report whose engine is missing stay empty. Earlier
+/// figures of the same models, samples and engines are taken over, and compared with the demands again.
+///
+/// # Errors
+/// The recipe or its goals do not fit the program, the bundle or a sample cannot be read, an engine cannot be loaded or
+/// fails, or the report cannot be written.
 pub fn verify(
     bundle: &mut Making,
     recipe: &Recipe,

@@ -15,10 +15,13 @@ const BLOCK: usize = 1 << 16;
 /// Elements that are made before they are handed over; a block at least.
 const AT_ONCE: usize = 1 << 24;
 
-/// Makes the numbers of a tensor and hands them over in pieces, in order.
+/// Makes the numbers of a tensor (as stored bytes) and hands them to `give` in pieces, in order.
 ///
 /// The result depends on seed, name, shape and recipe, not on how many threads there are.
-pub fn fill<E>(
+///
+/// # Errors
+/// `give` fails.
+pub(crate) fn fill<E>(
     seed: u64,
     name: &str,
     shape: &[usize],

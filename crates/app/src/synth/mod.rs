@@ -200,8 +200,8 @@ fn note(definition: &Definition, summary: &Summary) -> Value {
         "parameters": summary.parameters,
         "choices": {
             "weights": "Student's t with 10 degrees of freedom, cut at 7.5 standard deviations; bfloat16",
-            "channel_scales": format!("log-normal, standard deviation of the logarithm {} (depthwise {}), half of it along \
-                input channels", recipe::CHANNEL_SPREAD, recipe::DEPTHWISE_SPREAD),
+            "channel_scales": format!("log-normal, standard deviation of the logarithm {} (depthwise {}), half of it \
+                along input channels", recipe::CHANNEL_SPREAD, recipe::DEPTHWISE_SPREAD),
             "normalization_gains": format!("log-normal, {}, median 1, {} before attention scores",
                 recipe::GAIN_SPREAD, recipe::SCORE_GAIN),
             "layer_scale": format!("log-normal, {}, median {}", recipe::LAYER_SCALE.1, recipe::LAYER_SCALE.0),

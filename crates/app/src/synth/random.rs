@@ -8,7 +8,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// Chance of one tensor: it depends on the seed and the name only, so tensors do not depend on each other.
-pub fn generator(seed: u64, name: &str) -> ChaCha8Rng {
+pub(crate) fn generator(seed: u64, name: &str) -> ChaCha8Rng {
     let mut hash = Sha256::new();
     hash.update(b"autoneural synth 1");
     hash.update(seed.to_le_bytes());
@@ -17,7 +17,7 @@ pub fn generator(seed: u64, name: &str) -> ChaCha8Rng {
 }
 
 /// `e^x` for `|x| <= 40`.
-pub fn exp(x: f64) -> f64 {
+pub(crate) fn exp(x: f64) -> f64 {
     let x = x / 64.0;
     let (mut sum, mut term) = (1.0, 1.0);
     for k in 1..20 {
@@ -31,12 +31,12 @@ pub fn exp(x: f64) -> f64 {
 }
 
 /// A number that is nearly normal, with mean 0 and variance 1: the sum of twelve uniform ones.
-pub fn normal(random: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn normal(random: &mut ChaCha8Rng) -> f64 {
     (0..12).map(|_| uniform(random)).sum::<f64>() - 6.0
 }
 
 /// A number from 0 to 1.
-pub fn uniform(random: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn uniform(random: &mut ChaCha8Rng) -> f64 {
     f64::from(random.next_u32()) / 4_294_967_296.0
 }
 
@@ -46,11 +46,11 @@ const CELLS: usize = 1 << CELL_BITS;
 
 /// Student's t with ten degrees of freedom, brought to variance 1, from 32 random bits: its quantile function at the
 /// ends of 65536 cells. What is rarer than 2^-18 on either side is cut off, at about 7.5 standard deviations.
-pub struct HeavyTails(Vec<f32>);
+pub(crate) struct HeavyTails(Vec<f32>);
 
 impl HeavyTails {
     /// The table, made once.
-    pub fn table() -> &'static Self {
+    pub(crate) fn table() -> &'static Self {
         static TABLE: OnceLock<HeavyTails> = OnceLock::new();
         TABLE.get_or_init(|| {
             let mut ends = vec![0.0; CELLS + 1];
@@ -66,7 +66,7 @@ impl HeavyTails {
 
     /// The number that these bits stand for.
     #[inline]
-    pub fn pick(&self, bits: u32) -> f32 {
+    pub(crate) fn pick(&self, bits: u32) -> f32 {
         let cell = (bits >> (32 - CELL_BITS)) as usize;
         let part = (bits & ((1 << (32 - CELL_BITS)) - 1)) as f32 / (1u32 << (32 - CELL_BITS)) as f32;
         let (low, high) = (self.0[cell], self.0[cell + 1]);

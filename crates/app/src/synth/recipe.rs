@@ -4,23 +4,23 @@ use super::random::{exp, generator, uniform};
 
 /// Standard deviation of the logarithms of a matrix's output channel scales: 2048 channels then spread over a factor of
 /// about 15. Input channels spread half as much.
-pub const CHANNEL_SPREAD: f64 = 0.4;
+pub(crate) const CHANNEL_SPREAD: f64 = 0.4;
 /// The same for depthwise convolutions, whose channels differ more (Nagel et al., arXiv 1906.04721, figure 2).
-pub const DEPTHWISE_SPREAD: f64 = 0.6;
+pub(crate) const DEPTHWISE_SPREAD: f64 = 0.6;
 /// The same for the gains of normalizations.
-pub const GAIN_SPREAD: f64 = 0.25;
+pub(crate) const GAIN_SPREAD: f64 = 0.25;
 /// Median of the gains of normalizations before attention scores, which make them sharper than random ones.
-pub const SCORE_GAIN: f64 = 1.2;
+pub(crate) const SCORE_GAIN: f64 = 1.2;
 /// Median of layer scales, and the spread of their logarithms.
-pub const LAYER_SCALE: (f64, f64) = (0.2, 0.5);
+pub(crate) const LAYER_SCALE: (f64, f64) = (0.2, 0.5);
 /// Spread between the rows of an embedding table.
-pub const ROW_SPREAD: f64 = 0.15;
+pub(crate) const ROW_SPREAD: f64 = 0.15;
 /// A bias in proportion to what it is added to.
-pub const BIAS: f64 = 0.2;
+pub(crate) const BIAS: f64 = 0.2;
 /// What a branch without layer scale adds to a residual stream, in proportion to the stream.
-pub const BRANCH: f64 = 0.15;
+pub(crate) const BRANCH: f64 = 0.15;
 /// Standard deviation of the logits.
-pub const LOGITS: f64 = 3.0;
+pub(crate) const LOGITS: f64 = 3.0;
 
 /// Channels of the residual stream for each outlier channel, and the fewest outlier channels.
 const CHANNELS_PER_OUTLIER: usize = 512;
@@ -30,15 +30,15 @@ const FEWEST_OUTLIERS: usize = 2;
 const SMALLEST_OUTLIER: f64 = 15.0;
 const OUTLIER_SPREAD: f64 = 1.5;
 /// What outlier channels have in the embeddings already, with one sign for all tokens, in standard deviations.
-pub const EMBEDDED_OUTLIER: f64 = 3.0;
+pub(crate) const EMBEDDED_OUTLIER: f64 = 3.0;
 /// Gains of normalizations at outlier channels, and those of the last normalization, in proportion to the others.
-pub const OUTLIER_GAIN: f64 = 0.5;
+pub(crate) const OUTLIER_GAIN: f64 = 0.5;
 /// The same before the head.
-pub const LAST_OUTLIER_GAIN: f64 = 0.1;
+pub(crate) const LAST_OUTLIER_GAIN: f64 = 0.1;
 
 /// Kinds of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Weights `[out, in, ...]`: heavy tails, log-normal scales per output and input channel; outliers are output
     /// channels.
     Matrix,
@@ -52,7 +52,7 @@ pub enum Kind {
 
 /// How the numbers of a tensor are drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recipe {
+pub(crate) struct Recipe {
     /// Kind of numbers.
     pub kind: Kind,
     /// Root mean square without outliers; of gains the median.
@@ -65,7 +65,7 @@ pub struct Recipe {
 
 /// A channel that is unlike the others.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outlier {
+pub(crate) struct Outlier {
     /// Its position.
     pub channel: usize,
     /// How much larger it is; of offsets the offset in proportion to the scale.
@@ -76,24 +76,24 @@ pub struct Outlier {
 
 impl Recipe {
     /// A recipe without outliers.
-    pub fn new(kind: Kind, scale: f64, spread: f64) -> Self {
+    pub(crate) fn new(kind: Kind, scale: f64, spread: f64) -> Self {
         Recipe { kind, scale, spread, outliers: vec![] }
     }
 
     /// With these outlier channels.
-    pub fn with(mut self, outliers: Vec<Outlier>) -> Self {
+    pub(crate) fn with(mut self, outliers: Vec<Outlier>) -> Self {
         self.outliers = outliers;
         self
     }
 
     /// Root mean square of what is drawn, without outliers. That of log-normal numbers is `median * e^(spread^2)`.
-    pub fn size(&self) -> f64 {
+    pub(crate) fn size(&self) -> f64 {
         if self.kind == Kind::Gains { self.scale * exp(self.spread * self.spread) } else { self.scale }
     }
 }
 
 /// The outlier channels of a residual stream of this width.
-pub fn outliers(seed: u64, width: usize) -> Vec<Outlier> {
+pub(crate) fn outliers(seed: u64, width: usize) -> Vec<Outlier> {
     let mut random = generator(seed, "outlier channels");
     let count = (width / CHANNELS_PER_OUTLIER).max(FEWEST_OUTLIERS).min(width);
     let usual = (width as f64 / (count * CHANNELS_PER_OUTLIER) as f64).min(1.0).sqrt();
@@ -110,6 +110,6 @@ pub fn outliers(seed: u64, width: usize) -> Vec<Outlier> {
 }
 
 /// The same channels with one factor.
-pub fn with_factor(outliers: &[Outlier], factor: f64) -> Vec<Outlier> {
+pub(crate) fn with_factor(outliers: &[Outlier], factor: f64) -> Vec<Outlier> {
     outliers.iter().map(|outlier| Outlier { factor, ..*outlier }).collect()
 }

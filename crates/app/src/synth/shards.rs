@@ -17,7 +17,7 @@ use autoneural_base::progress::Progress;
 const BYTES: usize = 2;
 
 /// Tensors in the order of their names, as runs that hold at most so many bytes each; a larger tensor stands alone.
-pub fn split(tensors: &[Tensor], most: u64) -> Vec<&[Tensor]> {
+pub(crate) fn split(tensors: &[Tensor], most: u64) -> Vec<&[Tensor]> {
     let mut shards = Vec::new();
     let (mut first, mut bytes) = (0, 0);
     for (position, tensor) in tensors.iter().enumerate() {
@@ -32,7 +32,10 @@ pub fn split(tensors: &[Tensor], most: u64) -> Vec<&[Tensor]> {
 }
 
 /// Writes the shards and the index.
-pub fn write(folder: &Path, shards: &[&[Tensor]], seed: u64, progress: &dyn Progress) -> Result<()> {
+///
+/// # Errors
+/// A file cannot be written.
+pub(crate) fn write(folder: &Path, shards: &[&[Tensor]], seed: u64, progress: &dyn Progress) -> Result<()> {
     let mut places = BTreeMap::new();
     for (index, &tensors) in shards.iter().enumerate() {
         let name = format!("model-{:05}-of-{:05}.safetensors", index + 1, shards.len());

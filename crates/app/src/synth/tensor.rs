@@ -4,7 +4,7 @@ use super::recipe::Recipe;
 use autoneural_core::ir::Shape;
 
 /// A tensor to be made.
-pub struct Tensor {
+pub(crate) struct Tensor {
     /// Its name in the checkpoint.
     pub name: String,
     /// Sizes of its axes.
@@ -15,12 +15,12 @@ pub struct Tensor {
 
 impl Tensor {
     /// Numbers in it.
-    pub fn elements(&self) -> usize {
+    pub(crate) fn elements(&self) -> usize {
         self.shape.iter().product()
     }
 
     /// Bytes of them.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         2 * self.elements() as u64
     }
 }

@@ -8,7 +8,7 @@ use autoneural_base::error::{Error, Result};
 use autoneural_front::Definition;
 
 /// A chat template in the way of ChatML, with the special tokens of [`tokenizer`].
-pub const CHAT_TEMPLATE: &str = r#"{{- bos_token -}}
+pub(crate) const CHAT_TEMPLATE: &str = r#"{{- bos_token -}}
 {%- for message in messages -%}
 {{- "<|im_start|>" + message.role + "\n" -}}
 {%- if message.content is string -%}
@@ -30,7 +30,7 @@ pub const CHAT_TEMPLATE: &str = r#"{{- bos_token -}}
 ///
 /// # Errors
 /// A vocabulary without room for them, or special tokens that share a number.
-pub fn tokenizer(definition: &Definition) -> Result<Value> {
+pub(crate) fn tokenizer(definition: &Definition) -> Result<Value> {
     let (tokens, size) = (&definition.language.tokens, definition.language.vocabulary);
     let mut vocabulary: BTreeMap<u32, String> = BTreeMap::new();
     for (token, text) in [(tokens.bos, "<|startoftext|>"), (tokens.eos, "<|im_end|>"), (tokens.image, "<image>")] {

@@ -20,7 +20,7 @@ const IMAGE: f64 = 0.5;
 const ATTENTION: f64 = 0.5;
 
 /// Recipes by the place that [`Constant::start`] tells.
-pub struct Walk {
+pub(crate) struct Walk {
     recipes: BTreeMap<usize, Recipe>,
     outliers: Vec<Outlier>,
     width: usize,
@@ -56,7 +56,7 @@ struct Place<'a> {
 }
 
 /// Recipes for the tensors of a model.
-pub fn recipes(model: &Model, seed: u64) -> BTreeMap<usize, Recipe> {
+pub(crate) fn recipes(model: &Model, seed: u64) -> BTreeMap<usize, Recipe> {
     let width = model.embeddings.shape()[1];
     let mut walk = Walk { recipes: BTreeMap::new(), outliers: recipe::outliers(seed, width), width };
     let table = 1.0 / (width as f64).sqrt();

@@ -15,7 +15,7 @@ use autoneural_engines::engine::{Engine, Reference, Tensor};
 
 /// How the encodings of an experiment come about, beyond the types.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Choice {
+pub(crate) struct Choice {
     /// Range of the output; what float gives if there is none.
     pub output_range: Option<[f32; 2]>,
     /// What is done to the scales of weights.
@@ -24,7 +24,7 @@ pub struct Choice {
 
 /// What is done to the scales of weights, for the sake of the multiplier from sums to outputs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Multiplier {
+pub(crate) enum Multiplier {
     /// Nothing.
     #[default]
     AsItIs,
@@ -35,7 +35,7 @@ pub enum Multiplier {
 }
 
 /// What came of an experiment.
-pub enum ExperimentResult {
+pub(crate) enum ExperimentResult {
     /// Both ran.
     Ran {
         /// NPU against CPU over all outputs, in dB.
@@ -53,7 +53,7 @@ pub enum ExperimentResult {
 ///
 /// # Errors
 /// The operating system refuses, or a promise inside the program is broken.
-pub fn run(
+pub(crate) fn run(
     runtime: &Runtime,
     target: &Target,
     folder: &Path,

@@ -16,16 +16,16 @@ const VISIBLE_DB: f64 = 10.0;
 /// How near to the ends of its range an output has to come, as a share of the range, for the range to be tested.
 const REACHED: f32 = 0.01;
 
-/// Whatever experiments need.
-pub struct Judge<'a> {
+/// What all experiments need.
+pub(crate) struct Judge<'a> {
     pub target: &'a Target,
     pub runtime: &'a Runtime,
     pub folder: &'a Path,
     pub floor_db: f64,
 }
 
-/// What is said to a statement, and why.
-pub struct Ruling {
+/// The verdict on a statement, and the reason for it.
+pub(crate) struct Ruling {
     pub status: Status,
     /// The figure that counts, in dB.
     pub sqnr_db: Option<f64>,
@@ -45,7 +45,11 @@ impl Ruling {
 }
 
 impl Judge<'_> {
-    pub fn judge(&self, statement: &Statement) -> Result<Ruling> {
+    /// Decides whether a statement of the target is true, by experiments on the engine.
+    ///
+    /// # Errors
+    /// An experiment cannot be run.
+    pub(crate) fn judge(&self, statement: &Statement) -> Result<Ruling> {
         match statement {
             Statement::Takes(operator, case) => self.takes(operator, case),
             Statement::Refuses(operator, refusal) => self.refuses(operator, &operator.refused_by(refusal)),

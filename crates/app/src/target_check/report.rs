@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use autoneural_base::error::{Error, Result};
 
-/// What the engine says to a statement.
+/// Whether the engine confirms a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It is as stated.
+    /// The statement is true.
     Confirmed,
-    /// It is otherwise.
+    /// The statement is not true.
     Wrong,
     /// No experiment here decides it.
     Untested,
@@ -27,16 +27,16 @@ impl Status {
     }
 }
 
-/// One statement of a target file and what the engine says to it.
+/// One statement of a target file, and whether the engine confirms it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {
     /// The operator, or the section of the file.
     pub operator: String,
     /// The statement in words.
     pub statement: String,
-    /// What the engine says.
+    /// Whether the engine confirms it.
     pub status: Status,
-    /// NPU against CPU in dB, the lowest of the samples that it is about; none if nothing ran.
+    /// NPU against CPU in dB, the lowest of the samples that it is about; `None` if nothing ran.
     pub sqnr_db: Option<f64>,
     /// Why it is wrong or untested, or how it was confirmed where no figure says so.
     pub note: Option<String>,
@@ -49,7 +49,7 @@ pub struct Finding {
 pub struct SampleFinding {
     /// What sets it apart from other samples of the operator.
     pub name: String,
-    /// NPU against CPU, in dB; none if it did not run.
+    /// NPU against CPU, in dB; `None` if it did not run.
     pub sqnr_db: Option<f64>,
     /// Why the engine refuses it, if it does.
     pub refused: Option<String>,

@@ -15,7 +15,7 @@ use autoneural_engines::engine::Tensor;
 const SEED: u64 = 8295;
 
 /// A graph of one operator with inputs for it.
-pub struct Sample {
+pub(crate) struct Sample {
     /// What sets it apart from other samples of the operator.
     pub name: &'static str,
     /// The graph as all of it goes to the engine.
@@ -26,7 +26,7 @@ pub struct Sample {
 
 impl Sample {
     /// Whether the weights can be cut into blocks of so many input channels.
-    pub fn has_blocks_of(&self, size: usize) -> bool {
+    pub(crate) fn has_blocks_of(&self, size: usize) -> bool {
         let graph = &self.partition.graph;
         let node = &graph.nodes()[0];
         let Some(shape) = node.inputs.get(1).map(|&id| &graph.value(id).shape) else { return false };
@@ -36,7 +36,7 @@ impl Sample {
     }
 
     /// Whether the weights have an axis of output channels, each of which may have its scale.
-    pub fn has_channels(&self) -> bool {
+    pub(crate) fn has_channels(&self) -> bool {
         let graph = &self.partition.graph;
         let node = &graph.nodes()[0];
         let rank = node.inputs.get(1).map_or(0, |&id| graph.value(id).shape.len());
@@ -50,15 +50,21 @@ impl Sample {
     }
 }
 
-/// All samples of an operator for a purpose; none if this program builds no graph of it.
-pub fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result<Vec<Sample>> {
+/// All samples of an operator for a purpose; empty if this program has no such operator.
+///
+/// # Errors
+/// The graph of a sample cannot be built, which is a defect.
+pub(crate) fn samples(operator: &str, constants: Constants, purpose: Purpose) -> Result<Vec<Sample>> {
     let Some(kind) = OpKind::of_name(operator) else { return Ok(vec![]) };
     let made = (kind.samples)(constants);
     made.iter().filter(|sample| sample.purpose == purpose).map(Sample::new).collect()
 }
 
 /// The first sample of an operator for a purpose, with its constants.
-pub fn sample(operator: &str, purpose: Purpose) -> Result<Option<Sample>> {
+///
+/// # Errors
+/// As for [`samples`].
+pub(crate) fn sample(operator: &str, purpose: Purpose) -> Result<Option<Sample>> {
     let constants = Constants { weights: true, bias: true };
     Ok(samples(operator, constants, purpose)?.into_iter().next())
 }

@@ -4,7 +4,7 @@ use autoneural_base::error::Result;
 use autoneural_core::target::{Case, Operator, Refusal, Target};
 
 /// One statement.
-pub enum Statement<'a> {
+pub(crate) enum Statement<'a> {
     Takes(&'a Operator, Case),
     Refuses(&'a Operator, &'a Refusal),
     MultiplierBits(&'a Operator, u32),
@@ -18,7 +18,7 @@ pub enum Statement<'a> {
 ///
 /// # Errors
 /// The target states nothing about the operator.
-pub fn statements<'a>(target: &'a Target, only: Option<&str>) -> Result<Vec<Statement<'a>>> {
+pub(crate) fn statements<'a>(target: &'a Target, only: Option<&str>) -> Result<Vec<Statement<'a>>> {
     if let Some(name) = only {
         target.refuse_unstated(name)?;
     }
@@ -42,7 +42,7 @@ pub fn statements<'a>(target: &'a Target, only: Option<&str>) -> Result<Vec<Stat
 
 impl Statement<'_> {
     /// The operator or section, and what is stated about it.
-    pub fn words(&self) -> (String, String) {
+    pub(crate) fn words(&self) -> (String, String) {
         match self {
             Statement::Takes(operator, case) => (operator.name.clone(), format!("takes {case}")),
             Statement::Refuses(operator, refusal) => (operator.name.clone(), format!("refuses {refusal}")),

@@ -33,7 +33,8 @@ pub fn table(report: &Report) -> String {
     }
     let count = |status| report.count(status);
     text.push_str(&format!(
-        "\n{}: {} confirmed, {} wrong, {} untested; SQNR is that of the NPU against the CPU, at least {} dB is wanted\n",
+        "\n{}: {} confirmed, {} wrong, {} untested; SQNR is that of the NPU against the CPU, at least {} dB is \
+         wanted\n",
         autoneural_base::shown::in_line(&report.target),
         count(Status::Confirmed),
         count(Status::Wrong),

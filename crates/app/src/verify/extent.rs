@@ -21,7 +21,7 @@ impl Extent {
     /// Refuses names that no partition has.
     ///
     /// # Errors
-    /// The first such name, and those that there are.
+    /// There is such a name; the error names the first one, and lists the names that exist.
     pub fn refuse_unknown(&self, program: &Program) -> Result<(), String> {
         let names = self.partitions.iter().flatten();
         match names.into_iter().find(|name| !program.graphs().contains(name)) {
@@ -30,7 +30,7 @@ impl Extent {
         }
     }
 
-    /// Nothing at all.
+    /// An extent in which nothing is compared.
     pub fn none() -> Self {
         Extent { partitions: Some(vec![]), sampled: false }
     }
@@ -58,8 +58,8 @@ impl Extent {
 }
 
 impl Extent {
-    /// `all`, `none`, or with commas between them `sampled` and names of partitions; whether there are these only the
-    /// program tells.
+    /// Parses `all`, `none`, or a list of `sampled` and names of partitions, separated by commas. Whether these
+    /// partitions exist is checked by [`Extent::refuse_unknown`].
     ///
     /// # Errors
     /// `all` or `none` beside others.

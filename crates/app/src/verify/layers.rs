@@ -86,7 +86,7 @@ impl Kept {
 }
 
 /// Loads a part of a partition: for the NPU a part that stays on the CPU there, too.
-pub type LoadPart<'a> = dyn FnMut(&Partition, Device) -> Result<Box<dyn Engine>> + 'a;
+pub(crate) type LoadPart<'a> = dyn FnMut(&Partition, Device) -> Result<Box<dyn Engine>> + 'a;
 
 /// Compares the layers of a partition in one step, whose float values are `kept`, on these engines; `segments` are what
 /// it is carried out as where the NPU is asked for. `load` loads a part; [`Device::Cpu`] is the simulation.

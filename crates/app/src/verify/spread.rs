@@ -8,29 +8,29 @@ const MOST: usize = 1 << 16;
 const PARTS: usize = 24;
 
 /// Evenly spaced elements of many.
-pub fn thinned<T: Copy>(values: &[T]) -> Vec<T> {
+pub(crate) fn thinned<T: Copy>(values: &[T]) -> Vec<T> {
     values.iter().step_by(values.len().div_ceil(MOST).max(1)).copied().collect()
 }
 
 /// The numbers of a tensor whose float counterparts are not below `floor`. Below the range of masked scores lies what
 /// the mask hides: softmax makes 0 of it, whatever it is.
-pub fn seen(values: &[f32], float: &[f32], floor: Option<f32>) -> Vec<f32> {
+pub(crate) fn seen(values: &[f32], float: &[f32], floor: Option<f32>) -> Vec<f32> {
     let seen = values.iter().zip(float).filter(|(_, float)| floor.is_none_or(|floor| **float >= floor));
     seen.map(|(value, _)| *value).collect()
 }
 
 /// Range of numbers, with 0 in it; 0 to 0 without any.
-pub fn range(values: &[f32]) -> [f32; 2] {
+pub(crate) fn range(values: &[f32]) -> [f32; 2] {
     values.iter().fold([0.0, 0.0], |[low, high], &value| [low.min(value), high.max(value)])
 }
 
 /// Share of numbers that lie outside an encoding's range, in percent.
-pub fn saturation_percent(values: &[f32], encoding: &Encoding) -> f64 {
+pub(crate) fn saturation_percent(values: &[f32], encoding: &Encoding) -> f64 {
     100.0 * outside(values, encoding) as f64 / values.len().max(1) as f64
 }
 
 /// How many numbers lie outside an encoding's range.
-pub fn outside(values: &[f32], encoding: &Encoding) -> usize {
+pub(crate) fn outside(values: &[f32], encoding: &Encoding) -> usize {
     let [low, high] = encoding.range();
     // What is rounded to an end of the range is not outside it.
     let half = encoding.scale[0] / 2.0;
@@ -38,7 +38,7 @@ pub fn outside(values: &[f32], encoding: &Encoding) -> usize {
 }
 
 /// Numbers in equal parts of a range; what lies outside is in the first or the last.
-pub fn histogram(values: &[f32], [low, high]: [f32; 2]) -> Vec<u32> {
+pub(crate) fn histogram(values: &[f32], [low, high]: [f32; 2]) -> Vec<u32> {
     let mut made = vec![0; PARTS];
     let part = (f64::from(high) - f64::from(low)) / PARTS as f64;
     for &value in values {
@@ -50,7 +50,7 @@ pub fn histogram(values: &[f32], [low, high]: [f32; 2]) -> Vec<u32> {
 
 /// Root mean square of the noise that is not that of the worst input, as a share of the signal's, in percent: noise
 /// powers add up where they are independent. 0 where the layer has less noise than its input.
-pub fn added_percent(input_db: f64, own_db: f64) -> f64 {
+pub(crate) fn added_percent(input_db: f64, own_db: f64) -> f64 {
     let power = |db: f64| 10f64.powf(-db / 10.0);
     100.0 * (power(own_db) - power(input_db)).max(0.0).sqrt()
 }

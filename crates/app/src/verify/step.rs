@@ -14,10 +14,10 @@ use autoneural_core::program::Step;
 pub struct StepAt {
     /// The sample's place in the recipe's `verification`, from 0 on.
     pub sample: usize,
-    /// Tokens of the sequence before the step; none where it is of no sequence.
+    /// Tokens of the sequence before the step; `None` if it is of no sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
-    /// Tokens of the step; none where it is of no sequence.
+    /// Tokens of the step; `None` if it is of no sequence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<usize>,
 }
@@ -55,7 +55,7 @@ pub struct StepComparison {
 }
 
 impl StepComparison {
-    /// SQNR in dB, on the NPU where that ran; none where nothing did.
+    /// SQNR in dB, on the NPU where that ran; `None` if nothing did.
     pub fn db(&self) -> Option<f64> {
         self.npu.or(self.simulated).map(|sqnr| sqnr.db())
     }
@@ -75,7 +75,10 @@ pub struct Own {
 }
 
 impl Own {
-    /// Of the numbers of one step.
+    /// The figures of the numbers of one step under an encoding.
+    ///
+    /// # Errors
+    /// The encoding gives another number of elements, which is a defect.
     pub fn of(values: &[f32], encoding: &Encoding) -> Result<Self> {
         let shape = [values.len()];
         let encoded = encoding.dequantize(&encoding.quantize(values, &shape), &shape);

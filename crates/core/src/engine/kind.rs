@@ -1,6 +1,6 @@
-//! What a model can run on.
+//! The kinds of engines.
 
-/// What a model can run on.
+/// An engine that a model can run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineKind {

@@ -1,4 +1,4 @@
-//! Engines: what can run a partition. All of them take and give the same tensors, in float or as integers.
+//! Engines run partitions. All of them take and return the same tensors, as real numbers or as integer codes.
 
 mod kind;
 mod tensor;
@@ -10,7 +10,10 @@ use autoneural_base::error::Result;
 
 /// A partition that is loaded and can run.
 pub trait Engine {
-    /// Runs once: one tensor per input of the partition, in order; gives one per output.
+    /// Runs the partition once. Takes one tensor for each of its inputs, in order, and returns one for each output.
+    ///
+    /// # Errors
+    /// Tensors of other shapes or types than the inputs have, or a failure of the engine.
     fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>>;
 }
 

@@ -4,7 +4,7 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::ir::Shape;
 use autoneural_base::error::{Error, Result};
 
-/// Elements in row-major order.
+/// The elements of a tensor, in row-major order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
     /// Real numbers.
@@ -13,7 +13,7 @@ pub enum Data {
     U8(Vec<u8>),
     /// 16-bit codes.
     U16(Vec<u16>),
-    /// Positions.
+    /// Exact integers, such as positions of tokens; they have no encoding.
     I32(Vec<i32>),
 }
 
@@ -32,15 +32,15 @@ impl Tensor {
         Tensor { shape, data: Data::F32(values) }
     }
 
-    /// A tensor of positions.
+    /// A tensor of exact integers.
     pub fn i32(shape: Shape, values: Vec<i32>) -> Self {
         Tensor { shape, data: Data::I32(values) }
     }
 
-    /// The values, if they are float.
+    /// The values, if they are real numbers.
     ///
     /// # Errors
-    /// They are codes or positions.
+    /// They are codes or exact integers.
     pub fn as_f32(&self) -> Result<&[f32]> {
         match &self.data {
             Data::F32(values) => Ok(values),
@@ -48,7 +48,11 @@ impl Tensor {
         }
     }
 
-    /// The integers that an encoding gives for the values; positions stay as they are.
+    /// The codes of the values under an encoding. A tensor that holds no real numbers, or that has no encoding, is
+    /// returned as it is.
+    ///
+    /// # Errors
+    /// The encoding is of another type than unsigned 8 or 16 bits; no other crosses the border of a partition.
     pub fn encode(&self, encoding: Option<&Encoding>) -> Result<Tensor> {
         let (Some(encoding), Data::F32(values)) = (encoding, &self.data) else { return Ok(self.clone()) };
         let codes = encoding.quantize(values, &self.shape);
@@ -60,7 +64,8 @@ impl Tensor {
         Ok(Tensor { shape: self.shape.clone(), data })
     }
 
-    /// The values that the codes stand for.
+    /// The real numbers that the codes stand for. A tensor that holds no codes, or that has no encoding, is returned as
+    /// it is.
     pub fn decode(&self, encoding: Option<&Encoding>) -> Tensor {
         let codes: Vec<i32> = match (&self.data, encoding) {
             (Data::U8(codes), Some(_)) => codes.iter().map(|&code| i32::from(code)).collect(),
@@ -93,7 +98,7 @@ impl Data {
         }
     }
 
-    /// The elements one after the other, each with its low byte first.
+    /// The elements one after the other, each in little-endian order.
     pub fn to_le_bytes(&self) -> Vec<u8> {
         match self {
             Data::F32(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
@@ -103,12 +108,12 @@ impl Data {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// As many elements of the same type, all zero or, for codes, all the one that stands for 0.0.
+    /// `count` elements that are all 0.0: as codes of the encoding, or as real numbers if there is none.
     pub fn zeros(count: usize, encoding: Option<&Encoding>) -> Data {
         let code = encoding.map_or(0, |encoding| encoding.zero_point[0]);
         match encoding.map(|encoding| encoding.integer) {
@@ -118,7 +123,7 @@ impl Data {
         }
     }
 
-    /// Copies the run `from` of this data over the place `to` of `target`, which has the same type.
+    /// Copies the elements `from` over those of `target` that begin at `to`. Both must have the same type.
     pub fn copy_run(&self, from: std::ops::Range<usize>, target: &mut Data, to: usize) {
         let length = from.len();
         match (self, target) {

@@ -1,4 +1,4 @@
-//! What a method is, and what it is given.
+//! What an equalization method is, and what it is given.
 
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use autoneural_base::error::Result;
 pub struct Context<'a> {
     /// The group that the graphs are.
     pub group: &'a Group,
-    /// What was asked for, collected on these graphs.
+    /// The evidence that the method requested, collected on these graphs.
     pub evidence: &'a dyn EvidenceSource,
-    /// How much of the spread goes into weights ([`super::Equalize::alpha`]).
+    /// How much of the spread of channels goes into the weights, 0 to 1 ([`super::Equalize::alpha`]).
     pub alpha: f32,
 }
 
@@ -26,15 +26,15 @@ pub trait Equalizer: Sync {
     /// Where it is from: authors or paper.
     fn source(&self) -> &'static str;
 
-    /// What it wants to know of the graphs.
+    /// The evidence that it requests about values of the graphs.
     ///
     /// # Errors
-    /// Graphs of which it can rewrite nothing: says why.
+    /// It can rewrite nothing in these graphs; the error says why.
     fn wants(&self, group: &Group, graphs: &[&Frozen]) -> Result<Vec<Ask>>;
 
-    /// The constants that get other numbers, by their names. The same arguments give the same constants.
+    /// The constants that get new numbers, by name. The same arguments give the same constants.
     ///
     /// # Errors
-    /// As for [`Equalizer::wants`], and evidence that is not there.
+    /// As for [`Equalizer::wants`], or evidence is missing.
     fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<BTreeMap<String, Constant>>;
 }

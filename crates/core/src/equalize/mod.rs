@@ -1,12 +1,13 @@
-//! Equalization: rewrites that keep the function and read evidence, so that less of it is lost in integers. Each method
-//! is one file here and one line in the list below; recipes turn one on for each group of graphs
-//! (`equalize = { method = "smooth-quant" }`), and without that there is none.
+//! Equalization changes the numbers of constants so that a graph still computes the same function, and less of it is
+//! lost in integers. To decide how, it reads evidence. Each method is one file here and one line in the list below;
+//! recipes turn one on for each group of graphs (`equalize = { method = "smooth-quant" }`), and without such an entry
+//! nothing is equalized.
 //!
-//! They come before everything that belongs to a frozen graph: what export froze is run once for their evidence, and
-//! what they make of it is frozen in its place, with the same values, names and shapes, and other numbers in constants.
-//! Statistics, encodings, codes and figures are of that.
+//! It comes before everything else that is done with a frozen graph. The exported graph is run once to collect the
+//! evidence, and is then replaced by the equalized one: the same values, names and shapes, with other numbers in the
+//! constants. Statistics, encodings, codes and figures belong to the equalized graph.
 //!
-//! The graphs of a group are rewritten together: a constant that several of them have stays one.
+//! The graphs of a group are rewritten together, so that a constant which several of them share stays the same in all.
 
 mod method;
 mod spots;
@@ -74,9 +75,9 @@ impl<'de> Deserialize<'de> for Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Equalize {
-    /// How.
+    /// The method.
     pub method: Method,
-    /// How much of the spread of a value's channels goes into the weights behind it: 0 none, 1 all.
+    /// How much of the spread of a value's channels goes into the weights that read it: 0 is nothing, 1 is all of it.
     #[serde(default = "half")]
     pub alpha: f32,
 }
@@ -86,10 +87,10 @@ fn half() -> f32 {
 }
 
 impl Equalize {
-    /// What is to be known of the graphs of a group.
+    /// The evidence that the method requests about the graphs of a group.
     ///
     /// # Errors
-    /// Graphs of which the method can equalize nothing.
+    /// The method can equalize nothing in these graphs.
     pub fn wants(&self, group: &Group, partitions: &[Partition]) -> Result<Vec<Ask>> {
         self.method.0.wants(group, &graphs(group, partitions))
     }
@@ -97,7 +98,7 @@ impl Equalize {
     /// The partitions of a group with their graphs rewritten.
     ///
     /// # Errors
-    /// As for [`Equalize::wants`], and evidence that is not there.
+    /// As for [`Equalize::wants`], or evidence is missing.
     pub fn apply(
         &self,
         group: &Group,
@@ -115,7 +116,7 @@ fn graphs<'a>(group: &Group, partitions: &'a [Partition]) -> Vec<&'a Frozen> {
     partitions.iter().filter(|partition| partition.group == *group).map(|partition| &partition.graph).collect()
 }
 
-/// A graph with other constants of the same names, types and shapes.
+/// The graph with the numbers of these constants in place of its own. Names, types and shapes stay.
 fn with_constants(graph: &Frozen, constants: &BTreeMap<String, crate::ir::Constant>) -> Result<Frozen> {
     let mut rewrite = crate::passes::rewrite::Rewrite::new(graph)?;
     for (id, value) in graph.values() {

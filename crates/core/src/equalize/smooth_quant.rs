@@ -1,5 +1,5 @@
-//! SmoothQuant: a value with some channels far larger than the others gets them smaller, and the weights behind it
-//! larger, so that one scale fits all channels.
+//! SmoothQuant: where some channels of a value are far larger than the others, they are made smaller, and the weights
+//! that read them larger, so that one scale fits all channels.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,13 +12,14 @@ use crate::passes::Frozen;
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
-/// A channel is scaled by 2 to the power of at most so much, from the middle of all channels.
+/// A channel is scaled by at most 2 to this power, up or down, relative to the median channel.
 const MOST: f32 = 16.0;
 
-/// Xiao et al., arXiv 2211.10438, equation 4: channel `j` of a value `X` is divided by `s_j = max|X_j|^alpha /
-/// max|W_j|^(1 - alpha)`, and its weights are multiplied by it. Here every factor is rounded to a power of two, so that
-/// the function is kept to the last bit, and their middle is one, so that a value whose channels are alike stays as it is.
-pub struct SmoothQuant;
+/// Xiao et al., arXiv 2211.10438, equation 4: channel `j` of a value `X` is divided by
+/// `s_j = max|X_j|^alpha / max|W_j|^(1 - alpha)`, and its weights are multiplied by it. Here every factor is rounded to
+/// a power of two, so that the function stays the same to the last bit, and the median factor is one, so that a value
+/// whose channels are alike stays as it is.
+pub(crate) struct SmoothQuant;
 
 impl Equalizer for SmoothQuant {
     fn name(&self) -> &'static str {
@@ -80,8 +81,8 @@ fn raise(peaks: &mut [f32], by: impl Iterator<Item = f32>) {
     peaks.iter_mut().zip(by).for_each(|(peak, other)| *peak = peak.max(other));
 }
 
-/// Logarithms of the factors, whole numbers. A channel in which nothing was seen, or that no weight reads, has the
-/// middle one, which is 0.
+/// Logarithms (base 2) of the factors, rounded to whole numbers. A channel in which only zeros were seen, or that all
+/// weights multiply with zero, gets the median, which is 0.
 fn powers(of_values: &[f32], of_weights: &[f32], alpha: f32) -> Vec<f32> {
     let exact = of_values.iter().zip(of_weights).map(|(x, w)| {
         let fits = x.is_normal() && w.is_normal();

@@ -1,5 +1,5 @@
-//! Spots: values whose channels may be scaled, because what makes them takes the factors into its constants, and all
-//! that read them take the inverse into their weights.
+//! Spots: values whose channels can be scaled. The node that makes such a value takes the factors into its constants,
+//! and every node that reads it takes their inverse into its weights.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,37 +13,37 @@ use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
 /// Values that are scaled alike, because they share the constants that take the factors.
-pub struct Spot {
-    /// Names of the values, with what of them one row of channels is.
+pub(crate) struct Spot {
+    /// Names of the values, and how each is cut into rows of channels.
     pub sites: BTreeMap<String, Rows>,
     /// Number of channels.
     pub channels: usize,
-    /// Constants of what makes the values, with their axis of channels.
+    /// Constants of the nodes that make the values, with the axis of their channels.
     pub makers: BTreeMap<String, usize>,
-    /// Weights of what reads them, with their axis of input channels.
+    /// Weights of the nodes that read them, with the axis of their input channels.
     pub readers: BTreeMap<String, usize>,
 }
 
-/// What makes two values one spot.
+/// What two values must have in common to be one spot: their makers and readers.
 type Sharing = (BTreeMap<String, usize>, BTreeMap<String, usize>);
 
-/// The spots of the graphs of a group, and the constants that these take factors in.
-pub struct Spots {
+/// The spots of the graphs of a group, and the constants of these graphs.
+pub(crate) struct Spots {
     /// In the order of the first graph that has them.
     pub all: Vec<Spot>,
     /// The constants of the graphs, by name.
     pub constants: BTreeMap<String, Constant>,
 }
 
-/// Constants that nothing but a spot must read, as names and how often it reads each.
+/// How often each value is read, by name. Nothing outside a spot may read the constants that take its factors.
 type Reads = BTreeMap<String, usize>;
 
 impl Spots {
-    /// Finds them.
+    /// Finds the spots of a group's graphs.
     ///
     /// # Errors
-    /// There is none: says of the first values that linear layers read why each is not.
-    pub fn find(group: &Group, graphs: &[&Frozen]) -> Result<Self> {
+    /// The graphs have no spot. The error says of the first values that linear layers read why they are none.
+    pub(crate) fn find(group: &Group, graphs: &[&Frozen]) -> Result<Self> {
         let (mut constants, mut differing, mut whole) = (BTreeMap::new(), BTreeSet::new(), Reads::new());
         for graph in graphs {
             for (_, value) in graph.values() {
@@ -108,7 +108,8 @@ impl Spots {
     }
 }
 
-/// The spot of a value with what it reads; none where no linear layer reads the value, or why it is none.
+/// The spot of a value, and how often it reads each constant; or the reason why the value is no spot. `None` if no
+/// linear layer reads the value.
 fn spot(graph: &Graph, links: &Links, id: ValueId) -> Option<Result<(Spot, Reads), String>> {
     let value = graph.value(id);
     let readers = || graph.nodes().iter().filter(|node| node.inputs.contains(&id));
@@ -160,5 +161,5 @@ fn spot(graph: &Graph, links: &Links, id: ValueId) -> Option<Result<(Spot, Reads
     Some(found())
 }
 
-/// Rows of a picture's channels: each place is one.
+/// The rows of a picture's channels: each pixel is one row.
 const CHANNELS: Rows = Rows::Windows { kernel: [1, 1], strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };

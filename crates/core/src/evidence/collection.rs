@@ -1,4 +1,5 @@
-//! Collections: what observers see of a pass of the samples, shared between the graphs that run and whoever asked.
+//! Collections: what observers see while the samples run once through a model. A collection is shared between the
+//! graphs that run and the code that requested the evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,37 +8,37 @@ use super::{Ask, EvidenceSource, MinMax, Observer, Plan, StatisticsTable, Want};
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
-/// Sees values while a model runs.
+/// Looks at values while a model runs.
 pub trait Watcher: Send + Sync {
-    /// Whether it looks at the value of this name. What nobody looks at may be computed in another way, or not at all.
+    /// Whether it looks at the value of this name. An engine may compute values that nobody looks at in another way, or
+    /// not at all.
     fn wants(&self, name: &str) -> bool {
         let _ = name;
         true
     }
 
-    /// Takes a look at a value: its shape and its numbers, row-major.
+    /// Is shown a value that was computed: its shape and its numbers, row-major.
     fn see(&self, name: &str, shape: &[usize], values: &[f32]);
 }
 
-/// What is collected in a pass.
+/// What is collected in one pass of the samples.
 #[derive(Default)]
 pub struct Collection {
-    /// What is asked for, by group and value.
+    /// The requests, by group and value.
     asks: BTreeMap<(Group, String), Vec<Ask>>,
     seen: Mutex<Seen>,
 }
 
 #[derive(Default)]
 struct Seen {
-    /// Ranges of each graph by itself, in the order in which graphs were first watched: what one graph saw is put
-    /// together with what the next one saw.
+    /// Ranges of each graph by itself, in the order in which graphs were first watched. They are merged in this order.
     ranges: Vec<(Group, String, BTreeMap<String, MinMax>)>,
-    /// Everything else is large, and graphs of a group share it.
+    /// All other evidence, which is large: graphs of a group share it.
     others: BTreeMap<Ask, Observer>,
 }
 
 impl Collection {
-    /// A collection for these wishes.
+    /// A collection for these requests.
     pub fn new(asks: impl IntoIterator<Item = Ask>) -> Arc<Self> {
         let mut made = Collection::default();
         for ask in asks {
@@ -46,8 +47,9 @@ impl Collection {
         Arc::new(made)
     }
 
-    /// A collection for a pass of a plan. It watches the values of the other passes, too, and keeps nothing of them:
-    /// what is watched is computed by itself, so that every pass sees the same numbers to the last bit.
+    /// A collection for a pass of a plan. It also watches the values of the other passes, and keeps nothing of them:
+    /// engines compute a watched value separately, so passes see the same numbers to the last bit only if they watch
+    /// the same values.
     pub fn of_pass(plan: &Plan, pass: usize) -> Arc<Self> {
         let mut made = Collection::default();
         for (number, ask) in plan.passes.iter().enumerate().flat_map(|(at, asks)| asks.iter().map(move |ask| (at, ask)))
@@ -58,12 +60,12 @@ impl Collection {
         Arc::new(made)
     }
 
-    /// Whether values of a group are asked for.
+    /// Whether there are requests about values of a group.
     pub fn is_of(&self, group: &Group) -> bool {
         self.asks.keys().any(|(of, _)| of == group)
     }
 
-    /// A watcher for a graph.
+    /// A watcher for a graph of a group, which adds what it sees to this collection.
     pub fn watcher(self: &Arc<Self>, group: &Group, graph: &str) -> Arc<dyn Watcher> {
         let mut seen = self.seen();
         let known = seen.ranges.iter().position(|(of, name, _)| of == group && name == graph);
@@ -77,7 +79,7 @@ impl Collection {
         Arc::new(OfGraph { collection: Arc::clone(self), place, asks })
     }
 
-    /// The ranges that were seen.
+    /// The ranges that were seen, as statistics of each value.
     pub fn statistics(&self) -> StatisticsTable {
         let mut table = StatisticsTable::default();
         for (group, _, values) in &self.seen().ranges {
@@ -88,10 +90,10 @@ impl Collection {
         table
     }
 
-    /// Takes out what else was seen, by wish.
+    /// Takes out everything but ranges, by request.
     ///
     /// # Errors
-    /// A value that was asked for and never seen, or that has no such rows.
+    /// A value that was requested was never seen, or cannot be cut into the requested rows.
     pub fn take(&self) -> Result<BTreeMap<Ask, Observer>> {
         let others = std::mem::take(&mut self.seen().others);
         let wanted: BTreeSet<&Ask> = self.asks.values().flatten().filter(|ask| ask.want != Want::Range).collect();
@@ -112,10 +114,10 @@ impl EvidenceSource for BTreeMap<Ask, Observer> {
     }
 }
 
-/// Watches one graph.
+/// The watcher of one graph.
 struct OfGraph {
     collection: Arc<Collection>,
-    /// Of its ranges.
+    /// Position of the graph's ranges in [`Seen::ranges`].
     place: usize,
     asks: BTreeMap<String, Vec<Ask>>,
 }

@@ -1,13 +1,13 @@
-//! Histograms whose parts are the same for every value of every model, so that counts of runs and of shards add up to
-//! the counts of all, in whatever order they come.
+//! Histograms whose parts (bins) are the same for every value of every model. So the counts of several runs or shards
+//! add up to the counts of all of them, in whatever order they come.
 
-/// Powers of two that have parts of their own: `2^-32 ..= 2^31`.
+/// How many powers of two have parts of their own: `2^-32 ..= 2^31`.
 const EXPONENTS: usize = 64;
-/// The smallest of them.
+/// The smallest of these exponents.
 const LEAST: i32 = -32;
-/// Parts of one power of two, all as wide: a number is known to 3 % of itself.
+/// Parts of one power of two, all of the same width: a number is known to 3 % of itself.
 const PARTS: usize = 32;
-/// Bits of an f32's fraction that do not count: 32 parts are told apart by the five highest of 23.
+/// Bits of an f32's fraction that do not count: the five highest of its 23 bits tell the 32 parts apart.
 const BELOW: u32 = 18;
 /// Parts of one sign.
 const OF_SIGN: usize = EXPONENTS * PARTS;
@@ -32,13 +32,13 @@ impl Histogram {
     /// Number of parts.
     pub const BINS: usize = 2 * OF_SIGN + 1;
 
-    /// A histogram of these counts, as [`Histogram::counts`] gives them; none where they are not as many as there are
-    /// parts.
+    /// A histogram of these counts, as [`Histogram::counts`] gives them; `None` if there are not [`Histogram::BINS`] of
+    /// them.
     pub fn of_counts(counts: Vec<u64>, non_finite: u64) -> Option<Self> {
         (counts.len() == Self::BINS).then_some(Histogram { counts, non_finite })
     }
 
-    /// Takes in numbers.
+    /// Counts these numbers.
     pub fn observe(&mut self, values: &[f32]) {
         for &value in values {
             match value.is_finite() {
@@ -48,7 +48,7 @@ impl Histogram {
         }
     }
 
-    /// Counts of both together.
+    /// Adds the counts of another histogram.
     pub fn merge(&mut self, other: &Histogram) {
         self.counts.iter_mut().zip(&other.counts).for_each(|(own, other)| *own = own.saturating_add(*other));
         self.non_finite = self.non_finite.saturating_add(other.non_finite);
@@ -59,8 +59,8 @@ impl Histogram {
         &self.counts
     }
 
-    /// The ends of a part, the lower one first. The end that is nearer to zero belongs to it, the other one to the
-    /// next.
+    /// The ends of a part, the lower one first. The end that is nearer to zero belongs to the part, the other end to
+    /// the next part.
     pub fn ends(bin: usize) -> [f32; 2] {
         let magnitude = |place: usize| {
             let (power, part) = ((place / PARTS) as i32 + LEAST, (place % PARTS) as f32 / PARTS as f32);

@@ -1,10 +1,12 @@
-//! Evidence: what methods ask to know of the values of a program, and what samples told of them.
+//! Evidence: what methods need to know about the values of a program, and what was seen of these values while samples
+//! ran through it.
 //!
-//! A method says what it wants of a [`Site`] ([`Want`]); wishes about the same rows of the same value are one
-//! ([`Ask`]). A [`Plan`] puts them into passes of the samples, of which the first takes all that fits into memory, and
-//! mostly is the only one. A [`Collection`] carries out a pass: it watches what is asked for and nothing else. What one
-//! pass or one shard of the samples saw can be added to what another one saw: exactly for ranges, histograms and
-//! samples, within the rounding of doubles for sums.
+//! A method names the kinds of evidence ([`Want`]) that it requests about a value ([`Site`]). A request ([`Ask`]) is
+//! such a kind about certain rows of one value; equal requests of several methods are one request. A [`Plan`]
+//! distributes the requests over passes of the samples: the first pass takes all that fit into memory, and mostly it is
+//! the only one. A [`Collection`] carries out a pass: it watches the requested values and nothing else. What one pass
+//! or one shard of the samples saw can be added to what another one saw: exactly for ranges, histograms and samples,
+//! and within the rounding of doubles for sums.
 
 mod collection;
 mod histogram;

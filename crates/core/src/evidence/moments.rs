@@ -12,37 +12,38 @@ const TILE: usize = 64;
 /// Sums that a product of two columns is spread over, so that it becomes vector instructions.
 const LANES: usize = 16;
 
-/// Sums of products of each two columns, `X^T X`, of the rows of each group: lower triangles row by row, `width * (width +
-/// 1) / 2` numbers each. A row with a number that is not finite is left out.
+/// Sums of the products of every two columns, `X^T X`, over the rows of each channel group. For each group they are the
+/// lower triangle of the matrix, row by row: `width * (width + 1) / 2` numbers. A row with a NaN or an infinity is left
+/// out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SecondMoments(Sums);
 
 impl SecondMoments {
-    /// Nothing seen yet of rows of so many columns in so many groups.
+    /// Of rows with `width` columns, in so many channel groups; nothing is seen yet.
     pub fn new(width: usize, groups: usize) -> Self {
         SecondMoments(Sums::new(width, triangle(width), groups))
     }
 
-    /// Second moments of these sums of so many rows of each group; none where they are not as many as columns and
-    /// groups make.
+    /// Second moments with these sums, over `rows` rows of each group; `None` if the number of sums does not fit the
+    /// columns and groups.
     pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
         let each = width.checked_mul(width.checked_add(1)?)? / 2;
         Sums::of(width, each, sums, rows, non_finite).map(SecondMoments)
     }
 
-    /// Bytes that they take: 268 MB for 8192 columns.
+    /// Bytes that the sums take: 268 MB for one group of 8192 columns.
     pub fn bytes(width: usize, groups: usize) -> u64 {
         let size = width as u64;
         (groups as u64).saturating_mul(size.saturating_mul(size + 1) / 2).saturating_mul(8)
     }
 
-    /// Sum of products of two columns of a group.
+    /// Sum of the products of columns `a` and `b` of a group.
     pub fn of(&self, group: usize, a: usize, b: usize) -> f64 {
         let (high, low) = (a.max(b), a.min(b));
         self.sums()[group * triangle(self.width()) + triangle(high) + low]
     }
 
-    /// Takes in the rows of a value.
+    /// Adds the rows of a value of this shape, row-major.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         let width = self.width();
         let mut batch = Batch { width, group: 0, columns: vec![0.0; width * BATCH], filled: 0 };
@@ -56,7 +57,7 @@ impl SecondMoments {
         batch.add_to(self.0.sums_mut());
     }
 
-    /// Sums of both together. Whether they are of the same rows.
+    /// Adds the sums of another one. Returns whether both have the same columns and groups; if not, nothing changes.
     pub fn merge(&mut self, other: &SecondMoments) -> bool {
         self.0.merge(&other.0)
     }
@@ -75,11 +76,11 @@ fn triangle(row: usize) -> usize {
     row * (row + 1) / 2
 }
 
-/// Some rows, column by column.
+/// Up to [`BATCH`] rows, stored column by column.
 struct Batch {
     width: usize,
     group: usize,
-    /// Of each column `BATCH` numbers, zeros behind those that are filled.
+    /// `BATCH` numbers for each column; zeros follow those that are filled.
     columns: Vec<f32>,
     filled: usize,
 }
@@ -92,7 +93,7 @@ impl Batch {
         self.filled += 1;
     }
 
-    /// Adds the products of each two columns to the sums of the group, and begins anew.
+    /// Adds the products of every two columns to the sums of the group, and empties the batch.
     fn add_to(&mut self, sums: &mut [f64]) {
         if self.filled == 0 {
             return;
@@ -123,27 +124,28 @@ fn product(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum()
 }
 
-/// Sums of each column of the rows of each group. A row with a number that is not finite is left out.
+/// Sums of each column over the rows of each channel group. A row with a NaN or an infinity is left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Means(Sums);
 
 impl Means {
-    /// Nothing seen yet of rows of so many columns in so many groups.
+    /// Of rows with `width` columns, in so many channel groups; nothing is seen yet.
     pub fn new(width: usize, groups: usize) -> Self {
         Means(Sums::new(width, width, groups))
     }
 
-    /// Means of these sums of so many rows of each group; none where they are not as many as columns and groups make.
+    /// Means with these sums, over `rows` rows of each group; `None` if the number of sums does not fit the columns and
+    /// groups.
     pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
         Sums::of(width, width, sums, rows, non_finite).map(Means)
     }
 
-    /// Mean of a column of a group; 0 where nothing was seen.
+    /// Mean of a column of a group; 0 if no row was seen.
     pub fn of(&self, group: usize, column: usize) -> f64 {
         self.sums()[group * self.width() + column] / self.rows()[group].max(1) as f64
     }
 
-    /// Takes in the rows of a value.
+    /// Adds the rows of a value of this shape, row-major.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         let width = self.width();
         self.0.observe(rows, shape, values, |sums, group, row| {
@@ -152,7 +154,7 @@ impl Means {
         });
     }
 
-    /// Sums of both together. Whether they are of the same rows.
+    /// Adds the sums of another one. Returns whether both have the same columns and groups; if not, nothing changes.
     pub fn merge(&mut self, other: &Means) -> bool {
         self.0.merge(&other.0)
     }

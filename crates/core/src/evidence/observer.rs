@@ -3,7 +3,7 @@
 use super::{Ask, Histogram, Means, MinMax, Peaks, Samples, SecondMoments, Want};
 use crate::ir::ops::Rows;
 
-/// Keeps evidence of a value. What two observers of the same kind saw can be put together.
+/// Keeps evidence of one value. What two observers of the same kind saw can be merged.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observer {
     /// Of [`Want::Range`].
@@ -21,7 +21,8 @@ pub enum Observer {
 }
 
 impl Observer {
-    /// An observer for a wish about a value of this shape; none where such a value has no such rows.
+    /// An observer for a request about a value of this shape; `None` if such a value cannot be cut into the requested
+    /// rows.
     pub fn new(ask: &Ask, shape: &[usize]) -> Option<Self> {
         let groups = ask.rows.groups();
         let width = || ask.rows.width(shape);
@@ -35,7 +36,7 @@ impl Observer {
         })
     }
 
-    /// Bytes of memory that the observer of a wish takes, for a value of this shape.
+    /// Bytes of memory that the observer of a request takes, for a value of this shape.
     pub fn bytes(ask: &Ask, shape: &[usize]) -> u64 {
         let (groups, width) = (ask.rows.groups(), ask.rows.width(shape).unwrap_or(0));
         let numbers = |count: usize| (count as u64).saturating_mul(width as u64);
@@ -49,7 +50,7 @@ impl Observer {
         }
     }
 
-    /// Takes in a value of this shape, row-major.
+    /// Adds a value of this shape, row-major. `rows` are those of the request.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         match self {
             Observer::Range(made) => made.observe(values),
@@ -61,7 +62,8 @@ impl Observer {
         }
     }
 
-    /// Adds what another one saw. Whether both are of one kind and of the same rows; if not, nothing changes.
+    /// Adds what another observer saw. Returns whether both are of one kind and of the same rows; if not, nothing
+    /// changes.
     #[must_use]
     pub fn merge(&mut self, other: &Observer) -> bool {
         match (self, other) {
@@ -88,7 +90,7 @@ mod tests {
         prop_oneof![8 => -4f32..4.0, 4 => (-9..9i32).prop_map(|n| n as f32), 1 => Just(f32::NAN), 1 => Just(0.0)]
     }
 
-    /// What a wish gives of runs in a row.
+    /// What the observer of a request holds after these runs.
     fn seen(ask: &Ask, runs: &[Vec<f32>]) -> Observer {
         let mut made = Observer::new(ask, &[2, 3]).unwrap();
         runs.iter().for_each(|run| made.observe(&ask.rows, &[run.len() / 3, 3], run));
@@ -116,7 +118,8 @@ mod tests {
             if first > second {
                 std::mem::swap(&mut first, &mut second);
             }
-            for want in [Want::Range, Want::Histogram, Want::Means, Want::Peaks, Want::SecondMoments, Want::Samples(3)] {
+            let (moments, samples) = (Want::SecondMoments, Want::Samples(3));
+            for want in [Want::Range, Want::Histogram, Want::Means, Want::Peaks, moments, samples] {
                 let ask = Ask::new(&Group::fixed("other"), "x", want, &Rows::LastAxis);
                 let whole = seen(&ask, &runs);
                 let shards = [&runs[..first], &runs[first..second], &runs[second..]].map(|runs| seen(&ask, runs));

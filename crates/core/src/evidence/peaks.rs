@@ -2,7 +2,7 @@
 
 use crate::ir::ops::Rows;
 
-/// The largest magnitude of each column of the rows of each group. Numbers that are not finite are left out.
+/// The largest magnitude of each column over the rows of each channel group. NaNs and infinities are left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Peaks {
     width: usize,
@@ -10,12 +10,13 @@ pub struct Peaks {
 }
 
 impl Peaks {
-    /// Nothing seen yet of rows of so many columns in so many groups.
+    /// Of rows with `width` columns, in so many channel groups; nothing is seen yet.
     pub fn new(width: usize, groups: usize) -> Self {
         Peaks { width, peaks: vec![0.0; width * groups] }
     }
 
-    /// These peaks, one group after the other; none where they are no whole number of groups, or below zero.
+    /// These peaks, one group after the other; `None` if they do not make up whole groups, or if one is negative, NaN
+    /// or infinite.
     pub fn of_peaks(width: usize, peaks: Vec<f32>) -> Option<Self> {
         let fits = width > 0 && peaks.len().is_multiple_of(width) && peaks.iter().all(|p| p.is_finite() && *p >= 0.0);
         fits.then_some(Peaks { width, peaks })
@@ -26,12 +27,12 @@ impl Peaks {
         self.width
     }
 
-    /// The peaks of all columns, one group after the other; 0 where nothing was seen.
+    /// The peaks of all columns, one group after the other; 0 if nothing was seen.
     pub fn peaks(&self) -> &[f32] {
         &self.peaks
     }
 
-    /// Takes in the rows of a value.
+    /// Adds the rows of a value of this shape, row-major.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         if rows.width(shape) != Some(self.width) || rows.groups() * self.width != self.peaks.len() {
             return;
@@ -43,7 +44,7 @@ impl Peaks {
         });
     }
 
-    /// Peaks of both together. Whether they are of the same rows; if not, nothing changes.
+    /// Adds what another one saw. Returns whether both have the same columns and groups; if not, nothing changes.
     pub fn merge(&mut self, other: &Peaks) -> bool {
         let fits = self.width == other.width && self.peaks.len() == other.peaks.len();
         if fits {

@@ -1,16 +1,16 @@
-//! Plans: in how many passes of the samples which wishes are fulfilled, so that memory is bounded.
+//! Plans: which evidence is collected in which pass of the samples, so that memory stays bounded.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Ask, Observer, Site, Want};
 use autoneural_base::error::{Error, Result};
 
-/// Wishes by the pass that fulfils them.
+/// The requests for evidence, by the pass in which they are fulfilled.
 ///
-/// The bound is on what observers hold at once, beside the model that runs: ranges and histograms take nothing to speak
-/// of, second moments of 8192 columns 268 MB. Every wish goes into the first pass with room for it, in the order of the
-/// wishes; one that is larger than the bound by itself cannot be fulfilled. What was collected does not depend on the
-/// plan.
+/// The bound is on the memory of all observers of a pass, in addition to that of the model that runs. Ranges and
+/// histograms take little; second moments of 8192 columns take 268 MB. Every request goes into the first pass that has
+/// room for it, in the order of the requests. A request that alone is larger than the bound cannot be fulfilled. What
+/// is collected does not depend on the plan.
 ///
 /// ```
 /// use autoneural_core::evidence::{Ask, Collection, Observer, Plan, Site, Want};
@@ -42,16 +42,16 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// A plan in which no pass takes more than `most` bytes for what observers hold.
+    /// A plan in which the observers of no pass take more than `most` bytes.
     ///
     /// # Errors
-    /// A wish about a value that is none of the sites, or that alone takes more.
+    /// A request is about a value that is not among the sites, or alone takes more than `most` bytes.
     pub fn new(asks: impl IntoIterator<Item = Ask>, sites: &[Site], most: u64) -> Result<Self> {
         let shapes: BTreeMap<_, _> =
             sites.iter().map(|site| ((&site.group, site.name.as_str()), &site.shape)).collect();
         let mut passes: Vec<(u64, Vec<Ask>)> = vec![(0, vec![])];
         let mut asks: Vec<Ask> = asks.into_iter().collect();
-        // Ranges are of the first pass, whatever is large in it.
+        // Ranges are always collected in the first pass, so they come first.
         asks.sort_by_key(|ask| ask.want != Want::Range);
         let mut known = BTreeSet::new();
         for ask in asks {
@@ -105,7 +105,7 @@ mod tests {
             ask("large", Want::SecondMoments),
             ask("other", Want::SecondMoments),
             ask("small", Want::SecondMoments),
-            // The same wish again, as of a second layer that reads the value.
+            // The same request again, as from a second layer that reads the value.
             ask("large", Want::SecondMoments),
         ];
         let names = |plan: &Plan| -> Vec<Vec<String>> {

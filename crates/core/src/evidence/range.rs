@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Site, Want};
 
-/// Ways to turn observed numbers into a range, as recipes name them.
+/// How observed numbers become a range, as recipes name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ObserverKind {
@@ -21,7 +21,7 @@ impl std::fmt::Display for ObserverKind {
 }
 
 impl ObserverKind {
-    /// What is to be known of a site, so that a range can be made of it.
+    /// The evidence that it requests about a site in order to make a range of it.
     pub fn wants(self, _site: &Site) -> Vec<Want> {
         match self {
             ObserverKind::MinMax => vec![Want::Range],
@@ -29,7 +29,7 @@ impl ObserverKind {
     }
 }
 
-/// What is known of a range.
+/// The range of a value, and how it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     /// Lower end of the range to cover.
@@ -38,17 +38,17 @@ pub struct Statistics {
     pub max: f32,
     /// Numbers seen.
     pub count: u64,
-    /// Numbers seen that were NaN or infinite; they are in none of the above.
+    /// Numbers seen that were NaN or infinite; the fields above leave them out.
     pub non_finite: u64,
     /// Runs in which numbers were seen.
     #[serde(default)]
     pub runs: u64,
-    /// The last run that widened the range by more than 1 %; what came behind it changed little.
+    /// Number of the last run (from one) that widened the range by more than 1 %; later runs changed little.
     #[serde(default)]
     pub settled: u64,
 }
 
-/// Share of a range's width by which it may grow and still be the same.
+/// Share of its width by which a range may grow and still count as the same.
 const SAME: f32 = 0.01;
 
 /// Whether the second range reaches beyond the first by more than 1 % of the first.
@@ -58,12 +58,12 @@ fn widens([low, high]: [f32; 2], [min, max]: [f32; 2]) -> bool {
 }
 
 impl Statistics {
-    /// Statistics of both together.
+    /// Statistics of both together, those of `other` being the later ones.
     pub fn merged(self, other: Statistics) -> Statistics {
         Statistics {
             min: self.min.min(other.min),
             max: self.max.max(other.max),
-            // Of a file that counts beyond everything.
+            // Counts that are read from a file may be as large as their type allows.
             count: self.count.saturating_add(other.count),
             non_finite: self.non_finite.saturating_add(other.non_finite),
             runs: self.runs.saturating_add(other.runs),
@@ -75,8 +75,8 @@ impl Statistics {
     }
 }
 
-/// A run, counted from one, behind which a range was another, with the range.
-pub type Step = (u64, [f32; 2]);
+/// Number of a run (from one) that changed a range, and the range after it.
+pub(crate) type Step = (u64, [f32; 2]);
 
 /// The smallest and the largest number of all runs, and how they came about.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,18 +84,18 @@ pub struct MinMax {
     seen: Option<Statistics>,
     /// The range when it was last widened by more than 1 %.
     range: [f32; 2],
-    /// Every run, counted from one, behind which the range was another, with the range: what tells after which run it
-    /// would have been settled had others come before.
+    /// Every run that changed the range. From this [`MinMax::merge`] finds the run that settles the range when other
+    /// runs come before these.
     steps: Vec<Step>,
 }
 
 impl MinMax {
-    /// Takes in the numbers of one run.
+    /// Adds the numbers of one run.
     pub fn observe(&mut self, values: &[f32]) {
         let mut seen =
             Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0, runs: 1, settled: 1 };
-        // Without a branch, which the compiler turns into vector instructions: every value of calibration comes by
-        // here.
+        // There is no branch in this loop, so the compiler makes vector instructions of it: every value of calibration
+        // passes through here.
         for &value in values {
             let finite = value.is_finite();
             seen.min = seen.min.min(if finite { value } else { f32::INFINITY });
@@ -107,8 +107,7 @@ impl MinMax {
         self.merge(&MinMax { seen: Some(seen), range, steps: vec![(1, range)] });
     }
 
-    /// Adds what was seen in runs that came behind those of this one: afterwards it is what one observer of all of them
-    /// is.
+    /// Adds what was seen in later runs. Afterwards this is what one observer of all runs would be.
     pub fn merge(&mut self, other: &MinMax) {
         let (Some(known), Some(seen)) = (self.seen, other.seen) else {
             if other.seen.is_some() {
@@ -124,7 +123,7 @@ impl MinMax {
             }
             (all.min, all.max) = (low, high);
             self.steps.push((run, [low, high]));
-            // Against the range at that time, so that many small steps count in the end.
+            // Compared with the range at the last such run, so that many small steps count in the end.
             if widens(self.range, [low, high]) {
                 self.range = [low, high];
                 all.settled = run;
@@ -135,12 +134,12 @@ impl MinMax {
     }
 
     /// Its parts, as files hold them: what was seen, the range when it was last widened by more than 1 %, and every run
-    /// behind which the range was another, with the range.
+    /// that changed the range.
     pub fn parts(&self) -> (Option<Statistics>, [f32; 2], &[Step]) {
         (self.seen, self.range, &self.steps)
     }
 
-    /// What these parts are of.
+    /// The inverse of [`MinMax::parts`].
     pub fn of_parts(seen: Option<Statistics>, range: [f32; 2], steps: Vec<Step>) -> Self {
         MinMax { seen, range, steps }
     }

@@ -1,27 +1,28 @@
-//! Some rows of a value as they were. Which ones is a matter of their contents and not of when they came, so that
-//! shards together keep what one run over all would have kept.
+//! Some rows of a value, unchanged. (They are not the samples of a recipe, which are inputs of a model.) Which rows are
+//! kept depends on their contents and not on when they came, so that several shards together keep what one run over all
+//! would have kept.
 
 use std::collections::BTreeMap;
 
 use crate::ir::ops::Rows;
 
-/// Rows with the smallest hashes of their contents, each once.
+/// The rows whose contents have the smallest hashes; equal rows are kept once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
     most: usize,
-    /// Rows by the hash of their contents and the bits of their numbers.
+    /// The rows as keys: the hash of their contents and the bits of their numbers.
     rows: BTreeMap<(u64, Vec<u32>), ()>,
-    /// Rows that were seen.
+    /// How many rows were seen.
     pub seen: u64,
 }
 
 impl Samples {
-    /// Keeps at most so many rows.
+    /// Keeps at most `most` rows; nothing is seen yet.
     pub fn new(most: usize) -> Self {
         Samples { most, rows: BTreeMap::new(), seen: 0 }
     }
 
-    /// Samples of these rows.
+    /// Samples that keep at most `most` of these rows, of `seen` that were seen.
     pub fn of_rows(most: usize, rows: impl Iterator<Item = Vec<f32>>, seen: u64) -> Self {
         let mut made = Samples::new(most);
         rows.for_each(|row| made.take(&row));
@@ -29,7 +30,7 @@ impl Samples {
         made
     }
 
-    /// Most rows that are kept.
+    /// The largest number of rows that is kept.
     pub fn most(&self) -> usize {
         self.most
     }
@@ -39,12 +40,12 @@ impl Samples {
         self.rows.keys().map(|(_, bits)| bits.iter().copied().map(f32::from_bits).collect())
     }
 
-    /// Takes in the rows of a value.
+    /// Adds the rows of a value of this shape, row-major.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         rows.visit(shape, values, &mut |_, row| self.take(row));
     }
 
-    /// What both together keep. Whether they keep as many.
+    /// Adds what another one keeps. Returns whether both keep the same number of rows; if not, nothing changes.
     pub fn merge(&mut self, other: &Samples) -> bool {
         if self.most != other.most {
             return false;
@@ -72,8 +73,8 @@ impl Samples {
     }
 }
 
-/// FNV-1a over the words of the numbers (Fowler, Noll, Vo; 64 bits), mixed once more so that its highest bits depend on
-/// all of them (the finalizer of MurmurHash3).
+/// FNV-1a (Fowler, Noll, Vo; 64 bits) over the bits of each number, mixed once more with the finalizer of MurmurHash3,
+/// so that its highest bits depend on all numbers.
 fn hash(row: &[f32]) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325u64;
     let mut hash =

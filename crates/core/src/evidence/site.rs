@@ -1,4 +1,4 @@
-//! Sites: the places of a program of which something may be known, and what may be asked of them.
+//! Sites: the values of a program about which evidence can be collected, and the requests for it.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::ir::{Graph, Node, Shape};
 use crate::partition::Partition;
 use crate::program::Group;
 
-/// A value that is computed, in all graphs of its group that have it.
+/// A value that is computed. In all graphs of a group, values of one name are one site.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Site {
-    /// The group of graphs: they are calibrated together, and a value of one name is one site in all of them.
+    /// The group of graphs that have it.
     pub group: Group,
     /// Name of the value.
     pub name: String,
-    /// Its shape in the first of the graphs; another may have more or fewer tokens.
+    /// Its shape in the first of these graphs; in another one it may have more or fewer tokens.
     pub shape: Shape,
     /// The linear layers that read it.
     pub readers: Vec<Linear>,
@@ -33,12 +33,12 @@ pub struct Linear {
     pub data: String,
     /// Name of the weight, which nodes may share.
     pub weight: String,
-    /// What of the value one sum runs over.
+    /// How the value is cut into the rows that are multiplied with the weight: one sum runs over one row.
     pub rows: Rows,
 }
 
 impl Linear {
-    /// What a node multiplies with a constant; none where it does no such thing.
+    /// A node as linear layer; `None` if it does not multiply data with a constant weight.
     pub fn of(graph: &Graph, node: &Node) -> Option<Self> {
         let signature = node.op.signature();
         let input = |kind| Some(graph.value(*node.inputs.get(signature.position(kind)?)?));
@@ -54,21 +54,21 @@ impl Linear {
     }
 }
 
-/// What a method may want to know of a site. Nothing is collected that nobody wants.
+/// Kinds of evidence that a method can request about a site. Nothing is collected that was not requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Want {
     /// The smallest and the largest number: [`super::MinMax`].
     Range,
-    /// How often numbers of which size came: [`super::Histogram`].
+    /// How often numbers of each size occurred: [`super::Histogram`].
     Histogram,
     /// The mean of each column of its rows, for each group of channels: [`super::Means`].
     Means,
     /// The largest magnitude of each column of its rows, for each group of channels: [`super::Peaks`].
     Peaks,
-    /// Sums of products of each two columns of its rows, for each group of channels: [`super::SecondMoments`].
+    /// Sums of the products of every two columns of its rows, for each group of channels: [`super::SecondMoments`].
     SecondMoments,
-    /// So many of its rows, chosen by their contents: [`super::Samples`].
+    /// This many of its rows, chosen by their contents: [`super::Samples`].
     Samples(usize),
 }
 
@@ -85,21 +85,22 @@ impl std::fmt::Display for Want {
     }
 }
 
-/// A wish for evidence of one site.
+/// A request for one kind of evidence about one site. Code that collects or reads evidence finds it by this.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ask {
     /// The group of the site.
     pub group: Group,
     /// Name of the value.
     pub site: String,
-    /// What is wanted.
+    /// The kind of evidence.
     pub want: Want,
-    /// Of which rows; for a range and a histogram, which know only numbers, the last axis.
+    /// How the value is cut into rows. For a range and a histogram, which know no rows, this is always
+    /// [`Rows::LastAxis`].
     pub rows: Rows,
 }
 
 impl Ask {
-    /// A wish; the rows count where it is about rows.
+    /// A request. `rows` are ignored for a range and a histogram.
     pub fn new(group: &Group, site: &str, want: Want, rows: &Rows) -> Self {
         let rows = match want {
             Want::Range | Want::Histogram => Rows::LastAxis,

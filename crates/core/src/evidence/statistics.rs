@@ -9,19 +9,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::Statistics;
 use crate::program::Group;
 
-/// Statistics by group and value name, the groups in the order in which samples reached them. Graphs of a group count
-/// as one: what they saw of a value is merged.
+/// Statistics by group and value name. The groups are in the order in which samples reached them. What the graphs of a
+/// group saw of values with the same name is merged.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StatisticsTable(Vec<(Group, BTreeMap<String, Statistics>)>);
 
 impl StatisticsTable {
-    /// Adds statistics of a value to what is known of it.
+    /// Merges statistics of a value into those that the table has.
     pub fn add(&mut self, group: &Group, name: &str, statistics: Statistics) {
         let slot = self.of_group(group).entry(name.to_string());
         slot.and_modify(|known| *known = known.merged(statistics)).or_insert(statistics);
     }
 
-    /// The values of a group, which is put behind the others if it is not there.
+    /// The values of a group. A new group is added behind the others.
     fn of_group(&mut self, group: &Group) -> &mut BTreeMap<String, Statistics> {
         let at = self.0.iter().position(|(other, _)| other == group).unwrap_or_else(|| {
             self.0.push((group.clone(), BTreeMap::new()));
@@ -30,12 +30,12 @@ impl StatisticsTable {
         &mut self.0[at].1
     }
 
-    /// Statistics of a value.
+    /// Statistics of a value; `None` if it was not seen.
     pub fn get(&self, group: &Group, name: &str) -> Option<Statistics> {
         self.0.iter().find(|(other, _)| other == group)?.1.get(name).copied()
     }
 
-    /// The statistics of these groups alone.
+    /// A table with these groups only.
     pub fn of(&self, groups: &BTreeSet<Group>) -> Self {
         StatisticsTable(self.0.iter().filter(|(group, _)| groups.contains(group)).cloned().collect())
     }
@@ -51,7 +51,7 @@ impl StatisticsTable {
         own.map(|(name, statistics)| (name.as_str(), *statistics))
     }
 
-    /// Adds all statistics of another table.
+    /// Merges all statistics of another table into this one.
     pub fn merge(&mut self, other: &StatisticsTable) {
         for (group, values) in &other.0 {
             values.iter().for_each(|(name, statistics)| self.add(group, name, *statistics));

@@ -1,28 +1,28 @@
-//! Sums over the rows that linear layers multiply, which add up over runs and shards: what means and second moments have
-//! in common.
+//! Sums over the rows that linear layers multiply, which add up over runs and shards. Means and second moments are both
+//! made of them.
 
 use crate::ir::ops::Rows;
 
-/// Sums over the rows of each group. A row with a number that is not finite is left out.
+/// Sums over the rows of each channel group. A row with a NaN or an infinity is left out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sums {
     /// Columns of a row.
     width: usize,
-    /// As many for each group, one group after the other.
+    /// The sums, one group after the other; each group has the same number.
     sums: Vec<f64>,
-    /// Rows of each group that are in the sums.
+    /// Number of rows in the sums, for each group.
     rows: Vec<u64>,
-    /// Rows that were left out, of all groups.
+    /// Number of rows of all groups that were left out.
     pub non_finite: u64,
 }
 
 impl Sums {
-    /// Nothing seen yet of rows of so many columns, with `each` sums for each of so many groups.
+    /// Of rows with `width` columns, with `each` sums for each channel group; nothing is seen yet.
     pub(super) fn new(width: usize, each: usize, groups: usize) -> Self {
         Sums { width, sums: vec![0.0; groups * each], rows: vec![0; groups], non_finite: 0 }
     }
 
-    /// These sums of so many rows of each group; none where there are not `each` for a group.
+    /// These sums over `rows` rows of each group; `None` if there are not `each` sums for each group.
     pub(super) fn of(width: usize, each: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
         let fits = sums.len() == rows.len().checked_mul(each)?;
         fits.then_some(Sums { width, sums, rows, non_finite })
@@ -38,7 +38,7 @@ impl Sums {
         self.rows.len()
     }
 
-    /// Rows of each group that are in the sums.
+    /// Number of rows in the sums, for each group.
     pub fn rows(&self) -> &[u64] {
         &self.rows
     }
@@ -48,12 +48,12 @@ impl Sums {
         &self.sums
     }
 
-    /// The sums, for what is still to be added to them.
+    /// All sums, to add to.
     pub(super) fn sums_mut(&mut self) -> &mut [f64] {
         &mut self.sums
     }
 
-    /// Takes in the rows of a value: `take` gets all sums, the group and the row.
+    /// Adds the rows of a value: `take` is called for each row with all sums, the row's group and the row.
     pub(super) fn observe(
         &mut self,
         rows: &Rows,
@@ -74,7 +74,7 @@ impl Sums {
         });
     }
 
-    /// Sums of both together. Whether they are of the same rows; if not, nothing changes.
+    /// Adds the sums of another one. Returns whether both have the same columns and groups; if not, nothing changes.
     pub(super) fn merge(&mut self, other: &Sums) -> bool {
         if self.width != other.width || self.rows.len() != other.rows.len() {
             return false;

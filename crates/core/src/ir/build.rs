@@ -1,4 +1,4 @@
-//! Building graphs: every node added gets its output shapes inferred at once.
+//! Building graphs. The output shapes of every node are inferred when it is added.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,8 @@ use super::ops::Op;
 use super::types::{ElementType, Shape};
 use autoneural_base::error::{Error, Result};
 
-/// Most elements of one value: 4 GiB as f32. Far beyond what fits an NPU; what comes after may multiply and allocate.
+/// Most elements of one value: 4 GiB as f32. This is far beyond what fits an NPU, and small enough that later stages
+/// can compute sizes and allocate without checks.
 const MOST_ELEMENTS: usize = 1 << 30;
 
 /// Builds a graph node by node. Names are checked to be unique, shapes are inferred as nodes are added.
@@ -55,6 +56,9 @@ impl Builder {
     }
 
     /// Adds a graph input.
+    ///
+    /// # Errors
+    /// The name is taken, or the shape has no element or more than 2^30.
     pub fn input(&mut self, name: impl Into<String>, shape: Shape, element: ElementType) -> Result<ValueId> {
         let id = self.add_value(Value { name: name.into(), shape, element, origin: Origin::Input })?;
         self.graph.inputs.push(id);
@@ -62,6 +66,9 @@ impl Builder {
     }
 
     /// Adds a constant.
+    ///
+    /// # Errors
+    /// As for [`Builder::input`].
     pub fn constant(&mut self, name: impl Into<String>, constant: Constant) -> Result<ValueId> {
         let shape = constant.shape().clone();
         let element = constant.element_type();
@@ -69,11 +76,18 @@ impl Builder {
     }
 
     /// Adds a node with one output, which gets the node's name.
+    ///
+    /// # Errors
+    /// As for [`Builder::node_outputs`].
     pub fn node(&mut self, name: impl Into<String>, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
         Ok(self.node_outputs(name, op, inputs)?[0])
     }
 
     /// Adds a node with any number of outputs: the first gets the node's name, the others `name.1`, `name.2`, ….
+    ///
+    /// # Errors
+    /// The operator does not take these inputs (their number, shapes or types), or an output has a taken name or an
+    /// impossible shape, as for [`Builder::input`].
     pub fn node_outputs(
         &mut self,
         name: impl Into<String>,
@@ -87,10 +101,10 @@ impl Builder {
         })
     }
 
-    /// Adds a node whose outputs have these names; the node gets that of the first.
+    /// Adds a node whose outputs have these names. The node has the name of its first output.
     ///
     /// # Errors
-    /// As for [`Builder::node`], and another number of outputs.
+    /// As for [`Builder::node_outputs`], or the node has another number of outputs than there are names.
     pub fn node_of(&mut self, outputs: Vec<String>, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let name = outputs.first().cloned().unwrap_or_default();
         let made = self.add_node(name.clone(), op.into(), inputs, |index| outputs.get(index).cloned())?;
@@ -144,7 +158,7 @@ impl Builder {
         &self.graph
     }
 
-    /// Ends the graph with these outputs.
+    /// The finished graph, with these outputs in order.
     pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
         self.graph.outputs = outputs;
         self.graph

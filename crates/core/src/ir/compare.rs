@@ -1,12 +1,12 @@
-//! Whether two graphs are the same: what a way there and back has to keep.
+//! Whether two graphs are the same: used to check that a graph which is written and read again has not changed.
 
 use super::constant::Constant;
 use super::graph::{Graph, Value};
 use super::types::ElementType;
 
 impl Graph {
-    /// The first difference from another graph, in words: of names, shapes, operators, their order, and of the numbers
-    /// of constants. Handles may be others. `None` where there is none.
+    /// The first difference from another graph, in words, or `None` if there is none. Names, shapes, operators, their
+    /// order and the numbers of constants are compared. Handles may differ.
     pub fn difference(&self, other: &Graph) -> Option<String> {
         if self.name != other.name {
             return Some(format!("one is named `{}`, the other `{}`", self.name, other.name));

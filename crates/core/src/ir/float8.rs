@@ -1,9 +1,10 @@
-//! Numbers of 8 bits (Micikevicius et al., arXiv 2209.05433), and the factors that weights in them are stored with.
+//! Floating-point numbers of 8 bits (Micikevicius et al., arXiv 2209.05433), and the scale factors that weights of this
+//! type are stored with.
 
 use half::f16;
 
-/// The number that 8 bits with 4 of exponent stand for; there is no infinity.
-pub fn e4m3(bits: u8) -> f32 {
+/// The number that these bits stand for in E4M3: 4 bits of exponent, 3 of fraction, no infinity.
+pub(crate) fn e4m3(bits: u8) -> f32 {
     let (exponent, mantissa) = (i32::from(bits >> 3 & 0xf), f32::from(bits & 0x7));
     let size = match exponent {
         _ if bits & 0x7f == 0x7f => f32::NAN,
@@ -13,13 +14,15 @@ pub fn e4m3(bits: u8) -> f32 {
     if bits & 0x80 == 0 { size } else { -size }
 }
 
-/// The number that 8 bits with 5 of exponent stand for: the upper half of one in 16 bits.
-pub fn e5m2(bits: u8) -> f32 {
+/// The number that these bits stand for in E5M2: 5 bits of exponent, 2 of fraction, which are the upper half of an IEEE
+/// half-precision number.
+pub(crate) fn e5m2(bits: u8) -> f32 {
     f16::from_bits(u16::from(bits) << 8).to_f32()
 }
 
-/// Multiplies blocks of a shape by one factor each; the last block of an axis may be shorter.
-pub fn scale_blocks(values: &mut [f32], shape: &[usize], block: &[usize], factors: &[f32]) {
+/// Multiplies each block of a row-major tensor by one factor. The factors are row-major over the grid of blocks; the
+/// last block of an axis may be shorter.
+pub(crate) fn scale_blocks(values: &mut [f32], shape: &[usize], block: &[usize], factors: &[f32]) {
     let (Some((&last, outer)), Some((&width, heights))) = (shape.split_last(), block.split_last()) else {
         values.iter_mut().for_each(|value| *value *= factors[0]);
         return;

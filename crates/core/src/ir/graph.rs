@@ -18,11 +18,11 @@ impl ValueId {
 /// Where a value comes from.
 #[derive(Debug, Clone)]
 pub enum Origin {
-    /// Given from outside.
+    /// It is an input of the graph.
     Input,
-    /// Made by a node.
+    /// A node makes it.
     Node,
-    /// Known before the graph runs.
+    /// It is known before the graph runs.
     Constant(Constant),
 }
 
@@ -54,7 +54,7 @@ impl Value {
 pub struct Node {
     /// Stable, unique path; the first output has the same name.
     pub name: String,
-    /// What it does.
+    /// The operator.
     pub op: Op,
     /// Values read, in the operator's order.
     pub inputs: Vec<ValueId>,
@@ -65,7 +65,7 @@ pub struct Node {
 /// A graph: nodes in an order in which they can run.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
-    /// Name of the graph, the partition's name from partitioning on.
+    /// Name of the graph. Once the graph belongs to a partition, it is the partition's name.
     pub name: String,
     pub(super) values: Vec<Value>,
     pub(super) nodes: Vec<Node>,
@@ -89,17 +89,17 @@ impl Graph {
         &self.nodes
     }
 
-    /// Values given from outside.
+    /// The graph's inputs, in order.
     pub fn inputs(&self) -> &[ValueId] {
         &self.inputs
     }
 
-    /// Values given to the outside.
+    /// The graph's outputs, in order.
     pub fn outputs(&self) -> &[ValueId] {
         &self.outputs
     }
 
-    /// Handle of the value with this name.
+    /// Handle of the value with this name, if there is one. It looks at every value.
     pub fn find(&self, name: &str) -> Option<ValueId> {
         self.values().find(|(_, value)| value.name == name).map(|(id, _)| id)
     }

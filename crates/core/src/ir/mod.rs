@@ -1,7 +1,7 @@
 //! The intermediate representation: an arena of values and nodes in topological order, with typed operators.
 //!
-//! In comes what the front end builds; out goes a graph that no later stage changes. Numbers about the graph
-//! (statistics, encodings) live in tables beside it, keyed by the names of values.
+//! A front end builds the graph, passes rewrite it, and once it is frozen no later stage changes it. Numbers about the
+//! graph (statistics, encodings) are kept in tables beside it, by the names of values.
 
 mod build;
 mod compare;

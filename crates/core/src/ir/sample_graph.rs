@@ -1,4 +1,4 @@
-//! The graph of a sample: one operator, its constants, and what goes into it.
+//! The graph of an operator's sample: one operator, its constants, and its inputs.
 
 use super::build::Builder;
 use super::constant::Constant;
@@ -7,19 +7,20 @@ use super::ops::{Op, Sample, SampleInput};
 use super::types::{ElementType, Shape};
 use autoneural_base::error::Result;
 
-/// Deviation of biases.
+/// Standard deviation of the biases.
 const BIAS: f32 = 0.1;
 
-/// Where roots, logarithms and reciprocals are, and are not too steep for integers.
+/// Makes a number positive and not too close to zero, where roots, logarithms and reciprocals exist and are not too
+/// steep for integers.
 fn above_zero(value: &mut f32) {
     *value = value.abs() + 0.25;
 }
 
-/// The graph of one operator, named `operator`, and one tensor for each of its inputs. `normal` draws so many numbers
-/// of a deviation; it is asked in the order of the inputs.
+/// The graph of one operator, named `operator`, and one tensor for each input of the graph. `normal` draws a number of
+/// normally distributed values with a standard deviation; it is called in the order of the operator's inputs.
 ///
 /// # Errors
-/// Inputs that the operator does not take.
+/// The operator does not take the inputs of its sample.
 pub fn sample_graph(
     sample: &Sample<Op>,
     mut normal: impl FnMut(usize, f32) -> Vec<f32>,

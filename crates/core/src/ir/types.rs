@@ -1,4 +1,4 @@
-//! What a tensor is without its numbers: sizes of the axes and the type of its elements.
+//! The type of a tensor: sizes of its axes and the type of its elements.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ pub enum ElementType {
 }
 
 impl ElementType {
-    /// Name, as graphs are printed and files are written with it.
+    /// Its name in printed graphs and in files.
     pub fn name(self) -> &'static str {
         match self {
             ElementType::F32 => "f32",
@@ -40,8 +40,8 @@ impl ElementType {
         }
     }
 
-    /// Whether elements are real numbers, which get an encoding. All others are exact, and pass every stage as they
-    /// are.
+    /// Whether elements are real numbers, which get an encoding. All other types are exact, and no stage changes their
+    /// values.
     pub fn is_real(self) -> bool {
         self == ElementType::F32
     }

@@ -1,4 +1,4 @@
-//! The validator: what it lets through, no later stage needs to fear.
+//! The validator: later stages rely on what it checks.
 
 use std::collections::HashSet;
 

@@ -1,19 +1,23 @@
-//! Computes at compile time what depends on constants only.
+//! Computes at compile time what depends on nothing but constants.
 
 use super::rewrite::Rewrite;
 use crate::ir::ops::Work;
 use crate::ir::{Graph, Node, Op, Shape};
 use autoneural_base::error::{Error, Result};
 
-/// Most products that are added up at compile time, in plain loops.
+/// Most multiply-adds of a node that is computed at compile time, in plain loops.
 const MOST_MULTIPLY_ADDS: u64 = 1 << 26;
-/// Most elements that are made of fewer: a file of a few bytes must not become gigabytes.
+/// Most elements that a node may make if it reads fewer: a file of a few bytes must not become gigabytes.
 const MOST_MADE: usize = 1 << 24;
-/// Most elements that something other than a sum of products computes with.
+/// Most elements that a node may read that computes something other than sums of products.
 const MOST_COMPUTED: usize = 1 << 16;
 
-/// The graph with nodes that read nothing but constants replaced by their values.
-pub fn fold_constants(graph: &Graph) -> Result<Graph> {
+/// The graph in which nodes that read nothing but constants are replaced by their results, where [`worth_folding`] says
+/// so.
+///
+/// # Errors
+/// An operator cannot be computed from its constants, which is a defect: shape inference checked them.
+pub(crate) fn fold_constants(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let mut inputs = Vec::with_capacity(node.inputs.len());
@@ -40,8 +44,9 @@ fn is_folded(graph: &Graph, node: &Node) -> bool {
     worth_folding(&node.op, &inputs, &graph.value(node.outputs[0]).shape)
 }
 
-/// Whether an operator on constants of these shapes is computed at compile time, where `made` is the shape of its first
-/// output: it takes little time and makes little of more than it reads. A change of encoding is one for constants too.
+/// Whether an operator on constants of these shapes is computed at compile time; `made` is the shape of its first
+/// output. It is if that takes little time and makes few elements, or fewer than it reads. A change of encoding is
+/// never computed here, because the encodings are not known yet.
 pub fn worth_folding(op: &Op, inputs: &[&Shape], made: &Shape) -> bool {
     let cost = op.multiply_adds(inputs, made);
     let count = |shape: &Shape| shape.iter().product::<usize>();

@@ -1,5 +1,6 @@
-//! Moves multiplications by constants into the weights before them: LayerScale into the normalization or convolution it
-//! follows, the attention scale into whatever makes the query. Fewer nodes, and one rounding less on the NPU.
+//! Moves multiplications by constants into the weights before them: LayerScale into the normalization or convolution
+//! that it follows, the scale of an attention into the layer that makes the query. This leaves fewer nodes, and one
+//! rounding less on the NPU.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use super::rewrite::{Links, Rewrite};
 use crate::ir::{Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
-/// What happens to one node.
+/// What the pass does with a node.
 enum Plan {
     /// Its weights are multiplied by factors per output channel; its result gets this name.
     Scale { factors: Arc<[f32]>, name: String },
@@ -19,7 +20,10 @@ enum Plan {
 }
 
 /// The graph with constant factors folded into weights.
-pub fn fold_scales(graph: &Graph) -> Result<Graph> {
+///
+/// # Errors
+/// The new graph cannot be built, which is a defect of this pass.
+pub(crate) fn fold_scales(graph: &Graph) -> Result<Graph> {
     let links = Links::new(graph);
     let mut plans: HashMap<usize, Plan> = HashMap::new();
     for (position, node) in graph.nodes().iter().enumerate() {
@@ -64,25 +68,27 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
     rewrite.finish()
 }
 
-/// Nodes that take factors through their constants.
+/// Nodes into whose constants factors can be multiplied.
 pub(crate) struct Linear {
     /// The nodes, last first: a convolution, a normalization, or a matrix product with the sum of its bias. Nothing
     /// else reads what one hands to the other.
     pub nodes: Vec<usize>,
     /// Number of factors.
     pub channels: usize,
-    /// Axis of the value that the factors go along.
+    /// The axis of the value along which the factors lie.
     pub axis: usize,
 }
 
-/// The nodes that make `value`, which is read once, and take factors per channel of it.
+/// The nodes that make `value` and can take a factor for each of its channels; `None` if there are no such nodes, or if
+/// `value` is read more than once.
 fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<Linear> {
     (links.reads[value.index()] == 1).then(|| Linear::of(graph, links, value))?
 }
 
 impl Linear {
-    /// The nodes that make `value`, whoever reads it, and take factors per channel of it.
-    pub fn of(graph: &Graph, links: &Links, value: ValueId) -> Option<Self> {
+    /// The nodes that make `value` and can take a factor for each of its channels, however often it is read; `None` if
+    /// there are no such nodes.
+    pub(crate) fn of(graph: &Graph, links: &Links, value: ValueId) -> Option<Self> {
         let mut last = links.maker[value.index()]?;
         let mut nodes = vec![last];
         let mut bias = None;
@@ -102,8 +108,8 @@ impl Linear {
         bias.is_none_or(|shape| *shape == [channels]).then_some(Linear { nodes, channels, axis })
     }
 
-    /// Each constant of the nodes, by its value, with its axis of channels.
-    pub fn constants(&self, graph: &Graph) -> Vec<(ValueId, usize)> {
+    /// Each constant of the nodes, with the axis of its channels.
+    pub(crate) fn constants(&self, graph: &Graph) -> Vec<(ValueId, usize)> {
         let of_node = |&position: &usize| {
             let node = &graph.nodes()[position];
             let constants = node.inputs.iter().enumerate().skip(1);
@@ -121,7 +127,7 @@ impl Linear {
 fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plans: &mut HashMap<usize, Plan>) {
     let [x, c] = node.inputs[..] else { return };
     let (Some(factors), Some(linear)) = (graph.value(c).constant(), linear(graph, links, x)) else { return };
-    // Sizes of the factors from the channels on, and all others.
+    // Number of axes of `x` from its channels on; the factors must have their channels as many axes before their end.
     let behind = graph.value(x).shape.len() - linear.axis;
     let Some(at) = factors.shape().len().checked_sub(behind) else { return };
     let fits = factors.shape().iter().enumerate().all(|(axis, &size)| axis == at || size == 1);
@@ -131,7 +137,8 @@ fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plan
     }
 }
 
-/// The factors go into every one of the nodes; the last of them gets the name of what it now makes.
+/// Plans the factors for every one of the nodes. The node that runs last, which is the first of `makers`, gets the name
+/// of the product that it replaces.
 fn scale_all(graph: &Graph, makers: &[usize], factors: &Arc<[f32]>, last_name: &str, plans: &mut HashMap<usize, Plan>) {
     for (index, &maker) in makers.iter().enumerate() {
         let name = if index == 0 { last_name } else { &graph.nodes()[maker].name };

@@ -1,12 +1,12 @@
-//! What passes end in.
+//! Frozen graphs: the result of the passes.
 
 use std::ops::Deref;
 
 use crate::ir::{Graph, validate};
 use autoneural_base::error::{Error, Result};
 
-/// A graph that never changes again: valid, and without an operator that has to be spelled out. Its values have the
-/// names by which statistics, encodings and codes speak of them.
+/// A graph that never changes again. It is valid, and every operator of it has a form in ONNX. Statistics, encodings
+/// and codes refer to its values by name.
 #[derive(Debug, Clone)]
 pub struct Frozen(Graph);
 
@@ -14,7 +14,7 @@ impl Frozen {
     /// Freezes a graph as it is.
     ///
     /// # Errors
-    /// A graph that breaks a promise, an operator that ONNX has no form for.
+    /// The graph is not valid, or has an operator without a form in ONNX.
     pub fn new(graph: Graph) -> Result<Self> {
         validate(&graph)?;
         for node in graph.nodes() {

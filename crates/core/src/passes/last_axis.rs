@@ -1,12 +1,15 @@
-//! Turns operators to the last axis where the target takes them on no other.
+//! Moves operators to the last axis if the target takes them on no other axis.
 
 use super::rewrite::{Rewrite, on_last_axis};
 use crate::ir::{Graph, Op, ops};
 use crate::target::Target;
 use autoneural_base::error::Result;
 
-/// The graph with transposes around what works along another axis and is taken on the last one only.
-pub fn last_axis(graph: &Graph, target: &Target) -> Result<Graph> {
+/// The graph in which such operators work along the last axis, between two transposes.
+///
+/// # Errors
+/// The new graph cannot be built, which is a defect of this pass.
+pub(crate) fn last_axis(graph: &Graph, target: &Target) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let last = graph.value(node.inputs[0]).shape.len().saturating_sub(1);

@@ -1,13 +1,21 @@
-//! Spells out what ONNX has no operator for.
+//! Spells out operators that ONNX does not have as several that it has.
 
 use super::rewrite::{Rewrite, on_last_axis};
 use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
-/// The graph with composite operators spelled out, normalizations moved to the last axis, for ONNX has no operator for
-/// another single one, and constant indices as i32 that count from the front, which is what an NPU reads. Reductions keep
-/// their axes and are reshaped, squares are products, joins to a constant of one number are paddings of images.
-pub fn legalize(graph: &Graph) -> Result<Graph> {
+/// The graph in the form that ONNX and NPUs take:
+///
+/// - Composite operators are spelled out.
+/// - Normalizations are moved to the last axis, because ONNX has none along another single axis.
+/// - Constant indices are i32 and count from the front, which is what an NPU reads.
+/// - Reductions keep their axes, and a reshape drops them.
+/// - Squares are products.
+/// - Joins to a constant of one number are paddings of images.
+///
+/// # Errors
+/// The new graph cannot be built, which is a defect of this pass.
+pub(crate) fn legalize(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let shape = &graph.value(node.outputs[0]).shape;
@@ -98,7 +106,8 @@ fn padding(rewrite: &mut Rewrite, graph: &Graph, node: &Node, axis: usize) -> Re
     rewrite.new.node(name.clone(), ops::Reshape { shape }, &[joined])
 }
 
-/// Constant indices in another form than this; none where there is nothing to change.
+/// Constant indices as i32 that count from the front; `None` if they are so already, are not constant, or are out of
+/// bounds.
 fn plain_indices(graph: &Graph, node: &Node, axis: usize) -> Option<Constant> {
     let [data, indices] = [0, 1].map(|at| graph.value(node.inputs[at]));
     let stored = indices.constant()?.to_i64();
@@ -110,7 +119,7 @@ fn plain_indices(graph: &Graph, node: &Node, axis: usize) -> Option<Constant> {
     (fits && !is_plain).then(|| Constant::from_integers(ElementType::I32, made, indices.shape.clone()))
 }
 
-/// The reduction that keeps its axes, for one that drops them: NPU compilers do not take the latter.
+/// For a reduction that drops its axes, the one that keeps them: NPU compilers take only the latter.
 fn keeping_axes(op: &Op) -> Option<Op> {
     let (axes, keepdims) = match op {
         Op::ReduceL2(ops::ReduceL2 { axes, keepdims })
@@ -130,7 +139,7 @@ fn keeping_axes(op: &Op) -> Option<Op> {
     (!keepdims).then_some(kept)
 }
 
-/// Whether a power is that of two throughout, which is a product: exact on an NPU, and defined below zero.
+/// Whether the exponent of a power is 2 throughout. As a product a square is exact on an NPU, and defined below zero.
 fn is_square(graph: &Graph, node: &Node) -> bool {
     let [base, made] = [node.inputs[0], node.outputs[0]].map(|id| graph.value(id));
     let exponent = graph.value(node.inputs[1]).constant();

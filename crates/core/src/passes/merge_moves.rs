@@ -6,8 +6,12 @@ use super::rewrite::Rewrite;
 use crate::ir::{Graph, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
-/// The graph with chains of moves joined. Run [`super::prune`] after it: the nodes jumped over are still there.
-pub fn merge_moves(graph: &Graph) -> Result<Graph> {
+/// The graph in which chains of transposes or reshapes are one. Run [`super::prune()`] after it: the nodes that were
+/// skipped are still there.
+///
+/// # Errors
+/// The new graph cannot be built, which is a defect of this pass.
+pub(crate) fn merge_moves(graph: &Graph) -> Result<Graph> {
     let mut rewrite = Rewrite::new(graph)?;
     // For each new value that a move made: where it was moved from, and how.
     let mut moved: HashMap<ValueId, (ValueId, Op)> = HashMap::new();

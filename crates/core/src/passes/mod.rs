@@ -1,8 +1,9 @@
 //! Passes: small functions from graph to graph, each a file and an entry in [`PASSES`]. They all run before the freeze:
 //! what [`freeze`] gives never changes again.
 //!
-//! Passes keep the function of the graph within rounding, whatever the kind. Those that form it bring it into what ONNX
-//! and the target have; those that rewrite it compute the same in another way, of which less is lost in integers.
+//! A pass of any [`Kind`] keeps the function of the graph, within rounding. A pass of the kind [`Kind::Form`] brings
+//! the graph into a form that ONNX and the target have. A pass of the kind [`Kind::Rewrite`] computes the same in
+//! another way that loses less in integers.
 
 mod add_to_parts;
 mod fold_constants;
@@ -30,19 +31,19 @@ use crate::ir::{Graph, validate};
 use crate::target::Target;
 use autoneural_base::error::{Error, Result};
 
-/// What passes are given beside the graph, whose constants are the weights.
+/// What passes are given beside the graph.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The chip that the graph is meant for.
     pub target: &'a Target,
 }
 
-/// Why there is a pass.
+/// What a pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// It brings the graph into the form that ONNX and the target take.
     Form,
-    /// It changes how the function is computed, so that less of it is lost in integers.
+    /// It changes how the function is computed, so that less is lost in integers.
     Rewrite,
 }
 
@@ -52,7 +53,7 @@ pub struct Pass {
     pub name: &'static str,
     /// What it does, in a few words.
     pub what: &'static str,
-    /// Why it is there.
+    /// What it is for.
     pub kind: Kind,
     apply: fn(&Graph, Context) -> Result<Graph>,
 }
@@ -105,10 +106,10 @@ pub const PASSES: &[Pass] = &[
 ];
 
 impl Pass {
-    /// The graph behind the pass.
+    /// The graph that the pass makes of another one.
     ///
     /// # Errors
-    /// A graph that breaks a promise, which is a defect of the pass.
+    /// The graph that comes out is not valid, which is a defect of the pass.
     pub fn apply(&self, graph: &Graph, context: Context) -> Result<Graph> {
         let made = (self.apply)(graph, context)?;
         let broken =
@@ -121,7 +122,7 @@ impl Pass {
 /// Runs all passes on a graph of a front end, and freezes what comes out.
 ///
 /// # Errors
-/// A graph that breaks a promise, which is a defect of the front end or of a pass.
+/// A graph is not valid, which is a defect of the front end or of a pass.
 ///
 /// ```
 /// use autoneural_core::ir::{Builder, Constant, ElementType, ops};
@@ -145,10 +146,10 @@ pub fn freeze(graph: &Graph, context: Context) -> Result<Frozen> {
     Frozen::new(PASSES.iter().try_fold(graph.clone(), |graph, pass| pass.apply(&graph, context))?)
 }
 
-/// A graph of a front end as it was built, spelled out and nothing else: what the frozen graph is held against.
+/// A graph of a front end that is only legalized, and not rewritten. The frozen graph is compared with it.
 ///
 /// # Errors
-/// A graph that breaks a promise, which is a defect of the front end.
+/// The graph is not valid, which is a defect of the front end.
 pub fn as_built(graph: &Graph) -> Result<Frozen> {
     validate(graph)?;
     Frozen::new(legalize(graph)?)

@@ -5,6 +5,9 @@ use crate::ir::Graph;
 use autoneural_base::error::Result;
 
 /// The graph without dead nodes and constants.
+///
+/// # Errors
+/// The new graph cannot be built, which is a defect of this pass.
 pub fn prune(graph: &Graph) -> Result<Graph> {
     let mut live = vec![false; graph.values().count()];
     graph.outputs().iter().for_each(|id| live[id.index()] = true);

@@ -13,6 +13,9 @@ pub struct Rewrite<'a> {
 
 impl<'a> Rewrite<'a> {
     /// Starts with the inputs of `old`. Constants are copied when they are first read.
+    ///
+    /// # Errors
+    /// Two inputs have one name: the old graph is not valid.
     pub fn new(old: &'a Graph) -> Result<Self> {
         let mut made = Rewrite { old, new: Builder::new(old.name.clone()), map: vec![None; old.values().count()] };
         for &id in old.inputs() {
@@ -22,7 +25,10 @@ impl<'a> Rewrite<'a> {
         Ok(made)
     }
 
-    /// The new value for an old one.
+    /// The new value that stands for an old one. A constant is copied if it has not been.
+    ///
+    /// # Errors
+    /// The name of a constant is taken in the new graph.
     pub fn get(&mut self, id: ValueId) -> Result<ValueId> {
         if let Some(known) = self.map[id.index()] {
             return Ok(known);
@@ -37,11 +43,14 @@ impl<'a> Rewrite<'a> {
     }
 
     /// The new values for a node's inputs.
+    ///
+    /// # Errors
+    /// As for [`Rewrite::get`].
     pub fn inputs(&mut self, node: &Node) -> Result<Vec<ValueId>> {
         node.inputs.iter().map(|&id| self.get(id)).collect()
     }
 
-    /// Says which new value stands for an old one.
+    /// Makes `new` the value that stands for `old` in the new graph.
     pub fn set(&mut self, old: ValueId, new: ValueId) {
         self.map[old.index()] = Some(new);
     }
@@ -53,7 +62,10 @@ impl<'a> Rewrite<'a> {
         std::iter::once(name.clone()).chain(numbered).find(|name| is_free(name)).unwrap_or(name)
     }
 
-    /// Copies a node as it is.
+    /// Copies a node, with the new values of its inputs.
+    ///
+    /// # Errors
+    /// As for [`Rewrite::get`] and [`Builder::node_of`].
     pub fn copy(&mut self, node: &Node) -> Result<()> {
         let inputs = self.inputs(node)?;
         let names = node.outputs.iter().map(|&id| self.old.value(id).name.clone()).collect();
@@ -65,15 +77,21 @@ impl<'a> Rewrite<'a> {
     }
 
     /// The new graph, with the old one's outputs.
+    ///
+    /// # Errors
+    /// As for [`Rewrite::get`].
     pub fn finish(mut self) -> Result<Graph> {
         let outputs = self.old.outputs().iter().map(|&id| self.get(id)).collect::<Result<_>>()?;
         Ok(self.new.finish(outputs))
     }
 }
 
-/// An operator that works along the last axis, between transposes that bring another axis of its first input there and
-/// back. What it makes is called `name`, its own result `name.what`.
-pub fn on_last_axis(
+/// Adds an operator that works along the last axis, between transposes that bring `axis` of its first input there and
+/// back. The result is named `name`, and the node of the operator `name.what`.
+///
+/// # Errors
+/// As for [`Builder::node`].
+pub(crate) fn on_last_axis(
     b: &mut Builder,
     name: &str,
     what: &str,
@@ -94,7 +112,7 @@ pub fn on_last_axis(
 pub struct Links {
     /// Position of the node that makes the value.
     pub maker: Vec<Option<usize>>,
-    /// Number of reads, graph outputs included.
+    /// How often the value is read; being a graph output counts as one read.
     pub reads: Vec<usize>,
 }
 

@@ -1,14 +1,15 @@
-//! Whether ports can be what their roles mean.
+//! Checks that ports can be what their roles mean.
 
 use super::meaning::{Meaning, State};
 use super::partition::{Partition, Port};
 use crate::ir::ValueId;
 use autoneural_base::error::{Error, Result};
 
-/// Refuses a graph whose ports cannot be what their roles mean, before anybody relies on it.
+/// Refuses a graph whose ports cannot be what their roles mean. Later stages rely on this.
 ///
 /// # Errors
-/// Names the port: an axis that it does not have, state that does not come back as it went in, a mask without a range.
+/// A role needs an axis that its port does not have, state has no output of the same key and shape, or a mask has no
+/// range. The error names the port.
 pub fn refuse_unfit(partition: &Partition) -> Result<()> {
     let graph = &partition.graph;
     let (inputs, outputs) = (pairs(&partition.inputs, graph.inputs()), pairs(&partition.outputs, graph.outputs()));

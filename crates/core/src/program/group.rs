@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use autoneural_base::error::{Error, Result};
 
-/// Most bytes of a name, which files are called by.
+/// Most bytes of a name, which is part of file names.
 const LONGEST: usize = 64;
 
-/// The name of a group of graphs that are calibrated together and share weights. Recipes state bits by it
-/// (`[recipe.NAME]`), and files are called by it (`NAME.data`).
+/// The name of a group of graphs that are calibrated together and share weights. Recipes have a table for it
+/// (`[recipe.NAME]`), and it is part of file names (`NAME.data`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Group(Arc<str>);
@@ -21,7 +21,7 @@ impl Group {
     /// A group of this name: ASCII letters, digits, `-` and `_`.
     ///
     /// # Errors
-    /// Other characters, none, or more than 64.
+    /// The name has other characters, is empty, or has more than 64 bytes.
     pub fn new(name: &str) -> Result<Self> {
         let is_taken = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         match !name.is_empty() && name.len() <= LONGEST && name.bytes().all(is_taken) {
@@ -31,16 +31,16 @@ impl Group {
         }
     }
 
-    /// A group whose name stands in the program's own text.
+    /// A group whose name is written in the source code, and so is known to be valid.
     pub fn fixed(name: &'static str) -> Self {
         debug_assert!(Group::new(name).is_ok(), "{name}");
         Group(name.into())
     }
 
-    /// The group of a graph: a graph is called by its group, alone or with `.` and a name of its own behind it.
+    /// The group of a graph, by the graph's name, which is `GROUP` or `GROUP.REST`.
     ///
     /// # Errors
-    /// No name of a graph.
+    /// The name does not begin with a valid group name.
     pub fn of_graph(name: &str) -> Result<Self> {
         Group::new(name.split('.').next().unwrap_or_default())
     }
@@ -50,7 +50,7 @@ impl Group {
         &self.0
     }
 
-    /// Whether a file of a bundle's folder, by its name, is of this group or one of its graphs.
+    /// Whether a file of a bundle belongs to this group or to one of its graphs, by its file name.
     pub fn owns(&self, file: &str) -> bool {
         file.strip_prefix(&*self.0).is_some_and(|rest| rest.starts_with('.'))
     }

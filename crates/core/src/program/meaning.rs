@@ -1,4 +1,4 @@
-//! What roles of ports mean to those who do not know the driver's words for them.
+//! What the roles of ports mean. A role is a driver's own word; code outside the driver reads its meaning instead.
 
 use std::fmt;
 
@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use State::{Append, Replace};
 
-/// What is known of ports of a role, whoever gave it its name.
+/// What holds for all ports of a role.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meaning {
-    /// It is state, which goes out of a step and into the next: the input and the output that share an encoding key.
+    /// It is state that an output hands from one step to the input of the next. The input and the output have the same
+    /// encoding key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// It is added to scores; the lower end of its range hides them.
+    /// It is a mask, which is added to scores. The lower end of its range hides a score.
     #[serde(default, skip_serializing_if = "is_false")]
     pub mask: bool,
-    /// It is what the program is for: a recipe's `head` is about the weights that make it.
+    /// It is a main output of the program. A recipe's `head` sets the integers of the weights that make it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub main: bool,
-    /// It has a row for each token of a step; of a step of fewer tokens some count for nothing.
+    /// It has a row for each token of a step. In a step with fewer tokens, the other rows are padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<Rows>,
 }
@@ -45,13 +46,13 @@ fn is_false(value: &bool) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "update", rename_all = "kebab-case")]
 pub enum State {
-    /// Behind what is there, along an axis with a place for each token: keys and values of attention. Recipes state its
-    /// bits as `kv_cache`.
+    /// It is appended to the earlier state, along an axis with a place for each token: keys and values of attention. A
+    /// recipe's `kv_cache` sets its integers.
     Append {
         /// The axis of the tokens.
         axis: usize,
     },
-    /// In place of what is there: the last columns that a short convolution saw.
+    /// It replaces the earlier state: the last columns that a short convolution saw.
     Replace {
         /// The axis of the columns.
         axis: usize,
@@ -59,7 +60,7 @@ pub enum State {
 }
 
 impl State {
-    /// The axis of its tokens or columns.
+    /// The axis of the tokens or columns.
     pub fn axis(self) -> usize {
         match self {
             Append { axis } | Replace { axis } => axis,
@@ -67,21 +68,22 @@ impl State {
     }
 }
 
-/// Rows of an input, one for each token of a step.
+/// The rows of an input, one for each token of a step. (They are not [`crate::ir::ops::Rows`], into which evidence is
+/// cut.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rows {
     /// The axis of the rows.
     pub axis: usize,
-    /// What those hold that are no token.
+    /// What the rows hold that belong to no token.
     pub rest: Padding,
 }
 
-/// What an input holds in rows that are no token, in a step of fewer tokens than it takes.
+/// What an input holds in rows that belong to no token, in a step with fewer tokens than it has rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Padding {
-    /// The last row that counts, again.
+    /// A copy of the last token's row.
     RepeatLast,
-    /// What a token there would have.
+    /// What the row of a further token would hold.
     Continue,
 }

@@ -1,9 +1,9 @@
-//! Programs: what a model is once its graphs are built. Graphs in groups, what the roles of their ports mean, and who
-//! runs samples through them. It is data: a bundle has it in `model/program.json`, and everything behind the front end
-//! asks it.
+//! Programs: what a model is once its graphs are built. A program states its graphs and their groups, what the roles of
+//! their ports mean, and which driver runs samples through them. A bundle stores it in `model/program.json`; every
+//! stage after the front end reads it.
 //!
-//! What crosses the border of each graph stands beside the graph ([`Port`]). Two ports are tied by their encoding key,
-//! which is all that there is to say of ties.
+//! The inputs and outputs of each graph are described beside the graph ([`Port`]). Ports with the same encoding key are
+//! tied: they share one encoding.
 //!
 //! [`Port`]: partition::Port
 
@@ -28,10 +28,10 @@ use partition::Partition;
 
 /// Version of the file's format.
 const SCHEMA: u32 = 1;
-/// Most graphs of a program: the names alone fill a screen then.
+/// Most graphs of a program. Their names alone would fill a screen.
 const MOST: usize = 256;
 
-/// What graphs are not called, nor groups: other files of the folder are called so.
+/// Names that no graph or group may have, because other files of the folder have them.
 const TAKEN: [&str; 4] = ["host", "program", "special_tokens_map", "tokenizer"];
 
 /// What a model is, without its graphs.
@@ -39,34 +39,33 @@ const TAKEN: [&str; 4] = ["host", "program", "special_tokens_map", "tokenizer"];
 pub struct Program {
     /// Version of this format.
     schema: u32,
-    /// Who runs samples through it.
+    /// Name of the driver that runs samples through it.
     pub driver: String,
-    /// Names of its graphs in the order in which samples reach them. Each is the name of its group, alone or with `.`
-    /// and a name of its own behind it.
+    /// Names of its graphs, in the order in which samples reach them: `GROUP`, or `GROUP.REST` if a group has several.
     graphs: Vec<String>,
-    /// What the driver's words for ports mean.
+    /// What the roles mean, which are the driver's words for ports.
     pub roles: BTreeMap<String, Meaning>,
 }
 
 impl Program {
-    /// Where a bundle has it.
+    /// Its file in a bundle.
     pub const FILE: &str = "model/program.json";
 
     /// A program of graphs of these names.
     ///
     /// # Errors
-    /// No graph, more than 256, a name that files cannot be called by or that others are called by, one that stands
-    /// twice.
+    /// There is no graph, or there are more than 256; a name cannot be a file name or is taken by another file; or two
+    /// graphs have the same name.
     pub fn new(driver: &str, graphs: Vec<String>, roles: BTreeMap<String, Meaning>) -> Result<Self> {
         let made = Program { schema: SCHEMA, driver: driver.to_string(), graphs, roles };
         made.check()?;
         Ok(made)
     }
 
-    /// From the text of its file; `path` is only for messages.
+    /// Reads it from the text of its file; `path` is only for messages.
     ///
     /// # Errors
-    /// Malformed JSON, another schema, and as for [`Program::new`].
+    /// The text is malformed JSON or of another schema; or as for [`Program::new`].
     pub fn parse(text: &[u8], path: &Path) -> Result<Self> {
         let made: Program = autoneural_base::text::json(path, text)?;
         if made.schema != SCHEMA {
@@ -112,7 +111,7 @@ impl Program {
     }
 }
 
-/// The groups of graphs, each once, in the order of their first graphs: that in which samples reach them.
+/// The groups of these graphs, each once, in the order of their first graphs.
 pub fn groups(graphs: &[Partition]) -> Vec<Group> {
     each_once(graphs.iter().map(|graph| graph.group.clone()))
 }

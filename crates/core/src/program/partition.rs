@@ -1,8 +1,8 @@
-//! Partitions: what one context binary holds, and what crosses its border.
+//! Partitions: the graphs of a program, with their inputs and outputs.
 //!
-//! A partition is a frozen graph whose inputs and outputs have roles. Ports with the same
-//! encoding key share one encoding wherever they stand, so that a value handed from one partition to the next, or from
-//! one step to the next, is copied and never converted.
+//! A partition is a frozen graph whose inputs and outputs (ports) have roles. Normally it becomes one context binary.
+//! Ports with the same encoding key share one encoding in all partitions, so that a value that is handed from one
+//! partition to the next, or from one step to the next, is copied and never converted.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +18,12 @@ pub struct Port {
     pub name: String,
     /// What it is for, in the driver's words.
     pub role: String,
-    /// Ports with the same key have the same encoding. Empty for indices.
+    /// Ports with the same key have the same encoding. It is empty for ports that are tied to no other, such as
+    /// indices.
     pub encoding_key: String,
-    /// Range in float if it is known without calibration.
+    /// The smallest and the largest real number, if they are known without calibration.
     pub range: Option<[f32; 2]>,
-    /// What its role means; the program says that once for all ports of the role.
+    /// What its role means. The program file states this once for all ports of a role.
     #[serde(skip)]
     pub meaning: Meaning,
 }
@@ -34,10 +35,10 @@ impl Port {
     }
 }
 
-/// One graph that becomes one context binary.
+/// A graph of a program, with its inputs and outputs.
 #[derive(Debug, Clone)]
 pub struct Partition {
-    /// Its name: that of its group, alone or with `.` and a name of its own behind it.
+    /// Its name: `GROUP`, or `GROUP.REST` if the group has several.
     pub name: String,
     /// The group it belongs to.
     pub group: Group,
@@ -50,18 +51,18 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// Position of the input of this name.
+    /// Position of the input of this name, if there is one.
     pub fn input(&self, name: &str) -> Option<usize> {
         self.inputs.iter().position(|port| port.name == name)
     }
 
     /// Whether a node makes a main output.
-    pub fn makes_main(&self, node: &Node) -> bool {
+    pub(crate) fn makes_main(&self, node: &Node) -> bool {
         let mut outputs = self.outputs.iter().zip(self.graph.outputs());
         outputs.any(|(port, id)| port.meaning.main && node.outputs.contains(id))
     }
 
-    /// Number of nodes that compute or move something; a change of encoding is no node of the emitted models.
+    /// Number of nodes that compute or move something; a change of encoding is not a node in the emitted models.
     pub fn node_count(&self) -> usize {
         self.graph.nodes().iter().filter(|node| !node.op.requantizes()).count()
     }

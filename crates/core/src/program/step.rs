@@ -1,4 +1,4 @@
-//! Steps: single runs of graphs, on any engine, as whoever runs samples through a program takes them.
+//! Steps: single runs of graphs, on any engine, while a driver runs samples through a program.
 
 use super::partition::Partition;
 use crate::engine::Tensor;
@@ -8,15 +8,16 @@ use autoneural_base::error::Result;
 pub struct Step<'a> {
     /// Position of the graph in the program.
     pub partition: usize,
-    /// What went in, as it crossed the border.
+    /// The inputs, as the engine got them: real numbers or codes.
     pub inputs: &'a [Tensor],
-    /// What came out, as it crossed the border.
+    /// The outputs, as the engine gave them: real numbers or codes.
     pub outputs: &'a [Tensor],
-    /// Where it stands in a sequence of tokens; none where it is of no sequence.
+    /// Its place in a sequence of tokens; `None` if it belongs to no sequence.
     pub tokens: Option<Tokens>,
-    /// Whether the sample has no further step for this graph right behind it.
+    /// Whether it is the last of the steps that belong together for this graph: tokens that are taken in at once may
+    /// need several steps.
     pub is_last: bool,
-    /// Number of the sample, where there are several.
+    /// Number of the sample, from 0.
     pub sample: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Encodings of all graphs of a group, made and settled to what the target takes.
+//! Makes the encodings of all graphs of a group, in the integers that the target takes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,12 +19,12 @@ use crate::target::Target;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::text::glob;
 
-/// Encodings of every value and constant of a group's partitions, in order. What is `given`, under the names of the
-/// graphs, is taken, the rest is computed.
+/// The encodings of all values and constants of a group, one table for each of its partitions, in order. An encoding in
+/// `given` (by the names of the graphs) is taken as it is; all others are computed from the statistics and the weights.
 ///
 /// # Errors
-/// A value that was never observed or was not finite, a type that the target does not take, given encodings that do not
-/// fit.
+/// A value was never observed, or was NaN or infinite; the target does not take a type that the recipe chose; or a
+/// given encoding does not fit its tensor.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -119,12 +119,16 @@ pub fn quantize(
     Ok(tables)
 }
 
-/// Groups whose statistics decide about the encodings of a group: its own, and those it shares encodings with.
+/// The groups whose statistics the encodings of a group depend on: the group itself, and those that it shares encodings
+/// with.
 pub fn decisive(partitions: &[Partition], group: &Group) -> BTreeSet<Group> {
     Ties::new(partitions).groups(group)
 }
 
-/// Refuses exceptions of a recipe that fit no tensor; they would else be believed to hold.
+/// Refuses overrides of a recipe that fit no tensor: their author believes that they have an effect.
+///
+/// # Errors
+/// An override fits no tensor; the error names it and says what it could fit.
 pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
     let (mut weights, mut activations) = (BTreeSet::new(), BTreeSet::new());
     for graph in partitions.iter().map(|partition| &partition.graph) {
@@ -206,8 +210,8 @@ fn encode_constants(
     Ok(())
 }
 
-/// Refuses combinations of integers that the target does not take for a node whose weights are in the bits that the
-/// recipe asks for. Other nodes that the target does not take are carried out on the CPU.
+/// Refuses integers that the target does not take for a node with weights, because the recipe chose the bits of these
+/// weights. Other nodes that the target does not take run on the CPU.
 fn refuse_untaken(partition: &Partition, target: &Target, table: &Table) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {

@@ -1,20 +1,20 @@
-//! Codes: the integers that stand for the numbers of constants, packed as files and models hold them.
+//! Codes: the integers that stand for the numbers of constants, packed into bytes as files and models hold them.
 
 use crate::encoding::{Encoding, IntegerType};
 use crate::ir::Value;
 use autoneural_base::error::{Error, Result};
 
-/// Where a model that is written gets the integers of its constants from.
+/// Where the writer of a model gets the codes of its constants from.
 pub trait CodeSource {
     /// Hands the packed codes of a constant under its encoding to `take`: see [`pack`] for their order.
     ///
     /// # Errors
-    /// There are none of this constant under this encoding; what `take` refuses.
+    /// There are no codes of this constant under this encoding, or `take` fails.
     fn read(&self, value: &Value, encoding: &Encoding, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>;
 }
 
-/// Little-endian bytes of integers in row-major order; 4-bit ones two to a byte, the first in the low half, as ONNX
-/// `TensorProto.raw_data` holds them.
+/// The little-endian bytes of integers in row-major order, as ONNX `TensorProto.raw_data` holds them. Two 4-bit
+/// integers share a byte, the first in its low half.
 ///
 /// ```
 /// use autoneural_core::encoding::IntegerType;
@@ -39,10 +39,10 @@ pub fn pack(integer: IntegerType, codes: &[i32]) -> Vec<u8> {
     }
 }
 
-/// The first `count` integers of what [`pack`] gave; fewer where the bytes end before.
+/// The first `count` integers in bytes that [`pack`] made; fewer if the bytes end before.
 pub fn unpack(integer: IntegerType, bytes: &[u8], count: usize) -> Vec<i32> {
     let mut codes: Vec<i32> = match integer {
-        // Shifted up and down again, which keeps the sign.
+        // Shifting up and down again extends the sign.
         IntegerType::Int4 => {
             bytes.iter().flat_map(|&pair| [(pair << 4) as i8 >> 4, pair as i8 >> 4]).map(i32::from).collect()
         }
@@ -56,11 +56,12 @@ pub fn unpack(integer: IntegerType, bytes: &[u8], count: usize) -> Vec<i32> {
     codes
 }
 
-/// Refuses codes that are not those of a tensor: too many or too few, or outside the integers of its encoding.
+/// Refuses codes that cannot be those of a tensor.
 ///
 /// # Errors
-/// Names the constant; a rounding method that gives such codes has a defect.
-pub fn refuse_impossible(codes: &[i32], encoding: &Encoding, value: &Value) -> Result<()> {
+/// There are too many or too few codes, or one is outside the integers of the encoding: the rounding method has a
+/// defect.
+pub(crate) fn refuse_impossible(codes: &[i32], encoding: &Encoding, value: &Value) -> Result<()> {
     let count: usize = value.shape.iter().product();
     let (least, most) = encoding.integer.limits();
     if codes.len() != count {

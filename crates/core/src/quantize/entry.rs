@@ -1,40 +1,40 @@
-//! One encoding of a file of encodings that were learned elsewhere.
+//! One entry of a file with encodings that were learned elsewhere.
 
 use crate::encoding::Encoding;
 use autoneural_base::error::Error;
 
-/// An encoding, the file it is from and its name there. Most files do not tell the axis of a per-channel encoding, only
-/// that there is one.
+/// An encoding, the file that it is from, and its name in that file. Most files do not tell the axis of a per-channel
+/// encoding, only that there is one.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// What it says.
+    /// The encoding. Its own `axis` says only whether there is one scale per channel.
     pub encoding: Encoding,
-    /// The axis of its scales, where the file tells it.
+    /// The axis of its scales, if the file tells it.
     pub axis: Option<i64>,
     /// The file.
     pub file: String,
-    /// Its name there.
+    /// Its name in that file.
     pub name: String,
 }
 
 impl Entry {
     /// An error about the entry.
-    pub fn error(&self, message: impl std::fmt::Display) -> Error {
+    pub(crate) fn error(&self, message: impl std::fmt::Display) -> Error {
         Error::input(self.place(), message)
     }
 
-    /// Its file and its name there.
-    pub fn place(&self) -> String {
+    /// The file and the name in it, as the place of an error.
+    pub(crate) fn place(&self) -> String {
         format!("{}: `{}`", self.file, self.name)
     }
 
-    /// What it says.
-    pub fn encoding(&self) -> &Encoding {
+    /// The encoding.
+    pub(crate) fn encoding(&self) -> &Encoding {
         &self.encoding
     }
 
     /// The file that it is from.
-    pub fn file(&self) -> &str {
+    pub(crate) fn file(&self) -> &str {
         &self.file
     }
 }

@@ -1,4 +1,4 @@
-//! Encodings that were learned elsewhere, as by quantization-aware training, and stand in place of calibrated ones.
+//! Given encodings: they were learned elsewhere, as by quantization-aware training, and replace calibrated ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +10,13 @@ use crate::partition::Partition;
 use crate::recipe::Recipe;
 use autoneural_base::error::{Error, Result};
 
-/// Largest scale taken: beyond it the product of two scales is no number of f32 any more.
+/// Largest scale that is accepted, so that products of scales stay far from the end of f32.
 const LARGEST_SCALE: f32 = 1e12;
-/// How far the scale of a bias may be from the product it has to be, as a share of it.
+/// How far the scale of a bias may be from `input scale x weight scale`, as a share of that product.
 const BIAS_TOLERANCE: f32 = 1e-6;
 
-/// What an entry is as an activation and as a constant, where its file does not tell which it is.
+/// An entry of a file that does not tell activations from constants: what it is if it is the one, and if it is the
+/// other.
 #[derive(Debug, Clone)]
 struct Either {
     activation: Result<Encoding, String>,
@@ -24,7 +25,7 @@ struct Either {
     file: String,
 }
 
-/// Encodings by value name. A name stands for the value of that name in every partition.
+/// Given encodings by value name. A name stands for the values of that name in all partitions.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
     activations: BTreeMap<String, Entry>,
@@ -33,7 +34,7 @@ pub struct Given {
 }
 
 /// The encoding given for a class of tied values.
-pub struct GivenClass<'a> {
+pub(crate) struct GivenClass<'a> {
     entry: &'a Entry,
 }
 
@@ -43,7 +44,10 @@ impl GivenClass<'_> {
         &self.entry.file
     }
 
-    /// The encoding, if it is of the integers that are wanted.
+    /// The encoding, if it has these integers.
+    ///
+    /// # Errors
+    /// It has other integers than `wanted`.
     pub fn encoding(&self, wanted: IntegerType) -> Result<Encoding> {
         refuse_other_integer(&self.entry.encoding, wanted).map_err(|message| self.entry.error(message))?;
         Ok(self.entry.encoding.clone())
@@ -54,7 +58,7 @@ impl Given {
     /// Adds an entry of a file, with the axis of its scales if the file tells it.
     ///
     /// # Errors
-    /// A scale that the NPU cannot work with, or another encoding of the same value in a file before.
+    /// A scale is outside 1e-12 to 1e12, or an earlier file gives another encoding to the same value.
     pub fn add(&mut self, is_param: bool, name: &str, file: &str, encoding: Encoding, axis: Option<i64>) -> Result<()> {
         let entry = Entry { encoding, axis, file: file.to_string(), name: name.to_string() };
         let usable = SMALLEST_SCALE..=LARGEST_SCALE;
@@ -75,10 +79,11 @@ impl Given {
         }
     }
 
-    /// Adds an entry of a file that does not tell activations from constants: what it is as the one and as the other.
+    /// Adds an entry of a file that does not tell activations from constants. `activation` and `param` are what the
+    /// entry is as the one and as the other, or why it cannot be that.
     ///
     /// # Errors
-    /// Another encoding of the same name in a file before.
+    /// An earlier file gives another encoding to the same name.
     pub fn add_either(
         &mut self,
         name: &str,
@@ -98,10 +103,11 @@ impl Given {
         Ok(())
     }
 
-    /// Refuses encodings of values inside groups that the recipe has equalized: they are of the numbers before.
+    /// Refuses encodings of values inside groups that the recipe equalizes: they were learned on the numbers before
+    /// equalization.
     ///
     /// # Errors
-    /// The first one of them.
+    /// There is such an encoding; the error names the first one.
     pub fn refuse_equalized(&self, partitions: &[Partition], recipe: &Recipe) -> Result<()> {
         for partition in partitions {
             if recipe.part(&partition.group)?.equalize.is_none() {
@@ -120,11 +126,11 @@ impl Given {
         Ok(())
     }
 
-    /// The same with the names of the graphs, where files have those of the checkpoint.
+    /// The same encodings under the names of the graphs. Files may use the names of the checkpoint instead.
     ///
     /// # Errors
-    /// Names that no partition has (a script that misspells one would otherwise train in vain), names that fit several
-    /// tensors, tensors that are given under two names.
+    /// No partition has a name (a script that misspells one would otherwise train in vain), a name fits several
+    /// tensors, or a tensor is given under two names.
     pub fn resolved(&self, partitions: &[Partition], aliases: &Aliases) -> Result<Given> {
         let names = Names::new(partitions, aliases);
         names.refuse_unknown(&self.activations, false)?;
@@ -169,11 +175,11 @@ impl Given {
         }
     }
 
-    /// What is given for each class of tied values.
+    /// The encoding that is given for each class of tied values, by the number of the class.
     ///
     /// # Errors
-    /// Two values that must share one encoding were given different ones.
-    pub fn by_class(&self, partitions: &[Partition], ties: &Ties) -> Result<BTreeMap<usize, GivenClass<'_>>> {
+    /// Two values that must share one encoding are given different ones.
+    pub(crate) fn by_class(&self, partitions: &[Partition], ties: &Ties) -> Result<BTreeMap<usize, GivenClass<'_>>> {
         let mut found: BTreeMap<usize, GivenClass> = BTreeMap::new();
         for partition in partitions {
             for (_, value) in partition.graph.values() {
@@ -194,11 +200,13 @@ impl Given {
         Ok(found)
     }
 
-    /// The encoding given for a constant, in the form of the one that was computed for it.
+    /// The encoding that is given for a constant, with the axis of the one that was computed for it; `None` if none is
+    /// given.
     ///
     /// # Errors
-    /// Other integers, another number of channels, a zero point where weights have none.
-    pub fn param(&self, name: &str, computed: &Encoding) -> Result<Option<Encoding>> {
+    /// The given encoding has other integers or another number of scales than the computed one, or a zero point where
+    /// weights have none.
+    pub(crate) fn param(&self, name: &str, computed: &Encoding) -> Result<Option<Encoding>> {
         let Some(entry) = self.params.get(name) else { return Ok(None) };
         if (entry.encoding.integer, computed.integer.is_signed()) == (IntegerType::Int32, false) {
             let wanted = computed.integer.name();
@@ -213,13 +221,16 @@ impl Given {
         Ok(Some(Encoding { axis: computed.axis, ..entry.encoding.clone() }))
     }
 
-    /// The file that has an encoding of a constant.
-    pub fn file_of_param(&self, name: &str) -> Option<&str> {
+    /// The file that gives an encoding for a constant.
+    pub(crate) fn file_of_param(&self, name: &str) -> Option<&str> {
         self.params.get(name).map(|entry| entry.file.as_str())
     }
 
-    /// Refuses an entry for a bias that is not what its input and weights make of it.
-    pub fn refuse_other_bias(&self, name: &str, computed: &Encoding) -> Result<()> {
+    /// Refuses an encoding for a bias that is not the one that follows from its input and weights.
+    ///
+    /// # Errors
+    /// The given encoding has another form than the computed one, or a scale that is not `input scale x weight scale`.
+    pub(crate) fn refuse_other_bias(&self, name: &str, computed: &Encoding) -> Result<()> {
         let Some(entry) = self.params.get(name) else { return Ok(()) };
         let differs = || {
             refuse_other_form(&entry.encoding, computed)?;
@@ -238,8 +249,8 @@ impl Given {
         })
     }
 
-    /// The constants that are given, by their names in the graphs.
-    pub fn params(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    /// The constants that have a given encoding, by name.
+    pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.params.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 

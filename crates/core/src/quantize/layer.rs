@@ -1,24 +1,24 @@
-//! Layers: the sites of weights.
+//! Layers: weights and the nodes that read them.
 
 use crate::evidence::Linear;
 use crate::ir::Shape;
 use crate::ir::ops::Axes;
 use crate::program::Group;
 
-/// A linear layer, which is the site of a weight: nodes that multiply something with the same numbers under the same
-/// encoding.
+/// A linear layer: a weight under one encoding, with all nodes that multiply something with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// The group of graphs that it is of.
+    /// The group of graphs that it belongs to.
     pub group: Group,
     /// Name of the weight.
     pub name: String,
     /// Shape of the weight, as its operator takes it: `[M, C/groups, kH, kW]` of a convolution, `[.., K, N]` of a
     /// matrix product.
     pub shape: Shape,
-    /// The axes of output and of input channels. What sums run over beside the input channels are the axes of a kernel.
+    /// The axes of output and of input channels. Sums run over the input channels and over all further axes, which are
+    /// those of a kernel.
     pub axes: Axes,
-    /// Number of channel groups; output channels of one see only its own input channels.
+    /// Number of channel groups. An output channel reads only the input channels of its own group.
     pub groups: usize,
     /// The nodes that read the weight, in the order in which the graphs run.
     pub readers: Vec<Linear>,

@@ -1,5 +1,4 @@
-//! Layers: the weights of a group of graphs with everything that shares them, in the order in which the graphs run
-//! them.
+//! The layers of a group of graphs, in the order in which the graphs run them, and all other constants.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +24,7 @@ pub struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// Whether another item has the same codes: the same numbers of the same bytes, under the same encoding.
+    /// Whether another item has the same codes: the same stored numbers under the same encoding.
     pub fn is(&self, other: &Item) -> bool {
         let start = |value: &Value| value.constant().and_then(|constant| constant.start());
         self.value.name == other.value.name
@@ -40,19 +39,19 @@ impl Item<'_> {
 pub struct Constants<'a> {
     /// The layers with their weights and the biases that follow from them.
     pub layers: Vec<(Layer, Item<'a>, Vec<Item<'a>>)>,
-    /// All others.
+    /// All other constants with encodings.
     pub others: Vec<Item<'a>>,
 }
 
 impl<'a> Constants<'a> {
-    /// The constants of graphs of one group. Graphs that share a constant share its codes, unless their tables give it
-    /// different encodings, as somebody may have written into the files: then it stands here twice.
+    /// The constants of the graphs of one group. Graphs that share a constant share its codes. Only if their tables
+    /// give it different encodings, which a user may have written into the files, is it listed twice.
     ///
     /// # Errors
-    /// A constant without an encoding: a table belongs to another graph.
+    /// A constant has no encoding: its table belongs to another graph.
     pub fn of(graphs: impl Iterator<Item = (&'a Partition, &'a Table)> + Clone) -> Result<Self> {
         let mut made = Constants::default();
-        // What is a weight or a bias, by name.
+        // Constants that are listed so far, by name.
         let mut known: BTreeMap<&str, Vec<Item<'a>>> = BTreeMap::new();
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (partition, table) in graphs.clone() {
@@ -92,7 +91,8 @@ impl<'a> Constants<'a> {
     }
 }
 
-/// The layers of a group of graphs, before there are encodings: each weight once, in the order in which the graphs run.
+/// The layers of a group of graphs, when there are no encodings yet: each weight once, in the order in which the graphs
+/// run.
 pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
     let (mut made, mut places): (Vec<Layer>, BTreeMap<&str, usize>) = Default::default();
     for partition in partitions.iter().filter(|partition| partition.group == *group) {
@@ -109,8 +109,8 @@ pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
     made
 }
 
-/// What has to be collected of a group of graphs: what the observer wants of every value, and the rounding method of
-/// what each layer multiplies with its weights.
+/// All requests for evidence about a group of graphs: those of the observer about every value, and those of the
+/// rounding method about what each layer multiplies with its weights.
 pub fn asks(partitions: &[Partition], group: &Group, observer: ObserverKind, method: Method) -> Vec<Ask> {
     let mut made = Vec::new();
     for site in sites(partitions, group) {
@@ -125,7 +125,7 @@ pub fn asks(partitions: &[Partition], group: &Group, observer: ObserverKind, met
     made
 }
 
-/// Adds an item if there is none that is the same; whether there was none.
+/// Adds an item if it is not known yet. Returns whether it was added.
 fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool {
     let items = known.entry(&item.value.name).or_default();
     let is_new = !items.iter().any(|known| known.is(&item));
@@ -135,8 +135,8 @@ fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool
     is_new
 }
 
-/// The layer of a node that has a weight, read by nobody yet; none where the operator does not say what it does with
-/// it.
+/// The layer of a node, with an empty list of readers; `None` if the node has no weight, or if its operator does not
+/// state the weight's axes.
 fn layer(graph: &Graph, group: &Group, node: &Node) -> Option<Layer> {
     let value = weight(graph, node)?;
     Some(Layer {

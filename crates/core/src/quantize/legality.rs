@@ -1,5 +1,4 @@
-//! Whether the NPU carries out a node: in come the node, its encodings and the target; out goes the reason against it,
-//! in words, or what binds the encodings of its constants.
+//! Whether the NPU can run a node under its encodings, and which encodings it can take.
 
 use std::borrow::Cow;
 
@@ -9,7 +8,7 @@ use crate::ir::{Graph, Node, Value};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 use autoneural_base::error::Result;
 
-/// Why the NPU does not carry out a node; none where it does.
+/// The reason why the NPU does not take a node, in words; `None` if it does.
 ///
 /// # Errors
 /// The table belongs to another graph.
@@ -32,16 +31,21 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
 }
 
-/// What binds the encodings of a node's constants: what the target states of the operator, or what suits the CPU where
-/// the NPU does not take the node whatever its constants are in.
+/// The statement that the encodings of a node's constants must follow: what the target states of the operator; or, if
+/// the NPU does not take the node under any encodings of its constants, what suits the CPU.
 ///
 /// # Errors
 /// As for [`refusal`].
-pub fn statement<'a>(graph: &Graph, node: &Node, target: &'a Target, table: &Table) -> Result<Cow<'a, Operator>> {
+pub(crate) fn statement<'a>(
+    graph: &Graph,
+    node: &Node,
+    target: &'a Target,
+    table: &Table,
+) -> Result<Cow<'a, Operator>> {
     let name = node.op.name();
     let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
-    // Bits of weights are the recipe's to change, and a node of other constants may be in activations that are not
-    // taken.
+    // The recipe chooses the integers of weights, so these follow the target. A node with other constants may have
+    // activations that the target does not take, whatever the constants are.
     if weight(graph, node).is_none() && stated(graph, node).is_some() && !node.op.moves_data_only() {
         let activations = activations(graph, node, table)?;
         if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {

@@ -1,5 +1,5 @@
-//! Given scales under which a channel of weights is lost. Such a scale is taken, since only its author knows what it is
-//! for, but not without a word: training that diverged leaves scales of nearly nothing.
+//! Given scales under which a channel of weights is lost. Such a scale is accepted, since only its author knows what it
+//! is for, but with a warning: training that diverged leaves scales of nearly zero.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use crate::ir::Value;
 use crate::partition::Partition;
 use autoneural_base::warning::Warning;
 
-/// Share of the sum of its squares that a channel may lose. At a half its error is 3 dB below it.
+/// Share of the sum of its squares that a channel may lose. At a half its SQNR is 3 dB.
 const MOST_LOST: f64 = 0.5;
 /// Most channels that a warning lists.
 const MOST_LISTED: usize = 3;
 
-/// A channel that loses more than half of its weights.
+/// A channel that loses more than half of the sum of its squares.
 struct Lost {
     channel: usize,
     share: f64,
@@ -24,7 +24,8 @@ struct Lost {
     scale: f32,
 }
 
-/// Warnings about weights of which channels are lost under the scales that are given for them.
+/// Warnings about weights of which channels are lost under the given scales. `stage` is the name of the stage, for the
+/// warning.
 pub fn warn_of_lost(partitions: &[Partition], given: &Given, stage: &str) -> Vec<Warning> {
     let (mut seen, mut warnings) = (BTreeSet::new(), Vec::new());
     let given: std::collections::BTreeMap<&str, &Entry> = given.params().collect();
@@ -63,7 +64,7 @@ fn lost(value: &Value, axis: usize, encoding: &Encoding) -> Vec<Lost> {
     let channels = encoding.scale.len();
     let Some(constant) = value.constant() else { return vec![] };
     if encoding.axis.is_some() && value.shape.get(axis) != Some(&channels) {
-        // Refused where it is taken.
+        // The stage that uses the encoding refuses it.
         return vec![];
     }
     let (least, most) = encoding.integer.limits();

@@ -1,5 +1,5 @@
-//! Quantization: statistics, weights and a recipe go in, and encodings that were learned elsewhere where there are
-//! such; a table of encodings comes out. The graph is never touched.
+//! Quantization makes a table of encodings from statistics, weights, a recipe, and encodings that were learned
+//! elsewhere, if there are such. Then it rounds constants to codes under these encodings. It never changes the graph.
 
 mod assign;
 mod codes;

@@ -1,36 +1,37 @@
-//! Weight scales that a target's integer arithmetic can follow.
+//! Weight scales that a target's integer arithmetic can represent.
 //!
-//! The sums of a convolution or matrix product are brought to the output's encoding by multiplying with
-//! `input scale x weight scale / output scale`, once per channel. Where the hardware keeps only some significant bits
-//! of that multiplier, the whole channel is off by the rest: up to 0.4 %, or 53 dB, on the SA8295P. A weight scale is
-//! ours to choose, so it is moved by that little, and the multiplier becomes one that the hardware holds exactly.
+//! The hardware brings the sums of a convolution or matrix product to the output's encoding by multiplying with
+//! `input scale x weight scale / output scale`, once per channel. If it keeps only some significant bits of that
+//! multiplier, the whole channel is off by the rest: up to 0.4 %, or 53 dB, on the SA8295P. We choose the weight scale,
+//! so we move it by that little, and the multiplier becomes one that the hardware holds exactly.
 //!
-//! The output's zero point is added to the sums before that, as `zero point / multiplier`. Where sums are kept in
-//! steps, what is below a step is cut off, and the whole channel is shifted by it. Of the multipliers nearby that are
-//! exact, the one with the least of both errors is taken: the shift, and the change of the scale, which counts where
-//! weights lie on a grid that was learned.
+//! Before that, the hardware adds the output's zero point to the sums, as `zero point / multiplier`. If it keeps sums
+//! in steps of several integers, it cuts this number off to such a step, which shifts the whole channel. So of the
+//! exact multipliers nearby we take the one for which two errors together are least: this shift, and the change of the
+//! scale, which matters if weights lie on a grid that was learned.
 //!
-//! `zero point / multiplier` has to fit into the 32 bits of a sum, in its steps. A channel that is nearly zero beside
-//! the others, or that gets nothing but zeros, would have a multiplier so small that it does not; its scale is raised
-//! until it does. What its weights lose by that is below the steps of the output.
+//! `zero point / multiplier`, counted in steps, has to fit into 32 bits. A channel that is nearly zero beside the
+//! others, or whose input is zero, has a multiplier for which it does not fit. We raise the scale of such a channel
+//! until it fits. What its weights lose by that is less than one integer of the output.
 
 use crate::encoding::Encoding;
 
-/// How many exact multipliers on each side of the nearest are looked at; each is at most 0.1 % away from the next.
+/// How many exact multipliers on each side of the nearest one are tried. With 10 bits, neighbours differ by at most
+/// 0.1 %.
 const NEARBY: i32 = 2;
-/// Root mean square of an output, as a share of its range; only the weight of the one error beside the other hangs on
-/// it.
+/// Typical root mean square of an output, as a share of its range. It sets only how the two errors are weighed.
 const TYPICAL: f64 = 1.0 / 16.0;
-/// How far from an integer a mantissa may be that a scale in f32 gives.
+/// How far from an integer the mantissa of an exact multiplier may be, because its scale was rounded to f32.
 const EXACT: f64 = 1e-3;
 
-/// Largest `zero point / multiplier` of a sum, in its steps: half of what 32 bits hold, so that sums have room beside
-/// it.
+/// Largest `zero point / multiplier`, in steps: half of what 32 bits with a sign hold, so that the sums have room
+/// beside it.
 const LARGEST_OFFSET: f64 = (1u32 << 30) as f64;
 
 /// Moves each scale of `weights` so that the multiplier from `input` to `output` has at most `bits` significant bits
-/// behind the leading one; by at most `2^-(bits + 1)` of itself, or `(NEARBY + 1/2) * 2^-bits` where sums are kept in
-/// steps of `sum_step` integers. Scales whose multiplier is too small for the output's zero point are raised first.
+/// after the leading one. A scale changes by at most `2^-(bits + 1)` of itself, or by `(NEARBY + 1/2) * 2^-bits` if
+/// sums are kept in steps of `sum_step` integers. Scales whose multiplier is too small for the output's zero point are
+/// raised first.
 pub fn settle(weights: &mut Encoding, input: &Encoding, output: &Encoding, bits: u32, sum_step: Option<u32>) {
     let ratio = f64::from(input.scale[0]) / f64::from(output.scale[0]);
     let zero_point = output.zero_point[0] as f64;
@@ -41,19 +42,19 @@ pub fn settle(weights: &mut Encoding, input: &Encoding, output: &Encoding, bits:
         let multiplier = (f64::from(*scale) * ratio).max(least);
         let unit = (multiplier.log2().floor() - f64::from(bits)).exp2();
         let nearest = (multiplier / unit).round();
-        // Both errors in integers of the output.
+        // Both errors are in integers of the output.
         let error = |mantissa: f64, step: f64| {
             let shift = (zero_point / (mantissa * unit)).rem_euclid(step) * mantissa * unit;
             let change = (mantissa * unit / multiplier - 1.0) * TYPICAL * levels;
             shift * shift + change * change
         };
         let mut chosen = nearest;
-        // One that is exact was settled before, and stays.
+        // A multiplier that is exact was settled before, and stays.
         let settled = (multiplier / unit - nearest).abs() < EXACT;
         if let Some(step) = sum_step.map(f64::from).filter(|_| !settled) {
             for away in 1..=NEARBY {
                 for other in [nearest - f64::from(away), nearest + f64::from(away)] {
-                    // Beyond these ends a unit is another.
+                    // Outside these ends the exponent changes, and with it the unit.
                     let exact = other >= f64::from(bits).exp2() && other <= f64::from(bits + 1).exp2();
                     if exact && error(other, step) < error(chosen, step) {
                         chosen = other;

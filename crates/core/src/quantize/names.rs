@@ -1,4 +1,4 @@
-//! Names of tensors in files of encodings: those of the graphs, or those that the checkpoint has for the same tensors.
+//! Names of tensors in files of encodings: either those of the graphs, or those of the checkpoint for the same tensors.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +13,14 @@ const MOST_LISTED: usize = 3;
 /// What a checkpoint calls the tensors of graphs.
 #[derive(Debug, Clone, Default)]
 pub struct Aliases {
-    /// What it puts in front of the names of a group.
+    /// For a group, the prefix that the checkpoint puts before its names.
     pub prefixes: Vec<(Group, String)>,
-    /// Whole names, and those that the graphs have for them.
+    /// Whole names of the checkpoint, each with the name of the same tensor in the graphs.
     pub names: Vec<(String, String)>,
 }
 
-/// The names that there are.
-pub struct Names<'a> {
+/// All names of tensors in the graphs of a model.
+pub(crate) struct Names<'a> {
     activations: BTreeSet<&'a str>,
     params: BTreeSet<&'a str>,
     by_group: BTreeMap<Group, BTreeSet<&'a str>>,
@@ -29,7 +29,7 @@ pub struct Names<'a> {
 
 impl<'a> Names<'a> {
     /// Names of all partitions, and what the checkpoint calls them.
-    pub fn new(partitions: &'a [Partition], aliases: &'a Aliases) -> Self {
+    pub(crate) fn new(partitions: &'a [Partition], aliases: &'a Aliases) -> Self {
         let mut made =
             Names { activations: BTreeSet::new(), params: BTreeSet::new(), by_group: BTreeMap::new(), aliases };
         for partition in partitions {
@@ -47,11 +47,11 @@ impl<'a> Names<'a> {
     }
 
     /// Whether a name of the graphs is that of a constant.
-    pub fn is_param(&self, name: &str) -> bool {
+    pub(crate) fn is_param(&self, name: &str) -> bool {
         self.params.contains(name)
     }
 
-    /// Names of the graphs that a name may stand for.
+    /// The names of the graphs that a name in a file may stand for.
     fn candidates(&self, name: &str) -> BTreeSet<&'a str> {
         let known = |name: &str| self.activations.get(name).or_else(|| self.params.get(name)).copied();
         if let Some(found) = known(name) {
@@ -65,11 +65,12 @@ impl<'a> Names<'a> {
         self.aliases.prefixes.iter().filter_map(of_prefix).chain(whole).collect()
     }
 
-    /// The name in the graphs.
+    /// The name in the graphs for a name in a file.
     ///
     /// # Errors
-    /// It fits none, or several, or one that tensors of several parts have.
-    pub fn resolve(&self, name: &str) -> Result<&'a str, String> {
+    /// The name fits no tensor, or several; or it is a name of the checkpoint for one of several tensors with the same
+    /// name in the graphs.
+    pub(crate) fn resolve(&self, name: &str) -> Result<&'a str, String> {
         let candidates = self.candidates(name);
         let mut found = candidates.iter();
         match (found.next(), found.next()) {
@@ -88,8 +89,11 @@ impl<'a> Names<'a> {
         self.by_group.values().filter(|names| names.contains(name)).count()
     }
 
-    /// Refuses names of a list that there are not, and those that belong into the other one.
-    pub fn refuse_unknown(&self, entries: &BTreeMap<String, Entry>, are_params: bool) -> Result<()> {
+    /// Refuses names in one of the two lists of a file, that of constants (`are_params`) or that of activations.
+    ///
+    /// # Errors
+    /// A name fits no tensor, or belongs into the other list.
+    pub(crate) fn refuse_unknown(&self, entries: &BTreeMap<String, Entry>, are_params: bool) -> Result<()> {
         let misplaced = match are_params {
             true => "is no constant; it belongs to activation_encodings",
             false => "is a constant; it belongs to param_encodings",
@@ -102,8 +106,11 @@ impl<'a> Names<'a> {
         self.refuse_unknown_of(entries.iter().map(|(name, entry)| (name.as_str(), entry.file())))
     }
 
-    /// Refuses names that there are not; they come with their files.
-    pub fn refuse_unknown_of<'n>(&self, names: impl Iterator<Item = (&'n str, &'n str)>) -> Result<()> {
+    /// Refuses names that fit no tensor. Each name comes with its file, for the message.
+    ///
+    /// # Errors
+    /// A name fits no tensor; the error suggests another one.
+    pub(crate) fn refuse_unknown_of<'n>(&self, names: impl Iterator<Item = (&'n str, &'n str)>) -> Result<()> {
         let unknown: Vec<(&str, &str)> = names.filter(|(name, _)| self.candidates(name).is_empty()).collect();
         let Some(&(first, file)) = unknown.first() else { return Ok(()) };
         if unknown.len() == 1 {
@@ -122,7 +129,7 @@ impl<'a> Names<'a> {
         let prefixes = self.aliases.prefixes.iter();
         let rests = prefixes.filter_map(|(_, prefix)| name.strip_prefix(prefix.as_str()));
         let known = || self.activations.iter().chain(&self.params);
-        // A wrapper's name before a right one.
+        // A right name with the name of a wrapper before it.
         let ending = known().find(|known| name.strip_suffix(**known).is_some_and(|rest| rest.ends_with('.')));
         let best = |name: &str| {
             let best = known().max_by_key(|other| (likeness(name, other), std::cmp::Reverse(other.len())))?;
@@ -135,7 +142,8 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Bytes that two names have in common at their start and end. Scripts err in a prefix, in `.scaled` or in one part.
+/// How many bytes two names have in common at their start and end. Wrong names of scripts mostly differ from right ones
+/// in a prefix, in `.scaled` or in one part.
 fn likeness(a: &str, b: &str) -> usize {
     let start = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let end = a.bytes().rev().zip(b.bytes().rev()).take_while(|(a, b)| a == b).count();

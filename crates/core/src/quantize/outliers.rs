@@ -1,5 +1,5 @@
-//! Outliers: few numbers that set the scale which all others have to do with. Nothing is changed; who made the weights
-//! is told where they are and what they cost.
+//! Outliers: a few numbers that are so large that the scale which covers them is too coarse for all others. Nothing is
+//! changed; warnings tell the author of the weights where they are and what they cost.
 
 use std::collections::BTreeSet;
 
@@ -9,35 +9,36 @@ use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::ir::{Constant, index_of};
 use crate::partition::Partition;
 use crate::program::Group;
-use autoneural_base::error::Result;
 use autoneural_base::warning::Warning;
 
-/// The stage that finds them.
+/// The stage that the warnings name.
 const STAGE: &str = "quantize";
-/// Fewest numbers, or rows, of which some can be outliers.
+/// Among fewer numbers or rows than this there are no outliers.
 const FEWEST: usize = 32;
-/// At most one in so many is one, and no more than these.
+/// At most one in this many is an outlier.
 const ONE_IN: usize = 1000;
+/// At most this many are outliers.
 const MOST: usize = 64;
 /// An outlier is at least this many times as large as any other number.
 const LEAST_FACTOR: f32 = 2.0;
-/// What they cost the others is worth a word from here on, in dB: a step of the integers that is more than three times
-/// as long.
+/// Least cost for the others that is worth a warning, in dB. At 10 dB an integer step is more than three times as long
+/// as without the outliers.
 const LEAST_COST: f64 = 10.0;
-/// Others that reach so many dB even so are no matter: errors of other origin are larger.
+/// If the others reach this SQNR (dB) nevertheless, there is no warning: other errors are larger.
 const ENOUGH: f64 = 50.0;
-/// Share of a channel's energy that may vanish beside its one large weight.
+/// Share of a channel's energy (sum of squares) that may become zero beside its one large weight.
 const VANISHING: f64 = 0.01;
 
 /// What outliers cost.
 #[derive(Debug, PartialEq)]
 struct Cost {
-    /// Positions, the largest first.
+    /// Rows of the outliers, the largest first.
     positions: Vec<usize>,
-    /// How many times as large as any other the largest is.
+    /// How many times as large as the largest other number the largest outlier is.
     factor: f32,
-    /// SQNR of the others as they are encoded, and in an encoding of their own.
+    /// SQNR of the others as they are encoded, in dB.
     with_db: f64,
+    /// SQNR of the others in an encoding of their own, in dB.
     without_db: f64,
 }
 
@@ -47,13 +48,14 @@ impl Cost {
         let more = if positions.len() > 1 { format!(" (and {} more)", positions.len() - 1) } else { String::new() };
         let (first, cost) = (what(positions[0]), without_db - with_db);
         format!(
-            "{first}{more} is {factor:.0} times as large as the rest, which share its scale and lose {cost:.1} dB by it: \
-             they reach {with_db:.1} dB"
+            "{first}{more} is {factor:.0} times as large as the rest, which share its scale and lose {cost:.1} dB by \
+             it: they reach {with_db:.1} dB"
         )
     }
 }
 
-/// Outliers among rows of `inner` numbers that share one encoding. `other` is what the encoding has to reach besides.
+/// Outliers among rows of `inner` numbers that share the encoding `with`. `other` is a range that the encoding has to
+/// cover as well.
 fn find(values: &[f32], inner: usize, with: &Encoding, other: [f32; 2]) -> Option<Cost> {
     let rows = values.len() / inner;
     if rows < FEWEST {
@@ -61,12 +63,12 @@ fn find(values: &[f32], inner: usize, with: &Encoding, other: [f32; 2]) -> Optio
     }
     let most = (rows / ONE_IN).clamp(1, MOST);
     let largest = largest(values, inner, most + 1);
-    // Where the largest step down is.
+    // The outliers are those before the largest step down.
     let step = |count: &usize| largest[count - 1].0 / largest[*count].0;
     let count = (1..=most).max_by(|a, b| step(a).total_cmp(&step(b)))?;
     let ((top, _), (next, _)) = (largest[0], largest[count]);
     let [low, high] = with.range();
-    // Encodings that were given may not reach them; they set no scale then.
+    // A given encoding may not reach the outliers. Then they do not set its scale.
     let is_reached = top <= 1.01 * high.max(-low);
     if next == 0.0 || step(&count) < LEAST_FACTOR || !is_reached {
         return None;
@@ -84,7 +86,7 @@ fn find(values: &[f32], inner: usize, with: &Encoding, other: [f32; 2]) -> Optio
     is_worth_a_word.then(|| Cost { factor: top / next, with_db, without_db, positions })
 }
 
-/// The largest magnitudes of rows of `inner` numbers, the largest first, and their rows.
+/// The `count` rows of `inner` numbers with the largest magnitudes, the largest first: the magnitude and the row.
 fn largest(values: &[f32], inner: usize, count: usize) -> Vec<(f32, usize)> {
     let mut made: Vec<(f32, usize)> = Vec::with_capacity(count + 1);
     for (row, values) in values.chunks_exact(inner).enumerate() {
@@ -98,10 +100,10 @@ fn largest(values: &[f32], inner: usize, count: usize) -> Vec<(f32, usize)> {
     made
 }
 
-/// Numbers that are encoded at a time.
+/// How many numbers are encoded at a time.
 const RUN: usize = 1 << 16;
 
-/// SQNR of such rows of `inner` numbers in an encoding, in dB.
+/// SQNR in an encoding of those rows of `inner` numbers for which `is_such` is true, in dB.
 fn sqnr(values: &[f32], inner: usize, is_such: &dyn Fn(usize) -> bool, encoding: &Encoding) -> f64 {
     let (mut signal, mut noise) = (0f64, 0f64);
     let rows = (RUN / inner).max(1);
@@ -119,8 +121,8 @@ fn sqnr(values: &[f32], inner: usize, is_such: &dyn Fn(usize) -> bool, encoding:
     10.0 * (signal / noise.max(f64::MIN_POSITIVE)).log10()
 }
 
-/// Rows of the embedding table that set the scale of all others. `visual` is the range of what pictures become, which
-/// shares the encoding.
+/// A warning about rows of the embedding table, `[tokens, hidden]`, that set the scale of all others. `visual` is the
+/// range of the embeddings of pictures, which share the encoding.
 pub fn of_embeddings(values: &[f32], hidden: usize, encoding: &Encoding, visual: [f32; 2]) -> Option<Warning> {
     let cost = find(values, hidden, encoding, visual)?;
     let help = "if no prompt holds the token, set its row to zero in the checkpoint";
@@ -128,8 +130,9 @@ pub fn of_embeddings(values: &[f32], hidden: usize, encoding: &Encoding, visual:
     Some(Warning::new(STAGE, "embeddings: `embed_tokens.weight`", message).help(help))
 }
 
-/// Constants of a group in which few numbers set the scale of the others.
-pub fn of_constants(partitions: &[Partition], group: &Group, tables: &[&Table]) -> Result<Vec<Warning>> {
+/// Warnings about constants of a group in which a few numbers set the scale of the others. `tables` are those of the
+/// group's partitions, in order.
+pub fn of_constants(partitions: &[Partition], group: &Group, tables: &[&Table]) -> Vec<Warning> {
     let (mut made, mut seen) = (Vec::new(), BTreeSet::new());
     let own = partitions.iter().filter(|partition| partition.group == *group);
     for (partition, table) in own.zip(tables) {
@@ -139,7 +142,8 @@ pub fn of_constants(partitions: &[Partition], group: &Group, tables: &[&Table]) 
         for (_, value) in graph.values() {
             let Some(constant) = value.constant() else { continue };
             let Some(encoding) = table.params.get(&value.name) else { continue };
-            // Partitions of a group share their weights; biases of 32 bits have room for anything.
+            // Partitions of a group share their weights, so each is looked at once. Biases of 32 bits have room for any
+            // outlier.
             if encoding.integer == IntegerType::Int32 || encoding.block.is_some() || !seen.insert(value.name.clone()) {
                 continue;
             }
@@ -157,14 +161,14 @@ pub fn of_constants(partitions: &[Partition], group: &Group, tables: &[&Table]) 
             }
         }
     }
-    Ok(made)
+    made
 }
 
-/// Numbers of a channel that are looked at before all of it is.
+/// How many numbers of a channel are looked at first.
 const LOOKED_AT: usize = 16;
 
-/// Whether a channel may be one of which but one number is left: of most, the first few numbers tell that it is none,
-/// and the whole weight need not be read.
+/// Whether only one number of some channel may be left, that is, may become an integer other than 0. For most weights a
+/// few numbers of each channel show that more are left, and the whole weight need not be read.
 fn may_vanish(constant: &Constant, axis: usize, encoding: &Encoding) -> bool {
     let shape = constant.shape();
     let inner: usize = shape[axis + 1..].iter().product();
@@ -173,13 +177,13 @@ fn may_vanish(constant: &Constant, axis: usize, encoding: &Encoding) -> bool {
     let step = each.div_ceil(LOOKED_AT).max(1);
     (0..channels).any(|channel| {
         let scale = encoding.scale[channel % encoding.scale.len()];
-        // What is nearer to 0 than to the next integer becomes 0.
+        // A number that is nearer to 0 than to the next integer becomes 0.
         let is_left = |at: &usize| constant.element(position(channel, *at)).abs() > scale / 2.0;
         (0..each).step_by(step).filter(is_left).nth(1).is_none()
     })
 }
 
-/// Channels of a weight of which but one number is left.
+/// A message about channels of a weight of which only one number is left.
 fn vanished(values: &[f32], shape: &[usize], axis: usize, encoding: &Encoding) -> Option<String> {
     #[derive(Clone, Default)]
     struct Channel {
@@ -208,7 +212,7 @@ fn vanished(values: &[f32], shape: &[usize], axis: usize, encoding: &Encoding) -
     ))
 }
 
-/// Values of a group that were zero throughout calibration.
+/// A warning about values of a group that were zero throughout calibration.
 pub fn of_zeros(group: &Group, tables: &[&Table]) -> Option<Warning> {
     let is_zero = |encoding: &Encoding| encoding.scale.iter().all(|&scale| scale <= SMALLEST_SCALE);
     let activations = tables.iter().flat_map(|table| &table.activations);

@@ -1,4 +1,4 @@
-//! Ranges of activations: one per class of tied values, from what is known beforehand or from statistics.
+//! Ranges of activations: one for each class of tied values, known beforehand or taken from statistics.
 
 use std::collections::BTreeMap;
 
@@ -13,48 +13,49 @@ use crate::recipe::Recipe;
 use crate::target::Target;
 use autoneural_base::error::{Error, Result};
 
-/// How far below the smallest visible score the range of masked scores reaches: exp(-24) is 4e-11, so 4096 masked
-/// tokens together weigh less than 2e-7.
+/// How far below the smallest score that is not masked the range of masked scores reaches: exp(-24) is 4e-11, so in a
+/// softmax 4096 masked tokens together weigh less than 2e-7.
 const MASK_MARGIN: f32 = 24.0;
 
-/// Where the range of an activation is from.
+/// Where the range of an activation comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RangeSource {
-    /// Learned elsewhere, in the file of this name.
+    /// It was learned elsewhere, and given in the file of this name.
     Given(String),
-    /// What may come in or is made by the operator at most.
+    /// It is known without calibration: the range of a port, or the largest range that an operator can make.
     Known,
-    /// Scores that a mask does not hide.
+    /// It is the range of the scores that a mask does not hide.
     Masked,
-    /// Calibration.
+    /// It was seen during calibration.
     Seen,
 }
 
-/// What is known of the range of a class of tied values.
+/// What is known about the range of a class of tied values.
 #[derive(Default)]
-pub struct Class {
+pub(crate) struct Class {
     /// Range known without calibration.
     fixed: Option<[f32; 2]>,
-    /// Range of masked scores: what was seen reaches down to the mask and would waste the integers on it.
+    /// Range for masked scores. The range that was seen reaches down to the mask's value, and would waste integers on
+    /// it.
     masked: Option<[f32; 2]>,
     /// Range that was seen.
     seen: Option<[f32; 2]>,
-    /// Step of zero points that its readers lose nothing with.
+    /// The zero point should be a multiple of this; then its readers lose nothing to the steps of their sums.
     step: i64,
-    /// Set by the recipe for one of its values; what the group says otherwise.
+    /// Integers that the recipe sets for one of its values (`kv_cache`). `None`: the activations of the group.
     integer: Option<IntegerType>,
-    /// Set by an exception of the recipe, for the value of this name.
+    /// Integers that an override of the recipe sets, and the value that it fits.
     exception: Option<(IntegerType, String)>,
     group: Option<Group>,
     name: String,
 }
 
 impl Class {
-    /// Its encoding.
+    /// The encoding of its values.
     ///
     /// # Errors
-    /// It was never seen, or what is given for it is of other integers.
-    pub fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
+    /// No range of it is known, or its given encoding has other integers than the recipe chose.
+    pub(crate) fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
         let group = self.group.as_ref().expect("set with the first value");
         let exception = self.exception.map(|(integer, _)| integer);
         let integer = match exception.or(self.integer) {
@@ -73,14 +74,14 @@ impl Class {
             return Err(Error::input(place, "was not seen during calibration")
                 .help("calibrate again; the statistics belong to another graph"));
         };
-        // Sums of 16-bit integers alone are longer than what the hardware keeps.
+        // Only the sums of 16-bit integers are longer than what the hardware keeps.
         let step = if integer == IntegerType::Uint16 { self.step } else { 1 };
         Ok(Encoding::of_range_with_step(integer, low, high, step))
     }
 
-    /// Where its range is from.
-    pub fn source(&self, given: Option<&GivenClass>) -> RangeSource {
-        // A known range is widened by what was seen outside it.
+    /// Where its range comes from.
+    pub(crate) fn source(&self, given: Option<&GivenClass>) -> RangeSource {
+        // Values that were seen outside a known range widen it.
         let is_wider = |known: [f32; 2]| self.seen.is_some_and(|[low, high]| low < known[0] || high > known[1]);
         match given {
             Some(given) => RangeSource::Given(given.file().to_string()),
@@ -95,7 +96,7 @@ fn widen(range: &mut Option<[f32; 2]>, [low, high]: [f32; 2]) {
     *range = Some(range.map_or([low, high], |[l, h]| [l.min(low), h.max(high)]));
 }
 
-/// Takes an exception for a value of a class.
+/// Records an override of a recipe for a value of a class.
 fn except(class: &mut Class, integer: IntegerType, name: &str) -> Result<()> {
     match &class.exception {
         Some((other, first)) if *other != integer => {
@@ -114,7 +115,7 @@ fn except(class: &mut Class, integer: IntegerType, name: &str) -> Result<()> {
     }
 }
 
-/// Refuses statistics that tell no range.
+/// Refuses statistics from which no range can be made.
 fn refuse_unusable(seen: &Statistics) -> Result<()> {
     let times = |count: u64| if count == 1 { "once".to_string() } else { format!("{count} times") };
     if seen.non_finite > 0 {
@@ -127,11 +128,12 @@ fn refuse_unusable(seen: &Statistics) -> Result<()> {
     Ok(())
 }
 
-/// What is known of every class of [`Ties`].
+/// What is known about every class of [`Ties`], by the number of the class.
 ///
 /// # Errors
-/// A value that was not finite, exceptions of the recipe that contradict each other, scores that a mask cannot hide.
-pub fn classes(
+/// A value was NaN or infinite, overrides of the recipe contradict each other, or scores span so much that a mask
+/// cannot hide them.
+pub(crate) fn classes(
     partitions: &[Partition],
     ties: &Ties,
     statistics: &StatisticsTable,
@@ -140,7 +142,8 @@ pub fn classes(
     given: &BTreeMap<usize, GivenClass>,
 ) -> Result<BTreeMap<usize, Class>> {
     let mut classes: BTreeMap<usize, Class> = BTreeMap::new();
-    // Scores before a mask, and what it adds to those that it hides, by the class of the masked ones.
+    // For each mask: the class of the masked scores, that of the scores before it, and the number that it adds to hide
+    // one.
     let mut masked: Vec<(usize, usize, f32)> = Vec::new();
     for partition in partitions {
         let (graph, group) = (&partition.graph, &partition.group);

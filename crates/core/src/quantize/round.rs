@@ -1,4 +1,4 @@
-//! Carrying out a rounding: constants become packed codes.
+//! Rounds constants to packed codes.
 
 use super::codes::{CodeSource, pack, refuse_impossible};
 use super::layer::Layer;
@@ -9,8 +9,8 @@ use crate::evidence::EvidenceSource;
 use crate::ir::Value;
 use autoneural_base::error::{Error, Result};
 
-/// Rounds constants when they are asked for, each to the nearest integer: for models that belong to no bundle, and for
-/// bundles of versions that kept no codes, which rounded so.
+/// Rounds each constant to the nearest integers when its codes are read. This is for models that belong to no bundle,
+/// and for bundles of earlier versions, which stored no codes and rounded like this.
 pub struct RoundedNow;
 
 impl CodeSource for RoundedNow {
@@ -19,19 +19,19 @@ impl CodeSource for RoundedNow {
     }
 }
 
-/// Packed codes of a constant that is no weight of a layer: the nearest integers.
+/// Packed codes of a constant that is not the weight of a layer: the nearest integers.
 ///
 /// # Errors
-/// A value that is no constant.
+/// The value is no constant.
 pub fn round_other(item: &Item) -> Result<Vec<u8>> {
     let Item { value, encoding } = item;
     Ok(pack(encoding.integer, &encoding.quantize(&numbers(value)?, &value.shape)))
 }
 
-/// Packed codes of a layer's weights, and of its biases in order.
+/// Packed codes of a layer's weights, and of its biases, in order.
 ///
 /// # Errors
-/// What the method refuses, and codes that are impossible.
+/// The method fails, or makes codes that are impossible under the encoding.
 pub fn round_layer(
     method: Method,
     (layer, weights, biases): &(Layer, Item, Vec<Item>),
@@ -50,7 +50,7 @@ pub fn round_layer(
         refuse_impossible(&codes, encoding, value)?;
         of_biases.push(pack(encoding.integer, &codes));
     }
-    // What follows takes memory, too, and the largest weights take most of all.
+    // Packing takes memory, too, so the weights, which are the largest of all, are freed before.
     drop(values);
     Ok((pack(encoding.integer, &codes), of_biases))
 }

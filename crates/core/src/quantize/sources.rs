@@ -1,4 +1,4 @@
-//! Where encodings are from: what a report says of the method by which a layer got its numbers.
+//! Where encodings come from, as reports state it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 use crate::target::Target;
 use autoneural_base::error::Result;
 
-/// Where the encodings of a model are from.
+/// Where the encodings of a model come from.
 pub struct Sources<'a> {
     ties: Ties,
     by_class: BTreeMap<usize, RangeSource>,
@@ -20,7 +20,7 @@ pub struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// Goes the way of [`super::quantize`] without the numbers.
+    /// Finds the sources in the same way as [`super::quantize`] does, without computing encodings.
     ///
     /// # Errors
     /// As for [`super::quantize`].
@@ -38,7 +38,7 @@ impl<'a> Sources<'a> {
         Ok(Sources { ties, by_class, given })
     }
 
-    /// Where the range of a value is from that is not constant.
+    /// Where the range of a value comes from that is not constant; `None` if the value has no encoding.
     pub fn activation(&self, group: &Group, name: &str) -> Option<&RangeSource> {
         self.by_class.get(&self.ties.class(group, name)?)
     }
@@ -48,7 +48,7 @@ impl<'a> Sources<'a> {
         self.ties.class(a.0, a.1).is_some_and(|class| self.ties.class(b.0, b.1) == Some(class))
     }
 
-    /// The file that a constant's encoding was learned in, if it was.
+    /// The file that gives the encoding of a constant; `None` if the encoding was computed.
     pub fn file_of_param(&self, name: &str) -> Option<&str> {
         self.given.file_of_param(name)
     }

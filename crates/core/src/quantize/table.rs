@@ -8,21 +8,22 @@ use crate::encoding::{Encoding, IntegerType};
 use crate::ir::{ElementType, Value};
 use autoneural_base::error::{Error, Result};
 
-/// Encodings of one partition by value name.
+/// The encodings of one partition, by value name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Table {
-    /// Inputs, outputs and everything in between.
+    /// Of inputs, outputs and everything in between.
     pub activations: BTreeMap<String, Encoding>,
-    /// Constants.
+    /// Of constants.
     pub params: BTreeMap<String, Encoding>,
 }
 
-/// How many encodings of a partition came from where. Those of int32 biases follow from others and count as neither.
+/// How many encodings of a partition were given, and how many were computed. Those of int32 biases follow from others
+/// and are not counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// Learned elsewhere, or tied to one that was.
     pub given: usize,
-    /// From statistics, known ranges or the weights themselves.
+    /// Computed from statistics, known ranges or the weights themselves.
     pub calibrated: usize,
 }
 
@@ -49,10 +50,10 @@ impl Table {
         self.params.get(name).ok_or_else(|| missing(name))
     }
 
-    /// The integers of a value; positions are int32.
+    /// The integer type of a value. Indices in i32 are int32.
     ///
     /// # Errors
-    /// As for [`Table::activation`].
+    /// As for [`Table::activation`], or the value is i64 or bool, which no NPU reads.
     pub fn integer_of(&self, value: &Value) -> Result<IntegerType> {
         match (value.element, value.constant()) {
             (ElementType::F32, Some(_)) => Ok(self.param(&value.name)?.integer),
@@ -65,7 +66,7 @@ impl Table {
         }
     }
 
-    /// Bytes of a value in its integers.
+    /// Bytes of a value, stored in its integers.
     ///
     /// # Errors
     /// As for [`Table::activation`].

@@ -1,4 +1,4 @@
-//! Which values must share one encoding: what operators only move, and what ports with the same key hand over.
+//! Finds the values that must share one encoding: those that operators only move, and those of ports with the same key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use crate::ir::{ElementType, ValueId};
 use crate::partition::Partition;
 use crate::program::Group;
 
-/// Union-find over the values of all partitions. Values of one group with the same name are one key: graphs of
-/// a group share their encodings throughout.
-pub struct Ties {
+/// Classes of values that must share one encoding, as a union-find over the values of all partitions. Values of one
+/// group with the same name are one key, because the graphs of a group share all encodings.
+pub(crate) struct Ties {
     keys: BTreeMap<(Group, String), usize>,
     parent: Vec<usize>,
 }
 
 impl Ties {
     /// Finds the ties of a whole model.
-    pub fn new(partitions: &[Partition]) -> Self {
+    pub(crate) fn new(partitions: &[Partition]) -> Self {
         let mut ties = Ties { keys: BTreeMap::new(), parent: Vec::new() };
         let mut ports: BTreeMap<String, usize> = BTreeMap::new();
         for partition in partitions {
@@ -70,22 +70,22 @@ impl Ties {
         self.parent[a.max(b)] = a.min(b);
     }
 
-    /// Groups that have values in a class with values of this one, itself among them.
-    pub fn groups(&self, group: &Group) -> BTreeSet<Group> {
+    /// The groups that share a class with this one, itself among them.
+    pub(crate) fn groups(&self, group: &Group) -> BTreeSet<Group> {
         let classes: BTreeSet<usize> = self.classes(group);
         let shares =
             |((other, _), &key): (&(Group, String), &usize)| classes.contains(&self.root(key)).then(|| other.clone());
         self.keys.iter().filter_map(shares).collect()
     }
 
-    /// The classes that values of a group belong to.
-    pub fn classes(&self, group: &Group) -> BTreeSet<usize> {
+    /// The numbers of the classes that values of a group belong to.
+    pub(crate) fn classes(&self, group: &Group) -> BTreeSet<usize> {
         let own = self.keys.iter().filter(|((other, _), _)| other == group);
         own.map(|(_, &key)| self.root(key)).collect()
     }
 
     /// Number of the class that a value belongs to; `None` for values without an encoding.
-    pub fn class(&self, group: &Group, name: &str) -> Option<usize> {
+    pub(crate) fn class(&self, group: &Group, name: &str) -> Option<usize> {
         self.keys.get(&(group.clone(), name.to_string())).map(|&key| self.root(key))
     }
 }

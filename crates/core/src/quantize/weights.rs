@@ -1,4 +1,4 @@
-//! Encodings of constants, by the place they have in their operator.
+//! Encodings of constants. They depend on which input of its node a constant is.
 
 use crate::encoding::{Encoding, IntegerType};
 use crate::ir::ops::InputKind;
@@ -7,31 +7,31 @@ use crate::recipe::PartRecipe;
 use crate::target::{Activations, Case, Granularity, Operator, Weights};
 use autoneural_base::error::{Error, Result};
 
-/// The weight of a node, whose integers the recipe chooses.
+/// The constant weight of a node, whose integers the recipe chooses; `None` if it has none.
 pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, node.op.signature().position(InputKind::Weight)?)
 }
 
-/// The bias of a node: what is added to its sums.
-pub fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+/// The constant bias of a node, which is added to its sums; `None` if it has none.
+pub(crate) fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, node.op.signature().position(InputKind::Bias)?)
 }
 
-/// A node's input, if it is a constant that has an encoding.
-pub fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
+/// An input of a node, if it is a constant of real numbers.
+pub(crate) fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Option<&'a Value> {
     let is_encoded = |value: &&Value| value.constant().is_some() && value.element.is_real();
     node.inputs.get(input).map(|&id| graph.value(id)).filter(is_encoded)
 }
 
-/// The constant that a target states as a node's `weights`: the second input, or the first of two operands, as in
-/// `1 - x`.
-pub fn stated<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+/// The constant that a target's `weights` are about: the second input of a node, or the first of two operands, as in `1
+/// - x`; `None` if neither is constant.
+pub(crate) fn stated<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     let first = || constant(graph, node, 0).filter(|_| node.op.signature().kind(0) == Some(InputKind::Operand));
     constant(graph, node, 1).or_else(first)
 }
 
-/// What a constant is to its node.
-pub struct Place<'a> {
+/// A constant as an input of its node, with what its encoding depends on.
+pub(crate) struct Place<'a> {
     /// The node that reads it.
     pub node: &'a Node,
     /// Which input of the node it is.
@@ -48,17 +48,17 @@ pub struct Place<'a> {
     pub bias: Option<&'a Constant>,
     /// Whether the node makes a main output.
     pub is_head: bool,
-    /// Integers that an exception of the recipe gives the constant if it is a weight.
+    /// Integers that an override of the recipe gives the constant, if it is a weight.
     pub exception: Option<IntegerType>,
 }
 
 impl Place<'_> {
     /// What the constant is, as the operator's signature says it.
-    pub fn kind(&self) -> Option<InputKind> {
+    pub(crate) fn kind(&self) -> Option<InputKind> {
         self.node.op.signature().kind(self.input)
     }
 
-    /// The encoding of a weight: in the integers of the exception, or what the recipe says of such weights.
+    /// The integers of a weight and their granularity: as the override says, or as the recipe says for such weights.
     fn choose(&self, recipe: &PartRecipe) -> Result<Weights> {
         let of_all = match (self.node.op.is_depthwise(self.weight_shape), self.is_head) {
             (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8),
@@ -69,11 +69,16 @@ impl Place<'_> {
     }
 }
 
-/// The encoding of a constant.
+/// The encoding of a constant. `weights` is that of the node's weight, from which the encoding of a bias follows.
 ///
 /// # Errors
-/// A type that the recipe asks for and the target does not take, a bias that scales that were given do not reach.
-pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: Option<&Encoding>) -> Result<Encoding> {
+/// The target does not take the type that the recipe chose, or a bias does not fit the scales that were given.
+pub(crate) fn encode(
+    constant: &Constant,
+    place: &Place,
+    recipe: &PartRecipe,
+    weights: Option<&Encoding>,
+) -> Result<Encoding> {
     let node = place.node;
     match place.kind() {
         Some(InputKind::Weight) => {
@@ -115,7 +120,7 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
             }
             Ok(made)
         }
-        // What is only moved keeps its encoding.
+        // An operator that only moves its inputs has one encoding for all of them.
         Some(InputKind::Data) if node.op.moves_data_only() => {
             place.result.cloned().ok_or_else(|| Error::internal(&node.name, "joins a constant to what has no encoding"))
         }
@@ -126,8 +131,8 @@ pub fn encode(constant: &Constant, place: &Place, recipe: &PartRecipe, weights: 
     }
 }
 
-/// The encoding that covers a constant of an operator: symmetric where the integers have a sign, affine otherwise.
-/// Weights without an axis of output channels get one scale.
+/// The encoding that covers a constant of an operator: symmetric if the integers have a sign, affine otherwise. A
+/// constant without an axis of output channels gets one scale.
 pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encoding {
     let integer = weights.integer;
     if !integer.is_signed() {
@@ -141,20 +146,20 @@ pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encodi
     Encoding::symmetric(integer, &magnitudes(values, shape, axis), axis)
 }
 
-/// The axis along which scales of weights differ.
+/// The axis along which the scales of weights differ, if they do.
 fn channels(op: &Op, granularity: Granularity, shape: &[usize]) -> Option<usize> {
     let axes = op.weight_axes(shape.len()).filter(|_| granularity == Granularity::Channel);
     axes.and_then(|axes| axes.output)
 }
 
-/// The encoding of what is added to the sums of products: their scale is `input scale x weight scale`.
+/// The encoding of a bias, which is added to sums of products: its scales are `input scale x weight scale`.
 pub fn of_sums(integer: IntegerType, data: &Encoding, weights: &Encoding) -> Encoding {
     let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
     let axis = weights.axis.map(|_| 0);
     Encoding { integer, zero_point: vec![0; scale.len()], scale, axis, block: None }
 }
 
-/// A weight that saturates is a loss, a bias that does is another model.
+/// Refuses a bias that saturates: a weight that does loses precision, but a bias that does makes another model.
 fn refuse_overflow(encoding: &Encoding, bias: &[f32], node: &Node) -> Result<()> {
     let most = encoding.integer.limits().1 as f64;
     for (channel, &bias) in bias.iter().enumerate() {
@@ -180,7 +185,7 @@ fn accept(place: &Place, integer: IntegerType) -> Result<Weights> {
     Err(Error::input(&place.node.name, message).help("change the recipe"))
 }
 
-/// Largest magnitude per index of an axis, or of all.
+/// The largest magnitude at each index of an axis; without an axis, that of the whole tensor.
 fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> {
     let Some(axis) = axis else { return vec![values.iter().fold(0.0, |most, value| value.abs().max(most))] };
     let inner: usize = shape[axis + 1..].iter().product();
@@ -198,7 +203,8 @@ fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> 
 }
 
 /// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not
-/// make that scale so small that the bias overflows. `most` integers of the weights make up a magnitude.
+/// make that scale so small that the bias overflows. So magnitudes are raised where needed. `most` is the integer that
+/// a magnitude is encoded as.
 fn leave_room_for_bias(magnitudes: &mut [f32], bias: &[f32], data: &Encoding, most: f64) {
     for (channel, bias) in bias.iter().enumerate() {
         // One scale for all channels has to leave room for every bias.

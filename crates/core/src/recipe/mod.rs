@@ -1,4 +1,4 @@
-//! Recipes: the TOML files in `calibration/` that name samples and say what is quantized how.
+//! Recipes: TOML files that name the samples of a model and state how each group of its graphs is quantized.
 
 mod origin;
 mod preprocess;
@@ -22,9 +22,9 @@ pub use origin::Origin;
 pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
 pub use sample::{Arrays, Role, Said, Sample, Words};
 
-/// Most tokens that follow a prompt while calibrating or verifying.
+/// Most tokens that may be decoded after a prompt during calibration and verification.
 const MOST_STEPS: usize = 4096;
-/// The key of their number.
+/// The key of a recipe that states their number.
 const STEPS: &str = "decode_steps";
 
 /// A recipe with its samples.
@@ -38,13 +38,13 @@ pub struct Recipe {
     steps: Option<usize>,
     #[serde(rename = "recipe")]
     parts: BTreeMap<Group, PartRecipe>,
-    /// Exceptions from it, the last that fits a tensor decides.
+    /// Exceptions from `parts`. Of several that fit a tensor the last one counts.
     #[serde(default, rename = "override")]
     overrides: Vec<Override>,
-    /// What the figures must reach. Nothing that is made depends on it.
+    /// What the figures must reach. The bundle's models do not depend on it.
     #[serde(default, rename = "goal")]
     pub goals: Goals,
-    /// How pictures become inputs, by `input` or `graph/input`: of graphs that take arrays.
+    /// How pictures become inputs of graphs that take arrays, by the input's name, `INPUT` or `GRAPH/INPUT`.
     #[serde(default)]
     pub preprocess: BTreeMap<String, Preprocess>,
     /// Samples whose statistics give the ranges.
@@ -53,7 +53,7 @@ pub struct Recipe {
     /// Samples on which the results are compared.
     #[serde(default)]
     pub verification: Vec<Sample>,
-    /// What a person should know of the samples of a list, by its name, with what to do.
+    /// Notes for the user about lists of samples: the name of the list, the note, and what to do about it.
     #[serde(skip)]
     pub notes: Vec<(&'static str, String, &'static str)>,
     #[serde(skip)]
@@ -68,30 +68,33 @@ pub struct Recipe {
 pub struct PartRecipe {
     /// Integers of weights; one symmetric scale per output channel.
     pub weights: IntegerType,
-    /// Integers of everything computed.
+    /// Integers of all values that are computed.
     pub activations: IntegerType,
     /// How ranges are observed.
     pub observer: ObserverKind,
-    /// Integers of keys and values of the language model; the activations' type if not given.
+    /// Integers of state that grows with the tokens, which are keys and values of attention; those of activations if
+    /// not given.
     pub kv_cache: Option<IntegerType>,
-    /// Integers of the language model's head; the weights' type if not given.
+    /// Integers of the weights that make a main output, such as a language model's head; those of weights if not given.
     pub head: Option<IntegerType>,
-    /// Integers of depthwise convolutions; int8 if not given: they have few weights and lose most by 4 bits.
+    /// Integers of the weights of depthwise convolutions; int8 if not given, because they have few weights and lose
+    /// most with 4 bits.
     pub depthwise: Option<IntegerType>,
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,
-    /// How spread is moved from values into weights before anything is quantized; not at all if not given.
+    /// How the spread of channels is moved from values into weights before anything is quantized; not at all if not
+    /// given.
     pub equalize: Option<Equalize>,
 }
 
-/// An exception for some tensors.
+/// An exception for some tensors (`[[override]]`).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Override {
     /// Names as in `encodings/*.json`; `*` stands for any run of characters.
     pub tensor: String,
-    /// Signed integers are for weights, unsigned ones for activations.
+    /// Their integers: signed ones are for weights, unsigned ones for activations.
     #[serde(rename = "type")]
     pub integer: IntegerType,
 }
@@ -100,15 +103,16 @@ impl Recipe {
     /// Reads and checks a recipe.
     ///
     /// # Errors
-    /// A missing file, malformed TOML, an impossible type, an image path that leaves the recipe's folder.
+    /// The file cannot be read or is malformed TOML; it lacks samples; a type, goal or number is impossible; or the
+    /// path of a sample's file leaves the recipe's folder.
     pub fn read(path: &Path) -> Result<Self> {
         Self::parse(autoneural_base::text::read(path)?, path)
     }
 
-    /// Checks a recipe from the text of its file, which is in the folder that its images are in.
+    /// Checks a recipe from the text of its file. Paths of samples are relative to the folder of `path`.
     ///
     /// # Errors
-    /// As for [`Recipe::read`].
+    /// As for [`Recipe::read`], without those of reading the file.
     ///
     /// ```
     /// use std::path::Path;
@@ -145,10 +149,10 @@ impl Recipe {
         Self::compose(text, path, [&beside, &beside])
     }
 
-    /// Checks a recipe from its text, whose samples of calibration and verification are from these places.
+    /// Checks a recipe from its text. `origins` are where the samples of calibration and of verification come from.
     ///
     /// # Errors
-    /// As for [`Recipe::read`].
+    /// As for [`Recipe::parse`].
     pub fn compose(text: String, path: &Path, origins: [&Origin; 2]) -> Result<Self> {
         let mut made = Self::unsettled(text, path)?;
         if made.calibration.is_empty() {
@@ -167,10 +171,10 @@ impl Recipe {
         Ok(made)
     }
 
-    /// A recipe that says how to quantize, and need not name samples.
+    /// Reads a recipe that states how to quantize and need not name samples. Samples that it has are not checked.
     ///
     /// # Errors
-    /// As for [`Recipe::read`].
+    /// As for [`Recipe::read`], but samples may be missing.
     pub fn without_samples(path: &Path) -> Result<Self> {
         let made = Self::unsettled(autoneural_base::text::read(path)?, path)?;
         made.check().map_err(|(key, message)| made.error(&key, &message))?;
@@ -184,8 +188,8 @@ impl Recipe {
         Ok(made)
     }
 
-    /// Takes the last quarter of calibration samples for verification, where all are arrays and there are no others.
-    /// A single sample serves both.
+    /// Moves the last quarter of the calibration samples to verification, for a recipe without verification samples.
+    /// All samples must be arrays. A single sample serves both purposes.
     fn split(&mut self) -> Result<()> {
         let all = self.calibration.len();
         if self.calibration.iter().any(|sample| sample.arrays().is_none()) {
@@ -246,7 +250,8 @@ impl Recipe {
         }
         for (index, exception) in self.overrides.iter().enumerate() {
             if exception.integer == IntegerType::Int32 {
-                let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of activations are";
+                let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of \
+                               activations are";
                 return Err((format!("override[{index}].type"), message.into()));
             }
         }
@@ -269,18 +274,19 @@ impl Recipe {
         }
     }
 
-    /// Where the file is.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Tokens that are chosen greedily behind each prompt; 0 where samples have no prompts.
+    /// How many tokens are decoded greedily after each prompt; 0 if samples have no prompts.
     pub fn steps(&self) -> usize {
         self.steps.unwrap_or_default()
     }
 
-    /// Where and how another recipe asks calibration for other statistics than this one: observers, decoded steps,
-    /// samples. The contents of images are not looked at.
+    /// If statistics that were collected with this recipe do not suit another one, the place in the other recipe and
+    /// the reason; `None` if they do. Observers, equalization, decoded steps, preprocessing and samples are compared,
+    /// but not the contents of images.
     pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
         let place = |key: &str| format!("{}: {key}", other.path.display());
         for (group, part) in &self.parts {
@@ -317,17 +323,17 @@ impl Recipe {
         differs.map(|(_, sample)| (sample.place.clone(), "is not the sample that `calibrate` ran with".into()))
     }
 
-    /// The file as it was read.
+    /// The text of the file.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Name of the file, for what does not depend on where it lies.
+    /// Name of the file without its folder.
     pub fn file_name(&self) -> String {
         self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
-    /// Whether its prompts are raw text for want of a way to say that they are not: schema 1.
+    /// Whether its prompts are raw text because its schema, 1, has no conversations.
     pub fn knows_no_conversations(&self) -> bool {
         self.schema < sample::CONVERSATIONS
     }
@@ -335,16 +341,17 @@ impl Recipe {
     /// How a group is quantized.
     ///
     /// # Errors
-    /// The recipe does not say: it is of another program. [`Recipe::refuse_other_groups`] tells it before any work.
+    /// The recipe has no table for the group: it was written for another program. [`Recipe::refuse_other_groups`] finds
+    /// this before any work is done.
     pub fn part(&self, group: &Group) -> Result<&PartRecipe> {
         let part = self.parts.get(group);
         part.ok_or_else(|| self.error(&format!("recipe.{group}"), "is missing; it says how this group is quantized"))
     }
 
-    /// Refuses a recipe that says something of groups which the program does not have, or nothing of one that it has.
+    /// Refuses a recipe that has a table for a group that the program does not have, or no table for one that it has.
     ///
     /// # Errors
-    /// Names the first such group, and all that there are.
+    /// There is such a group; the error names the first one, and lists all groups of the program.
     pub fn refuse_other_groups(&self, groups: &[Group]) -> Result<()> {
         let listed: Vec<String> = groups.iter().map(|group| format!("`[recipe.{group}]`")).collect();
         let help = format!("the groups of the program are written as {}", listed.join(", "));
@@ -361,12 +368,13 @@ impl Recipe {
         Error::input(format!("{}: {key}", self.path.display()), message)
     }
 
-    /// Exceptions from what is said of groups, in order.
-    pub fn overrides(&self) -> &[Override] {
+    /// The exceptions for tensors, in the order of the file.
+    pub(crate) fn overrides(&self) -> &[Override] {
         &self.overrides
     }
 
-    /// The type that an exception gives a weight (`signed`) or an activation.
+    /// The integers that an exception gives to a weight (`signed`) or an activation of this name; `None` if no
+    /// exception fits.
     pub fn exception(&self, name: &str, signed: bool) -> Option<IntegerType> {
         let fits = |exception: &&Override| {
             exception.integer.is_signed() == signed && autoneural_base::text::glob(&exception.tensor, name)
@@ -374,40 +382,41 @@ impl Recipe {
         self.overrides.iter().rev().find(fits).map(|exception| exception.integer)
     }
 
-    /// Where an exception stands, for messages.
-    pub fn place_of_override(&self, index: usize) -> String {
+    /// The place of an exception in the file, for messages.
+    pub(crate) fn place_of_override(&self, index: usize) -> String {
         format!("{}: override[{index}]", self.path.display())
     }
 
     /// Refuses goals of outputs that the model does not have.
     ///
     /// # Errors
-    /// Names the goal, with the recipe.
+    /// A goal is about an output that does not exist; the error names the goal and the recipe.
     pub fn refuse_idle_goals(&self, partitions: &[Partition]) -> Result<()> {
         self.goals.refuse_idle(partitions, &self.path.display().to_string())
     }
 
-    /// What quantization reads of the recipe, as text: the same text gives the same encodings.
+    /// Everything in the recipe that encodings depend on, as text: the same text gives the same encodings.
     pub fn bits(&self) -> String {
-        // Weights are rounded under encodings that are settled.
+        // Rounding comes after the encodings and does not change them.
         let mut parts = self.parts.clone();
         parts.values_mut().for_each(|part| part.rounding = Method::default());
         format!("{parts:?} {:?}", self.overrides)
     }
 
-    /// What the recipe says of how to quantize, as text: the same text gives the same encodings and codes.
+    /// Everything in the recipe that encodings and codes depend on, as text: the same text gives the same encodings and
+    /// codes.
     pub fn quantization(&self) -> String {
         format!("{:?} {:?}", self.parts, self.overrides)
     }
 
-    /// Paths of a sample's images.
+    /// Paths of a sample's images, joined to the folder that they are relative to.
     pub fn image_paths(&self, sample: &Sample) -> Vec<PathBuf> {
         sample.images.iter().map(|image| sample.beside(image)).collect()
     }
 }
 
 impl PartRecipe {
-    /// The scheme in the field's short form, such as `W4A16`.
+    /// Bits of weights and activations in the usual short form, such as `W4A16`.
     pub fn scheme(&self) -> String {
         format!("W{}A{}", self.weights.bits(), self.activations.bits())
     }

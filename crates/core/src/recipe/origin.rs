@@ -1,8 +1,8 @@
-//! Where the samples of a list are from.
+//! Where the samples of a recipe come from.
 
 use std::path::{Path, PathBuf};
 
-/// Where the samples of a list are from.
+/// Where the samples of a list (calibration or verification) come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     /// What the user named, for messages: a recipe, a folder, a file.
@@ -12,7 +12,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Of samples that a file names, relative to itself.
+    /// The origin of samples that a file names, with paths relative to that file.
     pub fn beside(file: &Path) -> Self {
         let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
         Origin { place: file.to_path_buf(), folder }

@@ -1,4 +1,4 @@
-//! How pictures become what an input takes: what a recipe says in `[preprocess.INPUT]`.
+//! How pictures become the array that an input takes: the table `[preprocess.INPUT]` of a recipe.
 
 use serde::Deserialize;
 
@@ -27,19 +27,19 @@ impl Resize {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Size {
-    /// Its shorter side has so many pixels, and its aspect is kept.
+    /// Its shorter side gets this many pixels, and its aspect ratio is kept.
     Shorter(usize),
-    /// It has so many rows and columns, whatever its aspect was.
+    /// It gets this many rows and columns, whatever its aspect ratio was.
     Both([usize; 2]),
 }
 
 /// The order of an input's axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub enum Layout {
-    /// Channels before rows.
+    /// `[N, C, H, W]`: channels before rows.
     #[serde(rename = "NCHW")]
     Nchw,
-    /// Channels behind columns.
+    /// `[N, H, W, C]`: channels after columns.
     #[serde(rename = "NHWC")]
     Nhwc,
 }
@@ -63,14 +63,14 @@ impl Colors {
     }
 }
 
-/// How a picture becomes an input: turned upright, resized, cropped around its centre to `crop`, and each code (0 to
-/// 255) of a channel made `(code * scale - mean) / std`.
+/// How a picture becomes an input: it is turned upright, resized to `size`, and cropped around its centre to `crop`.
+/// Then each number of a channel (0 to 255) becomes `(number * scale - mean) / std`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
-    /// What the picture is resized to; what is cropped, if not given.
+    /// What the picture is resized to; the same as `crop` if not given.
     pub size: Option<Size>,
-    /// Rows and columns of the input; those of the input, if not given.
+    /// Rows and columns that are cut out; those of the input if not given.
     pub crop: Option<[usize; 2]>,
     /// Filter of the resize.
     #[serde(default)]
@@ -79,24 +79,24 @@ pub struct Preprocess {
     pub layout: Layout,
     /// Order of the channels.
     pub colors: Colors,
-    /// What codes are multiplied by.
+    /// What the numbers of the picture are multiplied by.
     pub scale: f64,
-    /// What is subtracted then, of each channel in the input's order; nothing, if not given.
+    /// What is subtracted after that, for each channel in the input's order; nothing if not given.
     #[serde(default)]
     pub mean: Vec<f64>,
-    /// What it is divided by then, of each channel in the input's order; 1, if not given.
+    /// What the result is divided by, for each channel in the input's order; 1 if not given.
     #[serde(default)]
     pub std: Vec<f64>,
 }
 
-/// Most pixels of a side.
+/// Most pixels on one side.
 const MOST_PIXELS: usize = 16384;
 
-/// What ImageNet's pictures are normalized by, in red, green and blue.
+/// Mean and standard deviation of ImageNet's pictures, in red, green and blue.
 const IMAGENET: [[f64; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
 
 impl Preprocess {
-    /// Refuses what no picture could go through; gives the key and what is wrong with it.
+    /// Refuses numbers that are impossible. The error is the key, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         let sides = match self.size {
             Some(Size::Shorter(side)) => vec![("size", side)],
@@ -123,9 +123,10 @@ impl Preprocess {
         Ok(())
     }
 
-    /// What is taken for an input of this shape where nobody said what it wants, if pictures fit it: RGB by ImageNet's
-    /// mean and deviation where channels come first, as most of PyTorch's models want it, else numbers from 0 to 1. A
-    /// square is cut out of the middle; for other shapes the whole picture is resized.
+    /// A guess for an input of this shape, for models that do not state their preprocessing; `None` if the shape is not
+    /// that of pictures. If there are three channels and they come first, the picture is RGB and normalized by
+    /// ImageNet's mean and deviation, as most models from PyTorch need it; otherwise its numbers are from 0 to 1. For a
+    /// square input, a square is cut out of the middle; for other shapes the whole picture is resized.
     pub fn guess(shape: &[usize]) -> Option<Self> {
         let (layout, channels) = match shape {
             [1, channels @ (1 | 3), _, _] => (Layout::Nchw, *channels),
@@ -152,7 +153,7 @@ impl Preprocess {
         Some(Preprocess { size: Some(size), crop: Some(sides), ..made })
     }
 
-    /// Rows and columns of an input of this shape; none where its channels are others.
+    /// Rows and columns of an input of this shape; `None` if the shape has another number of axes or channels.
     pub fn sides(&self, shape: &[usize]) -> Option<[usize; 2]> {
         let (channels, sides) = match (self.layout, shape) {
             (Layout::Nchw, &[1, channels, rows, columns]) => (channels, [rows, columns]),
@@ -162,7 +163,7 @@ impl Preprocess {
         (channels == self.colors.channels()).then_some(sides)
     }
 
-    /// The table as it stands in a recipe; `name` is the input's.
+    /// The table as a recipe has it, for the input of this name.
     pub fn text(&self, name: &str) -> String {
         let mut lines = vec![format!("[preprocess.{}]", quoted(name))];
         match self.size {
@@ -186,7 +187,7 @@ impl Preprocess {
         lines.join("\n") + "\n"
     }
 
-    /// What it does, in a sentence.
+    /// What it does, in a few words for the user.
     pub fn words(&self) -> String {
         let size = match self.size {
             Some(Size::Shorter(side)) => format!("shorter side resized to {side}"),

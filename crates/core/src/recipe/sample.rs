@@ -1,4 +1,5 @@
-//! Samples of a recipe: what the model is asked while ranges are observed and results are compared.
+//! Samples of a recipe: what the model runs on while ranges are observed and results are compared. (They are not
+//! [`crate::evidence::Samples`], which are rows of a value.)
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,27 +11,27 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::origin::Origin;
 use autoneural_base::error::{Error, Result};
 
-/// The schema in which a sample is a conversation; before it, a prompt was raw text.
-pub const CONVERSATIONS: u32 = 2;
+/// The first schema in which a sample can be a conversation; before it, a prompt was raw text.
+pub(crate) const CONVERSATIONS: u32 = 2;
 
-/// What to do about a sample that does not say what it is.
-const FORMS: &str = "a sample has one of: `prompt`, a user's question; `messages`, a conversation; `text`, which is taken \
-                     as it stands, special tokens and all";
+/// Help for a sample that is none of these, or several.
+const FORMS: &str = "a sample has one of: `prompt`, a user's question; `messages`, a conversation; `text`, which is \
+                     taken as it stands, special tokens and all";
 
-/// Who says a message.
+/// Who wrote a message of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Whoever sets the model up.
+    /// Instructions for the model.
     System,
-    /// Whoever asks.
+    /// The user, who asks.
     User,
     /// The model.
     Assistant,
 }
 
 impl Role {
-    /// The name that templates know.
+    /// Its name in chat templates.
     pub fn name(self) -> &'static str {
         match self {
             Role::System => "system",
@@ -44,40 +45,39 @@ impl Role {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sample {
-    /// All its image files in the order in which the model sees them, relative to the recipe. In TOML `image` is one
-    /// path or a list of them; it stands beside a `prompt` or a `text`, and in the message that shows it.
+    /// All its image files, relative to the recipe, in the order in which the model sees them. In TOML `image` is one
+    /// path or a list of paths, beside a `prompt` or a `text`, or inside the message that shows it.
     #[serde(default, rename = "image", deserialize_with = "one_or_many")]
     pub images: Vec<PathBuf>,
     prompt: Option<String>,
     messages: Option<Vec<Turn>>,
     text: Option<String>,
-    /// A file of arrays, one for each input of a graph, relative to the recipe: a sample of a model that takes no
-    /// words.
+    /// A file of arrays, one for each input of a graph, relative to the recipe: for a model that takes no text.
     tensors: Option<PathBuf>,
-    /// Which of the samples that are stacked in `tensors`, from 0 on.
+    /// Which of the samples that are stacked in `tensors`, from 0.
     row: Option<usize>,
-    /// A file for each input of a graph, by its name: pictures, arrays or raw numbers.
+    /// A file for each input of a graph, by the input's name: a picture, an array or raw numbers.
     inputs: Option<BTreeMap<String, PathBuf>>,
-    /// The right answer: its tokens follow the prompt, as if the model had said them.
+    /// The right answer. Its tokens follow the prompt, as if the model had generated them.
     pub answer: Option<String>,
-    /// Tokens that a text is cut to, or repeated up to; as many as it has if not given. So a place of the context is
-    /// reached without a text that is just as long.
+    /// A text is cut off or repeated to this many tokens; if not given, it stays as it is. So a place in the context is
+    /// reached without a text of that length.
     pub tokens: Option<usize>,
-    /// Where the sample stands, for messages.
+    /// The place of the sample in its recipe, for messages.
     #[serde(skip)]
     pub place: String,
     /// The folder that its paths are relative to.
     #[serde(skip)]
     folder: PathBuf,
-    /// What a sample without words is called.
+    /// Name of a sample without text.
     #[serde(skip)]
     name: String,
-    /// Whether a prompt is raw text, as before conversations.
+    /// Whether a prompt is raw text, as in schema 1.
     #[serde(skip)]
     raw_prompt: bool,
 }
 
-/// A message as it is written.
+/// A message as it is written in a recipe.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Turn {
@@ -87,28 +87,28 @@ struct Turn {
     content: String,
 }
 
-/// What a sample without words is read from; paths are relative to its folder.
+/// The files of a sample without text; paths are relative to its folder.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Arrays<'a> {
-    /// A file of arrays with one for each input, and which of the samples that are stacked in it.
+    /// A file with one array for each input, and which of the samples that are stacked in it.
     File(&'a Path, Option<usize>),
     /// A file for each input.
     Each(&'a BTreeMap<String, PathBuf>),
 }
 
-/// What a sample asks.
+/// The text of a sample.
 #[derive(Debug, PartialEq)]
 pub enum Words<'a> {
     /// Messages for the chat template, the last of which is a user's.
     Conversation(Vec<Said<'a>>),
-    /// Text as it stands, in which special tokens are such.
+    /// Text that is tokenized as it is, including special tokens that are written in it.
     Text(&'a str),
 }
 
-/// A message: so many images, and a text behind them.
+/// A message: some images, followed by a text.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Said<'a> {
-    /// Who says it.
+    /// Who wrote it.
     pub role: Role,
     /// How many of the sample's images it shows.
     pub images: usize,
@@ -123,7 +123,7 @@ impl Turn {
 }
 
 impl Sample {
-    /// What it asks.
+    /// Its text: a conversation, or raw text. Empty raw text for a sample without text.
     pub fn words(&self) -> Words<'_> {
         match (&self.messages, &self.prompt, &self.text) {
             (Some(messages), ..) => Words::Conversation(messages.iter().map(Turn::said).collect()),
@@ -134,24 +134,24 @@ impl Sample {
         }
     }
 
-    /// Whether its text is taken as it stands, past the chat template.
+    /// Whether its text is tokenized as it is, without the chat template.
     pub fn is_raw(&self) -> bool {
         matches!(self.words(), Words::Text(_))
     }
 
     /// Whether another sample asks the same, about images of the same names.
-    pub fn asks_as(&self, other: &Sample) -> bool {
+    pub(crate) fn asks_as(&self, other: &Sample) -> bool {
         let all = |sample: &Sample| (sample.images.clone(), sample.answer.clone(), sample.tokens);
         self.words() == other.words() && self.arrays() == other.arrays() && all(self) == all(other)
     }
 
-    /// What it is read from, if it is one without words.
+    /// Its files, if it is a sample without text.
     pub fn arrays(&self) -> Option<Arrays<'_>> {
         let file = self.tensors.as_deref().map(|path| Arrays::File(path, self.row));
         file.or_else(|| self.inputs.as_ref().map(Arrays::Each))
     }
 
-    /// Its files that are no images of a conversation, by the paths that the recipe has for them.
+    /// The files of a sample without text, by their paths in the recipe; empty for other samples.
     pub fn files(&self) -> Vec<&Path> {
         match self.arrays() {
             Some(Arrays::File(path, _)) => vec![path],
@@ -160,12 +160,12 @@ impl Sample {
         }
     }
 
-    /// Path of a file that it names.
+    /// Path of a file that it names, joined to the folder that it is relative to.
     pub fn beside(&self, name: &Path) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// What is asked last, as a name for the sample.
+    /// The last question, as a name for the sample; the names of its files if it has no text.
     pub fn title(&self) -> &str {
         if self.arrays().is_some() {
             return &self.name;
@@ -176,7 +176,8 @@ impl Sample {
         }
     }
 
-    /// All that is said, for a person.
+    /// The whole text for a person to read, with the right answer if there is one; the names of its files if it has no
+    /// text.
     pub fn shown(&self) -> String {
         if self.arrays().is_some() {
             return self.name.clone();
@@ -192,11 +193,11 @@ impl Sample {
         lines.join("\n")
     }
 
-    /// Checks a sample that was read from a recipe of this schema, and brings its images together.
+    /// Checks a sample that was read from a recipe of this schema, and collects the images of its messages.
     ///
     /// # Errors
-    /// Nothing is asked, or in more than one way; something that the schema does not know; an image whose path leaves
-    /// the folder.
+    /// The sample is none of the possible forms, or several; it has a key that the schema does not know; or the path of
+    /// a file leaves the folder.
     pub(super) fn settle(&mut self, schema: u32, folder: &Path, place: String) -> Result<()> {
         (self.place, self.folder) = (place, folder.to_path_buf());
         self.raw_prompt = schema < CONVERSATIONS;
@@ -225,7 +226,7 @@ impl Sample {
         Error::input(format!("{}{key}", self.place), message)
     }
 
-    /// The keys that say something, of those that only a later schema knows or that exclude each other.
+    /// The keys that the sample has, of those that exclude each other.
     fn given(&self) -> Vec<&'static str> {
         let all = [
             ("prompt", self.prompt.is_some()),

@@ -1,11 +1,11 @@
-//! Who carries out which node: in come where each node may go and what a border costs at each place, out goes the
-//! assignment whose borders cost least, by dynamic programming along the order of the nodes.
+//! Assigns nodes to devices so that the borders between devices cost least, by dynamic programming along the order of
+//! the nodes.
 
 use super::unit::Device;
 
 /// Where a node may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
+pub(crate) enum Choice {
     /// To the NPU only.
     Npu,
     /// To the CPU only.
@@ -24,16 +24,17 @@ impl Choice {
     }
 }
 
-/// Bytes over all borders, then nodes on the CPU, then borders: of two that cost the same the one is taken that leaves
-/// more to the NPU, then the one with fewer pieces.
+/// Bytes over all borders, then the number of nodes on the CPU, then that of borders. Of two assignments with the same
+/// bytes the one with more nodes on the NPU is taken, then the one with fewer borders.
 type Cost = (u64, usize, usize);
 
 const DEVICES: [Device; 2] = [Device::Npu, Device::Cpu];
 
-/// The cheapest assignment of nodes to devices. `border[p]` is what a change of device before node `p` costs; the first
-/// node may go anywhere for nothing.
-pub fn assign(choices: &[Choice], border: &[u64]) -> Vec<Device> {
-    // Cheapest way to each device so far, and from which device it came, node by node.
+/// The cheapest assignment of nodes to devices. `border[p]` is the cost of a change of device before node `p`, in
+/// bytes. Before the first node there is no cost.
+pub(crate) fn assign(choices: &[Choice], border: &[u64]) -> Vec<Device> {
+    // The least cost so far with the last node on each device, and for each node the device of the node before it on
+    // that way.
     let mut best: [Option<Cost>; 2] = [Some((0, 0, 0)); 2];
     let mut came_from: Vec<[usize; 2]> = Vec::with_capacity(choices.len());
     for (at, choice) in choices.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What crosses a cut between two nodes, and what a run of nodes reads and makes.
+//! Which values cross a cut between two nodes, and which a run of nodes reads and makes.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -8,19 +8,19 @@ use crate::quantize::Table;
 use autoneural_base::error::Result;
 
 /// Where the values of a graph are made and last read.
-pub struct Border<'a> {
+pub(crate) struct Border<'a> {
     graph: &'a Graph,
-    /// Last node that reads each value; none where nobody does.
+    /// The last node that reads each value; `None` if no node does.
     last_read: Vec<Option<usize>>,
     bytes: Vec<u64>,
 }
 
 impl<'a> Border<'a> {
-    /// Looks through a graph.
+    /// The borders of a graph, with the encodings of its table.
     ///
     /// # Errors
     /// The table belongs to another graph.
-    pub fn new(graph: &'a Graph, table: &Table) -> Result<Self> {
+    pub(crate) fn new(graph: &'a Graph, table: &Table) -> Result<Self> {
         let mut last_read = vec![None; graph.values().count()];
         for (at, node) in graph.nodes().iter().enumerate() {
             node.inputs.iter().for_each(|id| last_read[id.index()] = Some(at));
@@ -36,16 +36,16 @@ impl<'a> Border<'a> {
         Ok(Border { graph, last_read, bytes })
     }
 
-    /// For each place between two nodes the bytes of all values that were made before it and are read after it, in
-    /// their integers; the place before node `p` has the number `p`. Inputs of the graph do not count: they come from
-    /// the host wherever they are read. A value that passes several cuts counts at each, as it leaves the one device
-    /// for the other.
-    pub fn bytes(&self) -> &[u64] {
+    /// For each place between two nodes, the bytes of all values that are made before it and read after it, in their
+    /// integers. Entry `p` is the place before node `p`. Inputs of the graph do not count: they come from the host
+    /// wherever they are read. A value that passes several cuts counts at each of them, because each time it moves from
+    /// one device to the other.
+    pub(crate) fn bytes(&self) -> &[u64] {
         &self.bytes
     }
 
-    /// Values that nodes read and do not make, constants aside, in the order in which they are read.
-    pub fn inputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
+    /// Values that these nodes read and do not make, without constants, in the order in which they are read.
+    pub(crate) fn inputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
         let (mut known, mut made) = (BTreeSet::new(), Vec::new());
         for node in &self.graph.nodes()[nodes] {
             let given = node.inputs.iter().filter(|&&id| self.graph.value(id).constant().is_none());
@@ -55,9 +55,9 @@ impl<'a> Border<'a> {
         made
     }
 
-    /// Values that nodes make and later nodes read or the graph gives to the outside, in the order in which they are
-    /// made.
-    pub fn outputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
+    /// Values that these nodes make, and that later nodes read or that are outputs of the graph, in the order in which
+    /// they are made.
+    pub(crate) fn outputs(&self, nodes: Range<usize>) -> Vec<ValueId> {
         let leaves = |id: &&ValueId| {
             self.last_read[id.index()].is_some_and(|last| last >= nodes.end) || self.graph.outputs().contains(id)
         };

@@ -1,9 +1,9 @@
-//! What nodes cost.
+//! The cost of nodes.
 
 use crate::ir::{Graph, Node, Shape};
 
-/// Products that a convolution or matrix product adds up: elements of the output times the products in each. Other
-/// operators have none.
+/// The multiply-adds of a convolution or matrix product: elements of the output times the products in each. Other
+/// operators have 0.
 pub fn multiply_adds(graph: &Graph, node: &Node) -> u64 {
     let inputs: Vec<&Shape> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
     node.op.multiply_adds(&inputs, &graph.value(node.outputs[0]).shape)

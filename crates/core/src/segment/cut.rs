@@ -7,11 +7,11 @@ use super::unit::Segment;
 use crate::ir::{Builder, Graph, ValueId};
 use autoneural_base::error::Result;
 
-/// The nodes of a segment with their constants. Values keep their names, so that the encodings of the whole graph are
-/// those of the part, and what one part makes is found by the next.
+/// A graph of the nodes of a segment with their constants. Values keep their names, so that the encodings of the whole
+/// graph hold for the part, and the outputs of one part are found as inputs of the next.
 ///
 /// # Errors
-/// A segment of another graph.
+/// The segment belongs to another graph.
 pub fn cut(graph: &Graph, segment: &Segment) -> Result<Graph> {
     let mut builder = Builder::new(segment.name.clone());
     let mut known: BTreeMap<ValueId, ValueId> = BTreeMap::new();

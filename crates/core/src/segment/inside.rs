@@ -1,4 +1,4 @@
-//! Segments cut smaller, so that everything that is made in them can leave at once: how layers are measured.
+//! Cuts segments into smaller parts whose values can all be outputs, to measure the layers in them.
 
 use super::border::Border;
 use super::cut::cut;
@@ -10,8 +10,8 @@ use crate::passes::Frozen;
 use crate::quantize::Table;
 use autoneural_base::error::Result;
 
-/// Cuts the segments of a partition where the values that are made in them have more than `most` bytes. Of each part
-/// all that it makes is an output, in the order in which it is made.
+/// Cuts the segments of a partition into parts whose nodes make values of at most `most` bytes together. All values
+/// that a part makes are its outputs, in the order in which they are made.
 ///
 /// # Errors
 /// The table belongs to another graph.
@@ -24,7 +24,7 @@ pub fn inside(partition: &Partition, table: &Table, segments: &[Segment], most: 
         let bytes = |id: &ValueId| Ok((*id, table.bytes_of(graph.value(*id))?));
         let weights: Vec<Vec<(ValueId, u64)>> =
             nodes.iter().map(|node| node.outputs.iter().map(bytes).collect()).collect::<Result<_>>()?;
-        // A node of which more is made than leaves at once is a part of its own.
+        // A node that alone makes more than `most` bytes raises the limit, so that it can be a part of its own.
         let largest = weights.iter().map(|values| values.iter().map(|(_, bytes)| bytes).sum()).max().unwrap_or(0);
         let cuts = pieces(&weights, &border.bytes()[start..], most.max(largest)).unwrap_or_default();
         for cut in cuts {
@@ -37,10 +37,10 @@ pub fn inside(partition: &Partition, table: &Table, segments: &[Segment], most: 
     Ok(made)
 }
 
-/// A part of a partition as a partition of its own. No port of it has a contract but its encoding.
+/// A part of a partition as a partition of its own. Its ports have no roles, and are tied to no others.
 ///
 /// # Errors
-/// A segment of another partition.
+/// The segment belongs to another partition.
 pub fn part(partition: &Partition, segment: &Segment) -> Result<Partition> {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| partition.graph.value(*id).name.clone();

@@ -1,8 +1,8 @@
-//! Segments: how a partition is carried out. In come its graph, its encodings and the target; out go runs of nodes in
+//! Segments: how a partition is carried out. From its graph, its encodings and the target follow runs of nodes in
 //! order, each on the NPU or on the CPU. One run on the NPU is the normal case.
 //!
 //! A partition is cut where the NPU does not take a node, and where its weights are more than one context binary holds.
-//! What crosses a cut are the integers of the value's own encoding, so that a cut costs bytes and never precision.
+//! A value crosses a cut as the integers of its own encoding, so that a cut costs bytes and never precision.
 
 mod assign;
 mod border;
@@ -30,10 +30,10 @@ use border::Border;
 use pieces::pieces;
 
 /// Cuts a partition into segments: nodes that the target does not take go to the CPU, with those neighbours that make
-/// the border smaller; what stays on the NPU goes into as few context binaries as hold it.
+/// the border smaller. All others go into as few context binaries on the NPU as can hold their weights.
 ///
 /// # Errors
-/// A node whose weights alone are more than a context binary holds, a table of another graph.
+/// The weights of one node are more than a context binary holds, or the table belongs to another graph.
 pub fn segments(partition: &Partition, table: &Table, target: &Target) -> Result<Vec<Segment>> {
     let graph = &partition.graph;
     let refusals = graph.nodes().iter().map(|node| refusal(graph, node, target, table)).collect::<Result<Vec<_>>>()?;
@@ -54,7 +54,7 @@ pub fn segments(partition: &Partition, table: &Table, target: &Target) -> Result
         }
     }
     match made.as_mut_slice() {
-        // What a whole partition reads and makes is its contract, in the contract's order.
+        // A segment that is the whole partition has the graph's inputs and outputs, in the graph's order.
         [only] => {
             only.inputs = graph.inputs().to_vec();
             only.outputs = graph.outputs().to_vec();
@@ -66,7 +66,8 @@ pub fn segments(partition: &Partition, table: &Table, target: &Target) -> Result
     Ok(made)
 }
 
-/// Where a node may go. What has weights or multiplies matrices is what the NPU is for; the rest is cheap anywhere.
+/// Where a node may go. Nodes that have weights or multiply matrices are what the NPU is for; all others are cheap on
+/// either device.
 fn choice(node: &Node, refusal: &Option<String>) -> Choice {
     match (refusal, node.op.work()) {
         (Some(_), _) => Choice::Cpu,
@@ -75,7 +76,7 @@ fn choice(node: &Node, refusal: &Option<String>) -> Choice {
     }
 }
 
-/// Nodes in a row on the same device.
+/// The runs of neighbouring nodes on the same device.
 fn runs(devices: &[Device]) -> Vec<(Device, Range<usize>)> {
     let mut made: Vec<(Device, Range<usize>)> = Vec::new();
     for (at, &device) in devices.iter().enumerate() {
@@ -87,7 +88,7 @@ fn runs(devices: &[Device]) -> Vec<(Device, Range<usize>)> {
     made
 }
 
-/// Cuts nodes for the NPU into as few runs as context binaries that hold their weights.
+/// Cuts a run of nodes for the NPU into as few runs as context binaries are needed for their weights.
 fn into_binaries(
     partition: &Partition,
     table: &Table,

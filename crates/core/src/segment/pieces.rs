@@ -1,21 +1,22 @@
-//! Nodes in as few pieces as a limit on their weights allows, cut at the smallest borders.
+//! Cuts nodes into as few pieces as a limit on their weights allows, at the smallest borders.
 
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::ops::Range;
 
-/// Cuts nodes in a row into the fewest pieces of which none has weights of more than `limit` bytes, and of those ways
-/// into the one whose borders cost least; a border before node `p` costs `border[p]`. `weights` are the constants of
-/// each node with their bytes; one that several nodes of a piece read counts once.
+/// Cuts a run of nodes into the fewest pieces whose weights have at most `limit` bytes each. Of several ways to do so
+/// it takes the one whose borders cost least; a border before node `p` costs `border[p]`. `weights` are the constants
+/// of each node with their bytes. A constant that several nodes of a piece read counts once.
 ///
 /// # Errors
-/// The place of a node that is too large alone.
-pub fn pieces<T: Copy + Eq + Hash>(
+/// The weights of one node are larger than `limit`; the error is its position.
+pub(crate) fn pieces<T: Copy + Eq + Hash>(
     weights: &[Vec<(T, u64)>],
     border: &[u64],
     limit: u64,
 ) -> Result<Vec<Range<usize>>, usize> {
-    // Fewest pieces and cheapest borders of the nodes before each place, and where the last of these pieces begins.
+    // For the nodes before each place: the fewest pieces and the least cost of their borders, and the node at which the
+    // last of these pieces begins.
     let mut best: Vec<Option<((usize, u64), usize)>> = vec![None; weights.len() + 1];
     best[0] = Some(((0, 0), 0));
     for start in 0..weights.len() {
@@ -61,13 +62,14 @@ mod tests {
         #[test]
         fn no_other_cut_has_fewer_pieces_or_smaller_borders(
             (read, border) in (1usize..10).prop_flat_map(|count| (
-                prop::collection::vec(prop::collection::vec(0u8..6, 0..3), count), prop::collection::vec(0u64..5, count),
+                prop::collection::vec(prop::collection::vec(0u8..6, 0..3), count),
+                prop::collection::vec(0u64..5, count),
             )),
             limit in 1u64..20,
         ) {
             // A constant has the same size wherever it is read.
-            let weights: Vec<Vec<(u8, u64)>> =
-                read.iter().map(|node| node.iter().map(|&constant| (constant, u64::from(constant) + 1)).collect()).collect();
+            let with_bytes = |&constant: &u8| (constant, u64::from(constant) + 1);
+            let weights: Vec<Vec<(u8, u64)>> = read.iter().map(|node| node.iter().map(with_bytes).collect()).collect();
             let count = weights.len();
             let too_large = weights.iter().position(|node| bytes(std::slice::from_ref(node)) > limit);
             let fits = |cuts: &[Range<usize>]| cuts.iter().all(|cut| bytes(&weights[cut.clone()]) <= limit);

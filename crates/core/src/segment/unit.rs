@@ -1,4 +1,4 @@
-//! One segment: where it is carried out, and which nodes it has.
+//! One segment: its nodes, and the device that they run on.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ pub enum Device {
 /// Nodes of a partition that are carried out in one go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segment {
-    /// The partition's name where it is the only one, with its number behind it otherwise: `encoder.0`, `encoder.1`, ….
+    /// The partition's name if it is the only segment; otherwise with its number: `encoder.0`, `encoder.1`, ….
     pub name: String,
     /// Where it runs.
     pub device: Device,
@@ -27,14 +27,14 @@ pub struct Segment {
     pub nodes: Range<usize>,
     /// Values that it reads and does not make.
     pub inputs: Vec<ValueId>,
-    /// Values that it makes and others read.
+    /// Values that it makes and that others read.
     pub outputs: Vec<ValueId>,
     /// On the CPU: why the NPU does not take its nodes, each reason once.
     pub why: Vec<String>,
 }
 
 impl Segment {
-    /// The file of a bundle that carries it out: a context model on the NPU, a quantized model on the CPU.
+    /// The file in a bundle that carries it out: a context model on the NPU, a quantized model on the CPU.
     pub fn file(&self) -> String {
         match self.device {
             Device::Npu => format!("context/{}.onnx", self.name),
@@ -42,18 +42,18 @@ impl Segment {
         }
     }
 
-    /// The quantized model of its nodes in a bundle.
+    /// The file in a bundle with the quantized model of its nodes.
     pub fn quantized_file(&self) -> String {
         format!("qdq/{}.onnx", self.name)
     }
 
-    /// Its nodes that compute or move something, as [`Partition::node_count`] counts them.
+    /// Number of its nodes that compute or move something; a change of encoding does not count.
     pub fn node_count(&self, graph: &Graph) -> usize {
         graph.nodes()[self.nodes.clone()].iter().filter(|node| !node.op.requantizes()).count()
     }
 }
 
-/// Whether these segments are the normal case: everything in one context binary.
+/// Whether these segments are the normal case: one segment on the NPU.
 pub fn is_whole(segments: &[Segment]) -> bool {
     matches!(segments, [Segment { device: Device::Npu, .. }])
 }

@@ -1,4 +1,4 @@
-//! Targets: the TOML files in `targets/` that state what a chip takes. The program knows nothing else about chips.
+//! Targets: the TOML files in `targets/` that state what a chip takes. Nothing else in the program depends on a chip.
 
 mod operator;
 mod types;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use autoneural_base::error::{Error, Result};
 
-/// What one chip takes.
+/// A chip: its numbers, its memory, and the operators that it takes.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -31,7 +31,7 @@ pub struct Target {
     operators: Vec<Operator>,
 }
 
-/// The chip in the vendor's numbers.
+/// The vendor's numbers of a chip.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Soc {
@@ -43,7 +43,7 @@ pub struct Soc {
     pub vtcm_mb: u32,
 }
 
-/// What a device can hold. What nobody has published or measured is left out.
+/// The sizes of a device's memory. A size that nobody has published or measured is `None`.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
@@ -67,10 +67,10 @@ const BUILT_IN: [(&str, &str); 6] = [
 ];
 
 impl Target {
-    /// Finds a target and the text it is stated in: a built-in name, or the path of a target file.
+    /// Finds a target by its built-in name or by the path of a target file, and returns it with the text of its file.
     ///
     /// # Errors
-    /// An unknown name (the known ones are listed), an unreadable or malformed file.
+    /// The name is not known (the error lists those that are), or the file is unreadable or malformed.
     ///
     /// ```
     /// use autoneural_core::target::Target;
@@ -100,8 +100,11 @@ impl Target {
     }
 
     /// Parses a target file; `path` is only for messages.
+    ///
+    /// # Errors
+    /// The text is malformed or of another schema, or its statements contradict each other.
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
-        // The version is asked first: in another one everything may be otherwise.
+        // The version is read first: in another version everything else may be different.
         #[derive(Deserialize)]
         struct Version {
             schema: u32,
@@ -119,6 +122,9 @@ impl Target {
     }
 
     /// Names and descriptions of the targets that are built into the program.
+    ///
+    /// # Errors
+    /// As for [`Target::parse`]: a built-in file is malformed.
     pub fn known() -> Result<Vec<(&'static str, Self)>> {
         BUILT_IN.iter().map(|(name, text)| Ok((*name, Self::parse(text, Path::new(name))?))).collect()
     }
@@ -136,7 +142,7 @@ impl Target {
     /// Refuses the name of an operator that the file has no entry for.
     ///
     /// # Errors
-    /// There is none; those that there are are listed.
+    /// The file has no entry for it; the error lists the operators that it has.
     pub fn refuse_unstated(&self, name: &str) -> Result<()> {
         if self.operator(name).is_some() {
             return Ok(());
@@ -146,7 +152,7 @@ impl Target {
             .help(format!("it states something about {}", stated.join(", "))))
     }
 
-    /// What is impossible in itself: the entry and what is wrong with it.
+    /// Refuses statements that contradict each other. The error is the entry, and what is wrong with it.
     fn refuse_contradictions(&self) -> Result<(), (String, String)> {
         let memory = [("process_mib", self.memory.process_mib), ("context_mib", self.memory.context_mib)];
         if let Some((key, _)) = memory.iter().find(|(_, size)| *size == Some(0)) {

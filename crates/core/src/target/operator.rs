@@ -1,4 +1,5 @@
-//! What a target states about one operator: which combinations of integers it takes, and what else binds the encodings.
+//! What a target states about one operator: which combinations of integers it takes, and what else encodings must
+//! follow.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use super::types::{Activations, Granularity, Weights};
 use crate::encoding::IntegerType;
 use crate::ir::ops::{Input, InputKind, OPERATORS, Signature};
 
-/// What the chip takes of one operator: every combination of the listed types but those that are refused.
+/// What the chip takes of one operator: every combination of the listed types except the refused ones.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
@@ -16,28 +17,29 @@ pub struct Operator {
     pub name: String,
     /// Encodings of inputs and outputs that are not constant.
     pub activations: Vec<Activations>,
-    /// Encodings of a constant second input, or of a constant first one of two operands, the preferred one first.
+    /// Encodings of a constant second input, or of a constant first operand of two; the preferred one first.
     #[serde(default)]
     pub weights: Vec<Weights>,
     /// Encodings of a constant third input, the preferred one first.
     #[serde(default)]
     pub bias: Vec<IntegerType>,
-    /// What the chip does not take.
+    /// Combinations of the listed types that the chip does not take.
     #[serde(default)]
     pub refused: Vec<Refusal>,
-    /// Significant bits, behind the leading one, that the multiplier from sums to outputs may have to be exact.
+    /// How many significant bits after the leading one the chip keeps of the multiplier from sums to outputs. `None`:
+    /// enough.
     pub multiplier_bits: Option<u32>,
-    /// Sums are kept in steps of so many integers, and constant parts of a sum are cut off to such a step, each for
-    /// itself; a power of two.
+    /// The chip keeps sums in steps of this many integers, a power of two. Each constant part of a sum is cut off to
+    /// such a step by itself.
     pub sum_step: Option<u32>,
     /// Whether the operator works on the last axis only.
     #[serde(default)]
     pub last_axis_only: bool,
-    /// Range of the output, whatever the input.
+    /// Range of the output as real numbers, if it does not depend on the input.
     pub output_range: Option<[f32; 2]>,
 }
 
-/// Combinations that the chip does not take; what is left out stands for all that is listed.
+/// Combinations that the chip does not take. A field that is `None` stands for all listed types.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
@@ -49,12 +51,12 @@ pub struct Refusal {
     pub bias: Option<IntegerType>,
 }
 
-/// One combination of integers: what a node has, or what a target states.
+/// One combination of integers, which a node has or a target states.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     /// Encodings of inputs and outputs that are not constant.
     pub activations: Activations,
-    /// Encoding of the constant second input, if it is one.
+    /// Encoding of the second input, if it is constant.
     pub weights: Option<Weights>,
     /// Encoding of the constant third input, if there is one.
     pub bias: Option<IntegerType>,
@@ -94,14 +96,14 @@ impl Refusal {
     }
 }
 
-/// Which constants an operator of the IR can have.
+/// Which activations and constants an operator can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Form {
-    /// Activations it reads where nothing is constant; 0 where the second input always is.
+    /// How many activations it reads if no input is constant; 0 if its second input always is constant.
     activations: usize,
     /// The second input may be constant.
     weights: bool,
-    /// Its scales may differ along channels.
+    /// The scales of that input may differ along channels.
     channels: bool,
     /// Whether there is a third input, which is constant.
     bias: Bias,
@@ -137,7 +139,7 @@ impl Form {
     }
 }
 
-/// Most entries of a list; an operator has a dozen combinations, and every list is held against every other.
+/// Most entries of a list. An operator has about a dozen combinations, and the lists are multiplied with each other.
 const MOST_LISTED: usize = 64;
 
 /// The operators that may stand in a frozen graph.
@@ -150,15 +152,16 @@ fn form(name: &str) -> Option<Form> {
 }
 
 impl Operator {
-    /// What is right for an operator that no chip carries out: the CPU takes every combination, so these are the
-    /// integers in which its constants lose least.
+    /// The statement for an operator that runs on the CPU. The CPU takes every combination, so these are the integers
+    /// in which constants lose least.
     pub fn on_cpu(name: &str) -> Self {
         let none = Form { activations: 1, weights: false, channels: false, bias: Bias::Never, axis: false };
         let form = form(name).unwrap_or(none);
         let per_channel = |integer| Weights { integer, granularity: Granularity::Channel };
         let weights = match (form.channels, form.bias) {
             (true, _) => [IntegerType::Int8, IntegerType::Int4, IntegerType::Int16].map(per_channel).to_vec(),
-            // The scale of the bias hangs on that of the weights, and must not become so small that the bias overflows.
+            // The scale of the bias depends on that of the weights, and must not become so small that the bias
+            // overflows.
             (false, Bias::Always) => vec![Weights::per_tensor(IntegerType::Uint8)],
             (false, _) => vec![Weights::per_tensor(IntegerType::Uint16)],
         };
@@ -183,10 +186,10 @@ impl Operator {
             && !self.refused.iter().any(|refusal| refusal.covers(case))
     }
 
-    /// The preferred encoding of weights in these integers.
-    pub fn weights_of(&self, integer: IntegerType) -> Option<Weights> {
+    /// The preferred encoding of weights with this integer type, if any is taken.
+    pub(crate) fn weights_of(&self, integer: IntegerType) -> Option<Weights> {
         let mut listed = self.weights.iter().filter(|weights| weights.integer == integer);
-        // Blocks are a choice of their own, which bits alone do not make.
+        // A recipe that states only bits does not choose blocks.
         listed.find(|weights| !matches!(weights.granularity, Granularity::Block(_))).copied()
     }
 
@@ -196,7 +199,7 @@ impl Operator {
         all.into_iter().filter(|case| self.takes(case)).collect()
     }
 
-    /// Every combination that a refusal covers, with the listed types where it says nothing.
+    /// Every combination of the listed types that a refusal covers.
     pub fn refused_by(&self, refusal: &Refusal) -> Vec<Case> {
         let activations = refusal.activations.as_ref().map_or(self.activations.as_slice(), std::slice::from_ref);
         let weights = refusal.weights.as_ref().map_or(self.weights.as_slice(), std::slice::from_ref);
@@ -218,7 +221,8 @@ impl Operator {
                 if form.bias != Bias::Always {
                     add(None);
                 }
-                // A scale of a bias is a scale of weights; blocks have several for one channel.
+                // A bias has one scale per channel, which follows from that of the weights; weights in blocks have
+                // several.
                 if !matches!(weights.granularity, Granularity::Block(_)) {
                     bias.iter().for_each(|&bias| add(Some(bias)));
                 }
@@ -227,7 +231,7 @@ impl Operator {
         cases
     }
 
-    /// What is impossible in itself, in words.
+    /// Refuses statements that contradict each other, in words.
     pub(super) fn contradiction(&self) -> Result<(), String> {
         let Some(form) = form(&self.name) else {
             let mut known: Vec<&str> = known().map(|signature| signature.name).collect();
@@ -241,7 +245,7 @@ impl Operator {
         self.refuse_unused()
     }
 
-    /// Statements about inputs or axes that the operator does not have.
+    /// Refuses statements about inputs or axes that the operator does not have.
     fn refuse_without_place(&self, form: Form) -> Result<(), String> {
         let stated_weights =
             self.weights.iter().chain(self.refused.iter().filter_map(|refusal| refusal.weights.as_ref()));
@@ -326,7 +330,7 @@ impl Operator {
         }
     }
 
-    /// Types that are listed and yet refused in every combination, refusals that refuse nothing.
+    /// Refuses types that are listed and yet refused in every combination, and refusals that cover nothing.
     fn refuse_unused(&self) -> Result<(), String> {
         let taken = self.taken();
         let contradiction = |list: &str, item: String| {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::encoding::{Encoding, IntegerType};
 
-/// Integers of what a node reads and makes, constants aside.
+/// Integers of the values that a node reads and makes, without constants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Activations {
@@ -17,7 +17,7 @@ pub enum Activations {
 }
 
 impl Activations {
-    /// The shortest form of these types.
+    /// The shortest way to write these types.
     pub fn new(inputs: Vec<IntegerType>, output: IntegerType) -> Self {
         match inputs.iter().all(|input| *input == output) {
             true => Activations::Same(output),
@@ -25,7 +25,7 @@ impl Activations {
         }
     }
 
-    /// Types of so many inputs, if this is about so many.
+    /// The types of `count` inputs; `None` if this states another number of inputs.
     pub fn inputs(&self, count: usize) -> Option<Vec<IntegerType>> {
         match self {
             Activations::Same(integer) => Some(vec![*integer; count]),
@@ -70,7 +70,7 @@ impl TryFrom<String> for Activations {
                 Activations::new(inputs, activation(output)?)
             }
         };
-        // Each has one spelling, so that what stands twice is seen.
+        // Each has only one spelling, so that entries which are listed twice are noticed.
         match made.to_string() == text {
             true => Ok(made),
             false => Err(format!("`{text}` is written `{made}`")),
@@ -85,34 +85,34 @@ fn activation(text: &str) -> Result<IntegerType, String> {
     }
 }
 
-/// How far one scale reaches.
+/// How many numbers share one scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Granularity {
-    /// Over the whole tensor.
+    /// All of a tensor.
     Tensor,
-    /// Over one output channel.
+    /// Those of one output channel.
     Channel,
-    /// Over so many input channels of one output channel.
+    /// Those of this many input channels of one output channel.
     Block(usize),
 }
 
-/// Integers of a constant, and how far one scale of them reaches.
+/// Integers of a constant, and how many of them share one scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Weights {
     /// The integers; those with a sign have zero point 0.
     pub integer: IntegerType,
-    /// How far one scale reaches.
+    /// How many of them share one scale.
     pub granularity: Granularity,
 }
 
 impl Weights {
-    /// One scale over the whole tensor.
+    /// One scale for the whole tensor.
     pub fn per_tensor(integer: IntegerType) -> Self {
         Weights { integer, granularity: Granularity::Tensor }
     }
 
-    /// What an encoding is.
+    /// What a target would state about this encoding.
     pub fn of(encoding: &Encoding) -> Self {
         let granularity = match (encoding.axis, encoding.block) {
             (None, _) => Granularity::Tensor,

@@ -31,7 +31,7 @@ fn method(text: &str) -> Equalize {
     toml::from_str(text).unwrap()
 }
 
-/// The graphs of a group equalized with what these inputs show; none where nothing of them can be.
+/// The graphs of a group, equalized with what these inputs show; the error if nothing in them can be.
 fn equalized(how: &Equalize, graphs: &[Partition], inputs: &[Constant]) -> Result<Vec<Partition>, String> {
     let group = &graphs[0].group;
     let asks = how.wants(group, graphs).map_err(|error| error.to_string())?;
@@ -131,7 +131,8 @@ fn smooth_quant_moves_the_spread_of_channels_into_all_weights_behind_them() {
     assert_eq!(outputs(&graphs[0]), outputs(&after[0]));
     // What both graphs have stays one.
     assert_eq!(constants(&after[0].graph), constants(&after[1].graph));
-    // With nothing of the spread in weights, theirs alone would be evened out; with all of it, the channel is as others.
+    // With nothing of the spread moved into weights, only that of the weights would be evened out; with all of it
+    // moved, the channel is like the others.
     let all = equalized(&method("method = \"smooth-quant\"\nalpha = 1"), &graphs, &inputs).unwrap();
     assert!(spread(&all[0].graph, &inputs, "normal") < 1.5);
 }

@@ -24,7 +24,7 @@ use autoneural_core::quantize::Item;
 /// The metadata's entry.
 const ENTRY: &str = "codes";
 
-/// What a tensor of a file of codes is.
+/// The description of one tensor in a file of codes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     /// Name of the constant.
@@ -53,7 +53,7 @@ impl Record {
         }
     }
 
-    /// Bytes of the packed codes; none where there are more than fit a number.
+    /// Bytes of the packed codes; `None` if there are more than fit a number.
     fn bytes(&self) -> Option<u64> {
         let count = self.shape.iter().try_fold(1u64, |count, &size| count.checked_mul(size as u64))?;
         Some(count.checked_mul(u64::from(self.integer.bits()))?.div_ceil(8))
@@ -88,7 +88,7 @@ fn dtype(integer: IntegerType) -> Dtype {
 /// Writes a file of packed codes, in order, rounded by the method of this name.
 ///
 /// # Errors
-/// What the operating system refuses.
+/// The file cannot be written.
 pub fn write(path: &Path, items: &[(Item, Vec<u8>)], rounding: &str) -> Result<()> {
     let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
     let (mut tensors, mut records) = (Vec::new(), BTreeMap::new());
@@ -110,7 +110,7 @@ pub fn write(path: &Path, items: &[(Item, Vec<u8>)], rounding: &str) -> Result<(
 /// A file of codes, mapped.
 pub struct CodeFile {
     map: Map,
-    /// What is where in it, in bytes.
+    /// The tensors, and the bytes of the file that each takes.
     places: Vec<(Record, Range<usize>)>,
 }
 
@@ -118,7 +118,7 @@ impl CodeFile {
     /// Reads the header of a mapped file; `path` is where it is.
     ///
     /// # Errors
-    /// It is no file of codes.
+    /// The file is not a file of codes.
     pub fn open(map: Map, path: &Path) -> Result<Self> {
         let no_codes = |why: String| damaged(path, format!("is no file of codes: {why}"));
         SafeTensors::deserialize(&map).map_err(|error| no_codes(error.to_string()))?;
@@ -144,7 +144,7 @@ impl CodeFile {
         Ok(CodeFile { map, places })
     }
 
-    /// The packed codes of a constant; none where the file has none of these numbers under this encoding.
+    /// The packed codes of a constant; `None` if the file has none of these numbers under this encoding.
     pub fn find(&self, value: &Value, encoding: &Encoding) -> Option<&[u8]> {
         let mut named = self.places.iter().filter(|(record, _)| record.name == value.name).peekable();
         named.peek()?;

@@ -1,6 +1,6 @@
 //! Files of evidence: what one observer saw, in the safetensors format. The header's metadata has one entry,
-//! `evidence`: the wish as JSON. Numbers are those of the observer, so that what is read can be added to and goes on
-//! being exact.
+//! `evidence`: the request as JSON. The numbers are the observer's own, so that an observer that is read from a file
+//! can go on observing exactly.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ use autoneural_core::ir::ops::Rows;
 /// The metadata's entry.
 const ENTRY: &str = "evidence";
 
-/// Name of the file of a wish, in the folder of calibration: `evidence/<group>/<value>.<what>.safetensors`.
+/// Name of the file of a request, in the folder of calibration: `evidence/<group>/<value>.<what>.safetensors`.
 pub fn file(ask: &Ask) -> String {
     let what = match ask.want {
         Want::Samples(most) => format!("samples-{most}"),
@@ -72,10 +72,10 @@ numbers! {
     of_u64, u64s, u64, U64;
 }
 
-/// Writes what was seen of a wish.
+/// Writes what was seen for a request.
 ///
 /// # Errors
-/// What the operating system refuses.
+/// The file cannot be written.
 pub fn write(path: &Path, ask: &Ask, observer: &Observer) -> Result<()> {
     let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
     let tensors = tensors(observer);
@@ -134,10 +134,10 @@ fn tensors(observer: &Observer) -> Vec<Numbers> {
     }
 }
 
-/// What was seen of a wish, from the bytes of a file.
+/// What was seen for a request, from the bytes of a file.
 ///
 /// # Errors
-/// Bytes that are no such file, or are of another wish.
+/// The bytes are no such file, or are of another request.
 pub fn read(bytes: &[u8], path: &Path, ask: &Ask) -> Result<Observer> {
     let damaged = |message: String| {
         Error::input(path.display(), format!("is no file of evidence: {message}"))
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wish_has_a_file_of_its_own() {
+    fn every_request_has_a_file_of_its_own() {
         let windows =
             Rows::Windows { kernel: [3, 3], strides: [2, 2], pads: [0, 0, 1, 1], groups: 1, dilations: [1, 1] };
         let ask = |want, rows: &Rows| file(&Ask::new(&Group::fixed("some"), "layers.0.x", want, rows));

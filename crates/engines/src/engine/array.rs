@@ -74,7 +74,7 @@ pub struct Array {
 }
 
 impl Elements {
-    /// Whether there is none.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

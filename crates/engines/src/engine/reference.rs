@@ -19,12 +19,12 @@ use autoneural_core::evidence::Watcher;
 use autoneural_core::ir::ElementType;
 use autoneural_core::partition::Partition;
 
-/// What may help where a model that is whole by its form does not work.
+/// Help for a model that passed the check and does not run nevertheless.
 const DAMAGED: &str = "the bundle is damaged, or this is a defect of autoneural: `autoneural export` makes it anew";
 
 type Runnable = Arc<TypedRunnableModel>;
 
-/// The identity, with a look at what passes. Optimization does not see through it, so the value it watches is made.
+/// An identity operator that shows the value to a watcher. The optimizer cannot remove it, so the value is computed.
 #[derive(Clone)]
 struct Watch {
     name: String,
@@ -74,7 +74,8 @@ impl TypedOp for Watch {
     as_op!();
 }
 
-/// Ends a branch in a scalar: an output that keeps alive what optimization would take out, and holds nothing of it.
+/// Ends a branch in a scalar output. It keeps a value alive that the optimizer would remove, without holding its
+/// memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct End;
 
@@ -112,18 +113,29 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Loads the float model of a partition.
+    /// Loads the float model of a partition from its file.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable, is not the float model of the partition, or tract refuses it.
     pub fn load(partition: &Partition, path: &Path) -> Result<Self> {
         Self::build(partition, path, None)
     }
 
-    /// Loads the float model with a watcher on every value that it wants and that is neither constant nor a position.
+    /// Loads the float model with a watcher. It is shown every value that it looks at, except for constants and
+    /// indices.
+    ///
+    /// # Errors
+    /// As for [`Reference::load`].
     pub fn load_watched(partition: &Partition, path: &Path, watcher: Arc<dyn Watcher>) -> Result<Self> {
         Self::build(partition, path, Some(watcher))
     }
 
-    /// Loads the model of the partition's graph as it was built. It is none of the partition, which says only what
-    /// comes in and out: the file must be known to be this program's own.
+    /// Loads the model of the partition's graph as it was built. The partition, whose frozen graph is another one,
+    /// tells only the inputs and outputs, so the file is not checked against it: the caller must know that this program
+    /// wrote it.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable, or tract refuses it.
     pub fn load_as_built(partition: &Partition, path: &Path) -> Result<Self> {
         Self::made(partition, path, None)
     }
@@ -134,7 +146,7 @@ impl Reference {
     }
 
     fn made(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> Result<Self> {
-        // What goes wrong behind the check is of numbers and sizes that the file may choose.
+        // Errors after the check come from numbers and sizes in the file, so they are wrong input.
         let refused = |said: String| {
             limits::explained(Error::input(path.display(), format!("tract does not load it: {said}")).help(DAMAGED))
                 .within(&partition.name)
@@ -151,8 +163,8 @@ impl Reference {
         watcher: Option<&Arc<dyn Watcher>>,
     ) -> TractResult<(Runnable, usize)> {
         let mut model = Self::tract_model(partition, path, watcher, &[])?;
-        // What is multiplied with zeros alone, as by a LayerScale of zeros, is optimized away. The NPU computes it all
-        // the same, so it is seen.
+        // The optimizer removes values that are multiplied only with zeros, as by a LayerScale of zeros. The NPU
+        // computes them nevertheless, so they are watched.
         let gone = watcher.map_or(vec![], |watcher| Self::gone(partition, watcher, &model));
         if !gone.is_empty() {
             model = Self::tract_model(partition, path, watcher, &gone)?;

@@ -26,7 +26,7 @@ pub struct Beside {
     pub words: PathBuf,
     /// Where the vision encoder's weights lie, as far as they are there.
     pub vision: Option<PathBuf>,
-    /// What should be known of it.
+    /// Warnings about these folders.
     pub warnings: Vec<Warning>,
 }
 
@@ -115,7 +115,8 @@ impl Checkpoint {
             let message = format!("is another tokenizer than {}", taken.display());
             if words != folders[0] {
                 return Err(Error::input(other.display(), message).help(
-                    "keep the one that is meant, best beside the weights of the language model, and move the other away",
+                    "keep the one that is meant, best beside the weights of the language model, and move the other \
+                     away",
                 ));
             }
             let message = format!("{message}, which is the one that is taken: it lies beside the language model");

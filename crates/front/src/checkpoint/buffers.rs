@@ -25,8 +25,8 @@ const ENDS: [&str; 18] = [
 /// Ends of the names of causal masks, which have four axes; a bias of attention has one.
 const MASKS: [&str; 2] = ["attn.bias", "attention.bias"];
 
-/// Whether a tensor of this name and shape is one.
-pub fn is_buffer(name: &str, shape: &[usize]) -> bool {
+/// Whether a tensor of this name and shape is such a buffer.
+pub(crate) fn is_buffer(name: &str, shape: &[usize]) -> bool {
     // A whole part of the name, or its end behind an underscore, as in `original_inv_freq`.
     let is_end = |end: &&&str| {
         name.strip_suffix(**end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.') || rest.ends_with('_'))

@@ -25,7 +25,7 @@ pub struct SetAside {
 
 /// Whose tensor it is.
 #[derive(Clone, Copy)]
-pub struct Elsewhere<'a> {
+pub(crate) struct Elsewhere<'a> {
     /// The part.
     part: Component,
     /// The tensor of this part that is read in its place.
@@ -36,14 +36,14 @@ pub struct Elsewhere<'a> {
 
 impl Elsewhere<'_> {
     /// The part by name, and where it is taken from.
-    pub fn told(&self, checkpoint: &Checkpoint) -> (&'static str, String) {
+    pub(crate) fn told(&self, checkpoint: &Checkpoint) -> (&'static str, String) {
         (self.part.name(), checkpoint.sources[self.taken.source].shown().to_string())
     }
 }
 
 /// The part of the model that a tensor is of, if that part's own is read from another place. `names` have the marks of
 /// parts.
-pub fn elsewhere<'a>(
+pub(crate) fn elsewhere<'a>(
     checkpoint: &'a Checkpoint,
     name: &str,
     used: &BTreeSet<&str>,
@@ -67,7 +67,7 @@ pub fn elsewhere<'a>(
 }
 
 /// What is set aside of a checkpoint of which these tensors are used.
-pub fn set_aside(checkpoint: &Checkpoint, used: &BTreeSet<&str>, names: &WeightNames) -> Vec<SetAside> {
+pub(crate) fn set_aside(checkpoint: &Checkpoint, used: &BTreeSet<&str>, names: &WeightNames) -> Vec<SetAside> {
     let mut counts: BTreeMap<(usize, Component, usize), usize> = BTreeMap::new();
     for (name, info) in checkpoint.tensors.iter().filter(|(name, _)| !used.contains(name.as_str())) {
         if let Some(found) = elsewhere(checkpoint, name, used, names).filter(|found| found.is_decided) {

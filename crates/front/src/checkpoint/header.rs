@@ -16,7 +16,7 @@ const METADATA: &str = "__metadata__";
 
 /// What is wrong with a header, and with which of its tensors.
 #[derive(Debug, PartialEq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// The tensor, if it is one that is wrong.
     pub tensor: Option<String>,
     /// What is wrong.
@@ -24,7 +24,7 @@ pub struct Fault {
 }
 
 /// A tensor as the header describes it.
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its name.
     pub name: String,
     /// Type, shape and place after the header.
@@ -38,7 +38,7 @@ pub struct Entry {
 /// # Errors
 /// A header that is truncated or no JSON; a tensor that stands twice, is of an unknown type, or whose bytes are not
 /// those of its shape, not in the file, or not its own.
-pub fn read(file: &[u8]) -> Result<Vec<Entry>, Fault> {
+pub(crate) fn read(file: &[u8]) -> Result<Vec<Entry>, Fault> {
     let fail = |message: String| Fault { tensor: None, message };
     let Some((length, rest)) = file.split_first_chunk::<8>() else {
         return Err(fail(format!("has {} bytes; a safetensors file has at least 8", file.len())));

@@ -1,4 +1,4 @@
-//! Tensors of a checkpoint that no model is made of.
+//! Tensors of a checkpoint that the model does not use.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -42,7 +42,10 @@ impl Checkpoint {
         elsewhere::set_aside(self, &self.known(used), names)
     }
 
-    /// Refuses tensors that are left over.
+    /// Refuses tensors of the checkpoint that no graph uses. `used` are the names of those that are used.
+    ///
+    /// # Errors
+    /// There is such a tensor; the error says what it may be.
     pub fn refuse_extra(&self, used: &[String], names: &WeightNames) -> Result<()> {
         let extra = self.left_over(used, names);
         let Some(first) = extra.first() else { return Ok(()) };

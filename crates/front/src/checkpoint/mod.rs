@@ -15,4 +15,5 @@ mod scales;
 pub use beside::Beside;
 pub use elsewhere::SetAside;
 pub use opened::{Checkpoint, TensorInfo};
-pub use place::{WeightsPlace, marked, unmarked};
+pub use place::WeightsPlace;
+pub(crate) use place::{marked, unmarked};

@@ -10,7 +10,7 @@ const PARTS: [&str; 3] = ["_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wr
 const STARTS: [&str; 2] = ["module.", "base_model.model."];
 
 /// A name without the wrappers, if there are any.
-pub fn without_wrappers(name: &str) -> Option<String> {
+pub(crate) fn without_wrappers(name: &str) -> Option<String> {
     let mut made = name.to_string();
     for part in PARTS {
         made = match made.strip_prefix(part) {
@@ -27,7 +27,7 @@ pub fn without_wrappers(name: &str) -> Option<String> {
 
 /// The names of tensors by their names without wrappers, of those that have some. Where two tensors would have one
 /// name, neither is meant by it.
-pub fn unwrapped<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
+pub(crate) fn unwrapped<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String, String> {
     let mut made: BTreeMap<String, Option<String>> = BTreeMap::new();
     for name in names {
         let (part, bare) = split(name);
@@ -39,7 +39,7 @@ pub fn unwrapped<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<String
 }
 
 /// Whether a tensor changes the weights of a model that it is no part of.
-pub fn is_of_adapter(name: &str) -> bool {
+pub(crate) fn is_of_adapter(name: &str) -> bool {
     const MARKS: [&str; 7] =
         ["lora_A", "lora_B", "lora_down", "lora_up", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector"];
     name.split('.').any(|part| MARKS.contains(&part))

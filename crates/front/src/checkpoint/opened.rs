@@ -145,7 +145,8 @@ impl Checkpoint {
                 let message = format!("tensor `{name}` is also in {}", other.file.display());
                 let help = match other.source == source {
                     true => {
-                        "keep one of the two files in the folder, or give the one that is meant: --weights takes a file, too"
+                        "keep one of the two files in the folder, or give the one that is meant: --weights takes a \
+                         file, too"
                     }
                     false => {
                         "leave one of them out, or say which part of the model each is for: --weights language=DIR \
@@ -194,8 +195,10 @@ impl Checkpoint {
         self.tensors.get_key_value(stored).map(|(stored, info)| (stored.as_str(), info))
     }
 
-    /// Refuses files that changed since they were opened: what was read of them is of neither their old nor their new
-    /// contents.
+    /// Refuses files that changed since they were opened: what was read may mix their old and new contents.
+    ///
+    /// # Errors
+    /// A file changed.
     pub fn refuse_changed(&self) -> Result<()> {
         self.maps.values().try_for_each(|map| map.refuse_changed())
     }

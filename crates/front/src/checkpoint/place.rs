@@ -44,18 +44,18 @@ impl From<&Path> for WeightsPlace {
 }
 
 /// A tensor's name behind a mark of the part that it was given for, as on the command line.
-pub fn marked(part: Option<Component>, name: &str) -> String {
+pub(crate) fn marked(part: Option<Component>, name: &str) -> String {
     part.map_or_else(|| name.to_string(), |part| format!("{}={name}", part.name()))
 }
 
 /// A name without such a mark, and the part.
-pub fn split(name: &str) -> (Option<Component>, &str) {
+pub(crate) fn split(name: &str) -> (Option<Component>, &str) {
     let of = |part: Component| Some((Some(part), name.strip_prefix(part.name())?.strip_prefix('=')?));
     Component::ALL.into_iter().find_map(of).unwrap_or((None, name))
 }
 
 /// The name in the file.
-pub fn unmarked(name: &str) -> &str {
+pub(crate) fn unmarked(name: &str) -> &str {
     split(name).1
 }
 

@@ -49,6 +49,9 @@ impl Checkpoint {
     }
 
     /// Refuses a tensor that holds NaN or infinity.
+    ///
+    /// # Errors
+    /// It holds one; the error names the first. Or there is no such tensor, or its file is too short for it.
     pub fn refuse_non_finite(&self, name: &str) -> Result<()> {
         let (stored, info) = self.info(name)?;
         let place = format!("{}: `{}`", info.file.display(), unmarked(stored));

@@ -28,7 +28,7 @@ fn names(weight: &str) -> Vec<String> {
 }
 
 /// The tensor that holds the scales of a weight of float8.
-pub fn beside<'a>(checkpoint: &'a Checkpoint, weight: &str, info: &TensorInfo) -> Option<&'a str> {
+pub(crate) fn beside<'a>(checkpoint: &'a Checkpoint, weight: &str, info: &TensorInfo) -> Option<&'a str> {
     if !info.dtype.starts_with("f8_") {
         return None;
     }
@@ -37,7 +37,7 @@ pub fn beside<'a>(checkpoint: &'a Checkpoint, weight: &str, info: &TensorInfo) -
 }
 
 /// A tensor beside a missing one that says that the weights are quantized in a way that is not read.
-pub fn quantized_otherwise(checkpoint: &Checkpoint, name: &str) -> Option<String> {
+pub(crate) fn quantized_otherwise(checkpoint: &Checkpoint, name: &str) -> Option<String> {
     let layer = name.strip_suffix("weight")?;
     QUANTIZED.iter().map(|part| format!("{layer}{part}")).find(|other| checkpoint.find(other).is_some())
 }
@@ -46,7 +46,7 @@ pub fn quantized_otherwise(checkpoint: &Checkpoint, name: &str) -> Option<String
 ///
 /// # Errors
 /// There are no scales, or they are not finite, or fit no blocks of the weight.
-pub fn of(checkpoint: &Checkpoint, weight: &str, info: &TensorInfo, place: &str) -> Result<(Shape, Arc<[f32]>)> {
+pub(crate) fn of(checkpoint: &Checkpoint, weight: &str, info: &TensorInfo, place: &str) -> Result<(Shape, Arc<[f32]>)> {
     let Some(name) = beside(checkpoint, weight, info) else {
         let names = names(unmarked(weight)).join("` or `");
         let message = format!("is {} without a scale: there is no tensor `{names}`", info.dtype);

@@ -16,22 +16,22 @@ const VISION: &str = "vision_config";
 
 /// A part of a configuration.
 #[derive(Clone, Copy)]
-pub struct Section<'a> {
-    /// What stands before its keys, with a dot, or nothing.
+pub(crate) struct Section<'a> {
+    /// What messages put before its keys, with a dot; empty at the top.
     pub path: &'a str,
-    /// What it says.
+    /// The section itself.
     pub value: &'a Value,
 }
 
 impl<'a> Section<'a> {
     /// The first of these keys that says something.
-    pub fn first(&self, keys: &[&'a str]) -> Option<(&'a str, &'a Value)> {
+    pub(crate) fn first(&self, keys: &[&'a str]) -> Option<(&'a str, &'a Value)> {
         keys.iter().find_map(|&key| Some((key, self.value.get(key).filter(|value| !value.is_null())?)))
     }
 }
 
 /// A configuration that was read.
-pub struct Config {
+pub(crate) struct Config {
     /// The file.
     pub path: PathBuf,
     value: Value,
@@ -42,7 +42,7 @@ impl Config {
     ///
     /// # Errors
     /// The file cannot be read or is no JSON.
-    pub fn read(folder: &Path) -> Result<Option<Self>> {
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(FILE);
         if path.symlink_metadata().is_err() {
             return Ok(None);
@@ -52,12 +52,12 @@ impl Config {
     }
 
     /// What stands at the top.
-    pub fn top(&self) -> Section<'_> {
+    pub(crate) fn top(&self) -> Section<'_> {
         Section { path: "", value: &self.value }
     }
 
     /// What is said of the language model.
-    pub fn text(&self) -> Section<'_> {
+    pub(crate) fn text(&self) -> Section<'_> {
         let paths = ["text_config.", "llm_config.", "language_config."];
         let nested = TEXT.iter().zip(paths).find_map(|(key, path)| {
             let value = self.value.get(key).filter(|value| value.is_object())?;
@@ -67,12 +67,12 @@ impl Config {
     }
 
     /// What is said of the vision encoder; perhaps nothing.
-    pub fn vision(&self) -> Section<'_> {
+    pub(crate) fn vision(&self) -> Section<'_> {
         Section { path: "vision_config.", value: self.value.get(VISION).unwrap_or(&Value::Null) }
     }
 
     /// Sizes of blocks of quantized weights that share a scale, for their last axes; empty where nothing is said of it.
-    pub fn block_size(&self) -> Vec<usize> {
+    pub(crate) fn block_size(&self) -> Vec<usize> {
         let quantization = &self.value["quantization_config"];
         let of_list = |value: &Value| -> Option<Vec<usize>> {
             value.as_array()?.iter().map(|size| usize::try_from(size.as_u64()?).ok()).collect()

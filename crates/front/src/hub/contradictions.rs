@@ -1,5 +1,5 @@
 //! Where a checkpoint's `config.json` says something else than the model definition. The definition is what is
-//! computed; numbers that no tensor's shape depends on would else be wrong without a word.
+//! computed; without this check, numbers that no tensor's shape depends on could be wrong unnoticed.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::config::{Config, Section};
 use crate::{Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, Vision};
 use autoneural_base::warning::Warning;
 
-/// How far two numbers may be apart that are the same, as a share.
+/// How far apart two numbers may be that count as the same, as a share.
 const SAME: f64 = 1e-4;
 /// Names of the activation of gated feed-forward blocks.
 const SILU: [&str; 2] = ["silu", "swish"];
@@ -25,15 +25,16 @@ const NOT_COMPUTED: [(&str, f64); 6] = [
 
 /// Which weights lie in a folder, so that its configuration is of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Holds {
+pub(crate) struct Holds {
     /// Those of the language model.
     pub language: bool,
     /// Those of the vision encoder.
     pub vision: bool,
 }
 
-/// What the configuration in a checkpoint's folder says otherwise than a definition; nothing where there is none.
-pub fn contradictions(folder: &Path, holds: Holds, definition: &Definition) -> Vec<Warning> {
+/// Warnings about what the configuration in a checkpoint's folder states differently than a definition; empty if there
+/// is no configuration.
+pub(crate) fn contradictions(folder: &Path, holds: Holds, definition: &Definition) -> Vec<Warning> {
     let config = match Config::read(folder) {
         Ok(Some(config)) => config,
         Ok(None) => return vec![],
@@ -195,7 +196,8 @@ impl Found<'_> {
             };
             if !changes_nothing {
                 self.note(format!(
-                    "`{path}{key}` is {kind}: this scaling of rotary frequencies is not computed; answers will be others"
+                    "`{path}{key}` is {kind}: this scaling of rotary frequencies is not computed; answers will be \
+                     others"
                 ));
             }
         }

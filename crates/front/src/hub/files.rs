@@ -10,7 +10,7 @@ use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::text;
 
 /// Name of the index file of a sharded checkpoint.
-pub const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// Ending of files of weights.
 const EXTENSION: &str = "safetensors";
 /// Where a repository in a hub cache has its revisions, and which of them is meant by its main branch.
@@ -22,7 +22,7 @@ const REPOSITORY: &str = "models--";
 const MOST_LISTED: usize = 5;
 
 /// The files of a checkpoint.
-pub struct Files {
+pub(crate) struct Files {
     /// Its folder.
     pub folder: PathBuf,
     /// The files of weights, which are looked for but not opened yet.
@@ -40,7 +40,7 @@ impl Files {
     /// # Errors
     /// No file of weights is there, said with what is there instead; a hub cache in which none is meant more than
     /// another; an index that names files outside its folder.
-    pub fn find(path: &Path) -> Result<Self> {
+    pub(crate) fn find(path: &Path) -> Result<Self> {
         let meta = refuse_dangling(path)?;
         if !meta.is_dir() {
             let folder = parent(path);
@@ -83,7 +83,7 @@ impl Files {
 
     /// Sizes of blocks that share a scale, for the last axes of a weight, where the checkpoint's configuration states
     /// them.
-    pub fn block_size(&self) -> Vec<usize> {
+    pub(crate) fn block_size(&self) -> Vec<usize> {
         let read = || Config::read(&self.folder).ok().flatten().map(|config| config.block_size()).unwrap_or_default();
         self.block_size.get_or_init(read).clone()
     }

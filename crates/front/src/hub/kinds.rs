@@ -20,13 +20,13 @@ const PAGE: (&str, &str) = ("a web page", "the download went wrong; download the
 const ATTRIBUTES: (&str, &str) =
     ("an AppleDouble file of macOS, not the file itself", "give the file without `._` in its name");
 
-/// What a git-lfs pointer is, and what to do about it.
+/// The words for a git-lfs pointer: what it is, and what to do about it.
 fn pointer() -> (&'static str, &'static str) {
     ("a git-lfs pointer, not the file itself", "fetch the file: `git lfs pull` in the checkpoint's folder")
 }
 
 /// What a file is that begins with these bytes and is no safetensors file, and what to do about it.
-pub fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+pub(crate) fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     let starts = |start: &[u8]| bytes.starts_with(start);
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(LOOKED_AT)]).to_lowercase();
     let is_page = ["<!doctype", "<html", "<?xml"].iter().any(|start| text.trim_start().starts_with(start));
@@ -43,7 +43,7 @@ pub fn other_kind(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 /// What a file of weights in another format is, by its ending or by how it begins, and what to do about it.
-pub fn convertible(path: &Path) -> Option<(&'static str, &'static str)> {
+pub(crate) fn convertible(path: &Path) -> Option<(&'static str, &'static str)> {
     let by_name = match path.extension()?.to_str()? {
         "bin" | "pt" | "pth" | "ckpt" => PYTORCH,
         "gguf" => GGUF,

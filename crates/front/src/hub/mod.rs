@@ -6,6 +6,7 @@ mod contradictions;
 mod files;
 mod kinds;
 
-pub use contradictions::{Holds, contradictions};
-pub use files::{Files, INDEX};
-pub use kinds::{kind_of_file, other_kind};
+pub(crate) use contradictions::{Holds, contradictions};
+pub(crate) use files::{Files, INDEX};
+pub use kinds::kind_of_file;
+pub(crate) use kinds::other_kind;

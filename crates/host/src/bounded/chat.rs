@@ -63,7 +63,7 @@ impl Chat {
         &self.specials
     }
 
-    /// What the template is given for a conversation; none without a template.
+    /// What the template is given for a conversation; `None` without a template.
     ///
     /// # Errors
     /// It goes beyond the bounds.

@@ -22,7 +22,7 @@ use autoneural_base::error::{Error, Kind, Result};
 const PATIENCE: u32 = 8;
 
 /// A process in bounds that has opened one file. Where it ended, the next request starts it anew.
-pub struct Child {
+pub(crate) struct Child {
     work: Work,
     place: PathBuf,
     opening: Box<dyn Fn() -> Result<(Request, Vec<u8>)> + Send + Sync>,
@@ -34,7 +34,7 @@ impl Child {
     ///
     /// # Errors
     /// The file cannot be read or is not what it should be, or opening it takes more than the bounds allow.
-    pub fn start<T: DeserializeOwned>(
+    pub(crate) fn start<T: DeserializeOwned>(
         work: Work,
         place: PathBuf,
         opening: impl Fn() -> Result<(Request, Vec<u8>)> + Send + Sync + 'static,
@@ -49,7 +49,7 @@ impl Child {
     ///
     /// # Errors
     /// What the process says is wrong, or that it went beyond its bounds.
-    pub fn ask(&self, request: &Request, body: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn ask(&self, request: &Request, body: &[u8]) -> Result<Vec<u8>> {
         let mut place = self.lock();
         let mut running = match place.take() {
             Some(running) => running,

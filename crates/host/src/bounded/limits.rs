@@ -5,11 +5,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use autoneural_base::error::{Error, Result};
 
 /// Stack of the thread that runs foreign code, as large as a main thread's.
-pub const STACK: usize = 8 << 20;
+pub(crate) const STACK: usize = 8 << 20;
 
-/// What foreign code is run for.
+/// The kinds of foreign code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Work {
+pub(crate) enum Work {
     /// A tokenizer.
     Tokenizer,
     /// A chat template.
@@ -21,7 +21,7 @@ impl Work {
     const ALL: [Work; 2] = [Work::Tokenizer, Work::Template];
 
     /// Name, as the hidden command takes it and errors say it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Work::Tokenizer => "tokenizer",
             Work::Template => "template",
@@ -29,11 +29,12 @@ impl Work {
     }
 
     /// The one of a name.
-    pub fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         Work::ALL.into_iter().find(|work| work.name() == name)
     }
 
-    /// Bytes of memory that it may take. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is read.
+    /// How many bytes of memory it may take. A tokenizer of 262,144 tokens and 523,000 merges takes 400 MB while it is
+    /// read.
     fn most_memory(self) -> u64 {
         match self {
             Work::Tokenizer => 576 << 20,
@@ -42,12 +43,12 @@ impl Work {
     }
 
     /// The same, if this process may take as much itself.
-    pub fn memory(self) -> u64 {
+    pub(crate) fn memory(self) -> u64 {
         within(Resource::As, self.most_memory())
     }
 
-    /// Whether this process may not take itself what the work may.
-    pub fn is_held_short(self) -> bool {
+    /// Whether this process itself may take less memory than the work may.
+    pub(crate) fn is_held_short(self) -> bool {
         self.memory() < self.most_memory()
     }
 }
@@ -56,7 +57,7 @@ impl Work {
 ///
 /// # Errors
 /// The system does not grant them.
-pub fn enter(work: Work) -> Result<()> {
+pub(crate) fn enter(work: Work) -> Result<()> {
     let refused = |what: &str, error: &dyn std::fmt::Display| {
         Error::internal("limits", format!("the system does not limit {what}: {error}"))
     };
@@ -96,7 +97,7 @@ fn within(resource: Resource, most: u64) -> u64 {
 }
 
 /// Grants so many seconds of processor time from now on.
-pub fn grant(seconds: u64) {
+pub(crate) fn grant(seconds: u64) {
     let mut taken = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the clock writes to the value that it is given.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut taken) };

@@ -18,9 +18,9 @@ mod vocabulary;
 mod wire;
 
 pub use chat::Chat;
-pub use child::Child;
-pub use limits::Work;
+pub(crate) use child::Child;
+pub(crate) use limits::Work;
 pub use program::{COMMAND, serve_with};
 pub use serve::serve;
-pub use vocabulary::{Added, Facts, Opening};
-pub use wire::{Request, bytes_of, tokens_of};
+pub(crate) use vocabulary::{Added, Facts, Opening};
+pub(crate) use wire::{Request, bytes_of, tokens_of};

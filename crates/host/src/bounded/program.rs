@@ -18,6 +18,6 @@ pub fn serve_with(program: impl Into<PathBuf>) {
 }
 
 /// The program that serves.
-pub fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     PROGRAM.get().cloned().unwrap_or_else(|| PathBuf::from(THIS_PROGRAM))
 }

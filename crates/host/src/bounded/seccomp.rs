@@ -41,9 +41,9 @@ const ALLOWED: [libc::c_long; 26] = [
     libc::SYS_exit_group,
 ];
 
-/// Lets this thread make no system call from now on but the ones that foreign code needs; others fail with EPERM. Gives
-/// whether the kernel does it; one without seccomp does not, and the limits of [`super::limits`] hold nevertheless.
-pub fn enter() -> bool {
+/// From now on this thread may make only the system calls that foreign code needs; all others fail with EPERM. Returns
+/// whether the kernel supports this. Without seccomp the limits of [`super::limits`] still hold.
+pub(crate) fn enter() -> bool {
     let step = |code: u32, jt: usize, jf: usize, k: u32| libc::sock_filter {
         code: code as u16,
         jt: jt as u8,

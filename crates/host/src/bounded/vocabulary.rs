@@ -15,12 +15,13 @@ const LONGEST: usize = 1 << 24;
 const LONGEST_TEXT: usize = 4 << 20;
 
 /// Characters that the first text has, which shows what a tokenizer does to texts: those of ASCII and some of others.
-const PROBE: &str = "\t\n !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~ \
+const PROBE: &str = "\t\n \
+    !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~ \
     \u{e4}\u{df}\u{e9} \u{3b1}\u{436}\u{5d0}\u{62a} \u{4eca}\u{c624}\u{3042} \u{1f697} the  lamp\n\n";
 
 /// A token that is added to a vocabulary, with what Python's AddedToken takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Added {
+pub(crate) struct Added {
     /// Its text.
     pub content: String,
     /// Whether it is left out of words.
@@ -37,7 +38,7 @@ pub struct Added {
 
 /// What a tokenizer is opened with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Opening {
+pub(crate) struct Opening {
     /// Its file, for messages.
     pub place: String,
     /// How many tokens the model knows.
@@ -54,7 +55,7 @@ pub struct Opening {
 
 /// What is known of an open tokenizer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Texts of the named tokens; empty where it has none of that number.
     pub named: [String; 3],
     /// Texts that are read as special tokens wherever they stand, in order.
@@ -66,7 +67,7 @@ pub struct Facts {
 }
 
 /// An open tokenizer.
-pub struct Vocabulary {
+pub(crate) struct Vocabulary {
     place: String,
     inner: Tokenizer,
     facts: Facts,
@@ -77,7 +78,7 @@ impl Vocabulary {
     ///
     /// # Errors
     /// Another content, a token beyond the model's vocabulary, a panic of the library on the file or on a short text.
-    pub fn open(opening: Opening, file: &[u8]) -> Result<Self> {
+    pub(crate) fn open(opening: Opening, file: &[u8]) -> Result<Self> {
         let Opening { place, vocabulary, named, mut listed, numbered, others } = opening;
         let fail = |error: &dyn std::fmt::Display| Error::input(&place, format!("is no tokenizer: {error}"));
         // The library panics on some malformed parts.
@@ -116,17 +117,20 @@ impl Vocabulary {
     }
 
     /// The file.
-    pub fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &str {
         &self.place
     }
 
     /// What is known.
-    pub fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         self.facts.clone()
     }
 
-    /// Tokens of a text, without any that it does not have.
-    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+    /// The tokens of a text, without tokens that a template would add.
+    ///
+    /// # Errors
+    /// The text is too long, or the tokenizer fails.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>> {
         if text.len() > LONGEST_TEXT {
             return Err(Error::input("prompt", format!("has {} bytes; at most {LONGEST_TEXT} are read", text.len())));
         }
@@ -135,20 +139,29 @@ impl Vocabulary {
         Ok(encoded.get_ids().to_vec())
     }
 
-    /// Text of tokens, without special ones.
-    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
+    /// The text of tokens, without special ones.
+    ///
+    /// # Errors
+    /// The tokenizer fails.
+    pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String> {
         let text = self.inner.decode(tokens, true);
         text.map_err(|error| Error::input(&self.place, format!("makes no text of tokens: {error}")))
     }
 
-    /// Numbers of tokens by their texts, as JSON.
-    pub fn find(&self, texts: &[String]) -> Result<Vec<u8>> {
+    /// The numbers of tokens by their texts, as a JSON list; `null` for texts that are not tokens.
+    ///
+    /// # Errors
+    /// The numbers are no JSON, which is a defect.
+    pub(crate) fn find(&self, texts: &[String]) -> Result<Vec<u8>> {
         let numbers: Vec<Option<u32>> = texts.iter().map(|text| self.inner.token_to_id(text)).collect();
         serde_json::to_vec(&numbers).map_err(|error| Error::internal(&self.place, error))
     }
 
-    /// The file as it would be with what was added.
-    pub fn write(&self) -> Result<String> {
+    /// The tokenizer's file, with the tokens that were added.
+    ///
+    /// # Errors
+    /// The tokenizer cannot be written as JSON.
+    pub(crate) fn write(&self) -> Result<String> {
         self.inner.to_string(false).map_err(|error| Error::input(&self.place, format!("cannot be written: {error}")))
     }
 

@@ -17,7 +17,7 @@ const LARGEST_BODY: u32 = 128 << 20;
 
 /// What the process is asked for. The first request opens, and says what the others are about.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Request {
+pub(crate) enum Request {
     /// A tokenizer, whose file is the body. Gives [`super::Facts`].
     Tokenizer(Opening),
     /// Tokens of the text that is the body. The body of the reply is tokens, four bytes each.
@@ -43,7 +43,7 @@ pub enum Request {
 
 impl Request {
     /// The file that it opens, if it does.
-    pub fn place(&self) -> Option<String> {
+    pub(crate) fn place(&self) -> Option<String> {
         match self {
             Request::Tokenizer(opening) => Some(opening.place.clone()),
             Request::Template { place, .. } => Some(place.clone()),
@@ -52,7 +52,7 @@ impl Request {
     }
 
     /// Seconds of processor time that it may take. A tokenizer of 262,144 tokens takes two until it is read.
-    pub fn seconds(&self) -> u64 {
+    pub(crate) fn seconds(&self) -> u64 {
         match self {
             Request::Tokenizer(_) | Request::Write => 6,
             Request::Template { .. } | Request::Given(_) | Request::Render(_) | Request::Decode => 2,
@@ -63,7 +63,7 @@ impl Request {
 
 /// The head of a reply: a value, or an error.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Reply<T> {
+pub(crate) enum Reply<T> {
     /// It was done.
     Done(T),
     /// It cannot be done.
@@ -72,7 +72,7 @@ pub enum Reply<T> {
 
 /// An error on its way.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Failure {
+pub(crate) struct Failure {
     is_input: bool,
     place: String,
     message: String,
@@ -80,13 +80,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Of an error.
-    pub fn of(error: Fault) -> Self {
+    /// The failure that stands for an error.
+    pub(crate) fn of(error: Fault) -> Self {
         Failure { is_input: error.kind == Kind::Input, place: error.place, message: error.message, help: error.help }
     }
 
-    /// As an error again.
-    pub fn into_error(self) -> Fault {
+    /// The error again.
+    pub(crate) fn into_error(self) -> Fault {
         let Failure { is_input, place, message, help } = self;
         let mut made = if is_input { Fault::input(place, message) } else { Fault::internal(place, message) };
         made.help = help.or(made.help);
@@ -95,13 +95,16 @@ impl Failure {
 }
 
 /// Writes a head and a body.
-pub fn write(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> Result<()> {
+///
+/// # Errors
+/// The other side is gone, or head or body are too long.
+pub(crate) fn write(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> Result<()> {
     let head = serde_json::to_vec(head)?;
     let length = |bytes: &[u8], most: u32| match u32::try_from(bytes.len()) {
         Ok(length) if length <= most => Ok(length.to_le_bytes()),
         _ => Err(Error::new(ErrorKind::InvalidInput, "too long")),
     };
-    // Short ones in one piece, so that who reads wakes up once.
+    // A short body goes in one piece with its head, so that the reader wakes up only once.
     let mut first = [length(&head, LARGEST_HEAD)?, length(body, LARGEST_BODY)?].concat();
     first.extend_from_slice(&head);
     if body.len() <= 1 << 16 {
@@ -114,8 +117,11 @@ pub fn write(to: &mut impl Write, head: &impl Serialize, body: &[u8]) -> Result<
     to.flush()
 }
 
-/// Reads a head and a body; none where the other side is gone.
-pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<u8>)>> {
+/// Reads a head and a body; `None` if the other side is gone.
+///
+/// # Errors
+/// The other side stops in the middle, or states lengths that are too large, or the head is not the expected JSON.
+pub(crate) fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<u8>)>> {
     let mut lengths = [0; 8];
     match from.read_exact(&mut lengths) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
@@ -127,7 +133,7 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<
         if length > most {
             return Err(Error::new(ErrorKind::InvalidData, "too long"));
         }
-        // Memory follows what comes, not what is said to come.
+        // Memory is taken as bytes arrive, and not for the length that the other side states.
         let mut bytes = Vec::with_capacity(length.min(1 << 16) as usize);
         match from.by_ref().take(length.into()).read_to_end(&mut bytes)? {
             read if read == length as usize => Ok(bytes),
@@ -139,12 +145,12 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<Option<(T, Vec<
 }
 
 /// Tokens as bytes.
-pub fn bytes_of(tokens: &[u32]) -> Vec<u8> {
+pub(crate) fn bytes_of(tokens: &[u32]) -> Vec<u8> {
     tokens.iter().flat_map(|token| token.to_le_bytes()).collect()
 }
 
 /// Bytes as tokens.
-pub fn tokens_of(bytes: &[u8]) -> Vec<u32> {
+pub(crate) fn tokens_of(bytes: &[u8]) -> Vec<u32> {
     bytes.as_chunks::<4>().0.iter().map(|&token| u32::from_le_bytes(token)).collect()
 }
 

@@ -41,7 +41,7 @@ pub struct Found {
     pub template: Option<TemplateSource>,
     /// Special tokens, by name.
     pub specials: BTreeMap<String, Special>,
-    /// What should be known of them.
+    /// Warnings about them.
     pub warnings: Vec<Warning>,
 }
 
@@ -187,7 +187,7 @@ fn read_json(folder: &Path, path: &Path) -> Result<Option<Value>> {
 ///
 /// # Errors
 /// A file that is there and cannot be read.
-pub fn read_specials(folder: &Path) -> Result<BTreeMap<String, Special>> {
+pub(crate) fn read_specials(folder: &Path) -> Result<BTreeMap<String, Special>> {
     let path = folder.join(SPECIAL_TOKENS);
     match path.symlink_metadata() {
         Ok(_) => autoneural_base::text::json(&path, &autoneural_base::text::read_at_most(&path, LARGEST_FILE)?),

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::Content;
 use autoneural_base::error::Result;
 
-pub use find::{CHAT_TEMPLATE, Found, SPECIAL_TOKENS, TemplateSource, find_template, read_specials};
+pub(crate) use find::read_specials;
+pub use find::{CHAT_TEMPLATE, Found, SPECIAL_TOKENS, TemplateSource, find_template};
 pub use message::{ContentPart, Message, Role, Special, Specials};
 pub use python::Why;
 pub use template::Complaint;
@@ -32,7 +33,7 @@ pub struct Given {
 }
 
 /// How a conversation becomes the text of a prompt. Only a process in bounds has one.
-pub struct Chat {
+pub(crate) struct Chat {
     specials: Specials,
     template: Template,
 }
@@ -42,13 +43,13 @@ impl Chat {
     ///
     /// # Errors
     /// A template that is no Jinja template, by file and line.
-    pub fn new(source: TemplateSource, specials: Specials) -> Result<Self> {
+    pub(crate) fn new(source: TemplateSource, specials: Specials) -> Result<Self> {
         let template = Template::new(source, &specials)?;
         Ok(Chat { specials, template })
     }
 
     /// How the template wants the content of messages, by role, and all that it is given for a conversation.
-    pub fn given(&self, messages: &[Message]) -> Given {
+    pub(crate) fn given(&self, messages: &[Message]) -> Given {
         Given { content: self.template.contents(), variables: self.template.given(messages, &self.specials) }
     }
 
@@ -56,12 +57,12 @@ impl Chat {
     ///
     /// # Errors
     /// The template fails or refuses.
-    pub fn render(&self, messages: &[Message]) -> Result<String, Complaint> {
+    pub(crate) fn render(&self, messages: &[Message]) -> Result<String, Complaint> {
         self.template.render(messages, &self.specials)
     }
 }
 
 /// The prompt of a conversation with a model that has no template: the messages' own text, one after the other.
-pub fn without_template(messages: &[Message], specials: &Specials) -> String {
+pub(crate) fn without_template(messages: &[Message], specials: &Specials) -> String {
     messages.iter().map(|message| message.flat(specials)).collect()
 }

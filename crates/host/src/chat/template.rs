@@ -34,7 +34,7 @@ impl Form {
 }
 
 /// A template that was read.
-pub struct Template {
+pub(crate) struct Template {
     /// Where it stands, and its text.
     pub source: TemplateSource,
     engine: Engine,
@@ -78,7 +78,7 @@ impl Template {
     ///
     /// # Errors
     /// A text that is no template, by line.
-    pub fn new(source: TemplateSource, specials: &Specials) -> Result<Self> {
+    pub(crate) fn new(source: TemplateSource, specials: &Specials) -> Result<Self> {
         let engine = Engine::new();
         contain(|| engine.check(&source.text))
             .map_err(|panic| Error::input(&source.place, format!("is no chat template: {panic}")))?
@@ -132,13 +132,13 @@ impl Template {
     }
 
     /// How the content of messages is given, by role.
-    pub fn contents(&self) -> BTreeMap<String, Content> {
+    pub(crate) fn contents(&self) -> BTreeMap<String, Content> {
         let forms = [(Role::System, self.system), (Role::User, self.user), (Role::Assistant, self.assistant)];
         forms.map(|(role, form)| (role.name().to_string(), form.content())).into()
     }
 
     /// What the template is given for a conversation: its messages, and what else it can name.
-    pub fn given(&self, messages: &[Message], specials: &Specials) -> serde_json::Value {
+    pub(crate) fn given(&self, messages: &[Message], specials: &Specials) -> serde_json::Value {
         let messages = list(messages.iter().map(|message| self.message(message, specials)).collect());
         serde_json::to_value(values(messages, specials)).unwrap_or_default()
     }
@@ -147,7 +147,7 @@ impl Template {
     ///
     /// # Errors
     /// The template fails or refuses.
-    pub fn render(&self, messages: &[Message], specials: &Specials) -> Result<String, Complaint> {
+    pub(crate) fn render(&self, messages: &[Message], specials: &Specials) -> Result<String, Complaint> {
         let what = "the chat template fails";
         let work = || {
             let messages = list(messages.iter().map(|message| self.message(message, specials)).collect());

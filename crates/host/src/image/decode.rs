@@ -19,7 +19,7 @@ use autoneural_base::contain::contain;
 ///
 /// # Errors
 /// Another format, a file that is damaged, sizes that are not read.
-pub fn decode(bytes: &[u8]) -> Result<Picture, Fault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, Fault> {
     let format = Format::of(bytes)?;
     // Decoders panic on some damaged files.
     let decoded = contain(|| match format {

@@ -12,7 +12,7 @@ const LOOKUP_BITS: u32 = 9;
 
 /// A Huffman table.
 #[derive(Clone)]
-pub struct Huffman {
+pub(crate) struct Huffman {
     /// Length and symbol by the next bits; length 0 where the code is longer.
     lookup: Vec<(u8, u8)>,
     /// Per length: the first code behind those of this length, and what to add to a code for the place of its symbol.
@@ -21,8 +21,11 @@ pub struct Huffman {
 }
 
 impl Huffman {
-    /// The table of these numbers of codes by length, 1 to 16, and their symbols.
-    pub fn new(counts: &[u8], symbols: &[u8]) -> Result<Self, String> {
+    /// The table for `counts`, which are the numbers of codes of each length from 1 to 16, and their symbols in order.
+    ///
+    /// # Errors
+    /// There are more codes of a length than possible.
+    pub(crate) fn new(counts: &[u8], symbols: &[u8]) -> Result<Self, String> {
         let mut made =
             Huffman { lookup: vec![(0, 0); 1 << LOOKUP_BITS], ends: [(0, 0); 17], symbols: symbols.to_vec() };
         let (mut code, mut first) = (0u32, 0usize);
@@ -53,7 +56,7 @@ impl Huffman {
 }
 
 /// A component in a scan, with its tables.
-pub struct ScanComponent<'a> {
+pub(crate) struct ScanComponent<'a> {
     /// The blocks of the component.
     pub grid: Grid,
     /// Which coefficients of each block are not zero, as bits; only progressive pictures have it.
@@ -68,7 +71,7 @@ pub struct ScanComponent<'a> {
 ///
 /// # Errors
 /// Blocks are missing, a code is in no table, or data is left over.
-pub fn walk(
+pub(crate) fn walk(
     bytes: &[u8],
     start: usize,
     parts: &mut [ScanComponent],

@@ -7,7 +7,7 @@ use autoneural_core::recipe::{Colors, Layout, Preprocess, Size};
 ///
 /// # Errors
 /// It has other axes or sides than the recipe says.
-pub fn sides(preprocess: &Preprocess, shape: &[usize]) -> Result<[usize; 2], String> {
+pub(crate) fn sides(preprocess: &Preprocess, shape: &[usize]) -> Result<[usize; 2], String> {
     let sides = preprocess.sides(shape).ok_or_else(|| {
         let (layout, channels) = (preprocess.layout, preprocess.colors.channels());
         let layout = if layout == Layout::Nchw { "[1, C, rows, columns]" } else { "[1, rows, columns, C]" };
@@ -23,7 +23,7 @@ pub fn sides(preprocess: &Preprocess, shape: &[usize]) -> Result<[usize; 2], Str
 ///
 /// # Errors
 /// The resized picture is smaller than the input.
-pub fn cut(preprocess: &Preprocess, picture: (usize, usize), size: (usize, usize)) -> Result<Cut, String> {
+pub(crate) fn cut(preprocess: &Preprocess, picture: (usize, usize), size: (usize, usize)) -> Result<Cut, String> {
     let whole = match preprocess.size {
         None => size,
         Some(Size::Both([rows, columns])) => (columns, rows),
@@ -46,7 +46,7 @@ pub fn cut(preprocess: &Preprocess, picture: (usize, usize), size: (usize, usize
 }
 
 /// The numbers of an input from red, green and blue of each pixel.
-pub fn values(preprocess: &Preprocess, pixels: &[u8]) -> Vec<f32> {
+pub(crate) fn values(preprocess: &Preprocess, pixels: &[u8]) -> Vec<f32> {
     let channels = preprocess.colors.channels();
     let number = |channel: usize, code: u8| {
         let (mean, std) = (preprocess.mean.get(channel), preprocess.std.get(channel));

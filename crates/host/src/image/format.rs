@@ -4,7 +4,7 @@ use super::fault::Fault;
 
 /// Formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// PNG.
     Png,
     /// JPEG.
@@ -45,7 +45,7 @@ impl Format {
     ///
     /// # Errors
     /// Another one, by its name.
-    pub fn of(bytes: &[u8]) -> Result<Self, Fault> {
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, Fault> {
         if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
             return Ok(Format::Png);
         }

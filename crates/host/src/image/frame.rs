@@ -5,7 +5,7 @@ use super::picture::{Layout, refuse_sizes};
 
 /// How many blocks of 8 x 8 a component has.
 #[derive(Debug, Clone, Copy)]
-pub struct Grid {
+pub(crate) struct Grid {
     /// Blocks of it in a unit of all components.
     pub across: usize,
     /// As `across`.
@@ -21,7 +21,7 @@ pub struct Grid {
 }
 
 /// A component.
-pub struct Component {
+pub(crate) struct Component {
     id: u8,
     /// Its blocks.
     pub grid: Grid,
@@ -32,7 +32,7 @@ pub struct Component {
 }
 
 /// Sizes and components.
-pub struct Frame {
+pub(crate) struct Frame {
     /// Pixels in a row.
     pub width: u32,
     /// Rows.
@@ -45,7 +45,7 @@ pub struct Frame {
 }
 
 /// A component in a scan, and the numbers of its tables.
-pub struct Member {
+pub(crate) struct Member {
     /// Its place in the frame.
     pub component: usize,
     /// Table of first coefficients.
@@ -56,7 +56,7 @@ pub struct Member {
 
 /// Which coefficients a scan holds, and which of their bits.
 #[derive(Clone, Copy, PartialEq)]
-pub struct Band {
+pub(crate) struct Band {
     /// First coefficient in zigzag order.
     pub first: u8,
     /// Last coefficient.
@@ -70,7 +70,7 @@ pub struct Band {
 }
 
 /// What a scan holds.
-pub struct Scan {
+pub(crate) struct Scan {
     /// Components.
     pub members: Vec<Member>,
     /// Coefficients.
@@ -78,8 +78,11 @@ pub struct Scan {
 }
 
 impl Frame {
-    /// Reads the segment. Nothing is taken in memory before the sizes are known to be read.
-    pub fn read(body: &[u8], progressive: bool) -> Result<Self, Fault> {
+    /// Reads the segment of a frame. Memory is taken only after its sizes are checked.
+    ///
+    /// # Errors
+    /// The frame is damaged, is of a kind that is not read, or has sizes that are refused.
+    pub(crate) fn read(body: &[u8], progressive: bool) -> Result<Self, Fault> {
         let damaged = || Fault::damaged("has a damaged frame");
         let [bits, y1, y0, x1, x0, count, specs @ ..] = body else { return Err(damaged()) };
         let (width, height) = (u16::from_be_bytes([*x1, *x0]), u16::from_be_bytes([*y1, *y0]));
@@ -120,8 +123,11 @@ impl Frame {
         Ok(Frame { width, height, components: components.collect(), progressive, kept })
     }
 
-    /// Reads the head of a scan and notes what it brings.
-    pub fn scan(&mut self, body: &[u8]) -> Result<Scan, Fault> {
+    /// Reads the head of a scan, and notes which parts of the picture it holds.
+    ///
+    /// # Errors
+    /// The head is damaged or does not fit the frame.
+    pub(crate) fn scan(&mut self, body: &[u8]) -> Result<Scan, Fault> {
         let damaged = || Fault::damaged("has a damaged scan");
         let (&count, rest) = body.split_first().ok_or_else(damaged)?;
         let count = usize::from(count);
@@ -154,8 +160,12 @@ impl Frame {
         Ok(Scan { members, band })
     }
 
-    /// Refuses a picture of which a scan is missing. Without a mark at its end it must have come to the last bit.
-    pub fn refuse_incomplete(&self, to_the_last_bit: bool) -> Result<(), Fault> {
+    /// Refuses a picture of which a scan is missing. With `to_the_last_bit`, which is for files without a mark at their
+    /// end, every bit of every coefficient must be there.
+    ///
+    /// # Errors
+    /// A scan is missing.
+    pub(crate) fn refuse_incomplete(&self, to_the_last_bit: bool) -> Result<(), Fault> {
         let is_whole = |component: &Component| match to_the_last_bit {
             true => component.missing.iter().all(|&bits| bits == Some(0)),
             false => component.missing[0].is_some(),

@@ -20,7 +20,7 @@ const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 ///
 /// # Errors
 /// A file in which a part of the picture is missing or damaged, one of another kind, sizes that are not read.
-pub fn decode(bytes: &[u8]) -> Result<Picture, Fault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, Fault> {
     let mut segments = Segments { bytes, at: 2, needed: vec![0xff, 0xd8], ..Segments::default() };
     segments.read()?;
     let Frame { width, height, components, .. } = segments.frame.ok_or_else(|| Fault::damaged("holds no picture"))?;

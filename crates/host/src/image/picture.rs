@@ -14,7 +14,7 @@ const MOST_BYTES: u64 = 512 << 20;
 
 /// How pixels lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// One byte.
     Grey,
     /// Grey and transparency.
@@ -35,7 +35,7 @@ pub enum Layout {
 
 impl Layout {
     /// Bytes of a pixel.
-    pub fn bytes(self) -> usize {
+    pub(crate) fn bytes(self) -> usize {
         match self {
             Layout::Grey => 1,
             Layout::GreyAlpha | Layout::Grey16 => 2,
@@ -58,7 +58,7 @@ impl Layout {
     }
 
     /// That of a decoder's colours, if it is one of these.
-    pub fn of(color: ColorType) -> Option<Self> {
+    pub(crate) fn of(color: ColorType) -> Option<Self> {
         Some(match color {
             ColorType::L8 => Layout::Grey,
             ColorType::La8 => Layout::GreyAlpha,
@@ -74,7 +74,7 @@ impl Layout {
 }
 
 /// A picture as it is stored. It is turned and made RGB row by row, so that it is in memory only once.
-pub struct Picture {
+pub(crate) struct Picture {
     /// Pixels in a stored row.
     pub width: u32,
     /// Stored rows.
@@ -89,13 +89,13 @@ pub struct Picture {
 
 impl Picture {
     /// Width and height of the picture upright.
-    pub fn size(&self) -> (usize, usize) {
+    pub(crate) fn size(&self) -> (usize, usize) {
         let (width, height) = (self.width as usize, self.height as usize);
         if self.turn.swapped { (height, width) } else { (width, height) }
     }
 
     /// Writes a row of the upright picture as RGB.
-    pub fn row(&self, y: usize, row: &mut [u8]) {
+    pub(crate) fn row(&self, y: usize, row: &mut [u8]) {
         let (width, height) = (self.width as usize, self.height as usize);
         let (bytes, colors) = (self.layout.bytes(), self.layout.colors());
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
@@ -112,8 +112,12 @@ impl Picture {
     }
 }
 
-/// Refuses sizes that show nothing or take too much memory, `bytes` for a pixel; what is made RGB counts as that.
-pub fn refuse_sizes(width: u32, height: u32, bytes: f64) -> Result<(), Fault> {
+/// Refuses sizes that show nothing or take too much memory, at `bytes` for a pixel. At least 3 bytes are counted,
+/// because every picture becomes RGB.
+///
+/// # Errors
+/// A side has too few or too many pixels, or all pixels take too much memory.
+pub(crate) fn refuse_sizes(width: u32, height: u32, bytes: f64) -> Result<(), Fault> {
     let memory = f64::from(width) * f64::from(height) * bytes.max(3.0);
     let sizes = format!("{width} x {height} pixels");
     if width.min(height) == 0 {

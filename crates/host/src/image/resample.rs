@@ -19,7 +19,7 @@ struct Taps {
 
 /// A part of a picture at another size. Nothing outside of it is computed, and its pixels are those of the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cut {
+pub(crate) struct Cut {
     /// Width and height of the whole.
     pub whole: (usize, usize),
     /// Columns left of the part, and rows above it.
@@ -30,13 +30,13 @@ pub struct Cut {
 
 impl Cut {
     /// All of it.
-    pub fn whole(width: usize, height: usize) -> Self {
+    pub(crate) fn whole(width: usize, height: usize) -> Self {
         Cut { whole: (width, height), from: (0, 0), size: (width, height) }
     }
 }
 
 /// A part of the upright picture at another size, as RGB, row by row.
-pub fn resample(picture: &Picture, cut: Cut, filter: Resize) -> Vec<u8> {
+pub(crate) fn resample(picture: &Picture, cut: Cut, filter: Resize) -> Vec<u8> {
     let (from_width, from_height) = picture.size();
     let Cut { whole: (whole_width, whole_height), from: (left, above), size: (width, height) } = cut;
     let across = taps(from_width, whole_width, left..left + width, filter);

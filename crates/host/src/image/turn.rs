@@ -5,7 +5,7 @@ const ORIENTATION: u16 = 0x0112;
 
 /// What is to be done with a stored picture to see it upright: swap rows and columns, then read them backwards.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Orientation {
+pub(crate) struct Orientation {
     /// Whether rows are stored as columns.
     pub swapped: bool,
     /// Whether the stored rows run from right to left.
@@ -32,7 +32,7 @@ impl Orientation {
     }
 
     /// From Exif data; `None` where they do not tell.
-    pub fn of_exif(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of_exif(bytes: &[u8]) -> Option<Self> {
         // PNG writers leave the prefix of JPEG in now and then.
         let tiff = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
         let is_little = match tiff.get(..4)? {
@@ -63,7 +63,7 @@ impl Orientation {
     }
 
     /// From XMP, which some editors write alone: `tiff:Orientation="6"` or as an element.
-    pub fn of_xmp(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of_xmp(bytes: &[u8]) -> Option<Self> {
         let name = b"tiff:Orientation";
         let at = bytes.windows(name.len()).position(|window| window == name)? + name.len();
         let digit = match bytes.get(at..)? {

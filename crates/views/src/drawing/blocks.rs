@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use autoneural_core::ir::{Graph, Node, ValueId};
 
 /// Nodes of one block, in the order in which they run.
-pub struct Block<'a> {
+pub(crate) struct Block<'a> {
     /// What their names begin with, such as `blocks.1.3`.
     pub path: &'a str,
     /// The nodes.
@@ -34,7 +34,7 @@ fn path(name: &str) -> &str {
 }
 
 /// The blocks of a graph. A block that others interrupt appears again.
-pub fn blocks(graph: &Graph) -> Vec<Block<'_>> {
+pub(crate) fn blocks(graph: &Graph) -> Vec<Block<'_>> {
     let runs: Vec<&[Node]> = graph.nodes().chunk_by(|a, b| path(&a.name) == path(&b.name)).collect();
     let makers: BTreeMap<ValueId, usize> =
         runs.iter().enumerate().flat_map(|(at, run)| outputs(run).map(move |id| (id, at))).collect();

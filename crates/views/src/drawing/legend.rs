@@ -23,7 +23,7 @@ fn row(svg: &mut Svg, mut x: i32, y: i32, entries: &[(&str, &str)]) {
 }
 
 /// Of the inside of a partition.
-pub fn inside(svg: &mut Svg, (x, y): (i32, i32), tensors: Tensors, has_figures: bool) {
+pub(crate) fn inside(svg: &mut Svg, (x, y): (i32, i32), tensors: Tensors, has_figures: bool) {
     let boxes = [("weighty", "operator with weights"), ("plain", "other operator"), ("moves", "only moves data")];
     let lines = [("line", "to the next"), ("skip", "residual, or read from elsewhere")];
     let mut words = match tensors {
@@ -43,7 +43,7 @@ pub fn inside(svg: &mut Svg, (x, y): (i32, i32), tensors: Tensors, has_figures: 
 }
 
 /// Of all partitions.
-pub fn overview(svg: &mut Svg, x: i32, y: i32) {
+pub(crate) fn overview(svg: &mut Svg, x: i32, y: i32) {
     let entries = [
         ("npu", "context binary, on the NPU"),
         ("plain", "not compiled"),

@@ -5,7 +5,7 @@
 const STEP: i32 = 9;
 
 /// A lane for each pair.
-pub struct Rails {
+pub(crate) struct Rails {
     /// By pair; 0 is next to the list.
     pub lanes: Vec<usize>,
     count: usize,
@@ -13,19 +13,19 @@ pub struct Rails {
 
 impl Rails {
     /// Room for all lanes.
-    pub fn width(&self) -> i32 {
+    pub(crate) fn width(&self) -> i32 {
         if self.count == 0 { 0 } else { STEP * self.count as i32 + STEP }
     }
 
     /// How far left of the list a lane is.
-    pub fn at(&self, lane: usize) -> i32 {
+    pub(crate) fn at(&self, lane: usize) -> i32 {
         STEP * (lane as i32 + 1) + STEP / 2
     }
 }
 
 /// Lanes for pairs of lines, each from an earlier to a later one. Short ones are next to the list; pairs with the same
 /// beginning share a lane.
-pub fn rails(pairs: &[(usize, usize)]) -> Rails {
+pub(crate) fn rails(pairs: &[(usize, usize)]) -> Rails {
     let mut order: Vec<usize> = (0..pairs.len()).collect();
     order.sort_by_key(|&at| (pairs[at].1.saturating_sub(pairs[at].0), pairs[at]));
     let mut taken: Vec<Vec<(usize, usize)>> = Vec::new();

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Height of an operator's box.
-pub const CHIP: i32 = 24;
+pub(crate) const CHIP: i32 = 24;
 /// Between two operators of a row.
 const BETWEEN: i32 = 16;
 /// A gap between rows without lines, and what each line adds.
@@ -17,7 +17,7 @@ const LANE: i32 = 6;
 
 /// What an operator reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// A value from outside of the block, by its number.
     Outside(usize),
     /// What the operator at this place makes.
@@ -25,7 +25,7 @@ pub enum Origin {
 }
 
 /// A line, with whether it goes past other operators.
-pub struct Line {
+pub(crate) struct Line {
     /// Its points.
     pub points: Vec<(i32, i32)>,
     /// Whether it is a residual connection, or a value from elsewhere.
@@ -33,7 +33,7 @@ pub struct Line {
 }
 
 /// Places and lines, from the upper left corner of the box on.
-pub struct Routes {
+pub(crate) struct Routes {
     /// Left edge and top of each operator.
     pub chips: Vec<(i32, i32)>,
     /// The lines.
@@ -88,7 +88,7 @@ impl Rows {
         }
     }
 
-    /// The gap below a source; none from outside.
+    /// The gap below a source; `None` from outside.
     fn exit(&self, from: Origin) -> Option<usize> {
         match from {
             Origin::Operator(source) => Some(self.rows[source] + 1),
@@ -107,7 +107,7 @@ impl Rows {
 }
 
 /// Puts operators of these widths into rows between `left` and `right`, and lines around them.
-pub fn routes(widths: &[i32], reads: &[Vec<Origin>], left: i32, right: i32) -> Routes {
+pub(crate) fn routes(widths: &[i32], reads: &[Vec<Origin>], left: i32, right: i32) -> Routes {
     // Channels take room, which may make more rows and those more channels.
     let mut channels = 0;
     let mut rows = Rows::new(widths, reads, left, right);

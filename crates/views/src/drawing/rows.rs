@@ -12,7 +12,7 @@ use autoneural_core::ir::ValueId;
 use autoneural_core::partition::Port;
 
 /// One tensor, or the same of several layers, at a partition's side.
-pub struct Row {
+pub(crate) struct Row {
     pub name: String,
     pub whole: String,
     pub detail: String,
@@ -21,7 +21,7 @@ pub struct Row {
 }
 
 /// A partition with its rows.
-pub struct Band {
+pub(crate) struct Band {
     pub name: String,
     pub whole_name: String,
     pub class: &'static str,
@@ -34,7 +34,10 @@ pub struct Band {
 }
 
 /// The bands of all partitions, in order.
-pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
+///
+/// # Errors
+/// The table of a partition belongs to another graph.
+pub(crate) fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
     let mut bands: Vec<Band> = Vec::new();
     for (at, part) in subject.parts.iter().enumerate() {
         let (partition, graph) = (&part.partition, &part.partition.graph);

@@ -21,12 +21,12 @@ pub struct Subject {
 }
 
 /// A partition with what is known of it.
-pub struct DrawnPartition {
+pub(crate) struct DrawnPartition {
     pub partition: Partition,
     pub table: Table,
     /// Bits, such as W8A16.
     pub scheme: String,
-    /// Nodes in context binaries; none without them.
+    /// Nodes in context binaries; `None` without them.
     pub npu_nodes: Option<usize>,
     /// What carries it out, in order.
     pub segments: Vec<Segment>,
@@ -40,7 +40,7 @@ pub struct DrawnPartition {
 
 impl DrawnPartition {
     /// SQNR of a tensor in a word or two: on the NPU where that was measured; nothing where nothing was.
-    pub fn figure(&self, name: &str) -> String {
+    pub(crate) fn figure(&self, name: &str) -> String {
         match self.figures.get(name) {
             Some(Columns { npu: Some(db), .. }) => format!("{db:.1} dB"),
             Some(Columns { simulated: Some(db), .. }) => format!("{db:.1} dB simulated"),

@@ -7,11 +7,14 @@ use std::fmt::Write;
 use autoneural_base::text::escape;
 
 /// Longest name that is written out in the picture of a bundle.
-pub const LONGEST: usize = 48;
+pub(crate) const LONGEST: usize = 48;
 /// Height of a line of text.
-pub const LINE: i32 = 17;
+pub(crate) const LINE: i32 = 17;
 /// Room between a box and its text.
-pub const PAD: i32 = 12;
+pub(crate) const PAD: i32 = 12;
+
+/// How the tip of an arrow is sized and turned.
+const MARKER: &str = r#"markerUnits="userSpaceOnUse" orient="auto""#;
 
 /// Colours by class, for light and then for dark surroundings: of boxes fill and outline, of text and lines one.
 const STYLE: &str = "\
@@ -52,23 +55,23 @@ text{fill:#e6edf3}
 
 /// Width in pixels of text of 12 pixels: 7.3 a character, the widest of common monospaced fonts, and twice as much for
 /// characters that fonts draw wide.
-pub fn width(text: &str) -> i32 {
+pub(crate) fn width(text: &str) -> i32 {
     let units: i32 = text.chars().map(|c| if c >= '\u{1100}' { 2 } else { 1 }).sum();
     units * 73 / 10 + 1
 }
 
 /// Width of the same text as the name of a box (14 pixels, bold).
-pub fn name_width(text: &str) -> i32 {
+pub(crate) fn name_width(text: &str) -> i32 {
     width(text) * 14 / 12 + 1
 }
 
 /// Width of the same text as the title of a drawing (18 pixels, bold).
-pub fn title_width(text: &str) -> i32 {
+pub(crate) fn title_width(text: &str) -> i32 {
     width(text) * 18 / 12 + 1
 }
 
 /// Text of at most so many characters; of a longer one the middle is left out.
-pub fn shorten(text: &str, most: usize) -> String {
+pub(crate) fn shorten(text: &str, most: usize) -> String {
     let characters: Vec<char> = text.chars().collect();
     if characters.len() <= most {
         return text.to_string();
@@ -81,7 +84,7 @@ pub fn shorten(text: &str, most: usize) -> String {
 
 /// A drawing that is being made.
 #[derive(Default)]
-pub struct Svg {
+pub(crate) struct Svg {
     body: String,
     width: i32,
     height: i32,
@@ -93,7 +96,7 @@ impl Svg {
     }
 
     /// A box with round corners.
-    pub fn rectangle(&mut self, class: &str, [x, y, width, height]: [i32; 4]) {
+    pub(crate) fn rectangle(&mut self, class: &str, [x, y, width, height]: [i32; 4]) {
         self.reach(x + width, y + height);
         let _ =
             writeln!(self.body, r#"<rect class="{class}" x="{x}" y="{y}" width="{width}" height="{height}" rx="6"/>"#);
@@ -101,7 +104,7 @@ impl Svg {
 
     /// A line of text that begins at `x` (or has its middle there, of class `middle`) and stands on `y`. `whole` is
     /// what it was shortened from, shown where the pointer rests.
-    pub fn text(&mut self, class: &str, x: i32, y: i32, text: &str, whole: Option<&str>) {
+    pub(crate) fn text(&mut self, class: &str, x: i32, y: i32, text: &str, whole: Option<&str>) {
         let size = match class {
             "title" => title_width(text),
             "name" => name_width(text),
@@ -115,12 +118,12 @@ impl Svg {
     }
 
     /// A line through these points with a tip at its end.
-    pub fn arrow(&mut self, points: &[(i32, i32)]) {
+    pub(crate) fn arrow(&mut self, points: &[(i32, i32)]) {
         self.line("line", points);
     }
 
     /// The same of a class: `line`, or `skip` for what goes past something.
-    pub fn line(&mut self, class: &str, points: &[(i32, i32)]) {
+    pub(crate) fn line(&mut self, class: &str, points: &[(i32, i32)]) {
         points.iter().for_each(|&(x, y)| self.reach(x, y));
         let path: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
         let tip = if class == "skip" { "skiptip" } else { "tip" };
@@ -129,7 +132,7 @@ impl Svg {
     }
 
     /// The whole file. `title` and `description` are for those who cannot see it.
-    pub fn finish(self, title: &str, description: &str) -> String {
+    pub(crate) fn finish(self, title: &str, description: &str) -> String {
         let (width, height) = (self.width + 2 * PAD, self.height + 2 * PAD);
         let (title, description, body) = (escape(title), escape(description), self.body);
         format!(
@@ -140,10 +143,10 @@ impl Svg {
 <style>
 {STYLE}</style>
 <defs>
-<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">
+<marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" {MARKER}>
 <path class="tip" d="M0,0 8,4 0,8z"/>
 </marker>
-<marker id="skiptip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">
+<marker id="skiptip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" {MARKER}>
 <path class="skiptip" d="M0,0 8,4 0,8z"/>
 </marker>
 </defs>

@@ -15,32 +15,35 @@ pub enum Tensors {
 }
 
 /// A tensor as it is written beside an arrow.
-pub struct Tensor {
+pub(crate) struct Tensor {
     pub name: String,
     pub shape: Vec<usize>,
     pub integer: IntegerType,
 }
 
 impl Tensor {
-    /// That of a value of a partition.
-    pub fn new(part: &DrawnPartition, id: ValueId) -> Result<Self> {
+    /// The tensor of a value of a partition.
+    ///
+    /// # Errors
+    /// The table of the partition belongs to another graph.
+    pub(crate) fn new(part: &DrawnPartition, id: ValueId) -> Result<Self> {
         let value = part.partition.graph.value(id);
         let integer = part.table.integer_of(value)?;
         Ok(Tensor { name: value.name.clone(), shape: value.shape.clone(), integer })
     }
 
     /// Bytes of its integers.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.integer.bytes_of(&self.shape)
     }
 
     /// Shape and integers.
-    pub fn kind(&self) -> String {
+    pub(crate) fn kind(&self) -> String {
         format!("{:?} {}", self.shape, self.integer.name())
     }
 
     /// Shape, integers and size.
-    pub fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         format!("{}, {}", self.kind(), autoneural_base::text::bytes(self.bytes()))
     }
 }

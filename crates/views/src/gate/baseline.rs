@@ -71,7 +71,7 @@ impl Baseline {
 ///
 /// # Errors
 /// What is wrong, with the line.
-pub fn refuse_unfinished(path: &Path, text: &str) -> Result<()> {
+pub(crate) fn refuse_unfinished(path: &Path, text: &str) -> Result<()> {
     if text.trim().is_empty() {
         return Err(Error::input(path.display(), "is empty").help("restore it from the repository, or remove it"));
     }

@@ -55,7 +55,7 @@ impl CauseKind {
 }
 
 /// Groups the failed checks.
-pub fn causes(checks: &[Check], flow: &Flow) -> Vec<Cause> {
+pub(crate) fn causes(checks: &[Check], flow: &Flow) -> Vec<Cause> {
     let failed: Vec<usize> = (0..checks.len()).filter(|&at| checks[at].outcome == Outcome::Failed).collect();
     if failed.is_empty() {
         return vec![];

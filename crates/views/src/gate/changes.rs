@@ -12,7 +12,7 @@ use autoneural_bundle::INPUTS;
 const MOST_NAMES: usize = 5;
 
 /// A few of many names, for a sentence.
-pub fn some<S: AsRef<str>>(names: &[S]) -> String {
+pub(crate) fn some<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<&str> = names.iter().take(MOST_NAMES).map(AsRef::as_ref).collect();
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -20,7 +20,7 @@ pub fn some<S: AsRef<str>>(names: &[S]) -> String {
 }
 
 /// Adds all checks of changes.
-pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts) {
+pub(crate) fn check(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     let (gone, new) = differences(&baseline.partitions, &now.partitions);
     if !gone.is_empty() || !new.is_empty() {
         let place = Location::of("", "partitions");

@@ -78,7 +78,7 @@ pub struct Check {
     /// Tensors or layers of the partition that the details, or the message alone, are about, in the same order.
     #[serde(skip)]
     pub about: Vec<String>,
-    /// Limit of an exception with which it would have passed; none where no limit helps.
+    /// Limit of an exception with which it would have passed; `None` if no limit helps.
     #[serde(skip)]
     pub needs: Option<f64>,
     /// The exception in force that decides here.
@@ -104,7 +104,7 @@ impl fmt::Display for Excepted {
 }
 
 /// How many days are left, in words.
-pub fn days(left: u64) -> String {
+pub(crate) fn days(left: u64) -> String {
     match left {
         0 => "today is the last day".to_string(),
         1 => "1 day left".to_string(),

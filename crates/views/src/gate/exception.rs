@@ -78,7 +78,7 @@ impl Exception {
 }
 
 /// How many characters two texts share at their beginning and at their end.
-pub fn likeness(a: &str, b: &str) -> usize {
+pub(crate) fn likeness(a: &str, b: &str) -> usize {
     let start = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let rest = a.len().min(b.len()) - start;
     start + a.bytes().rev().zip(b.bytes().rev()).take(rest).take_while(|(a, b)| a == b).count()
@@ -125,7 +125,7 @@ pub struct ExceptionReport {
     pub check: String,
     /// Glob on the place.
     pub place: String,
-    /// The limit there; none where everything is accepted.
+    /// The limit there; `None` if everything is accepted.
     pub limit: Option<f64>,
     /// Why.
     pub reason: String,

@@ -18,7 +18,7 @@ use autoneural_core::engine::EngineKind;
 use autoneural_engines::back::encodings;
 
 /// Version of the format of facts.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// Everything that is compared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

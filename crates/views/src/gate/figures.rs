@@ -12,7 +12,7 @@ use super::judge::{
 use autoneural_app::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
 
 /// Adds all checks of figures.
-pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
+pub(crate) fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
     goals(judge, now, report);
     for (name, partition) in &now.partitions {
         if let Some(before) = baseline.partitions.get(name) {
@@ -119,7 +119,7 @@ fn layers(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &P
 }
 
 /// Whether a layer is judged by the NPU.
-pub fn is_layer_on_npu(before: Columns, now: Columns) -> bool {
+pub(crate) fn is_layer_on_npu(before: Columns, now: Columns) -> bool {
     before.npu.is_some() || (before.simulated.is_none() && now.npu.is_some())
 }
 

@@ -6,19 +6,19 @@ use super::judge::Judge;
 use autoneural_app::report::GoalKind;
 
 /// A goal of a baseline, and what became of it.
-pub struct GoalFact<'a> {
+pub(crate) struct GoalFact<'a> {
     /// What it is of, as the baseline has it.
     pub of: &'a str,
     /// What is measured.
     pub kind: GoalKind,
     /// What the baseline wants.
     pub before: f64,
-    /// What is wanted now; none where the goal is gone.
+    /// What is wanted now; `None` if the goal is gone.
     pub now: Option<f64>,
 }
 
 /// The goals of a baseline beside those of a bundle.
-pub fn goals<'a>(baseline: &'a Facts, now: &'a Facts) -> impl Iterator<Item = GoalFact<'a>> {
+pub(crate) fn goals<'a>(baseline: &'a Facts, now: &'a Facts) -> impl Iterator<Item = GoalFact<'a>> {
     let wanted = |of: &str, kind| now.goals.get(of).and_then(|kinds| kinds.get(&kind)).copied();
     baseline.goals.iter().flat_map(move |(of, kinds)| {
         kinds.iter().map(move |(&kind, &before)| GoalFact { of, kind, before, now: wanted(of, kind) })
@@ -26,20 +26,20 @@ pub fn goals<'a>(baseline: &'a Facts, now: &'a Facts) -> impl Iterator<Item = Go
 }
 
 /// Where a goal is: at an output, or by its name.
-pub fn place_of(of: &str, facts: &Facts) -> Location {
+pub(crate) fn place_of(of: &str, facts: &Facts) -> Location {
     let output = of.split_once('/').filter(|(partition, _)| facts.partitions.contains_key(*partition));
     output.map_or_else(|| Location::of("", of), |(partition, name)| Location::of(partition, name))
 }
 
 impl GoalFact<'_> {
     /// How much less is wanted than in the baseline; below 0 where it is more.
-    pub fn looser_by(&self) -> f64 {
+    pub(crate) fn looser_by(&self) -> f64 {
         let by = self.now.map_or(f64::INFINITY, |now| self.before - now);
         if self.kind.is_most() && self.now.is_some() { -by } else { by }
     }
 
     /// What became of it, in words.
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let (what, unit) = (self.kind.words(), self.kind.unit());
         match self.now {
             None => format!("the goal for {what} is gone, {} {unit} in the baseline", self.before),
@@ -50,7 +50,7 @@ impl GoalFact<'_> {
 }
 
 /// Adds a check for every goal of the baseline.
-pub fn check(judge: &mut Judge, baseline: &Facts, now: &Facts) {
+pub(crate) fn check(judge: &mut Judge, baseline: &Facts, now: &Facts) {
     for goal in goals(baseline, now) {
         let by = goal.looser_by();
         let outcome = if by > 0.0 { Outcome::Failed } else { Outcome::Passed };

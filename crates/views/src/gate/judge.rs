@@ -12,7 +12,7 @@ use autoneural_base::text::glob;
 
 /// How a figure is held.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Measure {
+pub(crate) enum Measure {
     /// At least the limit.
     AtLeast,
     /// Below the baseline by the limit at most.
@@ -25,7 +25,7 @@ pub enum Measure {
 
 /// What figures are of: words after a number.
 #[derive(Debug, Clone, Copy)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Words after a figure, such as ` dB on the NPU`.
     pub of: &'static str,
     /// Words after a difference, such as ` dB`.
@@ -38,34 +38,34 @@ pub struct Unit {
 
 impl Unit {
     /// The word for a figure that got worse by so much, or better.
-    pub fn word(&self, worse: f64) -> &'static str {
+    pub(crate) fn word(&self, worse: f64) -> &'static str {
         self.words[usize::from(worse < 0.0)]
     }
 }
 
 /// SQNR on the NPU.
-pub const NPU_DB: Unit = Unit { of: " dB on the NPU", difference: " dB", digits: 2, words: WORDS };
+pub(crate) const NPU_DB: Unit = Unit { of: " dB on the NPU", difference: " dB", digits: 2, words: WORDS };
 /// SQNR of the simulation.
-pub const SIMULATED_DB: Unit = Unit { of: " dB simulated", ..NPU_DB };
+pub(crate) const SIMULATED_DB: Unit = Unit { of: " dB simulated", ..NPU_DB };
 /// SQNR of float against float.
-pub const FLOAT_DB: Unit = Unit { of: " dB in float", ..NPU_DB };
+pub(crate) const FLOAT_DB: Unit = Unit { of: " dB in float", ..NPU_DB };
 /// RMS error.
-pub const RMS: Unit = Unit { of: " % RMS error", difference: " points", digits: 3, words: WORDS };
+pub(crate) const RMS: Unit = Unit { of: " % RMS error", difference: " points", digits: 3, words: WORDS };
 /// Tokens of whole sequences.
-pub const TOKENS: Unit =
+pub(crate) const TOKENS: Unit =
     Unit { of: " % of steps with the token of float", difference: " points", digits: 2, words: WORDS };
 /// Exact answers.
-pub const ANSWERS: Unit = Unit { of: " % exact answers", ..TOKENS };
+pub(crate) const ANSWERS: Unit = Unit { of: " % exact answers", ..TOKENS };
 /// Perplexity.
-pub const PERPLEXITY: Unit = Unit { of: " perplexity", difference: "", digits: 4, words: WORDS };
+pub(crate) const PERPLEXITY: Unit = Unit { of: " perplexity", difference: "", digits: 4, words: WORDS };
 /// Sizes.
-pub const BYTES: Unit = Unit { of: " bytes", difference: " bytes", digits: 0, words: ["larger", "smaller"] };
+pub(crate) const BYTES: Unit = Unit { of: " bytes", difference: " bytes", digits: 0, words: ["larger", "smaller"] };
 
 const WORDS: [&str; 2] = ["worse", "better"];
 
 /// The figures of a check, before and now.
 #[derive(Debug, Clone, Copy)]
-pub struct Figures {
+pub(crate) struct Figures {
     /// Of the baseline.
     pub baseline: Option<f64>,
     /// Of the report.
@@ -73,7 +73,7 @@ pub struct Figures {
 }
 
 /// Makes checks.
-pub struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     /// What is demanded.
     pub thresholds: &'a Thresholds,
     today: Date,
@@ -83,7 +83,7 @@ pub struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     /// A judge on a day.
-    pub fn new(thresholds: &'a Thresholds, today: Date) -> Self {
+    pub(crate) fn new(thresholds: &'a Thresholds, today: Date) -> Self {
         let state = |exception: &Exception| match exception.last_day() < today {
             true => State::Expired,
             false => State::Unmatched,
@@ -92,7 +92,7 @@ impl<'a> Judge<'a> {
     }
 
     /// The exception in force for a check at a place: the last that fits.
-    pub fn exception(&mut self, rule: Rule, place: &Location) -> Option<&'a Exception> {
+    pub(crate) fn exception(&mut self, rule: Rule, place: &Location) -> Option<&'a Exception> {
         let place = place.to_string();
         let mut found = None;
         for (exception, state) in self.thresholds.exceptions.iter().zip(&mut self.states) {
@@ -105,14 +105,14 @@ impl<'a> Judge<'a> {
     }
 
     /// Notes that an exception accepts something, and gives what is shown of it.
-    pub fn need(&mut self, exception: &Exception) -> Excepted {
+    pub(crate) fn need(&mut self, exception: &Exception) -> Excepted {
         let at = self.thresholds.exceptions.iter().position(|other| std::ptr::eq(other, exception));
         at.into_iter().for_each(|at| self.states[at] = State::Used);
         exception.shown(self.today)
     }
 
     /// Adds a check. What would be told of it is accepted where an exception without a limit fits.
-    pub fn add(&mut self, mut check: Check) {
+    pub(crate) fn add(&mut self, mut check: Check) {
         let exception = self.exception(check.rule, &check.place);
         if matches!(check.outcome, Outcome::Failed | Outcome::Unjudged | Outcome::Warning)
             && let Some(exception) = exception.filter(|exception| exception.limit.is_none())
@@ -124,7 +124,15 @@ impl<'a> Judge<'a> {
     }
 
     /// Holds a figure; one that the baseline has and the report has not cannot be judged.
-    pub fn hold(&mut self, rule: Rule, place: Location, measure: Measure, unit: Unit, figures: Figures, limit: f64) {
+    pub(crate) fn hold(
+        &mut self,
+        rule: Rule,
+        place: Location,
+        measure: Measure,
+        unit: Unit,
+        figures: Figures,
+        limit: f64,
+    ) {
         let allowed = self.thresholds.allowed(rule);
         let mut check = held(rule, &place, measure, unit, figures, limit, allowed.as_deref());
         let exception = self.exception(rule, &place);
@@ -143,14 +151,14 @@ impl<'a> Judge<'a> {
 
     /// The column that is judged: the NPU's, or where figures of simulation are enough and neither side has one of the
     /// NPU, the simulation's. The flag tells that it is the latter.
-    pub fn column(&self, baseline: Columns, now: Columns) -> (Figures, bool) {
+    pub(crate) fn column(&self, baseline: Columns, now: Columns) -> (Figures, bool) {
         let simulated = !self.thresholds.npu.required && baseline.npu.is_none() && now.npu.is_none();
         let of = |columns: Columns| if simulated { columns.simulated } else { columns.npu };
         (Figures { baseline: of(baseline), now: of(now) }, simulated)
     }
 
     /// What a policy makes of a change.
-    pub fn change(&mut self, rule: Rule, place: Location, policy: Policy, message: String) {
+    pub(crate) fn change(&mut self, rule: Rule, place: Location, policy: Policy, message: String) {
         let outcome = match policy {
             Policy::Fail => Outcome::Failed,
             Policy::Warn => Outcome::Warning,
@@ -170,7 +178,7 @@ impl<'a> Judge<'a> {
     }
 
     /// All checks, the worst first, and the exceptions.
-    pub fn finish(mut self) -> (Vec<Check>, Vec<ExceptionReport>) {
+    pub(crate) fn finish(mut self) -> (Vec<Check>, Vec<ExceptionReport>) {
         let report = |(exception, state): (&Exception, &State)| {
             let Excepted { reason, last_day, days_left } = exception.shown(self.today);
             let (check, place) = (exception.check.clone(), exception.place.clone());
@@ -251,7 +259,7 @@ fn outcome(is_well: bool) -> Outcome {
 
 /// How much worse than before; below 0 where it is better. Rounded to a millionth, so that 0.5 below is not
 /// 0.5000000001.
-pub fn worse_by(measure: Measure, before: f64, now: f64) -> f64 {
+pub(crate) fn worse_by(measure: Measure, before: f64, now: f64) -> f64 {
     let worse = match measure {
         Measure::AtLeast => 0.0,
         Measure::Drop => before - now,

@@ -6,7 +6,7 @@ use super::{changes, figures, goals};
 use autoneural_app::report::Report;
 
 /// Makes all checks.
-pub fn look(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
+pub(crate) fn look(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
     figures::check(judge, baseline, now, report);
     goals::check(judge, baseline, now);
     changes::check(judge, baseline, now);

@@ -18,7 +18,10 @@ pub struct Stated {
 }
 
 macro_rules! rules {
-    ($($(#[$doc:meta])* $name:ident: $id:literal, $what:literal, [$($key:literal),*], $place:literal, $section:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $id:literal, $what:literal, [$($key:literal),*], $place:literal, $section:literal;
+    )*) => {
         /// What is checked. The order is that of summaries.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Rule {
@@ -124,7 +127,7 @@ impl Rule {
         self.stated().what
     }
 
-    /// The unit of its limit, with a space before it where there is one; none where it has no figure to limit.
+    /// The unit of its limit, with a space before it where there is one; `None` if it has no figure to limit.
     pub fn unit(self) -> Option<&'static str> {
         let key = *self.stated().keys.first()?;
         match key.rsplit('_').next() {

@@ -41,7 +41,7 @@ pub struct Thresholds {
     /// Exceptions; the last that fits decides.
     #[serde(default, rename = "exception")]
     pub exceptions: Vec<Exception>,
-    /// The file; none for the built-in thresholds.
+    /// The file; `None` for the built-in thresholds.
     #[serde(skip)]
     pub path: Option<PathBuf>,
     #[serde(skip)]

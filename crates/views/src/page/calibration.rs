@@ -9,7 +9,7 @@ const ENOUGH: u64 = 80;
 
 /// A line per group: runs that it saw, after how many of them as many of its ranges were as they are, and whether they
 /// were enough.
-pub fn settled(subject: &Subject) -> Table {
+pub(crate) fn settled(subject: &Subject) -> Table {
     let titles =
         ["component", "ranges", "runs", "half settled after", "95 %", "99 %", "all", "last to settle", "runs needed"];
     let mut table = Table::new(&titles);

@@ -6,7 +6,7 @@ use autoneural_base::text::bytes;
 
 /// How a figure turned out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trend {
+pub(crate) enum Trend {
     /// Better than the other by more than the tolerance.
     Better,
     /// Within the tolerance.
@@ -17,7 +17,7 @@ pub enum Trend {
 
 impl Trend {
     /// Of a gain, which is above 0 where this bundle is better.
-    pub fn of(gain: f64, tolerance: f64) -> Self {
+    pub(crate) fn of(gain: f64, tolerance: f64) -> Self {
         // As the gate rounds: 0.5 is not 0.5000000001.
         match (gain * 1e6).round() / 1e6 {
             gain if gain > tolerance => Trend::Better,
@@ -27,7 +27,7 @@ impl Trend {
     }
 
     /// The word.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Trend::Better => "better",
             Trend::Same => "same",
@@ -38,7 +38,7 @@ impl Trend {
 
 /// A figure of this bundle against that of another.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub(crate) struct Change {
     /// How it turned out.
     pub turn: Trend,
     /// The word, and by how much.
@@ -47,12 +47,12 @@ pub struct Change {
 
 impl Change {
     /// Of a figure of which more is better, such as SQNR.
-    pub fn of(ours: f64, theirs: f64, tolerance: f64, digits: usize, unit: &str) -> Self {
+    pub(crate) fn of(ours: f64, theirs: f64, tolerance: f64, digits: usize, unit: &str) -> Self {
         Change::new(Trend::of(ours - theirs, tolerance), ours - theirs, digits, unit)
     }
 
     /// Of a figure of which less is better, such as perplexity.
-    pub fn of_less(ours: f64, theirs: f64, tolerance: f64, digits: usize, unit: &str) -> Self {
+    pub(crate) fn of_less(ours: f64, theirs: f64, tolerance: f64, digits: usize, unit: &str) -> Self {
         let less = if ours > theirs { "more" } else { "less" };
         let turn = Trend::of(theirs - ours, tolerance);
         let amount = format!("{:.digits$}{unit}", (ours - theirs).abs());
@@ -60,7 +60,7 @@ impl Change {
     }
 
     /// Of bytes; the tolerance is in percent of theirs.
-    pub fn of_bytes(ours: u64, theirs: u64, percent: f64) -> Self {
+    pub(crate) fn of_bytes(ours: u64, theirs: u64, percent: f64) -> Self {
         let turn = Trend::of(theirs as f64 - ours as f64, theirs as f64 * percent / 100.0);
         let less = if ours > theirs { "more" } else { "less" };
         let amount = if ours == theirs { String::new() } else { bytes(ours.abs_diff(theirs)) };
@@ -84,7 +84,7 @@ impl Change {
 
 /// Up to where two figures are the same: what the gate allows.
 #[derive(Debug, Clone, Copy)]
-pub struct Tolerances {
+pub(crate) struct Tolerances {
     /// SQNR of outputs in dB.
     pub output_db: f64,
     /// SQNR of layers in dB.
@@ -109,7 +109,7 @@ pub struct Tolerances {
 
 impl Tolerances {
     /// Those of the gate.
-    pub fn of(thresholds: &Thresholds) -> Self {
+    pub(crate) fn of(thresholds: &Thresholds) -> Self {
         Tolerances {
             output_db: thresholds.outputs.drop_db,
             layer_db: thresholds.layers.drop_db,
@@ -125,7 +125,7 @@ impl Tolerances {
     }
 
     /// A layer against the same of the other.
-    pub fn layer(&self, ours: f64, theirs: f64) -> Trend {
+    pub(crate) fn layer(&self, ours: f64, theirs: f64) -> Trend {
         let enough = |db: f64| db.min(self.layer_enough_db);
         Trend::of(enough(ours) - enough(theirs), self.layer_db)
     }

@@ -15,7 +15,7 @@ const MOST: usize = 100;
 
 /// How many figures turned out how.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Counts {
+pub(crate) struct Counts {
     better: usize,
     same: usize,
     worse: usize,
@@ -82,7 +82,7 @@ fn outputs<'a>(subject: &'a Subject, name: &str, theirs: &PartitionFacts) -> Vec
 }
 
 /// A line per partition: outputs and layers that got better and worse, and the first layer that got worse.
-pub fn figures(subject: &Subject, reference: &Reference) -> Table {
+pub(crate) fn figures(subject: &Subject, reference: &Reference) -> Table {
     let mut table = Table::new(&[
         "partition",
         "outputs better",
@@ -123,7 +123,7 @@ pub fn figures(subject: &Subject, reference: &Reference) -> Table {
 }
 
 /// Every output and layer that got better or worse, those that got worse first and in the network's order.
-pub fn places(subject: &Subject, reference: &Reference) -> (Table, usize) {
+pub(crate) fn places(subject: &Subject, reference: &Reference) -> (Table, usize) {
     let mut table = Table::new(&["partition", "what", "name", reference.title, "this bundle", reference.against]);
     let mut rows: Vec<(Trend, Vec<Cell>)> = Vec::new();
     for part in &subject.parts {
@@ -151,7 +151,7 @@ pub fn places(subject: &Subject, reference: &Reference) -> (Table, usize) {
 }
 
 /// What it was made from and with: settings of the recipe where both are known, versions, files.
-pub fn made_from(subject: &Subject, reference: &Reference) -> Table {
+pub(crate) fn made_from(subject: &Subject, reference: &Reference) -> Table {
     let mut table = Table::new(&["what", reference.title, "this bundle"]);
     let (ours, theirs) = (&subject.facts, reference.facts);
     let mut differ = |what: &str, theirs: Option<&str>, ours: Option<&str>, none: &str| {
@@ -197,7 +197,7 @@ fn union<'a, V>(a: &'a BTreeMap<String, V>, b: &'a BTreeMap<String, V>) -> BTree
 }
 
 /// A line per partition whose encodings changed.
-pub fn encodings(subject: &Subject, reference: &Reference) -> Table {
+pub(crate) fn encodings(subject: &Subject, reference: &Reference) -> Table {
     let titles =
         ["partition", "other integers", "ranges that moved", "scales that moved", "new tensors", "gone", "farthest"];
     let mut table = Table::new(&titles);
@@ -253,7 +253,7 @@ pub fn encodings(subject: &Subject, reference: &Reference) -> Table {
 }
 
 /// All of it in a sentence.
-pub fn sentence(subject: &Subject, reference: &Reference) -> String {
+pub(crate) fn sentence(subject: &Subject, reference: &Reference) -> String {
     let (mut of_outputs, mut of_layers) = (Counts::default(), Counts::default());
     for part in &subject.parts {
         let Some(theirs) = reference.facts.partitions.get(&part.name) else { continue };

@@ -9,7 +9,7 @@ use crate::gate::{Cause, Check, Judgement, Outcome, plain};
 const MOST: usize = 50;
 
 /// A cause of failed checks.
-pub struct Finding {
+pub(crate) struct Finding {
     /// Where it is and what happened there.
     pub text: String,
     /// What follows from it, in a line; nothing where nothing does.
@@ -19,7 +19,7 @@ pub struct Finding {
 }
 
 /// The causes of what failed, those that most follows from first, and how many are left out.
-pub fn causes(subject: &Subject) -> (Vec<Finding>, usize) {
+pub(crate) fn causes(subject: &Subject) -> (Vec<Finding>, usize) {
     let Some(gate) = &subject.gate else { return (vec![], 0) };
     let judgement = &gate.judgement;
     let more = judgement.causes.len().saturating_sub(MOST);
@@ -37,7 +37,7 @@ fn finding(judgement: &Judgement, cause: &Cause) -> Finding {
 }
 
 /// What could not be judged, and warnings; and how many are left out.
-pub fn others(subject: &Subject) -> (Table, usize) {
+pub(crate) fn others(subject: &Subject) -> (Table, usize) {
     let checks = || {
         let all = subject.gate.iter().flat_map(|gate| &gate.judgement.checks);
         all.filter(|check| matches!(check.outcome, Outcome::Unjudged | Outcome::Warning))
@@ -46,7 +46,7 @@ pub fn others(subject: &Subject) -> (Table, usize) {
 }
 
 /// The exceptions of the thresholds, a line each, also where all is well.
-pub fn exceptions(subject: &Subject) -> Vec<String> {
+pub(crate) fn exceptions(subject: &Subject) -> Vec<String> {
     subject.gate.as_ref().map_or(vec![], |gate| exception_lines(&gate.judgement).collect())
 }
 

@@ -9,7 +9,7 @@ use autoneural_app::report::{Columns, FrozenReport, OutputReport};
 use autoneural_core::engine::EngineKind;
 
 /// A question with its answer, and where in the page there is more.
-pub struct Answer {
+pub(crate) struct Answer {
     /// The question, in a word or two.
     pub title: String,
     /// The answer.
@@ -19,7 +19,7 @@ pub struct Answer {
 }
 
 /// All of them.
-pub fn answers(subject: &Subject) -> Vec<Answer> {
+pub(crate) fn answers(subject: &Subject) -> Vec<Answer> {
     let mut made = vec![worst_output(subject), sequences(subject), accuracy(subject)];
     made.extend(frozen(subject));
     let speed = "not measured: the emulator gives the NPU's results, not its speed";
@@ -69,8 +69,8 @@ fn frozen(subject: &Subject) -> Option<Answer> {
         false => {
             let FrozenReport { output, sqnr_db, largest_difference, largest_value } = found;
             format!(
-                "{name}/{output}: {sqnr_db:.1} dB, both in float; the largest difference is {largest_difference:.1e}, the \
-                 largest number {largest_value:.1e}"
+                "{name}/{output}: {sqnr_db:.1} dB, both in float; the largest difference is {largest_difference:.1e}, \
+                 the largest number {largest_value:.1e}"
             )
         }
     };
@@ -120,11 +120,11 @@ fn accuracy(subject: &Subject) -> Answer {
 }
 
 /// That the report has no evaluation, and who has.
-pub fn not_evaluated(subject: &Subject) -> String {
+pub(crate) fn not_evaluated(subject: &Subject) -> String {
     let mut text = String::from("not evaluated: the report has no answers to questions with known answers");
     if subject.has_answers {
-        text = "not in the report, but the bundle keeps answers of an earlier evaluation: `autoneural eval` with the same set \
-                uses those of the same models and asks only the rest"
+        text = "not in the report, but the bundle keeps answers of an earlier evaluation: `autoneural eval` with the \
+                same set uses those of the same models and asks only the rest"
             .into();
     }
     for reference in subject.references() {

@@ -49,7 +49,8 @@ pub fn html(subject: &Subject) -> Result<String> {
     let hash = |text: &str| base64(&Sha256::digest(text.as_bytes()));
     // Only this script and this style, and no network.
     let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; base-uri 'none'; \
+         form-action 'none'",
         hash(SCRIPT),
         hash(STYLE)
     );
@@ -192,16 +193,17 @@ fn outputs_note(subject: &Subject) -> String {
     let steps: Vec<String> = subject.report.partitions.iter().filter_map(compared).collect();
     let steps = if steps.is_empty() { String::new() } else { format!(" Steps compared: {}.", steps.join(", ")) };
     format!(
-        "SQNR against float over the {} verification samples of recipe {}, up to {} decoded tokens each.{steps} Each partition is \
-         measured alone, on float inputs. NPU: the context binary on the NPU or its emulator. Simulated: the quantized model on \
-         a CPU.{}",
+        "SQNR against float over the {} verification samples of recipe {}, up to {} decoded tokens each.{steps} Each \
+         partition is measured alone, on float inputs. NPU: the context binary on the NPU or its emulator. Simulated: \
+         the quantized model on a CPU.{}",
         samples.samples,
         samples.recipe,
         samples.steps,
         match subject.references().is_empty() {
             true => String::new(),
             false => format!(
-                " Comparisons are this bundle against the other; a difference of at most {} dB counts as the same, as in the gate.",
+                " Comparisons are this bundle against the other; a difference of at most {} dB counts as the same, as \
+                 in the gate.",
                 subject.tolerances.output_db
             ),
         }
@@ -249,8 +251,8 @@ fn changed(subject: &Subject, body: &mut String) {
     for reference in subject.references() {
         body.push_str(&format!("<h3>Against {} {}</h3>\n", reference.title, breakable(reference.name)));
         body.push_str(&note(&format!(
-            "This bundle against the other: {}. Differences of at most {} dB of outputs and {} dB of layers count as the same, \
-             and so do layers above {} dB.",
+            "This bundle against the other: {}. Differences of at most {} dB of outputs and {} dB of layers count as \
+             the same, and so do layers above {} dB.",
             changes::sentence(subject, &reference),
             subject.tolerances.output_db,
             subject.tolerances.layer_db,
@@ -300,7 +302,8 @@ fn layers(subject: &Subject, body: &mut String) {
         _ => format!("{count} layers. Single layers were measured in {} only. {steps}", measured.join(", ")),
     }));
     body.push_str(
-        "<noscript><p>The layers need JavaScript, which is in this file.</p></noscript>\n<div id=\"app\"></div>\n</section>\n",
+        "<noscript><p>The layers need JavaScript, which is in this file.</p></noscript>\n<div \
+         id=\"app\"></div>\n</section>\n",
     );
 }
 
@@ -312,9 +315,9 @@ fn layer_steps(subject: &Subject) -> String {
     let steps: Vec<String> = subject.report.partitions.iter().filter_map(of).collect();
     let steps = if steps.is_empty() { String::new() } else { format!(" ({})", steps.join("; ")) };
     format!(
-        "Layers are measured in one step{steps}, outputs in all steps that were compared: the same tensor may have another figure as \
-         a layer than as an output. Layer figures may differ from the shipped binary, because the compiler fuses operators otherwise \
-         where every intermediate value is read."
+        "Layers are measured in one step{steps}, outputs in all steps that were compared: the same tensor may have \
+         another figure as a layer than as an output. Layer figures may differ from the shipped binary, because the \
+         compiler fuses operators otherwise where every intermediate value is read."
     )
 }
 
@@ -356,8 +359,8 @@ fn samples(subject: &Subject, body: &mut String) {
     let settled = calibration::settled(subject);
     if !settled.is_empty() {
         body.push_str(&note(&format!(
-            "A range has settled when no later run widens it by more than 1 %. {} There are enough runs when 99 % of the ranges \
-             settle within the first four fifths of them.",
+            "A range has settled when no later run widens it by more than 1 %. {} There are enough runs when 99 % of \
+             the ranges settle within the first four fifths of them.",
             subject.about_runs
         )));
         body.push_str(&settled.html());

@@ -19,7 +19,7 @@ use autoneural_core::segment::multiply_adds;
 
 /// The layers of a partition.
 #[derive(Debug, Serialize)]
-pub struct PartitionLayers {
+pub(crate) struct PartitionLayers {
     /// Name of the partition.
     pub name: String,
     /// Whether the report has figures of layers, beside those of outputs.
@@ -33,7 +33,7 @@ pub struct PartitionLayers {
 
 /// A tensor that an operator makes.
 #[derive(Debug, Default, Serialize)]
-pub struct Layer {
+pub(crate) struct Layer {
     /// Its name.
     pub name: String,
     /// The operator.
@@ -95,7 +95,7 @@ pub struct Layer {
 
 impl Layer {
     /// SQNR that sorts: the NPU's where it was measured.
-    pub fn db(&self) -> Option<f64> {
+    pub(crate) fn db(&self) -> Option<f64> {
         self.npu.or(self.sim)
     }
 }
@@ -104,7 +104,7 @@ impl Layer {
 ///
 /// # Errors
 /// Damaged files.
-pub fn parts(
+pub(crate) fn parts(
     bundle: &Bundle,
     recipe: &Recipe,
     report: &Report,

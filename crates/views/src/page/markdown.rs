@@ -84,7 +84,7 @@ fn of_cause(cause: &findings::Finding) -> String {
     format!("{}{follows}", cause.text)
 }
 
-/// The worst layers of all partitions, without those that only move what others made; none where layers were not
+/// The worst layers of all partitions, without those that only move what others made; `None` if layers were not
 /// measured.
 fn worst(subject: &Subject) -> Option<Table> {
     let measured = subject.parts.iter().filter(|part| part.measured);

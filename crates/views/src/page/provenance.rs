@@ -7,7 +7,7 @@ use super::table::{Cell, Table};
 use autoneural_bundle::{StageRecord, short};
 
 /// The samples of calibration and verification.
-pub fn samples(subject: &Subject) -> Table {
+pub(crate) fn samples(subject: &Subject) -> Table {
     let recipe = &subject.recipe;
     let mut table = Table::new(&["use", "images", "SHA-256", "prompt"]);
     let (calibration, verification) = (&subject.images, &subject.report.samples.images);
@@ -36,7 +36,7 @@ fn prompt(text: &str) -> String {
 }
 
 /// Versions, names and what was made how long.
-pub fn facts(subject: &Subject) -> Table {
+pub(crate) fn facts(subject: &Subject) -> Table {
     let mut titles = vec!["", "this bundle"];
     titles.extend(subject.other.iter().map(|_| "other bundle"));
     let mut table = Table::new(&titles);
@@ -85,7 +85,7 @@ fn commands(stages: &[StageRecord]) -> String {
 }
 
 /// Every file of the bundle.
-pub fn files(subject: &Subject) -> Table {
+pub(crate) fn files(subject: &Subject) -> Table {
     let mut table = Table::new(&["file", "bytes", "SHA-256"]);
     for file in &subject.manifest.files {
         let (path, hash) = (file.path.clone(), file.sha256.clone());

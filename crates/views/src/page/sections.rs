@@ -9,7 +9,7 @@ use autoneural_app::report::{Columns, GoalKind, GoalReport, OutputReport, Partit
 use autoneural_core::engine::EngineKind;
 
 /// A line per goal in one of these states.
-pub fn goals(subject: &Subject, states: &[VerdictState]) -> Table {
+pub(crate) fn goals(subject: &Subject, states: &[VerdictState]) -> Table {
     let mut table = Table::new(&["", "where", "what", "wanted", "reached"]);
     for &state in states {
         for goal in subject.report.verdict.goals_in(state) {
@@ -31,13 +31,13 @@ pub fn goals(subject: &Subject, states: &[VerdictState]) -> Table {
 }
 
 /// The worst output of a partition: on the NPU where that was measured, else simulated.
-pub fn worst(partition: &PartitionReport) -> Option<&OutputReport> {
+pub(crate) fn worst(partition: &PartitionReport) -> Option<&OutputReport> {
     let measured = partition.outputs.iter().filter_map(|output| Some((output.sqnr_db.best()?, output)));
     measured.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, output)| output)
 }
 
 /// The main output of every partition, which is what it is for, and its worst.
-pub fn partitions(subject: &Subject) -> Table {
+pub(crate) fn partitions(subject: &Subject) -> Table {
     let mut table = Table::new(&titles(subject, "which"));
     for partition in &subject.report.partitions {
         let Some(main) = partition.outputs.first() else { continue };
@@ -55,7 +55,7 @@ pub fn partitions(subject: &Subject) -> Table {
 }
 
 /// A line per output of every partition.
-pub fn outputs(subject: &Subject) -> Table {
+pub(crate) fn outputs(subject: &Subject) -> Table {
     let mut table = Table::new(&[&titles(subject, "NPU to simulation")[..], &["lowest step"]].concat());
     for partition in &subject.report.partitions {
         for output in &partition.outputs {
@@ -127,7 +127,7 @@ fn against(reference: &Reference, ours: Columns, theirs: Columns, tolerance: f64
 }
 
 /// Whole sequences, each engine on its own state.
-pub fn sequences(subject: &Subject) -> Table {
+pub(crate) fn sequences(subject: &Subject) -> Table {
     let (chain, tolerances) = (&subject.report.chain, &subject.tolerances);
     let mut titles = vec!["engine", "steps", "SQNR of logits", "same token as float"];
     for reference in subject.references() {
@@ -159,7 +159,7 @@ pub fn sequences(subject: &Subject) -> Table {
 }
 
 /// A line per engine of every evaluation.
-pub fn evaluations(subject: &Subject) -> Table {
+pub(crate) fn evaluations(subject: &Subject) -> Table {
     let mut titles = vec![
         "set",
         "questions",
@@ -216,7 +216,7 @@ pub fn evaluations(subject: &Subject) -> Table {
 }
 
 /// An engine as the page calls it.
-pub fn engine_name(engine: EngineKind) -> &'static str {
+pub(crate) fn engine_name(engine: EngineKind) -> &'static str {
     match engine {
         EngineKind::Npu => "NPU",
         other => other.name(),

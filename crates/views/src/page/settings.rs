@@ -9,7 +9,7 @@ use autoneural_base::error::Result;
 ///
 /// # Errors
 /// No TOML.
-pub fn settings(text: &str, path: &Path) -> Result<BTreeMap<String, String>> {
+pub(crate) fn settings(text: &str, path: &Path) -> Result<BTreeMap<String, String>> {
     let table: toml::Table =
         toml::from_str(text).map_err(|error| autoneural_base::text::toml_error(path, text, &error))?;
     let mut made = BTreeMap::new();

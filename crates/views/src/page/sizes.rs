@@ -10,8 +10,8 @@ fn amount(count: u64) -> Cell {
     Cell::Number(bytes(count))
 }
 
-/// A line per partition; none where the report has no sizes.
-pub fn partitions(subject: &Subject) -> Option<Table> {
+/// A line per partition; `None` if the report has no sizes.
+pub(crate) fn partitions(subject: &Subject) -> Option<Table> {
     let sizes = subject.report.sizes.as_ref()?;
     let mut bits: Vec<u32> = sizes.partitions.iter().flat_map(|p| p.weights.iter().map(|w| w.bits)).collect();
     bits.sort_unstable();
@@ -33,7 +33,7 @@ pub fn partitions(subject: &Subject) -> Option<Table> {
 }
 
 /// What a device needs, against the other bundle; of a baseline only the total is known.
-pub fn device(subject: &Subject) -> Option<Table> {
+pub(crate) fn device(subject: &Subject) -> Option<Table> {
     let sizes = subject.report.sizes.as_ref()?;
     let percent = subject.tolerances.device_percent;
     let references = subject.references();
@@ -70,6 +70,6 @@ fn lines(sizes: &Sizes) -> [(&'static str, u64); 6] {
 }
 
 /// All that a device needs, in words.
-pub fn total(report: &Report) -> Option<String> {
+pub(crate) fn total(report: &Report) -> Option<String> {
     report.sizes.as_ref().map(|sizes| bytes(sizes.device.total_bytes))
 }

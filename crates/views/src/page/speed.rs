@@ -5,11 +5,12 @@ use super::table::{Cell, Table};
 use autoneural_base::text::bytes;
 
 /// Why there is no time.
-pub const NOT_MEASURED: &str = "Not measured. Verification runs the context binaries on the emulator of the NPU, which gives the \
-                                NPU's results but not its speed. Measure time on the device. What each run has to do:";
+pub(crate) const NOT_MEASURED: &str = "Not measured. Verification runs the context binaries on the emulator of the NPU, which \
+                                gives the NPU's results but not its speed. Measure time on the device. What each run \
+                                has to do:";
 
 /// A line per partition: work and traffic of one run.
-pub fn table(subject: &Subject) -> Table {
+pub(crate) fn table(subject: &Subject) -> Table {
     let mut table =
         Table::new(&["partition", "bits", "nodes on the NPU", "multiply-adds", "weights read", "inputs", "outputs"]);
     for partition in &subject.report.partitions {

@@ -2,7 +2,7 @@
 
 /// How it stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum State {
+pub(crate) enum State {
     Well,
     Bad,
     Unknown,
@@ -10,7 +10,7 @@ pub enum State {
 
 impl State {
     /// Class in the page.
-    pub fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             State::Well => "well",
             State::Bad => "bad",
@@ -19,7 +19,7 @@ impl State {
     }
 
     /// Mark in Markdown.
-    pub fn mark(self) -> &'static str {
+    pub(crate) fn mark(self) -> &'static str {
         match self {
             State::Well => "✅",
             State::Bad => "❌",

@@ -12,7 +12,7 @@ const MANY: usize = 7;
 const FEW: usize = 12;
 
 /// A cell of a table.
-pub enum Cell {
+pub(crate) enum Cell {
     /// Words.
     Text(String),
     /// Words that lead to a place in the page.
@@ -33,17 +33,17 @@ pub enum Cell {
 
 impl Cell {
     /// A figure, or that there is none.
-    pub fn figure(value: Option<f64>, digits: usize, unit: &str) -> Self {
+    pub(crate) fn figure(value: Option<f64>, digits: usize, unit: &str) -> Self {
         value.map_or(Cell::Missing, |value| Cell::Number(format!("{value:.digits$}{unit}")))
     }
 
     /// Words.
-    pub fn text(text: &str) -> Self {
+    pub(crate) fn text(text: &str) -> Self {
         Cell::Text(text.to_string())
     }
 
     /// The same, marked if it falls short.
-    pub fn bad_if(self, is_bad: bool) -> Self {
+    pub(crate) fn bad_if(self, is_bad: bool) -> Self {
         match self {
             Cell::Number(text) if is_bad => Cell::Bad(text),
             cell => cell,
@@ -87,7 +87,7 @@ impl Cell {
 }
 
 /// Text in HTML; its long words, such as names of tensors, may be broken after a sign of punctuation and nowhere else.
-pub fn breakable(text: &str) -> String {
+pub(crate) fn breakable(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     for word in text.split_inclusive(' ') {
         if word.chars().count() <= LONG {
@@ -112,34 +112,34 @@ fn halves(piece: &str) -> Vec<&str> {
 }
 
 /// A table with a title for each column.
-pub struct Table {
+pub(crate) struct Table {
     titles: Vec<String>,
     rows: Vec<(Option<String>, Vec<Cell>)>,
 }
 
 impl Table {
     /// A table without rows.
-    pub fn new(titles: &[&str]) -> Self {
+    pub(crate) fn new(titles: &[&str]) -> Self {
         Table { titles: titles.iter().map(|title| title.to_string()).collect(), rows: vec![] }
     }
 
     /// Adds a row.
-    pub fn row(&mut self, cells: Vec<Cell>) {
+    pub(crate) fn row(&mut self, cells: Vec<Cell>) {
         self.rows.push((None, cells));
     }
 
     /// Adds a row that links lead to.
-    pub fn place(&mut self, id: String, cells: Vec<Cell>) {
+    pub(crate) fn place(&mut self, id: String, cells: Vec<Cell>) {
         self.rows.push((Some(id), cells));
     }
 
     /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// As HTML; all text is escaped.
-    pub fn html(&self) -> String {
+    pub(crate) fn html(&self) -> String {
         let many = if self.titles.len() >= MANY { " many" } else { "" };
         let few = if self.rows.len() <= FEW { " few" } else { "" };
         let mut text = format!("<div class=\"wide\"><table class=\"cards{many}{few}\"><thead><tr>");
@@ -162,7 +162,7 @@ impl Table {
     }
 
     /// As Markdown; all text is escaped.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let titles: Vec<String> = self.titles.iter().map(|title| cell(title)).collect();
         let mut text = format!("| {} |\n|{}\n", titles.join(" | "), "---|".repeat(titles.len()));
         for (_, row) in &self.rows {

@@ -22,12 +22,12 @@ fn weak(subject: &Subject) -> impl Iterator<Item = (String, &PartitionReport, &W
 }
 
 /// Whether an output is weak.
-pub fn any(subject: &Subject) -> bool {
+pub(crate) fn any(subject: &Subject) -> bool {
     weak(subject).next().is_some()
 }
 
 /// A line per weak output and cause.
-pub fn table(subject: &Subject) -> Table {
+pub(crate) fn table(subject: &Subject) -> Table {
     let titles =
         ["output", "SQNR", "noise from", "worst layer", "SQNR there", "adds", "in step", "others", "what may help"];
     let mut table = Table::new(&titles);
@@ -77,13 +77,13 @@ fn cells(subject: &Subject, partition: &PartitionReport, cause: &CauseReport) ->
     ]
 }
 
-/// Where in the page the causes of an output's noise stand; none where it is not weak.
-pub fn cause_link(subject: &Subject, partition: &str, output: &str) -> Option<String> {
+/// Where in the page the causes of an output's noise stand; `None` if it is not weak.
+pub(crate) fn cause_link(subject: &Subject, partition: &str, output: &str) -> Option<String> {
     weak(subject).find(|(_, of, weak)| of.name == partition && weak.output == output).map(|(id, ..)| id)
 }
 
 /// What an output's noise comes from, as a cell that leads to it; nothing where it is not weak.
-pub fn cause(subject: &Subject, partition: &str, output: &str) -> Cell {
+pub(crate) fn cause(subject: &Subject, partition: &str, output: &str) -> Cell {
     match weak(subject).find(|(_, of, weak)| of.name == partition && weak.output == output) {
         Some((id, _, weak)) => {
             let words = weak.causes.first().map_or("not known", |cause| cause.cause.words());
@@ -94,7 +94,7 @@ pub fn cause(subject: &Subject, partition: &str, output: &str) -> Cell {
 }
 
 /// What the table is, or why there is none.
-pub fn explanation(subject: &Subject) -> String {
+pub(crate) fn explanation(subject: &Subject) -> String {
     let is_measured = subject.parts.iter().any(|part| part.measured);
     let measured = match is_measured {
         true => "",
@@ -107,8 +107,8 @@ pub fn explanation(subject: &Subject) -> String {
         };
     }
     format!(
-        "Outputs that miss their goal, or the weakest output of a partition whose outputs have no goal, with what adds noise of at least \
-         {LEAST_ADDED_PERCENT} % of the signal on the way to it.{measured} Only a new compilation shows what a change of the \
-         recipe gains."
+        "Outputs that miss their goal, or the weakest output of a partition whose outputs have no goal, with what adds \
+         noise of at least {LEAST_ADDED_PERCENT} % of the signal on the way to it.{measured} Only a new compilation \
+         shows what a change of the recipe gains."
     )
 }

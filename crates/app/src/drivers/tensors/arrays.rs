@@ -9,7 +9,7 @@ use autoneural_core::ir::ElementType;
 use autoneural_engines::engine::Tensor;
 
 /// Named arrays.
-pub struct Arrays {
+pub(crate) struct Arrays {
     /// Where they are from, for messages.
     pub place: String,
     /// The arrays.
@@ -18,7 +18,7 @@ pub struct Arrays {
 
 /// What an input takes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// The graph that takes it, for messages.
     pub graph: &'a str,
     /// Sizes of the axes.
@@ -29,7 +29,7 @@ pub struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// What is wrong with an array of another shape or of other elements.
-    pub fn refused(&self, place: &str, kind: &str, shape: &[usize]) -> Error {
+    pub(crate) fn refused(&self, place: &str, kind: &str, shape: &[usize]) -> Error {
         let (graph, wanted) = (self.graph, if self.element == ElementType::F32 { "float32" } else { "int32" });
         Error::input(place, format!("is {kind} {shape:?}; {graph} takes {wanted} {:?}", self.shape))
     }
@@ -38,7 +38,7 @@ impl Wanted<'_> {
     ///
     /// # Errors
     /// It is of another shape.
-    pub fn rows(&self, place: &str, about: &About) -> Result<Rows> {
+    pub(crate) fn rows(&self, place: &str, about: &About) -> Result<Rows> {
         let rows = Rows::of(&about.shape, self.shape);
         rows.ok_or_else(|| {
             let error = self.refused(place, &about.kind.name(), &about.shape);
@@ -52,7 +52,7 @@ impl Arrays {
     ///
     /// # Errors
     /// A file that cannot be read, a number that is not finite or too large.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let (place, mut file) = (path.display().to_string(), open(path)?);
         let mut tensors = BTreeMap::new();
         for (name, about) in file.abouts().clone() {
@@ -69,7 +69,7 @@ impl Arrays {
 ///
 /// # Errors
 /// An array of another shape, a place that is not in it, numbers that the input cannot take.
-pub fn part(
+pub(crate) fn part(
     file: &mut dyn ArrayFile,
     (name, place): (&str, &str),
     at: Option<usize>,

@@ -1,5 +1,5 @@
-//! `tensors`: the driver of plain graphs. A sample is named arrays, of whatever kind of files; each graph runs once with
-//! those that are its inputs, and with what graphs before it hand over.
+//! `tensors`: the driver of plain graphs. A sample is a set of named arrays, from files of any kind; each graph runs
+//! once with those that are its inputs, and with what graphs before it hand over.
 
 mod arrays;
 mod driver;

@@ -1,4 +1,4 @@
-//! Which inputs and outputs of graphs arrays are, by their names.
+//! Finds the inputs and outputs of graphs for named arrays.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use autoneural_core::partition::{Partition, Port};
 use autoneural_engines::engine::{Data, Tensor};
 
 /// The names that arrays may have: `graph/port`, or the port's alone where it is that of one graph.
-pub struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// The graphs, in order.
     pub partitions: &'a [Partition],
 }
 
 impl<'a> Names<'a> {
     /// Those of graphs.
-    pub fn new(partitions: &'a [Partition]) -> Self {
+    pub(crate) fn new(partitions: &'a [Partition]) -> Self {
         Names { partitions }
     }
 
@@ -24,7 +24,7 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// It is the input of no graph.
-    pub fn input(&self, name: &str, place: &str) -> Result<(String, Wanted<'a>)> {
+    pub(crate) fn input(&self, name: &str, place: &str) -> Result<(String, Wanted<'a>)> {
         let all = self
             .partitions
             .iter()
@@ -49,7 +49,7 @@ impl<'a> Names<'a> {
     }
 
     /// The inputs that samples have to fill: those that no graph before hands over.
-    pub fn open_inputs(&self) -> Vec<(String, Wanted<'a>)> {
+    pub(crate) fn open_inputs(&self) -> Vec<(String, Wanted<'a>)> {
         let mut made = Vec::new();
         for (at, partition) in self.partitions.iter().enumerate() {
             let before = &self.partitions[..at];
@@ -107,12 +107,17 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The inputs of a graph: those of the arrays, and what was handed over by encoding key. None where the arrays hold
-    /// nothing of it and not all is handed over.
+    /// The inputs of a graph: those of the arrays, and what was handed over by encoding key. `None` if the arrays have
+    /// none of them and not all are handed over.
     ///
     /// # Errors
     /// An array of another shape, an input that is missing beside others.
-    pub fn inputs(&self, arrays: &Arrays, at: usize, handed: &BTreeMap<String, Tensor>) -> Result<Option<Vec<Tensor>>> {
+    pub(crate) fn inputs(
+        &self,
+        arrays: &Arrays,
+        at: usize,
+        handed: &BTreeMap<String, Tensor>,
+    ) -> Result<Option<Vec<Tensor>>> {
         let partition = &self.partitions[at];
         let (mut made, mut missing, mut given) = (Vec::new(), Vec::new(), 0);
         for (port, &id) in partition.inputs.iter().zip(partition.graph.inputs()) {
@@ -138,7 +143,7 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// An array of another shape.
-    pub fn output(&self, arrays: &Arrays, at: usize, place: usize) -> Result<Option<(String, Tensor)>> {
+    pub(crate) fn output(&self, arrays: &Arrays, at: usize, place: usize) -> Result<Option<(String, Tensor)>> {
         let partition = &self.partitions[at];
         let Some(found) = self.find_output(arrays, at, &partition.outputs[place]) else { return Ok(None) };
         let name = found.0.clone();
@@ -146,7 +151,7 @@ impl<'a> Names<'a> {
     }
 
     /// Keeps what later graphs take.
-    pub fn hand_over(&self, at: usize, outputs: Vec<Tensor>, handed: &mut BTreeMap<String, Tensor>) {
+    pub(crate) fn hand_over(&self, at: usize, outputs: Vec<Tensor>, handed: &mut BTreeMap<String, Tensor>) {
         let later = &self.partitions[at + 1..];
         for (port, output) in self.partitions[at].outputs.iter().zip(outputs) {
             let is_taken =
@@ -157,11 +162,11 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Checks that arrays which are inputs of graphs run one at least.
+    /// Checks that the arrays are the inputs of at least one graph.
     ///
     /// # Errors
     /// Names what is missing.
-    pub fn check(&self, arrays: &Arrays) -> Result<()> {
+    pub(crate) fn check(&self, arrays: &Arrays) -> Result<()> {
         let (mut handed, mut runs) = (BTreeMap::new(), 0);
         for (at, partition) in self.partitions.iter().enumerate() {
             if self.inputs(arrays, at, &handed)?.is_some() {

@@ -25,7 +25,7 @@ pub fn end_of(path: &Path) -> String {
 ///
 /// # Errors
 /// The sample is none of arrays.
-pub fn arrays_of(sample: &Sample) -> Result<recipe::Arrays<'_>> {
+pub(crate) fn arrays_of(sample: &Sample) -> Result<recipe::Arrays<'_>> {
     sample.arrays().ok_or_else(|| {
         Error::input("", "is no file of tensors, which is what this model takes").help(
             "write the sample as `tensors = \"FILE.safetensors\"` with one array for each input, or as \
@@ -38,7 +38,7 @@ pub fn arrays_of(sample: &Sample) -> Result<recipe::Arrays<'_>> {
 ///
 /// # Errors
 /// A file that cannot be read, an array that is no input or does not fit it.
-pub fn read(names: &Names, recipe: &Recipe, sample: &Sample) -> Result<Arrays> {
+pub(crate) fn read(names: &Names, recipe: &Recipe, sample: &Sample) -> Result<Arrays> {
     match arrays_of(sample)? {
         recipe::Arrays::File(path, row) => {
             let path = sample.beside(path);
@@ -92,7 +92,7 @@ pub fn read(names: &Names, recipe: &Recipe, sample: &Sample) -> Result<Arrays> {
     }
 }
 
-/// What NumPy calls arrays that nobody named.
+/// Whether NumPy gave an array this name, because it had none.
 fn is_unnamed(name: &str) -> bool {
     name.is_empty() || name == "arr_0"
 }
@@ -111,8 +111,8 @@ fn takes_no_pictures(place: &str, name: &str, wanted: &Wanted) -> Error {
 }
 
 /// How pictures become an input: what the recipe says of it by its whole name or that in its graph, or what is guessed.
-/// None where it takes no pictures.
-pub fn preprocess(recipe: &Recipe, whole: &str, wanted: &Wanted) -> Option<Preprocess> {
+/// `None` if it takes no pictures.
+pub(crate) fn preprocess(recipe: &Recipe, whole: &str, wanted: &Wanted) -> Option<Preprocess> {
     if wanted.element != ElementType::F32 {
         return None;
     }
@@ -122,7 +122,7 @@ pub fn preprocess(recipe: &Recipe, whole: &str, wanted: &Wanted) -> Option<Prepr
 }
 
 /// What a recipe says of pictures, for the keys of samples that have some.
-pub fn pictures_key(recipe: &Recipe, sample: &Sample) -> Option<String> {
+pub(crate) fn pictures_key(recipe: &Recipe, sample: &Sample) -> Option<String> {
     let has_some = sample.files().iter().any(|path| PICTURES.contains(&end_of(path).as_str()));
     has_some.then(|| format!("{:?}", recipe.preprocess))
 }

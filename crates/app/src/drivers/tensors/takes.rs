@@ -24,7 +24,12 @@ pub fn intakes(partitions: &[Partition]) -> Vec<Intake> {
 }
 
 /// What is guessed of pictures, and what numbers lose on the way to their input; each is told once.
-pub fn warnings(names: &Names, recipe: &Recipe, samples: &[Sample], (place, stage): (&str, &str)) -> Vec<Warning> {
+pub(crate) fn warnings(
+    names: &Names,
+    recipe: &Recipe,
+    samples: &[Sample],
+    (place, stage): (&str, &str),
+) -> Vec<Warning> {
     let mut said = BTreeSet::new();
     let mut seen = BTreeSet::new();
     for sample in samples {

@@ -23,7 +23,7 @@ use autoneural_host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Step
 const VISUAL: &str = ".visual.safetensors";
 
 /// Pictures, then prompts.
-pub fn phases() -> Vec<Phase> {
+pub(crate) fn phases() -> Vec<Phase> {
     let of = |parts: &[Component]| parts.iter().map(|part| part.group()).collect();
     vec![
         Phase { name: "images", groups: of(&[Component::Vision, Component::Projector]) },
@@ -31,8 +31,11 @@ pub fn phases() -> Vec<Phase> {
     ]
 }
 
-/// What a phase reads of samples and of the bundle.
-pub fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+/// Adds what a phase reads of the samples and of the bundle to its key.
+///
+/// # Errors
+/// A file of a sample cannot be read.
+pub(crate) fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
     let samples = &recipe.calibration;
     if phase == 0 {
         for sample in samples {
@@ -51,8 +54,11 @@ pub fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -
     Ok(samples.iter().fold(key.setting("steps", &recipe.steps()), and_words))
 }
 
-/// Runs the pictures of all samples, and keeps the embeddings that they become.
-pub fn images<'a>(
+/// Runs the pictures of all samples, and keeps their embeddings in a file in `folder`.
+///
+/// # Errors
+/// A picture cannot be read, an engine cannot be loaded or fails, or the file cannot be written.
+pub(crate) fn images<'a>(
     definition: &'a Definition,
     run: &Run<'a>,
     load: Box<LoadAny<'a>>,
@@ -70,7 +76,11 @@ pub fn images<'a>(
 }
 
 /// Runs the prompts of all samples, with the embeddings of their pictures.
-pub fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
+///
+/// # Errors
+/// The file of the pictures' embeddings or a file of the host is unreadable, a prompt cannot be made, or an engine
+/// cannot be loaded or fails.
+pub(crate) fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
     let (bundle, recipe, progress) = (run.bundle, run.recipe, run.progress);
     let kept = format!("calibration/{VISUAL}");
     let visual = read_visual(&bundle.read(&kept, u64::MAX)?, &bundle.path(&kept))?;

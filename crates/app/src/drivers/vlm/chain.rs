@@ -20,7 +20,7 @@ struct Track<'a> {
 }
 
 /// The chains of the simulation and of the NPU.
-pub struct OfLanguage<'a> {
+pub(crate) struct OfLanguage<'a> {
     language: &'a Language,
     table: &'a Table,
     simulated: Track<'a>,
@@ -29,7 +29,7 @@ pub struct OfLanguage<'a> {
 
 impl<'a> OfLanguage<'a> {
     /// Chains through the language partitions, whose tables agree on everything that crosses a border.
-    pub fn new(language: &'a Language, table: &'a Table) -> Self {
+    pub(crate) fn new(language: &'a Language, table: &'a Table) -> Self {
         let track = || Track { sequences: BTreeMap::new(), found: None };
         OfLanguage { language, table, simulated: track(), npu: track() }
     }

@@ -27,7 +27,11 @@ use autoneural_host::{
 /// Largest tokenizer that is copied; reading it has checked it before.
 const LARGEST_TOKENIZER: u64 = 1 << 30;
 /// Runs the stage, and names model and target in the manifest.
-pub fn export(
+///
+/// # Errors
+/// The checkpoint or a file beside it is missing, unreadable or does not fit the definition, a bundle of another model
+/// is at the destination, or files cannot be written.
+pub(crate) fn export(
     bundle: &mut Making,
     file: &DefinitionFile,
     weights: &[WeightsPlace],

@@ -14,8 +14,17 @@ use autoneural_host::{Embeddings, HostRecord, HostTables};
 /// Folder of everything that emission makes.
 const FOLDER: &str = "qdq";
 
-/// The embedding table in the integers of the language model's input.
-pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, progress: &dyn Progress) -> Result<()> {
+/// Writes the embedding table in the integers of the language model's input. Groups other than the language model's
+/// have none.
+///
+/// # Errors
+/// The table or the encodings cannot be read, or the file cannot be written.
+pub(crate) fn emit_embeddings(
+    definition: &Definition,
+    bundle: &Making,
+    group: &Group,
+    progress: &dyn Progress,
+) -> Result<()> {
     if *group != Component::Language.group() {
         return Ok(());
     }
@@ -36,8 +45,11 @@ pub fn emit_embeddings(definition: &Definition, bundle: &Making, group: &Group, 
     })
 }
 
-/// Tables of pixels and rotary angles, by the encodings that the manifest has.
-pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
+/// Writes the tables of pixels and rotary angles, in the encodings that the manifest states.
+///
+/// # Errors
+/// The manifest lacks an encoding, or the file cannot be written.
+pub(crate) fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
     let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
     let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
@@ -51,14 +63,20 @@ pub fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Prog
     })
 }
 
-/// States what follows from the definition and the ports' encodings.
-pub fn describe(definition: &Definition, host: &mut HostRecord, partitions: &[PartitionRecord]) -> Result<()> {
+/// Fills in the part of the manifest that hosts read: what follows from the definition and the encodings of ports.
+///
+/// # Errors
+/// No port with the role of a mask has an encoding.
+pub(crate) fn describe(definition: &Definition, host: &mut HostRecord, partitions: &[PartitionRecord]) -> Result<()> {
     host.describe(definition, &encoding_of(partitions, Role::Mask.name())?);
     Ok(())
 }
 
-/// Rows of the embedding table that set the scale of all others.
-pub fn warn_of_embeddings(
+/// Warnings about rows of the embedding table that set the scale of all others.
+///
+/// # Errors
+/// The embedding table cannot be read, or the table of encodings belongs to another graph.
+pub(crate) fn warn_of_embeddings(
     definition: &Definition,
     bundle: &Bundle,
     group: &Group,

@@ -120,8 +120,8 @@ impl Driver for Vlm {
     }
 
     fn about_runs(&self) -> &'static str {
-        "A run is a picture for vision and projector, a chunk of a prompt or a token for the language model; all chunks of all \
-         samples come first."
+        "A run is a picture for vision and projector, a chunk of a prompt or a token for the language model; all \
+         chunks of all samples come first."
     }
 
     fn reads(&self, group: &Group, file: &str) -> bool {

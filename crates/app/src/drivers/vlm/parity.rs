@@ -18,7 +18,7 @@ use autoneural_host::Steps;
 ///
 /// # Errors
 /// A recorded tensor of another shape than the bundle's model has, a file that records nothing that can be compared.
-pub fn parity(
+pub(crate) fn parity(
     definition: &Definition,
     bundle: &Bundle,
     recorded: &Checkpoint,

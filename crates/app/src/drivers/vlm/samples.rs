@@ -13,7 +13,7 @@ use autoneural_host::CHAT_TEMPLATE;
 ///
 /// # Errors
 /// Names the first.
-pub fn refuse_tensors(recipe: &Recipe) -> Result<()> {
+pub(crate) fn refuse_tensors(recipe: &Recipe) -> Result<()> {
     match recipe.calibration.iter().chain(&recipe.verification).find(|sample| sample.arrays().is_some()) {
         Some(sample) => Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
             .help("write the sample with `image` and `prompt`")),
@@ -27,13 +27,16 @@ fn hash_image(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
 }
 
 /// Adds the contents of a sample's images to a key.
-pub fn and_images(key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
+///
+/// # Errors
+/// An image cannot be read.
+pub(crate) fn and_images(key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
     let mut paths = recipe.image_paths(sample).into_iter();
     paths.try_fold(key, |key, path| Ok(key.and("image", hash_image(bundle, &path, sample)?)))
 }
 
 /// Adds what a sample asks to a key.
-pub fn and_words(key: Key, sample: &Sample) -> Key {
+pub(crate) fn and_words(key: Key, sample: &Sample) -> Key {
     match sample.words() {
         Words::Text(text) => key.setting("sample", &(text, sample.images.len(), sample.tokens)),
         Words::Conversation(said) => key.setting("conversation", &(said, &sample.answer)),
@@ -41,12 +44,12 @@ pub fn and_words(key: Key, sample: &Sample) -> Key {
 }
 
 /// Whether a chat template has a part in what these samples ask.
-pub fn use_template(samples: &[Sample]) -> bool {
+pub(crate) fn use_template(samples: &[Sample]) -> bool {
     samples.iter().any(|sample| !sample.is_raw())
 }
 
 /// Warnings about prompts that bypass the chat template without saying so: those of a recipe of schema 1.
-pub fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) -> Vec<Warning> {
+pub(crate) fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) -> Vec<Warning> {
     if !recipe.knows_no_conversations() || !bundle.has_file(&format!("model/{CHAT_TEMPLATE}")) {
         return vec![];
     }
@@ -55,7 +58,8 @@ pub fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) ->
     let message = format!(
         "{count} prompts bypass the chat template: schema 1 takes a prompt as raw text, and not as `run` asks it"
     );
-    let help = "set `schema = 2`, where a `prompt` is a user's question that goes through the template, and what should stay raw is `text`";
+    let help = "set `schema = 2`, where a `prompt` is a user's question that goes through the template, and what \
+             should stay raw is `text`";
     vec![Warning::new(stage, place, message).help(help)]
 }
 
@@ -63,7 +67,7 @@ pub fn warn_of_raw(bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) ->
 ///
 /// # Errors
 /// The bundle's copy of the calibration's recipe cannot be read.
-pub fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
+pub(crate) fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
     let has_template = bundle.has_file(&format!("model/{CHAT_TEMPLATE}"));
     let count = |samples: &[Sample]| {
         let raw = samples.iter().filter(|sample| sample.is_raw()).count();
@@ -76,7 +80,10 @@ pub fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport> {
 }
 
 /// The images of samples, as the recipe names them, each once.
-pub fn images(bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+///
+/// # Errors
+/// An image cannot be read.
+pub(crate) fn images(bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
     let mut made: Vec<InputRecord> = Vec::new();
     for sample in samples {
         for (image, path) in sample.images.iter().zip(recipe.image_paths(sample)) {

@@ -81,7 +81,7 @@ fn check_samples(bundle: &Making, file: &DefinitionFile, weights: &[WeightsPlace
 ///
 /// # Errors
 /// The machine has less memory than its largest part needs, with both numbers.
-pub fn refuse_too_large(definition: &Definition, place: &Path) -> Result<()> {
+pub(crate) fn refuse_too_large(definition: &Definition, place: &Path) -> Result<()> {
     let model = assemble(definition, &Recorder::new(definition, place))?.model;
     memory::refuse_too_large(&[("vision encoder", &model.vision), ("language model", &model.decode)], place)
 }

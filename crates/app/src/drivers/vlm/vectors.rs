@@ -16,10 +16,13 @@ use autoneural_host::{Asking, Embeddings};
 /// Name of the unit of work.
 const UNIT: &str = "verify/golden";
 
-/// Makes golden vectors on the engines that are wanted and here, and names them in the manifest; or takes out those
-/// that are there, if none are wanted. Where nothing is said they are made of as much as verification compares, and
-/// what a run before made of more stays.
-pub fn make_golden(
+/// Makes golden vectors on those of the `wanted` engines that are available, and names them in the manifest; or takes
+/// out earlier ones, if none are wanted. If `wanted` is `None`, they are made for as much as verification compares, and
+/// earlier ones for more than that stay.
+///
+/// # Errors
+/// An engine cannot be loaded or fails, a sample cannot be read, or a file cannot be written.
+pub(crate) fn make_golden(
     bundle: &mut Making,
     recipe: &Recipe,
     runtime: Option<&Runtime>,

@@ -1,7 +1,7 @@
-//! Single elements of a constant, where few are wanted: nothing else of it is read.
+//! Reads single elements of a constant without reading the rest of it.
 
 use super::index::{index_of, position_of};
-use super::tensor::{Constant, Source, Transform};
+use super::tensor::{Constant, Storage, Transform};
 
 impl Constant {
     /// The element at a row-major position, as a real number.
@@ -32,10 +32,10 @@ impl Constant {
             }
         }
         factor
-            * match &self.source {
-                Source::View(view) => view.element(position),
-                Source::Values(values) => values[position],
-                Source::Integers(_, values) => values[position] as f32,
+            * match &self.storage {
+                Storage::View(view) => view.element(position),
+                Storage::Values(values) => values[position],
+                Storage::Integers(_, values) => values[position] as f32,
             }
     }
 }

@@ -1,14 +1,15 @@
-//! Which constants are the same without a look at their numbers.
+//! Recognizes constants that are the same without reading their numbers.
 
 use std::sync::Arc;
 
-use super::tensor::{Constant, Source, Transform};
+use super::tensor::{Constant, Storage, Transform};
 use super::view::StoredType;
 use crate::ir::types::{ElementType, Shape};
 
-/// What a constant is made of: the place of its stored elements in memory, and the steps from there. Constants of one
-/// identity have the same numbers; those of two may have, too. It is of a constant that is kept: another one may take
-/// the place of one that is gone.
+/// What a constant is made of: the address of its stored elements in memory, and the transforms that are applied to
+/// them. Constants with equal identities have the same numbers; constants with different identities may still have the
+/// same numbers. An identity holds only as long as its constant exists: after that, another constant may be stored at
+/// the same address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     place: Place,
@@ -36,12 +37,12 @@ fn address<T: ?Sized>(of: &Arc<T>) -> usize {
 }
 
 impl Identity {
-    /// That of a constant.
+    /// The identity of a constant.
     pub fn of(constant: &Constant) -> Self {
-        let place = match &constant.source {
-            Source::View(view) => Place::View { map: address(&view.map), start: view.start, stored: view.stored },
-            Source::Values(values) => Place::Values(address(values)),
-            Source::Integers(element, values) => Place::Integers(*element, address(values)),
+        let place = match &constant.storage {
+            Storage::View(view) => Place::View { map: address(&view.map), start: view.start, stored: view.stored },
+            Storage::Values(values) => Place::Values(address(values)),
+            Storage::Integers(element, values) => Place::Integers(*element, address(values)),
         };
         let step = |transform: &Transform| match transform {
             Transform::Permute(perm) => Step::Permute(perm.clone()),

@@ -1,4 +1,5 @@
-//! Constants: views into memory-mapped files with a recipe of cheap transforms, turned to numbers only where asked.
+//! Constants: views into memory-mapped files with a list of cheap transforms, which become numbers only when they are
+//! read.
 
 mod element;
 mod identity;

@@ -1,6 +1,6 @@
 //! Permutation of axes.
 
-/// Side of the squares in which a matrix is transposed, so that rows and columns stay in the cache.
+/// A matrix is transposed in squares with this side, so that rows and columns stay in the cache.
 const SQUARE: usize = 32;
 
 fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
@@ -17,7 +17,7 @@ fn transpose<T: Copy>(values: &[T], rows: usize, columns: usize) -> Vec<T> {
     made
 }
 
-/// Row-major permutation of axes.
+/// The elements of a row-major tensor of this shape with permuted axes: output axis `i` is input axis `perm[i]`.
 pub fn permute<T: Copy>(values: &[T], shape: &[usize], perm: &[usize]) -> Vec<T> {
     if let (&[rows, columns], [1, 0]) = (shape, perm) {
         return transpose(values, rows, columns);

@@ -1,4 +1,4 @@
-//! A constant tensor: where its elements are stored, and the steps from there to its value.
+//! A constant tensor: where its elements are stored, and the transforms that make its value from them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::view::{StoredType, View};
 use crate::ir::float8::scale_blocks;
 use crate::ir::types::{ElementType, Shape};
 
-/// Little-endian bytes of numbers, as files hold them.
+/// The little-endian bytes of these numbers, 4 bytes each.
 pub fn le_bytes(values: &[f32]) -> Vec<u8> {
     let mut bytes = vec![0; 4 * values.len()];
     let (places, _) = bytes.as_chunks_mut::<4>();
@@ -17,14 +17,14 @@ pub fn le_bytes(values: &[f32]) -> Vec<u8> {
 
 /// Where the stored elements are.
 #[derive(Clone)]
-pub(super) enum Source {
+pub(super) enum Storage {
     View(View),
     Values(Arc<[f32]>),
-    /// Elements of a type that is not real.
+    /// Elements of another type than [`ElementType::F32`].
     Integers(ElementType, Arc<[i64]>),
 }
 
-/// One step from the stored elements to the constant's value.
+/// One of the steps that make the constant's value from the stored elements.
 #[derive(Clone)]
 pub(super) enum Transform {
     Permute(Vec<usize>),
@@ -34,23 +34,24 @@ pub(super) enum Transform {
         start: usize,
         end: usize,
     },
-    /// Multiply along one axis (of the shape at that point) by one factor per index.
+    /// Multiply along one axis of the current shape by one factor per index.
     ScaleAxis {
         axis: usize,
         factors: Arc<[f32]>,
     },
-    /// Multiply blocks of this shape by one factor each.
+    /// Multiply each block of this shape by a factor; the factors are row-major over the grid of blocks.
     ScaleBlocks {
         block: Shape,
         factors: Arc<[f32]>,
     },
 }
 
-/// A constant tensor. Cloning and transforming are cheap; [`Constant::to_f32`] and [`Constant::to_i64`] do the work.
+/// A constant tensor. Cloning and transforming are cheap: the numbers are computed in [`Constant::to_f32`] and
+/// [`Constant::to_i64`].
 #[derive(Clone)]
 pub struct Constant {
-    pub(super) source: Source,
-    /// Shape before each transform; one longer than `transforms`, the last is the constant's shape.
+    pub(super) storage: Storage,
+    /// The shape before each transform, and the constant's shape as the last entry: one entry more than `transforms`.
     pub(super) shapes: Vec<Shape>,
     pub(super) transforms: Vec<Transform>,
 }
@@ -65,26 +66,27 @@ impl std::fmt::Debug for Constant {
 }
 
 impl Constant {
-    /// A constant read from a view; the view holds exactly the elements of `shape`.
+    /// A constant that is read from a view, which must hold exactly the elements of `shape`.
     pub fn from_view(view: View, shape: Shape) -> Self {
         debug_assert_eq!(view.elements, shape.iter().product::<usize>());
-        Constant { source: Source::View(view), shapes: vec![shape], transforms: vec![] }
+        Constant { storage: Storage::View(view), shapes: vec![shape], transforms: vec![] }
     }
 
-    /// A constant of given values in row-major order.
+    /// A constant of these real numbers in row-major order; there must be as many as `shape` has elements.
     pub fn from_values(values: Vec<f32>, shape: Shape) -> Self {
         debug_assert_eq!(values.len(), shape.iter().product::<usize>());
-        Constant { source: Source::Values(values.into()), shapes: vec![shape], transforms: vec![] }
+        Constant { storage: Storage::Values(values.into()), shapes: vec![shape], transforms: vec![] }
     }
 
-    /// A constant of integers, or of true and false as 1 and 0, in row-major order.
+    /// A constant of integers, or of true and false as 1 and 0, in row-major order; there must be as many as `shape`
+    /// has elements.
     pub fn from_integers(element: ElementType, values: Vec<i64>, shape: Shape) -> Self {
         debug_assert!(!element.is_real());
         debug_assert_eq!(values.len(), shape.iter().product::<usize>());
-        Constant { source: Source::Integers(element, values.into()), shapes: vec![shape], transforms: vec![] }
+        Constant { storage: Storage::Integers(element, values.into()), shapes: vec![shape], transforms: vec![] }
     }
 
-    /// A constant of elements as files hold them; `None` if there are more or fewer bytes than the shape wants.
+    /// A constant of little-endian elements, row-major; `None` if there are more or fewer bytes than the shape needs.
     pub fn from_le_bytes(stored: StoredType, bytes: &[u8], shape: Shape) -> Option<Self> {
         let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size))?;
         if count.checked_mul(stored.bytes())? != bytes.len() {
@@ -98,10 +100,10 @@ impl Constant {
 
     /// Type of the elements.
     pub fn element_type(&self) -> ElementType {
-        match &self.source {
-            Source::View(view) => view.stored.element(),
-            Source::Values(_) => ElementType::F32,
-            Source::Integers(element, _) => *element,
+        match &self.storage {
+            Storage::View(view) => view.stored.element(),
+            Storage::Values(_) => ElementType::F32,
+            Storage::Integers(element, _) => *element,
         }
     }
 
@@ -110,11 +112,11 @@ impl Constant {
         &self.shapes[self.shapes.len() - 1]
     }
 
-    /// Byte at which the stored data begins in its map; `None` for values that no file holds.
+    /// Byte offset of the stored data in its file; `None` if the values are not in a file.
     pub fn start(&self) -> Option<usize> {
-        match &self.source {
-            Source::View(view) => Some(view.start),
-            Source::Values(_) | Source::Integers(..) => None,
+        match &self.storage {
+            Storage::View(view) => Some(view.start),
+            Storage::Values(_) | Storage::Integers(..) => None,
         }
     }
 
@@ -124,7 +126,7 @@ impl Constant {
         self.with(Transform::Permute(perm.to_vec()), shape)
     }
 
-    /// The same elements in another shape of as many elements.
+    /// The same elements in another shape with the same number of elements.
     pub fn reshaped(&self, shape: Shape) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), self.shape().iter().product::<usize>());
         let identity = Transform::Permute((0..shape.len()).collect());
@@ -145,7 +147,8 @@ impl Constant {
         self.with(Transform::ScaleAxis { axis, factors }, self.shape().clone())
     }
 
-    /// The constant with one factor, row-major, for each block of this shape; the last block of an axis may be shorter.
+    /// The constant with each block of this shape multiplied by one factor. The factors are row-major over the grid of
+    /// blocks; the last block of an axis may be shorter.
     pub fn scaled_in_blocks(&self, block: Shape, factors: Arc<[f32]>) -> Self {
         debug_assert!(self.element_type().is_real() && block.len() == self.shape().len());
         self.with(Transform::ScaleBlocks { block, factors }, self.shape().clone())
@@ -158,12 +161,12 @@ impl Constant {
         made
     }
 
-    /// The values, row-major, as f32; integers as the numbers that they are.
+    /// The values, row-major, as f32. Integers are converted, and true and false become 1 and 0.
     pub fn to_f32(&self) -> Vec<f32> {
-        let mut values = match &self.source {
-            Source::View(view) => view.to_f32(),
-            Source::Values(values) => values.to_vec(),
-            Source::Integers(_, values) => values.iter().map(|&value| value as f32).collect(),
+        let mut values = match &self.storage {
+            Storage::View(view) => view.to_f32(),
+            Storage::Values(values) => values.to_vec(),
+            Storage::Integers(_, values) => values.iter().map(|&value| value as f32).collect(),
         };
         for (index, transform) in self.transforms.iter().enumerate() {
             let shape = &self.shapes[index];
@@ -180,17 +183,17 @@ impl Constant {
 
     /// The values, row-major, as integers; fractions of real numbers are cut off.
     pub fn to_i64(&self) -> Vec<i64> {
-        let values = match &self.source {
+        let values = match &self.storage {
             _ if self.element_type().is_real() => return self.to_f32().into_iter().map(|value| value as i64).collect(),
-            Source::View(view) => view.to_i64(),
-            Source::Integers(_, values) => values.to_vec(),
-            Source::Values(_) => unreachable!("these are real"),
+            Storage::View(view) => view.to_i64(),
+            Storage::Integers(_, values) => values.to_vec(),
+            Storage::Values(_) => unreachable!("these are real"),
         };
         let steps = self.transforms.iter().zip(&self.shapes);
         steps.fold(values, |values, (transform, shape)| moved(values, shape, transform))
     }
 
-    /// The values as files hold them, little-endian, [`ElementType::bytes`] each.
+    /// The values as little-endian bytes, row-major, [`ElementType::bytes`] for each.
     pub fn to_le_bytes(&self) -> Vec<u8> {
         match self.element_type() {
             ElementType::F32 => le_bytes(&self.to_f32()),
@@ -201,7 +204,7 @@ impl Constant {
     }
 }
 
-/// Elements behind a transform that only moves them; others leave them as they are.
+/// The elements after a transform that only moves them. Other transforms leave them as they are.
 fn moved<T: Copy>(values: Vec<T>, shape: &[usize], transform: &Transform) -> Vec<T> {
     match transform {
         // A reshape is stored as an identity permutation of the new shape.
@@ -216,7 +219,7 @@ fn moved<T: Copy>(values: Vec<T>, shape: &[usize], transform: &Transform) -> Vec
     }
 }
 
-/// Multiplies by one factor per index of an axis, of which each has `inner` elements in a row.
+/// Multiplies by one factor per index of an axis; `inner` is the product of the sizes of the axes after it.
 fn scale_axis(values: &mut [f32], inner: usize, factors: &[f32]) {
     for rows in values.chunks_exact_mut(inner * factors.len()) {
         if inner == 1 {

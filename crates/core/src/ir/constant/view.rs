@@ -41,7 +41,7 @@ impl StoredType {
         }
     }
 
-    /// Type of the elements that they are turned to.
+    /// Type of the elements in the graph.
     pub fn element(self) -> ElementType {
         match self {
             StoredType::I32 => ElementType::I32,
@@ -53,7 +53,7 @@ impl StoredType {
         }
     }
 
-    /// As what this program stores elements of a type itself.
+    /// The type as which this program stores elements.
     pub fn of(element: ElementType) -> Self {
         match element {
             ElementType::F32 => StoredType::F32,
@@ -102,7 +102,8 @@ impl View {
         View { map: Arc::clone(&self.map), start, elements: 1, stored: self.stored }.read()[0]
     }
 
-    /// Place and value of the first element that is NaN or infinite: all bits of its exponent are set.
+    /// Row-major position and value of the first element that is NaN or infinite, which is one whose exponent has all
+    /// bits set. (E4M3 has no infinity: there the fraction's bits must be set, too.) `None` if all are finite.
     pub fn first_non_finite(&self) -> Option<(usize, f32)> {
         let found = match self.stored {
             StoredType::F32 => {
@@ -118,7 +119,7 @@ impl View {
         found.map(|at| (at, self.read()[at]))
     }
 
-    /// Pages that were read leave this process's memory: models pass through that weigh more than there is.
+    /// Gives back the memory of the pages that were read, because a model can be larger than the memory.
     fn release(&self) {
         self.map.release(self.start, self.bytes().len());
     }
@@ -155,10 +156,11 @@ impl StoredType {
     }
 }
 
-/// Elements that are looked through without a branch before the one that is looked for is found among them.
+/// Elements are searched in runs of this length without a branch; only a run with a hit is searched again for its
+/// position.
 const RUN: usize = 4096;
 
-/// Position of the first element that is such.
+/// Position of the first element for which `is_such` is true.
 fn first_with<const N: usize>(elements: &[[u8; N]], is_such: impl Fn([u8; N]) -> bool) -> Option<usize> {
     elements.chunks(RUN).enumerate().find_map(|(run, elements)| {
         let any = elements.iter().fold(false, |any, &element| any | is_such(element));

@@ -12,24 +12,23 @@ pub trait Rounding: Sync {
     /// Its name, as recipes write it.
     fn name(&self) -> &'static str;
 
-    /// Where it is from: authors or paper.
+    /// Where the method is from: authors or paper.
     fn source(&self) -> &'static str;
 
-    /// What it wants to know of the values that the layer multiplies with its weights; by default nothing.
+    /// The evidence that it requests about the values that the layer multiplies with its weights; by default none.
     fn wants(&self, layer: &Layer) -> Vec<Want> {
         let _ = layer;
         vec![]
     }
 
-    /// The codes of a layer's weights, which have the layer's shape in row-major order. The same arguments give the
-    /// same codes.
+    /// The codes of a layer's weights. Both are row-major in the layer's shape. The same arguments give the same codes.
     ///
     /// # Errors
-    /// Weights that it cannot round.
+    /// It cannot round these weights, or evidence is missing.
     fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, evidence: &LayerEvidence) -> Result<Vec<i32>>;
 
-    /// The codes of a bias of the layer, whose weights were `rounded` before: a method that knows what rounding did to
-    /// the mean of an output channel corrects it here. The nearest integers, if it has nothing to say.
+    /// The codes of a bias of the layer, whose weights were `rounded` before. A method that knows how rounding changed
+    /// the mean of an output channel can correct it here; by default the codes are the nearest integers.
     ///
     /// # Errors
     /// As for [`Rounding::round`].
@@ -47,7 +46,7 @@ pub struct Bias<'a> {
     pub shape: &'a [usize],
     /// Its numbers.
     pub values: &'a [f32],
-    /// Its encoding, of scale `input scale x weight scale`.
+    /// Its encoding, whose scales are `input scale x weight scale`.
     pub encoding: &'a Encoding,
 }
 
@@ -63,7 +62,7 @@ pub struct Rounded<'a> {
     pub codes: &'a [i32],
 }
 
-/// What was collected of the values that a layer multiplies with its weights.
+/// The evidence about the values that a layer multiplies with its weights.
 pub struct LayerEvidence<'a> {
     layer: &'a Layer,
     source: &'a dyn EvidenceSource,
@@ -75,16 +74,16 @@ impl<'a> LayerEvidence<'a> {
         LayerEvidence { layer, source }
     }
 
-    /// The wishes about all that the layer reads, each once: graphs that share a value share what is known of it.
+    /// The requests about all values that the layer reads, each once: graphs that share a value share its evidence.
     pub fn asks(&self, want: Want) -> BTreeSet<Ask> {
         let of = |reader: &Linear| Ask::new(&self.layer.group, &reader.data, want, &reader.rows);
         self.layer.readers.iter().map(of).collect()
     }
 
-    /// What was seen of all that the layer reads, together.
+    /// The evidence about all values that the layer reads, merged.
     ///
     /// # Errors
-    /// It was not collected, or is not of the layer's shape.
+    /// It was not collected, or the values have rows of different sizes.
     pub fn get(&self, want: Want) -> Result<Observer> {
         let mut all: Option<Observer> = None;
         for ask in self.asks(want) {

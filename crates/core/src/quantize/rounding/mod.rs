@@ -1,20 +1,20 @@
 //! Rounding: which integers the weights of a layer become, under scales that are settled. Each method is one file here
 //! and one line in the list below; recipes choose one for each group of graphs (`rounding = "nearest"`).
 //!
-//! What stands where:
-//! - **Scales first, codes after.** `quantize` settles every encoding to the law of the chip, then layers are rounded,
-//!   one after the other in the order in which the graphs run them. A method never changes an encoding.
+//! How it fits together:
+//! - **Scales first, codes after.** `quantize` first settles every encoding to what the chip takes. Then layers are
+//!   rounded one after the other, in the order in which the graphs run them. A method never changes an encoding.
 //! - **Methods that search scales** (mean square error, the grid of LPBQ, sequential MSE) are choices of encodings and
-//!   belong before the scales are settled, in `quantize`. One that judges scales by the codes that come of them asks
-//!   [`Rounding::round`] with each candidate: it is a pure function of what it is given, so the codes that are made
-//!   later under the scales that won are those that were judged.
-//! - **Evidence** is of the float model, collected while it is calibrated: a method says what it [`Rounding::wants`],
-//!   and finds it in [`LayerEvidence`]. A method that looks at what the quantized layers before this one really give
-//!   (GPTAQ, Qronos) needs a run of them for each layer, which is possible because layers are rounded in order and
-//!   codes of those before are files already: that is another [`EvidenceSource`], asked with a [`Want`] of its own, and
-//!   the key of the layer's unit of work then has the codes before it. Nothing of a method's form changes.
-//! - **What is no weight of a layer** (gammas, constants that are added or multiplied) is rounded to the nearest
-//!   integer whatever the recipe says. A bias follows its layer's weights: [`Rounding::round_bias`].
+//!   belong before the scales are settled, in `quantize`. A method that judges scales by their codes calls
+//!   [`Rounding::round`] with each candidate. That is a pure function: so the codes that are made later under the
+//!   scales that won are those that were judged.
+//! - **Evidence** is about the float model, and is collected during calibration. A method requests it with
+//!   [`Rounding::wants`], and finds it in [`LayerEvidence`]. A method that looks at the outputs of the quantized layers
+//!   before this one (GPTAQ, Qronos) must run these for each layer. That is possible, because layers are rounded in
+//!   order and the codes of earlier layers are already in files. It needs another [`EvidenceSource`], a [`Want`] of its
+//!   own, and the earlier codes in the key of the layer's unit of work. The interface of methods stays the same.
+//! - **Constants that are not weights of a layer** (gammas, constants that are added or multiplied) are rounded to the
+//!   nearest integer, whatever the recipe says. A bias follows its layer's weights: [`Rounding::round_bias`].
 
 mod method;
 
@@ -66,7 +66,7 @@ impl Method {
     /// The method of this name.
     ///
     /// # Errors
-    /// There is none; the text lists those that there are.
+    /// No method has this name; the error lists the names that exist.
     pub fn of_name(name: &str) -> Result<Self, String> {
         let found = METHODS.iter().find(|method| method.name() == name);
         found
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Method {
     }
 }
 
-/// Names of all methods, for people.
+/// Names of all methods, as one text for messages.
 pub fn names() -> String {
     METHODS.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
 }

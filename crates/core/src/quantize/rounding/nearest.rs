@@ -1,12 +1,12 @@
-//! To the nearest integer, ties to even, each number for itself.
+//! Rounds each number by itself to the nearest integer, ties to even.
 
 use super::method::{LayerEvidence, Rounding};
 use crate::encoding::Encoding;
 use crate::quantize::layer::Layer;
 use autoneural_base::error::Result;
 
-/// Rounds to the nearest integer.
-pub struct Nearest;
+/// Rounds to the nearest integer, ties to even.
+pub(crate) struct Nearest;
 
 impl Rounding for Nearest {
     fn name(&self) -> &'static str {

@@ -4,13 +4,13 @@ use autoneural_core::ir::ops::InputKind;
 use autoneural_core::ir::{Graph, Op};
 
 /// The output channel axis of a constant, from the node that reads it.
-pub fn channel_axis(graph: &Graph, name: &str) -> Option<usize> {
+pub(crate) fn channel_axis(graph: &Graph, name: &str) -> Option<usize> {
     let (op, input, rank) = reader(graph, name)?;
     op.channel_axis(input, rank)
 }
 
 /// The axes of output and of input channels of a weight, from the node that reads it.
-pub fn channel_axes(graph: &Graph, name: &str) -> Option<[usize; 2]> {
+pub(crate) fn channel_axes(graph: &Graph, name: &str) -> Option<[usize; 2]> {
     let (op, input, rank) = reader(graph, name)?;
     let axes = op.weight_axes(rank).filter(|_| op.signature().kind(input) == Some(InputKind::Weight))?;
     Some([axes.output?, axes.input])

@@ -37,7 +37,7 @@ impl Layout {
 ///
 /// # Errors
 /// In words: it is of no weight, or of another shape.
-pub fn to_file(encoding: &Encoding, graph: &Graph, name: &str) -> Result<Encoding, String> {
+pub(crate) fn to_file(encoding: &Encoding, graph: &Graph, name: &str) -> Result<Encoding, String> {
     let layout = Layout::of(graph, name, encoding.block.unwrap_or(0))?;
     refuse_unfit(encoding, &layout)?;
     Ok(Encoding {
@@ -51,7 +51,7 @@ pub fn to_file(encoding: &Encoding, graph: &Graph, name: &str) -> Result<Encodin
 ///
 /// # Errors
 /// As for [`to_file`].
-pub fn of_file(entry: &Encoding, graph: &Graph, name: &str) -> Result<Encoding, String> {
+pub(crate) fn of_file(entry: &Encoding, graph: &Graph, name: &str) -> Result<Encoding, String> {
     let layout = Layout::of(graph, name, entry.block.unwrap_or(0))?;
     refuse_unfit(entry, &layout)?;
     let in_file: Vec<usize> = layout.order.iter().map(|&axis| layout.shape[axis]).collect();

@@ -7,18 +7,18 @@ use autoneural_core::encoding::{Encoding, IntegerType};
 
 /// What an entry says of a tensor: `x = (q + offset) * scale` with `q` on the unsigned grid of its bits.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Bits of an integer.
     pub bits: u32,
-    /// Whether the integers have a sign. Where a file does not tell, they have one if 0 is in the middle of the grid.
+    /// Whether the integers have a sign. If a file does not tell, they have one if 0 is in the middle of the grid.
     pub signed: Option<bool>,
     /// Whether 0 is said to be in the middle.
     pub symmetric: bool,
     /// One scale, or one for each channel.
     pub scale: Vec<f32>,
-    /// As many as scales; not positive.
+    /// One offset for each scale; never positive.
     pub offset: Vec<i64>,
-    /// Whether there is a scale for each channel, were it one.
+    /// Whether there is a scale for each channel, even if there is only one channel.
     pub per_channel: bool,
     /// The axis of the channels, where the file tells it.
     pub axis: Option<i64>,
@@ -26,23 +26,23 @@ pub struct Entry {
     pub block: Option<usize>,
 }
 
-/// What a file holds, by name; what is wrong with an entry is told when it is taken.
+/// The entries of a file, by name. What is wrong with an entry is reported only when the entry is used.
 #[derive(Default)]
-pub struct Lists {
-    /// Of values that are computed.
+pub(crate) struct Lists {
+    /// Entries of values that are computed.
     pub activations: Vec<(String, Result<Entry, String>)>,
-    /// Of constants.
+    /// Entries of constants.
     pub params: Vec<(String, Result<Entry, String>)>,
-    /// Of either.
+    /// Entries of files that do not tell which of both they are.
     pub either: Vec<(String, Result<Entry, String>)>,
 }
 
 impl Entry {
-    /// The encoding of a constant; its axis is the first one until it is known better.
+    /// The encoding of a constant. If there is one scale per channel, its axis is set to 0 until the graph tells it.
     ///
     /// # Errors
-    /// Bits that there are not, scales or offsets that are impossible.
-    pub fn param(&self) -> Result<Encoding, String> {
+    /// There is no integer type with these bits, or scales or offsets are impossible.
+    pub(crate) fn param(&self) -> Result<Encoding, String> {
         let (least, strict) = self.least();
         let middle = self.offset.iter().all(|&offset| offset == least || offset == strict);
         let integer = match (self.bits, self.signed.unwrap_or(middle)) {
@@ -68,7 +68,7 @@ impl Entry {
     ///
     /// # Errors
     /// As for [`Entry::param`], or a scale for each channel.
-    pub fn activation(&self) -> Result<Encoding, String> {
+    pub(crate) fn activation(&self) -> Result<Encoding, String> {
         let integer = match self.bits {
             8 => IntegerType::Uint8,
             16 => IntegerType::Uint16,
@@ -110,13 +110,13 @@ impl Entry {
 }
 
 /// What is said of entries that share a scale in blocks, where they are not taken.
-pub fn in_blocks(kind: &str) -> String {
+pub(crate) fn in_blocks(kind: &str) -> String {
     format!("is encoded in blocks ({kind}), which are not taken; export it with one scale for each output channel")
 }
 
 /// A truth value, which some versions write as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Truth(pub bool);
+pub(crate) struct Truth(pub bool);
 
 impl Serialize for Truth {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -149,7 +149,7 @@ impl<'de> Deserialize<'de> for Truth {
 
 /// A whole number, which some versions write with a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Whole(pub i64);
+pub(crate) struct Whole(pub i64);
 
 impl Serialize for Whole {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Whole {
 }
 
 /// A map that may name an entry twice, which is for others to refuse.
-pub struct Pairs<V>(pub Vec<(String, V)>);
+pub(crate) struct Pairs<V>(pub Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Pairs<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,9 +1,12 @@
-//! The two lists of a file, of activations and of params, and what may stand in which.
+//! The two lists of a file, of activations and of params, and what may be in which.
 
 use autoneural_core::encoding::Encoding;
 
-/// Refuses an entry in the wrong list, and what activations cannot have.
-pub fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
+/// Refuses an entry in the wrong list, and an encoding that activations cannot have.
+///
+/// # Errors
+/// The entry is in the wrong list, or is an encoding of activations with a sign or several scales.
+pub(crate) fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
     match (as_param, is_constant) {
         (true, false) => return Err("is no constant; it belongs to activation_encodings".into()),
         (false, true) => return Err("is a constant; it belongs to param_encodings".into()),

@@ -30,7 +30,7 @@ struct Channel {
 ///
 /// # Errors
 /// Malformed JSON, a list that is missing.
-pub fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
+pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
     let File { activation_encodings, param_encodings } = autoneural_base::text::json(path, bytes)?;
     let entries = |pairs: Pairs<Value>| pairs.0.into_iter().map(|(name, value)| (name, entry(value))).collect();
     Ok(Lists { activations: entries(activation_encodings), params: entries(param_encodings), either: vec![] })

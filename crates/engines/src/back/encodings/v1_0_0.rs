@@ -9,14 +9,14 @@ use autoneural_base::error::{Error, Result};
 use autoneural_core::encoding::Encoding;
 
 /// What stands for this format in a file.
-pub const VERSION: &str = "1.0.0";
+pub(crate) const VERSION: &str = "1.0.0";
 
 /// What a scale for each block of input channels is called.
-pub const BLOCKS: &str = "PER_BLOCK";
+pub(crate) const BLOCKS: &str = "PER_BLOCK";
 
 /// A file.
 #[derive(Serialize, Deserialize)]
-pub struct File {
+pub(crate) struct File {
     version: String,
     activation_encodings: Vec<Written>,
     param_encodings: Vec<Written>,
@@ -41,7 +41,7 @@ struct Written {
 }
 
 /// A file of these encodings.
-pub fn file<'a>(
+pub(crate) fn file<'a>(
     activations: impl Iterator<Item = (&'a String, &'a Encoding)>,
     params: impl Iterator<Item = (&'a String, &'a Encoding)>,
 ) -> File {
@@ -77,7 +77,7 @@ fn write((name, encoding): (&String, &Encoding)) -> Written {
 ///
 /// # Errors
 /// Malformed JSON, another version, a list or a key of an entry that is missing.
-pub fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
+pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
     let File { version, activation_encodings, param_encodings, .. } = autoneural_base::text::json(path, bytes)?;
     if version != VERSION {
         let message = format!("encodings of version {version} are not read here, only {VERSION}");

@@ -30,7 +30,7 @@ struct Written {
 ///
 /// # Errors
 /// Malformed JSON, a key that is missing.
-pub fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
+pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Lists> {
     let File { encodings } = autoneural_base::text::json(path, bytes)?;
     let either = encodings.into_iter().map(|written| (written.name.clone(), entry(written))).collect();
     Ok(Lists { either, ..Lists::default() })

@@ -1,5 +1,5 @@
-//! Whether a model file is the one of its graph, before an engine reads it. A bundle may come from somewhere else, and
-//! engines believe what a file says of sizes and of other files.
+//! Checks that a model file is the one of its graph before an engine reads it: a bundle may come from an untrusted
+//! place, and engines rely on the sizes and file names that a model states.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

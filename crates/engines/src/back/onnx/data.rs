@@ -22,18 +22,25 @@ pub struct DataWriter {
     file: BufWriter<File>,
     position: u64,
     known: HashMap<[u8; 32], u64>,
-    /// Places of constants whose numbers need not be looked at to know them again. They are kept, so that their
-    /// identity is nobody else's.
+    /// Offsets of constants by their identity, which is known without reading their numbers. The constants are kept, so
+    /// that no other constant can get the same identity.
     places: HashMap<Identity, (Constant, u64)>,
 }
 
 impl DataWriter {
-    /// Begins the file of a group in `folder`.
+    /// Begins the data file of a group in `folder`.
+    ///
+    /// # Errors
+    /// The file cannot be made.
     pub fn create(folder: &Path, group: &Group) -> Result<Self> {
         Self::named(folder, Self::name_of(group))
     }
 
-    /// Begins the file of what a group's graphs had as they were built and have no more.
+    /// Begins the data file for constants that a group's graphs had as they were built and that the frozen graphs do
+    /// not have.
+    ///
+    /// # Errors
+    /// The file cannot be made.
     pub fn create_as_built(folder: &Path, group: &Group) -> Result<Self> {
         Self::named(folder, Self::as_built_name_of(group))
     }
@@ -59,7 +66,10 @@ impl DataWriter {
         &self.name
     }
 
-    /// Appends bytes and gives their offset.
+    /// Appends bytes, unless the file has the same bytes already, and returns their offset in bytes.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn append(&mut self, bytes: &[u8]) -> Result<u64> {
         let digest: [u8; 32] = Sha256::digest(bytes).into();
         if let Some(&offset) = self.known.get(&digest) {
@@ -74,7 +84,10 @@ impl DataWriter {
         Ok(offset)
     }
 
-    /// Appends the numbers of a constant, if they are not there yet, and gives their offset.
+    /// Appends the numbers of a constant, unless they are there already, and returns their offset in bytes.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn append_constant(&mut self, constant: &Constant) -> Result<u64> {
         if let Some(offset) = self.place_of(constant) {
             return Ok(offset);
@@ -84,12 +97,15 @@ impl DataWriter {
         Ok(offset)
     }
 
-    /// Where a constant stands that is known without a look at its numbers.
+    /// Offset of a constant, if that is known without reading its numbers.
     pub fn place_of(&self, constant: &Constant) -> Option<u64> {
         self.places.get(&Identity::of(constant)).map(|(_, offset)| *offset)
     }
 
-    /// Writes what is still in memory.
+    /// Writes what is still in memory to the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
     pub fn finish(self) -> Result<()> {
         let path = self.path;
         self.file.into_inner().map_err(|error| error.into_error()).map(drop).at(&path)

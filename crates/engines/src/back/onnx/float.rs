@@ -12,10 +12,14 @@ use autoneural_core::ir::{Constant, Graph, Value, ValueId};
 use autoneural_core::partition::Partition;
 use autoneural_core::passes::Frozen;
 
-/// Where a constant's elements stand in the data file.
+/// Offset of a constant's elements in the data file, in bytes.
 pub type ConstantPlace = u64;
 
-/// Writes `path` and appends its weights to `data`; gives the place of every constant.
+/// Writes the float model of a partition to `path` and appends its weights to `data`. Returns the place of every
+/// constant.
+///
+/// # Errors
+/// A file cannot be written, or an operator has no form in ONNX, which is a defect.
 pub fn emit_float(
     partition: &Partition,
     path: &Path,
@@ -32,8 +36,11 @@ pub fn emit_float(
     Ok(places)
 }
 
-/// Writes `path`: a graph as it was built. Constants that the frozen graphs have, too, are those in `data`; the others
-/// go to `own`.
+/// Writes a graph as it was built to `path`. Constants that the frozen graphs also have are read from `data`; the
+/// others are appended to `own`.
+///
+/// # Errors
+/// As for [`emit_float`].
 pub fn emit_as_built(as_built: &Frozen, path: &Path, data: &DataWriter, own: &mut DataWriter) -> Result<()> {
     let made = graph(as_built, |value, constant| match data.place_of(constant) {
         Some(offset) => Ok(stored(value, offset, data.name())),
@@ -55,7 +62,10 @@ fn stored(value: &Value, offset: u64, data: &str) -> TensorProto {
 ///
 /// # Errors
 /// Those of `store`, and a graph that was not legalized.
-pub fn graph(graph: &Graph, mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>) -> Result<GraphProto> {
+pub(crate) fn graph(
+    graph: &Graph,
+    mut store: impl FnMut(&Value, &Constant) -> Result<TensorProto>,
+) -> Result<GraphProto> {
     let info = |&id: &ValueId| {
         let value = graph.value(id);
         value_info(&value.name, DataType::of_element(value.element), &value.shape)

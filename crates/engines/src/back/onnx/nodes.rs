@@ -12,7 +12,7 @@ use autoneural_core::ir::{Node, Shape};
 ///
 /// # Errors
 /// A composite operator: legalization was not run.
-pub fn emit(
+pub(crate) fn emit(
     ir: &Node,
     shapes: &[&Shape],
     mut inputs: Vec<String>,

@@ -25,16 +25,16 @@ const IR_VERSION: i64 = 11;
 
 /// ONNX `TensorProto.DataType` numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DataType(pub i32);
+pub(crate) struct DataType(pub i32);
 
 impl DataType {
     /// float32.
-    pub const FLOAT: DataType = DataType(1);
+    pub(crate) const FLOAT: DataType = DataType(1);
     /// int64.
-    pub const INT64: DataType = DataType(7);
+    pub(crate) const INT64: DataType = DataType(7);
 
     /// The type of elements that have no encoding.
-    pub fn of_element(element: ElementType) -> Self {
+    pub(crate) fn of_element(element: ElementType) -> Self {
         DataType(match element {
             ElementType::F32 => 1,
             ElementType::I32 => 6,
@@ -44,7 +44,7 @@ impl DataType {
     }
 
     /// The type of an encoding's integers.
-    pub fn of(integer: IntegerType) -> Self {
+    pub(crate) fn of(integer: IntegerType) -> Self {
         DataType(match integer {
             IntegerType::Uint8 => 2,
             IntegerType::Int8 => 3,
@@ -59,8 +59,17 @@ impl DataType {
 /// Tensors of at least this many bytes go to the external file.
 const EXTERNAL_FROM: usize = 1024;
 
-/// A tensor; large ones go to `data`.
-pub fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: &[u8], data: &mut DataWriter) -> Result<TensorProto> {
+/// A tensor of little-endian bytes. A large one is appended to `data`.
+///
+/// # Errors
+/// The data file cannot be written.
+pub(crate) fn tensor(
+    name: &str,
+    kind: DataType,
+    shape: &[usize],
+    bytes: &[u8],
+    data: &mut DataWriter,
+) -> Result<TensorProto> {
     if bytes.len() < EXTERNAL_FROM {
         return Ok(small_tensor(name, kind, shape, bytes.to_vec()));
     }
@@ -68,12 +77,12 @@ pub fn tensor(name: &str, kind: DataType, shape: &[usize], bytes: &[u8], data: &
 }
 
 /// A tensor of few bytes, in the model itself.
-pub fn small_tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
+pub(crate) fn small_tensor(name: &str, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> TensorProto {
     TensorProto { raw_data: bytes, ..header(name, kind, shape) }
 }
 
-/// A tensor that stands in the data file of this name already.
-pub fn stored_tensor(
+/// A tensor whose bytes are already in the data file of this name.
+pub(crate) fn stored_tensor(
     name: &str,
     kind: DataType,
     shape: &[usize],
@@ -106,7 +115,7 @@ fn place_outside(tensor: &mut TensorProto, offset: u64, bytes: usize, data: &str
 }
 
 /// A graph input or output.
-pub fn value_info(name: &str, kind: DataType, shape: &[usize]) -> ValueInfoProto {
+pub(crate) fn value_info(name: &str, kind: DataType, shape: &[usize]) -> ValueInfoProto {
     let dim = shape
         .iter()
         .map(|&size| Dimension { value: Some(dimension::Value::DimValue(size as i64)), ..Dimension::default() })
@@ -120,7 +129,7 @@ pub fn value_info(name: &str, kind: DataType, shape: &[usize]) -> ValueInfoProto
 }
 
 /// A node of the standard operator set.
-pub fn node(
+pub(crate) fn node(
     op: &str,
     name: &str,
     inputs: Vec<String>,
@@ -138,7 +147,7 @@ pub fn node(
 }
 
 /// An integer attribute other than zero (see [`axis`]).
-pub fn int(name: &str, value: usize) -> AttributeProto {
+pub(crate) fn int(name: &str, value: usize) -> AttributeProto {
     debug_assert_ne!(value, 0);
     AttributeProto {
         name: name.into(),
@@ -150,13 +159,13 @@ pub fn int(name: &str, value: usize) -> AttributeProto {
 
 /// The attribute `axis`, counted from the end. Counted from the front, axis 0 would be lost: these messages leave zeros
 /// out, and readers that know absent from zero then take the operator's default.
-pub fn axis(axis: usize, rank: usize) -> AttributeProto {
+pub(crate) fn axis(axis: usize, rank: usize) -> AttributeProto {
     let i = axis as i64 - rank as i64;
     AttributeProto { name: "axis".into(), r#type: AttributeType::Int as i32, i, ..AttributeProto::default() }
 }
 
 /// The attribute of an operator.
-pub fn attribute(name: &str, value: &Attribute) -> AttributeProto {
+pub(crate) fn attribute(name: &str, value: &Attribute) -> AttributeProto {
     let mut made = AttributeProto { name: name.into(), ..AttributeProto::default() };
     let kind = match value {
         Attribute::Int(value) => {
@@ -185,7 +194,7 @@ pub fn attribute(name: &str, value: &Attribute) -> AttributeProto {
 }
 
 /// A model of one graph, in this crate's operator set.
-pub fn model(graph: GraphProto) -> ModelProto {
+pub(crate) fn model(graph: GraphProto) -> ModelProto {
     ModelProto {
         ir_version: IR_VERSION,
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: OPSET }],
@@ -197,7 +206,10 @@ pub fn model(graph: GraphProto) -> ModelProto {
 }
 
 /// Writes a model file.
-pub fn write(model: &ModelProto, path: &Path) -> Result<()> {
+///
+/// # Errors
+/// The file cannot be written.
+pub(crate) fn write(model: &ModelProto, path: &Path) -> Result<()> {
     autoneural_base::files::write(path, &model.encode_to_vec())
 }
 

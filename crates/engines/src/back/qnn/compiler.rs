@@ -1,4 +1,4 @@
-//! What makes a context binary of a quantized model.
+//! Compilers, which make context binaries of quantized models.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ pub struct Job<'a> {
 
 /// Makes context binaries, on any thread.
 pub trait Compiler: Sync {
-    /// Which toolkit it is: what was made with another may be different.
+    /// Identity of the toolkit: another toolkit may make other binaries.
     fn identity(&self) -> &str;
 
     /// Compiles one model.

@@ -9,7 +9,7 @@ use std::path::Path;
 const LOAD: u64 = 1;
 
 /// Whether the file is a 64-bit little-endian ELF file that ends before one of its segments does.
-pub fn is_truncated(path: &Path) -> std::io::Result<bool> {
+pub(crate) fn is_truncated(path: &Path) -> std::io::Result<bool> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut header = [0u8; 64];

@@ -14,7 +14,7 @@ const LARGEST_CONFIGURATION: u64 = 64 << 10;
 
 /// Folders of packages around a program that is installed in a Python environment.
 #[derive(Debug, Default)]
-pub struct Places {
+pub(crate) struct Places {
     /// Those of the environment itself.
     pub own: Vec<PathBuf>,
     /// Those that its Python reads besides: the user's and the system's.
@@ -23,7 +23,7 @@ pub struct Places {
 
 /// Where the toolkit may be for a program in `PREFIX/bin`: in its virtual environment, or among the packages of a plain
 /// Python, of the user, or of the folder that `pip install --target` was given.
-pub fn of_program(program: &Path) -> Places {
+pub(crate) fn of_program(program: &Path) -> Places {
     let Some(prefix) = prefix(program) else { return Places::default() };
     let is_open = match base(prefix) {
         Some(Base { is_seen, .. }) => is_seen,
@@ -34,7 +34,7 @@ pub fn of_program(program: &Path) -> Places {
 }
 
 /// Where the toolkit may be in an environment that is active: a virtual one, or one of conda.
-pub fn of_active(prefix: &Path) -> Places {
+pub(crate) fn of_active(prefix: &Path) -> Places {
     match base(prefix) {
         Some(Base { is_seen, .. }) => {
             Places { own: packages(prefix), besides: if is_seen { besides(prefix) } else { vec![] } }
@@ -45,12 +45,12 @@ pub fn of_active(prefix: &Path) -> Places {
 }
 
 /// Whether pip, or what does the same, put this program where it is.
-pub fn is_installed(program: &Path) -> bool {
+pub(crate) fn is_installed(program: &Path) -> bool {
     prefix(program).is_some_and(|prefix| sites(prefix).iter().any(|site| has_this_program(site)))
 }
 
 /// The folder of the environment in whose `bin` a program is.
-pub fn prefix(program: &Path) -> Option<&Path> {
+pub(crate) fn prefix(program: &Path) -> Option<&Path> {
     program.parent().filter(|folder| folder.ends_with("bin")).and_then(Path::parent)
 }
 

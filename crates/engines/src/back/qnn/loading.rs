@@ -13,20 +13,20 @@ use autoneural_base::limits;
 const ADDRESS_SPACE: u64 = 256 << 20;
 
 /// Name under which the plugin provider registers.
-pub const PROVIDER: &str = "QNNExecutionProvider";
+pub(crate) const PROVIDER: &str = "QNNExecutionProvider";
 
-/// What is loaded.
-pub struct Loaded {
+/// The libraries that are loaded.
+pub(crate) struct Loaded {
     pub environment: Environment,
     /// Path of the offline compiler and emulator, if the provider is there.
     pub backend: Option<String>,
 }
 
-/// Loads ONNX Runtime, and the provider if the toolkit has it, into a process that nothing leaves.
+/// Loads ONNX Runtime, and the provider if the toolkit has it, into a process from which nothing is sent.
 ///
 /// # Errors
 /// The environment is not quiet, the toolkit has no ONNX Runtime or an older one, a library does not load.
-pub fn load(toolkit: &Toolkit) -> Result<Loaded> {
+pub(crate) fn load(toolkit: &Toolkit) -> Result<Loaded> {
     let Some(library) = &toolkit.runtime else {
         return Err(Error::toolkit("toolkit", "ONNX Runtime is missing").help(toolkit.remedy()));
     };
@@ -59,7 +59,7 @@ pub fn load(toolkit: &Toolkit) -> Result<Loaded> {
     Ok(Loaded { environment, backend })
 }
 
-/// The interface to ONNX Runtime panics where a library is not what its name says.
+/// Turns a panic into an error: the interface to ONNX Runtime panics if a library is not what its name says.
 fn contained<T>(library: &Path, work: impl FnOnce() -> T) -> Result<T> {
     contain::contain(work).map_err(|panic| not_loaded(library, &panic))
 }

@@ -14,8 +14,8 @@ const SET: [(&str, &str); 1] = [("ORT_DISABLE_TELEMETRY", "1")];
 /// is written), with the second the provider takes other operators for its own, with the third it is another program.
 const UNSET: [&str; 3] = ["ORT_LOAD_CONFIG_FROM_MODEL", "ORT_QNN_CUSTOM_OP_DOMAINS", "ORT_RUNNING_UNIT_TESTS"];
 
-/// Makes the environment one in which the vendor's libraries record and send nothing. A program calls it first of all,
-/// while it is the only thread.
+/// Changes the environment so that the vendor's libraries record and send nothing. A program must call it first of all,
+/// while it has only one thread.
 ///
 /// # Errors
 /// The environment is another one and cannot be changed any more, because other threads may be reading it.

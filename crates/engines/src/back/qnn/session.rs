@@ -71,7 +71,7 @@ impl Runtime {
     /// Session option with which a node outside the NPU is an error.
     pub const NO_FALLBACK: (&str, &str) = ("session.disable_cpu_ep_fallback", "1");
 
-    /// Loads the libraries, in a process that nothing leaves: see [`super::quiet`].
+    /// Loads the libraries, in a process from which nothing is sent: see [`super::quiet`].
     ///
     /// # Errors
     /// The toolkit has no ONNX Runtime or an older one, a library does not load, the environment is not quiet.
@@ -81,7 +81,7 @@ impl Runtime {
         Ok(Runtime { environment, backend, identity: toolkit.identity()?, is_tested })
     }
 
-    /// Refuses to begin what the provider would break off.
+    /// Refuses to begin with too little address space, because the provider would abort the process.
     ///
     /// # Errors
     /// This process may take less address space than the provider needs.
@@ -94,9 +94,13 @@ impl Runtime {
         self.backend.is_some()
     }
 
-    /// The quantized model on the CPU, every node as it is written: no optimization that changes arithmetic.
+    /// Loads a quantized model on the CPU. Every node runs as it is written, without optimizations that change
+    /// arithmetic.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable, is not the model of the partition, or ONNX Runtime refuses it.
     pub fn simulate(&self, partition: &Partition, model: &Path) -> Result<OrtSession> {
-        // The float model will do as well.
+        // The float model is accepted as well.
         check_quantized(&partition.graph, &partition.group, model)
             .or_else(|error| check_float(partition, model).map_err(|_| error.within(&partition.name)))?;
         let session = self.cpu_session(&partition.name, model)?;
@@ -109,7 +113,7 @@ impl Runtime {
         };
         open().map_err(|error| {
             limits::explained(match self.is_tested {
-                // This version loads every model that this program writes.
+                // The tested version loads every model that this program writes.
                 true => Error::input(model.display(), format!("ONNX Runtime does not load it: {error}"))
                     .help("the file is damaged: `autoneural emit` makes it anew")
                     .within(name),
@@ -186,7 +190,10 @@ impl Runtime {
         names
     }
 
-    /// A context binary on the NPU, or on its emulator where there is none.
+    /// Loads a context binary on the NPU, or on its emulator if there is no NPU.
+    ///
+    /// # Errors
+    /// The file is missing or unreadable, is not the context model of the partition, or the toolkit refuses it.
     pub fn open_context(&self, partition: &Partition, context: &Path, target: &Target) -> Result<OrtSession> {
         let graph = &partition.graph;
         check_context(graph, graph.inputs(), graph.outputs(), context)
@@ -195,7 +202,10 @@ impl Runtime {
         Ok(OrtSession::new(partition, "npu", vec![SegmentSession::whole(partition, session)]))
     }
 
-    /// The segments of a partition, each on its device, in order; `bundle` holds their files.
+    /// Loads the segments of a partition in order, each on its device; their files are in the folder `bundle`.
+    ///
+    /// # Errors
+    /// As for [`Runtime::open_context`], for any of the segments.
     pub fn open_segments(
         &self,
         partition: &Partition,
@@ -245,7 +255,10 @@ impl Runtime {
         })
     }
 
-    /// Number of nodes of a context model that are not in the binary.
+    /// Number of nodes of a context model that are outside its context binary.
+    ///
+    /// # Errors
+    /// The file is missing, unreadable or no ONNX model.
     pub fn nodes_outside(context: &Path) -> Result<usize> {
         let model = decode(context)?;
         Ok(model.graph.iter().flat_map(|graph| &graph.node).filter(|node| node.op_type != CONTEXT_NODE).count())
@@ -309,7 +322,7 @@ impl Compiler for Runtime {
         &self.identity
     }
 
-    /// No node may be left to the CPU.
+    /// Compiles a model; no node may be left to the CPU.
     fn compile(&self, job: &Job) -> Result<()> {
         let Job { name, model, data, target, context, .. } = *job;
         Self::refuse_scant_address_space()?;

@@ -127,8 +127,8 @@ impl Toolkit {
         self.runtime.iter().cloned().chain(libraries).collect()
     }
 
-    /// Versions, and names, sizes and times of the libraries: installed anew it counts as another toolkit. Their
-    /// contents would take a second to read, each time a bundle is begun.
+    /// Versions, and names, sizes and times of the libraries, so that a toolkit which is installed again counts as
+    /// another one. Their contents would take a second to read, each time a bundle is begun.
     ///
     /// # Errors
     /// A library whose size cannot be asked for.
@@ -198,8 +198,8 @@ impl Toolkit {
         let program = std::env::current_exe().ok().filter(|program| environment::is_installed(program));
         match program.as_deref().and_then(environment::prefix) {
             Some(prefix) => format!(
-                "`pip install onnxruntime=={ONNXRUNTIME} onnxruntime-qnn=={ONNXRUNTIME_QNN}` in the Python environment of this \
-                 program, {}, installs it; {other}",
+                "`pip install onnxruntime=={ONNXRUNTIME} onnxruntime-qnn=={ONNXRUNTIME_QNN}` in the Python environment \
+                 of this program, {}, installs it; {other}",
                 prefix.display()
             ),
             None => format!("`make toolkit` installs it into {USUAL}; {other}"),

@@ -17,7 +17,7 @@ const MOST_FILES: usize = 4000;
 
 /// Whose files may be loaded.
 #[derive(Debug, Clone)]
-pub struct Trust {
+pub(crate) struct Trust {
     owners: BTreeSet<u32>,
     /// Groups whose members can replace the program itself, so that nothing is gained by keeping them from its
     /// libraries.
@@ -26,14 +26,14 @@ pub struct Trust {
 
 impl Trust {
     /// The user and the system, for folders that have nothing to do with the program.
-    pub fn of_user() -> Self {
+    pub(crate) fn of_user() -> Self {
         let user = rustix::process::geteuid().as_raw();
         Trust { owners: [ROOT, user].into(), groups: BTreeSet::new() }
     }
 
     /// Those, and whoever could as well replace the program that runs: owners and groups of its file and of the folders
     /// above it. Where anybody may write nobody is known.
-    pub fn of_program(program: &Path) -> Self {
+    pub(crate) fn of_program(program: &Path) -> Self {
         let mut trust = Self::of_user();
         for (place, is_folder) in program.ancestors().zip(std::iter::once(false).chain(std::iter::repeat(true))) {
             let Ok(meta) = std::fs::symlink_metadata(place) else { continue };
@@ -50,13 +50,13 @@ impl Trust {
     }
 
     /// The same groups, but only the user's and the system's own files.
-    pub fn without_owners(self) -> Self {
+    pub(crate) fn without_owners(self) -> Self {
         Trust { groups: self.groups, ..Self::of_user() }
     }
 
     /// Why a toolkit's folder may not be loaded from; `None` where only those who are trusted may change it. `folder`
     /// has no links on its way; `parts` are its folders that libraries are loaded from, if they are there.
-    pub fn refusal(&self, folder: &Path, parts: &[PathBuf]) -> Option<String> {
+    pub(crate) fn refusal(&self, folder: &Path, parts: &[PathBuf]) -> Option<String> {
         let mut left = MOST_FILES;
         self.way(folder).or_else(|| {
             parts.iter().find_map(|part| {

@@ -5,7 +5,7 @@ use minijinja::value::{Kwargs, Value, from_args};
 use super::values::{Given, fault, int};
 
 /// What a function, a filter or a method was given.
-pub struct Args {
+pub(crate) struct Args {
     /// What is called, for errors.
     pub what: String,
     /// By position.
@@ -16,7 +16,7 @@ pub struct Args {
 
 impl Args {
     /// Takes the arguments of a call apart.
-    pub fn new(what: &str, args: &[Value]) -> Given<Self> {
+    pub(crate) fn new(what: &str, args: &[Value]) -> Given<Self> {
         let (given, named): (&[Value], Kwargs) = from_args(args)?;
         let named = named.args().map(|name| Ok((name.to_string(), named.get(name)?))).collect::<Given<_>>()?;
         Ok(Args { what: what.to_string(), given: given.to_vec(), named })
@@ -26,7 +26,7 @@ impl Args {
     ///
     /// # Errors
     /// Too many arguments, an unknown name, or a parameter that is given twice.
-    pub fn bind<const N: usize>(self, names: [&str; N]) -> Given<[Option<Value>; N]> {
+    pub(crate) fn bind<const N: usize>(self, names: [&str; N]) -> Given<[Option<Value>; N]> {
         let Args { what, given, named } = self;
         if given.len() > N {
             return Err(fault(format!("{what}() takes at most {N} arguments ({} given)", given.len())));
@@ -47,7 +47,7 @@ impl Args {
     }
 
     /// As [`Args::bind`], for parameters of which the first must be given.
-    pub fn bind_first<const N: usize>(self, names: [&str; N]) -> Given<(Value, [Option<Value>; N])> {
+    pub(crate) fn bind_first<const N: usize>(self, names: [&str; N]) -> Given<(Value, [Option<Value>; N])> {
         let what = self.what.clone();
         let mut bound = self.bind(names)?;
         let missing = || fault(format!("{what}() is missing the argument '{}'", names[0]));
@@ -56,7 +56,7 @@ impl Args {
     }
 
     /// The first argument by position, taken out.
-    pub fn take_first(&mut self) -> Given {
+    pub(crate) fn take_first(&mut self) -> Given {
         if self.given.is_empty() {
             return Err(fault(format!("{}() is missing an argument", self.what)));
         }
@@ -65,12 +65,12 @@ impl Args {
 }
 
 /// Whether an argument is true; `otherwise` if it was not given.
-pub fn flag(value: Option<Value>, otherwise: bool) -> bool {
+pub(crate) fn flag(value: Option<Value>, otherwise: bool) -> bool {
     value.map_or(otherwise, |value| value.is_true())
 }
 
 /// An argument that is a number; `otherwise` if it is none or was not given.
-pub fn number(value: Option<Value>, otherwise: i128) -> Given<i128> {
+pub(crate) fn number(value: Option<Value>, otherwise: i128) -> Given<i128> {
     match value.filter(|value| !value.is_none()) {
         Some(value) => super::values::index(&value),
         None => Ok(otherwise),
@@ -78,7 +78,7 @@ pub fn number(value: Option<Value>, otherwise: i128) -> Given<i128> {
 }
 
 /// An argument that is a text, if it was given and is not `None`.
-pub fn string(what: &str, value: Option<Value>) -> Given<Option<String>> {
+pub(crate) fn string(what: &str, value: Option<Value>) -> Given<Option<String>> {
     match value.filter(|value| !value.is_none()) {
         None => Ok(None),
         Some(value) => match value.as_str() {
@@ -89,7 +89,7 @@ pub fn string(what: &str, value: Option<Value>) -> Given<Option<String>> {
 }
 
 /// A number as the engine's value, if it holds it.
-pub fn whole(number: Option<i128>) -> Given {
+pub(crate) fn whole(number: Option<i128>) -> Given {
     let number =
         number.ok_or_else(|| fault("makes an integer of more than 128 bits, which is more than is computed with"))?;
     let made = Value::from(number);

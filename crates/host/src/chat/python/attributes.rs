@@ -10,7 +10,7 @@ use super::values::{Dict, Given, Kind, Method, Range, Tuple, fault, int, items, 
 ///
 /// # Errors
 /// An attribute of something undefined, or of the interpreter.
-pub fn attribute(value: &Value, name: &str) -> Given {
+pub(crate) fn attribute(value: &Value, name: &str) -> Given {
     Ok(match method_of(value, name)? {
         Some(method) => method,
         None => item_of(value, &Value::from(name))?.unwrap_or_default(),
@@ -21,7 +21,7 @@ pub fn attribute(value: &Value, name: &str) -> Given {
 ///
 /// # Errors
 /// As of [`attribute`].
-pub fn item(value: &Value, key: &Value) -> Given {
+pub(crate) fn item(value: &Value, key: &Value) -> Given {
     if let Some(item) = item_of(value, key)? {
         return Ok(item);
     }
@@ -35,7 +35,7 @@ pub fn item(value: &Value, key: &Value) -> Given {
 ///
 /// # Errors
 /// The value is undefined.
-pub fn method_of(value: &Value, name: &str) -> Given<Option<Value>> {
+pub(crate) fn method_of(value: &Value, name: &str) -> Given<Option<Value>> {
     if value.is_undefined() {
         return Err(fault(format!("an undefined value has no attribute '{name}'")));
     }
@@ -65,7 +65,7 @@ fn is_loop(value: &Value) -> bool {
 ///
 /// # Errors
 /// The value is undefined.
-pub fn item_of(value: &Value, key: &Value) -> Given<Option<Value>> {
+pub(crate) fn item_of(value: &Value, key: &Value) -> Given<Option<Value>> {
     Ok(match kind(value) {
         Kind::Undefined => {
             return Err(fault(format!("an undefined value has no element {}", repr(key)?)));
@@ -98,7 +98,7 @@ fn at_index(value: &Value, at: i128) -> Given<Option<Value>> {
 ///
 /// # Errors
 /// A step of zero, bounds that are no integers, or a slice of something undefined.
-pub fn slice(value: &Value, bounds: [&Value; 3]) -> Given {
+pub(crate) fn slice(value: &Value, bounds: [&Value; 3]) -> Given {
     if value.is_undefined() {
         return Err(fault("an undefined value cannot be sliced"));
     }

@@ -42,7 +42,7 @@ impl Object for Method {
 ///
 /// # Errors
 /// There is no such method, the sandbox does not let it be called, or it refuses its arguments.
-pub fn call_method(state: &State, value: &Value, name: &str, args: &[Value]) -> Given {
+pub(crate) fn call_method(state: &State, value: &Value, name: &str, args: &[Value]) -> Given {
     spend(1)?;
     let changes = CHANGING.contains(&name) && matches!(kind(value), Kind::List | Kind::Dict);
     if changes && (kind(value) == Kind::List) != matches!(name, "update" | "setdefault" | "popitem") {
@@ -67,7 +67,7 @@ pub fn call_method(state: &State, value: &Value, name: &str, args: &[Value]) -> 
 ///
 /// # Errors
 /// The value is nothing that may be called, or it fails.
-pub fn call(state: &State, value: &Value, args: &[Value]) -> Given {
+pub(crate) fn call(state: &State, value: &Value, args: &[Value]) -> Given {
     match kind(value) {
         Kind::Undefined => Err(fault("an undefined value cannot be called")),
         Kind::Other => value.call(state, args),

@@ -11,7 +11,7 @@ use super::values::{Given, fault, spend};
 const LONGEST: usize = 4096;
 
 /// The function: a format, as `%d %B %Y`.
-pub fn strftime_now(args: Args) -> Given {
+pub(crate) fn strftime_now(args: Args) -> Given {
     let [format] = args.bind(["format"])?;
     let format =
         string("strftime_now", format)?.ok_or_else(|| fault("strftime_now is missing the argument 'format'"))?;

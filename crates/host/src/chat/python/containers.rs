@@ -6,7 +6,7 @@ use super::arguments::Args;
 use super::values::{Dict, Given, Kind, View, dict, equal, fault, float, int, items, kind, list, tuple};
 
 /// Calls a method.
-pub fn call(value: &Value, name: &str, args: Args) -> Given {
+pub(crate) fn call(value: &Value, name: &str, args: Args) -> Given {
     match (kind(value), name) {
         (Kind::Dict, "get") => {
             let (key, [_, otherwise]) = args.bind_first(["key", "default"])?;

@@ -15,7 +15,7 @@ const DEEPEST: usize = 3;
 ///
 /// # Errors
 /// Braces that do not pair, a value that is not there, a specification that its value does not take.
-pub fn format(template: &str, args: &Args) -> Given<String> {
+pub(crate) fn format(template: &str, args: &Args) -> Given<String> {
     let mut counted = Counter::default();
     expand(template, args, &mut counted, DEEPEST)
 }
@@ -200,7 +200,7 @@ fn parse(spec: &str) -> Given<Spec> {
 }
 
 /// `format(value, spec)`.
-pub fn formatted(value: &Value, spec: &str) -> Given<String> {
+pub(crate) fn formatted(value: &Value, spec: &str) -> Given<String> {
     if spec.is_empty() {
         return text(value);
     }

@@ -18,7 +18,7 @@ const LONGEST_RANGE: i128 = 100_000;
 type Rest = minijinja::value::Rest<Value>;
 
 /// Adds what templates of transformers call, and what a rewritten one calls.
-pub fn add(environment: &mut Environment<'static>) {
+pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_function("raise_exception", |message: Value| -> Given {
         Err(fault(super::print::text(&message)?).with_source(Raised))
     });
@@ -68,30 +68,30 @@ pub fn add(environment: &mut Environment<'static>) {
 /// What stands behind an error that the template raised itself.
 #[derive(Debug, thiserror::Error)]
 #[error("raised by the template")]
-pub struct Raised;
+pub(crate) struct Raised;
 
 /// `-value`: these are the names of what a rewritten template calls.
-pub const NEGATE: &str = "=-";
+pub(crate) const NEGATE: &str = "=-";
 /// What would take in another template.
-pub const ALONE: &str = "=alone";
+pub(crate) const ALONE: &str = "=alone";
 /// A chain of comparisons.
-pub const CHAIN: &str = "=chain";
+pub(crate) const CHAIN: &str = "=chain";
 /// `value.name`.
-pub const ATTRIBUTE: &str = "=attribute";
+pub(crate) const ATTRIBUTE: &str = "=attribute";
 /// `value[key]`.
-pub const ITEM: &str = "=item";
+pub(crate) const ITEM: &str = "=item";
 /// `value[a:b:c]`.
-pub const SLICE: &str = "=slice";
+pub(crate) const SLICE: &str = "=slice";
 /// `value.name(…)`.
-pub const METHOD: &str = "=method";
+pub(crate) const METHOD: &str = "=method";
 /// `value(…)`.
-pub const CALL: &str = "=call";
+pub(crate) const CALL: &str = "=call";
 /// `(a, b)`.
-pub const TUPLE: &str = "=tuple";
+pub(crate) const TUPLE: &str = "=tuple";
 /// What a loop goes through.
-pub const ITERATE: &str = "=iterate";
+pub(crate) const ITERATE: &str = "=iterate";
 /// `{a: b}`.
-pub const DICT: &str = "=dict";
+pub(crate) const DICT: &str = "=dict";
 
 fn range(args: Args) -> Given {
     let [first, second, step] = args.bind(["start", "stop", "step"])?;

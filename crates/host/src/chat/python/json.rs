@@ -20,7 +20,7 @@ struct Writer {
 }
 
 /// The filter: the value, and `ensure_ascii`, `indent`, `separators` and `sort_keys`.
-pub fn tojson(args: Args) -> Given {
+pub(crate) fn tojson(args: Args) -> Given {
     let [value, ascii, indent, separators, sorted] =
         args.bind(["value", "ensure_ascii", "indent", "separators", "sort_keys"])?;
     let indent = match indent.filter(|indent| !indent.is_none()) {

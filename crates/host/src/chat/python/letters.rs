@@ -3,7 +3,7 @@
 use super::print::is_printable;
 
 /// The methods `is…` of a text.
-pub fn is(text: &str, name: &str) -> bool {
+pub(crate) fn is(text: &str, name: &str) -> bool {
     let all = |test: &dyn Fn(char) -> bool| !text.is_empty() && text.chars().all(test);
     let cased = |c: char| c.is_lowercase() || c.is_uppercase();
     match name {
@@ -42,12 +42,12 @@ fn is_decimal(c: char) -> bool {
 }
 
 /// What Python takes for white space.
-pub fn is_space(c: char) -> bool {
+pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }
 
 /// Small for large, and the other way round.
-pub fn swapped(c: char) -> String {
+pub(crate) fn swapped(c: char) -> String {
     match c.is_uppercase() {
         true => c.to_lowercase().collect(),
         false => c.to_uppercase().collect(),
@@ -55,7 +55,7 @@ pub fn swapped(c: char) -> String {
 }
 
 /// The first letter large, the others small.
-pub fn capitalize(text: &str) -> String {
+pub(crate) fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
     let first: String = chars.next().map(titled).unwrap_or_default();
     first + &chars.as_str().to_lowercase()
@@ -83,7 +83,7 @@ fn titled(c: char) -> String {
 }
 
 /// The first letter of each run of letters large, the others small.
-pub fn title(text: &str) -> String {
+pub(crate) fn title(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut before = false;
     for c in text.chars() {
@@ -97,7 +97,7 @@ pub fn title(text: &str) -> String {
 }
 
 /// Lower case for comparing: Rust has no folding of case, so the letters in which it differs and that are met are here.
-pub fn casefold(text: &str) -> String {
+pub(crate) fn casefold(text: &str) -> String {
     let folded = |c: char| match c {
         'ß' | 'ẞ' => "ss".to_string(),
         'ς' => "σ".to_string(),

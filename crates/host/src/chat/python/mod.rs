@@ -34,8 +34,9 @@ use minijinja::{AutoEscape, Environment, State};
 
 use arguments::Args;
 use names::{FILTERS, TESTS};
-pub use refusal::{Refusal, Why};
-pub use values::{dict, list};
+pub(crate) use refusal::Refusal;
+pub use refusal::Why;
+pub(crate) use values::{dict, list};
 
 use super::limits::{MOST_STEPS, MOST_TEXT};
 
@@ -43,11 +44,11 @@ use super::limits::{MOST_STEPS, MOST_TEXT};
 const NAME: &str = "chat template";
 
 /// What templates are rendered with.
-pub struct Engine(Environment<'static>);
+pub(crate) struct Engine(Environment<'static>);
 
 impl Engine {
     /// With all that templates find in transformers, and nothing else.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut made = Environment::empty();
         made.set_fuel(Some(MOST_STEPS));
         made.set_formatter(|out, state, value| {
@@ -73,7 +74,7 @@ impl Engine {
     ///
     /// # Errors
     /// It is none, by line.
-    pub fn check(&self, template: &str) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, template: &str) -> Result<(), Refusal> {
         let text = source::prepare(template)?;
         compile(&text).map(drop)
     }
@@ -82,7 +83,7 @@ impl Engine {
     ///
     /// # Errors
     /// It is no template, it fails, or it does too much, by line.
-    pub fn render(&self, template: &str, values: Value) -> Result<String, Refusal> {
+    pub(crate) fn render(&self, template: &str, values: Value) -> Result<String, Refusal> {
         let text = source::prepare(template)?;
         let (instructions, blocks) = compile(&text)?.finish();
         values::begin_work();

@@ -1,7 +1,7 @@
 //! Names that templates may use: methods that the sandbox lets be called, filters, tests.
 
 /// Methods of a text.
-pub const OF_STR: [&str; 46] = [
+pub(crate) const OF_STR: [&str; 46] = [
     "capitalize",
     "casefold",
     "center",
@@ -50,15 +50,15 @@ pub const OF_STR: [&str; 46] = [
     "zfill",
 ];
 /// Methods of a dict.
-pub const OF_DICT: [&str; 5] = ["get", "items", "keys", "values", "copy"];
+pub(crate) const OF_DICT: [&str; 5] = ["get", "items", "keys", "values", "copy"];
 /// Methods of a list.
-pub const OF_LIST: [&str; 3] = ["index", "count", "copy"];
+pub(crate) const OF_LIST: [&str; 3] = ["index", "count", "copy"];
 /// Methods of a tuple.
-pub const OF_TUPLE: [&str; 2] = ["index", "count"];
+pub(crate) const OF_TUPLE: [&str; 2] = ["index", "count"];
 /// Methods of a float.
-pub const OF_FLOAT: [&str; 1] = ["is_integer"];
+pub(crate) const OF_FLOAT: [&str; 1] = ["is_integer"];
 /// Filters.
-pub const FILTERS: [&str; 54] = [
+pub(crate) const FILTERS: [&str; 54] = [
     "abs",
     "attr",
     "batch",
@@ -115,7 +115,7 @@ pub const FILTERS: [&str; 54] = [
     "xmlattr",
 ];
 /// Tests, which stand behind `is`.
-pub const TESTS: [&str; 39] = [
+pub(crate) const TESTS: [&str; 39] = [
     "!=",
     "<",
     "<=",

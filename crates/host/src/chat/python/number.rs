@@ -2,7 +2,7 @@
 
 /// What stands before a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub(crate) enum Sign {
     /// A minus before negative ones.
     Minus,
     /// A sign before each.
@@ -13,7 +13,7 @@ pub enum Sign {
 
 impl Sign {
     /// The digits of a number with what stands before them.
-    pub fn before(self, negative: bool, digits: &str) -> String {
+    pub(crate) fn before(self, negative: bool, digits: &str) -> String {
         let sign = match (negative, self) {
             (true, _) => "-",
             (_, Sign::Plus) => "+",
@@ -25,7 +25,7 @@ impl Sign {
 }
 
 /// A text filled up to a width; with `=` the fill goes behind sign and prefix.
-pub fn pad(text: &str, width: usize, fill: char, align: char) -> String {
+pub(crate) fn pad(text: &str, width: usize, fill: char, align: char) -> String {
     let missing = width.saturating_sub(text.chars().count());
     let fill = |count: usize| String::from_iter(std::iter::repeat_n(fill, count));
     match align {
@@ -46,7 +46,7 @@ pub fn pad(text: &str, width: usize, fill: char, align: char) -> String {
 }
 
 /// An integer in a base, with a sign, a prefix, at least so many digits, and a mark between groups.
-pub fn grouped_digits(
+pub(crate) fn grouped_digits(
     number: i128,
     base: u128,
     sign: Sign,
@@ -67,7 +67,7 @@ pub fn grouped_digits(
 }
 
 /// Digits with a mark between groups, from the right; what stands behind them is left as it is.
-pub fn grouped(digits: &str, mark: char, size: usize) -> String {
+pub(crate) fn grouped(digits: &str, mark: char, size: usize) -> String {
     let whole = digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len());
     let mut made = String::new();
     for (at, digit) in digits[..whole].chars().enumerate() {
@@ -88,7 +88,7 @@ fn special(number: f64) -> Option<String> {
 }
 
 /// The size of a number with so many digits behind the point.
-pub fn fixed(number: f64, digits: usize, point: bool) -> String {
+pub(crate) fn fixed(number: f64, digits: usize, point: bool) -> String {
     special(number).unwrap_or_else(|| {
         let made = format!("{:.digits$}", number.abs());
         if point && digits == 0 { made + "." } else { made }
@@ -96,7 +96,7 @@ pub fn fixed(number: f64, digits: usize, point: bool) -> String {
 }
 
 /// The size of a number as a digit, so many digits behind the point, and a power of ten.
-pub fn exponent_form(number: f64, digits: usize, point: bool) -> String {
+pub(crate) fn exponent_form(number: f64, digits: usize, point: bool) -> String {
     special(number).unwrap_or_else(|| {
         let made = format!("{:.digits$e}", number.abs());
         let (digits_made, exponent) = made.split_once('e').unwrap_or((&made, "0"));
@@ -107,7 +107,7 @@ pub fn exponent_form(number: f64, digits: usize, point: bool) -> String {
 }
 
 /// The size of a number with so many digits that count, in whichever form is shorter.
-pub fn general(number: f64, digits: usize, keep: bool) -> String {
+pub(crate) fn general(number: f64, digits: usize, keep: bool) -> String {
     special(number).unwrap_or_else(|| {
         let digits = digits.max(1);
         let made = format!("{:.*e}", digits - 1, number.abs());

@@ -10,14 +10,14 @@ use super::print::{escape, text};
 use super::values::{Dict, Given, Kind, compare, equal, fault, float, int, items, kind, list, spend, tuple, type_name};
 
 /// Signs of the operators of two values.
-pub const BINARY: [&str; 16] =
+pub(crate) const BINARY: [&str; 16] =
     ["+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in"];
 
 /// The value of an operator between two values.
 ///
 /// # Errors
 /// Values that the operator does not take.
-pub fn binary(sign: &str, left: &Value, right: &Value) -> Given {
+pub(crate) fn binary(sign: &str, left: &Value, right: &Value) -> Given {
     match sign {
         "~" => return joined(&Value::from(text(left)?), &Value::from(text(right)?)),
         "==" => return Ok(equal(left, right).into()),
@@ -56,7 +56,7 @@ pub fn binary(sign: &str, left: &Value, right: &Value) -> Given {
 }
 
 /// `-value`.
-pub fn negative(value: &Value) -> Given {
+pub(crate) fn negative(value: &Value) -> Given {
     match (int(value), float(value)) {
         (Some(number), _) => whole(number.checked_neg()),
         (_, Some(number)) => Ok(Value::from(-number)),
@@ -65,7 +65,7 @@ pub fn negative(value: &Value) -> Given {
 }
 
 /// A chain of comparisons: `a < b < c` as values and signs in turn.
-pub fn chain(operands: &[Value]) -> Given {
+pub(crate) fn chain(operands: &[Value]) -> Given {
     let mut result = Value::from(true);
     for triple in operands.windows(3).step_by(2) {
         let sign = triple[1].as_str().unwrap_or_default();
@@ -82,7 +82,7 @@ fn ordered(sign: &str, left: &Value, right: &Value, is: impl Fn(Ordering) -> boo
 }
 
 /// `value in container`.
-pub fn contains(container: &Value, value: &Value) -> Given<bool> {
+pub(crate) fn contains(container: &Value, value: &Value) -> Given<bool> {
     match kind(container) {
         Kind::Str => match value.as_str() {
             Some(part) => Ok(container.as_str().unwrap_or_default().contains(part)),

@@ -31,7 +31,7 @@ impl Source<'_> {
 ///
 /// # Errors
 /// Too few or too many values, or a mark that is none.
-pub fn percent(format: &Value, values: &Value) -> Given {
+pub(crate) fn percent(format: &Value, values: &Value) -> Given {
     let safe = format.is_safe();
     let list = if kind(values) == Kind::Tuple { Some(items(values)?) } else { None };
     let mut source = Source { one: values, list, taken: 0 };

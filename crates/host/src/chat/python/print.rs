@@ -11,7 +11,7 @@ const DEEPEST: usize = 200;
 ///
 /// # Errors
 /// A value that Python prints with its address, which no template means.
-pub fn text(value: &Value) -> Given<String> {
+pub(crate) fn text(value: &Value) -> Given<String> {
     match kind(value) {
         Kind::Undefined => Ok(String::new()),
         Kind::Str => Ok(value.as_str().unwrap_or_default().to_string()),
@@ -23,7 +23,7 @@ pub fn text(value: &Value) -> Given<String> {
 ///
 /// # Errors
 /// As of [`text`].
-pub fn repr(value: &Value) -> Given<String> {
+pub(crate) fn repr(value: &Value) -> Given<String> {
     let mut made = String::new();
     write(&mut made, value, 0)?;
     spend(made.len())?;
@@ -103,7 +103,7 @@ fn object(to: &mut String, value: &Value, depth: usize) -> Given<()> {
 }
 
 /// A text in quotes, as Python's `repr`.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut made = String::with_capacity(text.len() + 2);
     made.push(quote);
@@ -127,7 +127,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 /// Whether Python prints a character as it is.
-pub fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     match c {
         ' '..='~' => true,
         // Rust writes out the same categories; a mark that joins a character must stand behind one.
@@ -136,7 +136,7 @@ pub fn is_printable(c: char) -> bool {
 }
 
 /// A float with the fewest digits that tell it from its neighbours.
-pub fn float(number: f64) -> String {
+pub(crate) fn float(number: f64) -> String {
     if number.is_nan() {
         return "nan".into();
     }
@@ -154,7 +154,7 @@ pub fn float(number: f64) -> String {
 }
 
 /// A text whose other than ASCII characters are written out.
-pub fn ascii(text: &str) -> String {
+pub(crate) fn ascii(text: &str) -> String {
     text.chars()
         .map(|c| match u32::from(c) {
             0..0x80 => c.to_string(),
@@ -166,6 +166,6 @@ pub fn ascii(text: &str) -> String {
 }
 
 /// A text in which what marks up HTML is written out.
-pub fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('>', "&gt;").replace('<', "&lt;").replace('\'', "&#39;").replace('"', "&#34;")
 }

@@ -18,7 +18,7 @@ pub enum Why {
 
 /// Why a template cannot be parsed or rendered.
 #[derive(Debug)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Line of the template, from 1.
     pub line: Option<usize>,
     /// The reason.
@@ -29,12 +29,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// For a line.
-    pub fn at(line: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn at(line: usize, message: impl Into<String>) -> Self {
         Refusal { line: Some(line), message: message.into(), why: Why::Fault }
     }
 
     /// For an error of the engine.
-    pub fn of(error: &minijinja::Error) -> Self {
+    pub(crate) fn of(error: &minijinja::Error) -> Self {
         let message = error.detail().map(String::from).unwrap_or_else(|| error.kind().to_string());
         let raised = std::error::Error::source(error).is_some_and(|source| source.is::<Raised>());
         let why = match error.kind() {

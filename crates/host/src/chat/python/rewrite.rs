@@ -16,10 +16,10 @@ use super::source;
 const DEEPEST: usize = 400;
 
 /// Result of a piece.
-pub type Made<T> = Result<T, Refusal>;
+pub(crate) type Made<T> = Result<T, Refusal>;
 
 /// Rewrites a template.
-pub struct Rewriter<'s> {
+pub(crate) struct Rewriter<'s> {
     /// The text that was parsed.
     pub text: &'s str,
     /// How deep the piece at hand stands.
@@ -32,7 +32,7 @@ pub struct Rewriter<'s> {
 
 impl<'s> Rewriter<'s> {
     /// For a text.
-    pub fn new(text: &'s str) -> Self {
+    pub(crate) fn new(text: &'s str) -> Self {
         Rewriter { text, depth: 0, soft: false, in_macro: false }
     }
 
@@ -40,7 +40,7 @@ impl<'s> Rewriter<'s> {
     ///
     /// # Errors
     /// The piece stands too deep.
-    pub fn deeper<T>(&mut self, span: Span, work: impl FnOnce(&mut Self) -> Made<T>) -> Made<T> {
+    pub(crate) fn deeper<T>(&mut self, span: Span, work: impl FnOnce(&mut Self) -> Made<T>) -> Made<T> {
         if self.depth >= DEEPEST {
             return Err(refusal(span, format!("more than {DEEPEST} levels deep")));
         }
@@ -51,7 +51,7 @@ impl<'s> Rewriter<'s> {
     }
 
     /// An expression.
-    pub fn expr(&mut self, of: &Expr<'s>) -> Made<Expr<'s>> {
+    pub(crate) fn expr(&mut self, of: &Expr<'s>) -> Made<Expr<'s>> {
         let span = of.span();
         self.deeper(span, |this| match this.negated(of) {
             true => Ok(call(NEGATE, vec![this.inner(of, true)?], span)),
@@ -194,7 +194,7 @@ impl<'s> Rewriter<'s> {
     }
 
     /// A call; of a name it stays what it is, since macros and `loop` are the engine's.
-    pub fn call(&mut self, of: &Spanned<Call<'s>>, strip: bool) -> Made<Spanned<Call<'s>>> {
+    pub(crate) fn call(&mut self, of: &Spanned<Call<'s>>, strip: bool) -> Made<Spanned<Call<'s>>> {
         let span = of.span();
         let mut args = self.args(&of.args)?;
         let expr = match &of.expr {
@@ -247,23 +247,23 @@ impl<'s> Rewriter<'s> {
 }
 
 /// An error at a place.
-pub fn refusal(span: Span, message: impl Into<String>) -> Refusal {
+pub(crate) fn refusal(span: Span, message: impl Into<String>) -> Refusal {
     Refusal::at(span.start_line.into(), message)
 }
 
 /// A constant value.
-pub fn constant<'s>(value: Value, span: Span) -> Expr<'s> {
+pub(crate) fn constant<'s>(value: Value, span: Span) -> Expr<'s> {
     Expr::Const(Spanned::new(Const { value }, span))
 }
 
 /// A call of a function of ours.
-pub fn call<'s>(name: &'static str, args: Vec<Expr<'s>>, span: Span) -> Expr<'s> {
+pub(crate) fn call<'s>(name: &'static str, args: Vec<Expr<'s>>, span: Span) -> Expr<'s> {
     let expr = Expr::Var(Spanned::new(Var { id: name }, span));
     Expr::Call(Spanned::new(Call { expr, args: args.into_iter().map(CallArg::Pos).collect() }, span))
 }
 
 /// What writes a value.
-pub fn emit<'s>(expr: Expr<'s>, span: Span) -> Spanned<EmitExpr<'s>> {
+pub(crate) fn emit<'s>(expr: Expr<'s>, span: Span) -> Spanned<EmitExpr<'s>> {
     Spanned::new(EmitExpr { expr }, span)
 }
 

@@ -7,7 +7,7 @@ use minijinja::value::Value;
 use super::values::{Given, compare};
 
 /// Sorts by a key, equal ones in the order in which they came.
-pub fn sort_by<T>(all: &mut [T], key: impl Fn(&T) -> Given<Value>) -> Given<()> {
+pub(crate) fn sort_by<T>(all: &mut [T], key: impl Fn(&T) -> Given<Value>) -> Given<()> {
     let mut failure = None;
     let mut order = |left: &T, right: &T| {
         let ordered = key(left).and_then(|left| Ok((left, key(right)?)));

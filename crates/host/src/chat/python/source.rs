@@ -6,7 +6,7 @@ use minijinja::machinery::{Span, Token, WhitespaceConfig, tokenize};
 use super::refusal::Refusal;
 
 /// How tags and the white space around them are read.
-pub fn whitespace() -> WhitespaceConfig {
+pub(crate) fn whitespace() -> WhitespaceConfig {
     WhitespaceConfig { keep_trailing_newline: true, lstrip_blocks: true, trim_blocks: true }
 }
 
@@ -32,7 +32,7 @@ struct Open<'a> {
 ///
 /// # Errors
 /// Tags that do not pair or that Jinja does not know.
-pub fn prepare(text: &str) -> Result<String, Refusal> {
+pub(crate) fn prepare(text: &str) -> Result<String, Refusal> {
     let mut text = text.replace("\r\n", "\n").replace('\r', "\n");
     // Jinja drops the last line end.
     if text.ends_with('\n') {
@@ -210,7 +210,7 @@ fn plus(tokens: &[(Token<'_>, Span)], changes: &mut Vec<Change>) {
 ///
 /// # Errors
 /// An escape that is none.
-pub fn literal(source: &str) -> Result<String, String> {
+pub(crate) fn literal(source: &str) -> Result<String, String> {
     let mut made = String::new();
     let mut rest = source.chars();
     while let Some(quote) = rest.by_ref().find(|c| matches!(c, '"' | '\'')) {

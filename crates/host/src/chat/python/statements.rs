@@ -14,7 +14,7 @@ use super::rewrite::{Made, Rewriter, call, constant, emit, refusal};
 ///
 /// # Errors
 /// A construct that Jinja refuses, or that is not supported, by line.
-pub fn rewrite<'s>(text: &'s str, of: &Stmt<'s>) -> Made<Stmt<'s>> {
+pub(crate) fn rewrite<'s>(text: &'s str, of: &Stmt<'s>) -> Made<Stmt<'s>> {
     Rewriter::new(text).stmt(of)
 }
 

@@ -7,7 +7,7 @@ use super::letters::{self, capitalize, casefold, is_space, swapped, title};
 use super::values::{Dict, Given, Kind, fault, index, items, kind, list, spend, tuple, type_name};
 
 /// Calls a method.
-pub fn call(value: &Value, name: &str, args: Args) -> Given {
+pub(crate) fn call(value: &Value, name: &str, args: Args) -> Given {
     let text = value.as_str().unwrap_or_default();
     spend(text.len())?;
     Ok(match name {
@@ -127,7 +127,7 @@ pub fn call(value: &Value, name: &str, args: Args) -> Given {
 }
 
 /// A text in the middle, at the left or at the right of a width.
-pub fn aligned(text: &str, width: i128, fill: char, method: &str) -> Given<String> {
+pub(crate) fn aligned(text: &str, width: i128, fill: char, method: &str) -> Given<String> {
     let width = usize::try_from(width.max(0)).unwrap_or(usize::MAX);
     spend(width)?;
     let missing = width.saturating_sub(text.chars().count());
@@ -142,14 +142,14 @@ pub fn aligned(text: &str, width: i128, fill: char, method: &str) -> Given<Strin
 }
 
 /// A text without white space, or without some characters, at its ends.
-pub fn strip<'a>(text: &'a str, chars: Option<&str>, left: bool, right: bool) -> &'a str {
+pub(crate) fn strip<'a>(text: &'a str, chars: Option<&str>, left: bool, right: bool) -> &'a str {
     let unwanted = |c: char| chars.map_or_else(|| is_space(c), |chars| chars.contains(c));
     let text = if left { text.trim_start_matches(unwanted) } else { text };
     if right { text.trim_end_matches(unwanted) } else { text }
 }
 
 /// A text with another one in place of a part, at most so many times; a negative number is no limit.
-pub fn replace(text: &str, old: &str, new: &str, count: i128) -> Given<String> {
+pub(crate) fn replace(text: &str, old: &str, new: &str, count: i128) -> Given<String> {
     let most = usize::try_from(count).unwrap_or(usize::MAX);
     let found = text.matches(old).count().min(most);
     spend(text.len().saturating_add(found.saturating_mul(new.len())))?;
@@ -157,7 +157,7 @@ pub fn replace(text: &str, old: &str, new: &str, count: i128) -> Given<String> {
 }
 
 /// Lines with what ends them.
-pub fn lines(text: &str) -> Vec<(&str, &str)> {
+pub(crate) fn lines(text: &str) -> Vec<(&str, &str)> {
     let ends =
         |c| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
     let mut made = Vec::new();

@@ -15,7 +15,7 @@ use super::values::{Dict, Given, Kind, Method, Tuple, equal, fault, items, kind}
 ///
 /// # Errors
 /// No test of the name, or one that does not take the value.
-pub fn perform(name: &str, args: Args) -> Given<bool> {
+pub(crate) fn perform(name: &str, args: Args) -> Given<bool> {
     let comparison = match name {
         "==" | "eq" | "equalto" => "==",
         "!=" | "ne" => "!=",

@@ -11,7 +11,7 @@ use minijinja::{Error, ErrorKind};
 use super::super::limits::MOST_TEXT;
 
 /// A value, or why there is none.
-pub type Given<T = Value> = Result<T, Error>;
+pub(crate) type Given<T = Value> = Result<T, Error>;
 
 /// Bytes and items that one rendering may make.
 const MOST_WORK: u64 = 4 << 30;
@@ -25,13 +25,13 @@ thread_local! {
 }
 
 /// Begins to count the work of a rendering.
-pub fn begin_work() {
+pub(crate) fn begin_work() {
     WORK.set(0);
     WRITTEN.set(0);
 }
 
 /// Counts bytes that are about to be written.
-pub fn written(count: usize) -> Given<()> {
+pub(crate) fn written(count: usize) -> Given<()> {
     let written = WRITTEN.get() + count as u64;
     WRITTEN.set(written);
     if written > MOST_WRITTEN {
@@ -41,7 +41,7 @@ pub fn written(count: usize) -> Given<()> {
 }
 
 /// Counts bytes or items that are about to be made.
-pub fn spend(count: usize) -> Given<()> {
+pub(crate) fn spend(count: usize) -> Given<()> {
     if count > MOST_TEXT {
         return Err(fault(format!("makes a value of {count} bytes or items; at most {MOST_TEXT} are made")));
     }
@@ -54,13 +54,13 @@ pub fn spend(count: usize) -> Given<()> {
 }
 
 /// An error of a template.
-pub fn fault(message: impl Into<Cow<'static, str>>) -> Error {
+pub(crate) fn fault(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
 /// A tuple.
 #[derive(Debug)]
-pub struct Tuple {
+pub(crate) struct Tuple {
     /// Its items.
     pub items: Vec<Value>,
     /// Names under which they are found too, for what `groupby` gives.
@@ -83,16 +83,16 @@ impl Object for Tuple {
 
 /// A dict: its items in the order in which their keys came.
 #[derive(Debug, Default)]
-pub struct Dict(pub Vec<(Value, Value)>);
+pub(crate) struct Dict(pub Vec<(Value, Value)>);
 
 impl Dict {
     /// The value of a key.
-    pub fn get(&self, key: &Value) -> Option<&Value> {
+    pub(crate) fn get(&self, key: &Value) -> Option<&Value> {
         self.0.iter().find(|(known, _)| equal(known, key)).map(|(_, value)| value)
     }
 
     /// Sets the value of a key.
-    pub fn set(&mut self, key: Value, value: Value) -> Given<()> {
+    pub(crate) fn set(&mut self, key: Value, value: Value) -> Given<()> {
         if matches!(kind(&key), Kind::List | Kind::Dict) {
             return Err(fault(format!("unhashable type: '{}'", type_name(&key))));
         }
@@ -116,7 +116,7 @@ impl Object for Dict {
 
 /// A `range`.
 #[derive(Debug)]
-pub struct Range {
+pub(crate) struct Range {
     /// First number, the one behind the last, and the step.
     pub bounds: [i128; 3],
     /// The numbers.
@@ -139,7 +139,7 @@ impl Object for Range {
 
 /// What may be gone through and not indexed: `dict_keys` and its like, and generators, which have no length.
 #[derive(Debug)]
-pub struct View {
+pub(crate) struct View {
     /// Python's name of the type.
     pub name: &'static str,
     /// What it gives.
@@ -147,7 +147,7 @@ pub struct View {
 }
 
 /// The type's name of what lazy filters give.
-pub const GENERATOR: &str = "generator";
+pub(crate) const GENERATOR: &str = "generator";
 
 impl Object for View {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -165,7 +165,7 @@ impl Object for View {
 
 /// A method together with the value that it is of, as `text.upper` without parentheses.
 #[derive(Debug)]
-pub struct Method {
+pub(crate) struct Method {
     /// The value.
     pub of: Value,
     /// The method's name.
@@ -174,7 +174,7 @@ pub struct Method {
 
 /// Python's types, as far as templates meet them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Jinja's `Undefined`.
     Undefined,
     /// `None`.
@@ -202,7 +202,7 @@ pub enum Kind {
 }
 
 /// The type of a value.
-pub fn kind(value: &Value) -> Kind {
+pub(crate) fn kind(value: &Value) -> Kind {
     match value.kind() {
         ValueKind::Undefined => Kind::Undefined,
         ValueKind::None => Kind::None,
@@ -220,7 +220,7 @@ pub fn kind(value: &Value) -> Kind {
 }
 
 /// Python's name of a value's type.
-pub fn type_name(value: &Value) -> &'static str {
+pub(crate) fn type_name(value: &Value) -> &'static str {
     match kind(value) {
         Kind::Undefined => "Undefined",
         Kind::None => "NoneType",
@@ -240,27 +240,27 @@ pub fn type_name(value: &Value) -> &'static str {
 }
 
 /// A list.
-pub fn list(items: Vec<Value>) -> Value {
+pub(crate) fn list(items: Vec<Value>) -> Value {
     Value::from(items)
 }
 
 /// A tuple.
-pub fn tuple(items: Vec<Value>) -> Value {
+pub(crate) fn tuple(items: Vec<Value>) -> Value {
     Value::from_object(Tuple { items, names: &[] })
 }
 
 /// A dict of items.
-pub fn dict(items: Vec<(Value, Value)>) -> Value {
+pub(crate) fn dict(items: Vec<(Value, Value)>) -> Value {
     Value::from_object(Dict(items))
 }
 
 /// What a lazy filter gives.
-pub fn generator(items: Vec<Value>) -> Value {
+pub(crate) fn generator(items: Vec<Value>) -> Value {
     Value::from_object(View { name: GENERATOR, items })
 }
 
 /// The number of an `int` or a `bool`.
-pub fn int(value: &Value) -> Option<i128> {
+pub(crate) fn int(value: &Value) -> Option<i128> {
     match kind(value) {
         Kind::Bool => Some(i128::from(value.is_true())),
         Kind::Int => i128::try_from(value.clone()).ok(),
@@ -269,7 +269,7 @@ pub fn int(value: &Value) -> Option<i128> {
 }
 
 /// The number of an `int`, a `bool` or a `float`.
-pub fn float(value: &Value) -> Option<f64> {
+pub(crate) fn float(value: &Value) -> Option<f64> {
     match kind(value) {
         Kind::Float => f64::try_from(value.clone()).ok(),
         _ => int(value).map(|number| number as f64),
@@ -277,12 +277,12 @@ pub fn float(value: &Value) -> Option<f64> {
 }
 
 /// An integer that must be one, say a width.
-pub fn index(value: &Value) -> Given<i128> {
+pub(crate) fn index(value: &Value) -> Given<i128> {
     int(value).ok_or_else(|| fault(format!("'{}' object cannot be interpreted as an integer", type_name(value))))
 }
 
 /// What a `for` loop over a value goes through.
-pub fn items(value: &Value) -> Given<Vec<Value>> {
+pub(crate) fn items(value: &Value) -> Given<Vec<Value>> {
     let made: Vec<Value> = match kind(value) {
         Kind::Undefined => Vec::new(),
         Kind::Str => value.as_str().unwrap_or_default().chars().map(|c| Value::from(c.to_string())).collect(),
@@ -299,7 +299,7 @@ pub fn items(value: &Value) -> Given<Vec<Value>> {
 }
 
 /// `len(value)`.
-pub fn len(value: &Value) -> Given<usize> {
+pub(crate) fn len(value: &Value) -> Given<usize> {
     match kind(value) {
         Kind::Undefined => Ok(0),
         Kind::Str => Ok(value.as_str().unwrap_or_default().chars().count()),
@@ -310,7 +310,7 @@ pub fn len(value: &Value) -> Given<usize> {
 }
 
 /// `left == right`.
-pub fn equal(left: &Value, right: &Value) -> bool {
+pub(crate) fn equal(left: &Value, right: &Value) -> bool {
     match (kind(left), kind(right)) {
         (Kind::Str, Kind::Str) => left.as_str() == right.as_str(),
         (Kind::List, Kind::List) | (Kind::Tuple, Kind::Tuple) | (Kind::Range, Kind::Range) => {
@@ -339,7 +339,7 @@ pub fn equal(left: &Value, right: &Value) -> bool {
 ///
 /// # Errors
 /// Values that Python does not order.
-pub fn compare(left: &Value, right: &Value, operator: &str) -> Given<Option<Ordering>> {
+pub(crate) fn compare(left: &Value, right: &Value, operator: &str) -> Given<Option<Ordering>> {
     for value in [left, right] {
         if value.is_undefined() {
             return Err(fault("an undefined value cannot be compared"));

@@ -95,8 +95,8 @@ pub fn snippets(judgement: &Judgement, today: Date) -> String {
     }
 }
 
-/// The exception for the first cause, and how many it takes for all; none where nothing failed, or no exception helps.
-pub fn first_snippet(judgement: &Judgement, today: Date) -> Option<(String, usize)> {
+/// The exception for the first cause, and how many it takes for all; `None` if nothing failed, or no exception helps.
+pub(crate) fn first_snippet(judgement: &Judgement, today: Date) -> Option<(String, usize)> {
     let first = judgement.causes.iter().map(|cause| &judgement.checks[cause.check]);
     let first =
         first.filter(|check| check.rule.can_be_excepted()).map(|check| (check.rule, &check.place.partition)).next()?;
@@ -113,7 +113,8 @@ fn snippet(needed: &Needed, today: Date) -> String {
         _ => String::new(),
     };
     format!(
-        "[[exception]]\nplace = {}\ncheck = {}\n{limit}reason = \"\" # say why; an empty one is refused\nlast_day = {}\n",
+        "[[exception]]\nplace = {}\ncheck = {}\n{limit}reason = \"\" # say why; an empty one is refused\nlast_day = \
+         {}\n",
         string(&needed.place),
         string(needed.rule.id()),
         today.days_later(PROPOSED_DAYS),

@@ -11,7 +11,7 @@ pub struct Statement<'a> {
     pub file: String,
     /// Where it is in its repository.
     pub located: Located,
-    /// The baseline; none where it cannot be read.
+    /// The baseline; `None` if it cannot be read.
     pub baseline: Option<&'a Baseline>,
     /// The judgement, or in one line why there is none.
     pub result: Result<&'a Judgement, &'a str>,

@@ -68,12 +68,14 @@ pub fn update(changes: &Changes, file: &str, written: Written, all: bool) -> Str
     groups.iter().for_each(|(_, _, lines)| text.push_str(lines));
     if written == Written::Kept && !changes.kept.is_empty() {
         text.push_str(
-            "kept: worse or moved within the thresholds, so the accepted figures stand and updates do not add up; --loosen takes them as they are\n",
+            "kept: worse or moved within the thresholds, so the accepted figures stand and updates do not add up; \
+             --loosen takes them as they are\n",
         );
     }
     if written == Written::Kept && !changes.excepted.is_empty() {
         text.push_str(
-            "kept under an exception: what an exception accepts, and what stands beside it, stays as it was accepted before; --loosen takes it as it is\n",
+            "kept under an exception: what an exception accepts, and what stands beside it, stays as it was accepted \
+             before; --loosen takes it as it is\n",
         );
     }
     let Changes { looser, tighter, kept, excepted, others } = changes;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use crate::gate::{Cause, Check, Judgement, Outcome, Rule, plain};
 
 /// Checks that a summary names at most, of each outcome; JSON, JUnit and SARIF have all.
-pub const MOST_SHOWN: usize = 10;
+pub(crate) const MOST_SHOWN: usize = 10;
 
 /// The checks of an outcome.
-pub fn of(judgement: &Judgement, outcome: Outcome) -> impl Iterator<Item = &Check> {
+pub(crate) fn of(judgement: &Judgement, outcome: Outcome) -> impl Iterator<Item = &Check> {
     judgement.checks.iter().filter(move |check| check.outcome == outcome)
 }
 
@@ -18,7 +18,7 @@ fn count(number: usize, what: &str) -> String {
 }
 
 /// The judgement in a line.
-pub fn verdict(judgement: &Judgement) -> String {
+pub(crate) fn verdict(judgement: &Judgement) -> String {
     let (failed, causes) = (judgement.count(Outcome::Failed), judgement.causes.len());
     let failed_word = if causes < failed { format!("failed, of {}", count(causes, "cause")) } else { "failed".into() };
     let numbers = [
@@ -35,7 +35,7 @@ pub fn verdict(judgement: &Judgement) -> String {
 }
 
 /// The message of a check with the exception that was made for it.
-pub fn message(check: &Check) -> String {
+pub(crate) fn message(check: &Check) -> String {
     said(check, &check.message)
 }
 
@@ -45,13 +45,13 @@ fn said(check: &Check, message: &str) -> String {
 }
 
 /// The message of a cause, with its place.
-pub fn cause_message(judgement: &Judgement, cause: &Cause) -> String {
+pub(crate) fn cause_message(judgement: &Judgement, cause: &Cause) -> String {
     let said = said(&judgement.checks[cause.check], &cause.message);
     format!("{}: {said}", plain(&cause.place.to_string()))
 }
 
 /// The title of what failed: where only exceptions are over, nothing got worse.
-pub fn worse_title(judgement: &Judgement) -> &'static str {
+pub(crate) fn worse_title(judgement: &Judgement) -> &'static str {
     let mut causes = judgement.causes.iter();
     if causes.all(|cause| judgement.checks[cause.check].rule == Rule::Exception) {
         "exceptions are over"
@@ -60,7 +60,7 @@ pub fn worse_title(judgement: &Judgement) -> &'static str {
     }
 }
 
-/// How many checks follow from a cause, and what they are of; none where nothing does.
+/// How many checks follow from a cause, and what they are of; `None` if nothing does.
 pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
     let number = cause.follows.len();
     if number == 0 {
@@ -87,6 +87,6 @@ pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
 }
 
 /// Of each check that follows from another: the cause, by position.
-pub fn causes_of(judgement: &Judgement) -> BTreeMap<usize, &Cause> {
+pub(crate) fn causes_of(judgement: &Judgement) -> BTreeMap<usize, &Cause> {
     judgement.causes.iter().flat_map(|cause| cause.follows.iter().map(move |&at| (at, cause))).collect()
 }

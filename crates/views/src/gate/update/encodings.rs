@@ -12,7 +12,7 @@ use crate::gate::tensor::TensorFact;
 
 impl Update<'_> {
     /// Puts the tensors of the old baseline into the new one where they hold on.
-    pub fn encodings(&mut self, name: &str, old: &PartitionFacts, made: &mut PartitionFacts) {
+    pub(crate) fn encodings(&mut self, name: &str, old: &PartitionFacts, made: &mut PartitionFacts) {
         let limits = self.judge.thresholds.encodings.clone();
         self.tensors(
             (Rule::ActivationsMoved, limits.range_moved_percent),

@@ -90,7 +90,7 @@ fn kind(path: &str) -> &'static str {
 
 impl Update<'_> {
     /// Puts what is under an exception back to what it was, and says so; what is refused stays refused.
-    pub fn keep_excepted(&mut self, checks: &[Check], before: &Facts, made: &mut Facts) {
+    pub(crate) fn keep_excepted(&mut self, checks: &[Check], before: &Facts, made: &mut Facts) {
         let excepted = Excepted::of(checks, &self.changes.excepted);
         for list in [&mut self.changes.tighter, &mut self.changes.kept, &mut self.changes.others] {
             self.changes.excepted.extend(list.extract_if(.., |change| excepted.has(change)));

@@ -10,7 +10,7 @@ use crate::gate::judge::{ANSWERS, Measure, NPU_DB, PERPLEXITY, RMS};
 use crate::gate::rule::Rule;
 
 impl Update<'_> {
-    pub fn partitions(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
+    pub(crate) fn partitions(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
         for (name, old) in &before.partitions {
             match now.partitions.get(name) {
                 Some(new) => drop(made.partitions.insert(name.clone(), self.partition(name, old, new))),
@@ -26,7 +26,7 @@ impl Update<'_> {
     }
 
     /// Goals of the recipe: none may be lower, or gone.
-    pub fn goals(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
+    pub(crate) fn goals(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
         for goal in goals(before, now).filter(|goal| goal.now != Some(goal.before)) {
             let (place, size) = (place_of(goal.of, before), goal.looser_by());
             let is_excepted = size > 0.0 && self.judge.exception(Rule::GoalLoosened, &place).is_some();
@@ -128,7 +128,7 @@ impl Update<'_> {
         }
     }
 
-    pub fn evaluations(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
+    pub(crate) fn evaluations(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
         let limits = self.judge.thresholds.evaluation.clone();
         for (name, old) in &before.evaluations {
             let (place, new) = (Location::of("", name), now.evaluations.get(name));

@@ -8,7 +8,7 @@ use autoneural_app::report::Columns;
 
 /// A figure that is held.
 #[derive(Clone, Copy)]
-pub struct Held {
+pub(crate) struct Held {
     pub group: Group,
     pub rule: Rule,
     /// A word before the figure.
@@ -18,14 +18,14 @@ pub struct Held {
 }
 
 /// An update that is being made.
-pub struct Update<'a> {
+pub(crate) struct Update<'a> {
     pub judge: Judge<'a>,
     pub changes: Changes,
 }
 
 impl Update<'_> {
     /// A figure that is judged, as the baseline is to have it.
-    pub fn figure(
+    pub(crate) fn figure(
         &mut self,
         held: &Held,
         place: &Location,
@@ -86,7 +86,7 @@ impl Update<'_> {
     }
 
     /// Both columns; the one that is not judged is not refused, but said.
-    pub fn columns(
+    pub(crate) fn columns(
         &mut self,
         held: &Held,
         place: &Location,
@@ -114,7 +114,7 @@ impl Update<'_> {
         made
     }
 
-    pub fn bytes(
+    pub(crate) fn bytes(
         &mut self,
         rule: Rule,
         place: &Location,
@@ -134,7 +134,7 @@ impl Update<'_> {
     }
 
     /// Something of the graph that is gone, or holds less; whether an exception keeps it.
-    pub fn gone(&mut self, partition: &str, name: &str, message: &str, excepted: &Location) -> bool {
+    pub(crate) fn gone(&mut self, partition: &str, name: &str, message: &str, excepted: &Location) -> bool {
         let is_kept = self.judge.exception(Rule::GraphChanged, excepted).is_some();
         let place = Location::of(partition, name);
         let change = Change { group: Group::Graph, place, message: message.to_string(), size: f64::INFINITY };
@@ -142,7 +142,7 @@ impl Update<'_> {
         is_kept
     }
 
-    pub fn first(&mut self, group: Group, place: &Location, message: &str) {
+    pub(crate) fn first(&mut self, group: Group, place: &Location, message: &str) {
         self.changes.tighter.push(Change { group, place: place.clone(), message: message.into(), size: 0.0 });
     }
 }

@@ -130,7 +130,7 @@ fn tokens_of(tensor: &TensorView) -> Option<Vec<u32>> {
     is_list.then(|| chunks.map(|bytes| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
 }
 
-/// How a tensor differs from the golden one; none where it does not.
+/// How a tensor differs from the golden one; `None` if it does not.
 fn difference(golden: &TensorRecord, own: &TensorView, kept: &SafeTensors) -> Option<String> {
     let (dtype, size) = match own.dtype() {
         Dtype::U8 => ("uint8", 1),

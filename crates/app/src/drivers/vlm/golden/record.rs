@@ -76,7 +76,7 @@ pub struct StepRecord {
     pub partition: String,
     /// Tokens of the sequence before the step.
     pub position: usize,
-    /// The tokens that the step takes in, image tokens among them; none outside the language model.
+    /// The tokens that the step takes in, image tokens among them; empty outside the language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<u32>,
     /// The token with the largest logit behind the step; of the language model alone.

@@ -8,7 +8,7 @@ use super::super::values::{Given, fault, generator, items};
 use super::order;
 
 /// `select`, `reject`, `selectattr` and `rejectattr`: the items on which a test passes, or does not.
-pub fn select(name: &str, mut args: Args) -> Given {
+pub(crate) fn select(name: &str, mut args: Args) -> Given {
     let value = args.take_first()?;
     let path = match name.ends_with("attr") {
         true => order::path(Some(&args.take_first().map_err(|_| fault("Missing parameter for attribute name"))?))?,
@@ -35,6 +35,6 @@ pub fn select(name: &str, mut args: Args) -> Given {
 }
 
 /// What lazy filters go through: nothing of what is false, whatever it is.
-pub fn items_of(value: &Value) -> Given<Vec<Value>> {
+pub(crate) fn items_of(value: &Value) -> Given<Vec<Value>> {
     if value.is_true() { items(value) } else { Ok(Vec::new()) }
 }

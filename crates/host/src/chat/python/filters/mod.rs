@@ -24,7 +24,7 @@ use super::values::{
 ///
 /// # Errors
 /// No filter of the name, or one that does not take the value or its arguments.
-pub fn apply(state: &State, name: &str, mut args: Args) -> Given {
+pub(crate) fn apply(state: &State, name: &str, mut args: Args) -> Given {
     spend(1)?;
     match name {
         "map" => return map(state, args),

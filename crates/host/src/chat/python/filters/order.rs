@@ -13,7 +13,7 @@ use super::super::values::{
 };
 
 /// The keys that an attribute's name stands for: `a.0.b` is three.
-pub fn path(attribute: Option<&Value>) -> Given<Vec<Value>> {
+pub(crate) fn path(attribute: Option<&Value>) -> Given<Vec<Value>> {
     let Some(attribute) = attribute.filter(|attribute| !attribute.is_none()) else { return Ok(Vec::new()) };
     match attribute.as_str() {
         Some(name) => Ok(name.split('.').map(key).collect()),
@@ -30,7 +30,7 @@ fn key(part: &str) -> Value {
 }
 
 /// What is found along keys; `otherwise` stands for what is not there.
-pub fn follow(value: &Value, path: &[Value], otherwise: Option<&Value>) -> Given {
+pub(crate) fn follow(value: &Value, path: &[Value], otherwise: Option<&Value>) -> Given {
     let mut value = value.clone();
     for key in path {
         value = item_of(&value, key)?;
@@ -62,7 +62,7 @@ fn reversed<T>(all: &mut [T], reverse: bool, sort: impl Fn(&mut [T]) -> Given<()
 }
 
 /// Applies one of these filters.
-pub fn apply(name: &str, args: Args) -> Given {
+pub(crate) fn apply(name: &str, args: Args) -> Given {
     match name {
         "sort" => sort(args),
         "dictsort" => dict_sort(args),

@@ -9,7 +9,7 @@ use super::super::strings::{aligned, lines, replace, strip};
 use super::super::values::{Given, fault, float, index, len, spend, type_name};
 
 /// Applies one of these filters.
-pub fn apply(name: &str, args: Args) -> Given {
+pub(crate) fn apply(name: &str, args: Args) -> Given {
     Ok(Value::from(match name {
         "center" => {
             let (value, [_, width]) = args.bind_first(["value", "width"])?;

@@ -7,7 +7,7 @@ use super::super::print::{escape, text};
 use super::super::values::{Dict, Given, Kind, fault, items, kind};
 
 /// Applies one of these filters.
-pub fn apply(name: &str, args: Args) -> Given {
+pub(crate) fn apply(name: &str, args: Args) -> Given {
     match name {
         "xmlattr" => {
             let (value, [_, space]) = args.bind_first(["d", "autospace"])?;

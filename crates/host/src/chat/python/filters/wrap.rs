@@ -12,7 +12,7 @@ use super::super::values::{Dict, Given, Kind, fault, items, kind, spend, type_na
 const WIDTH: usize = 80;
 
 /// Applies one of these filters.
-pub fn apply(name: &str, args: Args) -> Given {
+pub(crate) fn apply(name: &str, args: Args) -> Given {
     if name == "pprint" {
         let (value, _) = args.bind_first(["value"])?;
         let mut made = String::new();
