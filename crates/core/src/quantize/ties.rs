@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::ir::{ElementType, ValueId};
+use crate::ir::{ElementType, Node, ValueId};
 use crate::partition::Partition;
 use crate::program::Group;
 
@@ -25,7 +25,9 @@ impl Ties {
                     ties.key(partition, id);
                 }
             }
-            for node in graph.nodes().iter().filter(|node| node.op.moves_data_only()) {
+            let moves_reals =
+                |node: &&Node| node.op.moves_data_only() && graph.value(node.outputs[0]).element == ElementType::F32;
+            for node in graph.nodes().iter().filter(moves_reals) {
                 let first = ties.key(partition, node.outputs[0]);
                 for &id in node.inputs.iter().chain(&node.outputs) {
                     if graph.value(id).element == ElementType::F32 {

@@ -11,7 +11,8 @@ use super::signature::{Input, Signature};
 use crate::ir::constant::Constant;
 use crate::ir::types::Shape;
 
-/// Picks elements along one axis. Inputs: `data`, `indices` (rank 1); negative indices count from the end.
+/// Picks elements along one axis. Inputs: `data`, `indices`, whose axes stand in the place of that axis; negative
+/// indices count from the end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gather {
     /// The axis that is picked from.
@@ -23,12 +24,10 @@ impl Operator for Gather {
 
     fn shapes(&self, inputs: &[&Shape]) -> Result<Vec<Shape>, String> {
         axis_size(inputs[0], self.axis)?;
-        let &[count] = inputs[1].as_slice() else {
-            return Err(format!("Gather takes indices of rank 1, not {:?}", inputs[1]));
-        };
-        let mut shape = inputs[0].clone();
-        shape[self.axis] = count;
-        Ok(vec![shape])
+        if inputs[1].is_empty() {
+            return Err("Gather takes indices of rank 1 or more, not a single number".into());
+        }
+        Ok(vec![[&inputs[0][..self.axis], inputs[1], &inputs[0][self.axis + 1..]].concat()])
     }
 
     fn work(&self) -> Work {
@@ -41,9 +40,12 @@ impl Operator for Gather {
         let counted = |index: i64| if index < 0 { index.saturating_add(size) } else { index };
         let indices: Vec<usize> =
             inputs[1].to_i64().into_iter().map(|index| counted(index).clamp(0, size - 1) as usize).collect();
-        let place = |mut index: Vec<usize>| {
-            index[self.axis] = indices[index[self.axis]];
-            index
+        let (axis, picking) = (self.axis, inputs[1].shape());
+        let place = |index: Vec<usize>| {
+            let (before, rest) = index.split_at(axis);
+            let (picked, behind) = rest.split_at(picking.len());
+            let at = picked.iter().zip(picking).fold(0, |place, (at, size)| place * size + at);
+            [before, &[indices[at]], behind].concat()
         };
         shapes.iter().map(|shape| picked(&inputs[0], shape, place)).collect()
     }
@@ -56,8 +58,8 @@ impl Operator for Gather {
         node.expect(&["axis"], 1)?;
         let axis = node.axis(Some(0))?;
         match node.input(1)?.shape.len() {
-            1 => Ok(Imported::new(Gather { axis }, 2)),
-            rank => Err(format!("Gather of indices of rank {rank} is not supported; 1 is")),
+            0 => Err("Gather of a single index is not supported; indices of rank 1 or more are".into()),
+            _ => Ok(Imported::new(Gather { axis }, 2)),
         }
     }
 
@@ -70,5 +72,23 @@ impl Operator for Gather {
         let axis = chance.of(0..=shape.len() - 1);
         let indices = (0..chance.of(1..=4)).map(|_| chance.of(0..=shape[axis] - 1) as i32).collect();
         Sample::new("", Gather { axis }, vec![SampleInput::Read(shape), SampleInput::Indices(indices)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::types::ElementType;
+
+    #[test]
+    fn axes_of_indices_stand_where_they_pick() {
+        let data = Constant::from_values((0..12u8).map(f32::from).collect(), vec![2, 3, 2]);
+        let indices = Constant::from_integers(ElementType::I32, vec![2, 0, -1, 1], vec![2, 2]);
+        let gather = Gather { axis: 1 };
+        let shapes = gather.shapes(&[data.shape(), indices.shape()]).unwrap();
+        assert_eq!(shapes, [[2, 2, 2, 2]]);
+        let made = gather.evaluate(&[data, indices], shapes).swap_remove(0).to_f32();
+        assert_eq!(made, [4., 5., 0., 1., 4., 5., 2., 3., 10., 11., 6., 7., 10., 11., 8., 9.]);
+        assert!(gather.shapes(&[&vec![2, 3], &vec![]]).is_err());
     }
 }
