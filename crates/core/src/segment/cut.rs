@@ -26,7 +26,8 @@ pub fn cut(graph: &Graph, segment: &Segment) -> Result<Graph> {
             }
         }
         let inputs: Vec<ValueId> = node.inputs.iter().map(|id| known[id]).collect();
-        let outputs = builder.node_outputs(node.name.clone(), node.op.clone(), &inputs)?;
+        let names = node.outputs.iter().map(|&id| graph.value(id).name.clone()).collect();
+        let outputs = builder.node_of(names, node.op.clone(), &inputs)?;
         known.extend(node.outputs.iter().copied().zip(outputs));
     }
     Ok(builder.finish(segment.outputs.iter().map(|id| known[id]).collect()))

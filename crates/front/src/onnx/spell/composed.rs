@@ -90,6 +90,21 @@ pub fn clip<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     value(made)
 }
 
+/// A quotient by a constant is a product, which every NPU has.
+pub fn quotient<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let Some(divisor) = told.constant(1).filter(|one| one.element_type().is_real() && !making.is_own()) else {
+        return Ok(None);
+    };
+    told.onnx.expect(&[], 7)?;
+    let factors: Vec<f32> = divisor.to_f32().into_iter().map(f32::recip).collect();
+    if factors.iter().any(|factor| !factor.is_normal()) {
+        return Ok(None);
+    }
+    let factors = making.changed(&told.node.inputs[1], Constant::from_values(factors, divisor.shape().clone()))?;
+    let x = making.input(told, 0)?;
+    value(making.last(told.name(), ops::Mul, &[x, factors])?)
+}
+
 /// The same once more and once more, along axes that need not be of size 1.
 pub fn tile<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let times = fold::sizes(&told.onnx.integers(1)?.ok_or("does not say how often")?)?;

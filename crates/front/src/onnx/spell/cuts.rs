@@ -73,10 +73,11 @@ pub fn split<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     Ok(Some(made))
 }
 
-/// The axes of the indices stand where the axis was that is picked from.
+/// One place that is known is a cut; a single index is a row of one.
 pub fn gather<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let indices = told.onnx.input(1)?.shape.clone();
-    if indices.len() == 1 {
+    let is_one = told.constant(1).is_some() && indices.iter().product::<usize>() == 1;
+    if indices.len() == 1 || !(is_one || indices.is_empty()) {
         return Ok(None);
     }
     told.onnx.expect(&["axis"], 1)?;

@@ -33,6 +33,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Conv", windows::conv),
     ("ConvTranspose", windows::conv),
     ("CumSum", composed::cumulative),
+    ("Div", composed::quotient),
     ("Dropout", casts::dropout),
     ("Einsum", einsum::einsum),
     ("Equal", truths::equal),
@@ -83,11 +84,12 @@ const SPELLS: &[(&str, Spell)] = &[
 
 /// Operators of which some forms only are spelled in others; the rest is read by the operator of the IR, without which
 /// none is.
-const PARTLY: [&str; 15] = [
+const PARTLY: [&str; 16] = [
     "AveragePool",
     "Clip",
     "Conv",
     "ConvTranspose",
+    "Div",
     "Gather",
     "LayerNormalization",
     "MatMul",
