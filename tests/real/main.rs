@@ -105,3 +105,8 @@ fn words_in_pictures_are_turned() {
 fn words_in_pictures_are_recognized() {
     goes_all_the_way("ppocr_rec", Some("1,3,48,320"), 12.0);
 }
+
+#[test]
+fn a_sentence_becomes_an_embedding() {
+    goes_all_the_way("minilm", None, 25.0);
+}

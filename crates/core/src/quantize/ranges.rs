@@ -16,6 +16,8 @@ use autoneural_base::error::{Error, Result};
 /// How far below the smallest score that is not masked the range of masked scores reaches: exp(-24) is 4e-11, so in a
 /// softmax 4096 masked tokens together weigh less than 2e-7.
 const MASK_MARGIN: f32 = 24.0;
+/// A value that is 0 at most, and this low at least once, hides what it is added to.
+const HIDES: f32 = -100.0;
 
 /// Where the range of an activation comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +196,23 @@ pub(crate) fn classes(
             if matches!(node.op, Op::Add(_))
                 && let Some((at, [hidden, _])) = (0..2).find_map(|at| Some((at, mask(&node.inputs[at])?)))
                 && let Some(scores) = class_of(node.inputs[1 - at])
+            {
+                masked.push((made, scores, hidden));
+            }
+            // What is computed and hides like a mask is one where only softmax reads the sum.
+            let hides = |id: &ValueId| {
+                let seen = statistics.get(group, &graph.value(*id).name)?;
+                (seen.max == 0.0 && seen.min <= HIDES).then_some(seen.min)
+            };
+            let readers = || graph.nodes().iter().filter(|reader| reader.inputs.contains(&node.outputs[0]));
+            if matches!(node.op, Op::Add(_))
+                && !graph.outputs().contains(&node.outputs[0])
+                && readers().next().is_some()
+                && readers().all(|reader| matches!(reader.op, Op::Softmax(_)))
+                && let Some((at, hidden)) = (0..2).find_map(|at| Some((at, hides(&node.inputs[at])?)))
+                && let Some(scores) = class_of(node.inputs[1 - at])
+                && let Some([low, high]) = classes.get(&scores).and_then(|class| class.seen)
+                && high - low + MASK_MARGIN <= -hidden
             {
                 masked.push((made, scores, hidden));
             }

@@ -73,21 +73,17 @@ pub fn split<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     Ok(Some(made))
 }
 
-/// One place that is known is a cut; a single index is a row of one.
+/// One place that is known is a cut, unless its index stands in a row, which is how this program writes a pick.
 pub fn gather<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let indices = told.onnx.input(1)?.shape.clone();
-    let is_one = told.constant(1).is_some() && indices.iter().product::<usize>() == 1;
-    if indices.len() == 1 || !(is_one || indices.is_empty()) {
+    let is_one = indices.len() != 1 && indices.iter().product::<usize>() == 1;
+    let Some(place) = told.constant(1).filter(|_| is_one).map(|constant| constant.to_i64()[0]) else {
         return Ok(None);
-    }
+    };
     told.onnx.expect(&["axis"], 1)?;
     let axis = told.onnx.axis(Some(0))?;
     let data = told.shape(0)?.clone();
     let shape = [&data[..axis], &indices, &data[axis + 1..]].concat();
-    // One place that is known is a cut.
-    let known =
-        told.constant(1).filter(|_| indices.iter().product::<usize>() == 1).map(|constant| constant.to_i64()[0]);
-    let Some(place) = known else { return Ok(None) };
     let counted = if place < 0 { place.saturating_add(data[axis] as i64) } else { place };
     let start = usize::try_from(counted).ok().filter(|&start| start < data[axis]);
     let start = start.ok_or_else(|| format!("picks the element {place} of {}", data[axis]))?;

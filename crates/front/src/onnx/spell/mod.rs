@@ -57,6 +57,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("MaxPool", windows::pool),
     ("Mean", many::mean),
     ("Min", many::folded),
+    ("Mul", many::mask),
     ("Not", truths::not),
     ("OneHot", picks::one_hot),
     ("Or", truths::or),
@@ -84,7 +85,7 @@ const SPELLS: &[(&str, Spell)] = &[
 
 /// Operators of which some forms only are spelled in others; the rest is read by the operator of the IR, without which
 /// none is.
-const PARTLY: [&str; 16] = [
+const PARTLY: [&str; 17] = [
     "AveragePool",
     "Clip",
     "Conv",
@@ -96,6 +97,7 @@ const PARTLY: [&str; 16] = [
     "Max",
     "MaxPool",
     "Min",
+    "Mul",
     "Pad",
     "Resize",
     "Softmax",
