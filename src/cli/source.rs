@@ -20,7 +20,7 @@ use super::suggested::Suggested;
 #[derive(Args)]
 pub struct SourceArgs {
     /// Model definition, the architecture and its sizes: a file, or one that is built in by its name. Or an ONNX model
-    /// (.onnx) from elsewhere; several are groups of one program.
+    /// (.onnx, or .textproto in text form) from elsewhere; several are groups of one program.
     #[arg(
         value_name = "GRAPH.toml|MODEL.onnx",
         required = true,

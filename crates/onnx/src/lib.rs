@@ -11,7 +11,7 @@ mod generated;
 pub mod text;
 
 pub use data::{Bytes, DataFiles, Outside};
-pub use file::{LARGEST_MODEL, decode, encode, read};
+pub use file::{LARGEST_MODEL, decode, encode, encode_as, is_model, read};
 
 /// The messages. The schema says what each field means (`proto/onnx-ml.proto3`).
 pub use generated::*;

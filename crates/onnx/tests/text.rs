@@ -6,7 +6,7 @@ use autoneural_onnx::attribute_proto::AttributeType;
 use autoneural_onnx::tensor_shape_proto::{Dimension, dimension};
 use autoneural_onnx::{
     AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, decode, encode, text, type_proto,
+    TypeProto, ValueInfoProto, decode, encode_as, text, type_proto,
 };
 use proptest::prelude::*;
 use prost::Message;
@@ -125,7 +125,7 @@ proptest! {
     #[test]
     fn models_come_back_to_the_last_bit(graph in graph(2), ir_version in any::<i64>(), producer_name in string()) {
         let model = ModelProto { ir_version, producer_name, graph: Some(graph), ..ModelProto::default() };
-        let text = encode(Path::new(PLACE), &model).unwrap();
+        let text = encode_as(Path::new(PLACE), &model).unwrap();
         let back = decode(Path::new(PLACE), text.clone()).unwrap();
         prop_assert_eq!(back.encode_to_vec(), model.encode_to_vec(), "{}", String::from_utf8(text).unwrap());
     }

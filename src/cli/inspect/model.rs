@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
-use autoneural::front::onnx::import;
+use autoneural::front::onnx::{import, is_model};
 use autoneural::shown::in_line;
 use autoneural::text::bytes;
 use autoneural::{Error, Result};
 use serde_json::{Value, json};
 
 use super::Summary;
+use crate::cli::Session;
 
 /// Most kinds of operators in a summary.
 const MOST_LISTED: usize = 5;
@@ -72,6 +73,18 @@ pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
         text.push_str("(--all lists inputs, outputs and operators)\n");
     }
     Ok((value, text))
+}
+
+/// Prints a model in text form.
+pub fn text(path: &Path, session: &Session) -> Result<()> {
+    if !is_model(path) {
+        return Err(Error::input(path.display(), "is no ONNX model, which --text prints"));
+    }
+    let text = onnx::pb::text::print(path, &onnx::decode(path)?)?;
+    match session.general.json {
+        true => session.print(&json!({ "text": text }), ""),
+        false => session.print_file(&text),
+    }
 }
 
 /// What `compile` makes of a model: operators that were recognised, and such as models spell others out in and that

@@ -28,14 +28,9 @@ use std::path::Path;
 
 use autoneural_base::error::Result;
 
+pub use autoneural_onnx::is_model;
 pub use import::{Imported, import};
 pub use shapes::StatedShape;
-
-/// Whether a file is an ONNX model, by its name.
-pub fn is_model(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| extension == "onnx")
-}
 
 /// Names of a model's inputs, constants that are listed among them not counted.
 ///

@@ -69,7 +69,7 @@ pub fn print(path: &Path, model: &ModelProto) -> Result<String> {
     // The longest that a byte becomes is an escape of four; numbers in lists may become longer.
     refuse_large(path, model.encoded_len())?;
     let schema = Schema::new()?;
-    let bytes = model.encode_to_vec();
+    let bytes = crate::encode(model);
     schema::refuse_many(&bytes, &schema.model).map_err(|message| large(path, &message))?;
     let mut message = schema.model.new_instance();
     message.merge_from_bytes_dyn(&bytes).map_err(|error| Error::internal(path.display(), error.to_string()))?;
