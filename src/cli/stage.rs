@@ -104,9 +104,9 @@ pub struct Encodings {
 }
 
 impl Encodings {
-    /// Reads the files.
-    pub fn read(&self) -> Result<GivenFiles> {
-        GivenFiles::read(&self.files)
+    /// Reads the files; what of them does not fit is settled or refused.
+    pub fn read(&self, settles: bool) -> Result<GivenFiles> {
+        GivenFiles::read(&self.files, settles)
     }
 }
 
@@ -122,6 +122,9 @@ pub struct Quantize {
     calibration: Option<PathBuf>,
     #[command(flatten)]
     encodings: Encodings,
+    /// Settle what of --encodings does not fit the chip or the recipe, and name it, in place of an error.
+    #[arg(long)]
+    keep_encodings: bool,
 }
 
 /// Arguments of stages that need a bundle only.
@@ -174,7 +177,7 @@ impl Calibrate {
 impl Quantize {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let given = self.encodings.read()?;
+        let given = self.encodings.read(self.keep_encodings)?;
         let recipe = self.calibration.as_deref().map(Recipe::read).transpose()?;
         let mut bundle = open(session, &self.bundle, Stage::Quantize)?;
         stages::quantize(&mut bundle, recipe.as_ref(), &given, session.progress())?;

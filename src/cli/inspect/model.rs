@@ -59,8 +59,7 @@ pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
         value["binary"] = json!({ "file": file, "bytes": size });
     }
     let mut further = String::new();
-    // What is quantized already is no source of a compilation.
-    if !is_context && !counts.contains_key("QuantizeLinear") {
+    if !is_context {
         further = importing(path, &mut summary, &mut value);
     }
     let mut text = summary.0;
@@ -104,9 +103,12 @@ fn importing(path: &Path, summary: &mut Summary, value: &mut Value) -> String {
             if !left.is_empty() {
                 summary.line("left spelled out", &listed(&left));
             }
+            let (values, constants) = (made.stated.activations.len(), made.stated.params.len());
+            if !made.stated.is_empty() {
+                summary.line("quantized", &format!("encodings of {values} values and {constants} constants"));
+            }
             made.notes.iter().for_each(|note| summary.line("note", note));
-            value["import"] =
-                json!({ "operators": counts, "recognized": made.found, "left": left, "notes": made.notes });
+            value["import"] = json!({ "operators": counts, "recognized": made.found, "left": left, "notes": made.notes, "encodings": [values, constants] });
             format!("compiled as:\n  {}\n", listed(&counts))
         }
         Err(error) => {

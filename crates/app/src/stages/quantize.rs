@@ -1,5 +1,7 @@
 //! Quantize: statistics and weights become encodings.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
@@ -14,7 +16,7 @@ use autoneural_bundle::{
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
-use autoneural_core::quantize::{Table, decisive, of_constants, of_zeros};
+use autoneural_core::quantize::{Settled, Table, decisive, of_constants, of_zeros};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::segments;
 use autoneural_engines::back::encodings;
@@ -25,7 +27,7 @@ const FOLDER: &str = "encodings";
 /// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before
 /// samples are run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().resolved(partitions, &bundle.aliases()?)?;
+    given.resolved(bundle, partitions)?;
     autoneural_core::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -131,9 +133,27 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
     }
     let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
-        let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
+        let learned = given.resolved(bundle, partitions)?;
         Ok(autoneural_core::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
     })
+}
+
+/// Most names that a warning lists.
+const MOST_LISTED: usize = 6;
+
+/// A warning for each way in which encodings that are kept were settled, with the names.
+fn warn_of_settled(group: &Group, settled: &[Settled]) -> Vec<Warning> {
+    let mut by_message: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for Settled { message, name } in settled {
+        by_message.entry(message).or_default().push(format!("`{name}`"));
+    }
+    let warning = |(message, names): (&str, Vec<String>)| {
+        let listed = names[..names.len().min(MOST_LISTED)].join(", ");
+        let more = names.len().saturating_sub(MOST_LISTED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Warning::new(Stage::Quantize.name(), group.name(), format!("encoding of {listed}{more} {message}"))
+    };
+    by_message.into_iter().map(warning).collect()
 }
 
 /// Encodings of one group, the contracts of its partitions, and what is unusual in its numbers. `statistics` holds at
@@ -165,9 +185,9 @@ pub fn quantize_group(
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
-        let learned = given.encodings().resolved(&partitions, &bundle.aliases()?)?;
+        let learned = given.resolved(bundle, &partitions)?;
         let made = autoneural_core::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
-        let made = made.map_err(|error| match learned.is_of_file(&error) {
+        let (made, settled) = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),
         })?;
@@ -176,11 +196,13 @@ pub fn quantize_group(
         for (partition, (table, counts)) in own.zip(&made) {
             encodings::write(table, &partition.graph, &folder.join(format!("{}.json", partition.name)))?;
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
-            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(group)?.scheme(), segments));
+            let scheme = if learned.keeps(group) { table.scheme() } else { recipe.part(group)?.scheme() };
+            records.push(PartitionRecord::new(partition, table, *counts, scheme, segments));
         }
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
         let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
         warnings.extend(of_constants(&partitions, group, &tables)?);
+        warnings.extend(warn_of_settled(group, &settled));
         warnings.extend(driver.warn_of_encodings(bundle, group, &tables, whole)?);
         progress.finish();
         Ok(Quantized { records, warnings })

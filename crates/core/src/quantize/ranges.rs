@@ -50,14 +50,14 @@ pub struct Class {
 }
 
 impl Class {
-    /// Its encoding.
+    /// Its encoding; `usual` are the integers of its group, if they are others than the recipe says.
     ///
     /// # Errors
     /// It was never seen, or what is given for it is of other integers.
-    pub fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
+    pub fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>, usual: Option<IntegerType>) -> Result<Encoding> {
         let group = self.group.as_ref().expect("set with the first value");
         let exception = self.exception.map(|(integer, _)| integer);
-        let integer = match exception.or(self.integer) {
+        let integer = match exception.or(self.integer).or(usual) {
             Some(integer) => integer,
             None => recipe.part(group)?.activations,
         };
