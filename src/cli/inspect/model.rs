@@ -12,7 +12,7 @@ use autoneural::text::bytes;
 use autoneural::{Error, Result};
 use serde_json::{Value, json};
 
-use super::Summary;
+use super::summary::Summary;
 use crate::cli::Session;
 
 /// Most kinds of operators in a summary.

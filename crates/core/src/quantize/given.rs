@@ -1,6 +1,6 @@
 //! Encodings that were learned elsewhere, as by quantization-aware training, and stand in place of calibrated ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
 use super::kept::{self, Settled};
@@ -10,6 +10,7 @@ use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::partition::Partition;
 use crate::program::Group;
+use crate::recipe::Recipe;
 use crate::target::{Operator, Weights};
 use autoneural_base::error::{Error, Result};
 
@@ -170,6 +171,31 @@ impl Given {
             return Err(Error::input(place, format!("is encoded otherwise in {}", known.file)));
         }
         self.either.entry(name.to_string()).or_insert(made);
+        Ok(())
+    }
+
+    /// Refuses encodings of values inside groups that the recipe has equalized: they are of the numbers before.
+    ///
+    /// # Errors
+    /// The first one of them.
+    pub fn refuse_equalized(&self, partitions: &[Partition], recipe: &Recipe) -> Result<()> {
+        for partition in partitions {
+            if recipe.part(&partition.group)?.equalize.is_none() {
+                continue;
+            }
+            let ports: BTreeSet<&str> =
+                partition.inputs.iter().chain(&partition.outputs).map(|port| port.name.as_str()).collect();
+            for (_, value) in partition.graph.values().filter(|(_, value)| !ports.contains(value.name.as_str())) {
+                let entry = match value.constant() {
+                    Some(_) => self.constant(&partition.group, &value.name),
+                    None => self.activation(&partition.group, &value.name),
+                };
+                let Some((entry, _)) = entry else { continue };
+                let group = &partition.group;
+                let message = format!("is inside {group}, whose numbers `recipe.{group}.equalize` changes");
+                return Err(entry.error(message).help(format!("leave out `equalize`, or the encodings of {group}")));
+            }
+        }
         Ok(())
     }
 
