@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the ONNX models in tests/fixtures/onnx: small ones with random weights, written as exporters write theirs.
+"""Makes the ONNX models in tests/fixtures/onnx and onnx-text: small ones with random weights, written as exporters write theirs.
 
     PYTHONPATH=.vendor/check python3 tools/make_onnx_models.py
 """
@@ -67,13 +67,15 @@ class Graph:
         draw = lambda low, high: self.constant(self.random.uniform(low, high, channels).astype(np.float32))
         return self.node("BatchNormalization", x, draw(0.5, 1.5), draw(-0.2, 0.2), draw(-0.2, 0.2), draw(0.5, 1.5))
 
-    def write(self):
+    def write(self, form="onnx"):
+        """Writes the model: in text form, if that is wanted, into a folder of its own."""
         graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.initializers)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
         model.ir_version = 4 if self.opset < 11 else 8
         onnx.checker.check_model(model)
-        OUT.mkdir(parents=True, exist_ok=True)
-        (OUT / f"{self.name}.onnx").write_bytes(model.SerializeToString())
+        folder = OUT if form == "onnx" else OUT.parent / "onnx-text"
+        folder.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, folder / f"{self.name}.{form}", format="protobuf" if form == "onnx" else "textproto")
 
 
 def classifier():
@@ -217,6 +219,16 @@ def sums():
     g.write()
 
 
+def gated():
+    """In text form, as the package writes it."""
+    g = Graph("gated", 17)
+    x = g.input("features", [1, 6])
+    x = g.node("Add", g.node("MatMul", x, g.weight(6, 4)), g.weight(4))
+    g.node("Mul", x, g.node("HardSigmoid", x, alpha=1 / 6, beta=0.5), out="gate")
+    g.output("gate", [1, 4])
+    g.write("textproto")
+
+
 if __name__ == "__main__":
-    for make in [classifier, shuffle, sequence, tokens, padded, truths, picks, sums]:
+    for make in [classifier, shuffle, sequence, tokens, padded, truths, picks, sums, gated]:
         make()

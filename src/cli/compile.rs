@@ -57,7 +57,7 @@ impl Compile {
         // Inputs that would stop the run late are checked first.
         let runtime = session.runtime(self.demands.require_npu)?;
         let recipe = self.samples.recipe(|| source.takes())?;
-        let given = self.encodings.read()?;
+        let given = self.encodings.read(self.source.keep_encodings)?;
         let begin = if *force { Begin::Replace } else { Begin::Update };
         let mut bundle = Making::begin(out, begin, *check_contents)?;
         bundle.set_command(command_line());

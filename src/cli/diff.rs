@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use autoneural::back::qnn::Runtime;
 use autoneural::bundle::Bundle;
-use autoneural::diff::{Diff as Found, FILES, Given, Models, compare, extract, of_bundle_models, table};
+use autoneural::diff::{Diff as Found, Given, Models, compare, extract, of_bundle_models, table};
 use autoneural::front::GRAPHS;
 use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
@@ -87,7 +87,7 @@ pub struct Diff {
     #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = decibels)]
     floor: f64,
     /// Write the operator of this node, or of the value that it makes, into a new folder: two small models, float and
-    /// quantized, and its input. They show its fault by themselves, as `autoneural diff` takes them.
+    /// quantized, each in binary and in text form, and its input. They show its fault by themselves, as `autoneural diff` takes them.
     #[arg(long, num_args = 2, value_names = ["NODE", "DIR"], value_hint = ValueHint::DirPath)]
     extract: Option<Vec<PathBuf>>,
     /// List all layers, and not only those next to a fault or with the most noise.
@@ -167,8 +167,8 @@ impl Diff {
 }
 
 fn extract_into(models: &Models, (node, folder): (&str, &Path), runtime: &Runtime, session: &Session) -> Result<()> {
-    extract(models, node, folder, runtime)?;
-    let files: Vec<String> = FILES.iter().map(|file| folder.join(file).display().to_string()).collect();
+    let written = extract(models, node, folder, runtime)?;
+    let files: Vec<String> = written.iter().map(|file| file.display().to_string()).collect();
     let text = format!("diff: {}", in_line(&files.join(", ")));
     session.print(&json!({ "node": node, "files": files }), &text)
 }

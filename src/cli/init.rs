@@ -86,7 +86,7 @@ fn model_of(path: &Path, shapes: &[StatedShape]) -> Result<Model> {
     }
     if onnx::is_model(path) {
         // What samples hold is the same for all chips.
-        let models = Models::read(&[path.to_path_buf()], shapes, &Target::find(ANY_TARGET)?.0)?;
+        let models = Models::read(&[path.to_path_buf()], shapes, &Target::find(ANY_TARGET)?.0, false)?;
         let (source, name) = (&models, models.name().to_string());
         return Ok(Model { name, takes: source.takes()?, groups: source.program()?.groups() });
     }

@@ -20,7 +20,7 @@ use super::suggested::Suggested;
 #[derive(Args)]
 pub struct SourceArgs {
     /// Model definition, the architecture and its sizes: a file, or one that is built in by its name. Or an ONNX model
-    /// (.onnx) from elsewhere; several are groups of one program.
+    /// (.onnx, or .textproto in text form) from elsewhere; several are groups of one program.
     #[arg(
         value_name = "GRAPH.toml|MODEL.onnx",
         required = true,
@@ -43,6 +43,11 @@ pub struct SourceArgs {
     /// times. NAME= may be left out where there is one input.
     #[arg(long, value_name = "[NAME=]SIZES", value_parser = shape())]
     shape: Vec<StatedShape>,
+    /// Keep the encodings of ONNX models that are quantized already (QuantizeLinear and DequantizeLinear), and the
+    /// integers of their weights; calibration gives the rest. Without it they are dropped. What does not fit the chip is
+    /// settled and named, in files of --encodings, too.
+    #[arg(long)]
+    pub keep_encodings: bool,
     /// Chip: a known name, or the path of a target file (.toml).
     #[arg(long, value_name = "TARGET", value_hint = ValueHint::AnyPath, value_parser = super::target::name())]
     pub target: String,
@@ -82,7 +87,7 @@ impl SourceArgs {
                     let message = "is no ONNX model; several models are compiled together if all of them are";
                     return Err(Error::input(other.display(), message));
                 }
-                let models = Models::read(models, &self.shape, target)?;
+                let models = Models::read(models, &self.shape, target, self.keep_encodings)?;
                 models.notes.iter().for_each(|note| session.note(note));
                 Ok(Read::Models(models))
             }

@@ -105,12 +105,12 @@ pub struct Encodings {
 }
 
 impl Encodings {
-    /// Reads the files of given encodings.
+    /// Reads the files of given encodings; what of them does not fit is settled or refused.
     ///
     /// # Errors
     /// A file is missing, unreadable or malformed.
-    pub fn read(&self) -> Result<GivenFiles> {
-        GivenFiles::read(&self.files)
+    pub fn read(&self, settles: bool) -> Result<GivenFiles> {
+        GivenFiles::read(&self.files, settles)
     }
 }
 
@@ -126,6 +126,9 @@ pub struct Quantize {
     calibration: Option<PathBuf>,
     #[command(flatten)]
     encodings: Encodings,
+    /// Settle what of --encodings does not fit the chip or the recipe, and name it, in place of an error.
+    #[arg(long)]
+    keep_encodings: bool,
 }
 
 /// Arguments of stages that need a bundle only.
@@ -188,7 +191,7 @@ impl Quantize {
     /// The bundle, the recipe or given encodings are missing or unreadable or do not fit, or the bundle cannot be
     /// written.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let given = self.encodings.read()?;
+        let given = self.encodings.read(self.keep_encodings)?;
         let recipe = self.calibration.as_deref().map(Recipe::read).transpose()?;
         let mut bundle = open(session, &self.bundle, Stage::Quantize)?;
         stages::quantize(&mut bundle, recipe.as_ref(), &given, session.progress())?;

@@ -27,6 +27,7 @@ mod models;
 mod numerics;
 mod parity;
 mod pictures;
+mod quantized;
 mod resume;
 mod run;
 mod samples;

@@ -41,6 +41,36 @@ fn float_models_come_back_as_the_graphs_that_they_were() {
     }
 }
 
+/// A model in text form is the model: what `--text` prints of a file, and what Python's `onnx` wrote.
+#[test]
+fn models_in_text_form_are_taken_like_others() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let binary = "tests/fixtures/onnx/shuffle.onnx";
+    std::fs::write(path("shuffle.pbtxt"), succeed(&["inspect", binary, "--text"])).unwrap();
+    let graph = |model: &str, name: &str| {
+        let out = path(&format!("{}-{name}", model.len()));
+        succeed(&["export", model, "--target", "sa8295p", "--out", &out]);
+        succeed(&["inspect", &out, "--graph", name])
+    };
+    assert_eq!(graph(&path("shuffle.pbtxt"), "shuffle"), graph(binary, "shuffle"));
+    // Two operators became one of the IR.
+    let text = "tests/fixtures/onnx-text/gated.textproto";
+    assert!(graph(text, "gated").contains("HardSwish"), "{}", graph(text, "gated"));
+    assert!(succeed(&["inspect", text]).contains("1 HardSwish"));
+    // Printed again it is the same model.
+    let again = succeed(&["inspect", text, "--text"]);
+    std::fs::write(path("again.textproto"), &again).unwrap();
+    assert_eq!(succeed(&["inspect", &path("again.textproto"), "--text"]), again);
+
+    std::fs::write(path("broken.textproto"), again.replace("op_type: \"Add\"", "op_kind: \"Add\"")).unwrap();
+    let output = autoneural(&["inspect", &path("broken.textproto")]);
+    assert_eq!(output.status.code(), Some(3));
+    let line = again.lines().position(|line| line.contains("op_type: \"Add\"")).unwrap() + 1;
+    let wanted = format!("broken.textproto:{line}: is no ONNX model in text form: `op_kind` is no field of NodeProto");
+    assert!(stderr(&output).contains(&wanted), "{}", stderr(&output));
+}
+
 /// A head that the checkpoint holds beside tied embeddings must be the same; one that is not tied is used.
 #[test]
 fn a_head_of_its_own_is_never_dropped_in_silence() {

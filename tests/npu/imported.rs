@@ -69,6 +69,43 @@ fn imported_models_compute_what_onnx_runtime_computes_of_their_files() {
     }
 }
 
+/// Whether two models are the same for Python's `onnx`, but for fields that are set to what they are unset; and what it
+/// writes of the first in text form.
+const SAME: &str = "
+import sys, onnx
+def plain(message):
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for one in value if hasattr(value, 'extend') else [value]:
+                plain(one)
+        elif value == field.default_value:
+            message.ClearField(field.name)
+    return message
+first, second = (onnx.load(path) for path in sys.argv[1:3])
+onnx.checker.check_model(second)
+assert plain(first) == plain(second)
+onnx.save(first, sys.argv[3], format='textproto')
+";
+
+#[test]
+fn the_text_form_is_that_of_pythons_onnx() {
+    let packages = std::env::var("AUTONEURAL_CHECK_PYTHONPATH").expect("run the tests with `make test`");
+    let folder = TempDir::new().unwrap();
+    let [ours, theirs] = ["ours.textproto", "theirs.textproto"].map(|name| folder.path().join(name));
+    let texts = std::fs::read_dir(root("tests/fixtures/onnx-text")).unwrap().map(|entry| entry.unwrap().path());
+    for path in models().into_iter().chain(texts) {
+        let said = succeed(&["inspect", path.to_str().unwrap(), "--text"]);
+        std::fs::write(&ours, &said).unwrap();
+        let output = Command::new("python3")
+            .args(["-c", SAME, path.to_str().unwrap(), ours.to_str().unwrap(), theirs.to_str().unwrap()])
+            .env("PYTHONPATH", &packages)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}: {}", path.display(), stderr(&output));
+        assert_eq!(succeed(&["inspect", theirs.to_str().unwrap(), "--text"]), said, "{}", path.display());
+    }
+}
+
 /// Samples that calibrate.
 const CALIBRATION: usize = 32;
 

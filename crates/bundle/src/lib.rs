@@ -32,7 +32,7 @@ mod unit;
 pub use bundle::Bundle;
 pub use commit::{Committed, Tally};
 pub use file_record::{FileRecord, is_behind_figures, is_of_model};
-pub use given::GivenFiles;
+pub use given::{GivenFiles, kept_file};
 pub use hash::{digest, hash_bytes, short};
 pub use hold::Held;
 pub use key::Key;

@@ -176,6 +176,9 @@ pub struct GivenRecord {
     pub path: String,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
+    /// Whether what of it does not fit was settled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
 }
 
 /// A file that was read and is no part of the bundle.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use autoneural::bundle::Bundle;
 use autoneural::error::IoContext;
-use autoneural::front::{self, GRAPHS, WeightsPlace};
+use autoneural::front::{self, GRAPHS, WeightsPlace, onnx};
 use autoneural::{Error, Result};
 use clap::builder::StringValueParser;
 use clap::{Args, ValueHint};
@@ -29,6 +29,7 @@ Examples:
   autoneural inspect vision/ language/ projector.safetensors
   autoneural inspect out/demo
   autoneural inspect out/demo --graph vision
+  autoneural inspect out/demo/qdq/projector.onnx --text
   autoneural inspect out/demo/context/vision_qnn.bin";
 
 /// Arguments of `inspect`.
@@ -50,6 +51,10 @@ pub struct Inspect {
     /// Of a bundle: print the graph of this partition, one node on each line.
     #[arg(long, value_name = "PARTITION", value_parser = Suggested::new(StringValueParser::new(), || GRAPHS.to_vec()))]
     graph: Option<String>,
+    /// Of an ONNX model: print it in protobuf's text form, as it can stand in a bug report. A file that is called
+    /// .textproto or .pbtxt is read wherever an ONNX model is.
+    #[arg(long, conflicts_with_all = ["all", "graph", "definition"])]
+    text: bool,
     /// Of a checkpoint: the model definition to compare it with [default: the built-in one that fits best].
     #[arg(long, value_name = "GRAPH.toml", value_hint = ValueHint::AnyPath, value_parser = super::source::definition())]
     definition: Option<PathBuf>,
@@ -62,6 +67,12 @@ impl Inspect {
     /// The file is missing, unreadable or of an unknown kind.
     pub fn run(&self, session: &Session) -> Result<()> {
         let WeightsPlace { part, path } = &self.files[0];
+        if self.text {
+            let WeightsPlace { part: None, path } = &self.files[0] else {
+                return Err(Error::input(&self.files[0].path.display(), "is no ONNX model"));
+            };
+            return model::text(path, session);
+        }
         if self.graph.is_none() && (self.files.len() > 1 || part.is_some()) {
             return self.checkpoint(session);
         }
@@ -78,13 +89,13 @@ impl Inspect {
             // Those of other formats are told by name.
             "safetensors" | "gguf" | "pt" | "pth" | "ckpt" | "h5" => return self.checkpoint(session),
             "json" if path.to_string_lossy().ends_with(".safetensors.index.json") => return self.checkpoint(session),
-            "onnx" => model::model(path, self.all)?,
+            _ if onnx::is_model(path) => model::model(path, self.all)?,
             // PyTorch's files of weights end like context binaries.
             "bin" if front::kind_of_file(path).is_some() => return self.checkpoint(session),
             "bin" => model::model(&model::context_of(path)?, self.all)?,
             _ => {
                 return Err(Error::input(path.display(), "is no kind of file that is known").help(
-                    "a checkpoint, a bundle, an ONNX model (.onnx) or a context binary (.bin) can be inspected",
+                    "a checkpoint, a bundle, an ONNX model (.onnx, .textproto) or a context binary (.bin) can be inspected",
                 ));
             }
         };

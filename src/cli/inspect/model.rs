@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use autoneural::back::onnx;
 use autoneural::back::qnn::Runtime;
 use autoneural::error::IoContext;
-use autoneural::front::onnx::import;
+use autoneural::front::onnx::{import, is_model};
 use autoneural::shown::in_line;
 use autoneural::text::bytes;
 use autoneural::{Error, Result};
 use serde_json::{Value, json};
 
 use super::summary::Summary;
+use crate::cli::Session;
 
 /// Most kinds of operators in a summary.
 const MOST_LISTED: usize = 5;
@@ -61,8 +62,7 @@ pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
         value["binary"] = json!({ "file": file, "bytes": size });
     }
     let mut further = String::new();
-    // What is quantized already is no source of a compilation.
-    if !is_context && !counts.contains_key("QuantizeLinear") {
+    if !is_context {
         further = importing(path, &mut summary, &mut value);
     }
     let mut text = summary.0;
@@ -75,6 +75,18 @@ pub fn model(path: &Path, all: bool) -> Result<(Value, String)> {
         text.push_str("(--all lists inputs, outputs and operators)\n");
     }
     Ok((value, text))
+}
+
+/// Prints a model in text form.
+pub fn text(path: &Path, session: &Session) -> Result<()> {
+    if !is_model(path) {
+        return Err(Error::input(path.display(), "is no ONNX model, which --text prints"));
+    }
+    let text = onnx::pb::text::print(path, &onnx::decode(path)?)?;
+    match session.general.json {
+        true => session.print(&json!({ "text": text }), ""),
+        false => session.print_file(&text),
+    }
 }
 
 /// What `compile` makes of a model: operators that were recognised, and such as models spell others out in and that
@@ -94,9 +106,12 @@ fn importing(path: &Path, summary: &mut Summary, value: &mut Value) -> String {
             if !left.is_empty() {
                 summary.line("left spelled out", &listed(&left));
             }
+            let (values, constants) = (made.stated.activations.len(), made.stated.params.len());
+            if !made.stated.is_empty() {
+                summary.line("quantized", &format!("encodings of {values} values and {constants} constants"));
+            }
             made.notes.iter().for_each(|note| summary.line("note", note));
-            value["import"] =
-                json!({ "operators": counts, "recognized": made.found, "left": left, "notes": made.notes });
+            value["import"] = json!({ "operators": counts, "recognized": made.found, "left": left, "notes": made.notes, "encodings": [values, constants] });
             format!("compiled as:\n  {}\n", listed(&counts))
         }
         Err(error) => {

@@ -297,11 +297,15 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
             }
         }
     }
-    let given = GivenFiles::read(&[path])?;
-    let given = given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())?;
     let (recipe, statistics) = (Recipe::read(&bundle.path("calibration/recipe.toml"))?, bundle.statistics()?);
-    for group in groups(&partitions) {
-        look(quantize(&partitions, &group, &statistics, &recipe, &target, &given));
+    for settles in [false, true] {
+        let given = GivenFiles::read(std::slice::from_ref(&path), settles)?;
+        let Some(given) = look(given.encodings().resolved(&partitions, &bundle.definition()?.weights.aliases())) else {
+            continue;
+        };
+        for group in groups(&partitions) {
+            look(quantize(&partitions, &group, &statistics, &recipe, &target, &given));
+        }
     }
     Ok(())
 }
@@ -320,7 +324,7 @@ pub fn statistics(place: &Place, bytes: &[u8]) -> Result<()> {
     let (partitions, target) = (bundle.partitions()?, bundle.target()?);
     let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
     for group in groups(&partitions) {
-        let Some(made) =
+        let Some((made, _)) =
             look(quantize(&partitions, &group, &twice, &recipe, &target, GivenFiles::default().encodings()))
         else {
             continue;

@@ -46,7 +46,7 @@ impl Target {
     }
 }
 
-pub static TARGETS: [Target; 26] = [
+pub static TARGETS: [Target; 27] = [
     Target {
         name: "safetensors",
         from: &["tests/fuzz/corpus/safetensors", "tests/fuzz/bundle/model/embeddings.safetensors"],
@@ -196,6 +196,13 @@ pub static TARGETS: [Target; 26] = [
         format: Format::Protobuf,
         short: 1500,
         run: models::imported_model,
+    },
+    Target {
+        name: "onnx-text",
+        from: &["tests/fixtures/onnx-text"],
+        format: Format::Bytes,
+        short: 1500,
+        run: models::model_text,
     },
     Target {
         name: "float-model",

@@ -1,6 +1,6 @@
 //! ONNX models of a bundle: looked at, and run in float.
 
-use autoneural::back::onnx::{decode, op_counts, summary};
+use autoneural::back::onnx::{decode, encode_as, op_counts, summary};
 use autoneural::back::qnn::Runtime;
 use autoneural::bundle::Bundle;
 use autoneural::engine::{Engine, Reference, Tensor};
@@ -10,6 +10,8 @@ use autoneural::front::onnx::import;
 use autoneural::passes::{Context, as_built, freeze};
 use autoneural::target::Target;
 use autoneural::{Error, Result};
+
+use prost::Message;
 
 use super::place::look;
 use super::{Place, Run, bundle, calibrated, checkpoint, host, texts};
@@ -33,6 +35,16 @@ pub fn onnx(place: &Place, bytes: &[u8]) -> Result<()> {
 /// A model from elsewhere, as far as a bundle of it goes without samples.
 pub fn imported_model(place: &Place, bytes: &[u8]) -> Result<()> {
     imported(&place.put("model.onnx", bytes));
+    Ok(())
+}
+
+/// A model in text form: what is read and printed again is the same.
+pub fn model_text(place: &Place, bytes: &[u8]) -> Result<()> {
+    let path = place.put("model.textproto", bytes);
+    let model = decode(&path)?;
+    let text = encode_as(&path, &model)?;
+    assert_eq!(decode(&place.put("again.textproto", &text))?.encode_to_vec(), model.encode_to_vec());
+    imported(&path);
     Ok(())
 }
 

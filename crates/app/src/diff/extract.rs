@@ -1,7 +1,7 @@
 //! One operator in two small models, with its input, so that its fault shows by itself.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::models::Models;
 use super::net::{Net, info};
@@ -10,20 +10,23 @@ use super::units::{Read, Unit, dequantizes, quantizes};
 use super::values::values;
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files;
-use autoneural_engines::back::onnx::encode;
 use autoneural_engines::back::onnx::pb::{ModelProto, NodeProto};
+use autoneural_engines::back::onnx::{encode, encode_as};
 use autoneural_engines::back::qnn::Runtime;
 use autoneural_engines::engine::Array;
 
-/// Names of the files that are written: the operator in float, quantized, and its input.
-pub const FILES: [&str; 3] = ["float.onnx", "quantized.onnx", "input.safetensors"];
+/// Names of the models that are written: the operator in float, and quantized.
+const MODELS: [&str; 2] = ["float", "quantized"];
+/// The file of its input.
+const INPUT: &str = "input.safetensors";
 
 /// Writes an operator into a new folder: what stands for it in the float model, the operator between its conversions,
-/// and what it reads in float. It is named by its node, or by the value that it makes, in either model.
+/// and what it reads in float. It is named by its node, or by the value that it makes, in either model. The models stand
+/// there in binary and, as far as they are small enough for that, in text form. Gives the files.
 ///
 /// # Errors
 /// No operator of this name, one without a counterpart, a folder that is there already.
-pub fn extract(models: &Models, name: &str, folder: &Path, runtime: &Runtime) -> Result<()> {
+pub fn extract(models: &Models, name: &str, folder: &Path, runtime: &Runtime) -> Result<Vec<PathBuf>> {
     let unit = find(models, name)?;
     let place = || format!("{}: node `{}`", models.quantized.path.display(), unit.name);
     let region = models.pairing.region(&models.float, unit).filter(|_| !unit.is_conversion);
@@ -45,10 +48,21 @@ pub fn extract(models: &Models, name: &str, folder: &Path, runtime: &Runtime) ->
     let quantized = typed(quantized, &known);
     std::fs::create_dir(folder).at(folder)?;
     let sample = bytes_of(&inputs)?;
-    for (file, bytes) in FILES.iter().zip([encode(&float), encode(&quantized), sample]) {
-        files::write(&folder.join(file), &bytes)?;
+    let mut written = Vec::new();
+    let mut write = |name: String, bytes: &[u8]| {
+        written.push(folder.join(name));
+        files::write(&written[written.len() - 1], bytes)
+    };
+    for (name, model) in MODELS.iter().zip([&float, &quantized]) {
+        write(format!("{name}.onnx"), &encode(model))?;
+        let name = format!("{name}.textproto");
+        // Weights may make it too large for people to read.
+        if let Ok(text) = encode_as(Path::new(&name), model) {
+            write(name, &text)?;
+        }
     }
-    Ok(())
+    write(INPUT.into(), &sample)?;
+    Ok(written)
 }
 
 fn find<'a>(models: &'a Models, name: &str) -> Result<&'a Unit> {

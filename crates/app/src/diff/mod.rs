@@ -26,7 +26,7 @@ mod weights;
 pub use bundle::{Given, of_bundle_models};
 pub use causes::Cause;
 pub use compare::compare;
-pub use extract::{FILES, extract};
+pub use extract::extract;
 pub use layer::{Diff, Figures, Layer};
 pub use models::Models;
 pub use table::table;

@@ -1,5 +1,7 @@
 //! Quantize: statistics and weights become encodings.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
@@ -15,7 +17,7 @@ use autoneural_bundle::{
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
-use autoneural_core::quantize::{Table, decisive, of_constants, of_zeros};
+use autoneural_core::quantize::{Settled, Table, decisive, of_constants, of_zeros};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::segments;
 use autoneural_engines::back::encodings;
@@ -29,7 +31,7 @@ const FOLDER: &str = "encodings";
 /// # Errors
 /// There is such an encoding or override.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().resolved(partitions, &bundle.aliases()?)?.refuse_equalized(partitions, recipe)?;
+    given.resolved(bundle, partitions)?.refuse_equalized(partitions, recipe)?;
     autoneural_core::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -141,9 +143,27 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
     }
     let key = bundle.key(given.key(), |path| of_graphs(path).is_some())?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
-        let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
+        let learned = given.resolved(bundle, partitions)?;
         Ok(autoneural_core::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
     })
+}
+
+/// Most names that a warning lists.
+const MOST_LISTED: usize = 6;
+
+/// A warning for each way in which encodings that are kept were settled, with the names.
+fn warn_of_settled(group: &Group, settled: &[Settled]) -> Vec<Warning> {
+    let mut by_message: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for Settled { message, name } in settled {
+        by_message.entry(message).or_default().push(format!("`{name}`"));
+    }
+    let warning = |(message, names): (&str, Vec<String>)| {
+        let listed = names[..names.len().min(MOST_LISTED)].join(", ");
+        let more = names.len().saturating_sub(MOST_LISTED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Warning::new(Stage::Quantize.name(), group.name(), format!("encoding of {listed}{more} {message}"))
+    };
+    by_message.into_iter().map(warning).collect()
 }
 
 /// Makes the encodings of one group and the records of its partitions, and warns of what is unusual in its numbers.
@@ -178,9 +198,9 @@ pub fn quantize_group(
         // Mapped anew, so that weights that were read leave memory at the end.
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
-        let learned = given.encodings().resolved(&partitions, &bundle.aliases()?)?;
+        let learned = given.resolved(bundle, &partitions)?;
         let made = autoneural_core::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
-        let made = made.map_err(|error| match learned.is_of_file(&error) {
+        let (made, settled) = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),
         })?;
@@ -189,11 +209,13 @@ pub fn quantize_group(
         for (partition, (table, counts)) in own.zip(&made) {
             encodings::write(table, &partition.graph, &folder.join(format!("{}.json", partition.name)))?;
             let segments = SegmentRecord::all(partition, table, &segments(partition, table, &target)?)?;
-            records.push(PartitionRecord::new(partition, table, *counts, recipe.part(group)?.scheme(), segments));
+            let scheme = if learned.keeps(group) { table.scheme() } else { recipe.part(group)?.scheme() };
+            records.push(PartitionRecord::new(partition, table, *counts, scheme, segments));
         }
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
         let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
         warnings.extend(of_constants(&partitions, group, &tables));
+        warnings.extend(warn_of_settled(group, &settled));
         warnings.extend(driver.warn_of_encodings(bundle, group, &tables, whole)?);
         progress.finish();
         Ok(Quantized { records, warnings })

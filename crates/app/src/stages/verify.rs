@@ -172,7 +172,7 @@ fn evaluations_dropped(is_ours: bool) -> Warning {
 fn explain(bundle: &Bundle, partitions: &[Partition], report: &mut Report) -> Result<()> {
     let (tables, target) = (bundle.tables(partitions)?, bundle.target()?);
     let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
-    let given = GivenFiles::of_bundle(bundle)?.encodings().resolved(partitions, &bundle.aliases()?)?;
+    let given = GivenFiles::of_bundle(bundle)?.resolved(bundle, partitions)?;
     let sources = Sources::new(partitions, &bundle.statistics()?, &recipe, &target, &given)?;
     let advisor = Advisor { partitions, tables: &tables, sources: &sources, recipe: &recipe, target: &target };
     let verdict = report.verdict.clone();

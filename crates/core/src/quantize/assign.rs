@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::given::Given;
+use super::kept::{Settled, agree, refuse_small, usual};
 use super::legality::{refusal, statement};
 use super::multiplier::settle;
 use super::ranges;
@@ -18,6 +19,9 @@ use crate::recipe::Recipe;
 use crate::target::Target;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::text::glob;
+
+/// Tables in order, each with how many encodings came from where; and what was settled of encodings that are kept.
+pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 
 /// The encodings of all values and constants of a group, one table for each of its partitions, in order. An encoding in
 /// `given` (by the names of the graphs) is taken as it is; all others are computed from the statistics and the weights.
@@ -91,13 +95,19 @@ pub fn quantize(
     recipe: &Recipe,
     target: &Target,
     given: &Given,
-) -> Result<Vec<(Table, Counts)>> {
+) -> Result<Tables> {
     let ties = Ties::new(partitions);
-    let given_classes = given.by_class(partitions, &ties)?;
+    let (given_classes, mut settled) = given.by_class(partitions, &ties)?;
     let (mut by_class, wanted) = (BTreeMap::new(), ties.classes(group));
+    let usual = usual(&ties, &given_classes, group);
     let classes = ranges::classes(partitions, &ties, statistics, recipe, target, &given_classes)?;
     for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
-        by_class.insert(number, class.encoding(recipe, given_classes.get(&number))?);
+        by_class.insert(number, class.encoding(recipe, given_classes.get(&number), usual)?);
+    }
+    let mut said: Vec<Settled> = wanted.iter().filter_map(|class| settled.remove(class)).flatten().collect();
+    // What is handed to another group has the integers that it has there.
+    if usual.is_some() && ties.groups(group).len() == 1 {
+        said.extend(agree(partitions, (&ties, group), target, &mut by_class));
     }
     let mut tables = Vec::new();
     for partition in partitions.iter().filter(|partition| partition.group == *group) {
@@ -112,11 +122,13 @@ pub fn quantize(
                 counts.count(given_classes.contains_key(&class));
             }
         }
-        encode_constants(partition, recipe, target, given, &mut table, &mut counts)?;
+        encode_constants(partition, recipe, target, given, (&mut table, &mut counts, &mut said))?;
         refuse_untaken(partition, target, &table)?;
         tables.push((table, counts));
     }
-    Ok(tables)
+    said.sort();
+    said.dedup();
+    Ok((tables, said))
 }
 
 /// The groups whose statistics the encodings of a group depend on: the group itself, and those that it shares encodings
@@ -161,8 +173,7 @@ fn encode_constants(
     recipe: &Recipe,
     target: &Target,
     given: &Given,
-    table: &mut Table,
-    counts: &mut Counts,
+    (table, counts, said): (&mut Table, &mut Counts, &mut Vec<Settled>),
 ) -> Result<()> {
     let graph = &partition.graph;
     for node in graph.nodes() {
@@ -180,6 +191,7 @@ fn encode_constants(
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
                 is_head: partition.makes_main(node),
                 exception: recipe.exception(&value.name, true),
+                kept: given.kept_weights(&partition.group, &value.name, operator),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
             let mut made = encode(constant, &place, recipe.part(&partition.group)?, weights).map_err(|mut error| {
@@ -189,7 +201,12 @@ fn encode_constants(
             if place.kind() == Some(InputKind::Bias) {
                 given.refuse_other_bias(&value.name, &made)?;
             } else {
-                let taken = given.param(&value.name, &made)?;
+                let taken = given.param(&partition.group, &value.name, &made, said)?;
+                let taken = taken.filter(|encoding| {
+                    let fits = place.bias.zip(place.data).map(|(bias, data)| refuse_small(encoding, bias, data));
+                    let settle = |message| said.push(Settled { message, name: value.name.clone() });
+                    place.kept.is_none() || fits.is_none_or(|fits| fits.map_err(settle).is_ok())
+                });
                 if !table.params.contains_key(&value.name) {
                     counts.count(taken.is_some());
                 }

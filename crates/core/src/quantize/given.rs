@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
+use super::kept::{self, Settled};
 use super::names::{Aliases, Names};
+use super::stated::Stated;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::partition::Partition;
+use crate::program::Group;
 use crate::recipe::Recipe;
+use crate::target::{Operator, Weights};
 use autoneural_base::error::{Error, Result};
 
 /// Largest scale that is accepted, so that products of scales stay far from the end of f32.
-const LARGEST_SCALE: f32 = 1e12;
+pub(crate) const LARGEST_SCALE: f32 = 1e12;
 /// How far the scale of a bias may be from `input scale x weight scale`, as a share of that product.
 const BIAS_TOLERANCE: f32 = 1e-6;
 
@@ -31,30 +35,102 @@ pub struct Given {
     activations: BTreeMap<String, Entry>,
     params: BTreeMap<String, Entry>,
     either: BTreeMap<String, Either>,
+    /// Whether what does not fit is settled, and not refused.
+    settles: bool,
+    /// What quantized models state, by group. It counts where no file says anything, and is settled.
+    kept: BTreeMap<Group, Kept>,
 }
+
+/// What a quantized model states of a group.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    activations: BTreeMap<String, Entry>,
+    params: BTreeMap<String, Entry>,
+}
+
+/// What is given by class, and what was settled of each.
+pub(crate) type Classes = (BTreeMap<usize, GivenClass>, BTreeMap<usize, Vec<Settled>>);
 
 /// The encoding given for a class of tied values.
-pub(crate) struct GivenClass<'a> {
-    entry: &'a Entry,
+pub(crate) struct GivenClass {
+    entry: Entry,
+    is_kept: bool,
 }
 
-impl GivenClass<'_> {
+impl GivenClass {
+    /// Whether it is taken whatever the recipe says.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept
+    }
+
+    /// Its integers.
+    pub fn integer(&self) -> IntegerType {
+        self.entry.encoding.integer
+    }
+
     /// The file that it is from.
     pub fn file(&self) -> &str {
         &self.entry.file
     }
 
-    /// The encoding, if it has these integers.
+    /// The encoding, if it has these integers; one that is kept has whatever integers it has.
     ///
     /// # Errors
     /// It has other integers than `wanted`.
     pub fn encoding(&self, wanted: IntegerType) -> Result<Encoding> {
+        if self.is_kept {
+            return Ok(self.entry.encoding.clone());
+        }
         refuse_other_integer(&self.entry.encoding, wanted).map_err(|message| self.entry.error(message))?;
         Ok(self.entry.encoding.clone())
     }
 }
 
 impl Given {
+    /// The same, of which what does not fit is settled and not refused.
+    pub fn settled(self) -> Self {
+        Given { settles: true, ..self }
+    }
+
+    /// Adds what a quantized model states of a group; `file` is where it stands.
+    pub fn keep(&mut self, group: &Group, file: &str, stated: Stated) {
+        let entries = |map: BTreeMap<String, Encoding>| {
+            let entry = |(name, encoding): (String, Encoding)| {
+                let axis = encoding.axis.map(|axis| axis as i64);
+                (name.clone(), Entry { encoding, axis, file: file.to_string(), name })
+            };
+            map.into_iter().map(entry).collect()
+        };
+        let Stated { activations, params } = stated;
+        self.kept.insert(group.clone(), Kept { activations: entries(activations), params: entries(params) });
+    }
+
+    /// Whether encodings of a group are kept whatever the recipe says of bits.
+    pub fn keeps(&self, group: &Group) -> bool {
+        self.settles || self.kept.contains_key(group)
+    }
+
+    /// The entry of a value that is not constant, and whether it is settled.
+    fn activation(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
+        let kept = || self.kept.get(group)?.activations.get(name);
+        self.activations.get(name).map(|entry| (entry, self.settles)).or_else(|| Some((kept()?, true)))
+    }
+
+    /// The entry of a constant, and whether it is settled.
+    fn constant(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
+        let kept = || self.kept.get(group)?.params.get(name);
+        let found = self.params.get(name).map(|entry| (entry, self.settles)).or_else(|| Some((kept()?, true)));
+        // What has 32 bits follows from others, wherever it is added.
+        found.filter(|(entry, is_kept)| !is_kept || entry.encoding.integer != IntegerType::Int32)
+    }
+
+    /// What the target takes of an operator that is most like what is kept of its weight.
+    pub fn kept_weights(&self, group: &Group, name: &str, operator: &Operator) -> Option<Weights> {
+        self.constant(group, name)
+            .filter(|(_, is_kept)| *is_kept)
+            .and_then(|(entry, _)| kept::weights(&entry.encoding, operator))
+    }
+
     /// Adds an entry of a file, with the axis of its scales if the file tells it.
     ///
     /// # Errors
@@ -116,8 +192,11 @@ impl Given {
             let ports: BTreeSet<&str> =
                 partition.inputs.iter().chain(&partition.outputs).map(|port| port.name.as_str()).collect();
             for (_, value) in partition.graph.values().filter(|(_, value)| !ports.contains(value.name.as_str())) {
-                let of = if value.constant().is_some() { &self.params } else { &self.activations };
-                let Some(entry) = of.get(&value.name) else { continue };
+                let entry = match value.constant() {
+                    Some(_) => self.constant(&partition.group, &value.name),
+                    None => self.activation(&partition.group, &value.name),
+                };
+                let Some((entry, _)) = entry else { continue };
                 let group = &partition.group;
                 let message = format!("is inside {group}, whose numbers `recipe.{group}.equalize` changes");
                 return Err(entry.error(message).help(format!("leave out `equalize`, or the encodings of {group}")));
@@ -136,7 +215,7 @@ impl Given {
         names.refuse_unknown(&self.activations, false)?;
         names.refuse_unknown(&self.params, true)?;
         names.refuse_unknown_of(self.either.iter().map(|(name, either)| (name.as_str(), either.file.as_str())))?;
-        let mut made = Given::default();
+        let mut made = Given { settles: self.settles, ..Given::default() };
         for (name, entry) in &self.activations {
             made.insert(false, names.resolve(name).map_err(|message| entry.error(message))?, entry.clone())?;
         }
@@ -175,18 +254,45 @@ impl Given {
         }
     }
 
-    /// The encoding that is given for each class of tied values, by the number of the class.
+    /// What is given for each class of tied values, and what was settled of it.
     ///
     /// # Errors
-    /// Two values that must share one encoding are given different ones.
-    pub(crate) fn by_class(&self, partitions: &[Partition], ties: &Ties) -> Result<BTreeMap<usize, GivenClass<'_>>> {
+    /// Two values that must share one encoding were given different ones.
+    pub(crate) fn by_class(&self, partitions: &[Partition], ties: &Ties) -> Result<Classes> {
         let mut found: BTreeMap<usize, GivenClass> = BTreeMap::new();
+        let mut said: BTreeMap<usize, Vec<Settled>> = BTreeMap::new();
         for partition in partitions {
             for (_, value) in partition.graph.values() {
-                let Some(entry) = self.activations.get(&value.name) else { continue };
+                let Some((entry, is_kept)) = self.activation(&partition.group, &value.name) else { continue };
                 let Some(class) = ties.class(&partition.group, &value.name) else { continue };
-                let first = found.entry(class).or_insert(GivenClass { entry });
-                if first.entry.encoding != entry.encoding {
+                let mut entry = entry.clone();
+                let settled = |message: String| Settled { message, name: value.name.clone() };
+                if is_kept {
+                    match kept::activation(&entry.encoding) {
+                        Ok(encoding) => entry.encoding = encoding,
+                        Err(message) => {
+                            said.entry(class).or_default().push(settled(message));
+                            continue;
+                        }
+                    }
+                }
+                let Some(first) = found.get_mut(&class) else {
+                    found.insert(class, GivenClass { entry, is_kept });
+                    continue;
+                };
+                if first.entry.encoding == entry.encoding || is_kept && !first.is_kept {
+                    continue;
+                }
+                if first.is_kept && !is_kept {
+                    (first.entry, first.is_kept) = (entry, false);
+                } else if is_kept {
+                    let message = format!(
+                        "shares one encoding with `{}`, which covers both ranges: no arithmetic stands between them",
+                        first.entry.name
+                    );
+                    first.entry.encoding = kept::joined(&first.entry.encoding, &entry.encoding);
+                    said.entry(class).or_default().push(settled(message));
+                } else {
                     let other = match first.entry.file == entry.file {
                         true => format!("`{}`", first.entry.name),
                         false => format!("`{}` in {}", first.entry.name, first.entry.file),
@@ -197,17 +303,26 @@ impl Given {
                 }
             }
         }
-        Ok(found)
+        Ok((found, said))
     }
 
-    /// The encoding that is given for a constant, with the axis of the one that was computed for it; `None` if none is
-    /// given.
+    /// The encoding given for a constant, in the form of the one that was computed for it. What is kept and does not
+    /// fit is added to `said`.
     ///
     /// # Errors
-    /// The given encoding has other integers or another number of scales than the computed one, or a zero point where
-    /// weights have none.
-    pub(crate) fn param(&self, name: &str, computed: &Encoding) -> Result<Option<Encoding>> {
-        let Some(entry) = self.params.get(name) else { return Ok(None) };
+    /// Other integers, another number of channels, a zero point where weights have none.
+    pub fn param(
+        &self,
+        group: &Group,
+        name: &str,
+        computed: &Encoding,
+        said: &mut Vec<Settled>,
+    ) -> Result<Option<Encoding>> {
+        let Some((entry, is_kept)) = self.constant(group, name) else { return Ok(None) };
+        if is_kept {
+            let settle = |message| said.push(Settled { message, name: name.to_string() });
+            return Ok(kept::param(entry, computed).map_err(settle).ok());
+        }
         if (entry.encoding.integer, computed.integer.is_signed()) == (IntegerType::Int32, false) {
             let wanted = computed.integer.name();
             let message = format!("is a bias in 32 bits; here a node of its own adds it, which takes {wanted}");
@@ -221,17 +336,15 @@ impl Given {
         Ok(Some(Encoding { axis: computed.axis, ..entry.encoding.clone() }))
     }
 
-    /// The file that gives an encoding for a constant.
-    pub(crate) fn file_of_param(&self, name: &str) -> Option<&str> {
-        self.params.get(name).map(|entry| entry.file.as_str())
+    /// The file that has an encoding of a constant.
+    pub fn file_of_param(&self, name: &str) -> Option<&str> {
+        let kept = || self.kept.values().find_map(|kept| kept.params.get(name));
+        self.params.get(name).or_else(kept).map(|entry| entry.file.as_str())
     }
 
-    /// Refuses an encoding for a bias that is not the one that follows from its input and weights.
-    ///
-    /// # Errors
-    /// The given encoding has another form than the computed one, or a scale that is not `input scale x weight scale`.
-    pub(crate) fn refuse_other_bias(&self, name: &str, computed: &Encoding) -> Result<()> {
-        let Some(entry) = self.params.get(name) else { return Ok(()) };
+    /// Refuses an entry for a bias that is not what its input and weights make of it.
+    pub fn refuse_other_bias(&self, name: &str, computed: &Encoding) -> Result<()> {
+        let Some(entry) = self.params.get(name).filter(|_| !self.settles) else { return Ok(()) };
         let differs = || {
             refuse_other_form(&entry.encoding, computed)?;
             let pairs = entry.encoding.scale.iter().zip(&computed.scale).enumerate();

@@ -53,14 +53,19 @@ pub(crate) struct Class {
 }
 
 impl Class {
-    /// The encoding of its values.
+    /// The encoding of its values; `usual` are the integers of its group, if they are others than the recipe says.
     ///
     /// # Errors
     /// No range of it is known, or its given encoding has other integers than the recipe chose.
-    pub(crate) fn encoding(self, recipe: &Recipe, given: Option<&GivenClass>) -> Result<Encoding> {
+    pub(crate) fn encoding(
+        self,
+        recipe: &Recipe,
+        given: Option<&GivenClass>,
+        usual: Option<IntegerType>,
+    ) -> Result<Encoding> {
         let group = self.group.as_ref().expect("set with the first value");
         let exception = self.exception.map(|(integer, _)| integer);
-        let integer = match exception.or(self.integer) {
+        let integer = match exception.or(self.integer).or(usual) {
             Some(integer) => integer,
             None => recipe.part(group)?.activations,
         };

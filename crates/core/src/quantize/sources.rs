@@ -32,7 +32,7 @@ impl<'a> Sources<'a> {
         given: &'a Given,
     ) -> Result<Self> {
         let ties = Ties::new(partitions);
-        let classes = given.by_class(partitions, &ties)?;
+        let (classes, _) = given.by_class(partitions, &ties)?;
         let found = ranges::classes(partitions, &ties, statistics, recipe, target, &classes)?;
         let by_class = found.iter().map(|(number, class)| (*number, class.source(classes.get(number)))).collect();
         Ok(Sources { ties, by_class, given })

@@ -50,6 +50,18 @@ impl Table {
         self.params.get(name).ok_or_else(|| missing(name))
     }
 
+    /// Bits of most weights and of most activations in the field's short form, such as `W8A8`.
+    pub fn scheme(&self) -> String {
+        let most = |all: &mut dyn Iterator<Item = &Encoding>| {
+            let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+            all.for_each(|encoding| *counts.entry(encoding.integer.bits()).or_default() += 1);
+            counts.into_iter().max_by_key(|&(bits, count)| (count, bits)).map_or(0, |(bits, _)| bits)
+        };
+        let is_weight = |one: &&Encoding| one.integer.is_signed() && one.integer != IntegerType::Int32;
+        let weights = most(&mut self.params.values().filter(is_weight));
+        format!("W{weights}A{}", most(&mut self.activations.values()))
+    }
+
     /// The integer type of a value. Indices in i32 are int32.
     ///
     /// # Errors

@@ -50,6 +50,8 @@ pub(crate) struct Place<'a> {
     pub is_head: bool,
     /// Integers that an override of the recipe gives the constant, if it is a weight.
     pub exception: Option<IntegerType>,
+    /// What it is encoded as where its encoding is kept of a quantized model; it counts before everything else.
+    pub kept: Option<Weights>,
 }
 
 impl Place<'_> {
@@ -60,6 +62,9 @@ impl Place<'_> {
 
     /// The integers of a weight and their granularity: as the override says, or as the recipe says for such weights.
     fn choose(&self, recipe: &PartRecipe) -> Result<Weights> {
+        if let Some(kept) = self.kept {
+            return Ok(kept);
+        }
         let of_all = match (self.node.op.is_depthwise(self.weight_shape), self.is_head) {
             (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8),
             (_, true) => recipe.head.unwrap_or(recipe.weights),

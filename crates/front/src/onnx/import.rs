@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::fold::fold;
 use super::making::{Known, Making, Told};
 use super::model::{Given, Model, Node};
+use super::pairs::{Taken, taken_off};
 use super::patterns::recognize;
 use super::shapes::{StatedShape, settle};
 use super::unshare::unshared;
@@ -15,6 +16,7 @@ use autoneural_base::error::{Error, Kind, Result};
 use autoneural_core::ir::ops::OpKind;
 use autoneural_core::ir::{ElementType, Graph, validate};
 use autoneural_core::passes::{prune, worth_folding};
+use autoneural_core::quantize::Stated;
 use autoneural_onnx::{DataFiles, ModelProto, Outside};
 
 /// A model that was read.
@@ -27,6 +29,8 @@ pub struct Imported {
     pub found: BTreeMap<&'static str, usize>,
     /// What was chosen without being asked, in sentences.
     pub notes: Vec<String>,
+    /// What it says of its values, if it is quantized.
+    pub stated: Stated,
     /// Version of the standard operator set that it was written for.
     pub opset: i64,
     /// The files that it was read from: the model itself first.
@@ -65,8 +69,7 @@ pub fn import_model(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedSh
 }
 
 fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Result<Imported> {
-    let model = read::model(proto, data)?;
-    let mut notes = Vec::new();
+    let (model, Taken { stated: of_values, said: mut notes }) = taken_off(read::model(proto, data)?)?;
     let shapes = settle(&model.inputs, stated, &mut notes)?;
     let elements = inputs::elements(&model, &mut notes).map_err(|(place, message)| Error::input(place, message))?;
     let outputs = model.nodes.iter().flat_map(|node| &node.outputs);
@@ -95,7 +98,7 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
     validate(&graph)?;
     let (recognized, found) = recognize(&graph)?;
     let recognized = unshared(&recognized)?;
-    Ok(Imported { graph, recognized, found, notes, opset: model.opset, files: vec![] })
+    Ok(Imported { graph, recognized, found, notes, stated: of_values, opset: model.opset, files: vec![] })
 }
 
 /// How often each name is read by nodes and outputs, and by which node last.

@@ -1,7 +1,7 @@
 //! Models from anywhere, as ONNX files: a file goes in, a graph in the IR comes out.
 //!
 //! It goes in phases. *Read*: the file is checked, and its nodes are brought into an order (`read`). *Shapes*: every
-//! axis of an input gets a number (`shapes`). *Fold*: what depends on constants only is computed (`fold`). *Node by
+//! axis of an input gets a number (`shapes`). *Pairs*: QuantizeLinear and DequantizeLinear come off (`pairs`). *Fold*: what depends on constants only is computed (`fold`). *Node by
 //! node*: operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others
 //! (`spell`). *Patterns*: what models spell out in several nodes becomes one operator where the IR has it
 //! (`patterns`). What cannot be read is collected, and told all at once (`unsupported`).
@@ -17,6 +17,7 @@ mod making;
 mod model;
 mod numbers;
 mod order;
+mod pairs;
 mod patterns;
 mod read;
 mod shapes;
@@ -31,14 +32,9 @@ use std::path::Path;
 
 use autoneural_base::error::Result;
 
+pub use autoneural_onnx::is_model;
 pub use import::{Imported, import};
 pub use shapes::StatedShape;
-
-/// Whether a file is an ONNX model, by its name.
-pub fn is_model(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| extension == "onnx")
-}
 
 /// Names of a model's inputs, constants that are listed among them not counted.
 ///

@@ -21,6 +21,8 @@ pub struct Model {
     pub nodes: Vec<Node>,
     /// Constants by name, those of `Constant` nodes among them.
     pub constants: HashMap<String, Constant>,
+    /// Types (ONNX `TensorProto.DataType`) of those of them that are integers.
+    pub integers: HashMap<String, i32>,
 }
 
 /// An input as a file declares it.

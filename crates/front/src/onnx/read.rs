@@ -11,7 +11,9 @@ use autoneural_core::ir::ops::Attribute;
 use autoneural_core::ir::{Constant, ElementType};
 use autoneural_onnx::attribute_proto::AttributeType;
 use autoneural_onnx::tensor_shape_proto::dimension;
-use autoneural_onnx::{AttributeProto, DataFiles, GraphProto, ModelProto, NodeProto, ValueInfoProto, type_proto};
+use autoneural_onnx::{
+    AttributeProto, DataFiles, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, type_proto,
+};
 
 /// Operator sets that are read.
 const OPSETS: std::ops::RangeInclusive<i64> = 9..=24;
@@ -41,6 +43,7 @@ pub fn model(model: &ModelProto, data: &mut DataFiles) -> Result<Model> {
         return Err(Error::input("model", format!("has {} nodes; at most {MOST_NODES} are read", graph.node.len())));
     }
     let mut constants = initializers(graph, data)?;
+    let mut integers: HashMap<String, i32> = graph.initializer.iter().filter_map(integers_of).collect();
     let inputs = inputs(graph, &constants)?;
     let mut nodes = Vec::with_capacity(graph.node.len());
     for node in &graph.node {
@@ -48,6 +51,8 @@ pub fn model(model: &ModelProto, data: &mut DataFiles) -> Result<Model> {
         match constant_of(&read)? {
             Some(constant) => {
                 let name = read.outputs.first().cloned().unwrap_or_default();
+                let tensors = node.attribute.iter().filter_map(|attribute| attribute.t.as_ref());
+                integers.extend(tensors.filter_map(integers_of).map(|(_, kind)| (name.clone(), kind)));
                 if inputs.iter().any(|input| input.name == name) || constants.insert(name.clone(), constant).is_some() {
                     return Err(twice(read.title(), &name));
                 }
@@ -61,7 +66,12 @@ pub fn model(model: &ModelProto, data: &mut DataFiles) -> Result<Model> {
         inputs.iter().map(|input| input.name.as_str()).chain(constants.keys().map(String::as_str)).collect();
     let nodes = ordered(nodes, &given, &outputs)?;
     let is_own = model.producer_name == autoneural_base::version::PROGRAM;
-    Ok(Model { name: graph.name.clone(), opset, is_own, inputs, outputs, nodes, constants })
+    Ok(Model { name: graph.name.clone(), opset, is_own, inputs, outputs, nodes, constants, integers })
+}
+
+/// Name and type of a tensor of integers.
+fn integers_of(tensor: &TensorProto) -> Option<(String, i32)> {
+    (!matches!(tensor.data_type, 1 | 10 | 11 | 16)).then(|| (tensor.name.clone(), tensor.data_type))
 }
 
 fn twice(node: &str, name: &str) -> Error {

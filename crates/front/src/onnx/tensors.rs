@@ -47,7 +47,7 @@ pub fn constant(tensor: &TensorProto, data: &mut DataFiles) -> Result<Constant, 
 pub fn element_type(data_type: i32) -> Option<ElementType> {
     Some(match data_type {
         1 | 10 | 11 | 16 => ElementType::F32,
-        2..=6 => ElementType::I32,
+        2..=6 | 21 | 22 => ElementType::I32,
         7 | 12 | 13 => ElementType::I64,
         9 => ElementType::Bool,
         _ => return None,
@@ -75,6 +75,7 @@ fn narrowed(data_type: i32, element: ElementType, bytes: &[u8], shape: Shape) ->
         (rest.is_empty() && chunks.len() == count).then(|| chunks.iter().map(|&chunk| turn(chunk)).collect())
     }
     let values = match data_type {
+        21 | 22 => return four_bits(data_type, bytes, count, element, shape),
         2 => each(bytes, count, |[byte]| i64::from(byte))?,
         3 => each(bytes, count, |byte| i64::from(i8::from_le_bytes(byte)))?,
         4 => each(bytes, count, |two| i64::from(u16::from_le_bytes(two)))?,
@@ -92,6 +93,15 @@ fn narrowed(data_type: i32, element: ElementType, bytes: &[u8], shape: Shape) ->
     Some(Constant::from_integers(element, values, shape))
 }
 
+/// Elements of four bits, two to a byte, the first in the low half.
+fn four_bits(data_type: i32, bytes: &[u8], count: usize, element: ElementType, shape: Shape) -> Option<Constant> {
+    let halves = bytes.iter().flat_map(|byte| [byte & 0xf, byte >> 4]);
+    let is_signed = data_type == 22;
+    let value = |half: u8| i64::from(half) - if is_signed && half > 7 { 16 } else { 0 };
+    (bytes.len() == count.div_ceil(2))
+        .then(|| Constant::from_integers(element, halves.take(count).map(value).collect(), shape))
+}
+
 /// Elements as numbers in the message.
 fn listed(tensor: &TensorProto, element: ElementType, count: usize, shape: Shape) -> Result<Constant, String> {
     let refused = |found: usize| Err(format!("has {found} elements for the shape {shape:?}"));
@@ -102,6 +112,11 @@ fn listed(tensor: &TensorProto, element: ElementType, count: usize, shape: Shape
             let stored = if tensor.data_type == 10 { StoredType::F16 } else { StoredType::Bf16 };
             let found = tensor.int32_data.len();
             return Constant::from_le_bytes(stored, &bytes, shape.clone()).map_or_else(|| refused(found), Ok);
+        }
+        (21 | 22, _) => {
+            let bytes: Vec<u8> = tensor.int32_data.iter().map(|&pair| pair as u8).collect();
+            let made = four_bits(tensor.data_type, &bytes, count, element, shape.clone());
+            return made.map_or_else(|| refused(2 * bytes.len()), Ok);
         }
         (11, _) if tensor.double_data.len() == count => {
             return Ok(Constant::from_values(tensor.double_data.iter().map(|&value| value as f32).collect(), shape));

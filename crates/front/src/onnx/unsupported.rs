@@ -77,6 +77,22 @@ fn shortened(mut all: Vec<String>, between: &str) -> String {
 const OTHERWISE: &str = "express the operator by others (docs list those that are read), or end the model before it and \
                          compute the rest on the host";
 
+/// Operators of models whose nodes compute with integers themselves.
+const COMPUTES_IN_INTEGERS: [&str; 12] = [
+    "ConvInteger",
+    "MatMulInteger",
+    "QGemm",
+    "QLinearAdd",
+    "QLinearAveragePool",
+    "QLinearConcat",
+    "QLinearConv",
+    "QLinearGlobalAveragePool",
+    "QLinearMatMul",
+    "QLinearMul",
+    "QLinearSigmoid",
+    "QLinearSoftmax",
+];
+
 /// What to do about an operator.
 fn way_round(operator: &str) -> &'static str {
     match operator {
@@ -96,14 +112,16 @@ fn way_round(operator: &str) -> &'static str {
         "SequenceConstruct" | "SequenceAt" | "SplitToSequence" | "ConcatFromSequence" | "Optional" => {
             "sequences of tensors are not supported: export the model with tensors throughout"
         }
-        "QuantizeLinear"
-        | "DequantizeLinear"
-        | "QLinearConv"
-        | "QLinearMatMul"
-        | "DynamicQuantizeLinear"
-        | "ConvInteger"
-        | "MatMulInteger" => {
-            "the model is quantized already: give the float model that it was made from, which is quantized here"
+        "QuantizeLinear" | "DequantizeLinear" => {
+            "integers that something computes with are not those of a pair of QuantizeLinear and DequantizeLinear: \
+             quantize in the format QDQ, or give the float model"
+        }
+        "DynamicQuantizeLinear" => {
+            "scales that follow from the data are not those of this chip: give the float model, or quantize it statically"
+        }
+        _ if COMPUTES_IN_INTEGERS.contains(&operator.strip_prefix("com.microsoft.").unwrap_or(operator)) => {
+            "the model is quantized in the format QOperator: quantize it in the format QDQ (ONNX Runtime: \
+             quant_format=QuantFormat.QDQ), which is read, or give the float model that it was made from"
         }
         _ if operator.contains('.') => {
             "operators of a domain of their own are not standard: export the model without fusion for one runtime, and \

@@ -113,7 +113,7 @@ pub(crate) fn parts(
     let partitions = bundle.partitions()?;
     let tables = bundle.tables(&partitions)?;
     let (statistics, target) = (bundle.statistics()?, bundle.target()?);
-    let given = GivenFiles::of_bundle(bundle)?.encodings().resolved(&partitions, &bundle.aliases()?)?;
+    let given = GivenFiles::of_bundle(bundle)?.resolved(bundle, &partitions)?;
     let sources = Sources::new(&partitions, &statistics, recipe, &target, &given)?;
     let mut parts = Vec::new();
     for (partition, table) in partitions.iter().zip(&tables) {

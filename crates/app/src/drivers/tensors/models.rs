@@ -4,35 +4,43 @@ use std::path::{Path, PathBuf};
 
 use super::driver::NAME;
 use super::source::{Graphs, partition};
+use crate::drivers::export::FOLDER;
 use crate::drivers::{Source, Takes};
 use autoneural_base::error::{Error, Result};
-use autoneural_base::progress::Progress;
-use autoneural_bundle::{Key, Making};
+use autoneural_base::json::write_json;
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_bundle::{Key, Making, kept_file};
 use autoneural_core::partition::Partition;
 use autoneural_core::passes::{Context, Frozen, as_built, freeze};
 use autoneural_core::program::{Group, Program};
+use autoneural_core::quantize::Stated;
 use autoneural_core::recipe::Recipe;
 use autoneural_core::target::Target;
 use autoneural_front::onnx::{StatedShape, import};
 
 /// Models that were read, with their graphs for a target.
+#[derive(Default)]
 pub struct Models {
     name: String,
     graphs: Vec<Partition>,
     as_built: Vec<Frozen>,
     files: Vec<PathBuf>,
+    /// What is kept of quantized models, in the order of the graphs.
+    kept: Vec<Stated>,
     /// What was chosen without being asked, in sentences.
     pub notes: Vec<String>,
 }
 
 impl Models {
-    /// Reads model files. `stated` are shapes of inputs; of several models each takes those of its own inputs.
+    /// Reads model files. `stated` are shapes of inputs; of several models each takes those of its own inputs. Where
+    /// `keeps` is true, what models that are quantized already say of their values goes into the bundle.
     ///
     /// # Errors
     /// A model that cannot be read or has operators that are not supported, a shape of no input, more models than a
     /// program has graphs.
-    pub fn read(paths: &[PathBuf], stated: &[StatedShape], target: &Target) -> Result<Self> {
-        let mut made = Models { name: String::new(), graphs: vec![], as_built: vec![], files: vec![], notes: vec![] };
+    pub fn read(paths: &[PathBuf], stated: &[StatedShape], target: &Target, keeps: bool) -> Result<Self> {
+        let mut made = Models::default();
+        let mut is_any_quantized = false;
         for path in paths {
             let shapes = match paths {
                 [_] => stated.to_vec(),
@@ -42,16 +50,27 @@ impl Models {
             let known: Vec<&str> = made.graphs.iter().map(|graph| graph.name.as_str()).collect();
             read.graph.name = group_name(path, &known);
             read.recognized.name.clone_from(&read.graph.name);
-            made.notes.extend(read.notes.into_iter().map(|note| format!("{}: {note}", path.display())));
+            let is_quantized = !read.stated.is_empty();
+            is_any_quantized |= is_quantized;
+            if is_quantized && !keeps {
+                read.notes.push(dropped(&read.stated));
+            }
             made.files.extend(read.files);
             let within = |error: Error| error.within(path.display());
             made.as_built.push(as_built(&read.graph).map_err(within)?);
             let frozen = freeze(&read.recognized, Context { target }).map_err(within)?;
+            let (kept, said) = if keeps { read.stated.fitted(&frozen) } else { Default::default() };
+            read.notes.extend(said);
+            made.kept.push(kept);
+            made.notes.extend(read.notes.into_iter().map(|note| format!("{}: {note}", path.display())));
             made.graphs.push(partition(&read.graph.name, frozen)?);
         }
         let names: Vec<&str> = made.graphs.iter().map(|graph| graph.name.as_str()).collect();
         made.name = names.join("+");
         refuse_idle(paths, stated, &made.graphs)?;
+        if keeps && !is_any_quantized {
+            made.notes.push("no model is quantized: there are no encodings that --keep-encodings could keep".into());
+        }
         Ok(made)
     }
 
@@ -63,6 +82,15 @@ impl Models {
     fn as_graphs<'a>(&'a self, made_of: &'a str) -> Graphs<'a> {
         Graphs { name: &self.name, graphs: &self.graphs, as_built: &self.as_built, made_of }
     }
+}
+
+/// What is said where encodings of a quantized model are not kept.
+fn dropped(stated: &Stated) -> String {
+    let (values, constants) = (stated.activations.len(), stated.params.len());
+    format!(
+        "is quantized: the float model behind its QuantizeLinear and DequantizeLinear is taken, and the encodings of \
+         {values} values and {constants} constants are dropped; --keep-encodings keeps them"
+    )
 }
 
 /// The shapes that are of inputs of a model; with several models each has to name its input.
@@ -125,7 +153,15 @@ impl Source for &Models {
         // What options decide beside the files shows in the graphs.
         let shapes: Vec<_> = self.graphs.iter().map(|part| part.graph.to_string()).collect();
         let made_of = key.setting("graphs", &shapes).digest();
-        self.as_graphs(&made_of).export(bundle, target, progress)
+        self.as_graphs(&made_of).export(bundle, target, progress)?;
+        for (graph, kept) in self.graphs.iter().zip(&self.kept).filter(|(_, kept)| !kept.is_empty()) {
+            let path = kept_file(&graph.group);
+            let file = path.rsplit('/').next().unwrap_or(&path);
+            let key = Key::new().and("graphs", &made_of).setting("kept", kept);
+            let name = format!("export/{}/kept", graph.group);
+            bundle.unit(&name, FOLDER, key, &Silent, |folder| write_json(kept, &folder.join(file)))?;
+        }
+        Ok(())
     }
 }
 

@@ -7,11 +7,11 @@ mod nodes;
 mod proto;
 mod qdq;
 
-pub use autoneural_onnx::read as decode;
+pub use autoneural_onnx::{encode, encode_as, read as decode};
 pub use check::{check_context, check_float, check_quantized};
 pub use data::DataWriter;
 pub use float::{ConstantPlace, emit_as_built, emit_float};
-pub use proto::{encode, op_counts, summary};
+pub use proto::{op_counts, summary};
 pub use qdq::emit_qdq;
 
 /// The messages of the format.

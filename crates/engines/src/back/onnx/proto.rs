@@ -213,37 +213,6 @@ pub(crate) fn write(model: &ModelProto, path: &Path) -> Result<()> {
     autoneural_base::files::write(path, &model.encode_to_vec())
 }
 
-/// The bytes of a model file. Attributes that are zero are written out: these messages leave zeros out, and readers
-/// that know absent from zero would take the operator's default.
-pub fn encode(model: &ModelProto) -> Vec<u8> {
-    let field = |tag: u8, inner: Vec<u8>, to: &mut Vec<u8>| {
-        to.push(tag << 3 | 2);
-        prost::encoding::encode_varint(inner.len() as u64, to);
-        to.extend(inner);
-    };
-    let attribute = |one: &AttributeProto| {
-        let mut made = one.encode_to_vec();
-        let zero: &[u8] = match AttributeType::try_from(one.r#type) {
-            Ok(AttributeType::Int) if one.i == 0 => &[3 << 3, 0],
-            Ok(AttributeType::Float) if one.f == 0.0 => &[2 << 3 | 5, 0, 0, 0, 0],
-            Ok(AttributeType::String) if one.s.is_empty() => &[4 << 3 | 2, 0],
-            _ => &[],
-        };
-        made.extend_from_slice(zero);
-        made
-    };
-    let Some(graph) = &model.graph else { return model.encode_to_vec() };
-    let mut graph_bytes = GraphProto { node: vec![], ..graph.clone() }.encode_to_vec();
-    for node in &graph.node {
-        let mut made = NodeProto { attribute: vec![], ..node.clone() }.encode_to_vec();
-        node.attribute.iter().for_each(|one| field(5, attribute(one), &mut made));
-        field(1, made, &mut graph_bytes);
-    }
-    let mut made = ModelProto { graph: None, ..model.clone() }.encode_to_vec();
-    field(7, graph_bytes, &mut made);
-    made
-}
-
 /// Number of nodes by operator.
 pub fn op_counts(model: &ModelProto) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
