@@ -58,6 +58,15 @@ struct StoredNode {
     #[serde(flatten)]
     op: Op,
     inputs: Vec<String>,
+    /// Where they are not what a node of this name calls them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    outputs: Vec<String>,
+}
+
+/// Names of outputs as they are stored: none where all are what a node of this name gives them.
+fn stated(node: &str, outputs: Vec<String>) -> Vec<String> {
+    let is_usual = outputs.iter().enumerate().all(|(at, output)| *output == Builder::output_name(node, at));
+    if is_usual { vec![] } else { outputs }
 }
 
 /// Writes `folder/<name>.json`.
@@ -79,6 +88,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
         name: node.name.clone(),
         op: node.op.clone(),
         inputs: node.inputs.iter().map(name).collect(),
+        outputs: stated(&node.name, node.outputs.iter().map(name).collect()),
     });
     let stored = Stored {
         schema: 1,
@@ -171,7 +181,12 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
         let find =
             |name: &String| known.get(name).copied().ok_or_else(|| fail(name, "is read before it is made".into()));
         let inputs = node.inputs.iter().map(find).collect::<Result<Vec<_>>>()?;
-        for id in b.node_outputs(node.name, node.op, &inputs)? {
+        let made = match node.outputs.first() {
+            None => b.node_outputs(node.name, node.op, &inputs)?,
+            Some(first) if *first == node.name => b.node_of(node.outputs, node.op, &inputs)?,
+            Some(_) => return Err(fail(&node.name, "has another name than its first output".into())),
+        };
+        for id in made {
             known.insert(b.graph().value(id).name.clone(), id);
         }
     }
@@ -179,4 +194,39 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     let outputs = stored.outputs.iter().map(find).collect::<Result<Vec<_>>>()?;
     let graph = Frozen::new(b.finish(outputs))?;
     Ok(Partition { name: stored.name, group: stored.group, graph, inputs, outputs: stored.outputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autoneural_core::ir::ops;
+
+    fn split(names: [&str; 2]) -> Partition {
+        let mut b = Builder::new("parts");
+        let x = b.input("x", vec![1, 4], ElementType::F32).unwrap();
+        let op = ops::Split { axis: 1, parts: 2 };
+        let parts = b.node_of(names.map(String::from).to_vec(), op, &[x]).unwrap();
+        let turned = b.node("turned", ops::Concat { axis: 1 }, &[parts[1], parts[0]]).unwrap();
+        let graph = Frozen::new(b.finish(vec![turned])).unwrap();
+        let (inputs, outputs) = (vec![Port::plain("x".into())], vec![Port::plain("turned".into())]);
+        Partition { name: "parts".into(), group: Group::fixed("parts"), graph, inputs, outputs }
+    }
+
+    #[test]
+    fn outputs_keep_names_that_are_their_own() {
+        for (names, is_stated) in [(["a", "a.1"], false), (["a", "b"], true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let model = folder.path().join("model");
+            std::fs::create_dir(&model).unwrap();
+            std::fs::write(model.join("parts.data"), [0]).unwrap();
+            let partition = split(names);
+            write(&partition, &BTreeMap::new(), &model).unwrap();
+            let path = model.join("parts.json");
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(text.contains("\"b\""), is_stated, "{text}");
+            let bundle = Folder::open(folder.path()).unwrap();
+            let made = read_graph(&bundle, &path, "parts", &mut Maps::new()).unwrap();
+            assert_eq!(made.graph.to_string(), partition.graph.to_string());
+        }
+    }
 }

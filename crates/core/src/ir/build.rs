@@ -62,10 +62,15 @@ impl Builder {
         inputs: &[ValueId],
     ) -> Result<Vec<ValueId>> {
         let name = name.into();
-        self.add_node(name.clone(), op.into(), inputs, |index| match index {
-            0 => Some(name.clone()),
-            _ => Some(format!("{name}.{index}")),
-        })
+        self.add_node(name.clone(), op.into(), inputs, |index| Some(Self::output_name(&name, index)))
+    }
+
+    /// What an output of a node is called that has no name of its own.
+    pub fn output_name(node: &str, index: usize) -> String {
+        match index {
+            0 => node.to_string(),
+            _ => format!("{node}.{index}"),
+        }
     }
 
     /// Adds a node whose outputs have these names; the node gets that of the first.
