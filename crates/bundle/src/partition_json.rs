@@ -11,7 +11,7 @@ use autoneural_base::error::{Error, Kind, Result};
 use autoneural_base::files::Folder;
 use autoneural_base::json::{LARGEST_JSON, write_json};
 use autoneural_base::map::Map;
-use autoneural_core::ir::{Builder, Constant, ElementType, Graph, Node, Op, Shape, StoredType, ValueId, View};
+use autoneural_core::ir::{Builder, Constant, ElementType, Op, Shape, StoredType, ValueId, View};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::Frozen;
 use autoneural_core::program::{self, Group, Program};
@@ -58,16 +58,15 @@ struct StoredNode {
     #[serde(flatten)]
     op: Op,
     inputs: Vec<String>,
-    /// Names of all outputs, where those behind the first are not the name with a number behind it.
+    /// Where they are not what a node of this name calls them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     outputs: Vec<String>,
 }
 
-/// Names of the outputs of a node that has names of its own for them; none for those that building it gives.
-fn own_names(graph: &Graph, node: &Node) -> Vec<String> {
-    let names: Vec<&str> = node.outputs.iter().map(|&id| graph.value(id).name.as_str()).collect();
-    let is_usual = names.iter().enumerate().skip(1).all(|(at, name)| *name == format!("{}.{at}", node.name));
-    if is_usual { vec![] } else { names.into_iter().map(ToString::to_string).collect() }
+/// Names of outputs as they are stored: none where all are what a node of this name gives them.
+fn stated(node: &str, outputs: Vec<String>) -> Vec<String> {
+    let is_usual = outputs.iter().enumerate().all(|(at, output)| *output == Builder::output_name(node, at));
+    if is_usual { vec![] } else { outputs }
 }
 
 /// Writes a partition to `folder/<name>.json`. `places` are the offsets of its constants in the data file, by name.
@@ -92,7 +91,7 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
         name: node.name.clone(),
         op: node.op.clone(),
         inputs: node.inputs.iter().map(name).collect(),
-        outputs: own_names(graph, node),
+        outputs: stated(&node.name, node.outputs.iter().map(name).collect()),
     });
     let stored = Stored {
         schema: 1,
@@ -198,4 +197,39 @@ fn read_graph(bundle: &Folder, path: &Path, (at, name): (&str, &str), maps: &mut
     let outputs = stored.outputs.iter().map(find).collect::<Result<Vec<_>>>()?;
     let graph = Frozen::new(b.finish(outputs))?;
     Ok(Partition { name: stored.name, group: stored.group, graph, inputs, outputs: stored.outputs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autoneural_core::ir::ops;
+
+    fn split(names: [&str; 2]) -> Partition {
+        let mut b = Builder::new("parts");
+        let x = b.input("x", vec![1, 4], ElementType::F32).unwrap();
+        let op = ops::Split { axis: 1, parts: 2 };
+        let parts = b.node_of(names.map(String::from).to_vec(), op, &[x]).unwrap();
+        let turned = b.node("turned", ops::Concat { axis: 1 }, &[parts[1], parts[0]]).unwrap();
+        let graph = Frozen::new(b.finish(vec![turned])).unwrap();
+        let (inputs, outputs) = (vec![Port::plain("x".into())], vec![Port::plain("turned".into())]);
+        Partition { name: "parts".into(), group: Group::fixed("parts"), graph, inputs, outputs }
+    }
+
+    #[test]
+    fn outputs_keep_names_that_are_their_own() {
+        for (names, is_stated) in [(["a", "a.1"], false), (["a", "b"], true)] {
+            let folder = tempfile::tempdir().unwrap();
+            let model = folder.path().join("model");
+            std::fs::create_dir(&model).unwrap();
+            std::fs::write(model.join("parts.data"), [0]).unwrap();
+            let partition = split(names);
+            write(&partition, &BTreeMap::new(), &model).unwrap();
+            let path = model.join("parts.json");
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert_eq!(text.contains("\"b\""), is_stated, "{text}");
+            let bundle = Folder::open(folder.path()).unwrap();
+            let made = read_graph(&bundle, &path, ("model/", "parts"), &mut Maps::new()).unwrap();
+            assert_eq!(made.graph.to_string(), partition.graph.to_string());
+        }
+    }
 }

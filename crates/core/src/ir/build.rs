@@ -95,10 +95,15 @@ impl Builder {
         inputs: &[ValueId],
     ) -> Result<Vec<ValueId>> {
         let name = name.into();
-        self.add_node(name.clone(), op.into(), inputs, |index| match index {
-            0 => Some(name.clone()),
-            _ => Some(format!("{name}.{index}")),
-        })
+        self.add_node(name.clone(), op.into(), inputs, |index| Some(Self::output_name(&name, index)))
+    }
+
+    /// What an output of a node is called that has no name of its own.
+    pub fn output_name(node: &str, index: usize) -> String {
+        match index {
+            0 => node.to_string(),
+            _ => format!("{node}.{index}"),
+        }
     }
 
     /// Adds a node whose outputs have these names. The node has the name of its first output.

@@ -122,21 +122,19 @@ impl Operator for ConvTranspose {
     }
 
     fn from_onnx(node: &OnnxNode) -> Result<Imported<Self>, String> {
-        let known = ["kernel_shape", "strides", "pads", "output_padding", "group", "dilations", "auto_pad"];
+        let known =
+            ["kernel_shape", "strides", "pads", "output_padding", "output_shape", "group", "dilations", "auto_pad"];
         node.expect(&known, 1)?;
         node.refuse_dilation()?;
-        node.demand_text("auto_pad", "NOTSET", "NOTSET")?;
         let [_, _, height, width] = rank4(&node.input(1)?.shape)?;
         if node.sizes("kernel_shape", [height, width])? != [height, width] {
             return Err(format!("ConvTranspose has a kernel of another shape than its weights, {height} x {width}"));
         }
         let groups = usize::try_from(node.int("group", 1)?).map_err(|_| "ConvTranspose has less than one group")?;
-        let operator = ConvTranspose {
-            strides: node.sizes("strides", [1, 1])?,
-            pads: node.sizes("pads", [0; 4])?,
-            output_padding: node.sizes("output_padding", [0, 0])?,
-            groups,
-        };
+        let strides = node.sizes("strides", [1, 1])?;
+        let output_padding = node.sizes("output_padding", [0, 0])?;
+        let (pads, output_padding) = cuts(node, [height, width], strides, output_padding)?;
+        let operator = ConvTranspose { strides, pads, output_padding, groups };
         Ok(Imported::new(operator, if node.has(2) { 3 } else { 2 }))
     }
 
@@ -176,9 +174,70 @@ impl Operator for ConvTranspose {
     }
 }
 
+/// What is cut off the result, and added to it, so that it has the stated size: that of `output_shape`, or of the image
+/// times the stride with `auto_pad`. The odd one is cut off before, with `SAME_UPPER` behind.
+fn cuts(
+    node: &OnnxNode,
+    kernel: [usize; 2],
+    strides: [usize; 2],
+    more: [usize; 2],
+) -> Result<([usize; 4], [usize; 2]), String> {
+    let auto = node.text("auto_pad", "NOTSET")?;
+    let is_same = match auto.as_str() {
+        "NOTSET" | "VALID" => false,
+        "SAME_UPPER" | "SAME_LOWER" => true,
+        other => return Err(format!("ConvTranspose with auto_pad {other} is not known")),
+    };
+    let [_, _, height, width] = rank4(&node.input(0)?.shape)?;
+    let wanted = match node.ints("output_shape")? {
+        // Some exporters state batch and channels, too.
+        Some(sizes) if sizes.len() == 2 || sizes.len() == 4 => [sizes[sizes.len() - 2], sizes[sizes.len() - 1]],
+        Some(sizes) => return Err(format!("`output_shape` of ConvTranspose is {sizes:?}; 2 numbers are wanted")),
+        None if is_same => [height.saturating_mul(strides[0]), width.saturating_mul(strides[1])],
+        None if auto == "VALID" => return Ok(([0; 4], more)),
+        None => return Ok((node.sizes("pads", [0; 4])?, more)),
+    };
+    let (mut pads, mut added) = ([0; 4], more);
+    for (axis, size) in [height, width].into_iter().enumerate() {
+        let steps = size.saturating_sub(1).saturating_mul(strides[axis]);
+        let whole = steps.saturating_add(kernel[axis]).saturating_add(more[axis]);
+        let cut = whole.saturating_sub(wanted[axis]);
+        added[axis] = more[axis].saturating_add(wanted[axis].saturating_sub(whole));
+        let (less, odd) = (cut / 2, cut - cut / 2);
+        (pads[axis], pads[axis + 2]) = if auto == "SAME_UPPER" { (less, odd) } else { (odd, less) };
+    }
+    Ok((pads, added))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ir::ops::{Attribute, OnnxInput};
+    use crate::ir::types::ElementType;
+
+    #[test]
+    fn a_stated_size_says_what_is_cut_off_or_added() {
+        let input =
+            |shape: [usize; 4]| Some(OnnxInput { shape: shape.to_vec(), element: ElementType::F32, constant: None });
+        let of = |size: Option<i64>, auto: &str| {
+            let ints = |value: i64| Attribute::Ints(vec![value; 2]);
+            let mut attributes =
+                vec![("strides".to_string(), ints(2)), ("auto_pad".into(), Attribute::Text(auto.into()))];
+            attributes.extend(size.map(|size| ("output_shape".to_string(), ints(size))));
+            let inputs = vec![input([1, 1, 3, 3]), input([1, 1, 3, 3])];
+            let node = OnnxNode { op_type: "ConvTranspose".into(), opset: 11, attributes, inputs, outputs: 1 };
+            let made = ConvTranspose::from_onnx(&node).unwrap().operator;
+            let shape = made.shapes(&[&vec![1, 1, 3, 3], &vec![1, 1, 3, 3]]).unwrap().remove(0);
+            (made.pads, made.output_padding, shape[2])
+        };
+        // Three places of a kernel of 3, two apart, cover 7.
+        assert_eq!(of(None, "SAME_UPPER"), ([0, 0, 1, 1], [0, 0], 6));
+        assert_eq!(of(None, "SAME_LOWER"), ([1, 1, 0, 0], [0, 0], 6));
+        assert_eq!(of(Some(5), "NOTSET"), ([1; 4], [0, 0], 5));
+        assert_eq!(of(Some(6), "NOTSET"), ([1, 1, 0, 0], [0, 0], 6));
+        assert_eq!(of(Some(8), "NOTSET"), ([0; 4], [1, 1], 8));
+        assert_eq!(of(None, "VALID"), ([0; 4], [0, 0], 7));
+    }
 
     #[test]
     fn a_kernel_is_laid_onto_the_result_at_every_element() {
