@@ -3,6 +3,9 @@
 use crate::encoding::Encoding;
 use autoneural_base::error::Error;
 
+/// Largest scale that is accepted, so that products of scales stay far from the end of f32.
+pub(crate) const LARGEST_SCALE: f32 = 1e12;
+
 /// An encoding, the file that it is from, and its name in that file. Most files do not tell the axis of a per-channel
 /// encoding, only that there is one.
 #[derive(Debug, Clone)]

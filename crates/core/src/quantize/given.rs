@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::Entry;
+use super::entry::{Entry, LARGEST_SCALE};
+use super::given_class::{GivenClass, refuse_other_integer};
 use super::kept::{self, Settled};
 use super::names::{Aliases, Names};
 use super::stated::Stated;
@@ -14,8 +15,6 @@ use crate::recipe::Recipe;
 use crate::target::{Operator, Weights};
 use autoneural_base::error::{Error, Result};
 
-/// Largest scale that is accepted, so that products of scales stay far from the end of f32.
-pub(crate) const LARGEST_SCALE: f32 = 1e12;
 /// How far the scale of a bias may be from `input scale x weight scale`, as a share of that product.
 const BIAS_TOLERANCE: f32 = 1e-6;
 
@@ -50,41 +49,6 @@ struct Kept {
 
 /// What is given by class, and what was settled of each.
 pub(crate) type Classes = (BTreeMap<usize, GivenClass>, BTreeMap<usize, Vec<Settled>>);
-
-/// The encoding given for a class of tied values.
-pub(crate) struct GivenClass {
-    entry: Entry,
-    is_kept: bool,
-}
-
-impl GivenClass {
-    /// Whether it is taken whatever the recipe says.
-    pub fn is_kept(&self) -> bool {
-        self.is_kept
-    }
-
-    /// Its integers.
-    pub fn integer(&self) -> IntegerType {
-        self.entry.encoding.integer
-    }
-
-    /// The file that it is from.
-    pub fn file(&self) -> &str {
-        &self.entry.file
-    }
-
-    /// The encoding, if it has these integers; one that is kept has whatever integers it has.
-    ///
-    /// # Errors
-    /// It has other integers than `wanted`.
-    pub fn encoding(&self, wanted: IntegerType) -> Result<Encoding> {
-        if self.is_kept {
-            return Ok(self.entry.encoding.clone());
-        }
-        refuse_other_integer(&self.entry.encoding, wanted).map_err(|message| self.entry.error(message))?;
-        Ok(self.entry.encoding.clone())
-    }
-}
 
 impl Given {
     /// The same, of which what does not fit is settled and not refused.
@@ -372,13 +336,6 @@ impl Given {
         self.activations.values().chain(self.params.values()).any(|Entry { file, .. }| {
             error.place.strip_prefix(file.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(": `"))
         })
-    }
-}
-
-fn refuse_other_integer(given: &Encoding, wanted: IntegerType) -> Result<(), String> {
-    match given.integer == wanted {
-        true => Ok(()),
-        false => Err(format!("is {}, the recipe wants {}", given.integer.name(), wanted.name())),
     }
 }
 

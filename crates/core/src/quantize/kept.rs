@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::Entry;
-use super::given::{GivenClass, LARGEST_SCALE};
+use super::entry::{Entry, LARGEST_SCALE};
+use super::given_class::GivenClass;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::ir::Constant;
@@ -73,7 +73,7 @@ fn refuse_extreme(encoding: &Encoding) -> Result<(), String> {
 pub fn usual(ties: &Ties, given: &BTreeMap<usize, GivenClass>, group: &Group) -> Option<IntegerType> {
     let mut counts: BTreeMap<IntegerType, usize> = BTreeMap::new();
     for class in ties.classes(group) {
-        if let Some(kept) = given.get(&class).filter(|class| class.is_kept()) {
+        if let Some(kept) = given.get(&class).filter(|class| class.is_kept) {
             *counts.entry(kept.integer()).or_default() += 1;
         }
     }

@@ -5,6 +5,7 @@ mod assign;
 mod codes;
 mod entry;
 mod given;
+mod given_class;
 mod kept;
 mod layer;
 mod layers;

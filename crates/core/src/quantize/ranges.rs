@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::given::GivenClass;
+use super::given_class::GivenClass;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType};
 use crate::evidence::{Statistics, StatisticsTable};

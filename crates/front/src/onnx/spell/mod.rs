@@ -7,6 +7,7 @@ mod cuts;
 mod einsum;
 mod gemm;
 mod many;
+mod masks;
 mod norms;
 mod pads;
 mod picks;
@@ -57,7 +58,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("MaxPool", windows::pool),
     ("Mean", many::mean),
     ("Min", many::folded),
-    ("Mul", many::mask),
+    ("Mul", masks::product),
     ("Not", truths::not),
     ("OneHot", picks::one_hot),
     ("Or", truths::or),

@@ -1,7 +1,7 @@
 //! Truths that are computed, as numbers: 1 is true and 0 is not. What is compared has to be whole numbers, where a
 //! comparison is a difference that is cut to 0..1; of real numbers no integer of an NPU could tell equal from near.
 
-use super::many::{HIDDEN, IS_HIDDEN};
+use super::masks::{HIDDEN, IS_HIDDEN};
 use super::spelled::Spelled;
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};

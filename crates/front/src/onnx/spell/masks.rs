@@ -1,0 +1,37 @@
+//! Masks: numbers so low that what they are added to is nothing behind softmax.
+
+use super::spelled::Spelled;
+use crate::onnx::making::{Known, Making, Told};
+use autoneural_core::ir::{Constant, ops};
+
+/// What is added to scores where ONNX says minus infinity, or a number so low that it means that: behind softmax it is
+/// nothing, and it leaves the others enough of the range.
+pub const HIDDEN: f32 = crate::MASKED;
+/// From here on a number means that something is hidden.
+pub const IS_HIDDEN: f32 = -1e4;
+
+/// No network computes with such numbers, but to say that something is hidden.
+const NO_NUMBER: f32 = -1e30;
+
+/// A mask that is a product: 0 or 1 times a number so low that it hides what it is added to.
+pub fn product<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let single = |at: usize| {
+        told.constant(at).filter(|one| one.shape().iter().product::<usize>() == 1).map(|one| one.to_f32()[0])
+    };
+    let (at, low) = match (single(0), single(1)) {
+        (None, Some(low)) => (0, low),
+        (Some(low), None) => (1, low),
+        _ => return Ok(None),
+    };
+    let broadcast = crate::onnx::fold::broadcast(told.shape(0)?, told.shape(1)?)?;
+    if low > IS_HIDDEN || broadcast != *told.shape(at)? {
+        return Ok(None);
+    }
+    let x = making.input(told, at)?;
+    if low > NO_NUMBER && !making.is_truth(x) {
+        return Ok(None);
+    }
+    let name = told.name();
+    let hidden = making.constant(format!("{name}.hidden"), Constant::from_values(vec![HIDDEN], vec![1]))?;
+    Ok(Some(vec![Known::Value(making.last(name, ops::Mul, &[x, hidden])?)]))
+}
