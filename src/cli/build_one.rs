@@ -12,7 +12,7 @@ use autoneural::target::Target;
 use autoneural::{Error, Result, limits};
 use clap::Args;
 
-use super::Session;
+use super::session::Session;
 
 /// Name of the hidden command.
 pub const COMMAND: &str = "build-one";

@@ -8,10 +8,10 @@ use autoneural::target::Target;
 use autoneural::{Error, Result};
 use clap::Args;
 
-use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
 use super::samples::SampleArgs;
+use super::session::Session;
 use super::source::SourceArgs;
 use super::stage::{Encodings, command_line, finish_verification, record_toolkit};
 
@@ -50,7 +50,7 @@ impl Compile {
         let (target, target_text) = Target::find(target)?;
         let read = self.source.read(&target, session)?;
         let source = read.source();
-        self.demands.refuse_unknown(&source.program()?);
+        self.demands.refuse_unknown(&source.program()?, session);
         // What would stop the run late is looked at first.
         let runtime = session.runtime(self.demands.require_npu)?;
         let recipe = self.samples.recipe(|| source.takes())?;

@@ -5,7 +5,7 @@ use clap::{Args, Command, ValueEnum};
 use clap_complete::aot::{Bash, Fish, Generator, Zsh};
 use serde_json::json;
 
-use super::{Session, help};
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 The script goes to standard output. Put it where the shell looks for it, and open a new shell.
@@ -36,9 +36,9 @@ impl Completions {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let script = match self.shell {
-            Shell::Bash => script(&Bash),
-            Shell::Zsh => script(&Zsh),
-            Shell::Fish => script(&Fish),
+            Shell::Bash => script(&Bash, session),
+            Shell::Zsh => script(&Zsh, session),
+            Shell::Fish => script(&Fish, session),
         };
         match session.general.json {
             true => session.print(&json!({ "script": script }), ""),
@@ -47,8 +47,8 @@ impl Completions {
     }
 }
 
-fn script(shell: &dyn Generator) -> String {
-    let mut command = visible(&help::command());
+fn script(shell: &dyn Generator, session: &Session) -> String {
+    let mut command = visible(&(session.command)());
     command.set_bin_name(env!("CARGO_PKG_NAME"));
     command.build();
     let mut made = Vec::new();

@@ -9,6 +9,8 @@ use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 
+use super::decibels::decibels;
+use super::session::Session;
 use super::suggested::Suggested;
 
 /// When a verification is good enough.
@@ -40,14 +42,14 @@ pub struct DemandArgs {
     golden: Option<GoldenOn>,
     /// Accept outputs where simulation and NPU are at most this many dB apart; at 3 dB one has twice the noise of the
     /// other.
-    #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = super::decibels)]
+    #[arg(long, value_name = "DB", default_value_t = 3.0, value_parser = decibels)]
     max_difference: f64,
     /// Accept any difference to simulation where the NPU reaches this many dB against float (30 dB: an error of 3 %).
-    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
+    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = decibels)]
     enough: f64,
     /// Fail if an output is below this many dB against float, on the NPU where it runs there. Goals that stay with the
     /// model are in the recipe, in the table `[goal]`.
-    #[arg(long, value_name = "DB", value_parser = super::decibels)]
+    #[arg(long, value_name = "DB", value_parser = decibels)]
     min_sqnr: Option<f64>,
 }
 
@@ -80,10 +82,10 @@ enum GoldenOn {
 
 impl DemandArgs {
     /// Ends the program where `--verify` names what the program does not have, as other wrong arguments do.
-    pub fn refuse_unknown(&self, program: &Program) {
+    pub fn refuse_unknown(&self, program: &Program, session: &Session) {
         if let Err(message) = self.extent.refuse_unknown(program) {
             let message = format!("invalid value for '--verify <WHAT>': {message}");
-            super::refuse_usage(&super::help::command().error(ErrorKind::InvalidValue, message));
+            session.refuse_usage(ErrorKind::InvalidValue, &message);
         }
     }
 

@@ -16,7 +16,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::build_one::PROGRAM;
-use super::{Session, open_page, status};
+use super::display::status;
+use super::open_page;
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 DIR is laid out as a project of your own would be: model, recipe with its pictures, questions, baseline. The bundle is \

@@ -14,7 +14,8 @@ use clap::builder::StringValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 use serde_json::json;
 
-use super::Session;
+use super::decibels::decibels;
+use super::session::Session;
 use super::suggested::Suggested;
 
 const AFTER_HELP: &str = "\
@@ -66,7 +67,7 @@ pub struct Diff {
     #[arg(long, value_name = "TARGET", default_value = "sa8295p", value_hint = ValueHint::AnyPath, value_parser = super::target::name())]
     target: String,
     /// An operator may be wrong where it alone reaches less than this many dB (30 dB: an error of 3 %).
-    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
+    #[arg(long, value_name = "DB", default_value_t = 30.0, value_parser = decibels)]
     floor: f64,
     /// Write the operator of this node, or of the value that it makes, into a new folder: two small models, float and
     /// quantized, and its input. They show its fault by themselves, as `autoneural diff` takes them.

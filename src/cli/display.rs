@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitCode, Stdio};
 use std::sync::Mutex;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -132,6 +132,17 @@ pub fn error_with_status(error: &Error, json: bool, status: u8) {
     match json {
         true => drop(writeln!(std::io::stderr(), "{}", in_json(&text))),
         false => note(&text),
+    }
+}
+
+/// The exit status of a result, whose error is printed.
+pub fn status(result: Result<()>, json: bool) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error_with_status(&error, json, error.kind.exit_status());
+            ExitCode::from(error.kind.exit_status())
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use autoneural::back::qnn::{ONNXRUNTIME, ONNXRUNTIME_QNN, Runtime, Toolkit};
 use autoneural::shown::in_line;
 use serde::Serialize;
 
-use super::Session;
+use super::session::Session;
 
 /// Shown below its options.
 pub const AFTER_HELP: &str = "\

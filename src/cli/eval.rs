@@ -8,8 +8,8 @@ use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};
 
-use super::Session;
 use super::run::{On, at_least_one, kinds, runtime};
+use super::session::Session;
 use super::stage::GOALS_HELP;
 
 const AFTER_HELP: &str = "\

@@ -12,7 +12,8 @@ use autoneural::{Error, Result, contain};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
-use super::{Session, display};
+use super::display;
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 The bundle's report, manifest and encodings are held against the baseline: SQNR on the NPU and RMS error of every output, \

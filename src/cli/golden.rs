@@ -9,7 +9,7 @@ use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::Session;
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 Golden vectors are made by `compile` and `verify`: one prompt of the recipe's verification with its picture, on each \

@@ -11,7 +11,7 @@ use clap::builder::StringValueParser;
 use clap::{Args, ValueEnum, ValueHint};
 use serde_json::json;
 
-use super::Session;
+use super::session::Session;
 use super::suggested::Suggested;
 
 const AFTER_HELP: &str = "\

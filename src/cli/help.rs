@@ -1,8 +1,6 @@
 //! What the program says of itself: the commands in groups, an example for each, the first steps.
 
-use clap::{Command, CommandFactory};
-
-use super::Cli;
+use clap::Command;
 
 /// Heading of the options that every command has.
 pub const GENERAL: &str = "General options";
@@ -63,9 +61,9 @@ Example:
 
 `autoneural COMMAND --help` explains a command.";
 
-/// The whole command line.
-pub fn command() -> Command {
-    let command = Cli::command().mut_subcommands(in_two_lengths);
+/// A command line with its commands in groups, and examples for each.
+pub fn arranged(command: Command) -> Command {
+    let command = command.mut_subcommands(in_two_lengths);
     let header = *command.get_styles().get_header();
     let mut text = "{about-with-newline}\n{usage-heading} {usage}\n".to_string();
     for (title, commands) in groups(&command) {
@@ -124,7 +122,10 @@ fn statuses() -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::commands::{Cli, command};
 
     /// All visible commands, those below `target` among them.
     fn all(command: &Command) -> Vec<Command> {

@@ -15,8 +15,8 @@ use autoneural::{Error, Result};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
-use super::Session;
 use super::samples::takes;
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 The recipe says what the model's inputs are, has the bits of each group, a guess of how pictures become inputs (size, crop, \

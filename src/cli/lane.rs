@@ -9,8 +9,8 @@ use autoneural::runner::Model;
 use autoneural::{Error, Result};
 use serde_json::{Value, json};
 
-use super::Session;
 use super::display::STANDARD_OUTPUT;
+use super::session::Session;
 
 /// An image of a question, ready for the model.
 pub struct Picture {

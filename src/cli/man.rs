@@ -11,8 +11,9 @@ use clap_mangen::Man as Page;
 use clap_mangen::roff::{Roff, bold, roman};
 use serde_json::json;
 
+use super::completions;
 use super::help::{EXIT_STATUS, WHAT_IS_LEFT, groups, notes_and_examples};
-use super::{Session, completions, help};
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 Example:
@@ -31,7 +32,7 @@ impl Man {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         std::fs::create_dir_all(&self.out).at(&self.out)?;
-        let mut command = completions::visible(&help::command());
+        let mut command = completions::visible(&(session.command)());
         command.build();
         let mut written = Vec::new();
         for (name, page) in pages(&command).at(&self.out)? {

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use autoneural::shown::in_line;
 
-use super::Session;
+use super::session::Session;
 
 /// What opens a file with the program that the user chose for it.
 const OPENER: &str = "xdg-open";

@@ -9,7 +9,8 @@ use autoneural::text::columns;
 use autoneural::{Error, Result};
 use clap::{Args, ValueHint};
 
-use super::Session;
+use super::decibels::decibels;
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 `python3 tools/reference.py GRAPH.toml --weights DIR --out reference.safetensors` computes the reference with timm and \
@@ -29,7 +30,7 @@ pub struct ParityArgs {
     #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
     reference: PathBuf,
     /// Fail if an output is below this many dB.
-    #[arg(long, value_name = "DB", default_value_t = 90.0, value_parser = super::decibels)]
+    #[arg(long, value_name = "DB", default_value_t = 90.0, value_parser = decibels)]
     min_sqnr: f64,
 }
 
@@ -37,7 +38,7 @@ impl ParityArgs {
     /// Runs the command.
     pub fn run(&self, session: &Session) -> Result<()> {
         let bundle = Bundle::look(&self.bundle)?;
-        bundle.check(&|file| file.starts_with("model/"), session.progress())?;
+        bundle.check(&|file| file.starts_with("model/") || file.starts_with("equalized/"), session.progress())?;
         let recorded = Checkpoint::open(&self.reference)?;
         let found = of_bundle(&bundle)?.parity(&bundle, &recorded, session.progress())?;
         let rows: Vec<[String; 2]> =

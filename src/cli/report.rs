@@ -13,7 +13,7 @@ use autoneural::{Error, Result, text};
 use clap::{Args, ValueHint};
 use serde_json::json;
 
-use super::Session;
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 Every run writes the page anew: one HTML file that needs nothing else and loads nothing. It goes beside the bundle as \

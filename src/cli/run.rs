@@ -11,9 +11,9 @@ use autoneural::host::{Limits, Sampling};
 use autoneural::runner::{Model, best_engine};
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::Session;
 use super::lane::{Lane, Picture, result};
 use super::logits::LogitsFile;
+use super::session::Session;
 use super::talk::talk;
 
 const AFTER_HELP: &str = "\

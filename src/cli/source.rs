@@ -13,7 +13,7 @@ use clap::builder::{OsStringValueParser, PathBufValueParser, StringValueParser, 
 use clap::error::ErrorKind;
 use clap::{Args, ValueHint};
 
-use super::Session;
+use super::session::Session;
 use super::suggested::Suggested;
 
 /// What a bundle is made from, and where.
@@ -72,7 +72,7 @@ impl SourceArgs {
     /// # Errors
     /// Files that cannot be read.
     pub fn read(&self, target: &Target, session: &Session) -> Result<Read<'_>> {
-        self.refuse_mixtures();
+        self.refuse_mixtures(session);
         match self.models.as_slice() {
             [definition] if !onnx::is_model(definition) => {
                 Ok(Read::Definition(Box::new(DefinitionFile::read(definition, self.image_size)?), &self.weights))
@@ -90,21 +90,26 @@ impl SourceArgs {
     }
 
     /// Options that belong to the other kind of model are errors of usage.
-    fn refuse_mixtures(&self) {
+    fn refuse_mixtures(&self, session: &Session) {
         let of_models = self.models.iter().any(|path: &PathBuf| onnx::is_model(path));
-        let refused = |kind, message: &str| super::refuse_usage(&super::help::command().error(kind, message));
         match of_models {
             true if !self.weights.is_empty() || self.image_size.is_some() => {
-                refused(
+                session.refuse_usage(
                     ErrorKind::ArgumentConflict,
                     "--weights and --image-size are for model definitions; an ONNX model has its weights and sizes",
                 );
             }
             false if !self.shape.is_empty() => {
-                refused(ErrorKind::ArgumentConflict, "--shape is for ONNX models; a definition states its sizes");
+                session.refuse_usage(
+                    ErrorKind::ArgumentConflict,
+                    "--shape is for ONNX models; a definition states its sizes",
+                );
             }
             false if self.weights.is_empty() => {
-                refused(ErrorKind::MissingRequiredArgument, "a model definition needs --weights <[PART=]DIR>");
+                session.refuse_usage(
+                    ErrorKind::MissingRequiredArgument,
+                    "a model definition needs --weights <[PART=]DIR>",
+                );
             }
             _ => {}
         }

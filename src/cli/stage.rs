@@ -14,10 +14,10 @@ use autoneural::target::Target;
 use autoneural::{Error, Result};
 use clap::{Args, ValueHint};
 
-use super::Session;
 use super::build_one::ChildCompiler;
 use super::demands::DemandArgs;
 use super::samples::{SampleArgs, VerifyArgs, recipe_for};
+use super::session::Session;
 use super::source::SourceArgs;
 
 const EXPORT_HELP: &str = "\
@@ -207,7 +207,7 @@ impl Verify {
     pub fn run(&self, session: &Session) -> Result<()> {
         // Without a bundle to ask, names are those that models of built-in families have.
         let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
-        self.demands.refuse_unknown(&program);
+        self.demands.refuse_unknown(&program, session);
         let given = self.samples.given();
         let whole = given.whole_recipe()?;
         let mut bundle = open(session, &self.bundle, Stage::Verify)?;

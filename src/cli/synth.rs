@@ -6,7 +6,7 @@ use autoneural::Result;
 use autoneural::synth::{Plan, synthesize};
 use clap::{Args, ValueHint};
 
-use super::Session;
+use super::session::Session;
 
 const AFTER_HELP: &str = "\
 The weights behave like trained ones where quantization minds: channels of unequal scale, heavy tails, outlier channels. Use \

@@ -12,8 +12,9 @@ use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use rustyline::error::ReadlineError;
 
+use super::display;
 use super::lane::{Lane, Picture, is_final, result};
-use super::{Session, display};
+use super::session::Session;
 
 const HELP: &str = "\
 Each line is a question. The path of a PNG or JPEG image adds the image to the next question: drop the file here or type

@@ -7,7 +7,8 @@ use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 
-use super::Session;
+use super::decibels::decibels;
+use super::session::Session;
 use super::suggested::Suggested;
 
 const LIST_HELP: &str = "\
@@ -49,7 +50,7 @@ pub struct Check {
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
     /// SQNR in dB that the NPU must reach against the CPU where the file says that it takes something.
-    #[arg(long = "min-sqnr", alias = "floor", value_name = "DB", default_value_t = 30.0, value_parser = super::decibels)]
+    #[arg(long = "min-sqnr", alias = "floor", value_name = "DB", default_value_t = 30.0, value_parser = decibels)]
     floor: f64,
 }
 

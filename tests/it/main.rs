@@ -5,6 +5,7 @@ mod bad_input;
 mod bits;
 mod bounds;
 mod checkpoints;
+mod circles;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;

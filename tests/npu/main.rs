@@ -16,6 +16,7 @@ mod diff;
 mod docs;
 mod doors;
 mod encodings;
+mod equalize;
 mod eval;
 mod extent;
 mod frozen;

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::file_record::{FileRecord, is_of_model, models};
 use super::hash::{digest, hash_of};
 use super::manifest::Manifest;
-use super::paths::{DEFINITION, EVALUATION, MANIFEST, STATISTICS};
+use super::paths::{DEFINITION, EQUALIZED, EVALUATION, MANIFEST, STATISTICS};
 use super::{partition_json, place};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files::Folder;
@@ -20,11 +20,12 @@ use autoneural_base::progress::{Progress, Silent};
 use autoneural_core::encoding::Encoding;
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::Partition;
-use autoneural_core::program::Program;
+use autoneural_core::program::{Group, Program};
 use autoneural_core::quantize::{Aliases, Table};
 use autoneural_core::segment::{Segment, segments};
 use autoneural_core::target::Target;
 use autoneural_engines::back::encodings;
+use autoneural_engines::back::onnx::DataWriter;
 use autoneural_front::Definition;
 use autoneural_host::{BESIDE_TOKENIZER, CHAT_TEMPLATE, HostFacts, TOKENIZER};
 
@@ -258,7 +259,12 @@ impl Bundle {
 
     /// Path of a partition's float model.
     pub fn float_model(&self, partition: &Partition) -> PathBuf {
-        self.path(format!("model/{}.onnx", partition.name))
+        self.path(format!("{}{}.onnx", self.folder_of(&partition.group), partition.name))
+    }
+
+    /// Start of the paths of a group's graphs and float models: what export made, or what was made of it with evidence.
+    pub fn folder_of(&self, group: &Group) -> &'static str {
+        if self.has_file(&format!("{EQUALIZED}{}", DataWriter::name_of(group))) { EQUALIZED } else { "model/" }
     }
 
     /// Path of a partition's quantized model.
@@ -283,7 +289,11 @@ impl Bundle {
         let (program, definition) = (self.program()?, self.has_definition().then(|| self.definition()).transpose()?);
         let mut maps = partition_json::Maps::default();
         let of = (&program, definition.as_ref());
-        program.graphs().iter().map(|name| partition_json::read(&self.folder, name, of, &mut maps)).collect()
+        let read = |name: &String| {
+            let folder = self.folder_of(&Group::of_graph(name)?);
+            partition_json::read(&self.folder, (folder, name), of, &mut maps)
+        };
+        program.graphs().iter().map(read).collect()
     }
 
     /// What its graphs are to each other. A bundle of a version that did not write it down is of a

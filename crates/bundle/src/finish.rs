@@ -6,7 +6,7 @@ use std::path::Path;
 use super::file_record::{FileRecord, is_hidden, models};
 use super::making::Making;
 use super::manifest::StageRecord;
-use super::paths::{RECIPE, REPORT};
+use super::paths::{EQUALIZED, RECIPE, REPORT};
 use super::round::round;
 use super::stage::Stage;
 use autoneural_base::error::{Error, Result};
@@ -34,6 +34,11 @@ impl Making {
         stages.push(StageRecord { name: stage.name().into(), seconds: round(seconds), command });
         stages.sort_by_key(|record| Stage::ALL.iter().position(|stage| stage.name() == record.name));
         Ok(())
+    }
+
+    /// Takes out graphs that an earlier run rewrote with evidence: those of export stand for themselves again.
+    pub fn drop_equalized(&mut self) {
+        self.files_mut().retain(|path, _| !path.starts_with(EQUALIZED));
     }
 
     /// Takes out what later stages made, if this stage made something else than what they read. Whether there is a

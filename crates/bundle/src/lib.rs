@@ -45,7 +45,7 @@ pub use model_record::{ContextRecord, ModelRecord, RuntimeRecord};
 pub use models::models_of;
 pub use origin::{MODE as OWN_MODE, is as is_ours, of as origin_of};
 pub use partition_json::write as write_partition;
-pub use paths::{CODES, GOLDEN, INPUTS, RECIPE, REPORT, STATISTICS};
+pub use paths::{CODES, EQUALIZED, GOLDEN, INPUTS, RECIPE, REPORT, STATISTICS};
 pub use round::round;
 pub use segment_record::{CrossingRecord, SegmentRecord};
 pub use stage::Stage;

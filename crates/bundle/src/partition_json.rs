@@ -102,20 +102,20 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
     write_json(&stored, &folder.join(format!("{}.json", partition.name)))
 }
 
-/// Reads `model/<name>.json` of a bundle and maps the constants.
+/// Reads `<name>.json` in a folder of a bundle, by the start of its path, and maps the constants.
 ///
 /// # Errors
 /// Malformed JSON, a graph that cannot be, constants that are not in the data file, ports that are not those of the
 /// definition.
 pub fn read(
     bundle: &Folder,
-    name: &str,
+    (at, name): (&str, &str),
     (program, definition): (&Program, Option<&Definition>),
     maps: &mut Maps,
 ) -> Result<Partition> {
-    let path = bundle.path().join(format!("model/{name}.json"));
+    let path = bundle.path().join(format!("{at}{name}.json"));
     let mut read = || {
-        let mut partition = read_graph(bundle, &path, name, maps)?;
+        let mut partition = read_graph(bundle, &path, (at, name), maps)?;
         for port in partition.inputs.iter_mut().chain(&mut partition.outputs) {
             let unknown = || Error::input(format!("{name}: `{}`", port.name), format!("has no role `{}`", port.role));
             port.meaning = *program.roles.get(&port.role).ok_or_else(unknown)?;
@@ -141,8 +141,8 @@ fn damaged(path: &Path, mut error: Error) -> Error {
 /// Mapped data files by group: partitions that share weights share the map, and the memory.
 pub type Maps = BTreeMap<Group, Arc<Map>>;
 
-fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Result<Partition> {
-    let text = bundle.read(format!("model/{name}.json"), LARGEST_JSON)?;
+fn read_graph(bundle: &Folder, path: &Path, (at, name): (&str, &str), maps: &mut Maps) -> Result<Partition> {
+    let text = bundle.read(format!("{at}{name}.json"), LARGEST_JSON)?;
     let stored: Stored = autoneural_base::text::json(path, &text)?;
     let fail = |what: &str, message: String| Error::input(format!("{}: `{what}`", path.display()), message);
     if stored.schema != 1 || stored.name != name {
@@ -152,7 +152,7 @@ fn read_graph(bundle: &Folder, path: &Path, name: &str, maps: &mut Maps) -> Resu
     if stored.group != group {
         return Err(fail(name, format!("is said to be of {}, it is of {group}", stored.group)));
     }
-    let data = Path::new("model").join(DataWriter::name_of(&stored.group));
+    let data = Path::new(at).join(DataWriter::name_of(&stored.group));
     let data_path = bundle.path().join(&data);
     let map = match maps.entry(stored.group.clone()) {
         Entry::Occupied(known) => Arc::clone(known.get()),

@@ -16,6 +16,8 @@ pub const REPORT: &str = "report.json";
 pub const GOLDEN: &str = "golden/";
 /// Start of the paths of codes.
 pub const CODES: &str = "codes/";
+/// Start of the paths of graphs and float models that were rewritten with evidence; they stand for those of export.
+pub const EQUALIZED: &str = "equalized/";
 /// What an evaluation keeps in a bundle.
 pub const EVALUATION: &str = ".evaluation";
 /// Name of the ledger's file.

@@ -1,13 +1,13 @@
 //! The stages of a compilation, and what each one owns in a bundle.
 
-use super::paths::{CODES, GOLDEN, REPORT};
+use super::paths::{CODES, EQUALIZED, GOLDEN, REPORT};
 
 /// The stages in order, with the folder or file each one owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Graphs, float models, what the host needs.
     Export,
-    /// Statistics.
+    /// Statistics, and graphs that were rewritten with evidence.
     Calibrate,
     /// Encodings.
     Quantize,
@@ -51,6 +51,7 @@ impl Stage {
     /// Whether a file of the bundle, by its path, is the stage's.
     pub(crate) fn owns_file(self, path: &str) -> bool {
         let more = match self {
+            Stage::Calibrate => EQUALIZED,
             Stage::Emit => CODES,
             Stage::Verify => GOLDEN,
             _ => "",

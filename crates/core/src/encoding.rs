@@ -78,6 +78,21 @@ impl IntegerType {
 }
 
 /// An encoding: one scale and zero point, or one pair per index of an axis, or per block of indices of an axis.
+///
+/// ```
+/// use autoneural_core::encoding::{Encoding, IntegerType};
+///
+/// // Activations: affine, one scale. The range is widened so that it contains 0.
+/// let activations = Encoding::of_range(IntegerType::Uint8, 0.5, 2.55);
+/// assert_eq!(activations.zero_point, [0]);
+/// assert_eq!(activations.quantize(&[0.0, 1.0, 9.0], &[3]), [0, 100, 255]); // 9.0 saturates
+///
+/// // Weights of shape [2, 2]: symmetric, one scale for each index of axis 0.
+/// let weights = Encoding::symmetric(IntegerType::Int8, &[127.0, 254.0], Some(0));
+/// let codes = weights.quantize(&[127.0, -1.0, 254.0, 4.0], &[2, 2]);
+/// assert_eq!(codes, [127, -1, 127, 2]);
+/// assert_eq!(weights.dequantize(&codes, &[2, 2]), [127.0, -1.0, 254.0, 4.0]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Encoding {
     /// The integers.

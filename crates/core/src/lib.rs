@@ -4,6 +4,7 @@
 pub mod closeness;
 pub mod encoding;
 pub mod engine;
+pub mod equalize;
 pub mod evidence;
 pub mod goals;
 pub mod ir;

@@ -5,6 +5,19 @@ use serde::{Deserialize, Serialize};
 use autoneural_base::error::{Error, Result};
 
 /// Sums over all elements of all samples, from which the ratio is taken at the end.
+///
+/// ```
+/// use autoneural_core::sqnr::Sqnr;
+///
+/// # fn main() -> Result<(), autoneural_base::error::Error> {
+/// let mut sums = Sqnr::default();
+/// sums.add(&[10.0, -10.0], &[11.0, -11.0])?; // the error is a tenth of the signal
+/// sums.add(&[20.0], &[18.0])?;
+/// assert!((sums.db() - 20.0).abs() < 1e-9);
+/// assert_eq!(sums.count(), 3);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sqnr {
     signal: f64,

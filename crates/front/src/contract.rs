@@ -3,7 +3,8 @@
 //! In come the graphs of a model; out go partitions whose inputs and outputs have roles. A partition that was read
 //! from a file is held against the same contracts.
 
-use super::{Component, DECODE, Definition, LayerKind, MASKED, Model, PREFILL, Role};
+use super::assemble::Model;
+use super::{Component, DECODE, Definition, LayerKind, MASKED, PREFILL, Role};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::{ElementType, Shape, ValueId};
 use autoneural_core::partition::{Partition, Port};

@@ -6,9 +6,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::absent_biases;
+use super::assemble::assemble;
 use super::built_in::BUILT_IN;
 use super::checkpoint::unmarked;
-use super::{Checkpoint, Definition, LanguageFamily, Recorder, SetAside, Vision, WeightNames, assemble, internvit};
+use super::{Checkpoint, Definition, LanguageFamily, Recorder, SetAside, Vision, WeightNames, internvit};
 use super::{language, mobilenetv5, names, projector};
 use autoneural_base::error::Result;
 

@@ -11,7 +11,7 @@ use autoneural::text::bytes;
 use autoneural::{Error, Result};
 use serde_json::{Value, json};
 
-use super::{Summary, counted, quoted};
+use super::summary::{Summary, counted, quoted};
 
 /// Most warnings in a summary.
 const MOST_LISTED: usize = 5;

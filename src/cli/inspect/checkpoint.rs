@@ -13,8 +13,8 @@ use autoneural::warning::Warning;
 use autoneural::{Error, Result};
 use serde_json::{Value, json};
 
-use super::{Summary, counted, quoted};
-use crate::cli::Session;
+use super::summary::{Summary, counted, quoted};
+use crate::cli::session::Session;
 
 /// Most names and warnings of each kind in a summary.
 const MOST_LISTED: usize = 5;

@@ -3,19 +3,19 @@
 mod bundle;
 mod checkpoint;
 mod model;
+mod summary;
 
 use std::path::{Path, PathBuf};
 
 use autoneural::bundle::Bundle;
 use autoneural::error::IoContext;
 use autoneural::front::{self, GRAPHS, WeightsPlace};
-use autoneural::shown::in_line;
 use autoneural::{Error, Result};
 use clap::builder::StringValueParser;
 use clap::{Args, ValueHint};
 use serde_json::json;
 
-use super::Session;
+use super::session::Session;
 use super::suggested::Suggested;
 
 const AFTER_HELP: &str = "\
@@ -99,39 +99,4 @@ fn graph(path: &Path, name: &str, session: &Session) -> Result<()> {
     };
     let text = partition.graph.to_string();
     session.print(&json!({ "partition": name, "graph": text }), &text)
-}
-
-/// Lines of a summary: each what it is about, and what there is to say.
-struct Summary(String);
-
-impl Summary {
-    fn new(title: &str) -> Self {
-        Summary(format!("{title}\n"))
-    }
-
-    /// Adds a line; what it says may come from files of others.
-    fn line(&mut self, what: &str, text: &str) {
-        self.0.push_str(&format!("  {:<16} {}\n", in_line(what), in_line(text)));
-    }
-
-    /// Adds what the user may do next, and what the summary leaves out.
-    fn next(&mut self, commands: &[String], more: &str) {
-        for command in commands {
-            self.0.push_str(&format!("next: {}\n", in_line(command)));
-        }
-        if !more.is_empty() {
-            self.0.push_str(&format!("(--all lists {more})\n"));
-        }
-    }
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    shlex::try_quote(&text).map(|quoted| quoted.into_owned()).unwrap_or(text)
-}
-
-/// `1 file`, `2 files`.
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }

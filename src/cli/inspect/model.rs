@@ -12,7 +12,7 @@ use autoneural::text::bytes;
 use autoneural::{Error, Result};
 use serde_json::{Value, json};
 
-use super::Summary;
+use super::summary::Summary;
 
 /// Most kinds of operators in a summary.
 const MOST_LISTED: usize = 5;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{first, model};
+use super::first;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{Key, Making, round};
@@ -13,6 +13,11 @@ use autoneural_core::program::Group;
 use autoneural_core::sqnr::Sqnr;
 use autoneural_engines::back::onnx::DataWriter;
 use autoneural_engines::engine::{Engine, Reference, Tensor};
+
+/// Name of the float model of a graph as it was built, in `model/`.
+pub fn model(partition: &str) -> String {
+    format!(".as-built.{partition}.onnx")
+}
 
 /// How far a frozen graph is from the one that was built from the checkpoint, both in float, in one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

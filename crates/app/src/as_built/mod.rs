@@ -7,10 +7,5 @@
 mod compare;
 mod first;
 
-pub use compare::{FrozenReport, compare};
+pub use compare::{FrozenReport, compare, model};
 pub use first::keeping;
-
-/// Name of the float model of a graph as it was built, in `model/`.
-pub fn model(partition: &str) -> String {
-    format!(".as-built.{partition}.onnx")
-}

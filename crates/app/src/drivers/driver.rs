@@ -307,3 +307,11 @@ pub trait Driver {
         Work::copy()
     }
 }
+
+/// Adds samples to a key.
+///
+/// # Errors
+/// As for [`Driver::sample_key`].
+pub fn and_samples(driver: &dyn Driver, key: Key, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
+    samples.iter().try_fold(key, |key, sample| driver.sample_key(key, bundle, recipe, sample))
+}

@@ -1,5 +1,7 @@
 //! Exports: what a bundle is made of, and what exports of all kinds have in common.
 
+use std::path::Path;
+
 use super::Takes;
 use crate::as_built;
 use autoneural_base::error::{Error, Result};
@@ -70,13 +72,7 @@ pub fn export_group<'p>(
         let Exported { partitions, as_built } = graphs()?;
         let partitions = partitions.iter().filter(|partition| partition.group == *group);
         progress.start(&format!("export {group}"), partitions.clone().count() as u64);
-        let mut data = DataWriter::create(folder, group)?;
-        for partition in partitions.clone() {
-            progress.begin(&partition.name);
-            let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
-            write_partition(partition, &places, folder)?;
-            progress.tick(&partition.name);
-        }
+        let data = write_graphs(group, partitions.clone(), folder, progress)?;
         let as_built: Vec<_> =
             partitions.filter_map(|one| as_built.iter().find(|graph| graph.name == one.name)).collect();
         if !as_built.is_empty() {
@@ -90,6 +86,26 @@ pub fn export_group<'p>(
         progress.finish();
         unchanged()
     })
+}
+
+/// Writes graphs and float models of a group into a folder; gives the writer of their data, which is not finished.
+///
+/// # Errors
+/// What the operating system refuses.
+pub fn write_graphs<'p>(
+    group: &Group,
+    partitions: impl Iterator<Item = &'p Partition>,
+    folder: &Path,
+    progress: &dyn Progress,
+) -> Result<DataWriter> {
+    let mut data = DataWriter::create(folder, group)?;
+    for partition in partitions {
+        progress.begin(&partition.name);
+        let places = emit_float(partition, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
+        write_partition(partition, &places, folder)?;
+        progress.tick(&partition.name);
+    }
+    Ok(data)
 }
 
 /// Refuses to replace a bundle that was made of something else: a name that was mistyped must not cost it.

@@ -11,16 +11,15 @@ mod takes;
 pub mod tensors;
 pub mod vlm;
 
-pub use driver::{ChainComparison, Chains, Driver, Engines, LoadAny, Parity, Phase, Run, Turn, Work};
-pub use export::Source;
+pub use driver::{ChainComparison, Chains, Driver, Engines, LoadAny, Parity, Phase, Run, Turn, Work, and_samples};
+pub use export::{Source, write_graphs};
 pub use golden_extent::GoldenExtent;
 pub use memory::CALIBRATION;
 pub use prompts::{PromptCounts, PromptsReport};
 pub use takes::{Intake, Takes};
 
 use autoneural_base::error::{Error, Result};
-use autoneural_bundle::{Bundle, Key, Making};
-use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_bundle::Bundle;
 
 /// The driver of a bundle.
 ///
@@ -36,12 +35,4 @@ pub fn of_bundle(bundle: &Bundle) -> Result<Box<dyn Driver>> {
                 .help(format!("this version knows {} and {}", vlm::NAME, tensors::NAME)))
         }
     }
-}
-
-/// Adds samples to a key.
-///
-/// # Errors
-/// As for [`Driver::sample_key`].
-pub fn and_samples(driver: &dyn Driver, key: Key, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Key> {
-    samples.iter().try_fold(key, |key, sample| driver.sample_key(key, bundle, recipe, sample))
 }

@@ -5,10 +5,12 @@
 //! kept beside the bundle's files, one line per question, so that a run that was stopped goes on where it was.
 
 mod journal;
+mod plan;
 mod record;
 mod score;
 mod set;
 
+pub use plan::Plan;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
 
@@ -21,17 +23,6 @@ use autoneural_engines::engine::EngineKind;
 use autoneural_engines::engine::Tensor;
 use journal::Journal;
 use score::score;
-
-/// What is evaluated.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Engines, float first where it is among them.
-    pub kinds: Vec<EngineKind>,
-    /// Questions from the beginning of the set; all if none.
-    pub limit: Option<usize>,
-    /// Whether every picture is replaced by a grey one: what is still right was guessed.
-    pub blank: bool,
-}
 
 /// Asks every engine every question. Figures against float are there where float is among the engines.
 ///

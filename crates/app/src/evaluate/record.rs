@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
+use super::plan::Plan;
 use super::set::{Question, Set};
 use crate::verify::Sqnr;
 use autoneural_bundle::round;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Columns;
+use super::columns::Columns;
 
 /// What was found of one layer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Columns;
+use super::columns::Columns;
 use crate::verify::{OutputComparison, Sqnr, StepAt};
 use autoneural_bundle::round;
 use autoneural_core::closeness::Closeness;

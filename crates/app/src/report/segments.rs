@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::PartitionReport;
 use super::sizes::binary_bytes;
 use autoneural_base::error::Result;
 use autoneural_base::text::bytes;
@@ -110,37 +109,5 @@ impl SegmentReport {
             bytes(self.bytes_out),
             bytes(self.bytes_past),
         )
-    }
-}
-
-/// One line on the segments of a partition that has several or is on the CPU.
-pub fn summary(partition: &PartitionReport) -> Option<String> {
-    let name = &partition.name;
-    let on_cpu: Vec<&SegmentReport> = partition.segments.iter().filter(|s| s.device == Device::Cpu).collect();
-    let handed: u64 = partition.segments.iter().map(|segment| segment.bytes_in).sum();
-    match (partition.segments.len(), on_cpu.len()) {
-        (0, _) => None,
-        (several, 0) => Some(format!("{name}: {several} context binaries, {} handed on per run", bytes(handed))),
-        (several, _) => {
-            let sum = |figure: fn(&SegmentReport) -> u64| on_cpu.iter().map(|segment| figure(segment)).sum::<u64>();
-            let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
-            let mut why = BTreeSet::new();
-            for segment in &on_cpu {
-                segment.operators.iter().for_each(|(name, count)| *operators.entry(name).or_default() += count);
-                why.extend(segment.why.iter().map(String::as_str));
-            }
-            let operators: Vec<String> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
-            let what =
-                format!("{name}: on the CPU {}, in {} of {several} segments", operators.join(", "), on_cpu.len());
-            let costs = format!(
-                "per run {} to the CPU, {} back, {} past it, {} multiply-adds and {} requantizations there",
-                bytes(sum(|s| s.bytes_in)),
-                bytes(sum(|s| s.bytes_out)),
-                bytes(sum(|s| s.bytes_past)),
-                sum(|s| s.multiply_adds),
-                sum(|s| s.requantizations as u64),
-            );
-            Some(format!("{what}: {}; {costs}", why.into_iter().collect::<Vec<_>>().join(", ")))
-        }
     }
 }

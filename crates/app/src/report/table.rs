@@ -1,8 +1,15 @@
 //! The report as a table for a terminal.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::columns::Columns;
+use super::contents::Report;
+use super::partition::PartitionReport;
+use super::segments::SegmentReport;
 use super::text::wrapped;
-use super::{Columns, PartitionReport, Report};
 use autoneural_base::shown::in_line;
+use autoneural_base::text::bytes;
+use autoneural_core::segment::Device;
 
 /// One line per partition: the figures of its first output, which is what the partition is for, and its weakest output.
 pub fn table(report: &Report) -> String {
@@ -23,7 +30,7 @@ pub fn table(report: &Report) -> String {
         ]);
     }
     let mut text = autoneural_base::text::columns(&rows);
-    let segments: Vec<String> = report.partitions.iter().filter_map(super::segments::summary).collect();
+    let segments: Vec<String> = report.partitions.iter().filter_map(segments).collect();
     if !segments.is_empty() {
         segments.iter().for_each(|line| text.push_str(&format!("\n{}", in_line(line))));
         text.push('\n');
@@ -47,6 +54,38 @@ pub fn table(report: &Report) -> String {
         text.extend(sizes.device.limits.lines().iter().map(|line| wrapped(line, 0)));
     }
     text
+}
+
+/// One line on the segments of a partition that has several or is on the CPU.
+fn segments(partition: &PartitionReport) -> Option<String> {
+    let name = &partition.name;
+    let on_cpu: Vec<&SegmentReport> = partition.segments.iter().filter(|s| s.device == Device::Cpu).collect();
+    let handed: u64 = partition.segments.iter().map(|segment| segment.bytes_in).sum();
+    match (partition.segments.len(), on_cpu.len()) {
+        (0, _) => None,
+        (several, 0) => Some(format!("{name}: {several} context binaries, {} handed on per run", bytes(handed))),
+        (several, _) => {
+            let sum = |figure: fn(&SegmentReport) -> u64| on_cpu.iter().map(|segment| figure(segment)).sum::<u64>();
+            let mut operators: BTreeMap<&str, usize> = BTreeMap::new();
+            let mut why = BTreeSet::new();
+            for segment in &on_cpu {
+                segment.operators.iter().for_each(|(name, count)| *operators.entry(name).or_default() += count);
+                why.extend(segment.why.iter().map(String::as_str));
+            }
+            let operators: Vec<String> = operators.iter().map(|(name, count)| format!("{count} {name}")).collect();
+            let what =
+                format!("{name}: on the CPU {}, in {} of {several} segments", operators.join(", "), on_cpu.len());
+            let costs = format!(
+                "per run {} to the CPU, {} back, {} past it, {} multiply-adds and {} requantizations there",
+                bytes(sum(|s| s.bytes_in)),
+                bytes(sum(|s| s.bytes_out)),
+                bytes(sum(|s| s.bytes_past)),
+                sum(|s| s.multiply_adds),
+                sum(|s| s.requantizations as u64),
+            );
+            Some(format!("{what}: {}; {costs}", why.into_iter().collect::<Vec<_>>().join(", ")))
+        }
+    }
 }
 
 /// All outputs of a model whose samples are arrays, in plain figures: of one that is asked with words the tokens say

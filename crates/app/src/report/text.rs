@@ -1,6 +1,8 @@
 //! The verdict as text for a terminal, in lines that fit one.
 
-use super::{Report, Verdict, VerdictState, WeakOutput};
+use super::cause::WeakOutput;
+use super::contents::Report;
+use super::verdict::{GoalReport, Verdict, VerdictState};
 use autoneural_base::shown::in_line;
 
 /// Characters of a line.
@@ -31,7 +33,7 @@ pub fn verdict_text(report: &Report, bundle: &str) -> String {
 }
 
 /// Goals that are not met, a line each.
-pub fn goals(verdict: &Verdict, is_meant: impl Fn(&super::GoalReport) -> bool) -> String {
+pub fn goals(verdict: &Verdict, is_meant: impl Fn(&GoalReport) -> bool) -> String {
     let of = |state| verdict.goals_in(state).filter(|goal| is_meant(goal)).map(|goal| goal.line());
     let lines: Vec<String> = of(VerdictState::Missed).chain(of(VerdictState::NotMeasured)).collect();
     let mut text: String = lines.iter().take(MOST_GOALS).map(|line| wrapped(line, 2)).collect();

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use super::equalize::equalize_phase;
+use super::graph_files::float_models;
 use super::memory::for_evidence;
 use crate::drivers::{Driver, Phase, Run, of_bundle};
 use autoneural_base::error::{IoContext, Result};
@@ -26,6 +28,7 @@ pub fn calibrate(bundle: &mut Making, recipe: &Recipe, progress: &dyn Progress) 
     recipe.refuse_other_groups(&groups(&partitions))?;
     driver.refuse_unfit(recipe, &partitions)?;
     driver.refuse_too_large(bundle)?;
+    bundle.drop_equalized();
     for phase in 0..driver.phases().len() {
         calibrate_phase(bundle, &*driver, phase, recipe, progress)?;
     }
@@ -42,17 +45,18 @@ pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
 }
 
 /// Runs a phase, in as many passes as what is collected takes; mostly that is one. What it found is then in a file,
-/// with what those before it found.
+/// with what those before it found. Graphs that the recipe has equalized are rewritten before: whether there are any.
 pub fn calibrate_phase(
     bundle: &Making,
     driver: &dyn Driver,
     number: usize,
     recipe: &Recipe,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<bool> {
     let phases = driver.phases();
     let (phase, before) = (&phases[number], number.checked_sub(1).map(|before| statistics_of(&phases, before)));
     let observers = phase.groups.iter().map(|group| Ok(recipe.part(group)?.observer)).collect::<Result<Vec<_>>>()?;
+    let is_rewritten = equalize_phase(bundle, driver, number, recipe, progress)?;
     let partitions = bundle.partitions()?;
     let run = Run { bundle, partitions: &partitions, recipe, progress };
     let plan = plan(&partitions, &phase.groups, recipe)?;
@@ -79,7 +83,7 @@ pub fn calibrate_phase(
             write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
         })?;
     }
-    Ok(())
+    Ok(is_rewritten)
 }
 
 /// In which passes of the samples what is collected that the recipe's observers and rounding methods want of these
@@ -139,13 +143,4 @@ pub fn keep_recipe(bundle: &Making, recipe: &Recipe) -> Result<()> {
 
 fn name_of(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// A key of the float models of groups and of what the source stated.
-fn float_models(bundle: &Making, groups: &[Group]) -> Result<Key> {
-    let is_read = |path: &str| {
-        let file = path.strip_prefix("model/").unwrap_or_default();
-        file == "definition.toml" || groups.iter().any(|group| group.owns(file))
-    };
-    bundle.key(Key::new(), is_read)
 }

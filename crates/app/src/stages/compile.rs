@@ -1,6 +1,7 @@
 //! All stages, with as much at the same time as depends on nothing else and fits into memory: the vendor's compiler
 //! works on one thread, so context binaries are built on a second one while the rest goes on, and by both at the end.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -90,27 +91,30 @@ fn quantize_and_build(
 }
 
 /// Calibrates, quantizes and emits; every partition whose quantized model is there goes into the queue.
-fn quantize_all<'a>(
+fn quantize_all(
     bundle: &Making,
-    (driver, partitions): (&dyn Driver, &'a [Partition]),
+    (driver, partitions): (&dyn Driver, &[Partition]),
     plan: &Plan,
-    queue: Sender<&'a Partition>,
+    queue: Sender<Partition>,
     progress: &dyn Progress,
 ) -> Result<Quantized> {
-    let finish = |group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
+    let finish = |partitions: &[Partition], group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
         let (recipe, given) = (plan.recipe, plan.given);
         let made = quantize_group(bundle, (driver, partitions), group, statistics, recipe, given, progress)?;
         emit_group(bundle, driver, group, recipe, progress)?;
         for partition in partitions.iter().filter(|partition| partition.group == *group) {
             // Nobody receives any more where a build failed; that error is told at the end.
-            let _ = queue.send(partition);
+            let _ = queue.send(partition.clone());
         }
         Ok(made)
     };
     let (phases, all) = (driver.phases(), groups(partitions));
     let mut finished: BTreeMap<Group, Quantized> = BTreeMap::new();
+    let mut partitions = Cow::Borrowed(partitions);
     for number in 0..phases.len() {
-        calibrate_phase(bundle, driver, number, plan.recipe, progress)?;
+        if calibrate_phase(bundle, driver, number, plan.recipe, progress)? {
+            partitions = Cow::Owned(bundle.partitions()?);
+        }
         let statistics = bundle.json(&statistics_of(&phases, number))?;
         let later: Vec<Group> = phases[number + 1..].iter().flat_map(|phase| phase.groups.clone()).collect();
         if later.is_empty() {
@@ -118,10 +122,10 @@ fn quantize_all<'a>(
         }
         for group in all.iter().filter(|group| !later.contains(group)) {
             // Nothing that comes later decides about encodings of a group, unless a value is handed on as it is.
-            let is_settled = decisive(partitions, group).iter().all(|other| !later.contains(other));
+            let is_settled = decisive(&partitions, group).iter().all(|other| !later.contains(other));
             let is_time = later.is_empty() || is_settled && fits_beside_calibration(bundle, &later)?;
             if is_time && !finished.contains_key(group) {
-                finished.insert(group.clone(), finish(group, &statistics)?);
+                finished.insert(group.clone(), finish(&partitions, group, &statistics)?);
             }
         }
     }
@@ -135,7 +139,7 @@ struct Builder<'a> {
     bundle: &'a Making,
     compiler: Option<&'a dyn Compiler>,
     progress: &'a dyn Progress,
-    queue: Mutex<Receiver<&'a Partition>>,
+    queue: Mutex<Receiver<Partition>>,
     stopped: AtomicBool,
 }
 
@@ -153,7 +157,7 @@ impl Builder<'_> {
                 return Ok(());
             }
             if let Some(compiler) = self.compiler {
-                build_partition(self.bundle, partition, compiler, self.progress)
+                build_partition(self.bundle, &partition, compiler, self.progress)
                     .inspect_err(|_: &Error| self.stop())?;
             }
         }

@@ -40,7 +40,7 @@ pub fn emit_group(
     round(bundle, group, &constants, recipe.part(group)?.rounding, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
         _ if is_code(group, path) => true,
-        Some(("model" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
+        Some(("model" | "equalized" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
         _ => false,
     })?;
     let target = bundle.target()?;

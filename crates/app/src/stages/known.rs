@@ -2,6 +2,7 @@
 //! are the same. They take hours, so they stay with the bundle until something that they were measured on changes; then
 //! that is said.
 
+use super::graph_files::of_graphs;
 use crate::drivers::{Driver, and_samples};
 use crate::report::{Basis, Columns, PartitionReport, Report};
 use crate::verify::{Extent, On};
@@ -221,7 +222,7 @@ fn bases(
         // What comes after a partition has no part in its figures.
         let later: Vec<&Group> = all_groups.iter().skip_while(|group| **group != partition.group).skip(1).collect();
         let float = |path: &str| {
-            let Some(file) = path.strip_prefix("model/") else { return false };
+            let Some(file) = of_graphs(path) else { return false };
             let of_graphs = all_groups.iter().any(|group| group.owns(file));
             // It is in the graphs.
             let is_program = path == Program::FILE;

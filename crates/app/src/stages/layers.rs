@@ -11,7 +11,7 @@ use crate::report::{Columns, Histogram, LayerReport};
 use crate::verify::{Extent, Kept, LayerComparison, On, StepAt, layers};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{Bundle, CODES, Key, Making, round};
+use autoneural_bundle::{Bundle, CODES, EQUALIZED, Key, Making, round};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
 use autoneural_core::quantize::Constants;
@@ -103,7 +103,7 @@ fn key(
 ) -> Result<(usize, Vec<bool>, Key)> {
     let driver = of_bundle(bundle)?;
     let place = driver.layer_sample(recipe)?;
-    let read = |path: &str| ["model/", "encodings/", CODES].iter().any(|folder| path.starts_with(folder));
+    let read = |path: &str| ["model/", EQUALIZED, "encodings/", CODES].iter().any(|folder| path.starts_with(folder));
     let key = bundle.key(Key::new(), read)?.and("toolkit", runtime.identity());
     let wanted: Vec<bool> = bundle.partitions()?.iter().map(|partition| extent.measures(partition)).collect();
     let key = key.setting("npu", &engines.contains(&On::Npu)).setting("of", &(&wanted, recipe.steps(), place));

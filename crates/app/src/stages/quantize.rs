@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
+use super::graph_files::of_graphs;
 use crate::drivers::{Driver, of_bundle};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::{Progress, Silent};
@@ -22,10 +23,10 @@ use autoneural_engines::back::encodings;
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
 
-/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, before
-/// samples are run and not after.
+/// Refuses given encodings and exceptions of the recipe for tensors that the exported graphs do not have, and encodings
+/// of what the recipe has equalized, before samples are run and not after.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
-    given.encodings().resolved(partitions, &bundle.aliases()?)?;
+    given.encodings().resolved(partitions, &bundle.aliases()?)?.refuse_equalized(partitions, recipe)?;
     autoneural_core::quantize::refuse_idle_overrides(partitions, recipe)
 }
 
@@ -129,7 +130,7 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
     if given.is_empty() {
         return Ok(vec![]);
     }
-    let key = bundle.key(given.key(), |path| path.starts_with("model/"))?;
+    let key = bundle.key(given.key(), |path| of_graphs(path).is_some())?;
     bundle.unit("quantize/lost", "", key, &Silent, |_| {
         let learned = given.encodings().resolved(partitions, &bundle.aliases()?)?;
         Ok(autoneural_core::quantize::warn_of_lost(partitions, &learned, Stage::Quantize.name()))
@@ -152,7 +153,7 @@ pub fn quantize_group(
     let all_groups = groups(partitions);
     // Graphs of all groups tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {
-        let file = path.strip_prefix("model/").unwrap_or_default();
+        let file = of_graphs(path).unwrap_or_default();
         file == "target.toml"
             || group.owns(file)
             || driver.decides(group, file)

@@ -137,7 +137,7 @@ fn file_of_others(group: &Group) -> String {
 
 /// What codes are made of: numbers, by the file that they are in and their place in it, encodings, and the method.
 fn key<'a>(bundle: &Making, group: &Group, items: impl Iterator<Item = &'a Item<'a>>, method: &str) -> Result<Key> {
-    let data = format!("model/{}", DataWriter::name_of(group));
+    let data = format!("{}{}", bundle.folder_of(group), DataWriter::name_of(group));
     let key = bundle.key(Key::new(), |path| path == data)?.and("rounding", method);
     Ok(items.fold(key, |key, Item { value, encoding }| {
         let start = value.constant().and_then(|constant| constant.start());

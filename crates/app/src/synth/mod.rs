@@ -35,6 +35,7 @@ mod fill;
 mod random;
 mod recipe;
 mod shards;
+mod tensor;
 mod tokenizer;
 mod walk;
 
@@ -51,6 +52,7 @@ use autoneural_core::ir::Shape;
 use autoneural_front::{Definition, Recorder, assemble};
 use autoneural_host::{CHAT_TEMPLATE, TOKENIZER};
 use recipe::{Kind, Recipe};
+use tensor::Tensor;
 
 /// File that says that a checkpoint is synthetic, and what it was made from.
 pub const NOTE: &str = "synth.json";
@@ -87,23 +89,6 @@ pub struct Summary {
     pub bytes: u64,
     /// Number of safetensors files.
     pub shards: usize,
-}
-
-/// A tensor to be made.
-struct Tensor {
-    name: String,
-    shape: Shape,
-    recipe: Recipe,
-}
-
-impl Tensor {
-    fn elements(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    fn bytes(&self) -> u64 {
-        2 * self.elements() as u64
-    }
 }
 
 /// Writes a synthetic checkpoint. Definition and seed decide every byte, on every machine.

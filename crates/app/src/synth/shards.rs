@@ -7,8 +7,8 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::Tensor;
 use super::fill::fill;
+use super::tensor::Tensor;
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::json::write_json;
 use autoneural_base::progress::Progress;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::experiment::{self, Choice, ExperimentResult, Multiplier};
+use super::report::{SampleFinding, Status};
 use super::sample::{Sample, sample, samples};
-use super::{SampleFinding, Statement, Status};
+use super::statement::Statement;
 use autoneural_base::error::Result;
 use autoneural_core::ir::ops::{Constants, Purpose};
 use autoneural_core::target::{Case, Granularity, Operator, Target};

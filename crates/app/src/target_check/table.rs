@@ -1,6 +1,6 @@
 //! The findings as a table for a terminal.
 
-use super::{Report, Status};
+use super::report::{Report, Status};
 
 /// Most characters of a note; the engine's own words are long, and whole with --json.
 const LONGEST_NOTE: usize = 100;

@@ -1,6 +1,6 @@
 //! Observers: what is kept of a value while samples run, one kind for each [`Want`].
 
-use super::{Ask, Histogram, Means, MinMax, Samples, SecondMoments, Want};
+use super::{Ask, Histogram, Means, MinMax, Peaks, Samples, SecondMoments, Want};
 use crate::ir::ops::Rows;
 
 /// Keeps evidence of a value. What two observers of the same kind saw can be put together.
@@ -12,6 +12,8 @@ pub enum Observer {
     Histogram(Histogram),
     /// Of [`Want::Means`].
     Means(Means),
+    /// Of [`Want::Peaks`].
+    Peaks(Peaks),
     /// Of [`Want::SecondMoments`].
     SecondMoments(SecondMoments),
     /// Of [`Want::Samples`].
@@ -27,6 +29,7 @@ impl Observer {
             Want::Range => Observer::Range(MinMax::default()),
             Want::Histogram => Observer::Histogram(Histogram::default()),
             Want::Means => Observer::Means(Means::new(width()?, groups)),
+            Want::Peaks => Observer::Peaks(Peaks::new(width()?, groups)),
             Want::SecondMoments => Observer::SecondMoments(SecondMoments::new(width()?, groups)),
             Want::Samples(most) => Observer::Samples(Samples::new(most)),
         })
@@ -40,6 +43,7 @@ impl Observer {
             Want::Range => size_of::<MinMax>() as u64,
             Want::Histogram => 8 * Histogram::BINS as u64,
             Want::Means => numbers(groups).saturating_mul(8),
+            Want::Peaks => numbers(groups).saturating_mul(4),
             Want::SecondMoments => SecondMoments::bytes(width, groups),
             Want::Samples(most) => numbers(most).saturating_mul(4),
         }
@@ -51,6 +55,7 @@ impl Observer {
             Observer::Range(made) => made.observe(values),
             Observer::Histogram(made) => made.observe(values),
             Observer::Means(made) => made.observe(rows, shape, values),
+            Observer::Peaks(made) => made.observe(rows, shape, values),
             Observer::SecondMoments(made) => made.observe(rows, shape, values),
             Observer::Samples(made) => made.observe(rows, shape, values),
         }
@@ -63,6 +68,7 @@ impl Observer {
             (Observer::Range(own), Observer::Range(other)) => own.merge(other),
             (Observer::Histogram(own), Observer::Histogram(other)) => own.merge(other),
             (Observer::Means(own), Observer::Means(other)) => return own.merge(other),
+            (Observer::Peaks(own), Observer::Peaks(other)) => return own.merge(other),
             (Observer::SecondMoments(own), Observer::SecondMoments(other)) => return own.merge(other),
             (Observer::Samples(own), Observer::Samples(other)) => return own.merge(other),
             _ => return false,
@@ -110,7 +116,7 @@ mod tests {
             if first > second {
                 std::mem::swap(&mut first, &mut second);
             }
-            for want in [Want::Range, Want::Histogram, Want::Means, Want::SecondMoments, Want::Samples(3)] {
+            for want in [Want::Range, Want::Histogram, Want::Means, Want::Peaks, Want::SecondMoments, Want::Samples(3)] {
                 let ask = Ask::new(&Group::fixed("other"), "x", want, &Rows::LastAxis);
                 let whole = seen(&ask, &runs);
                 let shards = [&runs[..first], &runs[first..second], &runs[second..]].map(|runs| seen(&ask, runs));

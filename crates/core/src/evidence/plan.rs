@@ -11,6 +11,30 @@ use autoneural_base::error::{Error, Result};
 /// of, second moments of 8192 columns 268 MB. Every wish goes into the first pass with room for it, in the order of the
 /// wishes; one that is larger than the bound by itself cannot be fulfilled. What was collected does not depend on the
 /// plan.
+///
+/// ```
+/// use autoneural_core::evidence::{Ask, Collection, Observer, Plan, Site, Want};
+/// use autoneural_core::ir::ops::Rows;
+/// use autoneural_core::program::Group;
+///
+/// # fn main() -> Result<(), autoneural_base::error::Error> {
+/// let group = Group::new("encoder")?;
+/// let site = Site { group: group.clone(), name: "x".into(), shape: vec![2, 2], readers: vec![] };
+/// let ask = |want| Ask::new(&group, "x", want, &Rows::LastAxis);
+/// let plan = Plan::new([ask(Want::Range), ask(Want::Means)], &[site], 1 << 20)?;
+/// assert_eq!(plan.passes.len(), 1); // both fit into 1 MiB
+///
+/// let collection = Collection::of_pass(&plan, 0);
+/// let watcher = collection.watcher(&group, "encoder");
+/// watcher.see("x", &[2, 2], &[1.0, -2.0, 3.0, 4.0]); // an engine does this for each run
+/// let range = collection.statistics().get(&group, "x").expect("it was seen");
+/// assert_eq!((range.min, range.max), (-2.0, 4.0));
+/// let others = collection.take()?;
+/// let Observer::Means(means) = &others[&ask(Want::Means)] else { unreachable!() };
+/// assert_eq!((means.of(0, 0), means.of(0, 1)), (2.0, 1.0)); // of the two columns
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The passes, of which there is at least one.

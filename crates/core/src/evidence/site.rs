@@ -64,6 +64,8 @@ pub enum Want {
     Histogram,
     /// The mean of each column of its rows, for each group of channels: [`super::Means`].
     Means,
+    /// The largest magnitude of each column of its rows, for each group of channels: [`super::Peaks`].
+    Peaks,
     /// Sums of products of each two columns of its rows, for each group of channels: [`super::SecondMoments`].
     SecondMoments,
     /// So many of its rows, chosen by their contents: [`super::Samples`].
@@ -76,6 +78,7 @@ impl std::fmt::Display for Want {
             Want::Range => "range",
             Want::Histogram => "histogram",
             Want::Means => "means",
+            Want::Peaks => "peaks",
             Want::SecondMoments => "second moments",
             Want::Samples(_) => "samples",
         })
@@ -100,7 +103,7 @@ impl Ask {
     pub fn new(group: &Group, site: &str, want: Want, rows: &Rows) -> Self {
         let rows = match want {
             Want::Range | Want::Histogram => Rows::LastAxis,
-            Want::Means | Want::SecondMoments | Want::Samples(_) => rows.clone(),
+            Want::Means | Want::Peaks | Want::SecondMoments | Want::Samples(_) => rows.clone(),
         };
         Ask { group: group.clone(), site: site.to_string(), want, rows }
     }

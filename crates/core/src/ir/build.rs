@@ -2,13 +2,32 @@
 
 use std::collections::HashMap;
 
-use super::{Constant, ElementType, Graph, Node, Op, Origin, Shape, Value, ValueId};
+use super::constant::Constant;
+use super::graph::{Graph, Node, Origin, Value, ValueId};
+use super::ops::Op;
+use super::types::{ElementType, Shape};
 use autoneural_base::error::{Error, Result};
 
 /// Most elements of one value: 4 GiB as f32. Far beyond what fits an NPU; what comes after may multiply and allocate.
 const MOST_ELEMENTS: usize = 1 << 30;
 
 /// Builds a graph node by node. Names are checked to be unique, shapes are inferred as nodes are added.
+///
+/// ```
+/// use autoneural_core::ir::{Builder, Constant, ElementType, ops, validate};
+///
+/// # fn main() -> Result<(), autoneural_base::error::Error> {
+/// let mut b = Builder::new("linear");
+/// let x = b.input("x", vec![1, 3], ElementType::F32)?;
+/// let w = b.constant("w", Constant::from_values(vec![1.0; 6], vec![3, 2]))?;
+/// let y = b.node("y", ops::MatMul, &[x, w])?;
+/// assert!(b.node("wrong", ops::MatMul, &[y, y]).is_err()); // [1,2] x [1,2]
+/// let graph = b.finish(vec![y]);
+/// validate(&graph)?;
+/// assert!(graph.to_string().contains("y: f32[1,2] = MatMul(x, w)"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Builder {
     graph: Graph,
     names: HashMap<String, ValueId>,

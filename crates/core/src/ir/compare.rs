@@ -1,6 +1,8 @@
 //! Whether two graphs are the same: what a way there and back has to keep.
 
-use super::{Constant, Graph, Value};
+use super::constant::Constant;
+use super::graph::{Graph, Value};
+use super::types::ElementType;
 
 impl Graph {
     /// The first difference from another graph, in words: of names, shapes, operators, their order, and of the numbers
@@ -38,7 +40,7 @@ impl Graph {
     }
 }
 
-fn typed(value: &Value) -> (&str, &[usize], super::ElementType) {
+fn typed(value: &Value) -> (&str, &[usize], ElementType) {
     (&value.name, &value.shape, value.element)
 }
 

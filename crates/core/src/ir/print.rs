@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Graph, Origin, ValueId};
+use super::graph::{Graph, Origin, ValueId};
 use autoneural_base::shown::in_line;
 
 impl Graph {

@@ -1,7 +1,10 @@
 //! The graph of a sample: one operator, its constants, and what goes into it.
 
-use super::ops::{Sample, SampleInput};
-use super::{Builder, Constant, ElementType, Graph, Op, Shape};
+use super::build::Builder;
+use super::constant::Constant;
+use super::graph::Graph;
+use super::ops::{Op, Sample, SampleInput};
+use super::types::{ElementType, Shape};
 use autoneural_base::error::Result;
 
 /// Deviation of biases.

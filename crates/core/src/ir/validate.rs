@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Graph, Origin};
+use super::graph::{Graph, Origin};
 use autoneural_base::error::{Error, Result};
 
 /// Checks that handles point into the arena, names are unique, every value is made before it is read, and the recorded

@@ -63,34 +63,55 @@ pub fn fold_scales(graph: &Graph) -> Result<Graph> {
 }
 
 /// Nodes that take factors through their constants.
-struct Linear {
+pub(crate) struct Linear {
     /// The nodes, last first: a convolution, a normalization, or a matrix product with the sum of its bias. Nothing
-    /// else reads what they make.
-    nodes: Vec<usize>,
+    /// else reads what one hands to the other.
+    pub nodes: Vec<usize>,
     /// Number of factors.
-    channels: usize,
+    pub channels: usize,
     /// Axis of the value that the factors go along.
-    axis: usize,
+    pub axis: usize,
 }
 
-/// The nodes that make `value` and take factors per channel of it.
+/// The nodes that make `value`, which is read once, and take factors per channel of it.
 fn linear(graph: &Graph, links: &Links, value: ValueId) -> Option<Linear> {
-    let maker = |id: ValueId| links.maker[id.index()].filter(|_| links.reads[id.index()] == 1);
-    let mut last = maker(value)?;
-    let mut nodes = vec![last];
-    let mut bias = None;
-    if let Op::Add(_) = graph.nodes()[last].op {
-        let [product, constant] = graph.nodes()[last].inputs[..] else { return None };
-        bias = Some(graph.value(constant).constant()?.shape());
-        last = maker(product).filter(|&position| matches!(graph.nodes()[position].op, Op::MatMul(_)))?;
-        nodes.push(last);
+    (links.reads[value.index()] == 1).then(|| Linear::of(graph, links, value))?
+}
+
+impl Linear {
+    /// The nodes that make `value`, whoever reads it, and take factors per channel of it.
+    pub fn of(graph: &Graph, links: &Links, value: ValueId) -> Option<Self> {
+        let mut last = links.maker[value.index()]?;
+        let mut nodes = vec![last];
+        let mut bias = None;
+        if let Op::Add(_) = graph.nodes()[last].op {
+            let [product, constant] = graph.nodes()[last].inputs[..] else { return None };
+            bias = Some(graph.value(constant).constant()?.shape());
+            last = links.maker[product.index()].filter(|&position| {
+                links.reads[product.index()] == 1 && matches!(graph.nodes()[position].op, Op::MatMul(_))
+            })?;
+            nodes.push(last);
+        }
+        let node = &graph.nodes()[last];
+        let axis = node.op.scaled_axis(graph.value(value).shape.len())?;
+        let constants: Option<Vec<_>> = node.inputs[1..].iter().map(|&id| graph.value(id).constant()).collect();
+        let weights = constants?.first()?.shape();
+        let channels = *weights.get(node.op.channel_axis(1, weights.len())?)?;
+        bias.is_none_or(|shape| *shape == [channels]).then_some(Linear { nodes, channels, axis })
     }
-    let node = &graph.nodes()[last];
-    let axis = node.op.scaled_axis(graph.value(value).shape.len())?;
-    let constants: Option<Vec<_>> = node.inputs[1..].iter().map(|&id| graph.value(id).constant()).collect();
-    let weights = constants?.first()?.shape();
-    let channels = *weights.get(node.op.channel_axis(1, weights.len())?)?;
-    bias.is_none_or(|shape| *shape == [channels]).then_some(Linear { nodes, channels, axis })
+
+    /// Each constant of the nodes, by its value, with its axis of channels.
+    pub fn constants(&self, graph: &Graph) -> Vec<(ValueId, usize)> {
+        let of_node = |&position: &usize| {
+            let node = &graph.nodes()[position];
+            let constants = node.inputs.iter().enumerate().skip(1);
+            constants.filter(|(_, id)| graph.value(**id).constant().is_some()).map(move |(index, &id)| {
+                // The constant of a sum is the bias of a linear layer, which has one axis.
+                (id, node.op.channel_axis(index, graph.value(id).shape.len()).unwrap_or(0))
+            })
+        };
+        self.nodes.iter().flat_map(of_node).collect()
+    }
 }
 
 /// `Mul(x, c)` with a `c` that differs along the channels of `x` only: `[1,C,1,1]` after a convolution, `[C]` after a

@@ -6,7 +6,7 @@
 
 mod fold_constants;
 mod fold_pads;
-mod fold_scales;
+pub(crate) mod fold_scales;
 mod frozen;
 mod last_axis;
 mod legalize;
@@ -114,6 +114,24 @@ impl Pass {
 ///
 /// # Errors
 /// A graph that breaks a promise, which is a defect of the front end or of a pass.
+///
+/// ```
+/// use autoneural_core::ir::{Builder, Constant, ElementType, ops};
+/// use autoneural_core::passes::{Context, freeze};
+/// use autoneural_core::target::Target;
+///
+/// # fn main() -> Result<(), autoneural_base::error::Error> {
+/// let mut b = Builder::new("linear");
+/// let x = b.input("x", vec![1, 3], ElementType::F32)?;
+/// let w = b.constant("w", Constant::from_values(vec![1.0; 6], vec![3, 2]))?;
+/// let y = b.node("y", ops::MatMul, &[x, w])?;
+/// b.node("unused", ops::MatMul, &[x, w])?;
+/// let (target, _text) = Target::find("sa8295p")?;
+/// let frozen = freeze(&b.finish(vec![y]), Context { target: &target })?;
+/// assert_eq!(frozen.nodes().len(), 1); // what nobody reads is gone
+/// # Ok(())
+/// # }
+/// ```
 pub fn freeze(graph: &Graph, context: Context) -> Result<Frozen> {
     validate(graph)?;
     Frozen::new(PASSES.iter().try_fold(graph.clone(), |graph, pass| pass.apply(&graph, context))?)

@@ -25,6 +25,65 @@ use autoneural_base::text::glob;
 /// # Errors
 /// A value that was never observed or was not finite, a type that the target does not take, given encodings that do not
 /// fit.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::path::Path;
+///
+/// use autoneural_core::evidence::Collection;
+/// use autoneural_core::ir::{Builder, Constant, ElementType, ops};
+/// use autoneural_core::partition::{Partition, Port};
+/// use autoneural_core::passes::{Context, freeze};
+/// use autoneural_core::program::Group;
+/// use autoneural_core::quantize::{self, Constants, Given, rounding::Method};
+/// use autoneural_core::recipe::Recipe;
+/// use autoneural_core::segment::{is_whole, segments};
+/// use autoneural_core::target::Target;
+///
+/// # fn main() -> Result<(), autoneural_base::error::Error> {
+/// // A graph, frozen for a chip, with ports that are tied to nothing.
+/// let mut b = Builder::new("toy");
+/// let x = b.input("x", vec![1, 1, 3], ElementType::F32)?;
+/// let w = b.constant("w", Constant::from_values(vec![0.5, -1.0, 0.25, 1.0, 0.75, -0.5], vec![3, 2]))?;
+/// let y = b.node("y", ops::MatMul, &[x, w])?;
+/// let (target, _text) = Target::find("sa8295p")?;
+/// let partitions = [Partition {
+///     name: "toy".into(),
+///     group: Group::new("toy")?,
+///     graph: freeze(&b.finish(vec![y]), Context { target: &target })?,
+///     inputs: vec![Port { encoding_key: "in".into(), ..Port::plain("x".into()) }],
+///     outputs: vec![Port { encoding_key: "out".into(), ..Port::plain("y".into()) }],
+/// }];
+/// let group = &partitions[0].group;
+/// let recipe = r#"
+///     schema = 2
+///     name = "toy"
+///     calibration = [{ tensors = "first.safetensors" }]
+///     verification = [{ tensors = "second.safetensors" }]
+///     recipe.toy = { weights = "int8", activations = "uint16", observer = "min-max" }
+/// "#;
+/// let recipe = Recipe::parse(recipe.into(), Path::new("toy.toml"))?;
+///
+/// // Calibration: an engine shows the watcher what it computes.
+/// let part = recipe.part(group)?;
+/// let asks = quantize::asks(&partitions, group, part.observer, part.rounding);
+/// let collection = Collection::new(asks);
+/// let watcher = collection.watcher(group, "toy");
+/// watcher.see("x", &[1, 1, 3], &[1.0, -1.0, 2.0]);
+/// watcher.see("y", &[1, 1, 2], &[1.75, -3.0]);
+///
+/// // Encodings, then the codes of the weights, then where the graph runs.
+/// let given = Given::default();
+/// let made = quantize::quantize(&partitions, group, &collection.statistics(), &recipe, &target, &given)?;
+/// let (table, _counts) = &made[0];
+/// assert_eq!(table.param("w")?.scale.len(), 2); // one for each output channel
+/// let constants = Constants::of([(&partitions[0], table)].into_iter())?;
+/// let (weights, biases) = quantize::round_layer(Method::default(), &constants.layers[0], &BTreeMap::new())?;
+/// assert_eq!((weights.len(), biases.len()), (6, 0)); // 8-bit codes
+/// assert!(is_whole(&segments(&partitions[0], table, &target)?)); // all of it on the NPU
+/// # Ok(())
+/// # }
+/// ```
 pub fn quantize(
     partitions: &[Partition],
     group: &Group,

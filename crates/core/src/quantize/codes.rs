@@ -15,6 +15,15 @@ pub trait CodeSource {
 
 /// Little-endian bytes of integers in row-major order; 4-bit ones two to a byte, the first in the low half, as ONNX
 /// `TensorProto.raw_data` holds them.
+///
+/// ```
+/// use autoneural_core::encoding::IntegerType;
+/// use autoneural_core::quantize::{pack, unpack};
+///
+/// let bytes = pack(IntegerType::Int4, &[1, -1, 7]);
+/// assert_eq!(bytes, [0xf1, 0x07]);
+/// assert_eq!(unpack(IntegerType::Int4, &bytes, 3), [1, -1, 7]);
+/// ```
 pub fn pack(integer: IntegerType, codes: &[i32]) -> Vec<u8> {
     match integer {
         IntegerType::Int4 => {

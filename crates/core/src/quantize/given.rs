@@ -1,12 +1,13 @@
 //! Encodings that were learned elsewhere, as by quantization-aware training, and stand in place of calibrated ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Entry;
 use super::names::{Aliases, Names};
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::partition::Partition;
+use crate::recipe::Recipe;
 use autoneural_base::error::{Error, Result};
 
 /// Largest scale taken: beyond it the product of two scales is no number of f32 any more.
@@ -94,6 +95,28 @@ impl Given {
             return Err(Error::input(place, format!("is encoded otherwise in {}", known.file)));
         }
         self.either.entry(name.to_string()).or_insert(made);
+        Ok(())
+    }
+
+    /// Refuses encodings of values inside groups that the recipe has equalized: they are of the numbers before.
+    ///
+    /// # Errors
+    /// The first one of them.
+    pub fn refuse_equalized(&self, partitions: &[Partition], recipe: &Recipe) -> Result<()> {
+        for partition in partitions {
+            if recipe.part(&partition.group)?.equalize.is_none() {
+                continue;
+            }
+            let ports: BTreeSet<&str> =
+                partition.inputs.iter().chain(&partition.outputs).map(|port| port.name.as_str()).collect();
+            for (_, value) in partition.graph.values().filter(|(_, value)| !ports.contains(value.name.as_str())) {
+                let of = if value.constant().is_some() { &self.params } else { &self.activations };
+                let Some(entry) = of.get(&value.name) else { continue };
+                let group = &partition.group;
+                let message = format!("is inside {group}, whose numbers `recipe.{group}.equalize` changes");
+                return Err(entry.error(message).help(format!("leave out `equalize`, or the encodings of {group}")));
+            }
+        }
         Ok(())
     }
 

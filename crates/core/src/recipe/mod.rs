@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::encoding::IntegerType;
+use crate::equalize::Equalize;
 use crate::evidence::ObserverKind;
 use crate::goals::Goals;
 use crate::partition::Partition;
@@ -80,6 +81,8 @@ pub struct PartRecipe {
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,
+    /// How spread is moved from values into weights before anything is quantized; not at all if not given.
+    pub equalize: Option<Equalize>,
 }
 
 /// An exception for some tensors.
@@ -106,6 +109,37 @@ impl Recipe {
     ///
     /// # Errors
     /// As for [`Recipe::read`].
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use autoneural_core::encoding::IntegerType;
+    /// use autoneural_core::program::Group;
+    /// use autoneural_core::recipe::Recipe;
+    ///
+    /// # fn main() -> Result<(), autoneural_base::error::Error> {
+    /// let text = r#"
+    ///     schema = 2
+    ///     name = "toy"
+    ///     decode_steps = 2
+    ///     [recipe.language]
+    ///     weights = "int4"
+    ///     activations = "uint16"
+    ///     observer = "min-max"
+    ///     [[calibration]]
+    ///     image = "road.jpg"
+    ///     prompt = "What is in the picture?"
+    ///     [[verification]]
+    ///     image = "car.jpg"
+    ///     prompt = "Who is in the car?"
+    /// "#;
+    /// let recipe = Recipe::parse(text.into(), Path::new("toy.toml"))?;
+    /// assert_eq!(recipe.part(&Group::new("language")?)?.weights, IntegerType::Int4);
+    /// let wrong = text.replace("int4", "uint8");
+    /// assert!(Recipe::parse(wrong, Path::new("toy.toml")).is_err()); // weights are signed
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn parse(text: String, path: &Path) -> Result<Self> {
         let beside = Origin::beside(path);
         Self::compose(text, path, [&beside, &beside])
@@ -197,6 +231,11 @@ impl Recipe {
                     ));
                 }
             }
+            if let Some(equalize) = &part.equalize
+                && !(0.0..=1.0).contains(&equalize.alpha)
+            {
+                return Err((key("equalize.alpha"), format!("{} is impossible; 0 to 1 are", equalize.alpha)));
+            }
             let values = [Some(("activations", part.activations)), part.kv_cache.map(|t| ("kv_cache", t))];
             for (what, integer) in values.into_iter().flatten() {
                 if integer.is_signed() {
@@ -249,6 +288,12 @@ impl Recipe {
             if calibrated != asked {
                 let key = format!("recipe.{}.observer", group.name());
                 return Some((place(&key), "is not the observer that `calibrate` ran with".into()));
+            }
+        }
+        for (group, part) in &self.parts {
+            if other.parts.get(group).is_some_and(|other| other.equalize != part.equalize) {
+                let key = format!("recipe.{}.equalize", group.name());
+                return Some((place(&key), "is not the equalization that `calibrate` ran with".into()));
             }
         }
         if self.steps != other.steps {

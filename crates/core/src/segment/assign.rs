@@ -1,7 +1,7 @@
 //! Who carries out which node: in come where each node may go and what a border costs at each place, out goes the
 //! assignment whose borders cost least, by dynamic programming along the order of the nodes.
 
-use super::Device;
+use super::unit::Device;
 
 /// Where a node may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::Segment;
+use super::unit::Segment;
 use crate::ir::{Builder, Graph, ValueId};
 use autoneural_base::error::Result;
 

@@ -1,9 +1,9 @@
 //! Segments cut smaller, so that everything that is made in them can leave at once: how layers are measured.
 
-use super::Segment;
 use super::border::Border;
 use super::cut::cut;
 use super::pieces::pieces;
+use super::unit::Segment;
 use crate::ir::ValueId;
 use crate::partition::{Partition, Port};
 use crate::passes::Frozen;

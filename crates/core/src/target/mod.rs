@@ -71,6 +71,18 @@ impl Target {
     ///
     /// # Errors
     /// An unknown name (the known ones are listed), an unreadable or malformed file.
+    ///
+    /// ```
+    /// use autoneural_core::target::Target;
+    ///
+    /// # fn main() -> Result<(), autoneural_base::error::Error> {
+    /// let (target, text) = Target::find("sa8295p")?;
+    /// assert_eq!(target.name, "sa8295p");
+    /// assert!(target.operator("MatMul").is_some() && text.contains("MatMul"));
+    /// assert!(Target::find("no-such-chip").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn find(name: &str) -> Result<(Self, String)> {
         if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             let made = Self::parse(text, Path::new(&format!("targets/{name}.toml")))?;

@@ -1,5 +1,6 @@
-//! Passes: what each does to a small graph, and that none changes what graphs compute.
+//! Passes and other rewrites: what each does to a small graph, and that none changes what graphs compute.
 
+mod equalize;
 mod examples;
 mod function;
 mod random;

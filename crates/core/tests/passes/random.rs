@@ -126,7 +126,7 @@ impl Making<'_> {
 
     /// A layer as networks have them, with factors behind it.
     fn layer(&mut self) -> ValueId {
-        match self.numbers.of(6) {
+        match self.numbers.of(7) {
             0 => {
                 let (x, w) = (self.input(&[1, 2, 4, 4]), self.constant(&[3, 2, 1, 1]));
                 let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
@@ -144,7 +144,12 @@ impl Making<'_> {
                 let y = self.node(ops::RmsNorm { axis: 1, epsilon: 0.1 }, &[x, gamma]);
                 self.factors(y, &[1, 4, 1, 1])
             }
-            3 => self.attention(),
+            3 => {
+                let (x, w, last) = (self.input(&[1, 3, 4]), self.constant(&[4, 6]), self.constant(&[6, 2]));
+                let between = self.node(ops::MatMul, &[x, w]);
+                self.node(ops::MatMul, &[between, last])
+            }
+            4 => self.attention(),
             _ => self.padded(),
         }
     }

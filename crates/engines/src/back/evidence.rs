@@ -9,7 +9,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files;
-use autoneural_core::evidence::{Ask, Histogram, Means, MinMax, Observer, Samples, SecondMoments, Statistics, Want};
+use autoneural_core::evidence::{
+    Ask, Histogram, Means, MinMax, Observer, Peaks, Samples, SecondMoments, Statistics, Want,
+};
 use autoneural_core::ir::ops::Rows;
 
 /// The metadata's entry.
@@ -113,6 +115,10 @@ fn tensors(observer: &Observer) -> Vec<Numbers> {
             of_u64("rows", vec![made.groups()], made.rows()),
             one("non-finite", made.non_finite),
         ],
+        Observer::Peaks(made) => {
+            let width = made.width().max(1);
+            vec![of_f32("peaks", vec![made.peaks().len() / width, width], made.peaks())]
+        }
         Observer::SecondMoments(made) => vec![
             of_f64("triangles", vec![made.sums().len()], made.sums()),
             of_u64("rows", vec![made.groups()], made.rows()),
@@ -184,6 +190,11 @@ fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
             let made = Means::of_sums(width, sums, u64s(tensors, "rows")?.1, one("non-finite")?);
             Observer::Means(made.ok_or_else(unfit)?)
         }
+        Want::Peaks => {
+            let (shape, peaks) = f32s(tensors, "peaks")?;
+            let width = shape.last().copied().unwrap_or(0);
+            Observer::Peaks(Peaks::of_peaks(width, peaks).ok_or_else(unfit)?)
+        }
         Want::SecondMoments => {
             let width = usize::try_from(one("columns")?).map_err(|_| unfit())?;
             let (sums, rows) = (f64s(tensors, "triangles")?.1, u64s(tensors, "rows")?.1);
@@ -209,7 +220,7 @@ mod tests {
         let windows = Rows::Windows { kernel: [2, 1], strides: [1, 1], pads: [0; 4], groups: 2, dilations: [1, 1] };
         let (shape, folder) = ([1, 4, 3, 2], tempfile::tempdir().unwrap());
         let values: Vec<f32> = (0..24).map(|at| if at == 5 { f32::NAN } else { at as f32 - 9.5 }).collect();
-        let wants = [Want::Range, Want::Histogram, Want::Means, Want::SecondMoments, Want::Samples(3)];
+        let wants = [Want::Range, Want::Histogram, Want::Means, Want::Peaks, Want::SecondMoments, Want::Samples(3)];
         for (number, want) in wants.into_iter().enumerate() {
             let ask = Ask::new(&Group::fixed("some"), "x", want, &windows);
             let path = folder.path().join(number.to_string());

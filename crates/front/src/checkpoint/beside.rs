@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Checkpoint;
+use super::opened::Checkpoint;
 use super::place::WeightsPlace;
 use crate::Component;
 use crate::{Definition, Weights, names};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::names::without_wrappers;
+use super::opened::{Checkpoint, TensorInfo};
 use super::place::{split, unmarked};
-use super::{Checkpoint, TensorInfo};
 use crate::Component;
 use crate::WeightNames;
 

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use super::{Checkpoint, TensorInfo, unmarked};
+use super::opened::{Checkpoint, TensorInfo};
+use super::place::unmarked;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::Shape;
 

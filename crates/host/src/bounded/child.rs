@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::de::DeserializeOwned;
 
+use super::limits::Work;
+use super::program::{COMMAND, program};
 use super::wire::{self, Reply, Request};
-use super::{COMMAND, Work, program};
 use autoneural_base::limits::memory_help;
 
 use autoneural_base::error::{Error, Kind, Result};

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::CHAT_TEMPLATE;
 use super::message::Special;
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::warning::Warning;
 
+/// Name of the template's file in a checkpoint and in a bundle.
+pub const CHAT_TEMPLATE: &str = "chat_template.jinja";
 /// Name of the file of special tokens in a bundle; checkpoints have one too.
 pub const SPECIAL_TOKENS: &str = "special_tokens_map.json";
 /// Files of a processor that may hold its template.

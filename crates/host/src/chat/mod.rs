@@ -4,6 +4,7 @@
 //! writes is limited.
 
 mod find;
+mod limits;
 mod message;
 mod python;
 mod template;
@@ -15,18 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::Content;
 use autoneural_base::error::Result;
 
-pub use find::{Found, SPECIAL_TOKENS, TemplateSource, find_template, read_specials};
+pub use find::{CHAT_TEMPLATE, Found, SPECIAL_TOKENS, TemplateSource, find_template, read_specials};
 pub use message::{ContentPart, Message, Role, Special, Specials};
 pub use python::Why;
 pub use template::Complaint;
 use template::Template;
-
-/// Name of the template's file in a checkpoint and in a bundle.
-pub const CHAT_TEMPLATE: &str = "chat_template.jinja";
-/// Steps that a template may take; one for a message takes some dozens a message.
-const MOST_STEPS: u64 = 10_000_000;
-/// Most bytes that a template may write.
-const MOST_TEXT: usize = 16 << 20;
 
 /// What a template is given for a conversation.
 #[derive(Debug, Serialize, Deserialize)]

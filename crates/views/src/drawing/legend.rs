@@ -1,7 +1,7 @@
 //! What boxes and lines of a picture mean, in a row on top of it.
 
-use super::Tensors;
 use super::svg::{Svg, width};
+use super::tensor::Tensors;
 
 /// Size of a sample box.
 const BOX: [i32; 2] = [22, 14];

@@ -5,9 +5,10 @@
 //! no text meets another. A tensor that one partition hands to the next as it is stands between the two.
 
 use super::legend;
-use super::rows::{Band, LONGEST, Row, bands};
-use super::svg::{LINE, PAD, Svg, name_width, shorten, width};
-use super::{Subject, Tensors};
+use super::rows::{Band, Row, bands};
+use super::subject::Subject;
+use super::svg::{LINE, LONGEST, PAD, Svg, name_width, shorten, width};
+use super::tensor::Tensors;
 use autoneural_app::drivers::{Turn, Work};
 use autoneural_app::report::StateKind;
 use autoneural_base::error::Result;

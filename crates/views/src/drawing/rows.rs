@@ -2,16 +2,14 @@
 //! each tensor that the host gives or takes and for each that is state, and the tensors that partitions hand to each
 //! other.
 
-use super::svg::shorten;
-use super::{Subject, Tensor, Tensors};
+use super::subject::{DrawnPartition, Subject};
+use super::svg::{LONGEST, shorten};
+use super::tensor::{Tensor, Tensors};
 use autoneural_app::drivers::Work;
 use autoneural_base::error::Result;
 use autoneural_base::text::bytes;
 use autoneural_core::ir::ValueId;
 use autoneural_core::partition::Port;
-
-/// Longest name that is written out.
-pub const LONGEST: usize = 48;
 
 /// One tensor, or the same of several layers, at a partition's side.
 pub struct Row {
@@ -58,7 +56,7 @@ pub fn bands(subject: &Subject, tensors: Tensors) -> Result<Vec<Band>> {
             for (port, &id) in ports.iter().zip(ids) {
                 let tensor = Tensor::new(part, id)?;
                 let work = subject.driver.work(port, subject.sizes.device.embedding_bytes);
-                let same = |ports: &[Port], ids: &[ValueId], other: &super::DrawnPartition| {
+                let same = |ports: &[Port], ids: &[ValueId], other: &DrawnPartition| {
                     let alike = |(theirs, &their_id): (&Port, &ValueId)| {
                         is_handed(port, &work)
                             && theirs.encoding_key == port.encoding_key

@@ -6,6 +6,8 @@ use std::fmt::Write;
 
 use autoneural_base::text::escape;
 
+/// Longest name that is written out in the picture of a bundle.
+pub const LONGEST: usize = 48;
 /// Height of a line of text.
 pub const LINE: i32 = 17;
 /// Room between a box and its text.

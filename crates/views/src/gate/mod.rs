@@ -15,7 +15,10 @@ mod figures;
 mod flow;
 mod goals;
 mod judge;
+mod judgement;
+mod look;
 pub mod output;
+mod plain;
 mod rule;
 mod tensor;
 mod thresholds;
@@ -29,6 +32,8 @@ pub use date::Date;
 pub use exception::{Exception, ExceptionReport, State, unknown_check};
 pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name};
 pub use flow::Flow;
+pub use judgement::Judgement;
+pub use plain::plain;
 pub use tensor::TensorFact;
 pub use thresholds::{DEFAULT, Thresholds};
 pub use update::{Change, Changes, Group, update};
@@ -36,27 +41,7 @@ pub use update::{Change, Changes, Group, update};
 use autoneural_app::report::Report;
 use autoneural_base::error::{Error, Result};
 use judge::Judge;
-
-/// All checks with what they come to.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Judgement {
-    /// What they come to.
-    pub verdict: GateVerdict,
-    /// Every check, the worst first.
-    pub checks: Vec<Check>,
-    /// What failed, grouped: the checks that follow from no other, each with those that follow from it. Every failed
-    /// check stands in one of them once.
-    pub causes: Vec<Cause>,
-    /// The exceptions, in the order of the thresholds.
-    pub exceptions: Vec<ExceptionReport>,
-}
-
-impl Judgement {
-    /// Number of checks with this outcome.
-    pub fn count(&self, outcome: Outcome) -> usize {
-        self.checks.iter().filter(|check| check.outcome == outcome).count()
-    }
-}
+use look::look;
 
 /// Holds the facts of a bundle against a baseline.
 ///
@@ -75,13 +60,6 @@ pub fn judge(
     let (checks, exceptions) = judge.finish();
     let causes = cause::causes(&checks, &now.flow);
     Ok(Judgement { verdict: GateVerdict::of(&checks), checks, causes, exceptions })
-}
-
-/// Makes all checks.
-fn look(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &Report) {
-    figures::check(judge, baseline, now, report);
-    goals::check(judge, baseline, now);
-    changes::check(judge, baseline, now);
 }
 
 /// Refuses a baseline whose figures are not of the same thing.
@@ -104,12 +82,4 @@ pub fn refuse_incomparable(now: &Facts, baseline: &Baseline) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Text of a file as it may stand in a line: what a terminal would obey, and what reorders a line, is replaced.
-pub fn plain(text: &str) -> String {
-    let is_harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
-    };
-    text.chars().map(|c| if is_harmful(c) { '\u{fffd}' } else { c }).collect()
 }

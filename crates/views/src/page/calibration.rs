@@ -1,6 +1,6 @@
 //! How calibration went: when ranges settled, and so how many samples would have been enough.
 
-use super::Subject;
+use super::subject::Subject;
 use super::table::{Cell, Table};
 
 /// A set of samples was large enough where almost all ranges settled in this share of its runs, in percent; what still

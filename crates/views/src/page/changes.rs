@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Trend;
 use super::layers::{Layer, PartitionLayers};
+use super::subject::{Reference, Subject};
 use super::table::{Cell, Table};
-use super::{Reference, Subject};
 use crate::gate::{PartitionFacts, TensorFact};
 use autoneural_app::report::Columns;
 

@@ -1,6 +1,6 @@
 //! What the gate found: the first of what got worse on top, and under it what follows.
 
-use super::Subject;
+use super::subject::Subject;
 use super::table::{Cell, Table};
 use crate::gate::output::{exception_lines, follow};
 use crate::gate::{Cause, Check, Judgement, Outcome, plain};

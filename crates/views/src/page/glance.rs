@@ -2,7 +2,8 @@
 //! changed.
 
 use super::sections::{engine_name, worst};
-use super::{Subject, changes, sizes, weak};
+use super::subject::Subject;
+use super::{changes, sizes, weak};
 use autoneural_app::evaluate::{EngineReport, EvaluationReport};
 use autoneural_app::report::{Columns, FrozenReport, OutputReport};
 use autoneural_core::engine::EngineKind;

@@ -4,8 +4,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::base64::base64;
+use super::state::State;
+use super::subject::Subject;
 use super::table::{Table, breakable};
-use super::{State, Subject, calibration, changes, findings, glance, provenance, sections, sizes, speed, weak};
+use super::{calibration, changes, findings, glance, provenance, sections, sizes, speed, weak};
 use autoneural_app::report::VerdictState;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::text::escape;

@@ -1,7 +1,9 @@
 //! The page in Markdown, for the summary of a job or a pull request.
 
+use super::layers::Layer;
+use super::subject::Subject;
 use super::table::{Cell, Table};
-use super::{Subject, calibration, changes, findings, glance, layers::Layer, provenance, sections, sizes, speed, weak};
+use super::{calibration, changes, findings, glance, provenance, sections, sizes, speed, weak};
 use crate::gate::output::cell;
 use autoneural_app::report::VerdictState;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Subject;
+use super::subject::Subject;
 use super::table::{Cell, Table};
 use autoneural_bundle::{StageRecord, short};
 

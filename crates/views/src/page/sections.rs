@@ -1,8 +1,9 @@
 //! Tables of figures: goals, outputs, sequences, evaluations, and what the gate found.
 
 use super::change::Change;
+use super::subject::{Reference, Subject};
 use super::table::{Cell, Table};
-use super::{Reference, Subject, weak};
+use super::weak;
 use crate::gate::evaluation_name;
 use autoneural_app::report::{Columns, GoalKind, GoalReport, OutputReport, PartitionReport, VerdictState};
 use autoneural_core::engine::EngineKind;

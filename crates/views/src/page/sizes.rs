@@ -1,7 +1,7 @@
 //! Tables of bytes.
 
-use super::Subject;
 use super::change::Change;
+use super::subject::Subject;
 use super::table::{Cell, Table};
 use autoneural_app::report::{Report, Sizes};
 use autoneural_base::text::bytes;

@@ -1,6 +1,6 @@
 //! How fast: nobody measured that, and the page says so. What is known is how much there is to do.
 
-use super::Subject;
+use super::subject::Subject;
 use super::table::{Cell, Table};
 use autoneural_base::text::bytes;
 

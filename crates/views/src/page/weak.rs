@@ -1,9 +1,17 @@
 //! Where a conversion is weak: what the report says of outputs that miss their goal, or of the weakest of a partition,
 //! as a table that the figures of those outputs lead to.
 
-use super::Subject;
+use super::subject::Subject;
 use super::table::{Cell, Table};
-use autoneural_app::report::{CauseReport, LEAST_ADDED_PERCENT, PartitionReport, WeakOutput};
+use autoneural_app::report::{CauseReport, GoalReport, LEAST_ADDED_PERCENT, PartitionReport, WeakOutput};
+
+impl Subject {
+    /// Where in the page the cause of a goal that is about an output stands.
+    pub fn cause_of_goal(&self, goal: &GoalReport) -> Option<String> {
+        let (partition, output) = goal.of.split_once('/')?;
+        cause_link(self, partition, output)
+    }
+}
 
 /// Every weak output, with the place that links to it lead to.
 fn weak(subject: &Subject) -> impl Iterator<Item = (String, &PartitionReport, &WeakOutput)> {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Graphs, partition};
+use super::driver::NAME;
+use super::source::{Graphs, partition};
 use crate::drivers::{Source, Takes};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
@@ -94,7 +95,7 @@ fn group_name(path: &Path, known: &[&str]) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
     let mut name: String = stem.chars().map(plain).take(LONGEST).collect();
     // Other files of a bundle are called like some names.
-    if Group::new(&name).is_err() || Program::new(super::NAME, vec![name.clone()], Default::default()).is_err() {
+    if Group::new(&name).is_err() || Program::new(NAME, vec![name.clone()], Default::default()).is_err() {
         name = format!("model_{name}");
     }
     if !known.contains(&name.as_str()) {

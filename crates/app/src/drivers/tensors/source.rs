@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::driver::{NAME, Tensors};
 use super::takes::intakes;
-use super::{NAME, Tensors};
 use crate::drivers::export::{Exported, FOLDER, export_group, refuse_another_model};
 use crate::drivers::memory::refuse_too_large;
 use crate::drivers::{Driver, Source, Takes};

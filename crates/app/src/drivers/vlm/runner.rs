@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::drivers::of_bundle;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{Bundle, Stage};
+use autoneural_bundle::{Bundle, EQUALIZED, Stage};
 use autoneural_core::partition::Partition;
 use autoneural_core::quantize::Table;
 use autoneural_core::segment::{Device, segments};
@@ -91,8 +91,10 @@ impl Model {
         let has_cpu_segments = segments.any(|segment| segment.device == Device::Cpu);
         // The float models are the largest files by far, and integer engines do not load them.
         let needed = |file: &str| {
-            let of_engine = kinds.iter().any(|kind| file.starts_with(source(*kind).1));
-            let of_host = file.starts_with("model/") && !file.ends_with(".onnx") && !file.ends_with(".data");
+            let rewritten = kinds.contains(&EngineKind::Float) && file.starts_with(EQUALIZED);
+            let of_engine = rewritten || kinds.iter().any(|kind| file.starts_with(source(*kind).1));
+            let is_graph = file.starts_with("model/") || file.starts_with(EQUALIZED);
+            let of_host = is_graph && !file.ends_with(".onnx") && !file.ends_with(".data");
             let of_segments = kinds.contains(&EngineKind::Npu) && file.starts_with("qdq/") && has_cpu_segments;
             of_engine || of_host || of_segments || (quantized && file.starts_with("encodings/"))
         };

@@ -1,6 +1,7 @@
 //! Single elements of a constant, where few are wanted: nothing else of it is read.
 
-use super::{Constant, Source, Transform, index_of};
+use super::index::{index_of, position_of};
+use super::tensor::{Constant, Source, Transform};
 
 impl Constant {
     /// The element at a row-major position, as a real number.
@@ -37,11 +38,6 @@ impl Constant {
                 Source::Integers(_, values) => values[position] as f32,
             }
     }
-}
-
-/// Row-major position of an index.
-fn position_of(index: &[usize], shape: &[usize]) -> usize {
-    index.iter().zip(shape).fold(0, |position, (at, size)| position * size + at)
 }
 
 #[cfg(test)]

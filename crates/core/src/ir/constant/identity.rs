@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Constant, Source, StoredType, Transform};
+use super::tensor::{Constant, Source, Transform};
+use super::view::StoredType;
 use crate::ir::types::{ElementType, Shape};
 
 /// What a constant is made of: the place of its stored elements in memory, and the steps from there. Constants of one

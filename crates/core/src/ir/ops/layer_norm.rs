@@ -35,6 +35,10 @@ impl Operator for LayerNorm {
         Work::Computes
     }
 
+    fn scaled_axis(&self, rank: usize) -> Option<usize> {
+        rank.checked_sub(1)
+    }
+
     fn evaluate(&self, inputs: &[Constant], shapes: Vec<Shape>) -> Vec<Constant> {
         let (gamma, bias) = (inputs[1].to_f32(), inputs[2].to_f32());
         along(&inputs[0], inputs[0].shape().len() - 1, shapes, |row| {

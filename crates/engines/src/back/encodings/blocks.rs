@@ -1,6 +1,6 @@
 //! Encodings in blocks: in a table their scales lie as the tensor does, in a file output channels are outermost.
 
-use super::channel_axes;
+use super::axes::channel_axes;
 use autoneural_core::encoding::Encoding;
 use autoneural_core::ir::{Graph, permute};
 

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::Deserialize;
+
 use super::entry::{Lists, in_blocks};
-use super::{parse, refuse_misplaced, v1_0_0};
+use super::lists::refuse_misplaced;
+use super::{v0_6_1, v1_0_0, v2_0_0};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::quantize::Given;
 
@@ -42,4 +45,22 @@ pub fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
         given.add_either(&name, &place, activation, entry.param(), entry.axis)?;
     }
     Ok(())
+}
+
+/// Reads a file of whichever version it says.
+fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
+    #[derive(Deserialize)]
+    struct Outline {
+        version: String,
+    }
+    let Outline { version } = autoneural_base::text::json(path, bytes)?;
+    match version.as_str() {
+        "0.6.1" => v0_6_1::read(path, bytes),
+        v1_0_0::VERSION => v1_0_0::read(path, bytes),
+        "2.0.0" => v2_0_0::read(path, bytes),
+        _ => {
+            let message = format!("encodings of version {version} are not read; 0.6.1, 1.0.0 and 2.0.0 are");
+            Err(Error::input(path.display(), message))
+        }
+    }
 }

@@ -8,9 +8,11 @@
 //! Scales of blocks (1.0.0 `PER_BLOCK`, with `block_size`) stand in one list, output channels outermost, as AIMET
 //! flattens them. Tables of a bundle may have such entries; files of encodings that were learned elsewhere may not.
 
+mod axes;
 mod blocks;
 mod entry;
 mod learned;
+mod lists;
 mod v0_6_1;
 mod v1_0_0;
 mod v2_0_0;
@@ -20,15 +22,13 @@ pub use learned::add;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use autoneural_base::error::{Error, Result};
 use autoneural_base::json::write_json;
 use autoneural_core::encoding::Encoding;
-use autoneural_core::ir::ops::InputKind;
-use autoneural_core::ir::{ElementType, Graph, Op};
+use autoneural_core::ir::{ElementType, Graph};
 use autoneural_core::quantize::Table;
-use entry::Lists;
+use axes::channel_axis;
+use lists::refuse_misplaced;
 
 /// Writes the table of a partition, whose graph tells how scales of blocks lie. Entries are sorted by name.
 ///
@@ -42,23 +42,6 @@ pub fn write(table: &Table, graph: &Graph, path: &Path) -> Result<()> {
     }
     let params = table.params.iter().map(|(name, encoding)| (name, in_blocks.get(name).unwrap_or(encoding)));
     write_json(&v1_0_0::file(table.activations.iter(), params), path)
-}
-
-fn parse(bytes: &[u8], path: &Path) -> Result<Lists> {
-    #[derive(Deserialize)]
-    struct Outline {
-        version: String,
-    }
-    let Outline { version } = autoneural_base::text::json(path, bytes)?;
-    match version.as_str() {
-        "0.6.1" => v0_6_1::read(path, bytes),
-        v1_0_0::VERSION => v1_0_0::read(path, bytes),
-        "2.0.0" => v2_0_0::read(path, bytes),
-        _ => {
-            let message = format!("encodings of version {version} are not read; 0.6.1, 1.0.0 and 2.0.0 are");
-            Err(Error::input(path.display(), message))
-        }
-    }
 }
 
 /// Reads a table from the text of a file that [`write()`] wrote; the graph tells the axis of per-channel encodings.
@@ -127,47 +110,4 @@ pub fn look(text: &[u8], path: &Path) -> Result<Table> {
         }
     }
     Ok(table)
-}
-
-/// Refuses an entry in the wrong list, and what activations cannot have.
-fn refuse_misplaced(encoding: &Encoding, as_param: bool, is_constant: bool) -> Result<(), String> {
-    match (as_param, is_constant) {
-        (true, false) => return Err("is no constant; it belongs to activation_encodings".into()),
-        (false, true) => return Err("is a constant; it belongs to param_encodings".into()),
-        _ => {}
-    }
-    if !as_param && (encoding.axis.is_some() || encoding.integer.is_signed()) {
-        return Err(format!(
-            "{} is no encoding of activations; unsigned integers with one scale are",
-            describe(encoding)
-        ));
-    }
-    Ok(())
-}
-
-fn describe(encoding: &Encoding) -> String {
-    let per = if encoding.axis.is_some() { " per channel" } else { "" };
-    format!("{}{per}", encoding.integer.name())
-}
-
-/// The output channel axis of a constant, from the node that reads it.
-fn channel_axis(graph: &Graph, name: &str) -> Option<usize> {
-    let (op, input, rank) = reader(graph, name)?;
-    op.channel_axis(input, rank)
-}
-
-/// The axes of output and of input channels of a weight, from the node that reads it.
-fn channel_axes(graph: &Graph, name: &str) -> Option<[usize; 2]> {
-    let (op, input, rank) = reader(graph, name)?;
-    let axes = op.weight_axes(rank).filter(|_| op.signature().kind(input) == Some(InputKind::Weight))?;
-    Some([axes.output?, axes.input])
-}
-
-/// The first operator that reads a value, as which of its inputs, and the value's rank.
-fn reader<'a>(graph: &'a Graph, name: &str) -> Option<(&'a Op, usize, usize)> {
-    let id = graph.find(name)?;
-    let mut reads =
-        graph.nodes().iter().filter_map(|node| Some((node, node.inputs.iter().position(|&read| read == id)?)));
-    let (node, input) = reads.next()?;
-    Some((&node.op, input, graph.value(id).shape.len()))
 }

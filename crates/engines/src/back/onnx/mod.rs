@@ -16,8 +16,3 @@ pub use qdq::emit_qdq;
 
 /// The messages of the format.
 pub use autoneural_onnx as pb;
-
-/// ONNX operator set of everything emitted: the first with `RMSNormalization`.
-const OPSET: i64 = 23;
-/// ONNX IR version that belongs to it.
-const IR_VERSION: i64 = 11;

@@ -12,11 +12,16 @@ use autoneural_onnx::{
 };
 use prost::Message;
 
-use super::{DataWriter, IR_VERSION, OPSET};
+use super::data::DataWriter;
 use autoneural_base::error::Result;
 use autoneural_core::encoding::IntegerType;
 use autoneural_core::ir::ElementType;
 use autoneural_core::ir::ops::Attribute;
+
+/// ONNX operator set of everything emitted: the first with `RMSNormalization`.
+const OPSET: i64 = 23;
+/// ONNX IR version that belongs to it.
+const IR_VERSION: i64 = 11;
 
 /// ONNX `TensorProto.DataType` numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

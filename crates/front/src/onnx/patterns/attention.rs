@@ -1,8 +1,8 @@
 //! `softmax(scale * q k + mask) v` over the heads of one sequence (Vaswani et al., arXiv 1706.03762), where the factor
 //! stands on queries, keys, both or the scores.
 
+use super::found::{Found, Source};
 use super::view::View;
-use super::{Found, Source};
 use autoneural_core::ir::{Node, Op, ValueId, ops};
 
 pub fn find(view: &View, node: &Node) -> Option<Found> {

@@ -1,8 +1,8 @@
 //! GELU in its two forms, as exporters spell it out: `x/2 * (1 + erf(x / sqrt 2))`, and `x/2 * (1 + tanh(sqrt(2/pi) * (x
 //! + 0.044715 x^3)))` (Hendrycks & Gimpel, arXiv 1606.08415). The factors stand in any order.
 
+use super::found::{Found, Source};
 use super::view::{View, is_near};
-use super::{Found, Source};
 use autoneural_core::ir::{GeluKind, Node, Op, ValueId, ops};
 
 pub fn find(view: &View, node: &Node) -> Option<Found> {

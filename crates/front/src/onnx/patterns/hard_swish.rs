@@ -1,7 +1,7 @@
 //! `clip(x + 3, 0, 6) / 6`, and `x` times that (Howard et al., arXiv 1905.02244).
 
+use super::found::{Found, Source};
 use super::view::{View, is_near};
-use super::{Found, Source};
 use autoneural_core::ir::{Node, Op, ValueId, ops};
 
 /// What a value is `clip(x + 3, 0, 6)` of.

@@ -1,8 +1,8 @@
 //! `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * gamma + beta` over the last axis (Ba et al., arXiv
 //! 1607.06450).
 
+use super::found::{Found, Source};
 use super::view::View;
-use super::{Found, Source};
 use autoneural_core::ir::{Constant, Node, Op, ValueId, ops};
 
 pub fn find(view: &View, node: &Node) -> Option<Found> {

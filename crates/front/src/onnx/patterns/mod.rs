@@ -6,6 +6,7 @@
 //! becomes idle then is dropped; what others read stays.
 
 mod attention;
+mod found;
 mod gelu;
 mod hard_swish;
 mod layer_norm;
@@ -19,24 +20,11 @@ mod view;
 use std::collections::BTreeMap;
 
 use autoneural_base::error::{Error, Result};
-use autoneural_core::ir::{Constant, Graph, Node, Op, ValueId, validate};
+use autoneural_core::ir::{Graph, Node, validate};
 use autoneural_core::passes::prune;
 use autoneural_core::passes::rewrite::Rewrite;
+use found::{Found, Source};
 use view::View;
-
-/// What an operator that was found reads.
-enum Source {
-    /// A value of the graph.
-    Value(ValueId),
-    /// A constant that is not in the graph in this form; what it is called behind the name of the node.
-    Constant(&'static str, Constant),
-}
-
-/// An operator that gives what a node gives.
-struct Found {
-    op: Op,
-    inputs: Vec<Source>,
-}
 
 /// A way in which models spell out an operator.
 struct Pattern {

@@ -1,7 +1,7 @@
 //! `x / sqrt(mean(x^2) + epsilon) * gamma` over the last axis (Zhang and Sennrich, arXiv 1910.07467).
 
+use super::found::{Found, Source};
 use super::view::View;
-use super::{Found, Source};
 use autoneural_core::ir::{Constant, Node, Op, ValueId, ops};
 
 pub fn find(view: &View, node: &Node) -> Option<Found> {

@@ -1,8 +1,8 @@
 //! Rotary position embedding in the half-split form: `x * cos + concat(-x[D/2..], x[..D/2]) * sin` (Su et al., arXiv
 //! 2104.09864).
 
+use super::found::{Found, Source};
 use super::view::View;
-use super::{Found, Source};
 use autoneural_core::ir::{ElementType, Node, Op, ValueId, ops};
 
 pub fn find(view: &View, node: &Node) -> Option<Found> {

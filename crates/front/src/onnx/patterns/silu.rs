@@ -1,7 +1,7 @@
 //! `x * sigmoid(x)` (Ramachandran et al., arXiv 1710.05941, with a factor of 1).
 
+use super::found::{Found, Source};
 use super::view::View;
-use super::{Found, Source};
 use autoneural_core::ir::{Node, Op, ops};
 
 pub fn find(view: &View, node: &Node) -> Option<Found> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops::OpKind;
 use autoneural_core::ir::{Constant, Op, ops};

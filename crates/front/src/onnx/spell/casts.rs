@@ -1,6 +1,6 @@
 //! What leaves values as they are: identity, dropout when a model is not trained, casts between real numbers.
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
 use crate::onnx::tensors::element_type;

@@ -1,6 +1,6 @@
 //! Cuts of several axes, in steps, into parts of any size; and gathering by indices of any rank.
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::fold::{self, Cut};
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::{Constant, ElementType, ValueId, ops};

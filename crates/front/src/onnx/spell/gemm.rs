@@ -1,6 +1,6 @@
 //! Matrix products: `Gemm` as product and sum, and products with vectors.
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::{Constant, ValueId, ops};
 

@@ -1,6 +1,6 @@
 //! Operators on any number of operands, and choices that are known.
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops::OpKind;
 use autoneural_core::ir::{Constant, Op, ValueId, ops};

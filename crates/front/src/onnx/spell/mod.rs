@@ -9,17 +9,12 @@ mod norms;
 mod pads;
 mod resize;
 mod shapes;
+mod spelled;
 mod windows;
 
 pub use batch_norm::fuse;
 
-use super::making::{Known, Making, Told};
-
-/// What a node makes, for each of its outputs; none where the operator of the IR reads the node by itself.
-pub type Spelled = Result<Option<Vec<Known>>, String>;
-
-/// Reads a node of an operator.
-pub type Spell = for<'m> fn(&mut Making<'m>, &Told<'m>) -> Spelled;
+use spelled::Spell;
 
 /// The operators by name.
 const SPELLS: &[(&str, Spell)] = &[

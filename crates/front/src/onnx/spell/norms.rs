@@ -1,6 +1,6 @@
 //! Normalizations in forms that the IR does not have.
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops::{OnnxInput, OpKind};
 use autoneural_core::ir::{ElementType, ops};

@@ -1,6 +1,7 @@
 //! Padding that cuts off, and padding of nothing.
 
-use super::{Spelled, casts};
+use super::casts;
+use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops;
 

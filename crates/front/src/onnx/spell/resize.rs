@@ -1,7 +1,8 @@
 //! Resizing in forms that the IR has no operator for: other neighbours are gathered, other mixtures are products with
 //! constant matrices.
 
-use super::{Spelled, casts};
+use super::casts;
+use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops::{Axis, Mode, Sampling};
 use autoneural_core::ir::{Constant, ElementType, ValueId, ops};

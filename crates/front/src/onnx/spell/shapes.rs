@@ -1,6 +1,6 @@
 //! Shapes, which are all known when a model is read, and changes of shape.
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::{Constant, ElementType, Shape, ops};

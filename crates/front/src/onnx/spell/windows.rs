@@ -1,6 +1,6 @@
 //! Windows along one axis, which are windows of height 1 along two; and windows over the whole image.
 
-use super::Spelled;
+use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops::{Attribute, OnnxNode, OpKind};
 use autoneural_core::ir::{Constant, Shape, ValueId, ops};

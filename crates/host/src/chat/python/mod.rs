@@ -37,7 +37,7 @@ use names::{FILTERS, TESTS};
 pub use refusal::{Refusal, Why};
 pub use values::{dict, list};
 
-use super::{MOST_STEPS, MOST_TEXT};
+use super::limits::{MOST_STEPS, MOST_TEXT};
 
 /// Name of the template in errors of the engine.
 const NAME: &str = "chat template";

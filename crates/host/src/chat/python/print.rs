@@ -73,7 +73,7 @@ fn write(to: &mut String, value: &Value, depth: usize) -> Given<()> {
         Kind::View | Kind::Other => object(to, value, depth)?,
     }
     // What grows without end is stopped while it grows.
-    if to.len() > super::super::MOST_TEXT { spend(to.len()) } else { Ok(()) }
+    if to.len() > super::super::limits::MOST_TEXT { spend(to.len()) } else { Ok(()) }
 }
 
 fn sequence(to: &mut String, open: &str, items: &[Value], close: &str, depth: usize) -> Given<()> {

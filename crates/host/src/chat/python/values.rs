@@ -8,7 +8,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
-use super::super::MOST_TEXT;
+use super::super::limits::MOST_TEXT;
 
 /// A value, or why there is none.
 pub type Given<T = Value> = Result<T, Error>;

@@ -2,7 +2,9 @@
 //! baseline. GitHub shows ten of each at a step, so no more are given: what follows from a failed check is counted
 //! there, and an exception is a notice.
 
-use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of};
+use super::exceptions;
+use super::statement::Statement;
+use super::words::{MOST_SHOWN, cause_message, follow, message, of};
 use crate::gate::{Check, Location, Outcome, Rule, plain};
 
 /// One line per annotation.

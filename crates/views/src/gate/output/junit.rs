@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Statement, cause_message, causes_of, follow, message};
+use super::statement::Statement;
+use super::words::{cause_message, causes_of, follow, message};
 use crate::gate::{Cause, Check, Judgement, Outcome};
 use autoneural_base::text::escape;
 

@@ -1,6 +1,8 @@
 //! Markdown (GitHub's and GitLab's) for the summary of a job.
 
-use super::{Statement, cause_message, exceptions, follow, message, of, verdict, worse_title};
+use super::exceptions;
+use super::statement::Statement;
+use super::words::{cause_message, follow, message, of, verdict, worse_title};
 use crate::gate::{Check, GateVerdict, Outcome, plain};
 
 /// Rows that a table has at most; a summary of GitHub holds 1 MiB.

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Statement, cause_message, follow, message};
+use super::statement::Statement;
+use super::words::{cause_message, follow, message};
 use crate::gate::{Check, Judgement, Outcome, Rule, plain};
 use autoneural_base::error::{Error, Result};
 

@@ -1,6 +1,8 @@
 //! The summary for people.
 
-use super::{MOST_SHOWN, Statement, cause_message, exceptions, follow, message, of, verdict, worse_title};
+use super::exceptions;
+use super::statement::Statement;
+use super::words::{MOST_SHOWN, cause_message, follow, message, of, verdict, worse_title};
 use crate::gate::{Cause, Check, GateVerdict, Judgement, Outcome, Rule, plain};
 
 /// Checks that are named under what they follow from.

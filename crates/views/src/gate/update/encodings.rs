@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Change, Group, Update};
+use super::changes::{Change, Group};
+use super::held::Update;
 use crate::gate::check::Location;
 use crate::gate::facts::PartitionFacts;
 use crate::gate::rule::Rule;

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Group, Update};
+use super::changes::{Change, Group};
+use super::held::Update;
 use crate::gate::check::{Check, Outcome};
 use crate::gate::facts::Facts;
 use crate::gate::rule::Rule;

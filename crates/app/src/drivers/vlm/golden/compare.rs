@@ -5,7 +5,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Serialize;
 
-use super::{FILE, Record, SCHEMA, TENSORS, TensorRecord};
+use super::record::{FILE, Record, SCHEMA, TENSORS, TensorRecord};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::json::{LARGEST_JSON, json_of};
 use autoneural_bundle::{Bundle, hash_bytes};

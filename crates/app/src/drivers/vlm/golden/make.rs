@@ -5,7 +5,7 @@ use std::path::Path;
 
 use safetensors::tensor::{TensorView, serialize};
 
-use super::{EngineRecord, PictureRecord, Record, SCHEMA, StepRecord, TensorRecord};
+use super::record::{EngineRecord, FILE, PictureRecord, Record, SCHEMA, StepRecord, TENSORS, TensorRecord};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::json::write_json;
 use autoneural_base::progress::Progress;
@@ -197,7 +197,7 @@ impl Golden {
     /// The operating system refuses.
     pub fn write(&self, folder: &Path) -> Result<()> {
         let place = |name: &str| folder.join(Path::new(name).file_name().unwrap_or_default());
-        let path = place(super::TENSORS);
+        let path = place(TENSORS);
         let failed = |error: safetensors::SafeTensorError| Error::internal(path.display(), error);
         let bytes: Vec<Vec<u8>> = self.tensors.values().map(|tensor| tensor.data.to_le_bytes()).collect();
         let views = self.tensors.iter().zip(&bytes).map(|((name, tensor), bytes)| {
@@ -205,7 +205,7 @@ impl Golden {
         });
         let made = serialize(views.collect::<Result<Vec<_>>>()?, None).map_err(failed)?;
         autoneural_base::files::write(&path, &made)?;
-        write_json(&self.record, &place(super::FILE))
+        write_json(&self.record, &place(FILE))
     }
 }
 

@@ -1,0 +1,73 @@
+//! Equalize: before a phase is calibrated, graphs that the recipe has equalized are run for the evidence of that, and
+//! rewritten. What is made stands for what export made, which stays.
+
+use std::collections::BTreeMap;
+
+use super::graph_files::float_models;
+use super::memory::for_evidence;
+use crate::drivers::{Driver, Run, write_graphs};
+use autoneural_base::error::{IoContext, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{EQUALIZED, Making};
+use autoneural_core::evidence::{Ask, Collection, Observer, Plan, sites};
+use autoneural_core::partition::Partition;
+
+/// Rewrites the graphs of a phase, in a unit of work. Whether there was anything to rewrite.
+///
+/// # Errors
+/// Graphs of which nothing can be equalized, and those of calibration.
+pub fn equalize_phase(
+    bundle: &Making,
+    driver: &dyn Driver,
+    number: usize,
+    recipe: &autoneural_core::recipe::Recipe,
+    progress: &dyn Progress,
+) -> Result<bool> {
+    let phase = &driver.phases()[number];
+    let mut chosen = Vec::new();
+    for group in &phase.groups {
+        chosen.extend(recipe.part(group)?.equalize.as_ref().map(|equalize| (group, equalize)));
+    }
+    if chosen.is_empty() {
+        return Ok(false);
+    }
+    let partitions = bundle.partitions()?;
+    let (mut asks, mut all) = (vec![], vec![]);
+    for (group, equalize) in &chosen {
+        asks.extend(
+            equalize
+                .wants(group, &partitions)
+                .map_err(|error| error.within(format!("{}: recipe.{group}.equalize", recipe.path().display())))?,
+        );
+        all.extend(sites(&partitions, group));
+    }
+    let plan = Plan::new(asks, &all, for_evidence())?;
+    let key = float_models(bundle, &phase.groups)?.setting("equalize", &chosen).setting("evidence", &plan.passes);
+    let key = driver.phase_key(number, key, bundle, recipe)?;
+    let run = Run { bundle, partitions: &partitions, recipe, progress };
+    bundle.unit(
+        &format!("calibrate/equalize-{}", phase.name),
+        EQUALIZED.trim_end_matches('/'),
+        key,
+        progress,
+        |folder| {
+            let models = |partition: &Partition| bundle.float_model(partition);
+            let mut seen: BTreeMap<Ask, Observer> = BTreeMap::new();
+            for pass in 0..plan.passes.len() {
+                let collection = Collection::of_pass(&plan, pass);
+                // What the driver keeps of this run is of calibration, which runs the samples again.
+                let scratch = tempfile::tempdir_in(folder).at(folder)?;
+                crate::calibrate::phase(driver, number, &run, &models, &collection, scratch.path())?;
+                seen.extend(collection.take()?);
+            }
+            for (group, equalize) in &chosen {
+                let made = equalize.apply(group, &partitions, &seen)?;
+                progress.start(&format!("equalize {group}"), made.len() as u64);
+                write_graphs(group, made.iter(), folder, progress)?.finish()?;
+                progress.finish();
+            }
+            Ok(())
+        },
+    )?;
+    Ok(true)
+}

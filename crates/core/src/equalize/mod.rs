@@ -1,0 +1,147 @@
+//! Equalization: rewrites that keep the function and read evidence, so that less of it is lost in integers. Each method
+//! is one file here and one line in the list below; recipes turn one on for each group of graphs
+//! (`equalize = { method = "smooth-quant" }`), and without that there is none.
+//!
+//! They come before everything that belongs to a frozen graph: what export froze is run once for their evidence, and
+//! what they make of it is frozen in its place, with the same values, names and shapes, and other numbers in constants.
+//! Statistics, encodings, codes and figures are of that.
+//!
+//! The graphs of a group are rewritten together: a constant that several of them have stays one.
+
+mod method;
+mod spots;
+
+pub use method::{Context, Equalizer};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::evidence::{Ask, EvidenceSource};
+use crate::partition::Partition;
+use crate::passes::Frozen;
+use crate::program::Group;
+use autoneural_base::error::Result;
+
+/// Declares the file of every method, and lists the methods.
+macro_rules! methods {
+    ($($file:ident :: $method:ident),* $(,)?) => {
+        $(mod $file;)*
+        /// Every method that recipes may name.
+        pub static METHODS: &[&dyn Equalizer] = &[$(&$file::$method),*];
+    };
+}
+
+methods! {
+    smooth_quant::SmoothQuant,
+}
+
+/// A method that a recipe chose.
+#[derive(Clone, Copy)]
+pub struct Method(&'static dyn Equalizer);
+
+impl std::fmt::Debug for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+impl PartialEq for Method {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name() == other.0.name()
+    }
+}
+
+impl Serialize for Method {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Method {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = METHODS.iter().find(|method| method.name() == name);
+        let unknown = || {
+            let names: Vec<&str> = METHODS.iter().map(|method| method.name()).collect();
+            format!("`{name}` is no way to equalize; there are {}", names.join(", "))
+        };
+        found.map(|method| Method(*method)).ok_or_else(|| serde::de::Error::custom(unknown()))
+    }
+}
+
+/// What a recipe says of the equalization of a group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Equalize {
+    /// How.
+    pub method: Method,
+    /// How much of the spread of a value's channels goes into the weights behind it: 0 none, 1 all.
+    #[serde(default = "half")]
+    pub alpha: f32,
+}
+
+fn half() -> f32 {
+    0.5
+}
+
+impl Equalize {
+    /// What is to be known of the graphs of a group.
+    ///
+    /// # Errors
+    /// Graphs of which the method can equalize nothing.
+    pub fn wants(&self, group: &Group, partitions: &[Partition]) -> Result<Vec<Ask>> {
+        self.method.0.wants(group, &graphs(group, partitions))
+    }
+
+    /// The partitions of a group with their graphs rewritten.
+    ///
+    /// # Errors
+    /// As for [`Equalize::wants`], and evidence that is not there.
+    pub fn apply(
+        &self,
+        group: &Group,
+        partitions: &[Partition],
+        evidence: &dyn EvidenceSource,
+    ) -> Result<Vec<Partition>> {
+        let context = Context { group, evidence, alpha: self.alpha };
+        let constants = self.method.0.apply(&graphs(group, partitions), &context)?;
+        let own = partitions.iter().filter(|partition| partition.group == *group);
+        own.map(|one| Ok(Partition { graph: with_constants(&one.graph, &constants)?, ..one.clone() })).collect()
+    }
+}
+
+fn graphs<'a>(group: &Group, partitions: &'a [Partition]) -> Vec<&'a Frozen> {
+    partitions.iter().filter(|partition| partition.group == *group).map(|partition| &partition.graph).collect()
+}
+
+/// A graph with other constants of the same names, types and shapes.
+fn with_constants(graph: &Frozen, constants: &BTreeMap<String, crate::ir::Constant>) -> Result<Frozen> {
+    let mut rewrite = crate::passes::rewrite::Rewrite::new(graph)?;
+    for (id, value) in graph.values() {
+        if let (Some(_), Some(constant)) = (value.constant(), constants.get(&value.name)) {
+            let made = rewrite.new.constant(value.name.clone(), constant.clone())?;
+            rewrite.set(id, made);
+        }
+    }
+    graph.nodes().iter().try_for_each(|node| rewrite.copy(node))?;
+    Frozen::new(rewrite.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_has_a_name_of_its_own_and_a_source() {
+        for method in METHODS {
+            assert_eq!(METHODS.iter().filter(|other| other.name() == method.name()).count(), 1);
+            assert!(!method.source().is_empty(), "{}", method.name());
+            let text = format!("method = \"{}\"", method.name());
+            assert_eq!(toml::from_str::<Equalize>(&text).unwrap(), Equalize { method: Method(*method), alpha: 0.5 });
+        }
+        let said = toml::from_str::<Equalize>("method = \"flat\"").unwrap_err().to_string();
+        assert!(said.contains("`flat` is no way to equalize; there are smooth-quant"), "{said}");
+        assert!(toml::from_str::<Equalize>("method = \"smooth-quant\"\nbeta = 1").is_err());
+    }
+}

@@ -1,0 +1,271 @@
+//! A constant tensor: where its elements are stored, and the steps from there to its value.
+
+use std::sync::Arc;
+
+use super::permute::permute;
+use super::view::{StoredType, View};
+use crate::ir::float8::scale_blocks;
+use crate::ir::types::{ElementType, Shape};
+
+/// Little-endian bytes of numbers, as files hold them.
+pub fn le_bytes(values: &[f32]) -> Vec<u8> {
+    let mut bytes = vec![0; 4 * values.len()];
+    let (places, _) = bytes.as_chunks_mut::<4>();
+    places.iter_mut().zip(values).for_each(|(place, value)| *place = value.to_le_bytes());
+    bytes
+}
+
+/// Where the stored elements are.
+#[derive(Clone)]
+pub(super) enum Source {
+    View(View),
+    Values(Arc<[f32]>),
+    /// Elements of a type that is not real.
+    Integers(ElementType, Arc<[i64]>),
+}
+
+/// One step from the stored elements to the constant's value.
+#[derive(Clone)]
+pub(super) enum Transform {
+    Permute(Vec<usize>),
+    /// Keep the indices `start..end` of one axis.
+    Slice {
+        axis: usize,
+        start: usize,
+        end: usize,
+    },
+    /// Multiply along one axis (of the shape at that point) by one factor per index.
+    ScaleAxis {
+        axis: usize,
+        factors: Arc<[f32]>,
+    },
+    /// Multiply blocks of this shape by one factor each.
+    ScaleBlocks {
+        block: Shape,
+        factors: Arc<[f32]>,
+    },
+}
+
+/// A constant tensor. Cloning and transforming are cheap; [`Constant::to_f32`] and [`Constant::to_i64`] do the work.
+#[derive(Clone)]
+pub struct Constant {
+    pub(super) source: Source,
+    /// Shape before each transform; one longer than `transforms`, the last is the constant's shape.
+    pub(super) shapes: Vec<Shape>,
+    pub(super) transforms: Vec<Transform>,
+}
+
+impl std::fmt::Debug for Constant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.element_type() {
+            ElementType::F32 => write!(f, "Constant{:?}", self.shape()),
+            other => write!(f, "Constant {}{:?}", other.name(), self.shape()),
+        }
+    }
+}
+
+impl Constant {
+    /// A constant read from a view; the view holds exactly the elements of `shape`.
+    pub fn from_view(view: View, shape: Shape) -> Self {
+        debug_assert_eq!(view.elements, shape.iter().product::<usize>());
+        Constant { source: Source::View(view), shapes: vec![shape], transforms: vec![] }
+    }
+
+    /// A constant of given values in row-major order.
+    pub fn from_values(values: Vec<f32>, shape: Shape) -> Self {
+        debug_assert_eq!(values.len(), shape.iter().product::<usize>());
+        Constant { source: Source::Values(values.into()), shapes: vec![shape], transforms: vec![] }
+    }
+
+    /// A constant of integers, or of true and false as 1 and 0, in row-major order.
+    pub fn from_integers(element: ElementType, values: Vec<i64>, shape: Shape) -> Self {
+        debug_assert!(!element.is_real());
+        debug_assert_eq!(values.len(), shape.iter().product::<usize>());
+        Constant { source: Source::Integers(element, values.into()), shapes: vec![shape], transforms: vec![] }
+    }
+
+    /// A constant of elements as files hold them; `None` if there are more or fewer bytes than the shape wants.
+    pub fn from_le_bytes(stored: StoredType, bytes: &[u8], shape: Shape) -> Option<Self> {
+        let count = shape.iter().try_fold(1usize, |count, &size| count.checked_mul(size))?;
+        if count.checked_mul(stored.bytes())? != bytes.len() {
+            return None;
+        }
+        Some(match stored.element() {
+            ElementType::F32 => Self::from_values(stored.read(bytes), shape),
+            element => Self::from_integers(element, stored.read_integers(bytes), shape),
+        })
+    }
+
+    /// Type of the elements.
+    pub fn element_type(&self) -> ElementType {
+        match &self.source {
+            Source::View(view) => view.stored.element(),
+            Source::Values(_) => ElementType::F32,
+            Source::Integers(element, _) => *element,
+        }
+    }
+
+    /// Shape of the constant.
+    pub fn shape(&self) -> &Shape {
+        &self.shapes[self.shapes.len() - 1]
+    }
+
+    /// Byte at which the stored data begins in its map; `None` for values that no file holds.
+    pub fn start(&self) -> Option<usize> {
+        match &self.source {
+            Source::View(view) => Some(view.start),
+            Source::Values(_) | Source::Integers(..) => None,
+        }
+    }
+
+    /// The same constant with permuted axes: output axis `i` is input axis `perm[i]`.
+    pub fn permuted(&self, perm: &[usize]) -> Self {
+        let shape = perm.iter().map(|&axis| self.shape()[axis]).collect();
+        self.with(Transform::Permute(perm.to_vec()), shape)
+    }
+
+    /// The same elements in another shape of as many elements.
+    pub fn reshaped(&self, shape: Shape) -> Self {
+        debug_assert_eq!(shape.iter().product::<usize>(), self.shape().iter().product::<usize>());
+        let identity = Transform::Permute((0..shape.len()).collect());
+        self.with(identity, shape)
+    }
+
+    /// The elements `start..end` of one axis.
+    pub fn sliced(&self, axis: usize, start: usize, end: usize) -> Self {
+        let mut shape = self.shape().clone();
+        debug_assert!(start < end && end <= shape[axis]);
+        shape[axis] = end - start;
+        self.with(Transform::Slice { axis, start, end }, shape)
+    }
+
+    /// The constant multiplied along `axis` by one factor per index.
+    pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
+        debug_assert!(self.element_type().is_real() && factors.len() == self.shape()[axis]);
+        self.with(Transform::ScaleAxis { axis, factors }, self.shape().clone())
+    }
+
+    /// The constant with one factor, row-major, for each block of this shape; the last block of an axis may be shorter.
+    pub fn scaled_in_blocks(&self, block: Shape, factors: Arc<[f32]>) -> Self {
+        debug_assert!(self.element_type().is_real() && block.len() == self.shape().len());
+        self.with(Transform::ScaleBlocks { block, factors }, self.shape().clone())
+    }
+
+    fn with(&self, transform: Transform, shape: Shape) -> Self {
+        let mut made = self.clone();
+        made.transforms.push(transform);
+        made.shapes.push(shape);
+        made
+    }
+
+    /// The values, row-major, as f32; integers as the numbers that they are.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let mut values = match &self.source {
+            Source::View(view) => view.to_f32(),
+            Source::Values(values) => values.to_vec(),
+            Source::Integers(_, values) => values.iter().map(|&value| value as f32).collect(),
+        };
+        for (index, transform) in self.transforms.iter().enumerate() {
+            let shape = &self.shapes[index];
+            match transform {
+                Transform::ScaleAxis { axis, factors } => {
+                    scale_axis(&mut values, shape[axis + 1..].iter().product(), factors);
+                }
+                Transform::ScaleBlocks { block, factors } => scale_blocks(&mut values, shape, block, factors),
+                moving => values = moved(values, shape, moving),
+            }
+        }
+        values
+    }
+
+    /// The values, row-major, as integers; fractions of real numbers are cut off.
+    pub fn to_i64(&self) -> Vec<i64> {
+        let values = match &self.source {
+            _ if self.element_type().is_real() => return self.to_f32().into_iter().map(|value| value as i64).collect(),
+            Source::View(view) => view.to_i64(),
+            Source::Integers(_, values) => values.to_vec(),
+            Source::Values(_) => unreachable!("these are real"),
+        };
+        let steps = self.transforms.iter().zip(&self.shapes);
+        steps.fold(values, |values, (transform, shape)| moved(values, shape, transform))
+    }
+
+    /// The values as files hold them, little-endian, [`ElementType::bytes`] each.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        match self.element_type() {
+            ElementType::F32 => le_bytes(&self.to_f32()),
+            ElementType::I32 => self.to_i64().into_iter().flat_map(|value| (value as i32).to_le_bytes()).collect(),
+            ElementType::I64 => self.to_i64().into_iter().flat_map(i64::to_le_bytes).collect(),
+            ElementType::Bool => self.to_i64().into_iter().map(|value| u8::from(value != 0)).collect(),
+        }
+    }
+}
+
+/// Elements behind a transform that only moves them; others leave them as they are.
+fn moved<T: Copy>(values: Vec<T>, shape: &[usize], transform: &Transform) -> Vec<T> {
+    match transform {
+        // A reshape is stored as an identity permutation of the new shape.
+        Transform::Permute(perm) if perm.iter().enumerate().all(|(at, &from)| at == from) => values,
+        Transform::Permute(perm) => permute(&values, shape, perm),
+        Transform::Slice { axis, start, end } => {
+            let inner: usize = shape[axis + 1..].iter().product();
+            let rows = values.chunks_exact(shape[*axis] * inner);
+            rows.flat_map(|row| &row[start * inner..end * inner]).copied().collect()
+        }
+        Transform::ScaleAxis { .. } | Transform::ScaleBlocks { .. } => values,
+    }
+}
+
+/// Multiplies by one factor per index of an axis, of which each has `inner` elements in a row.
+fn scale_axis(values: &mut [f32], inner: usize, factors: &[f32]) {
+    for rows in values.chunks_exact_mut(inner * factors.len()) {
+        if inner == 1 {
+            rows.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+            continue;
+        }
+        for (row, factor) in rows.chunks_exact_mut(inner).zip(factors) {
+            row.iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transposed_and_scaled_constant_gives_the_values_in_order() {
+        let constant = Constant::from_values((0..6).map(|v| v as f32).collect(), vec![2, 3]);
+        let transposed = constant.permuted(&[1, 0]);
+        assert_eq!(transposed.shape(), &vec![3, 2]);
+        assert_eq!(transposed.to_f32(), [0., 3., 1., 4., 2., 5.]);
+        let scaled = transposed.scaled(0, vec![1., 10., 100.].into());
+        assert_eq!(scaled.to_f32(), [0., 3., 10., 40., 200., 500.]);
+    }
+
+    #[test]
+    fn a_slice_keeps_the_other_axes_whole() {
+        let constant = Constant::from_values((0..12).map(|v| v as f32).collect(), vec![2, 3, 2]);
+        let made = constant.sliced(1, 1, 3);
+        assert_eq!(made.shape(), &vec![2, 2, 2]);
+        assert_eq!(made.to_f32(), [2., 3., 4., 5., 8., 9., 10., 11.]);
+    }
+
+    #[test]
+    fn reshaping_after_a_permutation_keeps_the_permuted_order() {
+        let constant = Constant::from_values((0..6).map(|v| v as f32).collect(), vec![2, 3]);
+        let made = constant.permuted(&[1, 0]).reshaped(vec![6, 1]).scaled(0, vec![1.; 6].into());
+        assert_eq!(made.to_f32(), [0., 3., 1., 4., 2., 5.]);
+    }
+
+    #[test]
+    fn integers_are_moved_as_real_numbers_are() {
+        let made = Constant::from_integers(ElementType::I64, vec![1 << 40, 2, 3, 4, 5, 6], vec![2, 3]);
+        let moved = made.permuted(&[1, 0]).sliced(0, 0, 2).reshaped(vec![4]);
+        assert_eq!(moved.element_type(), ElementType::I64);
+        assert_eq!(moved.to_i64(), [1 << 40, 4, 2, 5]);
+        assert_eq!(moved.to_le_bytes()[..8], (1i64 << 40).to_le_bytes());
+        let truths = Constant::from_integers(ElementType::Bool, vec![1, 0], vec![2]);
+        assert_eq!((truths.to_le_bytes(), truths.to_f32()), (vec![1, 0], vec![1.0, 0.0]));
+    }
+}

@@ -1,0 +1,171 @@
+//! Equalization: graphs compute what they did, and values whose channels differ by far differ by less.
+
+use std::collections::BTreeMap;
+
+use autoneural_core::equalize::{Equalize, METHODS};
+use autoneural_core::evidence::{Ask, Collection, Observer};
+use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ops};
+use autoneural_core::partition::{Partition, Port};
+use autoneural_core::passes::as_built;
+use autoneural_core::program::Group;
+
+use super::random::{Numbers, graph};
+use super::run::{run, values};
+
+fn partition(name: &str, graph: &Graph) -> Partition {
+    let ports = |ids: &[_]| {
+        let name = |id: &_| graph.value(*id).name.clone();
+        ids.iter().map(|id| Port::plain(name(id))).collect()
+    };
+    let (inputs, outputs) = (ports(graph.inputs()), ports(graph.outputs()));
+    Partition {
+        name: name.into(),
+        group: Group::of_graph(name).unwrap(),
+        graph: as_built(graph).unwrap(),
+        inputs,
+        outputs,
+    }
+}
+
+fn method(text: &str) -> Equalize {
+    toml::from_str(text).unwrap()
+}
+
+/// The graphs of a group equalized with what these inputs show; none where nothing of them can be.
+fn equalized(how: &Equalize, graphs: &[Partition], inputs: &[Constant]) -> Result<Vec<Partition>, String> {
+    let group = &graphs[0].group;
+    let asks = how.wants(group, graphs).map_err(|error| error.to_string())?;
+    let collection = Collection::new(asks);
+    for partition in graphs {
+        let watcher = collection.watcher(group, &partition.name);
+        for (name, value) in values(&partition.graph, inputs) {
+            watcher.see(&name, value.shape(), &value.to_f32());
+        }
+    }
+    let seen: BTreeMap<Ask, Observer> = collection.take().unwrap();
+    Ok(how.apply(group, graphs, &seen).unwrap())
+}
+
+/// Power of two of the spread of a value's channels, on the last axis: the largest peak against the middle one.
+fn spread(graph: &Graph, inputs: &[Constant], name: &str) -> f32 {
+    let value = &values(graph, inputs)[name];
+    let width = *value.shape().last().unwrap();
+    let mut peaks = vec![0f32; width];
+    for row in value.to_f32().chunks(width) {
+        peaks.iter_mut().zip(row).for_each(|(peak, value)| *peak = peak.max(value.abs()));
+    }
+    peaks.sort_by(f32::total_cmp);
+    (peaks[width - 1] / peaks[width / 2]).log2()
+}
+
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
+/// Factors of a normalization with one channel that is 100 times the others, and weights of two layers that read it.
+fn with_a_large_channel() -> [Constant; 3] {
+    let mut gamma = vec![1.0; 16];
+    gamma[5] = 100.0;
+    let weight = |seed: usize| Constant::from_values(numbers(16 * 8, seed), vec![16, 8]);
+    [Constant::from_values(gamma, vec![16]), weight(1), weight(2)]
+}
+
+/// A normalization that two layers read, of these constants.
+fn normalized(name: &str, [gamma, first, second]: &[Constant; 3]) -> Graph {
+    let mut b = Builder::new(name);
+    let x = b.input("x", vec![1, 6, 16], ElementType::F32).unwrap();
+    let gamma = b.constant("gamma", gamma.clone()).unwrap();
+    let normal = b.node("normal", ops::RmsNorm { axis: 2, epsilon: 1e-5 }, &[x, gamma]).unwrap();
+    let layer = |b: &mut Builder, name: &str, weight: &Constant| {
+        let weight = b.constant(format!("{name}.weight"), weight.clone()).unwrap();
+        b.node(name, ops::MatMul, &[normal, weight]).unwrap()
+    };
+    let outputs = vec![layer(&mut b, "first", first), layer(&mut b, "second", second)];
+    b.finish(outputs)
+}
+
+#[test]
+fn every_method_keeps_the_function_of_random_graphs() {
+    for method in METHODS {
+        let how = self::method(&format!("method = \"{}\"\nalpha = 0.5", method.name()));
+        let mut changed = 0;
+        for seed in 0..600 {
+            let (built, inputs) = graph(&mut Numbers::new(seed));
+            let before = [partition("some", &built)];
+            let Ok(after) = equalized(&how, &before, &inputs) else { continue };
+            assert_eq!(after.len(), 1);
+            assert_eq!((&after[0].name, &after[0].inputs), (&before[0].name, &before[0].inputs));
+            changed += u32::from(constants(&after[0].graph) != constants(&built));
+            for (a, b) in run(&built, &inputs).iter().zip(run(&after[0].graph, &inputs)) {
+                let largest = a.iter().fold(1.0f32, |most, value| most.max(value.abs()));
+                for (a, b) in a.iter().zip(b) {
+                    assert!(
+                        (a - b).abs() <= 1e-4 * largest || *a == b,
+                        "{}, graph {seed}: {b}, was {a}",
+                        method.name()
+                    );
+                }
+            }
+        }
+        assert!(changed >= 10, "{} changed {changed} graphs", method.name());
+    }
+}
+
+fn constants(graph: &Graph) -> Vec<Vec<f32>> {
+    graph.values().filter_map(|(_, value)| value.constant().map(Constant::to_f32)).collect()
+}
+
+#[test]
+fn smooth_quant_moves_the_spread_of_channels_into_all_weights_behind_them() {
+    let of_both = with_a_large_channel();
+    let graphs = ["some.first", "some.second"].map(|name| partition(name, &normalized(name, &of_both)));
+    let x = Constant::from_values(numbers(96, 9), vec![1, 6, 16]);
+    let inputs = [x];
+    let after = equalized(&method("method = \"smooth-quant\""), &graphs, &inputs).unwrap();
+    for (before, after) in graphs.iter().zip(&after) {
+        let [before, after] = [before, after].map(|one| spread(&one.graph, &inputs, "normal"));
+        assert!(before > 5.0 && after < before - 2.5, "{before} and {after}");
+    }
+    // Powers of two: the same to the last bit.
+    let outputs = |partition: &Partition| run(&partition.graph, &inputs);
+    assert_eq!(outputs(&graphs[0]), outputs(&after[0]));
+    // What both graphs have stays one.
+    assert_eq!(constants(&after[0].graph), constants(&after[1].graph));
+    // With nothing of the spread in weights, theirs alone would be evened out; with all of it, the channel is as others.
+    let all = equalized(&method("method = \"smooth-quant\"\nalpha = 1"), &graphs, &inputs).unwrap();
+    assert!(spread(&all[0].graph, &inputs, "normal") < 1.5);
+}
+
+#[test]
+fn what_cannot_take_factors_is_told_with_its_reason() {
+    let refused = |graph: &Graph| {
+        let graphs = [partition("some", graph)];
+        let error = method("method = \"smooth-quant\"").wants(&graphs[0].group, &graphs).unwrap_err();
+        error.to_string()
+    };
+    let mut b = Builder::new("some");
+    let x = b.input("x", vec![1, 6, 16], ElementType::F32).unwrap();
+    let weight = b.constant("weight", Constant::from_values(numbers(128, 1), vec![16, 8])).unwrap();
+    let first = b.node("first", ops::MatMul, &[x, weight]).unwrap();
+    let active = b.node("active", ops::Silu, &[first]).unwrap();
+    let other = b.constant("other", Constant::from_values(numbers(32, 1), vec![8, 4])).unwrap();
+    let last = b.node("last", ops::MatMul, &[active, other]).unwrap();
+    let said = refused(&b.finish(vec![last]));
+    assert!(said.contains("`x` is an input") && said.contains("`active` is made by `active`, Mul"), "{said}");
+    // Each graph has numbers of its own under the same names.
+    let graphs = ["some.first", "some.second"].map(|name| partition(name, &normalized(name, &with_a_large_channel())));
+    let said = method("method = \"smooth-quant\"").wants(&graphs[0].group, &graphs).unwrap_err().to_string();
+    assert!(said.contains("which differs from graph to graph"), "{said}");
+    // Another layer reads what would take the factors.
+    let mut b = Builder::new("some");
+    let x = b.input("x", vec![1, 6, 16], ElementType::F32).unwrap();
+    let gamma = b.constant("gamma", Constant::from_values(vec![1.0; 16], vec![16])).unwrap();
+    let norm = || ops::RmsNorm { axis: 2, epsilon: 1e-5 };
+    let normal = b.node("normal", norm(), &[x, gamma]).unwrap();
+    let weight = b.constant("weight", Constant::from_values(numbers(128, 1), vec![16, 8])).unwrap();
+    let (first, other) =
+        (b.node("first", ops::MatMul, &[normal, weight]).unwrap(), b.node("other", norm(), &[x, gamma]).unwrap());
+    let said = refused(&b.finish(vec![first, other]));
+    assert!(said.contains("scaled through `gamma`, which other nodes read too"), "{said}");
+    assert!(said.contains("leave `equalize` out"), "{said}");
+}

@@ -1,0 +1,148 @@
+//! Equalization: the spread of a value's channels goes into weights before anything is quantized.
+
+use std::path::{Path, PathBuf};
+
+use autoneural::back::onnx::{DataWriter, emit_float};
+use autoneural::drivers::tensors::partition;
+use autoneural::ir::{Builder, Constant, ElementType, Graph, ops};
+use autoneural::passes::Frozen;
+use safetensors::tensor::{Dtype, TensorView, serialize};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{autoneural, json, stderr, succeed};
+
+const ROWS: usize = 16;
+const WIDTHS: [usize; 3] = [32, 64, 24];
+/// The channel that is far larger than the others, and by how much.
+const LARGE: (usize, f32) = (17, 100.0);
+
+fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
+/// Two linear layers, and what is between them has one large channel.
+fn model() -> Graph {
+    let mut b = Builder::new("tower");
+    let x = b.input("x", vec![1, ROWS, WIDTHS[0]], ElementType::F32).unwrap();
+    let mut first = numbers(WIDTHS[0] * WIDTHS[1], 3);
+    first.iter_mut().skip(LARGE.0).step_by(WIDTHS[1]).for_each(|weight| *weight *= LARGE.1);
+    let mut second = numbers(WIDTHS[1] * WIDTHS[2], 4);
+    // Its reader makes as much of it as of the others, so that what is lost in those counts.
+    second[LARGE.0 * WIDTHS[2]..][..WIDTHS[2]].iter_mut().for_each(|weight| *weight /= LARGE.1);
+    let first = b.constant("first.weight", Constant::from_values(first, vec![WIDTHS[0], WIDTHS[1]])).unwrap();
+    let second = b.constant("second.weight", Constant::from_values(second, vec![WIDTHS[1], WIDTHS[2]])).unwrap();
+    let hidden = b.node("hidden", ops::MatMul, &[x, first]).unwrap();
+    let scores = b.node("scores", ops::MatMul, &[hidden, second]).unwrap();
+    b.finish(vec![scores])
+}
+
+/// `tower.onnx` and its samples in a folder.
+fn written() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let graph = model();
+    let partition = partition("tower", Frozen::new(graph).unwrap()).unwrap();
+    let mut data = DataWriter::create(folder.path(), &partition.group).unwrap();
+    emit_float(&partition, &folder.path().join("tower.onnx"), &mut data).unwrap();
+    data.finish().unwrap();
+    for at in 0..8 {
+        let bytes: Vec<u8> = numbers(ROWS * WIDTHS[0], 50 + at).iter().flat_map(|value| value.to_le_bytes()).collect();
+        let view = TensorView::new(Dtype::F32, vec![1, ROWS, WIDTHS[0]], &bytes).unwrap();
+        std::fs::write(folder.path().join(format!("{at}.safetensors")), serialize([("x", view)], None).unwrap())
+            .unwrap();
+    }
+    folder
+}
+
+/// A recipe of eight bits with this line for equalization.
+fn recipe(folder: &Path, equalize: &str) -> PathBuf {
+    let mut text = format!(
+        "schema = 2\nname = \"samples\"\n\
+         [recipe.tower]\nweights = \"int8\"\nactivations = \"uint8\"\nobserver = \"min-max\"\n{equalize}\n"
+    );
+    for at in 0..8 {
+        let list = if at < 6 { "calibration" } else { "verification" };
+        text.push_str(&format!("[[{list}]]\ntensors = \"{at}.safetensors\"\n"));
+    }
+    let path = folder.join("recipe.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn compile(folder: &Path, equalize: &str, out: &Path) -> Value {
+    let (model, recipe) = (folder.join("tower.onnx"), recipe(folder, equalize));
+    succeed(&[
+        "compile",
+        model.to_str().unwrap(),
+        "--calibration",
+        recipe.to_str().unwrap(),
+        "--target",
+        "sa8295p",
+        "--out",
+        out.to_str().unwrap(),
+        "-q",
+    ]);
+    json(&out.join("report.json"))
+}
+
+#[test]
+fn a_model_with_one_large_channel_holds_in_eight_bits_once_it_is_equalized() {
+    let folder = written();
+    let out = folder.path().join("out");
+    let figure = |report: &Value, engine: &str| {
+        let found = &report["partitions"][0]["outputs"][0]["sqnr_db"][engine];
+        found.as_f64().unwrap_or_else(|| panic!("{engine}: {report}"))
+    };
+    let plain = compile(folder.path(), "", &out);
+    assert!(!out.join("equalized").exists());
+    let smooth = compile(folder.path(), "equalize = { method = \"smooth-quant\" }", &out);
+    for engine in ["simulated", "npu"] {
+        let [before, after] = [&plain, &smooth].map(|report| figure(report, engine));
+        assert!(after > before + 10.0, "{engine}: {before} dB, equalized {after} dB");
+    }
+    // The float model of the bundle is the one that was equalized, and computes what the file does.
+    let frozen = &smooth["partitions"][0]["frozen"];
+    assert!(frozen["sqnr_db"].as_f64().unwrap() >= 80.0, "{frozen}");
+    assert!(out.join("equalized/tower.onnx").exists() && out.join("model/tower.onnx").exists());
+    let manifest = json(&out.join("manifest.json"));
+    let mut files = manifest["files"].as_array().unwrap().iter();
+    assert!(files.any(|file| file["path"] == "equalized/tower.data"), "{}", manifest["files"]);
+    // The same again is up to date.
+    let before = std::fs::read(out.join("report.json")).unwrap();
+    compile(folder.path(), "equalize = { method = \"smooth-quant\" }", &out);
+    assert_eq!(std::fs::read(out.join("report.json")).unwrap(), before);
+    // Without it, nothing of it is left, and the bundle is as it was.
+    let again = compile(folder.path(), "", &out);
+    assert!(!out.join("equalized").exists());
+    assert_eq!(again["partitions"][0]["outputs"], plain["partitions"][0]["outputs"]);
+}
+
+#[test]
+fn what_recipes_say_wrongly_of_equalization_is_told() {
+    let folder = written();
+    let model = folder.path().join("tower.onnx");
+    let given = folder.path().join("given.json");
+    let entry = r#"{"name":"hidden","bw":8,"dtype":"INT","enc_type":"PER_TENSOR","is_sym":false,"scale":[0.1],"offset":[-128]}"#;
+    let text = format!(r#"{{"version":"1.0.0","activation_encodings":[{entry}],"param_encodings":[]}}"#);
+    std::fs::write(&given, text).unwrap();
+    let refused = |equalize: &str| {
+        let (recipe, out) = (recipe(folder.path(), equalize), folder.path().join("none"));
+        let [model, recipe, out, given] = [&model, &recipe, &out, &given].map(|path| path.to_str().unwrap());
+        let arguments = [
+            ["compile", model, "--calibration", recipe, "--target", "sa8295p"],
+            ["--out", out, "--verify", "none", "--encodings", given],
+        ]
+        .concat();
+        let output = autoneural(&arguments);
+        assert!(!output.status.success(), "{equalize}");
+        assert!(!Path::new(out).exists(), "{equalize}");
+        stderr(&output)
+    };
+    let said = refused("equalize = { method = \"flat\" }");
+    assert!(said.contains("`flat` is no way to equalize; there are smooth-quant"), "{said}");
+    assert!(said.contains("recipe.toml"), "{said}");
+    let said = refused("equalize = { method = \"smooth-quant\", alpha = 1.5 }");
+    assert!(said.contains("recipe.tower.equalize.alpha") && said.contains("0 to 1"), "{said}");
+    let said = refused("equalize = { method = \"smooth-quant\" }");
+    assert!(said.contains("given.json: `hidden`: is inside tower, whose numbers `recipe.tower.equalize`"), "{said}");
+}
