@@ -225,7 +225,7 @@ mod tests {
             let text = std::fs::read_to_string(&path).unwrap();
             assert_eq!(text.contains("\"b\""), is_stated, "{text}");
             let bundle = Folder::open(folder.path()).unwrap();
-            let made = read_graph(&bundle, &path, "parts", &mut Maps::new()).unwrap();
+            let made = read_graph(&bundle, &path, ("model/", "parts"), &mut Maps::new()).unwrap();
             assert_eq!(made.graph.to_string(), partition.graph.to_string());
         }
     }
