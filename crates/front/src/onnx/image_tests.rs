@@ -6,7 +6,7 @@ use autoneural_onnx::attribute_proto::AttributeType;
 use super::tests::{ints, longs, model, node, read, reals, run};
 
 fn text(name: &str, value: &str) -> AttributeProto {
-    let (name, s) = (name.into(), value.as_bytes().to_vec().into());
+    let (name, s) = (name.into(), value.as_bytes().to_vec());
     AttributeProto { name, r#type: AttributeType::String as i32, s, ..Default::default() }
 }
 
