@@ -69,7 +69,7 @@ impl Inspect {
         let WeightsPlace { part, path } = &self.files[0];
         if self.text {
             let WeightsPlace { part: None, path } = &self.files[0] else {
-                return Err(Error::input(&self.files[0].path.display(), "is no ONNX model"));
+                return Err(Error::input(self.files[0].path.display(), "is no ONNX model"));
             };
             return model::text(path, session);
         }
