@@ -93,7 +93,7 @@ mod tests {
         let of = |by_result| {
             let op = DepthToSpace { block: 2, by_result };
             let shapes = op.shapes(&[x.shape()]).unwrap();
-            op.evaluate(&[x.clone()], shapes)[0].to_f32()
+            op.evaluate(std::slice::from_ref(&x), shapes)[0].to_f32()
         };
         assert_eq!(of(false), [0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0]);
         assert_eq!(of(true), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
