@@ -40,6 +40,12 @@ impl<'m> Told<'m> {
         self.onnx.inputs.get(at)?.as_ref()?.constant.as_ref()
     }
 
+    /// The number at an input that is a constant of one element.
+    pub fn number(&self, at: usize) -> Option<f32> {
+        let constant = self.constant(at).filter(|one| one.shape().iter().product::<usize>() == 1)?;
+        Some(constant.to_f32()[0])
+    }
+
     /// Shape of an input.
     ///
     /// # Errors

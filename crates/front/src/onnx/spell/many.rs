@@ -70,10 +70,7 @@ pub fn choose<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         }
     }
     // Something that is computed, or a number.
-    let single = |at: usize| {
-        told.constant(at).filter(|one| one.shape().iter().product::<usize>() == 1).map(|one| one.to_f32()[0])
-    };
-    let (computed, number, keep) = match (single(1), single(2)) {
+    let (computed, number, keep) = match (told.number(1), told.number(2)) {
         (None, Some(number)) if told.onnx.input(1)?.element.is_real() => (1, number, 1),
         (Some(number), None) if told.onnx.input(2)?.element.is_real() => (2, number, 0),
         _ => return truths::choose(making, told),

@@ -15,10 +15,7 @@ const NO_NUMBER: f32 = -1e30;
 
 /// A mask that is a product: 0 or 1 times a number so low that it hides what it is added to.
 pub fn product<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    let single = |at: usize| {
-        told.constant(at).filter(|one| one.shape().iter().product::<usize>() == 1).map(|one| one.to_f32()[0])
-    };
-    let (at, low) = match (single(0), single(1)) {
+    let (at, low) = match (told.number(0), told.number(1)) {
         (None, Some(low)) => (0, low),
         (Some(low), None) => (1, low),
         _ => return Ok(None),

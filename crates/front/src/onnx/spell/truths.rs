@@ -137,11 +137,7 @@ pub fn is_nan<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
 pub fn choose<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let is = truth(making, told, 0)?;
     let name = told.name();
-    let single = |at: usize| {
-        let constant = told.constant(at).filter(|one| one.shape().iter().product::<usize>() == 1)?;
-        let value = constant.to_f32()[0];
-        Some(if value <= IS_HIDDEN { HIDDEN } else { value })
-    };
+    let single = |at: usize| told.number(at).map(|value| if value <= IS_HIDDEN { HIDDEN } else { value });
     let shape = fold::broadcast(told.shape(0)?, &fold::broadcast(told.shape(1)?, told.shape(2)?)?)?;
     // `truth * (yes - no) + no`
     let spread = |making: &mut Making<'m>, last: Option<&str>, yes: f32, no: f32| {
