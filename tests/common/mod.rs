@@ -57,6 +57,11 @@ image = "photo.png"
 prompt = "Where?"
 "#;
 
+/// Numbers between -1 and 1 in no order; `seed` gives others.
+pub fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
+}
+
 /// Path of a file of the project.
 pub fn root(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)

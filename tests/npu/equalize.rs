@@ -10,16 +10,12 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{autoneural, json, stderr, succeed};
+use crate::common::{autoneural, json, numbers, stderr, succeed};
 
 const ROWS: usize = 16;
 const WIDTHS: [usize; 3] = [32, 64, 24];
 /// The channel that is far larger than the others, and by how much.
 const LARGE: (usize, f32) = (17, 100.0);
-
-fn numbers(count: usize, seed: usize) -> Vec<f32> {
-    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
-}
 
 /// Two linear layers, and what is between them has one large channel.
 fn model() -> Graph {

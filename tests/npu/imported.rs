@@ -6,7 +6,7 @@ use std::process::Command;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use tempfile::TempDir;
 
-use crate::common::{autoneural, json, root, stderr, succeed, toolkit};
+use crate::common::{autoneural, json, numbers, root, stderr, succeed, toolkit};
 
 const FOLDER: &str = "tests/fixtures/onnx";
 
@@ -17,10 +17,6 @@ fn models() -> Vec<PathBuf> {
     models.sort();
     assert!(models.len() >= 4, "{models:?}");
     models
-}
-
-fn numbers(count: usize, seed: usize) -> Vec<f32> {
-    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
 }
 
 /// Prints the lowest SQNR of an output of the second model against the first, both in ONNX Runtime on random inputs.

@@ -15,13 +15,9 @@ use autoneural::stages::{self, Comparing, Plan};
 use autoneural::target::Target;
 use autoneural::verify::Extent;
 
-use crate::common::{json, runtime};
+use crate::common::{json, numbers, runtime};
 
 const CHANNELS: usize = 16;
-
-fn numbers(count: usize, seed: usize) -> Vec<f32> {
-    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
-}
 
 fn constant(shape: &[usize], seed: usize, size: f32) -> Constant {
     let values = numbers(shape.iter().product(), seed).into_iter().map(|value| value * size).collect();

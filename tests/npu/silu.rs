@@ -7,11 +7,7 @@ use autoneural::passes::as_built;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use tempfile::TempDir;
 
-use crate::common::{json, succeed};
-
-fn numbers(count: usize, seed: usize) -> Vec<f32> {
-    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
-}
+use crate::common::{json, numbers, succeed};
 
 /// Numbers of rows on both sides of those that the compiler gets wrong.
 #[test]

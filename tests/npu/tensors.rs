@@ -20,15 +20,10 @@ use autoneural::stages::{self, Comparing, Plan};
 use autoneural::target::Target;
 use autoneural::verify::{Extent, On};
 
-use crate::common::{autoneural, json, runtime, stderr, succeed, toolkit};
+use crate::common::{autoneural, json, numbers, runtime, stderr, succeed, toolkit};
 
 const ROWS: usize = 8;
 const WIDTHS: [usize; 4] = [32, 48, 24, 10];
-
-/// Numbers between -1 and 1 in no order; `seed` gives others.
-fn numbers(count: usize, seed: usize) -> Vec<f32> {
-    (0..count).map(|at| (((at + 31 * seed) * 7919 + seed) % 2003) as f32 / 1001.0 - 1.0).collect()
-}
 
 fn weights(layer: usize) -> Vec<f32> {
     let scale = (WIDTHS[layer] as f32).sqrt();
