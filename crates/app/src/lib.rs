@@ -8,6 +8,7 @@ pub mod diff;
 pub mod drivers;
 pub mod evaluate;
 pub mod report;
+mod runs;
 pub mod samples;
 pub mod stages;
 pub mod synth;

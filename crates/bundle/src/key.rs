@@ -3,7 +3,7 @@
 use super::hash::digest;
 
 /// Everything that a unit of work reads: files by their SHA-256, settings as text. The same key means the same result.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Key(Vec<String>);
 
 impl Key {

@@ -205,7 +205,7 @@ impl Encoding {
 
     /// Gives, for the row-major position of an element of a tensor of this shape, the entry of `scale` that applies to
     /// it.
-    fn entries<'a>(&self, shape: &'a [usize]) -> impl Fn(usize) -> usize + use<'a> {
+    pub(crate) fn entries<'a>(&self, shape: &'a [usize]) -> impl Fn(usize) -> usize + use<'a> {
         let (axis, block) = (self.axis, self.block);
         let inner: usize = axis.map_or(1, |axis| shape[axis + 1..].iter().product());
         move |position| match (axis, block) {

@@ -39,7 +39,11 @@ impl<E: Engine> Engine for Keeping<E> {
     }
 }
 
-fn write(path: &Path, inputs: &[Tensor], outputs: &[Tensor]) -> Result<()> {
+/// Writes what came in and what came out of a run in float.
+///
+/// # Errors
+/// Tensors of codes, or a file that cannot be written.
+pub(crate) fn write(path: &Path, inputs: &[Tensor], outputs: &[Tensor]) -> Result<()> {
     let failed = |error: SafeTensorError| Error::internal(path.display(), error);
     let mut numbers = Vec::new();
     for (side, tensors) in [("in", inputs), ("out", outputs)] {
@@ -62,7 +66,7 @@ fn write(path: &Path, inputs: &[Tensor], outputs: &[Tensor]) -> Result<()> {
 /// What came in and what came out, in the order of the ports.
 ///
 /// # Errors
-/// A file that is none of [`keeping`].
+/// A file that is none of [`write`].
 pub(crate) fn read(bytes: &[u8], path: &Path) -> Result<(Vec<Tensor>, Vec<Tensor>)> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|error| Error::internal(path.display(), error))?;
     let side = |side: &str| -> Result<Vec<Tensor>> {

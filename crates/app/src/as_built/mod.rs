@@ -10,3 +10,4 @@ mod first;
 
 pub use compare::{FrozenReport, compare, model};
 pub use first::keeping;
+pub(crate) use first::{read, write};

@@ -7,6 +7,7 @@ use super::equalize::equalize_phase;
 use super::graph_files::float_models;
 use super::memory::for_evidence;
 use crate::drivers::{Driver, Phase, Run, of_bundle};
+use crate::runs;
 use autoneural_base::error::{IoContext, Result};
 use autoneural_base::files;
 use autoneural_base::json::write_json;
@@ -68,10 +69,13 @@ pub(crate) fn calibrate_phase(
     let partitions = bundle.partitions()?;
     let run = Run { bundle, partitions: &partitions, recipe, progress };
     let plan = plan(&partitions, &phase.groups, recipe)?;
+    let mut recorded = runs::wanted(&partitions, recipe)?;
+    recorded.retain(|name| partitions.iter().any(|one| one.name == *name && phase.groups.contains(&one.group)));
     for (pass, asks) in plan.passes.iter().enumerate() {
         let key = float_models(bundle, &phase.groups)?.setting("observers", &observers);
         let key = bundle.key(key, |path| before.as_deref() == Some(path))?;
         let key = and_asks(driver.phase_key(number, key, bundle, recipe)?, asks);
+        let key = if recorded.is_empty() { key } else { key.setting("runs", &recorded) };
         let name = format!("calibrate/{}", phase.name);
         let name = if pass == 0 { name } else { format!("{name}/{pass}") };
         bundle.unit(&name, FOLDER, key, progress, |folder| {
@@ -100,7 +104,7 @@ fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<P
     let (mut wanted, mut all) = (vec![], vec![]);
     for group in groups {
         let part = recipe.part(group)?;
-        wanted.extend(asks(partitions, group, part.observer, part.rounding));
+        wanted.extend(asks(partitions, group, part.observer, part.rounder()));
         all.extend(sites(partitions, group));
     }
     Plan::new(wanted, &all, for_evidence())

@@ -43,7 +43,8 @@ pub fn emit_group(
 ) -> Result<()> {
     let (partitions, tables) = own(bundle, group)?;
     let constants = Constants::of(partitions.iter().zip(&tables))?;
-    round(bundle, group, &constants, recipe.part(group)?.rounding, progress)?;
+    let rounder = recipe.part(group)?.rounder();
+    round((bundle, group), (&partitions, &tables), &constants, rounder, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
         _ if is_code(group, path) => true,
         Some(("model" | "equalized" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),

@@ -11,6 +11,7 @@ mod graph_files;
 mod known;
 mod layers;
 mod memory;
+mod prefix;
 mod quantize;
 mod round;
 mod verify;

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::prefix::Prefix;
+use crate::runs::is_run;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files;
 use autoneural_base::progress::{Progress, Silent};
@@ -10,9 +12,12 @@ use autoneural_bundle::{Bundle, CODES, Key, Making};
 use autoneural_core::encoding::Encoding;
 use autoneural_core::evidence::{Ask, EvidenceSource, Observer, not_collected};
 use autoneural_core::ir::Value;
+use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
-use autoneural_core::quantize::rounding::{LayerEvidence, Method};
-use autoneural_core::quantize::{CodeSource, Constants, Item, Layer, RoundedNow, round_layer, round_other};
+use autoneural_core::quantize::rounding::{LayerEvidence, Method, Rounder};
+use autoneural_core::quantize::{
+    CodeSource, Constants, Item, Layer, RoundedNow, Table, round_layer, round_other, unpack,
+};
 use autoneural_engines::back::codes::{CodeFile, digest, write};
 use autoneural_engines::back::evidence;
 use autoneural_engines::back::onnx::DataWriter;
@@ -22,20 +27,30 @@ use autoneural_engines::back::onnx::DataWriter;
 /// # Errors
 /// A rounding method fails, evidence is missing, or a file cannot be written.
 pub(crate) fn round(
-    bundle: &Making,
-    group: &Group,
+    (bundle, group): (&Making, &Group),
+    (partitions, tables): (&[Partition], &[Table]),
     constants: &Constants,
-    method: Method,
+    rounder: Rounder,
     progress: &dyn Progress,
 ) -> Result<()> {
     let files = file_names(constants);
-    let (collected, mut keys) = (Collected(bundle), Vec::new());
+    let (collected, mut keys, follows) = (Collected(bundle), Vec::new(), rounder.method.follows());
+    // What a method that follows the quantized layers makes of a layer depends on all of these.
+    let mut before = follows.then(|| of_runs(bundle, partitions)).transpose()?;
     for (layer, weights, biases) in &constants.layers {
-        let key = key(bundle, group, std::iter::once(weights).chain(biases), method.name())?;
-        let evidence = LayerEvidence::new(layer, &collected);
-        let wanted = method.wants(layer).into_iter().flat_map(|want| evidence.asks(want));
+        let key = key(bundle, group, std::iter::once(weights).chain(biases), &rounder.name())?;
+        let evidence = LayerEvidence::new(layer, &collected, false);
+        let wanted = rounder.wants(layer).into_iter().flat_map(|want| evidence.asks(want));
         let wanted: BTreeSet<String> = wanted.map(|ask| Collected::path(&ask)).collect();
-        keys.push(if wanted.is_empty() { key } else { bundle.key(key, |path| wanted.contains(path))? });
+        let key = if wanted.is_empty() { key } else { bundle.key(key, |path| wanted.contains(path))? };
+        keys.push(match &mut before {
+            None => key,
+            Some(before) => {
+                let key = key.and("before", before.digest());
+                *before = key.clone();
+                key
+            }
+        });
     }
     let of_others = key(bundle, group, constants.others.iter(), "")?;
     let unit = |file: &str| format!("emit/codes/{group}/{file}");
@@ -46,16 +61,32 @@ pub(crate) fn round(
     if !is_known {
         progress.start(&format!("round {group}"), files.len() as u64);
     }
+    let prefix = match follows && !is_known {
+        true => Some(Prefix::new(bundle, partitions, tables, &collected)?),
+        false => None,
+    };
+    let source: &dyn EvidenceSource = prefix.as_ref().map_or(&collected, |prefix| prefix);
     for ((layer, file), key) in constants.layers.iter().zip(&files).zip(keys) {
         if !is_known {
             progress.begin(&layer.0.name);
         }
         bundle.unit(&unit(file), &format!("{CODES}{group}"), key, &Silent, |folder| {
-            let (codes, of_biases) = round_layer(method, layer, &collected)?;
+            let (codes, of_biases) = round_layer(rounder, layer, source)?;
             let (_, weights, biases) = layer;
             let all: Vec<_> = std::iter::once((*weights, codes)).chain(biases.iter().copied().zip(of_biases)).collect();
-            write(&folder.join(file), &all, method.name())
+            write(&folder.join(file), &all, &rounder.name())
         })?;
+        if let Some(prefix) = &prefix {
+            let path = format!("{CODES}{group}/{file}");
+            let codes = CodeFile::open(bundle.map(&path)?, &bundle.path(path))?;
+            let (_, weights, biases) = layer;
+            for Item { value, encoding } in std::iter::once(weights).chain(biases) {
+                if let Some(packed) = codes.find(value, encoding) {
+                    let codes = unpack(encoding.integer, packed, value.shape.iter().product());
+                    prefix.settle(&value.name, encoding.dequantize(&codes, &value.shape));
+                }
+            }
+        }
         if !is_known {
             progress.tick(&layer.0.name);
         }
@@ -72,6 +103,14 @@ pub(crate) fn round(
         false => progress.finish(),
     }
     Ok(())
+}
+
+/// What the runs of graphs and the encodings of their values are.
+fn of_runs(bundle: &Making, partitions: &[Partition]) -> Result<Key> {
+    bundle.key(Key::new(), |path| {
+        let of_encodings = |partition: &Partition| path == format!("encodings/{}.json", partition.name);
+        is_run(path, partitions) || partitions.iter().any(of_encodings)
+    })
 }
 
 /// Whether a file of the bundle, by its path, has codes of a group.

@@ -1,6 +1,7 @@
 //! Where methods get the evidence from that they requested.
 
-use super::{Ask, Observer};
+use super::{Ask, Observer, PairedMoments};
+use crate::ir::ops::Rows;
 use autoneural_base::error::{Error, Result};
 
 /// Holds evidence, in memory or in files.
@@ -10,6 +11,16 @@ pub trait EvidenceSource {
     /// # Errors
     /// It was not collected, or its file cannot be read.
     fn get(&self, ask: &Ask) -> Result<Observer>;
+
+    /// Moments of the rows of a value in float and behind the layers that are rounded so far; `None` if no graph that
+    /// runs has the value. Only a source that runs the samples through these layers has them.
+    ///
+    /// # Errors
+    /// This source has none, or the layers cannot be run.
+    fn paired(&self, site: &str, rows: &Rows) -> Result<Option<PairedMoments>> {
+        let _ = rows;
+        Err(Error::internal(site, "has no moments behind quantized layers here"))
+    }
 }
 
 /// The error for a request that was not collected.

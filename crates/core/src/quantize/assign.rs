@@ -39,7 +39,7 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 /// use autoneural_core::partition::{Partition, Port};
 /// use autoneural_core::passes::{Context, freeze};
 /// use autoneural_core::program::Group;
-/// use autoneural_core::quantize::{self, Constants, Given, rounding::Method};
+/// use autoneural_core::quantize::{self, Constants, Given, rounding::Rounder};
 /// use autoneural_core::recipe::Recipe;
 /// use autoneural_core::segment::{is_whole, segments};
 /// use autoneural_core::target::Target;
@@ -70,7 +70,7 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 ///
 /// // Calibration: an engine shows the watcher what it computes.
 /// let part = recipe.part(group)?;
-/// let asks = quantize::asks(&partitions, group, part.observer, part.rounding);
+/// let asks = quantize::asks(&partitions, group, part.observer, part.rounder());
 /// let collection = Collection::new(asks);
 /// let watcher = collection.watcher(group, "toy");
 /// watcher.see("x", &[1, 1, 3], &[1.0, -1.0, 2.0]);
@@ -82,7 +82,7 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 /// let (table, _counts) = &made[0];
 /// assert_eq!(table.param("w")?.scale.len(), 2); // one for each output channel
 /// let constants = Constants::of([(&partitions[0], table)].into_iter())?;
-/// let (weights, biases) = quantize::round_layer(Method::default(), &constants.layers[0], &BTreeMap::new())?;
+/// let (weights, biases) = quantize::round_layer(Rounder::default(), &constants.layers[0], &BTreeMap::new())?;
 /// assert_eq!((weights.len(), biases.len()), (6, 0)); // 8-bit codes
 /// assert!(is_whole(&segments(&partitions[0], table, &target)?)); // all of it on the NPU
 /// # Ok(())

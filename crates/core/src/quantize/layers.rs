@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::layer::Layer;
-use super::rounding::Method;
+use super::rounding::Rounder;
 use super::table::Table;
 use super::weights::{bias, weight};
 use crate::encoding::Encoding;
@@ -109,15 +109,15 @@ pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
     made
 }
 
-/// All requests for evidence about a group of graphs: those of the observer about every value, and those of the
-/// rounding method about what each layer multiplies with its weights.
-pub fn asks(partitions: &[Partition], group: &Group, observer: ObserverKind, method: Method) -> Vec<Ask> {
+/// All requests for evidence about a group of graphs: those of the observer about every value, and those of rounding
+/// about what each layer multiplies with its weights.
+pub fn asks(partitions: &[Partition], group: &Group, observer: ObserverKind, rounder: Rounder) -> Vec<Ask> {
     let mut made = Vec::new();
     for site in sites(partitions, group) {
         made.extend(observer.wants(&site).into_iter().map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)));
     }
     for layer in layers(partitions, group) {
-        for want in method.wants(&layer) {
+        for want in rounder.wants(&layer) {
             let of = |reader: &Linear| Ask::new(group, &reader.data, want, &reader.rows);
             made.extend(layer.readers.iter().map(of));
         }

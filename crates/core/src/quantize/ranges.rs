@@ -74,7 +74,13 @@ impl Class {
         }
         let mut range = self.fixed;
         if let Some(seen) = self.seen {
-            widen(&mut range, seen);
+            // What is known without samples needs no room.
+            let is_known = self.fixed.is_some_and(|[low, high]| seen[0] >= low && seen[1] <= high);
+            let room = match integer {
+                IntegerType::Uint16 if !is_known => 1.0 + recipe.part(group)?.headroom,
+                _ => 1.0,
+            };
+            widen(&mut range, seen.map(|end| end * room));
         }
         let Some([low, high]) = self.masked.or(range) else {
             let place = format!("{}: {}", group.name(), self.name);

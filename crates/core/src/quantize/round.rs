@@ -3,7 +3,7 @@
 use super::codes::{CodeSource, pack, refuse_impossible};
 use super::layer::Layer;
 use super::layers::Item;
-use super::rounding::{Bias, LayerEvidence, Method, Rounded};
+use super::rounding::{LayerEvidence, Rounded, Rounder, corrected};
 use crate::encoding::Encoding;
 use crate::evidence::EvidenceSource;
 use crate::ir::Value;
@@ -33,22 +33,25 @@ pub fn round_other(item: &Item) -> Result<Vec<u8>> {
 /// # Errors
 /// The method fails, or makes codes that are impossible under the encoding.
 pub fn round_layer(
-    method: Method,
+    rounder: Rounder,
     (layer, weights, biases): &(Layer, Item, Vec<Item>),
     evidence: &dyn EvidenceSource,
 ) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
-    let evidence = LayerEvidence::new(layer, evidence);
-    let encoding = weights.encoding;
+    // A weight that several nodes read with biases of their own has no means that are those of one bias.
+    let corrects_bias = rounder.corrects_bias && biases.len() == 1 && !layer.readers.is_empty();
+    let evidence = LayerEvidence::new(layer, evidence, corrects_bias);
+    let (method, encoding) = (rounder.method, weights.encoding);
     let values = numbers(weights.value)?;
     let codes = method.round(layer, &values, encoding, &evidence)?;
     refuse_impossible(&codes, encoding, weights.value)?;
     let rounded = Rounded { layer, weights: &values, encoding, codes: &codes };
     let mut of_biases = Vec::new();
     for Item { value, encoding } in biases {
-        let bias = Bias { name: &value.name, shape: &value.shape, values: &numbers(value)?, encoding };
-        let codes = method.round_bias(&bias, &rounded, &evidence)?;
-        refuse_impossible(&codes, encoding, value)?;
-        of_biases.push(pack(encoding.integer, &codes));
+        let mut bias = numbers(value)?;
+        if corrects_bias {
+            bias = corrected(&bias, &rounded, &evidence, method.follows())?;
+        }
+        of_biases.push(pack(encoding.integer, &encoding.quantize(&bias, &value.shape)));
     }
     // Packing takes memory, too, so the weights, which are the largest of all, are freed before.
     drop(values);

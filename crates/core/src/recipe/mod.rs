@@ -15,7 +15,7 @@ use crate::evidence::ObserverKind;
 use crate::goals::Goals;
 use crate::partition::Partition;
 use crate::program::Group;
-use crate::quantize::rounding::Method;
+use crate::quantize::rounding::{Method, Rounder};
 use autoneural_base::error::{Error, Result};
 
 pub use origin::Origin;
@@ -24,6 +24,8 @@ pub use sample::{Arrays, Role, Said, Sample, Words};
 
 /// Most tokens that may be decoded after a prompt during calibration and verification.
 const MOST_STEPS: usize = 4096;
+/// Most room beyond what was seen: four times the range.
+const MOST_HEADROOM: f32 = 3.0;
 /// The key of a recipe that states their number.
 const STEPS: &str = "decode_steps";
 
@@ -80,9 +82,16 @@ pub struct PartRecipe {
     /// Integers of the weights of depthwise convolutions; int8 if not given, because they have few weights and lose
     /// most with 4 bits.
     pub depthwise: Option<IntegerType>,
+    /// Room of the ranges of 16-bit activations beyond what was seen, as a share of what was seen: other samples reach
+    /// further. Ranges of 8 bits have none, where it would cost more than it saves.
+    #[serde(default)]
+    pub headroom: f32,
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,
+    /// Whether biases make up for what rounding changes in the means of a layer's outputs.
+    #[serde(default)]
+    pub bias_correction: bool,
     /// How the spread of channels is moved from values into weights before anything is quantized; not at all if not
     /// given.
     pub equalize: Option<Equalize>,
@@ -239,6 +248,10 @@ impl Recipe {
                 && !(0.0..=1.0).contains(&equalize.alpha)
             {
                 return Err((key("equalize.alpha"), format!("{} is impossible; 0 to 1 are", equalize.alpha)));
+            }
+            if !(0.0..=MOST_HEADROOM).contains(&part.headroom) {
+                let message = format!("{} is impossible; 0 to {MOST_HEADROOM} are", part.headroom);
+                return Err((key("headroom"), message));
             }
             let values = [Some(("activations", part.activations)), part.kv_cache.map(|t| ("kv_cache", t))];
             for (what, integer) in values.into_iter().flatten() {
@@ -416,6 +429,11 @@ impl Recipe {
 }
 
 impl PartRecipe {
+    /// How weights and biases are rounded.
+    pub fn rounder(&self) -> Rounder {
+        Rounder { method: self.rounding, corrects_bias: self.bias_correction }
+    }
+
     /// Bits of weights and activations in the usual short form, such as `W4A16`.
     pub fn scheme(&self) -> String {
         format!("W{}A{}", self.weights.bits(), self.activations.bits())

@@ -10,7 +10,7 @@ use tract_onnx::tract_core::internal::{
 };
 
 use super::{Data, Engine, Tensor};
-use crate::back::onnx::check_float;
+use crate::back::onnx::{check_float, float_bytes};
 use autoneural_base::contain::contain;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::limits;
@@ -138,6 +138,20 @@ impl Reference {
     /// The file is missing or unreadable, or tract refuses it.
     pub fn load_as_built(partition: &Partition, path: &Path) -> Result<Self> {
         Self::made(partition, path, None)
+    }
+
+    /// Loads the float model of a partition from its graph, without a file: for graphs of few nodes.
+    ///
+    /// # Errors
+    /// tract refuses it.
+    pub fn of_graph(partition: &Partition) -> Result<Self> {
+        let bytes = float_bytes(&partition.graph)?;
+        let refused = |said: String| {
+            limits::explained(Error::internal(&partition.name, format!("tract does not load it: {said}")))
+        };
+        let load = || tract_onnx::onnx().model_for_read(&mut bytes.as_slice())?.into_optimized()?.into_runnable();
+        let model = contain(load).map_err(refused)?.map_err(|error| refused(format!("{error:#}")))?;
+        Ok(Reference { name: partition.name.clone(), path: PathBuf::from(&partition.name), model, ends: 0 })
     }
 
     fn build(partition: &Partition, path: &Path, watcher: Option<Arc<dyn Watcher>>) -> Result<Self> {

@@ -1,9 +1,10 @@
 //! What a rounding method is, and what it is given.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::encoding::Encoding;
-use crate::evidence::{Ask, EvidenceSource, Linear, Means, Observer, SecondMoments, Want};
+use crate::evidence::{Ask, EvidenceSource, Linear, Means, Observer, PairedMoments, SecondMoments, Want};
 use crate::quantize::layer::Layer;
 use autoneural_base::error::{Error, Result};
 
@@ -27,27 +28,11 @@ pub trait Rounding: Sync {
     /// It cannot round these weights, or evidence is missing.
     fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, evidence: &LayerEvidence) -> Result<Vec<i32>>;
 
-    /// The codes of a bias of the layer, whose weights were `rounded` before. A method that knows how rounding changed
-    /// the mean of an output channel can correct it here; by default the codes are the nearest integers.
-    ///
-    /// # Errors
-    /// As for [`Rounding::round`].
-    fn round_bias(&self, bias: &Bias, rounded: &Rounded, evidence: &LayerEvidence) -> Result<Vec<i32>> {
-        let _ = (rounded, evidence);
-        Ok(bias.encoding.quantize(bias.values, bias.shape))
+    /// Whether it looks at what the layers that are already rounded make of the samples ([`LayerEvidence::paired`]),
+    /// and not only at the float model.
+    fn follows(&self) -> bool {
+        false
     }
-}
-
-/// The bias of a layer: one number for each output channel.
-pub struct Bias<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its shape.
-    pub shape: &'a [usize],
-    /// Its numbers.
-    pub values: &'a [f32],
-    /// Its encoding, whose scales are `input scale x weight scale`.
-    pub encoding: &'a Encoding,
 }
 
 /// The weights of a layer and what they became.
@@ -66,12 +51,16 @@ pub struct Rounded<'a> {
 pub struct LayerEvidence<'a> {
     layer: &'a Layer,
     source: &'a dyn EvidenceSource,
+    /// Whether the layer has a bias that will make up for what rounding changes in the means of its outputs. Then only
+    /// changes about the mean count.
+    pub is_centred: bool,
+    paired: OnceCell<PairedMoments>,
 }
 
 impl<'a> LayerEvidence<'a> {
     /// The evidence of a layer.
-    pub fn new(layer: &'a Layer, source: &'a dyn EvidenceSource) -> Self {
-        LayerEvidence { layer, source }
+    pub fn new(layer: &'a Layer, source: &'a dyn EvidenceSource, is_centred: bool) -> Self {
+        LayerEvidence { layer, source, is_centred, paired: OnceCell::new() }
     }
 
     /// The requests about all values that the layer reads, each once: graphs that share a value share its evidence.
@@ -120,6 +109,30 @@ impl<'a> LayerEvidence<'a> {
             Observer::Means(found) => Ok(found),
             _ => Err(self.of_another_kind()),
         }
+    }
+
+    /// Moments of the rows that the weights are multiplied with, in float and behind the layers that are already
+    /// rounded.
+    ///
+    /// # Errors
+    /// The source has none, the layers cannot be run, or the values have rows of different sizes.
+    pub fn paired(&self) -> Result<&PairedMoments> {
+        if let Some(known) = self.paired.get() {
+            return Ok(known);
+        }
+        let mut all: Option<PairedMoments> = None;
+        for ask in self.asks(Want::SecondMoments) {
+            let Some(found) = self.source.paired(&ask.site, &ask.rows)? else { continue };
+            let Some(all) = &mut all else {
+                all = Some(found);
+                continue;
+            };
+            if !all.merge(&found) {
+                return Err(Error::internal(&self.layer.name, "reads values with rows of other sizes"));
+            }
+        }
+        let all = all.ok_or_else(|| Error::internal(&self.layer.name, "is in no graph whose runs were kept"))?;
+        Ok(self.paired.get_or_init(|| all))
     }
 
     fn of_another_kind(&self) -> Error {

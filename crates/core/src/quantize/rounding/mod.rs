@@ -9,21 +9,27 @@
 //!   [`Rounding::round`] with each candidate. That is a pure function: so the codes that are made later under the
 //!   scales that won are those that were judged.
 //! - **Evidence** is about the float model, and is collected during calibration. A method requests it with
-//!   [`Rounding::wants`], and finds it in [`LayerEvidence`]. A method that looks at the outputs of the quantized layers
-//!   before this one (GPTAQ, Qronos) must run these for each layer. That is possible, because layers are rounded in
-//!   order and the codes of earlier layers are already in files. It needs another [`EvidenceSource`], a [`Want`] of its
-//!   own, and the earlier codes in the key of the layer's unit of work. The interface of methods stays the same.
+//!   [`Rounding::wants`], and finds it in [`LayerEvidence`]. A method that [follows](Rounding::follows) is also given
+//!   what the layers that are already rounded make of the samples: these run again, layer by layer, beside the float
+//!   model.
 //! - **Constants that are not weights of a layer** (gammas, constants that are added or multiplied) are rounded to the
-//!   nearest integer, whatever the recipe says. A bias follows its layer's weights: [`Rounding::round_bias`].
+//!   nearest integer, whatever the recipe says. A bias is, too, unless the recipe corrects it
+//!   ([`Rounder::corrects_bias`]).
 
+mod bias;
+mod by_form;
+mod channels;
+mod cholesky;
+mod lattice;
 mod method;
 
-pub use method::{Bias, LayerEvidence, Rounded, Rounding};
+pub(crate) use bias::corrected;
+pub use method::{LayerEvidence, Rounded, Rounding};
 
 use serde::{Deserialize, Deserializer};
 
-#[cfg(doc)]
-use crate::evidence::{EvidenceSource, Want};
+use super::layer::Layer;
+use crate::evidence::Want;
 
 /// Declares the file of every method, and lists the methods.
 macro_rules! methods {
@@ -36,6 +42,8 @@ macro_rules! methods {
 
 methods! {
     nearest::Nearest,
+    gptq::Gptq,
+    qronos::Qronos,
 }
 
 /// A rounding method that a recipe chose.
@@ -78,6 +86,32 @@ impl Method {
 impl<'de> Deserialize<'de> for Method {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Method::of_name(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// How the weights and biases of a group are rounded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rounder {
+    /// The method for weights.
+    pub method: Method,
+    /// Whether biases make up for what rounding changes in the means of a layer's outputs.
+    pub corrects_bias: bool,
+}
+
+impl Rounder {
+    /// The evidence that it requests about the values that a layer multiplies with its weights.
+    pub fn wants(&self, layer: &Layer) -> Vec<Want> {
+        let mut made = self.method.wants(layer);
+        if self.corrects_bias && !self.method.follows() && !layer.readers.is_empty() && !made.contains(&Want::Means) {
+            made.push(Want::Means);
+        }
+        made
+    }
+
+    /// Its name, of which codes that are kept depend.
+    pub fn name(&self) -> String {
+        let bias = if self.corrects_bias { " with bias correction" } else { "" };
+        format!("{}{bias}", self.method.name())
     }
 }
 

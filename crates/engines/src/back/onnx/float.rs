@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use autoneural_onnx::{GraphProto, TensorProto};
+use autoneural_onnx::{GraphProto, TensorProto, encode};
 
-use super::proto::{DataType, model, stored_tensor, value_info, write};
+use super::proto::{DataType, model, small_tensor, stored_tensor, value_info, write};
 use super::{DataWriter, nodes};
 use autoneural_base::error::Result;
 use autoneural_core::ir::{Constant, Graph, Value, ValueId};
@@ -50,6 +50,18 @@ pub fn emit_as_built(as_built: &Frozen, path: &Path, data: &DataWriter, own: &mu
         }
     })?;
     write(&model(made), path)
+}
+
+/// The float model of a graph in one piece, with all constants in it: for graphs of few nodes.
+///
+/// # Errors
+/// An operator has no form in ONNX, which is a defect.
+pub fn float_bytes(own: &Graph) -> Result<Vec<u8>> {
+    let made = graph(own, |value, constant| {
+        let kind = DataType::of_element(value.element);
+        Ok(small_tensor(&value.name, kind, &value.shape, constant.to_le_bytes().to_vec()))
+    })?;
+    Ok(encode(&model(made)))
 }
 
 /// The tensor of a constant in a data file.
