@@ -42,6 +42,9 @@ pub(crate) struct Class {
     masked: Option<[f32; 2]>,
     /// Range that was seen.
     seen: Option<[f32; 2]>,
+    /// What an operator cuts its values to: room beyond it would be of no use, and the NPU computes a `Clip` wrongly
+    /// whose integers reach further than what it cuts to.
+    cut: Option<[f32; 2]>,
     /// The zero point should be a multiple of this; then its readers lose nothing to the steps of their sums.
     step: i64,
     /// Integers that the recipe sets for one of its values (`kv_cache`). `None`: the activations of the group.
@@ -80,7 +83,9 @@ impl Class {
                 IntegerType::Uint16 if !is_known => 1.0 + recipe.part(group)?.headroom,
                 _ => 1.0,
             };
-            widen(&mut range, seen.map(|end| end * room));
+            let [low, high] = self.cut.unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
+            widen(&mut range, seen);
+            widen(&mut range, [(seen[0] * room).max(low), (seen[1] * room).min(high)]);
         }
         let Some([low, high]) = self.masked.or(range) else {
             let place = format!("{}: {}", group.name(), self.name);
@@ -192,6 +197,11 @@ pub(crate) fn classes(
                 && let Some(class) = classes.get_mut(&made)
             {
                 widen(&mut class.fixed, range);
+            }
+            if let Op::Clip(clip) = &node.op
+                && let Some(class) = classes.get_mut(&made)
+            {
+                class.cut = Some([clip.min.unwrap_or(f32::NEG_INFINITY), clip.max.unwrap_or(f32::INFINITY)]);
             }
             let weighted = node.inputs.get(1).is_some_and(|&id| graph.value(id).constant().is_some());
             if let Some(step) = target.operator(node.op.name()).and_then(|operator| operator.sum_step)

@@ -8,9 +8,6 @@ use crate::encoding::Encoding;
 use crate::quantize::layer::Layer;
 use autoneural_base::error::{Error, Result};
 
-/// What is added to the diagonal of moments, as a share of its mean (Frantar et al., arXiv 2210.17323, section 3).
-const DAMPING: f64 = 0.01;
-
 /// Whether nothing is known of what a layer's weights are multiplied with: they are rounded one by one.
 pub(crate) fn unfit(layer: &Layer) -> bool {
     layer.readers.is_empty() || layer.axes.output.is_none()
@@ -26,7 +23,7 @@ pub(crate) fn by_form(
     layer: &Layer,
     weights: &[f32],
     encoding: &Encoding,
-    width: usize,
+    (width, damping): (usize, f64),
     mut form: impl FnMut(usize, Vec<f32>) -> (Array2<f64>, Vec<f32>),
 ) -> Result<Vec<i32>> {
     let nearest = || encoding.quantize(weights, &layer.shape);
@@ -40,7 +37,7 @@ pub(crate) fn by_form(
     let mut codes = channels.rows(&nearest());
     for (group, (rows, codes)) in rows.chunks(size).zip(codes.chunks_mut(size)).enumerate() {
         let (form, aims) = form(group, rows.to_vec());
-        if let Some(lattice) = Lattice::new(form.view(), DAMPING) {
+        if let Some(lattice) = Lattice::new(form.view(), damping) {
             let scales = &scales[group * blocks..][..blocks];
             let grid = Grid { limits: encoding.integer.limits(), scales, block: channels.block() };
             codes.copy_from_slice(&lattice.round(&aims, &grid).codes);

@@ -10,6 +10,9 @@ use crate::evidence::{SecondMoments, Want};
 use crate::quantize::layer::Layer;
 use autoneural_base::error::Result;
 
+/// What is added to the diagonal of moments, as a share of its mean: that of the paper, section 3.
+const DAMPING: f64 = 0.01;
+
 /// Frantar et al., arXiv 2210.17323, on the inputs of the float model: of all integers, those for which the sum of
 /// squares of the change of the layer's outputs is small. The weights that matter most are rounded first.
 pub(crate) struct Gptq;
@@ -33,7 +36,7 @@ impl Rounding for Gptq {
         }
         let moments = evidence.second_moments()?;
         let means = evidence.means()?;
-        by_form(layer, weights, encoding, moments.width(), |group, aims| {
+        by_form(layer, weights, encoding, (moments.width(), DAMPING), |group, aims| {
             let mut form = square(&moments, group);
             if evidence.is_centred {
                 let sums: Vec<f64> = (0..moments.width()).map(|at| means.of(group, at)).collect();

@@ -11,8 +11,11 @@ use crate::quantize::layer::Layer;
 use autoneural_base::error::Result;
 
 /// What is added to the diagonal where weights are fitted, as a share of its mean. A small share trusts the
-/// calibration samples, a large one the weights that were trained.
-const RIDGE: f64 = 0.1;
+/// calibration samples, a large one the weights that were trained. Chosen with [`DAMPING`] on EfficientNet-Lite0: of
+/// its 16 calibration pictures 12 calibrated and 4 judged. From 0.03 to 1 the figure changes by less than 2 dB.
+const RIDGE: f64 = 0.3;
+/// What is added to the diagonal of moments where the fitted weights are rounded, as a share of its mean.
+const DAMPING: f64 = 0.3;
 
 /// The objective of Qronos (Zhang et al., arXiv 2505.11695) and GPTAQ (Li et al., arXiv 2504.02692): with inputs `X` in
 /// float and `Z` behind the quantized layers, integers for which `|X w - Z q|^2` is small. The real weights that are
@@ -38,7 +41,7 @@ impl Rounding for Qronos {
             return Ok(encoding.quantize(weights, &layer.shape));
         }
         let moments = evidence.paired()?;
-        by_form(layer, weights, encoding, moments.width(), |group, aims| {
+        by_form(layer, weights, encoding, (moments.width(), DAMPING), |group, aims| {
             let seen = &moments.groups[group];
             let (mut own, mut cross) = (seen.own.clone(), seen.cross.clone());
             if evidence.is_centred {
