@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::table::Table;
-use super::weights::{constant, stated, weight};
+use super::weights::{bias, stated, weight};
 use crate::ir::{Graph, Node, Value};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 use autoneural_base::error::Result;
@@ -26,7 +26,7 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     let case = Case {
         activations: activations(graph, node, table)?,
         weights: param(stated(graph, node))?.map(Weights::of),
-        bias: param(constant(graph, node, 2))?.map(|encoding| encoding.integer),
+        bias: param(bias(graph, node))?.map(|encoding| encoding.integer),
     };
     Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
 }
@@ -46,7 +46,7 @@ pub(crate) fn statement<'a>(
     let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
     // The recipe chooses the integers of weights, so these follow the target. A node with other constants may have
     // activations that the target does not take, whatever the constants are.
-    if weight(graph, node).is_none() && stated(graph, node).is_some() && !node.op.moves_data_only() {
+    if weight(graph, node).is_none() && stated(graph, node).is_some() {
         let activations = activations(graph, node, table)?;
         if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {
             return Ok(Cow::Owned(Operator::on_cpu(name)));

@@ -29,7 +29,7 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
     let arrays: Vec<Option<Array>> = inputs.iter().map(|input| input.as_ref().map(Array::of)).collect();
     if let [Some(_), ..] = arrays[..]
         && let Some(all) = arrays.iter().cloned().collect::<Option<Vec<_>>>()
-        && let Some(made) = arithmetic::elementwise(&node.op_type, &all)
+        && let Some(made) = arithmetic::elementwise(elementwise_name(node), &all)
     {
         return Some(made.map(|array| vec![array.into_constant()]));
     }
@@ -40,6 +40,8 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
         "GatherElements" | "GatherND" => picked(node, &arrays),
         "ScatterElements" | "ScatterND" => placed(node, &arrays),
         "IsNaN" => present(&arrays, 0).map(|x| truths(x, |value| value.is_nan())),
+        "IsInf" => infinite(node, &arrays),
+        "OneHot" => one_hot(node, &arrays),
         "CumSum" => second(&arrays).and_then(|(x, axis)| cumulative::cumulative(node, x, axis)),
         "Expand" => second(&arrays).and_then(|(x, shape)| moves::expand(x, &shape.whole())),
         "Tile" => second(&arrays).and_then(|(x, times)| moves::tile(x, &times.whole())),
@@ -220,6 +222,46 @@ fn placed(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
     let all = moves::concat(&[row(x), row(updates)], 0)?;
     let Picked { shape, places } = scattered(&x.shape, &targets);
     Ok(all.picked(shape, places.into_iter()))
+}
+
+/// The name of what is computed element by element, which an attribute may change.
+fn elementwise_name(node: &OnnxNode) -> &str {
+    match node.op_type.as_str() {
+        "Mod" if node.int("fmod", 0).is_ok_and(|fmod| fmod != 0) => arithmetic::FMOD,
+        other => other,
+    }
+}
+
+fn infinite(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
+    let (above, below) = (node.int("detect_positive", 1)? != 0, node.int("detect_negative", 1)? != 0);
+    let is = |value: f32| value.is_infinite() && if value > 0.0 { above } else { below };
+    present(arrays, 0).map(|x| truths(x, is))
+}
+
+/// Rows that have one other number; none where an index is beyond them.
+fn one_hot(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
+    let ((indices, depth), values) = (second(arrays)?, present(arrays, 2)?);
+    let depth = depth.whole().first().copied().filter(|&depth| depth > 0).ok_or("wants a depth of 1 or more")?;
+    let rank = indices.shape.len();
+    let at = match node.int("axis", -1)? {
+        -1 => rank,
+        axis => array::axis(axis, rank + 1)?,
+    };
+    if values.shape != [2] {
+        return Err(format!("has values of {:?}; two are wanted", values.shape));
+    }
+    let mut shape = indices.shape.clone();
+    shape.insert(at, usize::try_from(depth).unwrap_or(usize::MAX));
+    counted(&shape)?;
+    let whole = indices.whole();
+    let inner: usize = indices.shape[at..].iter().product();
+    let place = |at: usize| {
+        let (outer, row, rest) = (at / inner / depth as usize, (at / inner) as i64 % depth, at % inner);
+        let index = whole[outer * inner + rest];
+        usize::from(row == if index < 0 { index.saturating_add(depth) } else { index })
+    };
+    let count = shape.iter().product();
+    Ok(values.picked(shape, (0..count).map(place)))
 }
 
 fn truths(x: &Array, is: impl Fn(f32) -> bool) -> Array {
