@@ -83,7 +83,8 @@ fn behind_graph(model: &ModelProto) -> ModelProto {
 }
 
 fn node(one: &NodeProto) -> Vec<u8> {
-    let behind = NodeProto { input: vec![], output: vec![], name: String::new(), op_type: String::new(), ..one.clone() };
+    let behind =
+        NodeProto { input: vec![], output: vec![], name: String::new(), op_type: String::new(), ..one.clone() };
     let behind = NodeProto { attribute: vec![], ..behind };
     let (input, output, name, op_type) = (one.input.clone(), one.output.clone(), one.name.clone(), one.op_type.clone());
     let mut made = NodeProto { input, output, name, op_type, ..NodeProto::default() }.encode_to_vec();
@@ -129,7 +130,8 @@ mod tests {
     /// A model in which every field that a model, a graph or a node has is there.
     fn model(value: i64) -> ModelProto {
         let text = String::from;
-        let attribute = AttributeProto { name: text("a"), i: value, r#type: AttributeType::Int as i32, ..Default::default() };
+        let attribute =
+            AttributeProto { name: text("a"), i: value, r#type: AttributeType::Int as i32, ..Default::default() };
         let one = NodeProto {
             input: vec![text("x")],
             output: vec![text("y")],

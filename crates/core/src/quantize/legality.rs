@@ -60,3 +60,31 @@ fn activations(graph: &Graph, node: &Node, table: &Table) -> Result<Activations>
     let inputs = values.map(|encoding| encoding.integer).collect();
     Ok(Activations::new(inputs, table.activation(&graph.value(node.outputs[0]).name)?.integer))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::{Encoding, IntegerType};
+    use crate::ir::{Builder, Constant, ElementType, ops};
+
+    #[test]
+    fn constants_that_are_only_moved_are_no_weights() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 2, 4], ElementType::F32).unwrap();
+        let token = |value: f32| Constant::from_values(vec![value; 4], vec![1, 1, 4]);
+        let (first, last) = (b.constant("first", token(0.5)).unwrap(), b.constant("last", token(-0.5)).unwrap());
+        // As a class token before what was read, and one more behind it.
+        let joined = b.node("joined", ops::Concat { axis: 1 }, &[x, first, last]).unwrap();
+        let graph = b.finish(vec![joined]);
+        let mut table = Table::default();
+        let shared = Encoding::of_range(IntegerType::Uint16, -1.0, 1.0);
+        for name in ["x", "joined"] {
+            table.activations.insert(name.into(), shared.clone());
+        }
+        for name in ["first", "last"] {
+            table.params.insert(name.into(), shared.clone());
+        }
+        let (target, _) = Target::find("sa8295p").unwrap();
+        assert_eq!(refusal(&graph, &graph.nodes()[0], &target, &table).unwrap(), None);
+    }
+}

@@ -21,7 +21,8 @@ impl Reading<'_> {
                 "has inputs of its own, which a choice has not",
             ));
         }
-        let graph = apart(graph, &mut self.taken);
+        let refused = |message: String| Error::input(format!("graph `{}`", graph.name), message);
+        let graph = apart(graph, &mut self.taken, &mut self.copied).map_err(refused)?;
         let mut constants = initializers(&graph, self.data)?;
         let nodes = self.nodes(&graph.node, &mut constants, &mut HashMap::new(), &[])?;
         let outputs: Vec<String> = graph.output.iter().map(|info| info.name.clone()).collect();

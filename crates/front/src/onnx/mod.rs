@@ -1,10 +1,11 @@
 //! Models from anywhere, as ONNX files: a file goes in, a graph in the IR comes out.
 //!
-//! It goes in phases. *Read*: the file is checked, and its nodes are brought into an order (`read`). *Shapes*: every
-//! axis of an input gets a number (`shapes`). *Pairs*: QuantizeLinear and DequantizeLinear come off (`pairs`). *Fold*: what
-//! depends on constants only is computed (`fold`). *Node by node*: operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others
-//! (`spell`). *Patterns*: what models spell out in several nodes becomes one operator where the IR has it
-//! (`patterns`). What cannot be read is collected, and told all at once (`unsupported`).
+//! It goes in phases. *Read*: the file is checked, functions stand in the place of their calls (`inline`), and nodes are
+//! brought into an order (`read`). *Shapes*: every axis of an input gets a number (`shapes`). *Pairs*: QuantizeLinear and
+//! DequantizeLinear come off (`pairs`). *Fold*: what depends on constants only is computed (`fold`). *Node by node*:
+//! operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others (`spell`).
+//! *Patterns*: what models spell out in several nodes becomes one operator where the IR has it (`patterns`). What cannot
+//! be read is collected, and told all at once (`unsupported`).
 //!
 //! Values keep their names. A node gets the name of its first output, as everywhere in the IR.
 

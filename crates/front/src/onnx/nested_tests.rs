@@ -56,13 +56,20 @@ fn functions_that_cannot_be_are_told() {
         })
         .collect();
     bomb.push(function("F40", vec![node("Neg a -> b", vec![])]));
+    // Nothing is made, by calls that double.
+    let mut idle = bomb.clone();
+    idle[40].node.clear();
+    let long = function("Long", vec![NodeProto { name: "n".repeat(1 << 20), ..node("Neg a -> b", vec![]) }]);
+    let heavy = function("Leak", (0..300).map(|_| call("Long a -> c", vec![])).collect());
     let old = FunctionProto {
         opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 12 }],
         ..function("Leak", vec![node("Neg a -> b", vec![])])
     };
     for (functions, called, words) in [
         (vec![circle], "Leak", "functions that call each other"),
-        (bomb, "F0", "more than 262144 nodes in all"),
+        (bomb, "F0", "more than 262144 nodes and calls in all"),
+        (idle, "F0", "more than 262144 nodes and calls in all"),
+        (vec![long, heavy], "Leak", "copies of more than 256 MiB in all"),
         (vec![old], "Leak", "function `Leak`: is of operator set 12; its model is of 17"),
         (vec![function("Leak", vec![node("Neg nothing -> b", vec![])])], "Leak", "reads `nothing`"),
     ] {

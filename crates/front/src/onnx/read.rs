@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::inline;
 use super::model::{Axis, Declared, Given, MOST_NODES, Model, Node, is_standard};
 use super::order::ordered;
-use super::renamed::defined;
+use super::renamed::{Copied, defined};
 use super::tensors;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ops::Attribute;
@@ -45,7 +45,8 @@ pub fn model(model: &ModelProto, data: &mut DataFiles) -> Result<Model> {
     let mut integers: HashMap<String, i32> = graph.initializer.iter().filter_map(integers_of).collect();
     let inputs = inputs(graph, &constants)?;
     let protos = inline::nodes(model, graph, opset)?;
-    let mut reading = Reading { data, taken: defined(graph).into_iter().map(ToString::to_string).collect() };
+    let taken = defined(graph).into_iter().map(ToString::to_string).collect();
+    let mut reading = Reading { data, taken, copied: Copied::default() };
     reading.taken.extend(protos.iter().flat_map(|node| node.output.iter().cloned()));
     let nodes = reading.nodes(&protos, &mut constants, &mut integers, &inputs)?;
     let outputs: Vec<String> = graph.output.iter().map(|info| info.name.clone()).collect();
@@ -136,6 +137,8 @@ pub struct Reading<'d> {
     pub data: &'d mut DataFiles,
     /// Names that values have.
     pub taken: HashSet<String>,
+    /// How much was copied to give it other names.
+    pub copied: Copied,
 }
 
 impl Reading<'_> {

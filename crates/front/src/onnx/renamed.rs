@@ -1,11 +1,34 @@
-//! Names of messages given anew, for what is put into another graph.
+//! Names of messages given anew, for what is put into another graph. A file of a few bytes must not become gigabytes:
+//! what is copied for it is counted first.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use autoneural_onnx::{GraphProto, NodeProto};
+use autoneural_onnx::{GraphProto, Message, NodeProto};
+
+/// Most bytes of all messages that are copied to be renamed.
+const MOST_BYTES: usize = 256 << 20;
 
 /// New names by old ones.
 pub type Names = HashMap<String, String>;
+
+/// How much was copied so far.
+#[derive(Default)]
+pub struct Copied(usize);
+
+impl Copied {
+    /// Counts bytes before they are copied.
+    ///
+    /// # Errors
+    /// They are too many.
+    pub fn count(&mut self, bytes: usize) -> Result<(), String> {
+        self.0 = self.0.saturating_add(bytes);
+        match self.0 <= MOST_BYTES {
+            true => Ok(()),
+            false => Err(format!("makes copies of more than {} MiB in all", MOST_BYTES >> 20)),
+        }
+    }
+}
 
 /// A name that is not taken yet, which it is from now on: this one, or with a number behind it.
 pub fn fresh(name: &str, taken: &mut HashSet<String>) -> String {
@@ -30,8 +53,30 @@ pub fn defined(graph: &GraphProto) -> HashSet<&str> {
     tensors.chain(inputs).chain(outputs).filter(|name| !name.is_empty()).map(String::as_str).collect()
 }
 
-/// Renames what a node reads and makes, and what the graphs among its attributes read of it.
-pub fn rename(node: &mut NodeProto, names: &Names) {
+/// A copy of a node with other names of what it reads and makes, and of what the graphs among its attributes read of it.
+///
+/// # Errors
+/// The copies become too large.
+pub fn renamed(node: &NodeProto, names: &Names, copied: &mut Copied) -> Result<NodeProto, String> {
+    copied.count(node.encoded_len().saturating_add(growth(node, names)))?;
+    let mut made = node.clone();
+    rename(&mut made, names);
+    Ok(made)
+}
+
+/// Bytes of the new names in a node.
+fn growth(node: &NodeProto, names: &Names) -> usize {
+    let of = |name: &String| names.get(name).map_or(0, String::len);
+    let own: usize = node.input.iter().chain(&node.output).map(of).sum();
+    let graphs = node.attribute.iter().flat_map(|one| one.g.iter().chain(&one.graphs));
+    let within = |graph: &GraphProto| -> usize {
+        let outputs: usize = graph.output.iter().map(|info| of(&info.name)).sum();
+        graph.node.iter().map(|inner| growth(inner, names)).fold(outputs, usize::saturating_add)
+    };
+    graphs.map(within).fold(own, usize::saturating_add)
+}
+
+fn rename(node: &mut NodeProto, names: &Names) {
     node.input.iter_mut().chain(&mut node.output).for_each(|name| renew(name, names));
     let graphs = node.attribute.iter_mut().flat_map(|one| one.g.iter_mut().chain(&mut one.graphs));
     graphs.for_each(|graph| rename_within(graph, names));
@@ -56,11 +101,24 @@ fn rename_within(graph: &mut GraphProto, names: &Names) {
 }
 
 /// A graph whose names are none of those that are taken; they are taken then.
-pub fn apart(graph: &GraphProto, taken: &mut HashSet<String>) -> GraphProto {
-    let names: Names = defined(graph).into_iter().map(|name| (name.to_string(), fresh(name, taken))).collect();
+///
+/// # Errors
+/// As for [`renamed`].
+pub fn apart<'g>(
+    graph: &'g GraphProto,
+    taken: &mut HashSet<String>,
+    copied: &mut Copied,
+) -> Result<Cow<'g, GraphProto>, String> {
+    let mut own: Vec<&str> = defined(graph).into_iter().collect();
+    own.sort_unstable();
+    let names: Names = own.into_iter().map(|name| (name.to_string(), fresh(name, taken))).collect();
+    if names.iter().all(|(old, new)| old == new) {
+        return Ok(Cow::Borrowed(graph));
+    }
+    copied.count(graph.encoded_len())?;
     let mut made = graph.clone();
     made.initializer.iter_mut().for_each(|tensor| renew(&mut tensor.name, &names));
     made.output.iter_mut().for_each(|info| renew(&mut info.name, &names));
     made.node.iter_mut().for_each(|node| rename(node, &names));
-    made
+    Ok(Cow::Owned(made))
 }

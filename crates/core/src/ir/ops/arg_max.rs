@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::arg::arg;
 
-/// Place of the largest element along an axis, the first one where several are alike. ONNX makes integers of it; here they
-/// are real numbers.
+/// Place of the largest element along an axis, the first one where several are alike. ONNX makes integers of it; here
+/// they are real numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArgMax {
     /// The axis.

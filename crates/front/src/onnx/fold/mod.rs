@@ -41,7 +41,7 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
         "ScatterElements" | "ScatterND" => placed(node, &arrays),
         "IsNaN" => present(&arrays, 0).map(|x| truths(x, |value| value.is_nan())),
         "IsInf" => infinite(node, &arrays),
-        "OneHot" => one_hot(node, &arrays),
+        "OneHot" => second(&arrays).and_then(|(x, depth)| picks::one_hot(node, x, depth, present(&arrays, 2)?)),
         "CumSum" => second(&arrays).and_then(|(x, axis)| cumulative::cumulative(node, x, axis)),
         "Expand" => second(&arrays).and_then(|(x, shape)| moves::expand(x, &shape.whole())),
         "Tile" => second(&arrays).and_then(|(x, times)| moves::tile(x, &times.whole())),
@@ -236,32 +236,6 @@ fn infinite(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> 
     let (above, below) = (node.int("detect_positive", 1)? != 0, node.int("detect_negative", 1)? != 0);
     let is = |value: f32| value.is_infinite() && if value > 0.0 { above } else { below };
     present(arrays, 0).map(|x| truths(x, is))
-}
-
-/// Rows that have one other number; none where an index is beyond them.
-fn one_hot(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
-    let ((indices, depth), values) = (second(arrays)?, present(arrays, 2)?);
-    let depth = depth.whole().first().copied().filter(|&depth| depth > 0).ok_or("wants a depth of 1 or more")?;
-    let rank = indices.shape.len();
-    let at = match node.int("axis", -1)? {
-        -1 => rank,
-        axis => array::axis(axis, rank + 1)?,
-    };
-    if values.shape != [2] {
-        return Err(format!("has values of {:?}; two are wanted", values.shape));
-    }
-    let mut shape = indices.shape.clone();
-    shape.insert(at, usize::try_from(depth).unwrap_or(usize::MAX));
-    counted(&shape)?;
-    let whole = indices.whole();
-    let inner: usize = indices.shape[at..].iter().product();
-    let place = |at: usize| {
-        let (outer, row, rest) = (at / inner / depth as usize, (at / inner) as i64 % depth, at % inner);
-        let index = whole[outer * inner + rest];
-        usize::from(row == if index < 0 { index.saturating_add(depth) } else { index })
-    };
-    let count = shape.iter().product();
-    Ok(values.picked(shape, (0..count).map(place)))
 }
 
 fn truths(x: &Array, is: impl Fn(f32) -> bool) -> Array {

@@ -1,5 +1,5 @@
-//! `x / sqrt(mean(x^2) + epsilon) * gamma` over one axis (Zhang and Sennrich, arXiv 1910.07467): the last one of language
-//! models, the channels of MobileNetV5.
+//! `x / sqrt(mean(x^2) + epsilon) * gamma` over one axis (Zhang and Sennrich, arXiv 1910.07467): the last one in language
+//! models, channels in MobileNetV5.
 
 use super::found::{Found, Source};
 use super::view::View;

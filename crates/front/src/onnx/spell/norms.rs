@@ -68,8 +68,8 @@ pub fn rms_norm<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` over some axes, ascending, of a value of this shape. On an NPU the operator
-/// for images does this best, with nothing in it that was learned: its factors cost 20 dB in integers of 8 bits, a layer
-/// normalization of 100,000 elements may give nothing but noise, and one in small steps underflows.
+/// for images does this best, with nothing in it that was learned: its factors cost 20 dB in integers of 8 bits, a
+/// layer normalization of 100,000 elements may give nothing but noise, and one in small steps underflows.
 fn standardize(
     making: &mut Making,
     chain: &mut Chain,
