@@ -6,8 +6,8 @@
 Each case becomes NAME.given.onnx, with its inputs as they are. Where there are several inputs, NAME.first.onnx has all
 but the first as constants, as models have weights and axes; NAME.none.onnx has all of them, which folds. What goes in
 and what has to come out is beside them: NAME.data, a GraphProto whose tensors are float32, inputs first. The list of
-all cases is printed: name, operator, model, how near the results have to be, and how many of the tensors are inputs; - where
-some are no numbers.
+all cases is printed: name, operator, model, how near the results have to be, and how many of the tensors are inputs (-
+where some are no numbers).
 """
 
 import sys
