@@ -19,7 +19,7 @@ class Graph:
 
     def __init__(self, name, opset, weights="initializer"):
         self.name, self.opset, self.weights = name, opset, weights
-        self.nodes, self.initializers, self.inputs, self.outputs = [], [], [], []
+        self.nodes, self.initializers, self.inputs, self.outputs, self.functions = [], [], [], [], []
         self.random = np.random.default_rng(len(name) + opset)
         self.count = 0
 
@@ -70,7 +70,8 @@ class Graph:
     def write(self, form="onnx"):
         """Writes the model: in text form, if that is wanted, into a folder of its own."""
         graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.initializers)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
+        sets = [helper.make_opsetid("", self.opset), *(helper.make_opsetid(one.domain, 1) for one in self.functions[:1])]
+        model = helper.make_model(graph, opset_imports=sets, functions=self.functions)
         model.ir_version = 4 if self.opset < 11 else 8
         onnx.checker.check_model(model)
         folder = OUT if form == "onnx" else OUT.parent / "onnx-text"
@@ -219,6 +220,77 @@ def sums():
     g.write()
 
 
+def styled():
+    """Normalizations of pictures, comparisons of real numbers, places of the largest."""
+    g = Graph("styled", 21)
+    x = g.input("image", [1, 8, 6, 6])
+    y = g.node("InstanceNormalization", x, g.weight(8, scale=1.0), g.weight(8), epsilon=1e-4)
+    y = g.node("Where", g.node("Greater", y, g.real(0.5)), y, g.node("Mod", y, g.real(0.75), fmod=1))
+    y = g.node("GroupNormalization", y, g.weight(8, scale=1.0), g.weight(8), num_groups=2)
+    y = g.node("LRN", y, size=3, alpha=0.5, bias=2.0)
+    y = g.node("LayerNormalization", y, g.weight(8, 6, 6, scale=1.0), g.weight(8, 6, 6), axis=1)
+    y = g.node("Add", y, g.node("Sign", g.node("ThresholdedRelu", x, alpha=0.25)))
+    g.node("Cast", g.node("ArgMax", y, axis=1, keepdims=0), to=TensorProto.FLOAT, out="classes")
+    g.node("LpNormalization", y, axis=1, out="features")
+    g.output("classes", [1, 6, 6])
+    g.output("features", [1, 8, 6, 6])
+    g.write()
+
+
+def keras():
+    """A picture with channels last, as tf2onnx writes networks of Keras: names with colons, transposes at the ends."""
+    g = Graph("keras", 15)
+    scope = "StatefulPartitionedCall/net"
+    x = g.input("image", ["unk__7", 12, 12, 3])
+    x = g.node("Transpose", x, perm=[0, 3, 1, 2], out=f"{scope}/stem/Conv2D__6:0")
+    weight = g.constant(g.random.standard_normal((8, 3, 3, 3)).astype(np.float32) / 5, f"{scope}/stem/weights_fused_bn")
+    bias = g.constant(g.random.standard_normal(8).astype(np.float32) / 5, f"{scope}/stem/bias_fused_bn")
+    pads = dict(strides=[2, 2], auto_pad="SAME_UPPER", kernel_shape=[3, 3], dilations=[1, 1], group=1)
+    x = g.node("Conv", x, weight, bias, out=f"{scope}/stem/BiasAdd:0", **pads)
+    x = g.node("Clip", x, g.real(0.0), g.real(6.0), out=f"{scope}/stem/Relu6:0")
+    # Weights of a depthwise convolution come as [H,W,C,1].
+    kernel = g.node("Transpose", g.weight(3, 3, 8, 1, scale=0.3), perm=[3, 2, 0, 1])
+    kernel = g.node("Reshape", kernel, g.ints(8, 1, 3, 3))
+    y = g.node("Conv", x, kernel, group=8, kernel_shape=[3, 3], auto_pad="SAME_UPPER", strides=[1, 1])
+    y = g.norm(y, 8)
+    y = g.node("Transpose", g.node("Min", g.node("Max", y, g.real(0.0)), g.real(6.0)), perm=[0, 2, 3, 1])
+    x = g.node("Add", y, g.node("Transpose", x, perm=[0, 2, 3, 1]))
+    x = g.node("ReduceMean", x, axes=[1, 2], keepdims=0)
+    x = g.node("Add", g.node("MatMul", x, g.weight(8, 5, scale=0.4)), g.weight(5))
+    g.node("Softmax", x, axis=1, out="Identity:0")
+    g.output("Identity:0", ["unk__8", 5])
+    g.write()
+
+
+def modules():
+    """Functions of the model, as exporters write modules, and a choice that follows from shapes."""
+    g = Graph("modules", 18)
+    node = helper.make_node
+    alpha = helper.make_attribute("alpha", 0.25)
+    slope = node("LeakyRelu", ["product"], ["act"])
+    slope.attribute.append(onnx.AttributeProto(name="alpha", ref_attr_name="alpha", type=onnx.AttributeProto.FLOAT))
+    linear = [node("MatMul", ["x", "w"], ["product"]), slope, node("Add", ["act", "b"], ["y"])]
+    sets = [helper.make_opsetid("", 18), helper.make_opsetid("pkg.net", 1)]
+    g.functions.append(helper.make_function("pkg.net", "Linear", ["x", "w", "b"], ["y"], linear, sets[:1], [], [alpha]))
+    block = [
+        node("Linear", ["x", "w", "b"], ["inner"], domain="pkg.net", alpha=0.5),
+        node("Linear", ["inner", "w", "b"], ["made"], domain="pkg.net"),
+        node("Add", ["made", "x"], ["y"]),
+    ]
+    g.functions.append(helper.make_function("pkg.net", "Block", ["x", "w", "b"], ["y"], block, sets))
+    x = g.input("features", [2, 8])
+    x = g.node("Block", x, g.weight(8, 8), g.weight(8), domain="pkg.net")
+    x = g.node("Block", x, g.weight(8, 8), g.weight(8), domain="pkg.net")
+    rank = g.node("Size", g.node("Shape", x))
+    branch = lambda name, op: helper.make_graph(
+        [node(op, [x], ["z"])], name, [], [helper.make_tensor_value_info("z", TensorProto.FLOAT, None)]
+    )
+    is_flat = g.node("Equal", rank, g.constant(np.array(2, dtype=np.int64)))
+    g.node("If", is_flat, then_branch=branch("flat", "Tanh"), else_branch=branch("deep", "Hardmax"), out="y")
+    g.output("y", [2, 8])
+    g.write()
+
+
 def gated():
     """In text form, as the package writes it."""
     g = Graph("gated", 17)
@@ -230,5 +302,5 @@ def gated():
 
 
 if __name__ == "__main__":
-    for make in [classifier, shuffle, sequence, tokens, padded, truths, picks, sums, gated]:
+    for make in [classifier, shuffle, sequence, tokens, padded, truths, picks, sums, styled, keras, modules, gated]:
         make()

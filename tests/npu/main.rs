@@ -33,6 +33,7 @@ mod keep;
 mod layers;
 mod left;
 mod models;
+mod onnx_nodes;
 mod operators;
 mod outside;
 mod page;

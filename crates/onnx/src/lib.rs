@@ -15,3 +15,5 @@ pub use file::{LARGEST_MODEL, decode, encode, encode_as, is_model, read};
 
 /// The messages. The schema says what each field means (`proto/onnx-ml.proto3`).
 pub use generated::*;
+/// Messages in bytes.
+pub use prost::Message;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::table::Table;
-use super::weights::{constant, stated, weight};
+use super::weights::{bias, stated, weight};
 use crate::ir::{Graph, Node, Value};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 use autoneural_base::error::Result;
@@ -26,7 +26,7 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     let case = Case {
         activations: activations(graph, node, table)?,
         weights: param(stated(graph, node))?.map(Weights::of),
-        bias: param(constant(graph, node, 2))?.map(|encoding| encoding.integer),
+        bias: param(bias(graph, node))?.map(|encoding| encoding.integer),
     };
     Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
 }
@@ -46,7 +46,7 @@ pub(crate) fn statement<'a>(
     let Some(operator) = target.operator(name) else { return Ok(Cow::Owned(Operator::on_cpu(name))) };
     // The recipe chooses the integers of weights, so these follow the target. A node with other constants may have
     // activations that the target does not take, whatever the constants are.
-    if weight(graph, node).is_none() && stated(graph, node).is_some() && !node.op.moves_data_only() {
+    if weight(graph, node).is_none() && stated(graph, node).is_some() {
         let activations = activations(graph, node, table)?;
         if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {
             return Ok(Cow::Owned(Operator::on_cpu(name)));
@@ -59,4 +59,32 @@ fn activations(graph: &Graph, node: &Node, table: &Table) -> Result<Activations>
     let values = node.inputs.iter().filter_map(|&id| table.activations.get(&graph.value(id).name));
     let inputs = values.map(|encoding| encoding.integer).collect();
     Ok(Activations::new(inputs, table.activation(&graph.value(node.outputs[0]).name)?.integer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::{Encoding, IntegerType};
+    use crate::ir::{Builder, Constant, ElementType, ops};
+
+    #[test]
+    fn constants_that_are_only_moved_are_no_weights() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 2, 4], ElementType::F32).unwrap();
+        let token = |value: f32| Constant::from_values(vec![value; 4], vec![1, 1, 4]);
+        let (first, last) = (b.constant("first", token(0.5)).unwrap(), b.constant("last", token(-0.5)).unwrap());
+        // As a class token before what was read, and one more behind it.
+        let joined = b.node("joined", ops::Concat { axis: 1 }, &[x, first, last]).unwrap();
+        let graph = b.finish(vec![joined]);
+        let mut table = Table::default();
+        let shared = Encoding::of_range(IntegerType::Uint16, -1.0, 1.0);
+        for name in ["x", "joined"] {
+            table.activations.insert(name.into(), shared.clone());
+        }
+        for name in ["first", "last"] {
+            table.params.insert(name.into(), shared.clone());
+        }
+        let (target, _) = Target::find("sa8295p").unwrap();
+        assert_eq!(refusal(&graph, &graph.nodes()[0], &target, &table).unwrap(), None);
+    }
 }

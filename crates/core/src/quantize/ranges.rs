@@ -193,7 +193,9 @@ pub(crate) fn classes(
         }
         for node in graph.nodes() {
             let Some(made) = class_of(node.outputs[0]) else { continue };
-            if let Some(range) = target.operator(node.op.name()).and_then(|operator| operator.output_range)
+            let shapes: Vec<_> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
+            let stated = target.operator(node.op.name()).and_then(|operator| operator.output_range);
+            if let Some(range) = stated.or(node.op.range(&shapes))
                 && let Some(class) = classes.get_mut(&made)
             {
                 widen(&mut class.fixed, range);

@@ -24,8 +24,11 @@ pub(crate) fn constant<'a>(graph: &'a Graph, node: &Node, input: usize) -> Optio
 }
 
 /// The constant that a target's `weights` are about: the second input of a node, or the first of two operands, as in `1
-/// - x`; `None` if neither is constant.
+/// - x`; `None` if neither is constant, or if the node only moves what it reads, whose encoding is that of its output.
 pub(crate) fn stated<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    if node.op.moves_data_only() {
+        return None;
+    }
     let first = || constant(graph, node, 0).filter(|_| node.op.signature().kind(0) == Some(InputKind::Operand));
     constant(graph, node, 1).or_else(first)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::fold::fold;
 use super::making::{Known, Making, Told};
-use super::model::{Given, Model, Node};
+use super::model::{Given, Node};
 use super::pairs::{Taken, taken_off};
 use super::patterns::recognize;
 use super::shapes::{StatedShape, settle};
@@ -14,10 +14,10 @@ use super::unsupported::Unsupported;
 use super::{inputs, read, spell, tensors};
 use autoneural_base::error::{Error, Kind, Result};
 use autoneural_core::ir::ops::OpKind;
-use autoneural_core::ir::{ElementType, Graph, validate};
-use autoneural_core::passes::{prune, worth_folding};
+use autoneural_core::ir::{Constant, ElementType, Graph, validate};
+use autoneural_core::passes::prune;
 use autoneural_core::quantize::Stated;
-use autoneural_onnx::{DataFiles, ModelProto, Outside};
+use autoneural_onnx::{AttributeProto, DataFiles, GraphProto, ModelProto, Outside, TensorProto};
 
 /// A model that was read.
 pub struct Imported {
@@ -52,11 +52,22 @@ pub fn import(path: &Path, stated: &[StatedShape]) -> Result<Imported> {
 
 /// The data files that tensors of a model are in, each once.
 fn data_files(proto: &ModelProto, path: &Path) -> Vec<PathBuf> {
-    let graph = proto.graph.as_ref();
-    let attributes = graph.iter().flat_map(|graph| graph.node.iter().flat_map(|node| &node.attribute));
-    let tensors = graph.iter().flat_map(|graph| &graph.initializer).chain(attributes.filter_map(|one| one.t.as_ref()));
-    let places: BTreeSet<&str> = tensors.filter_map(|tensor| Some(Outside::of(tensor).ok()??.location)).collect();
-    places.into_iter().map(|location| path.with_file_name(location)).collect()
+    let mut tensors: Vec<&TensorProto> = Vec::new();
+    let mut graphs: Vec<&GraphProto> = proto.graph.iter().collect();
+    let mut attributes: Vec<&AttributeProto> =
+        proto.functions.iter().flat_map(|one| &one.node).flat_map(|node| &node.attribute).collect();
+    loop {
+        while let Some(graph) = graphs.pop() {
+            tensors.extend(&graph.initializer);
+            attributes.extend(graph.node.iter().flat_map(|node| &node.attribute));
+        }
+        let Some(one) = attributes.pop() else { break };
+        tensors.extend(&one.t);
+        graphs.extend(one.g.iter().chain(&one.graphs));
+    }
+    let place = |tensor: &&TensorProto| Some(Outside::of(tensor).ok()??.location.to_string());
+    let places: BTreeSet<String> = tensors.iter().filter_map(place).collect();
+    places.iter().map(|location| path.with_file_name(location)).collect()
 }
 
 /// Reads a model in memory.
@@ -72,9 +83,9 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
     let (model, Taken { stated: of_values, said: mut notes }) = taken_off(read::model(proto, data)?)?;
     let shapes = settle(&model.inputs, stated, &mut notes)?;
     let elements = inputs::elements(&model, &mut notes).map_err(|(place, message)| Error::input(place, message))?;
-    let outputs = model.nodes.iter().flat_map(|node| &node.outputs);
-    let names = model.inputs.iter().map(|input| &input.name).chain(model.constants.keys()).chain(outputs);
-    let mut making = Making::new(&model, names.map(String::as_str));
+    let mut names: Vec<&str> = model.inputs.iter().map(|input| input.name.as_str()).collect();
+    gather_names(&model.nodes, &model.constants, &mut names);
+    let mut making = Making::new(&model, names.into_iter());
     for ((input, shape), element) in model.inputs.iter().zip(shapes).zip(elements) {
         let id = making.b.input(input.name.clone(), shape, element)?;
         match tensors::element_type(input.data_type) {
@@ -88,7 +99,7 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
         making.know(name, Known::Constant(constant.clone()));
     }
     let mut found = Unsupported::default();
-    Walk { model: &model, readers: readers(&model), done: HashSet::new() }.nodes(&mut making, &mut found);
+    Walk::new(&model.nodes, &model.outputs).nodes(&mut making, &mut found);
     if let Some(error) = found.error(model.opset) {
         return Err(error);
     }
@@ -101,39 +112,53 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
     Ok(Imported { graph, recognized, found, notes, stated: of_values, opset: model.opset, files: vec![] })
 }
 
+/// Names of what nodes make and of constants, those of graphs among their attributes with them.
+fn gather_names<'m>(nodes: &'m [Node], constants: &'m HashMap<String, Constant>, names: &mut Vec<&'m str>) {
+    names.extend(constants.keys().map(String::as_str));
+    for node in nodes {
+        names.extend(node.outputs.iter().map(String::as_str));
+        node.bodies().for_each(|(_, body)| gather_names(&body.nodes, &body.constants, names));
+    }
+}
+
 /// How often each name is read by nodes and outputs, and by which node last.
-fn readers(model: &Model) -> HashMap<&str, (usize, Option<usize>)> {
+fn readers<'m>(nodes: &'m [Node], outputs: &'m [String]) -> HashMap<&'m str, (usize, Option<usize>)> {
     let mut made: HashMap<&str, (usize, Option<usize>)> = HashMap::new();
-    for (at, node) in model.nodes.iter().enumerate() {
-        for name in &node.inputs {
+    for (at, node) in nodes.iter().enumerate() {
+        for name in node.reads() {
             let entry = made.entry(name).or_default();
             *entry = (entry.0 + 1, Some(at));
         }
     }
-    for name in &model.outputs {
+    for name in outputs {
         made.entry(name).or_default().0 += 1;
     }
     made
 }
 
-/// The way through the nodes.
+/// The way through the nodes of a graph.
 struct Walk<'m> {
-    model: &'m Model,
+    nodes: &'m [Node],
     readers: HashMap<&'m str, (usize, Option<usize>)>,
     /// Nodes that went into one before them.
     done: HashSet<usize>,
 }
 
 impl<'m> Walk<'m> {
+    fn new(nodes: &'m [Node], outputs: &'m [String]) -> Self {
+        Walk { nodes, readers: readers(nodes, outputs), done: HashSet::new() }
+    }
+
     /// Reads all nodes. Where one cannot be read, what depends on it is left out, and the way goes on.
     fn nodes(mut self, making: &mut Making<'m>, found: &mut Unsupported) {
-        for (at, node) in self.model.nodes.iter().enumerate() {
+        for (at, node) in self.nodes.iter().enumerate() {
             if self.done.contains(&at) {
                 continue;
             }
-            let made = match is_known(node) {
-                true => self.node(making, node),
-                false => {
+            let made = match (is_known(node), node.bodies().next()) {
+                (true, Some(_)) => choice(making, node, found),
+                (true, None) => self.node(making, node),
+                (false, _) => {
                     found.operator(node.operator(), node.title());
                     Ok(None)
                 }
@@ -181,7 +206,7 @@ impl<'m> Walk<'m> {
             return Ok(None);
         }
         let Some(&(1, Some(at))) = self.readers.get(told.name()) else { return Ok(None) };
-        let next = &self.model.nodes[at];
+        let next = &self.nodes[at];
         if next.op_type != "BatchNormalization" || !next.is_standard() || next.inputs[0] != told.name() {
             return Ok(None);
         }
@@ -193,10 +218,26 @@ impl<'m> Walk<'m> {
     }
 }
 
+/// One of two graphs, by a condition that is known when the model is read.
+fn choice<'m>(making: &mut Making<'m>, node: &'m Node, found: &mut Unsupported) -> Result<Option<Vec<Known>>, String> {
+    let Some(told) = making.told(node)? else { return Ok(None) };
+    let condition = told.constant(0).ok_or("depends on a condition that is computed of the data")?;
+    let &[truth] = condition.to_i64().as_slice() else { return Err("has a condition that is not one truth".into()) };
+    let wanted = if truth != 0 { "then_branch" } else { "else_branch" };
+    let (_, body) = node.bodies().find(|(name, _)| *name == wanted).ok_or_else(|| format!("has no `{wanted}`"))?;
+    for (name, constant) in &body.constants {
+        making.know(name, Known::Constant(constant.clone()));
+    }
+    Walk::new(&body.nodes, &body.outputs).nodes(making, found);
+    let made = body.outputs.iter().map(|name| making.known(name).cloned().unwrap_or(Known::Failed)).collect();
+    Ok(Some(made))
+}
+
 /// Whether an operator is known at all: one of the IR, one that is spelled in others, one that constants fold.
 fn is_known(node: &Node) -> bool {
     let op = node.op_type.as_str();
-    node.is_standard() && (OpKind::of_onnx(op).is_some() || spell::is_spelled(op) || super::fold::is_folded(op))
+    node.is_standard()
+        && (op == "If" || OpKind::of_onnx(op).is_some() || spell::is_spelled(op) || super::fold::is_folded(op))
 }
 
 /// What a node makes that reads constants only.
@@ -212,24 +253,11 @@ fn folded<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Option<Vec<Kno
         making.count(&made)?;
         return Ok(Some(made.into_iter().map(Known::Constant).collect()));
     }
-    // What shape arithmetic does not need, operators of the IR compute.
-    if spell::of(&told.node.op_type).is_some() {
-        return Ok(None);
-    }
-    let Some(kind) = OpKind::of_onnx(&told.node.op_type) else { return Ok(None) };
-    let read = (kind.from_onnx)(&told.onnx)?;
-    let inputs = read.inputs.iter().map(|&at| constants.get(at).cloned().flatten()).collect::<Option<Vec<_>>>();
-    let Some(inputs) = inputs else { return Ok(None) };
-    let types: Vec<_> = inputs.iter().map(|one| (one.shape(), one.element_type())).collect();
-    let shapes = read.operator.infer(&types)?;
-    let read_shapes: Vec<_> = inputs.iter().map(|one| one.shape()).collect();
-    if !worth_folding(&read.operator, &read_shapes, &shapes[0].0) {
-        return Ok(None);
-    }
-    let made = read.operator.evaluate(&inputs)?;
-    making.count(&made)?;
-    Ok(Some(made.into_iter().map(Known::Constant).collect()))
+    Ok(None)
 }
+
+/// Operators that do the same to integers as to real numbers.
+const MIXES: [&str; 5] = ["Add", "Max", "Min", "Mul", "Sub"];
 
 /// A node that is one of the IR.
 fn plain<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Vec<Known>, String> {
@@ -237,7 +265,15 @@ fn plain<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Vec<Known>, Str
         return Err("depends on computed values; it is supported where all that it reads is constant".into());
     };
     let read = (kind.from_onnx)(&told.onnx)?;
-    let inputs = read.inputs.iter().map(|&at| making.input(told, at)).collect::<Result<Vec<_>, _>>()?;
+    let constants = read.inputs.iter().map(|&at| told.constant(at).cloned()).collect::<Option<Vec<_>>>();
+    if let Some(made) = constants.map(|constants| making.folded(&read.operator, &constants)).transpose()?.flatten() {
+        return Ok(made.into_iter().map(Known::Constant).collect());
+    }
+    // Integers that are computed with real numbers, as which integers are taken that a model computes with.
+    let is_any_real = told.onnx.inputs.iter().flatten().any(|input| input.element.is_real());
+    let is_mixed = is_any_real && MIXES.contains(&told.onnx.op_type.as_str());
+    let input = |&at: &usize| if is_mixed { spell::number(making, told, at) } else { making.input(told, at) };
+    let inputs = read.inputs.iter().map(input).collect::<Result<Vec<_>, _>>()?;
     let outputs = told.node.outputs[..told.onnx.outputs].to_vec();
     let made = making.b.node_of(outputs, read.operator, &inputs).map_err(|error| error.message)?;
     Ok(made.into_iter().map(Known::Value).collect())

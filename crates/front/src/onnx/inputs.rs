@@ -81,6 +81,9 @@ fn is_only_a_number(nodes: &[Node], name: &str) -> bool {
     while at < moved.len() {
         let name = moved[at];
         at += 1;
+        if nodes.iter().any(|node| node.bodies().any(|(_, body)| body.outside.iter().any(|one| one == name))) {
+            return false;
+        }
         for node in nodes.iter().filter(|node| node.inputs.iter().any(|input| input == name)) {
             let is_first = node.inputs.first().is_some_and(|input| input == name);
             match node.op_type.as_str() {

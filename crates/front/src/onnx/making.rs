@@ -6,6 +6,7 @@ use super::model::{Given, Model, Node};
 use super::numbers::Numbers;
 use autoneural_core::ir::ops::{OnnxInput, OnnxNode};
 use autoneural_core::ir::{Builder, Constant, Graph, Op, Shape, ValueId, ops};
+use autoneural_core::passes::worth_folding;
 
 /// Most elements that all constants together have that are computed when a model is read.
 const MOST_MADE: usize = 1 << 26;
@@ -158,7 +159,7 @@ impl<'m> Making<'m> {
         }
         let attributes = node.attributes.iter().filter_map(|(name, given)| match given {
             Given::Plain(value) => Some(Ok((name.clone(), value.clone()))),
-            Given::Tensor(_) => None,
+            Given::Tensor(_) | Given::Body(_) => None,
             Given::Other(kind) => {
                 Some(Err(format!("has the attribute `{name}` of a kind that is not supported: {kind}")))
             }
@@ -253,12 +254,40 @@ impl<'m> Making<'m> {
         self.last(&name, op, inputs)
     }
 
-    /// The node whose output is the first one of the file's node.
+    /// The node whose output is the first one of the file's node; a constant if all that it reads is.
     ///
     /// # Errors
     /// Inputs that the operator does not take.
     pub fn last(&mut self, name: &str, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId, String> {
+        let op = op.into();
+        let constants =
+            inputs.iter().map(|&id| self.b.graph().value(id).constant().cloned()).collect::<Option<Vec<_>>>();
+        if let Some(constants) = constants
+            && let Some([made]) = self.folded(&op, &constants)?.as_deref()
+        {
+            return self.b.constant(name, made.clone()).map_err(|error| error.message);
+        }
         self.b.node(name, op, inputs).map_err(|error| error.message)
+    }
+
+    /// What an operator makes of constants; none where it makes much of little, and in models of this program, which
+    /// come back as they were.
+    ///
+    /// # Errors
+    /// Inputs that the operator does not take, more elements than are computed in all.
+    pub fn folded(&mut self, op: &Op, inputs: &[Constant]) -> Result<Option<Vec<Constant>>, String> {
+        if self.is_own {
+            return Ok(None);
+        }
+        let types: Vec<_> = inputs.iter().map(|one| (one.shape(), one.element_type())).collect();
+        let shapes = op.infer(&types)?;
+        let read: Vec<_> = inputs.iter().map(Constant::shape).collect();
+        if !worth_folding(op, &read, &shapes[0].0) {
+            return Ok(None);
+        }
+        let made = op.evaluate(inputs)?;
+        self.count(&made)?;
+        Ok(Some(made))
     }
 
     /// The value in another shape, under the name of the file's output.

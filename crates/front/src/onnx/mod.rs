@@ -1,27 +1,36 @@
 //! Models from anywhere, as ONNX files: a file goes in, a graph in the IR comes out.
 //!
-//! It goes in phases. *Read*: the file is checked, and its nodes are brought into an order (`read`). *Shapes*: every
-//! axis of an input gets a number (`shapes`). *Pairs*: QuantizeLinear and DequantizeLinear come off (`pairs`). *Fold*: what depends on constants only is computed (`fold`). *Node by
-//! node*: operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others
-//! (`spell`). *Patterns*: what models spell out in several nodes becomes one operator where the IR has it
-//! (`patterns`). What cannot be read is collected, and told all at once (`unsupported`).
+//! It goes in phases. *Read*: the file is checked, functions stand in the place of their calls (`inline`), and nodes are
+//! brought into an order (`read`). *Shapes*: every axis of an input gets a number (`shapes`). *Pairs*: QuantizeLinear and
+//! DequantizeLinear come off (`pairs`). *Fold*: what depends on constants only is computed (`fold`). *Node by node*:
+//! operators are those of the IR ([`autoneural_core::ir::ops::OpKind::of_onnx`]), or are spelled in others (`spell`).
+//! *Patterns*: what models spell out in several nodes becomes one operator where the IR has it (`patterns`). What cannot
+//! be read is collected, and told all at once (`unsupported`).
 //!
 //! Values keep their names. A node gets the name of its first output, as everywhere in the IR.
 
+mod body;
 mod fold;
 #[cfg(test)]
 mod image_tests;
 mod import;
+mod inline;
 mod inputs;
 mod making;
 mod model;
+#[cfg(test)]
+mod nested_tests;
 mod numbers;
 mod order;
+mod outputs;
 mod pairs;
 mod patterns;
 mod read;
+mod renamed;
 mod shapes;
 mod spell;
+#[cfg(test)]
+mod spelled_tests;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -34,6 +43,7 @@ use autoneural_base::error::Result;
 
 pub use autoneural_onnx::is_model;
 pub use import::{Imported, import};
+pub use outputs::demand_computed_reals;
 pub use shapes::StatedShape;
 
 /// Names of a model's inputs, constants that are listed among them not counted.

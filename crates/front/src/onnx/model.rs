@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use autoneural_core::ir::Constant;
 use autoneural_core::ir::ops::Attribute;
 
+/// Most nodes of a graph.
+pub const MOST_NODES: usize = 1 << 20;
+
 /// A model.
 pub struct Model {
     /// Name of its graph.
@@ -68,11 +71,38 @@ pub enum Given {
     Plain(Attribute),
     /// A tensor.
     Tensor(Constant),
+    /// One of the ways of a choice.
+    Body(Box<Body>),
     /// Anything else, in a word: a graph, several tensors, several texts.
     Other(&'static str),
 }
 
+/// A graph among the attributes of a node.
+pub struct Body {
+    /// Its nodes, as in a model.
+    pub nodes: Vec<Node>,
+    /// Its constants by name.
+    pub constants: HashMap<String, Constant>,
+    /// Names of its outputs.
+    pub outputs: Vec<String>,
+    /// Names that it reads of the graphs around it.
+    pub outside: Vec<String>,
+}
+
 impl Node {
+    /// The graphs among its attributes.
+    pub fn bodies(&self) -> impl Iterator<Item = (&str, &Body)> {
+        self.attributes.iter().filter_map(|(name, given)| match given {
+            Given::Body(body) => Some((name.as_str(), &**body)),
+            _ => None,
+        })
+    }
+
+    /// Names of what it reads, those that only graphs among its attributes read with them.
+    pub fn reads(&self) -> impl Iterator<Item = &String> {
+        self.inputs.iter().chain(self.bodies().flat_map(|(_, body)| &body.outside))
+    }
+
     /// The name by which messages speak of it.
     pub fn title(&self) -> &str {
         let made = || self.outputs.iter().find(|name| !name.is_empty()).map_or("", String::as_str);

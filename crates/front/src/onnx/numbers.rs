@@ -54,7 +54,7 @@ impl Numbers {
         for node in &graph.nodes()[self.seen..] {
             if keeps_truths(node) && data(node).iter().all(|&id| self.has_truths(graph, id)) {
                 self.truths.extend(&node.outputs);
-            } else if keeps_whole(node) && data(node).iter().all(|&id| self.has_whole(graph, id)) {
+            } else if makes_whole(node) || keeps_whole(node) && data(node).iter().all(|&id| self.has_whole(graph, id)) {
                 self.whole.extend(&node.outputs);
             }
         }
@@ -76,6 +76,10 @@ fn data(node: &Node) -> &[ValueId] {
 fn keeps_truths(node: &Node) -> bool {
     node.op.work() == Work::Moves
         || matches!(node.op, Op::Mul(_) | Op::Min(_) | Op::Max(_) | Op::ReduceMax(_) | Op::ReduceMin(_))
+}
+
+fn makes_whole(node: &Node) -> bool {
+    matches!(node.op, Op::Floor(_) | Op::Ceil(_) | Op::Round(_) | Op::Sign(_) | Op::ArgMax(_) | Op::ArgMin(_))
 }
 
 fn keeps_whole(node: &Node) -> bool {
@@ -105,10 +109,11 @@ mod tests {
         let cut = b.node("cut", ops::Clip { min: Some(0.0), max: Some(1.5) }, &[more]).unwrap();
         let part = b.node("part", ops::Mul, &[turned, half]).unwrap();
         let mixed = b.node("mixed", ops::Mul, &[mask, x]).unwrap();
+        let floor = b.node("floor", ops::Floor, &[x]).unwrap();
         let kinds = |id| (numbers.is_truth(b.graph(), id), numbers.is_whole(b.graph(), id));
         assert_eq!(
-            [turned, more, cut, part, mixed].map(kinds),
-            [(true, true), (false, true), (false, false), (false, false), (false, false)]
+            [turned, more, cut, part, mixed, floor].map(kinds),
+            [(true, true), (false, true), (false, false), (false, false), (false, false), (false, true)]
         );
     }
 }

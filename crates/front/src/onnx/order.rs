@@ -36,7 +36,7 @@ pub fn ordered(nodes: Vec<Node>, given: &HashSet<&str>, outputs: &[String]) -> R
             continue;
         }
         let node = &nodes[at];
-        for name in node.inputs.iter().filter(|name| !name.is_empty()) {
+        for name in node.reads().filter(|name| !name.is_empty()) {
             match maker.get(name.as_str()) {
                 Some(&at) => open.push(at),
                 None if given.contains(name.as_str()) => {}
@@ -54,7 +54,7 @@ pub fn ordered(nodes: Vec<Node>, given: &HashSet<&str>, outputs: &[String]) -> R
 
 /// Positions of the wanted nodes: in rounds through the list, of which a list in order takes one.
 fn in_order(nodes: &[Node], maker: &HashMap<&str, usize>, wanted: &[bool]) -> Result<Vec<usize>> {
-    let makers = |at: usize| nodes[at].inputs.iter().filter_map(|name| maker.get(name.as_str()).copied());
+    let makers = |at: usize| nodes[at].reads().filter_map(|name| maker.get(name.as_str()).copied());
     // How many inputs are not there yet, and who waits for whom.
     let mut missing: Vec<usize> = (0..nodes.len()).map(|at| makers(at).count()).collect();
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];

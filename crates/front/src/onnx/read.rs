@@ -3,8 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::model::{Axis, Declared, Given, Model, Node, is_standard};
+use super::inline;
+use super::model::{Axis, Declared, Given, MOST_NODES, Model, Node, is_standard};
 use super::order::ordered;
+use super::renamed::{Copied, defined};
 use super::tensors;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ops::Attribute;
@@ -16,12 +18,9 @@ use autoneural_onnx::{
 };
 
 /// Operator sets that are read.
-const OPSETS: std::ops::RangeInclusive<i64> = 9..=24;
+const OPSETS: std::ops::RangeInclusive<i64> = 7..=28;
 /// Versions of the file format that are read: 3 is the first with operator sets.
-const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=13;
-/// Most nodes of a graph.
-const MOST_NODES: usize = 1 << 20;
-
+const IR_VERSIONS: std::ops::RangeInclusive<i64> = 3..=14;
 /// Reads and checks the messages of a file.
 ///
 /// # Errors
@@ -45,21 +44,11 @@ pub fn model(model: &ModelProto, data: &mut DataFiles) -> Result<Model> {
     let mut constants = initializers(graph, data)?;
     let mut integers: HashMap<String, i32> = graph.initializer.iter().filter_map(integers_of).collect();
     let inputs = inputs(graph, &constants)?;
-    let mut nodes = Vec::with_capacity(graph.node.len());
-    for node in &graph.node {
-        let read = node_of(node, data)?;
-        match constant_of(&read)? {
-            Some(constant) => {
-                let name = read.outputs.first().cloned().unwrap_or_default();
-                let tensors = node.attribute.iter().filter_map(|attribute| attribute.t.as_ref());
-                integers.extend(tensors.filter_map(integers_of).map(|(_, kind)| (name.clone(), kind)));
-                if inputs.iter().any(|input| input.name == name) || constants.insert(name.clone(), constant).is_some() {
-                    return Err(twice(read.title(), &name));
-                }
-            }
-            None => nodes.push(read),
-        }
-    }
+    let protos = inline::nodes(model, graph, opset)?;
+    let taken = defined(graph).into_iter().map(ToString::to_string).collect();
+    let mut reading = Reading { data, taken, copied: Copied::default() };
+    reading.taken.extend(protos.iter().flat_map(|node| node.output.iter().cloned()));
+    let nodes = reading.nodes(&protos, &mut constants, &mut integers, &inputs)?;
     let outputs: Vec<String> = graph.output.iter().map(|info| info.name.clone()).collect();
     refuse_odd_outputs(&outputs)?;
     let given: HashSet<&str> =
@@ -90,7 +79,11 @@ fn refuse_odd_outputs(outputs: &[String]) -> Result<()> {
     }
 }
 
-fn initializers(graph: &GraphProto, data: &mut DataFiles) -> Result<HashMap<String, Constant>> {
+/// The constants of a graph by name.
+///
+/// # Errors
+/// A tensor that cannot be read, two of one name.
+pub fn initializers(graph: &GraphProto, data: &mut DataFiles) -> Result<HashMap<String, Constant>> {
     if !graph.sparse_initializer.is_empty() {
         return Err(Error::input("model", "has sparse tensors, which are not supported"));
     }
@@ -138,25 +131,73 @@ fn declared(info: &ValueInfoProto) -> Result<Declared> {
     Ok(Declared { name: info.name.clone(), data_type: tensor.elem_type, axes })
 }
 
-fn node_of(node: &NodeProto, data: &mut DataFiles) -> Result<Node> {
-    let mut made = Node {
-        name: node.name.clone(),
-        op_type: node.op_type.clone(),
-        domain: if is_standard(&node.domain) { String::new() } else { node.domain.clone() },
-        inputs: node.input.clone(),
-        outputs: node.output.clone(),
-        attributes: Vec::with_capacity(node.attribute.len()),
-    };
-    if made.title().is_empty() {
-        return Err(Error::input(format!("node of {}", node.op_type), "has no output"));
+/// What reading of nodes needs.
+pub struct Reading<'d> {
+    /// Where tensors are that are not in the model's file.
+    pub data: &'d mut DataFiles,
+    /// Names that values have.
+    pub taken: HashSet<String>,
+    /// How much was copied to give it other names.
+    pub copied: Copied,
+}
+
+impl Reading<'_> {
+    /// Nodes of a graph with these inputs. Those that are constants go to the constants, and those of integers to their
+    /// types, too.
+    ///
+    /// # Errors
+    /// A node without outputs, an attribute that cannot be read, two values of one name.
+    pub fn nodes(
+        &mut self,
+        protos: &[NodeProto],
+        constants: &mut HashMap<String, Constant>,
+        integers: &mut HashMap<String, i32>,
+        inputs: &[Declared],
+    ) -> Result<Vec<Node>> {
+        let mut nodes = Vec::with_capacity(protos.len());
+        for node in protos {
+            let read = self.node(node)?;
+            match constant_of(&read)? {
+                Some(constant) => {
+                    let name = read.outputs.first().cloned().unwrap_or_default();
+                    let tensors = node.attribute.iter().filter_map(|attribute| attribute.t.as_ref());
+                    integers.extend(tensors.filter_map(integers_of).map(|(_, kind)| (name.clone(), kind)));
+                    let is_input = inputs.iter().any(|input| input.name == name);
+                    if is_input || constants.insert(name.clone(), constant).is_some() {
+                        return Err(twice(read.title(), &name));
+                    }
+                }
+                None => nodes.push(read),
+            }
+        }
+        Ok(nodes)
     }
-    for attribute in &node.attribute {
-        let given = given(attribute, data).map_err(|message| {
-            Error::input(format!("node `{}`", made.title()), format!("the attribute `{}` {message}", attribute.name))
-        })?;
-        made.attributes.push((attribute.name.clone(), given));
+
+    fn node(&mut self, node: &NodeProto) -> Result<Node> {
+        let mut made = Node {
+            name: node.name.clone(),
+            op_type: node.op_type.clone(),
+            domain: if is_standard(&node.domain) { String::new() } else { node.domain.clone() },
+            inputs: node.input.clone(),
+            outputs: node.output.clone(),
+            attributes: Vec::with_capacity(node.attribute.len()),
+        };
+        if made.title().is_empty() {
+            return Err(Error::input(format!("node of {}", node.op_type), "has no output"));
+        }
+        let is_choice = made.op_type == "If" && made.is_standard();
+        for attribute in &node.attribute {
+            let given = match attribute.g.as_ref().filter(|_| is_choice) {
+                Some(graph) => Given::Body(Box::new(self.body(graph)?)),
+                None => given(attribute, self.data).map_err(|message| {
+                    let place = format!("node `{}`", made.title());
+                    Error::input(place, format!("the attribute `{}` {message}", attribute.name))
+                })?,
+            };
+            made.attributes.push((attribute.name.clone(), given));
+        }
+        Ok(made)
     }
-    Ok(made)
 }
 
 /// Value of an attribute.
@@ -190,6 +231,6 @@ fn constant_of(node: &Node) -> Result<Option<Constant>> {
         Given::Plain(Attribute::Floats(values)) => Constant::from_values(values.clone(), vec![values.len()]),
         Given::Plain(Attribute::Int(value)) => long(vec![*value], vec![]),
         Given::Plain(Attribute::Ints(values)) => long(values.clone(), vec![values.len()]),
-        Given::Plain(Attribute::Text(_)) | Given::Other(_) => return Err(refused()),
+        Given::Plain(Attribute::Text(_)) | Given::Body(_) | Given::Other(_) => return Err(refused()),
     }))
 }

@@ -30,7 +30,7 @@ pub fn longs(name: &str, values: &[i64]) -> TensorProto {
 }
 
 /// An input or output; -1 is an axis without a size.
-fn port(name: &str, data_type: i32, sizes: &[i64]) -> ValueInfoProto {
+pub fn port(name: &str, data_type: i32, sizes: &[i64]) -> ValueInfoProto {
     let axis = |&size: &i64| Dimension {
         value: Some(match size {
             -1 => dimension::Value::DimParam("N".into()),
@@ -56,7 +56,7 @@ pub fn ints(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
-fn int(name: &str, value: i64) -> AttributeProto {
+pub fn int(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: name.into(), r#type: AttributeType::Int as i32, i: value, ..Default::default() }
 }
 
@@ -103,7 +103,7 @@ pub fn run(graph: &Graph, x: &[f32]) -> Vec<f32> {
     known[graph.outputs()[0].index()].as_ref().unwrap().to_f32()
 }
 
-fn operators(graph: &Graph) -> Vec<&'static str> {
+pub fn operators(graph: &Graph) -> Vec<&'static str> {
     graph.nodes().iter().map(|node| node.op.name()).collect()
 }
 
@@ -274,7 +274,7 @@ fn what_cannot_be_read_is_named() {
         (|m| graph(m).input[0] = port("x", 1, &[2, -1]), "input `x`: axis 1 (N) has no size"),
         (|m| graph(m).input[0] = port("x", 1, &[1 << 40, 1 << 40]), "would have the shape"),
         (|m| graph(m).output.clear(), "has no output"),
-        (|m| m.opset_import[0].version = 6, "is of operator set 6; 9 to 24 are read"),
+        (|m| m.opset_import[0].version = 6, "is of operator set 6; 7 to 28 are read"),
         (|m| m.ir_version = 99, "is of IR version 99"),
     ];
     for (damage, message) in damages {
@@ -371,16 +371,7 @@ fn an_output_that_is_another_value_gives_that_its_name() {
 }
 
 #[test]
-fn comparisons_of_real_numbers_and_computed_indices_are_named() {
-    let cast = |to: i64| vec![int("to", to)];
-    let cases: [(Vec<NodeProto>, &str); 4] = [
-        (vec![node("Greater x x -> t", vec![]), node("Cast t -> y", cast(1))], "compares computed real numbers"),
-        (vec![node("Equal x x -> t", vec![]), node("Cast t -> y", cast(1))], "computed real numbers are equal"),
-        (vec![node("Cast x -> t", cast(9)), node("Cast t -> y", cast(1))], "which computed real numbers are 0"),
-        (vec![node("GatherND x x -> y", vec![])], "picks by indices that are computed"),
-    ];
-    for (nodes, message) in cases {
-        let error = read(&model(&[2, 2], vec![], nodes)).err().unwrap().to_string();
-        assert!(error.contains(message), "{message}: {error}");
-    }
+fn indices_that_are_computed_are_named() {
+    let error = read(&model(&[2, 2], vec![], vec![node("GatherND x x -> y", vec![])])).err().unwrap().to_string();
+    assert!(error.contains("picks by indices that are computed"), "{error}");
 }

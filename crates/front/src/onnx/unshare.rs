@@ -33,7 +33,8 @@ pub fn unshared(graph: &Graph) -> Result<Graph> {
             let (Some(constant), true) = (value.constant(), value.element.is_real()) else { continue };
             let kind = node.op.signature().kind(position);
             let of = match kind {
-                Some(InputKind::Bias) => Use::OfNode(at),
+                // Weights are fitted to the scales of what they multiply.
+                Some(InputKind::Bias | InputKind::Weight) => Use::OfNode(at),
                 _ => Use::OfOperator(node.op.name(), position),
             };
             let count = counts.entry(id).or_default();
@@ -84,5 +85,17 @@ mod tests {
         let name = |node: usize, input: usize| made.value(made.nodes()[node].inputs[input]).name.as_str();
         // Gains are the same for both; each bias and the sum have one of their own.
         assert_eq!([name(0, 1), name(0, 2), name(1, 1), name(1, 2), name(2, 1)], ["c", "c.2", "c", "c.3", "c.4"]);
+    }
+
+    #[test]
+    fn weights_of_two_layers_are_two() {
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 2], ElementType::F32).unwrap();
+        let w = b.constant("w", Constant::from_values(vec![0.5; 4], vec![2, 2])).unwrap();
+        let first = b.node("first", ops::MatMul, &[x, w]).unwrap();
+        let second = b.node("second", ops::MatMul, &[first, w]).unwrap();
+        let made = unshared(&b.finish(vec![second])).unwrap();
+        let names = made.nodes().iter().map(|node| made.value(node.inputs[1]).name.as_str()).collect::<Vec<_>>();
+        assert_eq!(names, ["w", "w.2"]);
     }
 }

@@ -104,7 +104,6 @@ fn way_round(operator: &str) -> &'static str {
             "recurrent layers have no operator on the NPU: write their steps out (a cell for each step when the model is \
              exported), or end the model before them and compute the rest on the host"
         }
-        "ArgMax" | "ArgMin" => "end the model before it: its input is small, and the host finds the largest of it",
         "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
             "what has as many elements as the data says has no place on the NPU: end the model before it, and do the rest \
              on the host"

@@ -16,7 +16,7 @@ use autoneural_core::program::{Group, Program};
 use autoneural_core::quantize::Stated;
 use autoneural_core::recipe::Recipe;
 use autoneural_core::target::Target;
-use autoneural_front::onnx::{StatedShape, import};
+use autoneural_front::onnx::{StatedShape, demand_computed_reals, import};
 
 /// Models that were read, with their graphs for a target.
 #[derive(Default)]
@@ -36,8 +36,8 @@ impl Models {
     /// `keeps` is true, what models that are quantized already say of their values goes into the bundle.
     ///
     /// # Errors
-    /// A model that cannot be read or has operators that are not supported, a shape of no input, more models than a
-    /// program has graphs.
+    /// A model that cannot be read, has operators that are not supported or outputs that are no results, a shape of no
+    /// input, more models than a program has graphs.
     pub fn read(paths: &[PathBuf], stated: &[StatedShape], target: &Target, keeps: bool) -> Result<Self> {
         let mut made = Models::default();
         let mut is_any_quantized = false;
@@ -57,6 +57,7 @@ impl Models {
             }
             made.files.extend(read.files);
             let within = |error: Error| error.within(path.display());
+            demand_computed_reals(&read.graph).map_err(within)?;
             made.as_built.push(as_built(&read.graph).map_err(within)?);
             let frozen = freeze(&read.recognized, Context { target }).map_err(within)?;
             let (kept, said) = if keeps { read.stated.fitted(&frozen) } else { Default::default() };

@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod arg;
 mod arithmetic;
 mod elementwise;
 mod onnx;
@@ -143,6 +144,11 @@ macro_rules! operators {
                 match self { $(Op::$name(operator) => operator.axis(),)* }
             }
 
+            /// The range of its output, where the shapes of what it reads say it.
+            pub fn range(&self, inputs: &[&Shape]) -> Option<[f32; 2]> {
+                match self { $(Op::$name(operator) => operator.range(inputs),)* }
+            }
+
             /// The axis of a result of this rank that takes factors through constants ([`Operator::scaled_axis`]).
             pub fn scaled_axis(&self, rank: usize) -> Option<usize> {
                 match self { $(Op::$name(operator) => operator.scaled_axis(rank),)* }
@@ -240,6 +246,8 @@ impl Op {
 operators! {
     abs::Abs,
     add::Add,
+    arg_max::ArgMax,
+    arg_min::ArgMin,
     attention::Attention,
     average_pool::AveragePool,
     ceil::Ceil,
@@ -259,6 +267,7 @@ operators! {
     global_average_pool::GlobalAveragePool,
     hard_sigmoid::HardSigmoid,
     hard_swish::HardSwish,
+    instance_norm::InstanceNorm,
     layer_norm::LayerNorm,
     leaky_relu::LeakyRelu,
     log::Log,
@@ -287,6 +296,7 @@ operators! {
     round::Round,
     selu::Selu,
     sigmoid::Sigmoid,
+    sign::Sign,
     silu::Silu,
     sin::Sin,
     slice::Slice,

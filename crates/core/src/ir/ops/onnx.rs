@@ -38,12 +38,22 @@ pub struct OnnxForm {
     pub attributes: Vec<(&'static str, Attribute)>,
     /// Inputs behind those of the operator.
     pub extra: Vec<Extra>,
+    /// Whether it makes integers, which a `Cast` behind it makes real numbers.
+    pub is_of_integers: bool,
 }
 
 impl OnnxForm {
+    /// What integers are called, behind the name of the node that makes real numbers of them.
+    pub const INTEGERS: &str = "/integers";
+
     /// An operator without attributes and without other inputs than its own.
     pub fn new(op_type: &'static str) -> Self {
-        OnnxForm { op_type, attributes: vec![], extra: vec![] }
+        OnnxForm { op_type, attributes: vec![], extra: vec![], is_of_integers: false }
+    }
+
+    /// With integers of 64 bits as its output, which a `Cast` makes real numbers.
+    pub fn of_integers(self) -> Self {
+        OnnxForm { is_of_integers: true, ..self }
     }
 
     fn with(mut self, name: &'static str, value: Attribute) -> Self {

@@ -79,6 +79,11 @@ pub trait Operator: Sized {
         None
     }
 
+    /// The range of its output, where the shapes of what it reads say it.
+    fn range(&self, _inputs: &[&Shape]) -> Option<[f32; 2]> {
+        None
+    }
+
     /// The outputs for constant inputs: the float reference, and what is computed at compile time.
     fn evaluate(&self, inputs: &[Constant], shapes: Vec<Shape>) -> Vec<Constant>;
 

@@ -151,7 +151,14 @@ impl Sampling {
             "half_pixel" => (Coordinates::HalfPixel, false),
             "half_pixel_symmetric" if axes.iter().all(Axis::is_of_sizes) => (Coordinates::HalfPixel, false),
             "pytorch_half_pixel" => (Coordinates::HalfPixel, true),
-            "align_corners" => (Coordinates::AlignCorners, false),
+            "align_corners" if axes.iter().all(Axis::is_of_sizes) => (Coordinates::AlignCorners, false),
+            "align_corners" => {
+                return Err(format!(
+                    "{} with align_corners by factors that make no whole sizes is another one in the standard than in \
+                     ONNX Runtime; state sizes",
+                    node.op_type
+                ));
+            }
             "asymmetric" => (Coordinates::Asymmetric, false),
             other => return Err(format!("{} with coordinates {other} is not supported", node.op_type)),
         };

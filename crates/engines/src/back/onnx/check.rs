@@ -10,6 +10,7 @@ use super::proto::{DataType, model, stored_tensor, summary};
 use super::qdq::{float_name, read_name};
 use super::{DataWriter, decode, float, nodes};
 use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Graph, Node, ValueId};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
@@ -203,16 +204,18 @@ impl<'a> Shape<'a> {
 
     /// Whether a node is what the graph's node of its name becomes, with the integers that it reads.
     fn computes(&self, found: &NodeProto, stored: &HashMap<&str, &TensorProto>) -> bool {
-        let Some(ir) = self.nodes.get(found.name.as_str()) else { return false };
+        let name = found.name.as_str();
+        let of_integers = || self.nodes.get(name.strip_suffix(OnnxForm::INTEGERS)?);
+        let Some(ir) = self.nodes.get(name).or_else(of_integers) else { return false };
         if ir.op.requantizes() {
             return false;
         }
         let shapes: Vec<_> = ir.inputs.iter().map(|&id| &self.graph.value(id).shape).collect();
         let inputs = ir.inputs.iter().map(|&id| read_name(self.graph, id)).collect();
         let outputs = ir.outputs.iter().map(|&id| float_name(self.graph, id)).collect();
-        nodes::emit(ir, &shapes, inputs, outputs).is_ok_and(|(node, extra)| {
+        nodes::emit(ir, &shapes, inputs, outputs).is_ok_and(|(nodes, extra)| {
             let is_stored = |tensor: &TensorProto| stored.get(tensor.name.as_str()).is_some_and(|it| *it == tensor);
-            node == *found && extra.iter().all(is_stored)
+            nodes.contains(found) && extra.iter().all(is_stored)
         })
     }
 

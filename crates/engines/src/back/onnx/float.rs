@@ -96,8 +96,8 @@ pub(crate) fn graph(
     for node in graph.nodes() {
         let names = |ids: &[ValueId]| ids.iter().map(|&id| graph.value(id).name.clone()).collect();
         let shapes: Vec<_> = node.inputs.iter().map(|&id| &graph.value(id).shape).collect();
-        let (node, extra) = nodes::emit(node, &shapes, names(&node.inputs), names(&node.outputs))?;
-        made.node.push(node);
+        let (nodes, extra) = nodes::emit(node, &shapes, names(&node.inputs), names(&node.outputs))?;
+        made.node.extend(nodes);
         made.initializer.extend(extra);
     }
     Ok(made)

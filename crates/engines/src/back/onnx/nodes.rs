@@ -1,14 +1,14 @@
-//! One ONNX node per IR node, in the form that its operator gives. Float and quantized models differ only in the names
-//! given here.
+//! One ONNX node per IR node, in the form that its operator gives; two where ONNX makes integers of what is real here.
+//! Float and quantized models differ only in the names given here.
 
 use autoneural_onnx::{NodeProto, TensorProto};
 
-use super::proto::{DataType, attribute, node, small_tensor};
+use super::proto::{DataType, attribute, int, node, small_tensor};
 use autoneural_base::error::{Error, Result};
-use autoneural_core::ir::ops::Extra;
+use autoneural_core::ir::ops::{Extra, OnnxForm};
 use autoneural_core::ir::{Node, Shape};
 
-/// The ONNX node for an IR node, with the small tensors it needs.
+/// The ONNX nodes for an IR node, with the small tensors they need. The last one makes the outputs.
 ///
 /// # Errors
 /// A composite operator: legalization was not run.
@@ -17,7 +17,7 @@ pub(crate) fn emit(
     shapes: &[&Shape],
     mut inputs: Vec<String>,
     outputs: Vec<String>,
-) -> Result<(NodeProto, Vec<TensorProto>)> {
+) -> Result<(Vec<NodeProto>, Vec<TensorProto>)> {
     let Some(form) = ir.op.to_onnx(shapes) else {
         return Err(Error::internal(&ir.name, format!("{} was not legalized", ir.op.name())));
     };
@@ -39,5 +39,11 @@ pub(crate) fn emit(
         }
     }
     let attributes = form.attributes.iter().map(|(name, value)| attribute(name, value)).collect();
-    Ok((node(form.op_type, &ir.name, inputs, outputs, attributes), tensors))
+    if !form.is_of_integers {
+        return Ok((vec![node(form.op_type, &ir.name, inputs, outputs, attributes)], tensors));
+    }
+    let integers = format!("{}{}", ir.name, OnnxForm::INTEGERS);
+    let made = node(form.op_type, &integers, inputs, vec![integers.clone()], attributes);
+    let to = int("to", DataType::FLOAT.0 as usize);
+    Ok((vec![made, node("Cast", &ir.name, vec![integers], outputs, vec![to])], tensors))
 }

@@ -10,7 +10,6 @@ use autoneural_onnx::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto, type_proto,
 };
-use prost::Message;
 
 use super::data::DataWriter;
 use autoneural_base::error::Result;
@@ -210,7 +209,7 @@ pub(crate) fn model(graph: GraphProto) -> ModelProto {
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn write(model: &ModelProto, path: &Path) -> Result<()> {
-    autoneural_base::files::write(path, &model.encode_to_vec())
+    autoneural_base::files::write(path, &autoneural_onnx::encode(model))
 }
 
 /// Number of nodes by operator.

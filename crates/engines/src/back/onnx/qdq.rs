@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use autoneural_onnx::{AttributeProto, GraphProto, NodeProto};
+use autoneural_onnx::{AttributeProto, GraphProto};
 
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes};
@@ -143,8 +143,8 @@ impl Emitter<'_> {
         }
         let shapes: Vec<_> = ir.inputs.iter().map(|&id| &graph.value(id).shape).collect();
         let outputs: Vec<String> = ir.outputs.iter().map(|&id| float_name(graph, id)).collect();
-        let (node, extra): (NodeProto, _) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
-        self.made.node.push(node);
+        let (nodes, extra) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
+        self.made.node.extend(nodes);
         self.made.initializer.extend(extra);
         for (&id, from) in ir.outputs.iter().zip(outputs) {
             // Integers are what they are.

@@ -18,17 +18,27 @@ struct Compare {
     whole: fn(i64, i64) -> bool,
 }
 
-const PAIRS: [Pair; 9] = [
+const PAIRS: [Pair; 10] = [
     Pair { op: "Add", real: |a, b| a + b, whole: i64::checked_add },
     Pair { op: "Sub", real: |a, b| a - b, whole: i64::checked_sub },
     Pair { op: "Mul", real: |a, b| a * b, whole: i64::checked_mul },
     Pair { op: "Div", real: |a, b| a / b, whole: i64::checked_div },
-    Pair { op: "Mod", real: |a, b| a % b, whole: |a, b| a.checked_rem(b).map(|rest| turned(rest, b)) },
+    Pair { op: "Mod", real: floor_rest, whole: |a, b| a.checked_rem(b).map(|rest| turned(rest, b)) },
+    Pair { op: FMOD, real: |a, b| a % b, whole: i64::checked_rem },
     Pair { op: "Pow", real: f32::powf, whole: |a, b| u32::try_from(b).ok().and_then(|b| a.checked_pow(b)) },
     Pair { op: "Min", real: f32::min, whole: |a, b| Some(a.min(b)) },
     Pair { op: "Max", real: f32::max, whole: |a, b| Some(a.max(b)) },
     Pair { op: "Sum", real: |a, b| a + b, whole: i64::checked_add },
 ];
+
+/// `Mod` with the attribute `fmod`.
+pub const FMOD: &str = "Mod, fmod";
+
+/// A rest has the sign of the divisor.
+fn floor_rest(a: f32, b: f32) -> f32 {
+    let rest = a % b;
+    if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+}
 
 /// A rest has the sign of the divisor.
 fn turned(rest: i64, divisor: i64) -> i64 {
@@ -207,6 +217,7 @@ mod tests {
             ("Mul", 7, -2, -14),
             ("Div", -7, 2, -3),
             ("Mod", -7, 2, 1),
+            (FMOD, -7, 2, -1),
             ("Pow", 2, 10, 1024),
             ("Max", i64::MAX, 3, i64::MAX),
             ("Less", 1, 2, 1),

@@ -29,7 +29,7 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
     let arrays: Vec<Option<Array>> = inputs.iter().map(|input| input.as_ref().map(Array::of)).collect();
     if let [Some(_), ..] = arrays[..]
         && let Some(all) = arrays.iter().cloned().collect::<Option<Vec<_>>>()
-        && let Some(made) = arithmetic::elementwise(&node.op_type, &all)
+        && let Some(made) = arithmetic::elementwise(elementwise_name(node), &all)
     {
         return Some(made.map(|array| vec![array.into_constant()]));
     }
@@ -40,6 +40,8 @@ pub fn fold(node: &OnnxNode, inputs: &[Option<Constant>]) -> Option<Result<Vec<C
         "GatherElements" | "GatherND" => picked(node, &arrays),
         "ScatterElements" | "ScatterND" => placed(node, &arrays),
         "IsNaN" => present(&arrays, 0).map(|x| truths(x, |value| value.is_nan())),
+        "IsInf" => infinite(node, &arrays),
+        "OneHot" => second(&arrays).and_then(|(x, depth)| picks::one_hot(node, x, depth, present(&arrays, 2)?)),
         "CumSum" => second(&arrays).and_then(|(x, axis)| cumulative::cumulative(node, x, axis)),
         "Expand" => second(&arrays).and_then(|(x, shape)| moves::expand(x, &shape.whole())),
         "Tile" => second(&arrays).and_then(|(x, times)| moves::tile(x, &times.whole())),
@@ -220,6 +222,20 @@ fn placed(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
     let all = moves::concat(&[row(x), row(updates)], 0)?;
     let Picked { shape, places } = scattered(&x.shape, &targets);
     Ok(all.picked(shape, places.into_iter()))
+}
+
+/// The name of what is computed element by element, which an attribute may change.
+fn elementwise_name(node: &OnnxNode) -> &str {
+    match node.op_type.as_str() {
+        "Mod" if node.int("fmod", 0).is_ok_and(|fmod| fmod != 0) => arithmetic::FMOD,
+        other => other,
+    }
+}
+
+fn infinite(node: &OnnxNode, arrays: &[Option<Array>]) -> Result<Array, String> {
+    let (above, below) = (node.int("detect_positive", 1)? != 0, node.int("detect_negative", 1)? != 0);
+    let is = |value: f32| value.is_infinite() && if value > 0.0 { above } else { below };
+    present(arrays, 0).map(|x| truths(x, is))
 }
 
 fn truths(x: &Array, is: impl Fn(f32) -> bool) -> Array {

@@ -1,6 +1,7 @@
 //! Picking and placing by indices that are known: where each element of the result comes from.
 
 use super::array::{Array, axis, counted};
+use autoneural_core::ir::ops::OnnxNode;
 use autoneural_core::ir::{Shape, index_of};
 
 /// Elements of a tensor in another shape: for each its place in row-major order.
@@ -71,6 +72,34 @@ pub fn scattered(shape: &[usize], targets: &Picked) -> Picked {
     // What comes later counts.
     targets.places.iter().enumerate().for_each(|(update, &place)| places[place] = count + update);
     Picked { shape: shape.to_vec(), places }
+}
+
+/// Rows that have one other number, or none where an index is beyond them.
+///
+/// # Errors
+/// A depth that is none, other values than two, too many elements.
+pub fn one_hot(node: &OnnxNode, indices: &Array, depth: &Array, values: &Array) -> Result<Array, String> {
+    let depth = depth.whole().first().copied().filter(|&depth| depth > 0).ok_or("wants a depth of 1 or more")?;
+    let rank = indices.shape.len();
+    let at = match node.int("axis", -1)? {
+        -1 => rank,
+        stated => axis(stated, rank + 1)?,
+    };
+    if values.shape != [2] {
+        return Err(format!("has values of {:?}; two are wanted", values.shape));
+    }
+    let mut shape = indices.shape.clone();
+    shape.insert(at, usize::try_from(depth).unwrap_or(usize::MAX));
+    counted(&shape)?;
+    let whole = indices.whole();
+    let inner: usize = indices.shape[at..].iter().product();
+    let place = |at: usize| {
+        let (outer, row, rest) = (at / inner / depth as usize, (at / inner) as i64 % depth, at % inner);
+        let index = whole[outer * inner + rest];
+        usize::from(row == if index < 0 { index.saturating_add(depth) } else { index })
+    };
+    let count = shape.iter().product();
+    Ok(values.picked(shape, (0..count).map(place)))
 }
 
 #[cfg(test)]

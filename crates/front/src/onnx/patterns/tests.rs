@@ -270,3 +270,30 @@ fn a_rotary_embedding_is_found() {
     });
     assert_eq!(names, ["Reshape", "RotaryEmbedding"]);
 }
+
+#[test]
+fn a_root_mean_square_is_found_over_any_one_axis() {
+    let over = |m: &mut Making, x: ValueId, axes: Vec<usize>| {
+        let square = m.square(x);
+        let mean = m.node(ops::ReduceMean { axes, keepdims: true }, &[square]);
+        let deviation = m.deviation(mean);
+        let inverse = m.node(ops::Reciprocal, &[deviation]);
+        m.node(ops::Mul, &[x, inverse])
+    };
+    // As timm's MobileNetV5: over the channels of [N,C,L], whose gains are [C,1] or [1,C,1].
+    for shape in [vec![2, 1], vec![1, 2, 1]] {
+        let names = recognized(|m, x| {
+            let (made, gain) = (over(m, x, vec![1]), m.constant(vec![0.5, 2.0], shape));
+            m.node(ops::Mul, &[made, gain])
+        });
+        assert_eq!(names, ["RMSNormalization"]);
+    }
+    // A factor along another axis stays.
+    let names = recognized(|m, x| {
+        let (made, row) = (over(m, x, vec![1]), m.row(vec![SIZE]));
+        m.node(ops::Mul, &[made, row])
+    });
+    assert_eq!(names, ["RMSNormalization", "Mul"]);
+    let names = recognized(|m, x| over(m, x, vec![1, 2]));
+    assert_eq!(names, ["Pow", "ReduceMean", "Add", "Sqrt", "Reciprocal", "Mul"]);
+}

@@ -67,6 +67,15 @@ impl<'g> View<'g> {
         is_row.then(|| constant.reshaped(vec![size]))
     }
 
+    /// The constant of one axis that a value is, when it is broadcast along one axis only of another value.
+    pub fn gain_along(&self, id: ValueId, of: ValueId, axis: usize) -> Option<autoneural_core::ir::Constant> {
+        let (constant, rank, size) = (self.graph.value(id).constant()?, self.shape(of).len(), self.shape(of)[axis]);
+        let shape = constant.shape();
+        // Counted from the end, as operands broadcast.
+        let is_there = (axis + shape.len()).checked_sub(rank).and_then(|at| shape.get(at)) == Some(&size);
+        (is_there && shape.iter().product::<usize>() == size).then(|| constant.reshaped(vec![size]))
+    }
+
     /// The two inputs of a node in the order in which the first fits; none if neither does.
     pub fn either<T>(&self, node: &Node, fits: impl Fn(ValueId) -> Option<T>) -> Option<(T, ValueId)> {
         let &[a, b] = node.inputs.as_slice() else { return None };
@@ -109,11 +118,17 @@ impl<'g> View<'g> {
 
     /// The value whose mean over the last axis this is, with that axis of size 1.
     pub fn row_mean(&self, id: ValueId) -> Option<ValueId> {
+        let (x, axis) = self.mean_along(id)?;
+        (axis + 1 == self.shape(x).len()).then_some(x)
+    }
+
+    /// The value whose mean over one axis this is, with that axis of size 1, and the axis.
+    pub fn mean_along(&self, id: ValueId) -> Option<(ValueId, usize)> {
         let node = self.maker(id)?;
-        let Op::ReduceMean(mean) = &node.op else { return None };
-        let x = node.inputs[0];
-        let last = self.shape(x).len().checked_sub(1)?;
-        (mean.keepdims && mean.axes == [last]).then_some(x)
+        match &node.op {
+            Op::ReduceMean(mean) if mean.keepdims && mean.axes.len() == 1 => Some((node.inputs[0], mean.axes[0])),
+            _ => None,
+        }
     }
 
     /// The value of which this is the root of the sum with a small number, and the number.

@@ -1,10 +1,11 @@
 //! What leaves values as they are: identity, dropout when a model is not trained, casts between real numbers.
 
 use super::spelled::Spelled;
-use super::truths;
+use super::{rests, truths};
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
 use crate::onnx::tensors::element_type;
+use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Constant, ElementType};
 
 /// The input itself.
@@ -42,11 +43,44 @@ pub fn cast<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         .ok()
         .and_then(element_type)
         .ok_or_else(|| format!("casts to the type {to} (ONNX TensorProto.DataType), which is not supported"))?;
+    if let Some((low, high)) = range(to) {
+        let is_within = match told.constant(0) {
+            Some(constant) => {
+                let numbers = fold::cast(constant, ElementType::I64).to_i64();
+                numbers.into_iter().all(|number| (low..=high).contains(&number))
+            }
+            None if told.onnx.input(0)?.element.is_real() => {
+                let x = making.input(told, 0)?;
+                making.is_truth(x)
+            }
+            None => true,
+        };
+        if !is_within {
+            return Err(format!("casts to a type of {low} to {high} what may be beyond; INT32 and INT64 are read"));
+        }
+    }
     to_element(making, told, element)
 }
 
+/// The integers of a type of fewer than 32 bits, by its number in ONNX.
+fn range(data_type: i64) -> Option<(i64, i64)> {
+    Some(match data_type {
+        2 => (0, 0xff),
+        3 => (-0x80, 0x7f),
+        4 => (0, 0xffff),
+        5 => (-0x8000, 0x7fff),
+        21 => (0, 0xf),
+        22 => (-8, 7),
+        _ => return None,
+    })
+}
+
 pub fn cast_like<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    to_element(making, told, told.onnx.input(1)?.element)
+    let (from, to) = (told.onnx.input(0)?.element, told.onnx.input(1)?.element);
+    if from.is_real() && !to.is_real() && to != ElementType::Bool {
+        return Err("makes integers like those of another value of real numbers; Cast does".into());
+    }
+    to_element(making, told, to)
 }
 
 fn to_element<'m>(making: &mut Making<'m>, told: &Told<'m>, element: ElementType) -> Spelled {
@@ -55,13 +89,22 @@ fn to_element<'m>(making: &mut Making<'m>, told: &Told<'m>, element: ElementType
     }
     let from = told.onnx.input(0)?.element;
     if from.is_real() && element == ElementType::Bool {
-        return truths::of_whole(making, told);
+        return truths::of_number(making, told);
+    }
+    // Integers of an operator that makes real numbers here: what this program wrote comes back as it was.
+    if making.is_own() && from.is_real() && element.is_real() {
+        let x = making.input(told, 0)?;
+        if making.b.graph().value(x).name == format!("{}{}", told.name(), OnnxForm::INTEGERS)
+            && making.b.rename(x, told.name())
+        {
+            return Ok(Some(vec![Known::Value(x)]));
+        }
     }
     if from.is_real() && !element.is_real() {
         let x = making.input(told, 0)?;
         return match making.is_whole(x) {
             true => identity(making, told),
-            false => Err("cuts off the fractions of computed numbers; Floor does, where they stay real numbers".into()),
+            false => rests::truncated(making, told),
         };
     }
     let is_index = |element| matches!(element, ElementType::I32 | ElementType::I64);

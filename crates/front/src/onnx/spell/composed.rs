@@ -4,64 +4,10 @@ use super::spelled::Spelled;
 use super::truths::number;
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
-use autoneural_core::ir::ops::OpKind;
-use autoneural_core::ir::{Constant, Op, ValueId, ops};
+use autoneural_core::ir::{Constant, ValueId, ops};
 
 fn value(id: ValueId) -> Spelled {
     Ok(Some(vec![Known::Value(id)]))
-}
-
-/// The operator of the IR that another name of ONNX with the same attributes has.
-fn same_as(told: &Told, op_type: &str) -> Result<Op, String> {
-    let mut node = told.onnx.clone();
-    node.op_type = op_type.into();
-    let kind = OpKind::of_onnx(op_type).ok_or("is not supported")?;
-    Ok((kind.from_onnx)(&node)?.operator)
-}
-
-/// The logarithm of the shares of a softmax: what is below the largest, less the logarithm of the sum of all. So it
-/// never takes the logarithm of a number near 0, which integers do not have.
-pub fn log_softmax<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    told.onnx.expect(&["axis"], 1)?;
-    let axis = told.onnx.axis(Some(if told.onnx.opset < 13 { 1 } else { -1 }))?;
-    if told.onnx.opset < 13 && axis + 1 != told.shape(0)?.len() {
-        return Err("sums over several axes, as before operator set 13; the last axis is supported".into());
-    }
-    let (x, name, axes) = (making.input(told, 0)?, told.name(), vec![axis]);
-    let largest = ops::ReduceMax { axes: axes.clone(), keepdims: true };
-    let largest = making.step(format!("{name}.largest"), largest, &[x])?;
-    let below = making.step(format!("{name}.below"), ops::Sub, &[x, largest])?;
-    let powers = making.step(format!("{name}.powers"), ops::Exp, &[below])?;
-    let sum = making.step(format!("{name}.sum"), ops::ReduceSum { axes, keepdims: true }, &[powers])?;
-    let log = making.step(format!("{name}.log"), ops::Log, &[sum])?;
-    value(making.last(name, ops::Sub, &[below, log])?)
-}
-
-/// A sum of sizes, or of squares.
-pub fn reduced<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    let mut sum = told.onnx.clone();
-    sum.op_type = "ReduceSum".into();
-    // The axes of a sum are an input since operator set 13, those of the others since 18.
-    sum.opset = if sum.opset < 18 { 11 } else { sum.opset };
-    let kind = OpKind::of_onnx("ReduceSum").ok_or("is not supported")?;
-    let sum = (kind.from_onnx)(&sum)?.operator;
-    let x = making.input(told, 0)?;
-    let name = told.name();
-    let each = match told.node.op_type.as_str() {
-        "ReduceL1" => making.step(format!("{name}.size"), ops::Abs, &[x])?,
-        _ => making.step(format!("{name}.square"), ops::Mul, &[x, x])?,
-    };
-    value(making.last(name, sum, &[each])?)
-}
-
-/// `x / (1 + |x|)`.
-pub fn softsign<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    told.onnx.expect(&[], 1)?;
-    let (x, name) = (making.input(told, 0)?, told.name());
-    let size = making.step(format!("{name}.size"), ops::Abs, &[x])?;
-    let one = making.numbers(format!("{name}.one"), vec![1.0], vec![1])?;
-    let more = making.step(format!("{name}.more"), ops::Add, &[size, one])?;
-    value(making.last(name, ops::Div, &[x, more])?)
 }
 
 /// Limits that are computed: the larger of the one, and the smaller of the other.
@@ -176,15 +122,4 @@ pub fn triangle<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let ones = making.computed(format!("{}.ones", told.name()), ones)?;
     let x = number(making, told, 0)?;
     value(making.last(told.name(), ops::Mul, &[x, ones])?)
-}
-
-/// `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))` (Barron, arXiv 1704.07483), which for an alpha of 1 is ELU.
-pub fn celu<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    let alpha = told.onnx.float("alpha", 1.0)?;
-    if alpha != 1.0 {
-        return Err(format!("with `alpha` {alpha} is not supported; 1 is"));
-    }
-    let elu = same_as(told, "Elu")?;
-    let x = making.input(told, 0)?;
-    value(making.last(told.name(), elu, &[x])?)
 }

@@ -13,6 +13,30 @@ pub const IS_HIDDEN: f32 = -1e4;
 /// No network computes with such numbers, but to say that something is hidden.
 const NO_NUMBER: f32 = -1e30;
 
+/// A sum with a constant that hides: its numbers that are so low, or minus infinity, become the one that hides here.
+pub fn sum<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    let (at, constant) = match (told.constant(0), told.constant(1)) {
+        (None, Some(constant)) => (1, constant),
+        (Some(constant), None) => (0, constant),
+        _ => return Ok(None),
+    };
+    if making.is_own() || !constant.element_type().is_real() {
+        return Ok(None);
+    }
+    let numbers = constant.to_f32();
+    let hides = |number: &f32| *number <= IS_HIDDEN;
+    let is_mask = numbers.iter().all(|number| *number == 0.0 || hides(number));
+    if !numbers.iter().any(|number| if is_mask { hides(number) } else { *number <= NO_NUMBER }) {
+        return Ok(None);
+    }
+    told.onnx.expect(&[], 7)?;
+    let numbers = numbers.into_iter().map(|number| if hides(&number) { HIDDEN } else { number }).collect();
+    let hidden = Constant::from_values(numbers, constant.shape().clone());
+    let hidden = making.changed(&told.node.inputs[at], hidden)?;
+    let x = making.input(told, 1 - at)?;
+    Ok(Some(vec![Known::Value(making.last(told.name(), ops::Add, &[x, hidden])?)]))
+}
+
 /// A mask that is a product: 0 or 1 times a number so low that it hides what it is added to.
 pub fn product<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let (at, low) = match (told.number(0), told.number(1)) {

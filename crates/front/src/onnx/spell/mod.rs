@@ -1,7 +1,10 @@
 //! Operators of ONNX that the IR has in another form: as nothing, as one of its own, as several.
 
+mod activations;
+mod attention;
 mod batch_norm;
 mod casts;
+mod chain;
 mod composed;
 mod cuts;
 mod einsum;
@@ -11,24 +14,30 @@ mod masks;
 mod norms;
 mod pads;
 mod picks;
+mod reductions;
 mod resize;
+mod rests;
+mod rotary;
 mod shapes;
 mod spelled;
 mod truths;
 mod windows;
 
 pub use batch_norm::fuse;
+pub use truths::number;
 
 use spelled::Spell;
 
 /// The operators by name.
 const SPELLS: &[(&str, Spell)] = &[
+    ("Add", masks::sum),
     ("And", truths::and),
+    ("Attention", attention::attention),
     ("AveragePool", windows::pool),
     ("BatchNormalization", batch_norm::batch_norm),
     ("Cast", casts::cast),
     ("CastLike", casts::cast_like),
-    ("Celu", composed::celu),
+    ("Celu", activations::celu),
     ("Clip", composed::clip),
     ("ConstantOfShape", shapes::constant_of_shape),
     ("Conv", windows::conv),
@@ -45,37 +54,52 @@ const SPELLS: &[(&str, Spell)] = &[
     ("GatherND", picks::picked),
     ("Gemm", gemm::gemm),
     ("GlobalAveragePool", windows::global_average),
+    ("GlobalMaxPool", reductions::global_max),
     ("Greater", truths::greater),
     ("GreaterOrEqual", truths::greater_or_equal),
+    ("GroupNormalization", norms::group_norm),
     ("Identity", casts::identity),
+    ("InstanceNormalization", norms::instance_norm),
+    ("IsInf", truths::is_nan),
     ("IsNaN", truths::is_nan),
+    ("LRN", reductions::local_response),
     ("LayerNormalization", norms::layer_norm),
     ("Less", truths::less),
     ("LessOrEqual", truths::less_or_equal),
-    ("LogSoftmax", composed::log_softmax),
+    ("LogSoftmax", reductions::log_softmax),
+    ("LpNormalization", reductions::lp_normalization),
     ("MatMul", gemm::mat_mul),
     ("Max", many::folded),
     ("MaxPool", windows::pool),
     ("Mean", many::mean),
+    ("MeanVarianceNormalization", norms::mean_variance_norm),
     ("Min", many::folded),
+    ("Mod", rests::rest),
     ("Mul", masks::product),
     ("Not", truths::not),
     ("OneHot", picks::one_hot),
     ("Or", truths::or),
     ("Pad", pads::pad),
-    ("ReduceL1", composed::reduced),
-    ("ReduceSumSquare", composed::reduced),
+    ("Pow", rests::power),
+    ("RMSNormalization", norms::rms_norm),
+    ("ReduceL1", reductions::of_each),
+    ("ReduceLogSum", reductions::log_sum),
+    ("ReduceLogSumExp", reductions::log_sum_exp),
+    ("ReduceSumSquare", reductions::of_each),
     ("Resize", resize::resize),
+    ("RotaryEmbedding", rotary::rotary),
     ("ScatterElements", picks::scattered),
     ("ScatterND", picks::scattered),
     ("Shape", shapes::shape),
+    ("Shrink", activations::shrink),
     ("Size", shapes::size),
     ("Slice", cuts::slice),
     ("Softmax", norms::softmax),
-    ("Softsign", composed::softsign),
+    ("Softsign", activations::softsign),
     ("Split", cuts::split),
     ("Squeeze", shapes::squeeze),
     ("Sum", many::sum),
+    ("ThresholdedRelu", activations::thresholded),
     ("Tile", composed::tile),
     ("Trilu", composed::triangle),
     ("Unsqueeze", shapes::unsqueeze),
@@ -86,13 +110,15 @@ const SPELLS: &[(&str, Spell)] = &[
 
 /// Operators of which some forms only are spelled in others; the rest is read by the operator of the IR, without which
 /// none is.
-const PARTLY: [&str; 17] = [
+const PARTLY: [&str; 21] = [
+    "Add",
     "AveragePool",
     "Clip",
     "Conv",
     "ConvTranspose",
     "Div",
     "Gather",
+    "InstanceNormalization",
     "LayerNormalization",
     "MatMul",
     "Max",
@@ -100,6 +126,8 @@ const PARTLY: [&str; 17] = [
     "Min",
     "Mul",
     "Pad",
+    "Pow",
+    "RMSNormalization",
     "Resize",
     "Softmax",
     "Split",

@@ -1,5 +1,5 @@
-//! Truths that are computed, as numbers: 1 is true and 0 is not. What is compared has to be whole numbers, where a
-//! comparison is a difference that is cut to 0..1; of real numbers no integer of an NPU could tell equal from near.
+//! Truths that are computed, as numbers: 1 is true and 0 is not. Of whole numbers a comparison is a difference that is
+//! cut to 0..1; of real numbers it is its sign, which an NPU knows as far as its integers tell them apart.
 
 use super::masks::{HIDDEN, IS_HIDDEN};
 use super::spelled::Spelled;
@@ -36,17 +36,28 @@ fn made(making: &mut Making, id: ValueId) -> Spelled {
     Ok(Some(vec![Known::Value(id)]))
 }
 
-/// The truth of whole numbers: whether they are not 0.
-pub fn of_whole<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+/// What a difference becomes before it is cut to 0..1: itself if it is whole, else its sign.
+fn step<'m>(making: &mut Making<'m>, name: &str, difference: ValueId) -> Result<ValueId, String> {
+    match making.is_whole(difference) {
+        true => Ok(difference),
+        false => {
+            let sign = making.step(format!("{name}.sign"), ops::Sign, &[difference])?;
+            making.mark_whole(sign);
+            Ok(sign)
+        }
+    }
+}
+
+/// The truth of numbers: whether they are not 0.
+pub fn of_number<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let x = number(making, told, 0)?;
     if making.is_truth(x) {
         return Ok(Some(vec![Known::Value(x)]));
     }
-    if !making.is_whole(x) {
-        return Err("asks which computed real numbers are 0, which is not known on an NPU".into());
-    }
-    let size = making.step(format!("{}.size", told.name()), ops::Abs, &[x])?;
-    let id = making.last(told.name(), ops::Clip { min: Some(0.0), max: Some(1.0) }, &[size])?;
+    let name = told.name();
+    let x = step(making, name, x)?;
+    let size = making.step(format!("{name}.size"), ops::Abs, &[x])?;
+    let id = making.last(name, ops::Clip { min: Some(0.0), max: Some(1.0) }, &[size])?;
     made(making, id)
 }
 
@@ -76,22 +87,27 @@ pub fn xor<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     made(making, id)
 }
 
-/// What stands behind a difference of whole numbers: a summand, and limits.
+/// What stands behind a difference: a summand, and limits.
 fn compared<'m>(making: &mut Making<'m>, told: &Told<'m>, [first, second]: [usize; 2], plus: f32) -> Spelled {
     let (a, b) = (number(making, told, first)?, number(making, told, second)?);
-    if !making.is_whole(a) || !making.is_whole(b) {
-        return Err(
-            "compares computed real numbers, which integers of an NPU cannot tell apart where they are near".into()
-        );
-    }
     let name = told.name();
-    let mut difference = making.step(format!("{name}.difference"), ops::Sub, &[a, b])?;
+    let difference = making.step(format!("{name}.difference"), ops::Sub, &[a, b])?;
+    let mut difference = step(making, name, difference)?;
     if plus != 0.0 {
         let plus = one(making, name, plus)?;
         difference = making.step(format!("{name}.more"), ops::Add, &[difference, plus])?;
     }
     let id = making.last(name, ops::Clip { min: Some(0.0), max: Some(1.0) }, &[difference])?;
     made(making, id)
+}
+
+/// The truth of whether one value is above another.
+pub fn is_above(making: &mut Making, name: &str, a: ValueId, b: ValueId) -> Result<ValueId, String> {
+    let difference = making.step(format!("{name}.difference"), ops::Sub, &[a, b])?;
+    let difference = step(making, name, difference)?;
+    let id = making.step(name.to_string(), ops::Clip { min: Some(0.0), max: Some(1.0) }, &[difference])?;
+    making.mark_truth(id);
+    Ok(id)
 }
 
 pub fn greater<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
@@ -112,11 +128,9 @@ pub fn less_or_equal<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
 
 pub fn equal<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let (a, b) = (number(making, told, 0)?, number(making, told, 1)?);
-    if !making.is_whole(a) || !making.is_whole(b) {
-        return Err("asks which computed real numbers are equal, which is not known on an NPU".into());
-    }
     let name = told.name();
     let difference = making.step(format!("{name}.difference"), ops::Sub, &[a, b])?;
+    let difference = step(making, name, difference)?;
     let distance = making.step(format!("{name}.distance"), ops::Abs, &[difference])?;
     let differs = making.step(format!("{name}.differs"), ops::Clip { min: Some(0.0), max: Some(1.0) }, &[distance])?;
     let one = one(making, name, 1.0)?;
@@ -124,7 +138,7 @@ pub fn equal<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     made(making, id)
 }
 
-/// Nothing that is computed here is no number: masks hide by finite numbers, so that even a row of which all is hidden
+/// Nothing that is computed here is no number, and nothing is infinite: masks hide by finite numbers, so that even a row of which all is hidden
 /// has shares.
 pub fn is_nan<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let shape: Vec<i64> = told.shape(0)?.iter().map(|&size| size as i64).collect();
