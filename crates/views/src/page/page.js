@@ -108,10 +108,11 @@
       }
     }
     if (strip) {
-      const floor = height - 24, size = Math.max(1, ((width - left - right) / layers.length) * 0.7);
-      const bars = added.flatMap((percent, index) => (percent > 0 ? [[x(index), floor], [x(index), floor - ((strip - 14) * percent) / most], [x(index), floor]] : []));
+      const floor = height - 24, half = Math.max(0.5, ((width - left - right) / layers.length) * 0.35);
+      const bar = (index, top) => [[-half, floor], [-half, top], [half, top], [half, floor]].map(([aside, y]) => (x(index) + aside).toFixed(1) + "," + y.toFixed(1));
+      const bars = added.flatMap((percent, index) => (percent > 0 ? bar(index, floor - ((strip - 14) * percent) / most) : []));
       svg.append(draw("line", { class: "grid", x1: left, x2: width - right, y1: floor, y2: floor }));
-      svg.append(draw("polyline", { class: "added", points: bars.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" "), "stroke-width": size.toFixed(2) }));
+      svg.append(draw("polygon", { class: "added", points: bars.join(" ") }));
       svg.append(draw("text", { x: left - 6, y: floor - strip + 22, "text-anchor": "end" }, short(+most.toPrecision(2)) + " %"));
     }
     svg.append(draw("text", { x: left, y: height - 8 }, "first layer"));
