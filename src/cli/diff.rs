@@ -26,8 +26,10 @@ that one bad operator is not blamed on the next. It is wrong where it alone reac
 less than its integers allow; or where its weights are plainly not those of the float model. The first one that is \
 wrong stands on top, with the likely cause and what to change.
 
-With --on npu the model is compiled in parts of which every value is an output, and each operator once more by itself. \
-What is fused in the whole model may differ. An operator that the NPU does not take runs on the CPU, and is named.
+With --on npu the model is compiled in parts of which every value is an output, each operator once more by itself, and \
+the whole network once with its own outputs alone. Where that is much worse than its parts, beginnings of the network are \
+compiled until the operators are found that only go wrong together. An operator that the NPU does not take runs on the \
+CPU, and is named; such a network is not compiled as a whole.
 
 Exit status 6: an operator is wrong.
 
@@ -50,10 +52,13 @@ pub struct Diff {
     /// The quantized model, with QuantizeLinear and DequantizeLinear.
     #[arg(value_name = "QUANTIZED.onnx", value_hint = ValueHint::FilePath)]
     quantized: Option<PathBuf>,
-    /// A safetensors file with an array for each input of the float model [default, of two files: numbers spread evenly
-    /// over the range that the quantized model has for the input, on which a sound model may look wrong].
-    #[arg(long, value_name = "FILE.safetensors", value_hint = ValueHint::FilePath)]
+    /// A .safetensors, .npz or .npy file with an array for each input of the float model [default, of two files: numbers
+    /// spread evenly over the range that the quantized model has for the input, on which a sound model may look wrong].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     input: Option<PathBuf>,
+    /// Which of the samples that are stacked in --input, from 0.
+    #[arg(long, value_name = "N", requires = "input")]
+    row: Option<usize>,
     /// Of a bundle: a recipe, whose first verification sample goes through the graphs in float.
     #[arg(
         long,
@@ -138,7 +143,7 @@ impl Diff {
     }
 
     fn models(&self, runtime: &Runtime, session: &Session) -> Result<Vec<Models>> {
-        let input = self.input.as_deref();
+        let input = self.input.as_deref().map(|path| (path, self.row));
         if let Some(quantized) = &self.quantized {
             return Ok(vec![Models::read(&self.float, quantized, input, runtime)?]);
         }
@@ -150,7 +155,7 @@ impl Diff {
         bundle.check(&|file| file.starts_with("model/") || file.starts_with("qdq/"), session.progress())?;
         let recipe = self.calibration.as_deref().map(Recipe::read).transpose()?;
         let given = match (input, &recipe) {
-            (Some(path), _) => Given::File(path),
+            (Some((path, row)), _) => Given::File(path, row),
             (_, Some(recipe)) => Given::Recipe(recipe),
             _ => {
                 return Err(Error::input(self.float.display(), "is a bundle, and a sample is missing")

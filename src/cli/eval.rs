@@ -1,29 +1,42 @@
-//! `autoneural eval`: questions with known answers to a compiled bundle.
+//! `autoneural eval`: questions with known answers to a compiled bundle, or sets of samples.
 
 use std::path::PathBuf;
 
+use autoneural::bundle::Bundle;
+use autoneural::drivers::Takes;
 use autoneural::engine::EngineKind;
-use autoneural::evaluate::{Plan, Set, table};
+use autoneural::evaluate::{ArraysPlan, Plan, Set, arrays_table, table};
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};
 
 use super::run::{On, at_least_one, kinds, runtime};
+use super::samples::takes;
 use super::session::Session;
 use super::stage::GOALS_HELP;
 
 const AFTER_HELP: &str = "\
-A set is a folder with questions.jsonl, one JSON object a line: {\"use\": \"cluster\", \"images\": [\"images/a.png\"], \
-\"question\": \"What is the speed?\", \"answer\": \"87 km/h.\"}. Each question goes through the model's chat template; \
-decoding is greedy. The figures are exact match, perplexity of the right answers and, with float among the engines, \
-agreement with float. They are added to the bundle's report.json.
+Of a model that is asked with words, a set is a folder with questions.jsonl, one JSON object a line: {\"use\": \"cluster\", \
+\"images\": [\"images/a.png\"], \"question\": \"What is the speed?\", \"answer\": \"87 km/h.\"}. Each question goes \
+through the model's chat template; decoding is greedy. The figures are exact match, perplexity of the right answers and, \
+with float among the engines, agreement with float.
 
-A run that was stopped goes on where it was, and so does one with a larger --limit.
+Of a model that takes arrays, a set is what --calibration of `compile` takes: pictures, .npz, raw files, lists of them. \
+Every output is compared with float: SQNR over all samples, of the worst one and at the 5th percentile, cosine, and \
+largest difference. Where samples have labels, right classes are counted, too: top-1, top-5, and how often the class is \
+that of float. Labels are the folders that the pictures are in, one for each class; or a .csv or .tsv of `file,label`; or \
+an array `labels` beside the inputs of an .npz. They are numbers of classes from 0 on, or names: of as many folders as \
+there are classes, in alphabetical order, else of --classes.
+
+The figures are added to the bundle's report.json. A run that was stopped goes on where it was, and so does one with a \
+larger --limit.
 
 Examples:
   autoneural eval out/demo --set calibration/demo-eval --on float,simulated
   autoneural eval out/demo --set calibration/demo-eval --on float,simulated,npu --limit 100
-  autoneural eval out/demo --set calibration/demo-eval --on float --blank";
+  autoneural eval out/demo --set calibration/demo-eval --on float --blank
+  autoneural eval out/classifier --set imagenet/val --classes imagenet/wordnet-ids.txt --on float,npu --limit 500
+  autoneural eval out/detector --set photos --on float,simulated,npu";
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -32,18 +45,29 @@ pub struct Eval {
     /// The bundle.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
-    /// Folder with questions.jsonl and the pictures it names.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Folder with questions.jsonl and the pictures it names; or samples of a model that takes arrays, with labels or
+    /// without: a folder, a list (.txt, .csv, .tsv), .npz.
+    #[arg(long, value_name = "SET", value_hint = ValueHint::AnyPath)]
     set: PathBuf,
-    /// Engines that answer [default: npu if the bundle has context binaries, else simulated].
+    /// Engines that answer [default: npu if the bundle has context binaries, else simulated; and float, for a model that
+    /// takes arrays].
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
     on: Vec<On>,
-    /// Ask only the first N questions [default: all].
+    /// Ask only the first N questions, or run only N samples, evenly spread [default: all].
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     limit: Option<usize>,
     /// Show a grey picture in place of every picture: what is still right was guessed from the question.
     #[arg(long)]
     blank: bool,
+    /// Names of all classes of a model that takes arrays, one on a line in the order of its output.
+    #[arg(long, value_name = "FILE.txt", value_hint = ValueHint::FilePath)]
+    classes: Option<PathBuf>,
+    /// The output whose classes are counted [default: the only one with a number for each class].
+    #[arg(long, value_name = "OUTPUT")]
+    output: Option<String>,
+    /// Leave labels out, and only compare outputs with float.
+    #[arg(long, conflicts_with_all = ["classes", "output"])]
+    unlabelled: bool,
 }
 
 impl Eval {
@@ -52,9 +76,30 @@ impl Eval {
     /// # Errors
     /// The bundle or the set is missing or unreadable, an engine cannot be loaded or fails, or a goal is missed.
     pub fn run(&self, session: &Session) -> Result<()> {
+        match takes(&Bundle::look(&self.bundle)?)? {
+            Takes::Words => self.questions(session),
+            Takes::Arrays { .. } => self.samples(session),
+        }
+    }
+
+    /// The engines; float comes first, because the others are compared with it.
+    fn engines(&self) -> Result<Vec<EngineKind>> {
         let mut kinds = kinds(&self.on, &self.bundle)?;
-        // The float engine comes first, because the others are compared with it.
         kinds.sort_by_key(|kind| *kind != EngineKind::Float);
+        Ok(kinds)
+    }
+
+    fn questions(&self, session: &Session) -> Result<()> {
+        for (option, is_given) in [
+            ("--classes", self.classes.is_some()),
+            ("--output", self.output.is_some()),
+            ("--unlabelled", self.unlabelled),
+        ] {
+            if is_given {
+                return Err(Error::input(option, "is for models that take arrays; this one is asked with words"));
+            }
+        }
+        let kinds = self.engines()?;
         let set = Set::read(&self.set)?;
         let runtime = runtime(session, &kinds)?;
         let plan = Plan { kinds, limit: self.limit, blank: self.blank };
@@ -72,5 +117,27 @@ impl Eval {
             true => Ok(()),
             false => Err(Error::verification(self.bundle.display(), missed.join("; ")).help(GOALS_HELP)),
         }
+    }
+
+    fn samples(&self, session: &Session) -> Result<()> {
+        if self.blank {
+            return Err(Error::input("--blank", "is for questions; this model takes arrays"));
+        }
+        let mut kinds = self.engines()?;
+        if self.on.is_empty() {
+            kinds.insert(0, EngineKind::Float);
+        }
+        let runtime = runtime(session, &kinds)?;
+        let plan = ArraysPlan {
+            set: self.set.clone(),
+            kinds,
+            limit: self.limit,
+            classes: self.classes.clone(),
+            output: self.output.clone(),
+            is_unlabelled: self.unlabelled,
+        };
+        let (found, warnings) = stages::evaluate_arrays(&self.bundle, &plan, runtime.as_ref(), session.progress())?;
+        warnings.iter().for_each(|warning| session.note(&warning.to_string()));
+        session.print(&found, &arrays_table(&found))
     }
 }

@@ -86,3 +86,96 @@ fn every_planted_fault_is_named_and_nothing_else() {
         assert_eq!((faults(&json(&output)), output.status.code()), (vec![], Some(0)));
     }
 }
+
+/// A model of `tools/npu_faults.py`, compared on the NPU.
+fn on_npu(args: &[&str]) -> Value {
+    let folder = TempDir::new().expect("a folder");
+    tool("npu_faults.py", &[&[text(folder.path())], args].concat());
+    json(&diff(folder.path(), "quantized.onnx", &["--on", "npu"]))
+}
+
+/// What is wrong only where the compiler joins operators is in no figure of a single one.
+#[test]
+fn operators_that_go_wrong_only_together_are_named() {
+    let found = on_npu(&["--rows", "10", "--layers", "2"]);
+    assert_eq!(faults(&found), [("y0".to_string(), "fused-wrongly".to_string())]);
+    let found = &found["comparisons"][0];
+    let layer = found["layers"].as_array().unwrap().iter().find(|layer| layer["name"] == "y0").unwrap();
+    let what = layer["fault"]["what"].as_str().unwrap();
+    assert!(what.contains("`sigmoid0` (Sigmoid) and `mul0` (Mul)"), "{what}");
+    for figures in ["so_far_db", "alone_db"] {
+        assert!(layer[figures]["npu"].as_f64().unwrap() > 40.0, "{layer}");
+    }
+    let output = &found["compiled"]["outputs"][0];
+    let db = |figure: &str| output[figure].as_f64().unwrap();
+    assert!(output["name"] == "y1" && db("compiled_db") < 10.0 && db("in_parts_db") > 40.0, "{output}");
+    assert!(found["compiled"]["searched"].as_u64().unwrap() > 1);
+}
+
+#[test]
+fn a_sound_network_is_as_good_as_a_whole_as_in_parts() {
+    let found = on_npu(&["--rows", "8", "--layers", "2"]);
+    assert!(faults(&found).is_empty(), "{:?}", faults(&found));
+    let compiled = &found["comparisons"][0]["compiled"];
+    let output = &compiled["outputs"][0];
+    let db = |figure: &str| output[figure].as_f64().unwrap();
+    assert!((db("compiled_db") - db("in_parts_db")).abs() < 3.0 && db("compiled_db") > 40.0, "{output}");
+    assert!(compiled["refused"].is_null() && compiled["searched"] == 1, "{compiled}");
+}
+
+/// What the NPU does otherwise than the file says is told as such, where no CPU shows it.
+#[test]
+fn what_the_npu_does_not_keep_to_is_told() {
+    let one = |name: &str, cause: &str| vec![(name.to_string(), cause.to_string())];
+    assert_eq!(faults(&on_npu(&["--sigmoid", "seen"])), one("s0", "fixed-output-range"));
+    assert_eq!(faults(&on_npu(&["--bias-scale", "2"])), one("h0", "bias-off-scale"));
+    // The bias belongs to an encoding that is wrong; with a sound one in its place the operator is not.
+    assert_eq!(faults(&on_npu(&["--collapse", "8"])), one("x", "range-collapsed"));
+}
+
+#[test]
+fn samples_are_read_as_everywhere() {
+    let folder = TempDir::new().expect("a folder");
+    tool("npu_faults.py", &[text(folder.path())]);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [float, quantized, stacked, single] =
+        ["float.onnx", "quantized.onnx", "samples.npz", "sample.safetensors"].map(path);
+    let toolkit = toolkit();
+    let run = |input: &str, more: &[&str]| {
+        let args = ["diff", &float, &quantized, "--input", input, "--toolkit", text(&toolkit), "--json"];
+        autoneural(&[&args, more].concat())
+    };
+    let layers = |output: &Output| json(output)["comparisons"][0]["layers"].clone();
+    assert_eq!(layers(&run(&stacked, &["--row", "3"])), layers(&run(&single, &[])));
+    assert_ne!(layers(&run(&stacked, &["--row", "0"])), layers(&run(&single, &[])));
+    for (args, wanted) in [(vec![], "say which one it is: --row N"), (vec!["--row", "4"], "has no row 4")] {
+        let output = run(&stacked, &args);
+        assert!(output.status.code() == Some(3) && stderr(&output).contains(wanted), "{}", stderr(&output));
+    }
+}
+
+/// The text of an extracted operator is the same model as the binary.
+#[test]
+fn an_extracted_operator_shows_its_fault_in_both_forms() {
+    let folder = TempDir::new().expect("a folder");
+    let args = [text(folder.path()), "--seed", "2", "--faults", "20"];
+    let planted: Value = serde_json::from_str(&tool("planted_faults.py", &args)).expect("JSON");
+    let wrong = planted.as_object().expect("faults").iter().find(|(_, kind)| *kind == "weights twice");
+    let (wrong, _) = wrong.expect("a fault of this kind");
+    let out = folder.path().join("one");
+    let output = diff(folder.path(), "planted.onnx", &["--extract", wrong, text(&out)]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let read = |end: &str| {
+        let [float, quantized] = ["float", "quantized"].map(|name| out.join(name).with_extension(end));
+        let (input, toolkit) = (out.join("input.safetensors"), toolkit());
+        let files = ["--input", text(&input), "--toolkit", text(&toolkit), "--json"];
+        let output = autoneural(&[&["diff", text(&float), text(&quantized)], files.as_slice()].concat());
+        assert_eq!(output.status.code(), Some(VERIFICATION), "{end}: {}", stderr(&output));
+        json(&output)
+    };
+    let [binary, written] = ["onnx", "textproto"].map(read);
+    assert_eq!(faults(&written), [(wrong.clone(), "weights-scale".to_string())]);
+    assert_eq!(binary["comparisons"][0]["layers"], written["comparisons"][0]["layers"]);
+    let words = std::fs::read_to_string(out.join("quantized.textproto")).expect("text");
+    assert!(words.contains("op_type: \"Conv\"") && words.contains("op_type: \"QuantizeLinear\""), "{words}");
+}

@@ -223,6 +223,9 @@ fn a_browser_shows_layers_and_their_neighbours() {
         browser.click("[data-slot=parts] button:nth-child(4)");
         assert_eq!(browser.value("document.querySelector('[data-slot=legend] strong').textContent"), "language.decode");
         assert_eq!(browser.value("document.querySelectorAll('.chart path').length"), 3);
+        // The layers that add noise have a bar each, of four corners.
+        let corners = browser.value("document.querySelector('.chart .added').points.length").as_u64();
+        assert!(corners.is_some_and(|corners| corners > 100 && corners % 4 == 0), "{corners:?}");
         // Nothing is wider than the window but what scrolls by itself.
         assert_eq!(browser.value("document.documentElement.scrollWidth <= window.innerWidth"), true, "{width}");
         let paper = browser.value("getComputedStyle(document.body).backgroundColor");

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::bias;
 use super::chain::span;
 use super::net::Net;
 use super::pair::Pairing;
@@ -45,6 +46,8 @@ pub(crate) struct Fed<'u> {
     /// What stands for it in float.
     pub region: Vec<usize>,
     inputs: Vec<Input>,
+    /// The bias in steps of the sound encoding of the first input, where that took the place of the model's.
+    bias: Option<[TensorProto; 2]>,
 }
 
 struct Input {
@@ -60,7 +63,22 @@ struct Input {
 
 impl<'a> Alone<'a> {
     /// The inputs of a unit, where all of them have counterparts and float nodes compute the same of them.
-    pub(crate) fn feed<'u>(&self, unit: &'u Unit) -> Option<Fed<'u>> {
+    ///
+    /// # Errors
+    /// Constants that are not where the file says.
+    pub(crate) fn feed<'u>(&self, unit: &'u Unit) -> Result<Option<Fed<'u>>> {
+        let Some((region, inputs)) = self.inputs(unit) else { return Ok(None) };
+        let first = self.quantized.nodes[unit.node].input.first();
+        let replaced = unit.reads.iter().zip(&inputs).find(|(read, _)| Some(&read.value) == first);
+        let scale = replaced.and_then(|(_, input)| Some(input.instead.as_ref()?.scale[0]));
+        let bias = match scale {
+            Some(scale) => bias::rescaled(self.quantized, &self.quantized.nodes[unit.node], scale, self.runtime)?,
+            None => None,
+        };
+        Ok(Some(Fed { unit, region, inputs, bias }))
+    }
+
+    fn inputs(&self, unit: &Unit) -> Option<(Vec<usize>, Vec<Input>)> {
         let region = self.pairing.region(self.float, unit)?;
         let mut inputs = Vec::new();
         for read in &unit.reads {
@@ -85,7 +103,7 @@ impl<'a> Alone<'a> {
             };
             inputs.push(input);
         }
-        Some(Fed { unit, region, inputs })
+        Some((region, inputs))
     }
 
     /// What these make in float, by the names of the quantized model's borders.
@@ -206,6 +224,14 @@ impl<'a> Alone<'a> {
             if !inputs.iter().any(|(name, _)| *name == border) {
                 inputs.push((border, &input.given));
             }
+        }
+        if let Some([codes, scales]) = &fed.bias {
+            let value = format!("{at}/bias");
+            let rename = |tensor: &TensorProto| TensorProto { name: format!("{at}/{}", tensor.name), ..tensor.clone() };
+            let [codes, scales] = [codes, scales].map(rename);
+            nodes.push(bias::dequantizer(&value, &codes, &scales));
+            node.input[bias::INPUT].clone_from(&value);
+            more.extend([codes, scales]);
         }
         nodes.push(node);
     }

@@ -16,8 +16,8 @@ use autoneural_engines::engine::{Array, Data, Elements, Engine, Reference, Tenso
 
 /// What one graph of a bundle gets.
 pub enum Given<'a> {
-    /// A safetensors file.
-    File(&'a Path),
+    /// A file of arrays, and the sample's place where several are stacked there.
+    File(&'a Path, Option<usize>),
     /// What the first suitable verification sample of a recipe makes of the graphs before it.
     Recipe(&'a Recipe),
 }
@@ -43,18 +43,18 @@ pub fn of_bundle_models(
     }
     let wanted: Vec<usize> =
         (0..partitions.len()).filter(|&at| names.is_empty() || names.contains(&partitions[at].name)).collect();
-    if let (Given::File(_), [_, _, ..]) = (given, wanted.as_slice()) {
+    if let (Given::File(..), [_, _, ..]) = (given, wanted.as_slice()) {
         let message = format!("has the graphs {}; --input is for one", known());
         return Err(Error::input(place.display(), message).help("name one with --partition, or give --calibration"));
     }
     let mut samples = match given {
         Given::Recipe(recipe) => walk(bundle, &partitions, &wanted, recipe, progress)?,
-        Given::File(_) => HashMap::new(),
+        Given::File(..) => HashMap::new(),
     };
     let mut all = Vec::new();
     for at in wanted {
         let partition = &partitions[at];
-        let file = if let Given::File(path) = given { Some(*path) } else { None };
+        let file = if let Given::File(path, row) = given { Some((*path, *row)) } else { None };
         let models = Models::read(&bundle.float_model(partition), &bundle.quantized_model(partition), file, runtime)?;
         all.push(match samples.remove(&at) {
             Some((sample, what)) => models.with_sample(sample, what),

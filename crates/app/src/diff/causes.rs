@@ -33,6 +33,10 @@ pub(crate) struct Evidence<'a> {
     pub shares_in_concat: bool,
     /// Number of its inputs that are computed and have 16 bits.
     pub wide_inputs: usize,
+    /// Scale of its first input.
+    pub input_scale: Option<f32>,
+    /// The range that the NPU gives its output, whatever the encoding says.
+    pub fixed_range: Option<[f32; 2]>,
 }
 
 /// The cause that was found.
@@ -50,7 +54,7 @@ pub struct Cause {
 type Row = (&'static str, fn(&Evidence) -> Option<String>, &'static str);
 
 /// All causes.
-const CAUSES: [Row; 19] = [
+const CAUSES: [Row; 21] = [
     ("bias-dropped", bias_dropped, "keep the operator's bias when it is quantized, as int32 of scale input x weights"),
     (
         "channel-zeroed",
@@ -99,6 +103,16 @@ const CAUSES: [Row; 19] = [
         "write the normalization as one operator (RMSNormalization, LayerNormalization), which the NPU computes well",
     ),
     (
+        "fixed-output-range",
+        fixed_output_range,
+        "give the operator's output the encoding that the NPU has for it, whatever calibration saw",
+    ),
+    (
+        "bias-off-scale",
+        bias_off_scale,
+        "quantize the bias as int32, its scale being that of the input times that of the weights",
+    ),
+    (
         "saturating-accumulator",
         saturating_accumulator,
         "use smaller weight or input scales, or split the operator: its sums leave what the NPU's accumulator holds",
@@ -124,6 +138,16 @@ pub(crate) fn find(evidence: &Evidence) -> Cause {
         what: format!("{} loses more than its encodings explain", evidence.op),
         change: "extract the operator with --extract, and look at its constants and attributes",
     })
+}
+
+/// The cause of what goes wrong only where operators are compiled together.
+pub(crate) fn of_fusion(what: String) -> Cause {
+    Cause {
+        cause: "fused-wrongly",
+        what,
+        change: "keep the compiler from joining the two, say by a Reshape between them and one back behind, and report \
+                 it to the vendor",
+    }
 }
 
 /// Whether constants alone say that an operator is wrong, whatever the figures of this sample are.
@@ -294,6 +318,37 @@ fn underflow_in_norm(e: &Evidence) -> Option<String> {
     (is_of_npu(e) && e.in_norm).then(|| {
         format!(
             "a step of a normalization that is spelled out: numbers up to {size:.2e} underflow in the NPU's arithmetic"
+        )
+    })
+}
+
+fn fixed_output_range(e: &Evidence) -> Option<String> {
+    let ([low, high], (written, _)) = (e.fixed_range?, e.encodings?);
+    let [least, most] = written.range();
+    let differs = (least - low).abs().max((most - high).abs()) > 1e-3 * (high - low);
+    (is_of_npu(e) && differs).then(|| {
+        format!(
+            "the encoding covers {least:.4} to {most:.4}; the NPU's integers of {} always stand for {low} to {high}",
+            e.op
+        )
+    })
+}
+
+/// How far the scale of a bias may be from that of the input times that of the weights.
+const BIAS_SCALE: f32 = 0.02;
+
+fn bias_off_scale(e: &Evidence) -> Option<String> {
+    let of = |input: usize| e.weights.iter().find(|one| one.input == input && !one.scales.is_empty());
+    let (weights, bias, input) = (of(1)?, of(2)?, e.input_scale?);
+    let each = |all: &[f32], at: usize| all.get(at).or(all.first()).copied().unwrap_or(1.0);
+    let count = weights.scales.len().max(bias.scales.len());
+    let ratio = |at: usize| each(&bias.scales, at) / (input * each(&weights.scales, at));
+    let worst = (0..count).map(ratio).max_by(|a, b| (a - 1.0).abs().total_cmp(&(b - 1.0).abs()))?;
+    (is_of_npu(e) && (worst - 1.0).abs() > BIAS_SCALE).then(|| {
+        format!(
+            "the scale of the bias `{}` is {worst:.3} times that of the input and the weights, which the NPU takes it \
+             to have",
+            bias.name
         )
     })
 }

@@ -41,11 +41,28 @@ impl<'a> Chain<'a> {
         Ok(made)
     }
 
+    /// Runs units as one model of which only some values are outputs, as a network is compiled. What an input becomes is
+    /// the host's work here, too.
+    ///
+    /// # Errors
+    /// The engine does not take the model as it is.
+    pub(crate) fn run_as_one(&mut self, units: &[&Unit], wanted: &HashSet<&str>) -> Result<HashMap<String, Array>> {
+        let (first, rest): (Vec<&Unit>, Vec<&Unit>) = units.iter().partition(|unit| is_of_input(unit));
+        self.run_on(Place::Cpu, &first)?;
+        let part = part(self.net, &rest, Some(wanted));
+        let found = |name: &String| self.known.get(name).map(|array| (name.clone(), array));
+        let inputs: Vec<(String, &Array)> = part.inputs.iter().filter_map(found).collect();
+        let model = self.net.model(part.nodes, vec![], &inputs, &part.outputs)?;
+        let name = format!("{}: {}", self.net.path.display(), span(&rest));
+        let arrays = self.runtime.run_model(&name, (&model, self.place), &inputs, &part.outputs)?;
+        Ok(part.names.into_iter().zip(arrays).collect())
+    }
+
     fn run_on(&mut self, place: Place, units: &[&Unit]) -> Result<HashMap<String, Array>> {
         if units.is_empty() {
             return Ok(HashMap::new());
         }
-        let part = part(self.net, units);
+        let part = part(self.net, units, None);
         let found = |name: &String| self.known.get(name).map(|array| (name.clone(), array));
         let inputs: Vec<(String, &Array)> = part.inputs.iter().filter_map(found).collect();
         let model = self.net.model(part.nodes, vec![], &inputs, &part.outputs)?;
@@ -102,7 +119,9 @@ struct Part {
     names: Vec<String>,
 }
 
-fn part(net: &Net, units: &[&Unit]) -> Part {
+/// Units as a model; of `wanted` values, or of all that they make.
+fn part(net: &Net, units: &[&Unit], wanted: Option<&HashSet<&str>>) -> Part {
+    let is_output = |name: &str| wanted.is_none_or(|wanted| wanted.contains(name));
     let mut made = Part { nodes: vec![], inputs: vec![], outputs: vec![], names: vec![] };
     let (mut inside, mut taken): (HashSet<&str>, HashSet<usize>) = (HashSet::new(), HashSet::new());
     let read: HashSet<&str> = units.iter().flat_map(|unit| &unit.reads).map(|read| read.border.as_str()).collect();
@@ -122,6 +141,9 @@ fn part(net: &Net, units: &[&Unit]) -> Part {
                 made.nodes.push(node.clone());
                 let codes = &node.output[0];
                 inside.insert(codes);
+                if !is_output(codes) {
+                    continue;
+                }
                 // onnxruntime-qnn 2.7.0 refuses some graphs in which an operator reads an output.
                 let output = match read.contains(codes.as_str()) {
                     true => {
@@ -140,6 +162,9 @@ fn part(net: &Net, units: &[&Unit]) -> Part {
             }
             if one.is_read_as_is || unit.is_conversion {
                 inside.insert(&one.value);
+                if !is_output(&one.value) {
+                    continue;
+                }
                 made.outputs.push(one.value.clone());
                 made.names.push(one.value.clone());
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::alone::{Alone, Fed};
 use super::around::Around;
 use super::chain::Chain;
+use super::compiled;
 use super::judge::{Known, judge};
 use super::layer::{Diff, Layer};
 use super::models::Models;
@@ -74,7 +75,20 @@ pub fn compare(
         progress.tick(&what);
     }
     progress.finish();
-    let (layers, unpaired) = (work.found, work.unpaired);
+    let (mut layers, unpaired, dbs) = (work.found, work.unpaired, work.dbs);
+    let compiled = match target {
+        None => None,
+        Some(target) => {
+            let known = compiled::Known { models, values: &values, in_parts: &dbs, floor_db };
+            let found = compiled::look(&known, (runtime, target), inputs, progress)?;
+            if let Some((name, cause)) = &found.1
+                && let Some(layer) = layers.iter_mut().find(|layer| layer.name == *name)
+            {
+                layer.fault.get_or_insert_with(|| cause.clone());
+            }
+            Some(found.0)
+        }
+    };
     Ok(Diff {
         on: if target.is_some() { "npu" } else { "simulated" },
         float: float.path.display().to_string(),
@@ -82,6 +96,7 @@ pub fn compare(
         input: models.input.clone(),
         floor_db,
         unpaired,
+        compiled,
         faults: layers.iter().filter(|layer| layer.fault.is_some()).map(|layer| layer.name.clone()).collect(),
         layers,
     })
@@ -138,7 +153,8 @@ impl<'a> Work<'a> {
             chain.forget(&later);
         }
         let operators = units.iter().filter(|unit| !unit.is_conversion);
-        let fed: Vec<Fed> = operators.filter_map(|unit| self.alone.feed(unit)).collect();
+        let fed = operators.map(|unit| self.alone.feed(unit)).collect::<Result<Vec<Option<Fed>>>>()?;
+        let fed: Vec<Fed> = fed.into_iter().flatten().collect();
         let all: Vec<&Fed> = fed.iter().collect();
         let (mut alone, mut refused) = (Vec::new(), BTreeMap::new());
         for &place in &self.places {
@@ -206,6 +222,8 @@ impl<'a> Work<'a> {
             shares_in_concat: self.around.shares_in_concat(&models.quantized, at, &models.encodings),
             wide_inputs: self.wide_inputs(unit),
             input_db: self.worst_input(unit),
+            input_scale: self.input_scale(unit),
+            fixed_range: self.fixed_range(unit),
         };
         judge(&mut layer, &known, self.on_npu(), self.floor_db);
         self.found.push(layer);
@@ -237,6 +255,8 @@ impl<'a> Work<'a> {
             shares_in_concat: shares,
             wide_inputs: 0,
             input_db: None,
+            input_scale: None,
+            fixed_range: None,
         };
         judge(&mut layer, &known, self.on_npu(), self.floor_db);
         self.found.push(layer);
@@ -251,6 +271,18 @@ impl<'a> Work<'a> {
 
     fn worst_input(&self, unit: &Unit) -> Option<f64> {
         unit.reads.iter().filter_map(|read| self.dbs.get(&read.border).copied()).reduce(f64::min)
+    }
+
+    /// The scale of what the operator reads first, as the NPU gets it when it runs alone.
+    fn input_scale(&self, unit: &Unit) -> Option<f32> {
+        let first = self.models.quantized.nodes[unit.node].input.first()?;
+        let read = unit.reads.iter().find(|read| read.value == *first)?;
+        self.models.encodings.of(read.dequantizer?).map(|encoding| encoding.scale[0])
+    }
+
+    fn fixed_range(&self, unit: &Unit) -> Option<[f32; 2]> {
+        let Some(Place::Npu(target)) = self.places.last() else { return None };
+        target.operator(&unit.op)?.output_range
     }
 
     fn wide_inputs(&self, unit: &Unit) -> usize {

@@ -9,7 +9,7 @@ use autoneural_core::encoding::Encoding;
 use autoneural_engines::engine::Array;
 
 /// An operator may lose this many dB more than its integers explain.
-const MARGIN_DB: f64 = 10.0;
+pub(crate) const MARGIN_DB: f64 = 10.0;
 /// What any operator reaches on the NPU, in dB: a product of two 16-bit values is the worst that is no fault.
 const NPU_DB: f64 = 40.0;
 
@@ -39,6 +39,10 @@ pub(crate) struct Known<'a> {
     pub wide_inputs: usize,
     /// The worst SQNR of what it reads, on the chosen engine.
     pub input_db: Option<f64>,
+    /// Scale of its first input.
+    pub input_scale: Option<f32>,
+    /// The range that the NPU gives its output, whatever the encoding says.
+    pub fixed_range: Option<[f32; 2]>,
 }
 
 /// Fills in the figures of a layer. `npu` says that the NPU is the chosen engine.
@@ -105,6 +109,8 @@ pub(crate) fn judge(layer: &mut Layer, known: &Known, npu: bool, floor_db: f64) 
         in_norm: known.in_norm,
         shares_in_concat: known.shares_in_concat,
         wide_inputs: known.wide_inputs,
+        input_scale: known.input_scale,
+        fixed_range: known.fixed_range,
     };
     layer.fault = Some(find(&evidence));
 }

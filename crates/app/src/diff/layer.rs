@@ -42,6 +42,28 @@ pub struct Layer {
     pub fault: Option<Cause>,
 }
 
+/// The outputs of the network as it is compiled, with no other value among its outputs.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Compiled {
+    /// The outputs that have a counterpart.
+    pub outputs: Vec<CompiledOutput>,
+    /// Why it was not compiled as a whole, in the words of who refused it.
+    pub refused: Option<String>,
+    /// How many parts of the network were compiled to find where it goes wrong.
+    pub searched: usize,
+}
+
+/// An output of the network as it is compiled.
+#[derive(Debug, Clone, Serialize)]
+pub struct CompiledOutput {
+    /// Its name in the float model.
+    pub name: String,
+    /// SQNR against float, in dB.
+    pub compiled_db: f64,
+    /// The same where every value on the way is an output.
+    pub in_parts_db: Option<f64>,
+}
+
 /// What `diff` found.
 #[derive(Debug, Clone, Serialize)]
 pub struct Diff {
@@ -57,6 +79,8 @@ pub struct Diff {
     pub floor_db: f64,
     /// Number of operators that have no counterpart in the float model.
     pub unpaired: usize,
+    /// The outputs of the network as it is compiled; `None` in simulation.
+    pub compiled: Option<Compiled>,
     /// Names of the values of operators that are wrong, in order.
     pub faults: Vec<String>,
     /// The layers, in order.

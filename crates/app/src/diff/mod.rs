@@ -7,10 +7,12 @@
 
 mod alone;
 mod around;
+mod bias;
 mod bundle;
 mod causes;
 mod chain;
 mod compare;
+mod compiled;
 mod extract;
 mod judge;
 mod layer;
@@ -27,6 +29,6 @@ pub use bundle::{Given, of_bundle_models};
 pub use causes::Cause;
 pub use compare::compare;
 pub use extract::extract;
-pub use layer::{Diff, Figures, Layer};
+pub use layer::{Compiled, CompiledOutput, Diff, Figures, Layer};
 pub use models::Models;
 pub use table::table;

@@ -24,11 +24,17 @@ pub struct Models {
 }
 
 impl Models {
-    /// Reads both, and a sample if one is given; else one is made up.
+    /// Reads both, and a sample if one is given: a file of arrays, and its place where several are stacked there. Else
+    /// one is made up.
     ///
     /// # Errors
     /// Files that are no models or not of the same network, a sample that does not fit.
-    pub fn read(float: &Path, quantized: &Path, input: Option<&Path>, runtime: &Runtime) -> Result<Self> {
+    pub fn read(
+        float: &Path,
+        quantized: &Path,
+        input: Option<(&Path, Option<usize>)>,
+        runtime: &Runtime,
+    ) -> Result<Self> {
         let (float, quantized) = (Net::read(float)?, Net::read(quantized)?);
         let units = units(&quantized);
         if !quantized.nodes.iter().any(dequantizes) {
@@ -40,9 +46,10 @@ impl Models {
         let mut made =
             Models { float, quantized, units, pairing, encodings, sample: Sample::new(), input: String::new() };
         match input {
-            Some(path) => {
-                made.sample = samples::read(path, &made.float)?;
-                made.input = path.display().to_string();
+            Some((path, row)) => {
+                made.sample = samples::read(path, row, &made.float)?;
+                let row = row.map_or(String::new(), |row| format!("[{row}]"));
+                made.input = format!("{}{row}", path.display());
             }
             None => {
                 made.sample = samples::made_up(&made.float, &made.input_encodings())?;

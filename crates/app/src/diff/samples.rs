@@ -5,64 +5,95 @@ use std::path::Path;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::net::Net;
+use crate::arrays::{LABELS, convert, open};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::encoding::Encoding;
+use autoneural_core::ir::ElementType;
 use autoneural_engines::back::onnx::{pb::ValueInfoProto, summary};
-use autoneural_engines::engine::{Array, Elements};
+use autoneural_engines::engine::{Array, Data, Elements};
 
-/// Largest file that is read.
-const LARGEST: u64 = 1 << 30;
 /// Most elements of an input that is made up.
 const MOST_MADE_UP: usize = 1 << 26;
 
 /// Arrays by name.
 pub(crate) type Sample = HashMap<String, Array>;
 
-/// Reads a safetensors file with an array for each input of a model.
+/// Reads a file of arrays, with one for each input of a model; `row` is the sample's place where several are stacked.
 ///
 /// # Errors
-/// Another kind of file, an input without an array or with one of another shape or type, an array for no input.
-pub(crate) fn read(path: &Path, net: &Net) -> Result<Sample> {
-    let bytes = autoneural_base::text::read_at_most(path, LARGEST)?;
-    let place = path.display().to_string();
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| {
-        Error::input(&place, format!("is no safetensors file: {error}"))
-            .help("a sample is a safetensors file with one array for each input of the float model")
-    })?;
+/// Another kind of file, an input without an array or with one of another shape or of numbers that it does not take,
+/// an array for no input.
+pub(crate) fn read(path: &Path, row: Option<usize>, net: &Net) -> Result<Sample> {
+    let (place, mut file) = (path.display().to_string(), open(path)?);
+    let wanted = || format!("inputs are {}", net.inputs.iter().map(port).collect::<Vec<_>>().join(", "));
+    let mut names: Vec<String> = file.abouts().keys().cloned().collect();
+    let is_input = |name: &str| net.inputs.iter().any(|info| info.name == name);
+    names.retain(|name| name != LABELS || is_input(name));
     let mut sample = Sample::new();
-    for (name, view) in file.tensors() {
-        let elements = elements(view.dtype(), view.data()).ok_or_else(|| {
-            Error::input(format!("{place}: `{name}`"), format!("is {:?}, which is not read", view.dtype()))
-        })?;
-        let array = Array { shape: view.shape().to_vec(), elements };
-        if array.reals().is_some_and(|values| values.iter().any(|value| !value.is_finite())) {
-            return Err(Error::input(format!("{place}: `{name}`"), "holds a number that is not finite"));
-        }
-        sample.insert(name.to_string(), array);
-    }
-    let wanted = || net.inputs.iter().map(port).collect::<Vec<_>>().join(", ");
-    for info in &net.inputs {
-        let Some(found) = sample.get(&info.name) else {
-            return Err(
-                Error::input(&place, format!("holds no `{}`", info.name)).help(format!("inputs are {}", wanted()))
-            );
+    for name in names {
+        let info = match (net.inputs.iter().find(|info| info.name == name), net.inputs.as_slice()) {
+            (Some(info), _) => info,
+            // NumPy's name of an array without one.
+            (None, [only]) if name.is_empty() || name == "arr_0" => only,
+            _ => return Err(Error::input(format!("{place}: `{name}`"), "is no input").help(wanted())),
         };
+        let place = format!("{place}: `{}`", info.name);
+        let about = file.abouts()[&name].clone();
         let (_, kind, sizes) = summary(info);
-        let fits = sizes.len() == found.shape.len()
-            && sizes.iter().zip(&found.shape).all(|(&wanted, &size)| wanted < 0 || wanted == size as i64);
-        let known_shape = has_shape(info);
-        if kind != found.elements.name() || (known_shape && !fits) {
-            let message = format!("is {} {:?}; the model takes {}", found.elements.name(), found.shape, port(info));
-            return Err(Error::input(format!("{place}: `{}`", info.name), message));
+        let shape = shape_of(&about.shape, has_shape(info).then_some(sizes.as_slice()));
+        let Some((shape, rows)) = shape else {
+            let message = format!("is {} {:?}; the model takes {}", about.kind.name(), about.shape, port(info));
+            return Err(Error::input(place, message));
+        };
+        let at = match (rows, row) {
+            (Some(1) | None, None) => rows.map(|rows| (rows, 0)),
+            (Some(rows), Some(row)) if row < rows => Some((rows, row)),
+            (Some(rows), None) => {
+                return Err(Error::input(place, format!("holds {rows} samples")).help("say which one it is: --row N"));
+            }
+            (None, Some(0)) => None,
+            (rows, Some(row)) => {
+                return Err(Error::input(place, format!("has no row {row}: it holds {} samples", rows.unwrap_or(1))));
+            }
+        };
+        let bytes = file.read(&name, at)?;
+        let element = if kind == "float32" { ElementType::F32 } else { ElementType::I32 };
+        if element == ElementType::F32 && !about.kind.is_float() {
+            let message = format!("is {} {:?}; the model takes {}", about.kind.name(), about.shape, port(info));
+            return Err(Error::input(place, message));
         }
+        let tensor = convert(&place, about.kind, &bytes, shape, element)?;
+        let elements = elements(tensor.data, kind).ok_or_else(|| {
+            Error::input(&place, format!("is for an input of {kind}, which is not read"))
+                .help("inputs of float32, int64, int32 and bool are")
+        })?;
+        sample.insert(info.name.clone(), Array { shape: tensor.shape, elements });
     }
-    if let Some(name) = sample.keys().find(|name| !net.inputs.iter().any(|info| info.name == **name)) {
-        return Err(Error::input(format!("{place}: `{name}`"), "is no input").help(format!("inputs are {}", wanted())));
+    match net.inputs.iter().find(|info| !sample.contains_key(&info.name)) {
+        Some(info) => Err(Error::input(&place, format!("holds no `{}`", info.name)).help(wanted())),
+        None => Ok(sample),
     }
-    Ok(sample)
+}
+
+/// The shape of a sample in an array of a shape, and how many are stacked there; `None` if it holds none. Sizes below 0
+/// are open.
+fn shape_of(shape: &[usize], wanted: Option<&[i64]>) -> Option<(Vec<usize>, Option<usize>)> {
+    let Some(wanted) = wanted else { return Some((shape.to_vec(), None)) };
+    let fits = |sizes: &[usize], wanted: &[i64]| {
+        sizes.len() == wanted.len() && sizes.iter().zip(wanted).all(|(&size, &one)| one < 0 || one == size as i64)
+    };
+    let first = shape.first().copied();
+    match wanted.split_first() {
+        _ if fits(shape, wanted) => Some((shape.to_vec(), None)),
+        _ if first.is_some() && fits(&shape[1..], wanted) => Some((shape[1..].to_vec(), first)),
+        Some((1, rest)) if first.is_some() && fits(&shape[1..], rest) => {
+            Some((std::iter::once(1).chain(shape[1..].iter().copied()).collect(), first))
+        }
+        _ => None,
+    }
 }
 
 fn has_shape(info: &ValueInfoProto) -> bool {
@@ -77,24 +108,13 @@ fn port(info: &ValueInfoProto) -> String {
     format!("`{name}` {kind} [{}]", sizes.join(", "))
 }
 
-fn elements(kind: Dtype, bytes: &[u8]) -> Option<Elements> {
-    macro_rules! read {
-        ($variant:ident $type:ty, $size:literal) => {
-            Elements::$variant(
-                bytes.as_chunks::<$size>().0.iter().map(|chunk| <$type>::from_le_bytes(*chunk)).collect(),
-            )
-        };
-    }
-    Some(match kind {
-        Dtype::F32 => read!(Float32 f32, 4),
-        Dtype::F64 => read!(Float64 f64, 8),
-        Dtype::I64 => read!(Int64 i64, 8),
-        Dtype::I32 => read!(Int32 i32, 4),
-        Dtype::U16 => read!(Uint16 u16, 2),
-        Dtype::I16 => read!(Int16 i16, 2),
-        Dtype::U8 => Elements::Uint8(bytes.to_vec()),
-        Dtype::I8 => read!(Int8 i8, 1),
-        Dtype::BOOL => Elements::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
+/// Elements as an input of a type takes them.
+fn elements(data: Data, kind: &str) -> Option<Elements> {
+    Some(match (data, kind) {
+        (Data::F32(values), _) => Elements::Float32(values),
+        (Data::I32(values), "int64") => Elements::Int64(values.into_iter().map(i64::from).collect()),
+        (Data::I32(values), "int32") => Elements::Int32(values),
+        (Data::I32(values), "bool") => Elements::Bool(values.into_iter().map(|value| value != 0).collect()),
         _ => return None,
     })
 }
@@ -159,4 +179,21 @@ pub(crate) fn made_up(net: &Net, encodings: &HashMap<String, Encoding>) -> Resul
         sample.insert(name, Array { shape, elements });
     }
     Ok(sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shape_of;
+
+    #[test]
+    fn samples_stand_alone_or_are_stacked() {
+        let of = |shape: &[usize], wanted: &[i64]| shape_of(shape, Some(wanted));
+        assert_eq!(of(&[1, 3, 8], &[1, 3, 8]), Some((vec![1, 3, 8], None)));
+        assert_eq!(of(&[4, 1, 3, 8], &[1, 3, 8]), Some((vec![1, 3, 8], Some(4))));
+        assert_eq!(of(&[4, 3, 8], &[1, 3, 8]), Some((vec![1, 3, 8], Some(4))));
+        assert_eq!(of(&[4, 3, 8], &[-1, 3, 8]), Some((vec![4, 3, 8], None)));
+        assert_eq!(of(&[4, 2, 8], &[1, 3, 8]), None);
+        assert_eq!(of(&[], &[1]), None);
+        assert_eq!(shape_of(&[7], None), Some((vec![7], None)));
+    }
 }

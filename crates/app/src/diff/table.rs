@@ -1,6 +1,6 @@
 //! What was found, as text.
 
-use super::layer::{Diff, Layer};
+use super::layer::{CompiledOutput, Diff, Layer};
 use autoneural_base::shown::in_line;
 use autoneural_base::text::columns;
 
@@ -23,6 +23,7 @@ pub fn table(diff: &Diff, all: bool) -> String {
         let (count, on) = (diff.layers.len(), diff.on);
         text.push_str(&format!("no fault in {count} layers, {on}\n"));
     }
+    text.push_str(&compiled(diff));
     let on_npu = diff.on == "npu";
     let mut rows = vec![vec!["layer", "operator", "so far", "alone", "allowed", "adds", "saturates", "range used"]];
     if on_npu {
@@ -59,6 +60,20 @@ pub fn table(diff: &Diff, all: bool) -> String {
     }
     text.push_str(&format!("input: {}\n", in_line(&diff.input)));
     text
+}
+
+/// The outputs of the network as it is compiled.
+fn compiled(diff: &Diff) -> String {
+    let Some(found) = &diff.compiled else { return String::new() };
+    if let Some(refused) = &found.refused {
+        return format!("not compared as it is compiled: {}\n", in_line(refused));
+    }
+    let decibels = |value: Option<f64>| value.map_or("-".to_string(), |value| format!("{value:.1} dB"));
+    let line = |output: &CompiledOutput| {
+        let (db, parts) = (decibels(Some(output.compiled_db)), decibels(output.in_parts_db));
+        format!("as it is compiled, {} reaches {db}; with every value as an output {parts}\n", in_line(&output.name))
+    };
+    found.outputs.iter().map(line).collect()
 }
 
 fn cells<const N: usize>(row: &[String]) -> [String; N] {

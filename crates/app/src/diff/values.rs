@@ -39,6 +39,10 @@ pub(crate) fn values(
             read.iter().filter_map(|name| Some((name.clone(), known.get(name)?))).collect();
         let is_needed = |name: &&&String| later.contains(**name) || wanted.contains(name.as_str());
         let outputs: Vec<String> = made.iter().filter(is_needed).map(|name| (*name).clone()).collect();
+        if outputs.is_empty() {
+            known.retain(|name, _| later.contains(name));
+            continue;
+        }
         let nodes = part.iter().map(|&at| net.nodes[at].clone()).collect();
         let model = net.model(nodes, vec![], &given, &outputs)?;
         let name = net.path.display().to_string();

@@ -29,6 +29,8 @@ pub(crate) struct Weights {
     pub bits: Option<u32>,
     /// Whether the node that makes float of 4-bit integers lacks a zero point.
     pub lacks_zero_point: bool,
+    /// Scales of its integers, one or one for each channel; empty where they have blocks or are not known.
+    pub scales: Vec<f32>,
     /// Whether one scale stands for all channels, of which there are several.
     pub is_per_tensor: bool,
     /// Whether scales of blocks are not whole multiples, up to 16, of one scale of their channel.
@@ -81,7 +83,7 @@ pub(crate) fn compare(
     };
     let floats = constants(float, names(float, &|pair| pair.0), runtime)?;
     let others = constants(quantized, names(quantized, &|pair| pair.1), runtime)?;
-    let scales = block_scales(quantized, pairs, runtime)?;
+    let scales = scales(quantized, pairs, runtime)?;
     let mut all = Vec::new();
     for &(a, b) in pairs {
         let (node, other) = (&float.nodes[a], &quantized.nodes[b]);
@@ -107,10 +109,10 @@ pub(crate) fn compare(
     Ok(all)
 }
 
-/// The scales of blocks that these nodes' constants have.
-fn block_scales(net: &Net, pairs: &[(usize, usize)], runtime: &Runtime) -> Result<HashMap<String, Array>> {
-    let read = pairs.iter().flat_map(|pair| &net.nodes[pair.1].input);
-    let makers = read.filter_map(|name| dequantizer(net, name)).filter(|node| block_size(node) > 0);
+/// The scales that these nodes' constants have.
+fn scales(net: &Net, pairs: &[(usize, usize)], runtime: &Runtime) -> Result<HashMap<String, Array>> {
+    let read = pairs.iter().flat_map(|pair| &net.nodes[pair.1].input).filter(|name| net.is_constant(name));
+    let makers = read.filter_map(|name| dequantizer(net, name));
     constants(net, makers.filter_map(|node| node.input.get(1).cloned()).collect(), runtime)
 }
 
@@ -154,11 +156,14 @@ fn dress(one: &mut Weights, net: &Net, name: &str, scales: &HashMap<String, Arra
     one.lacks_zero_point = one.bits == Some(4) && node.input.get(2).is_none_or(String::is_empty);
     let scale = node.input.get(1).and_then(|scale| net.stored(scale));
     one.is_per_tensor = one.channels.len() > 1 && scale.is_some_and(|scale| scale.dims.iter().product::<i64>() == 1);
-    if block_size(node) > 0
-        && let Some(scales) = node.input.get(1).and_then(|name| scales.get(name))
-    {
-        let axis = node.attribute.iter().find(|one| one.name == "axis").map_or(1, |one| one.i);
-        one.is_off_grid = is_off_grid(scales, axis);
+    if let Some(scales) = node.input.get(1).and_then(|name| scales.get(name)) {
+        match block_size(node) > 0 {
+            true => {
+                let axis = node.attribute.iter().find(|one| one.name == "axis").map_or(1, |one| one.i);
+                one.is_off_grid = is_off_grid(scales, axis);
+            }
+            false => one.scales = scales.reals().unwrap_or_default(),
+        }
     }
     if let Some(bits) = one.bits.filter(|bits| *bits < 16) {
         let lost = 6.02 * f64::from(8 - bits as i32);
@@ -230,6 +235,7 @@ fn weigh(node: &NodeProto, input: usize, (array, float, test): (&Array, &[f32], 
         input,
         bits: None,
         lacks_zero_point: false,
+        scales: vec![],
         is_per_tensor: false,
         is_off_grid: false,
         db: Sqnr::of(float, test).unwrap_or_default(),

@@ -4,12 +4,14 @@
 //! Engines take turns, so that a large model is in memory once. What float computed and what each engine answered is
 //! kept beside the bundle's files, one line per question, so that a run that was stopped goes on where it was.
 
+mod arrays;
 mod journal;
 mod plan;
 mod record;
 mod score;
 mod set;
 
+pub use arrays::{Agreement, ArraysEngine, ArraysPlan, ArraysReport, Classes, Differs, arrays_table, evaluate_arrays};
 pub use plan::Plan;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};

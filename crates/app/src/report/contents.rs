@@ -9,7 +9,7 @@ use super::segments;
 use super::sizes::Sizes;
 use super::verdict::Verdict;
 use crate::drivers::{ChainComparison, PromptsReport};
-use crate::evaluate::EvaluationReport;
+use crate::evaluate::{ArraysReport, EvaluationReport};
 use crate::verify::{Comparison, Extent};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::warning::Warning;
@@ -45,6 +45,9 @@ pub struct Report {
     /// Questions with known answers, as far as they were asked (`autoneural eval`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<EvaluationReport>,
+    /// Sets of samples of a model that takes arrays, as far as they were run (`autoneural eval`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub array_evaluations: Vec<ArraysReport>,
     /// What the recipe asks of the figures.
     #[serde(default, skip_serializing_if = "Goals::is_empty")]
     pub goals: Goals,
@@ -177,6 +180,7 @@ impl Report {
             sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
+            array_evaluations: vec![],
             goals: recipe.goals.clone(),
             verdict: Verdict::default(),
             demands: Demands::default(),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::flow::Flow;
+use super::set_facts::{self, SetFacts};
 use super::tensor::TensorFact;
 use super::unique::unique;
 use autoneural_app::evaluate::EvaluationReport;
@@ -51,6 +52,9 @@ pub struct Facts {
     /// Evaluations by name and engine.
     #[serde(default, deserialize_with = "unique")]
     pub evaluations: BTreeMap<String, EvaluationFacts>,
+    /// Sets of samples by name and engine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique")]
+    pub sets: BTreeMap<String, SetFacts>,
     /// Goals of the recipe: what is wanted, by what it is of and its kind. A baseline of a version before has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique")]
     pub goals: BTreeMap<String, BTreeMap<GoalKind, f64>>,
@@ -168,6 +172,7 @@ impl Facts {
                 same_token_percent: report.chain.top1_agreement_percent,
             },
             evaluations: report.evaluations.iter().flat_map(evaluation_facts).collect(),
+            sets: report.array_evaluations.iter().flat_map(set_facts::facts).collect(),
             goals: goals(&report),
             partitions,
             flow: Flow::of(bundle, &report.partitions)?,
@@ -196,6 +201,9 @@ impl Facts {
         for (name, facts) in &self.evaluations {
             within(name, "accuracy", Some(facts.accuracy_percent), 0.0, 100.0)?;
             within(name, "perplexity", Some(facts.perplexity), 1.0, f64::MAX)?;
+        }
+        if let Some(message) = set_facts::impossible(&self.sets) {
+            return Err(message);
         }
         if self.partitions.is_empty() {
             return Err("has no partition".into());

@@ -9,6 +9,7 @@ use super::goals::place_of;
 use super::judge::{
     ANSWERS, BYTES, FLOAT_DB, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit,
 };
+use super::sets;
 use autoneural_app::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
 
 /// Adds all checks of figures.
@@ -39,6 +40,7 @@ pub(crate) fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &R
     let limit = thresholds.chain.same_token_drop_points;
     judge.hold(Rule::ChainTokens, place(), Measure::Drop, TOKENS, tokens, limit);
     evaluations(judge, baseline, now);
+    sets::look(judge, &baseline.sets, &now.sets);
 }
 
 /// Goals of the recipe, each a check, and what was demanded on the command line.

@@ -20,6 +20,8 @@ mod look;
 pub mod output;
 mod plain;
 mod rule;
+mod set_facts;
+mod sets;
 mod tensor;
 mod thresholds;
 mod unique;
@@ -34,6 +36,7 @@ pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts,
 pub use flow::Flow;
 pub use judgement::Judgement;
 pub use plain::plain;
+pub use set_facts::{SetFacts, SetOutput};
 pub use tensor::TensorFact;
 pub use thresholds::{DEFAULT, Thresholds};
 pub use update::{Change, Changes, Group, update};

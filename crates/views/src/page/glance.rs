@@ -3,7 +3,7 @@
 
 use super::sections::{engine_name, worst};
 use super::subject::Subject;
-use super::{changes, sizes, weak};
+use super::{changes, sets, sizes, weak};
 use autoneural_app::evaluate::{EngineReport, EvaluationReport};
 use autoneural_app::report::{Columns, FrozenReport, OutputReport};
 use autoneural_core::engine::EngineKind;
@@ -99,6 +99,9 @@ fn best(evaluations: &[EvaluationReport]) -> Option<(&EvaluationReport, &EngineR
 
 fn accuracy(subject: &Subject) -> Answer {
     let link = Some("questions");
+    if let Some(sentence) = sets::sentence(subject) {
+        return answer("accuracy", &sentence, link);
+    }
     let Some((evaluation, engine)) = best(&subject.report.evaluations) else {
         return answer("accuracy", &not_evaluated(subject), link);
     };

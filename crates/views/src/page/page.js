@@ -75,9 +75,12 @@
 
   const chart = (shown, width, height) => {
     const layers = shown.layers;
-    const left = 44, right = 10, top = 12, bottom = 24;
+    // The noise that each layer adds stands as bars in a strip below the lines.
+    const added = layers.map((layer) => (layer.moves ? null : layer.added));
+    const most = Math.max(0, ...added.filter(known)), strip = most > 0 ? Math.round(height * 0.28) : 0;
+    const left = 44, right = 10, top = 12, bottom = 24 + strip;
     const svg = draw("svg", { class: "chart", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", tabindex: "0" });
-    svg.append(draw("title", {}, "SQNR of the layers of " + shown.name + " in the network's order; arrow keys go along it"));
+    svg.append(draw("title", {}, "SQNR of the layers of " + shown.name + " in the network's order, and below it the noise that each of them adds; arrow keys go along it"));
     const lines = [["sim", (layer) => layer.sim], ["npu", (layer) => layer.npu], ["other", otherOf]];
     const values = layers.flatMap((layer) => lines.map(([, of]) => of(layer)).filter(known));
     const x = (index) => left + ((width - left - right) * (index + 0.5)) / Math.max(1, layers.length);
@@ -104,9 +107,17 @@
         if (path && !few) svg.append(draw("path", { class: name, d: path, "vector-effect": "non-scaling-stroke" }));
       }
     }
+    if (strip) {
+      const floor = height - 24, half = Math.max(0.5, ((width - left - right) / layers.length) * 0.35);
+      const bar = (index, top) => [[-half, floor], [-half, top], [half, top], [half, floor]].map(([aside, y]) => (x(index) + aside).toFixed(1) + "," + y.toFixed(1));
+      const bars = added.flatMap((percent, index) => (percent > 0 ? bar(index, floor - ((strip - 14) * percent) / most) : []));
+      svg.append(draw("line", { class: "grid", x1: left, x2: width - right, y1: floor, y2: floor }));
+      svg.append(draw("polygon", { class: "added", points: bars.join(" ") }));
+      svg.append(draw("text", { x: left - 6, y: floor - strip + 22, "text-anchor": "end" }, short(+most.toPrecision(2)) + " %"));
+    }
     svg.append(draw("text", { x: left, y: height - 8 }, "first layer"));
     svg.append(draw("text", { x: width - right, y: height - 8, "text-anchor": "end" }, "last of " + layers.length));
-    if (state.layer !== null && shown === part()) svg.append(draw("line", { class: "cursor", x1: x(state.layer), x2: x(state.layer), y1: top, y2: height - bottom, "vector-effect": "non-scaling-stroke" }));
+    if (state.layer !== null && shown === part()) svg.append(draw("line", { class: "cursor", x1: x(state.layer), x2: x(state.layer), y1: top, y2: height - 24, "vector-effect": "non-scaling-stroke" }));
     const at = (event) => {
       const box = svg.getBoundingClientRect();
       const share = (((event.clientX - box.left) / box.width) * width - left) / (width - left - right);
@@ -255,7 +266,8 @@
   };
   const screenChart = () => chart(part(), Math.max(280, app.querySelector("[data-slot=chart]").clientWidth), 260);
   const lines = [["npu", "NPU"], ["sim", "simulated"]].concat(known(data.against) ? [["other", "other bundle"]] : []);
-  const legendOf = (shown) => make("div", { class: "bar" }, make("strong", {}, shown.name), ...lines.map(([name, title]) => make("span", { class: "legend" }, make("span", { class: "key " + name }), title)));
+  const keys = (shown) => lines.concat(shown.layers.some((layer) => !layer.moves && layer.added > 0) ? [["added", "noise added by the layer"]] : []);
+  const legendOf = (shown) => make("div", { class: "bar" }, make("strong", {}, shown.name), ...keys(shown).map(([name, title]) => make("span", { class: "legend" }, make("span", { class: "key " + name }), title)));
   const refresh = (name, made) => { const slot = app.querySelector(`[data-slot=${name}]`); slot.replaceChildren(made); };
 
   const render = () => {
