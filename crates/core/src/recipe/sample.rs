@@ -350,9 +350,5 @@ pub(super) fn settle(samples: &mut [Sample], schema: u32, origin: &Origin, list:
     for (index, sample) in samples.iter_mut().enumerate() {
         sample.settle(schema, &origin.folder, format!("{}: {list}[{index}]", origin.place.display()))?;
     }
-    if samples.iter().all(|sample| sample.images.is_empty() && sample.arrays().is_none()) {
-        let place = format!("{}: {list}", origin.place.display());
-        return Err(Error::input(place, "at least one sample with an image is wanted"));
-    }
     Ok(())
 }

@@ -7,18 +7,35 @@ use autoneural_base::error::{Error, Result};
 use autoneural_base::warning::Warning;
 use autoneural_bundle::{Bundle, InputRecord, Key, Making, RECIPE};
 use autoneural_core::recipe::{Recipe, Sample, Words};
+use autoneural_front::Definition;
 use autoneural_host::CHAT_TEMPLATE;
 
-/// Refuses samples that are arrays.
+/// Refuses samples that are arrays, pictures for a model that takes none, and a list without a picture for one that
+/// does.
 ///
 /// # Errors
-/// Names the first.
-pub(crate) fn refuse_tensors(recipe: &Recipe) -> Result<()> {
-    match recipe.calibration.iter().chain(&recipe.verification).find(|sample| sample.arrays().is_some()) {
-        Some(sample) => Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
-            .help("write the sample with `image` and `prompt`")),
-        None => Ok(()),
+/// Names the sample, or the list.
+pub(crate) fn refuse_unfit(definition: &Definition, recipe: &Recipe) -> Result<()> {
+    let takes_pictures = definition.sight.is_some();
+    for (list, samples) in [("calibration", &recipe.calibration), ("verification", &recipe.verification)] {
+        if let Some(sample) = samples.iter().find(|sample| sample.arrays().is_some()) {
+            return Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
+                .help("write the sample with `image` and `prompt`"));
+        }
+        let with_picture = samples.iter().find(|sample| !sample.images.is_empty());
+        match with_picture {
+            Some(sample) if !takes_pictures => {
+                return Err(Error::input(&sample.place, "shows a picture; the model has no vision encoder")
+                    .help("leave pictures out"));
+            }
+            None if takes_pictures => {
+                let place = format!("{}: {list}", recipe.path().display());
+                return Err(Error::input(place, "at least one sample with an image is wanted"));
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
 /// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
