@@ -7,6 +7,7 @@ pub mod demo;
 pub mod diff;
 pub mod drivers;
 pub mod evaluate;
+mod loading;
 pub mod report;
 pub mod samples;
 pub mod stages;

@@ -3,31 +3,18 @@
 use std::path::Path;
 
 use crate::drivers::of_bundle;
+pub use crate::loading::best_engine;
+use crate::loading::{check, loader};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{Bundle, EQUALIZED, Stage};
+use autoneural_bundle::Bundle;
 use autoneural_core::partition::Partition;
 use autoneural_core::quantize::Table;
-use autoneural_core::segment::{Device, segments};
 use autoneural_core::target::Target;
-use autoneural_engines::back::qnn::{Runtime, Toolkit};
-use autoneural_engines::engine::{Engine, EngineKind, Reference, Tensor};
+use autoneural_engines::back::qnn::Runtime;
+use autoneural_engines::engine::{EngineKind, Tensor};
 use autoneural_front::Definition;
 use autoneural_host::{Chat, Conversation, Embeddings, Generator, Limits, Message, Tokenizer, blank_image, load_image};
-
-/// The best engine that a bundle has: the NPU if it was built, the simulation otherwise.
-pub fn best_engine(bundle: &Bundle) -> EngineKind {
-    if bundle.manifest.has(Stage::Build.name()) { EngineKind::Npu } else { EngineKind::Simulated }
-}
-
-/// The stage that makes what an engine loads, and the folder it is in.
-fn source(kind: EngineKind) -> (Stage, &'static str) {
-    match kind {
-        EngineKind::Float => (Stage::Export, "model/"),
-        EngineKind::Simulated => (Stage::Emit, "qdq/"),
-        EngineKind::Npu => (Stage::Build, "context/"),
-    }
-}
 
 /// A model of a bundle with its tokenizer, chat template and embeddings. One serves any number of engines.
 pub struct Model {
@@ -80,28 +67,8 @@ impl Model {
 
     fn parts(bundle: &Bundle, path: &Path, kinds: &[EngineKind], progress: &dyn Progress) -> Result<Parts> {
         of_bundle(bundle)?.refuse_silent(bundle)?;
-        for (stage, _) in kinds.iter().map(|kind| source(*kind)) {
-            if !bundle.manifest.has(stage.name()) {
-                return Err(Error::input(path.display(), format!("`{}` has not run", stage.name()))
-                    .help(format!("run `autoneural {}`, or choose another engine with --on", stage.name())));
-            }
-        }
+        check(bundle, path, kinds, progress)?;
         let quantized = kinds.iter().any(|kind| *kind != EngineKind::Float);
-        let mut segments = bundle.manifest.partitions.iter().flat_map(|partition| &partition.segments);
-        let has_cpu_segments = segments.any(|segment| segment.device == Device::Cpu);
-        // The float models are the largest files by far, and integer engines do not load them.
-        let needed = |file: &str| {
-            let rewritten = kinds.contains(&EngineKind::Float) && file.starts_with(EQUALIZED);
-            let of_engine = rewritten || kinds.iter().any(|kind| file.starts_with(source(*kind).1));
-            let is_graph = file.starts_with("model/") || file.starts_with(EQUALIZED);
-            let of_host = is_graph && !file.ends_with(".onnx") && !file.ends_with(".data");
-            let of_segments = kinds.contains(&EngineKind::Npu) && file.starts_with("qdq/") && has_cpu_segments;
-            of_engine || of_host || of_segments || (quantized && file.starts_with("encodings/"))
-        };
-        bundle.check(&needed, progress)?;
-        if kinds.contains(&EngineKind::Npu) {
-            bundle.check_contexts()?;
-        }
         let (definition, target, partitions) = (bundle.definition()?, bundle.target()?, bundle.partitions()?);
         let tables = if quantized { Some(bundle.tables(&partitions)?) } else { None };
         let folder = bundle.host_folder()?;
@@ -153,44 +120,8 @@ impl Model {
     /// # Errors
     /// The runtime lacks what the engine needs, or the model was not opened for it.
     pub fn generator<'a>(&'a self, kind: EngineKind, runtime: Option<&'a Runtime>) -> Result<Generator<'a>> {
-        let missing = |what: &str| {
-            let message = format!("{what} is missing, which `{}` needs", kind.name());
-            Error::toolkit("toolkit", message).help(Toolkit::how_to_get())
-        };
-        let tables = match (kind, &self.tables) {
-            (EngineKind::Float, _) => None,
-            (_, Some(tables)) => Some(tables.as_slice()),
-            (_, None) => return Err(Error::internal("model", format!("it was not opened for `{}`", kind.name()))),
-        };
-        let (bundle, target) = (&self.bundle, &self.target);
-        type Loaded = Result<Box<dyn Engine>>;
-        let mut load: Box<dyn FnMut(&Partition) -> Loaded + 'a> = match kind {
-            EngineKind::Float => Box::new(|partition: &Partition| -> Loaded {
-                Ok(Box::new(Reference::load(partition, &bundle.float_model(partition))?))
-            }),
-            EngineKind::Simulated => {
-                let runtime = runtime.ok_or_else(|| missing("ONNX Runtime"))?;
-                Box::new(|partition: &Partition| -> Loaded {
-                    Ok(Box::new(runtime.simulate(partition, &bundle.quantized_model(partition))?))
-                })
-            }
-            EngineKind::Npu => {
-                let runtime = runtime.filter(|runtime| runtime.has_npu()).ok_or_else(|| missing("the QNN provider"))?;
-                Box::new(move |partition: &Partition| -> Loaded {
-                    let at = self.partitions.iter().position(|other| other.name == partition.name);
-                    let table = at.zip(tables).and_then(|(at, tables)| tables.get(at));
-                    let table = table.ok_or_else(|| Error::internal(&partition.name, "has no encodings"))?;
-                    let segments = segments(partition, table, target)?;
-                    Ok(Box::new(runtime.open_segments(partition, &segments, &bundle.path(""), target)?))
-                })
-            }
-        };
-        // Engines are loaded by path, when they are needed: by then it may be another bundle's.
-        let load = Box::new(move |partition: &Partition| -> Loaded {
-            let loaded = load(partition)?;
-            bundle.refuse_other_models()?;
-            Ok(loaded)
-        });
+        let tables = self.tables.as_deref().filter(|_| kind != EngineKind::Float);
+        let load = loader(kind, (&self.bundle, &self.target), (&self.partitions, tables), runtime)?;
         Ok(Generator::new(&self.definition, &self.partitions, tables, &self.embeddings, load))
     }
 
