@@ -1,9 +1,9 @@
 //! `autoneural eval`: questions with known answers to a compiled bundle.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use autoneural::engine::EngineKind;
-use autoneural::evaluate::{Plan, Set, table};
+use autoneural::evaluate::{Plan, Set, TextPlan, Windows, table, text_table};
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};
@@ -18,12 +18,17 @@ A set is a folder with questions.jsonl, one JSON object a line: {\"use\": \"clus
 decoding is greedy. The figures are exact match, perplexity of the right answers and, with float among the engines, \
 agreement with float. They are added to the bundle's report.json.
 
-A run that was stopped goes on where it was, and so does one with a larger --limit.
+--text measures how likely a text is to the language model, in perplexity. The file is one row of tokens without any that \
+the tokenizer would add; windows of it begin a sequence each, and all tokens of a window but the first are judged. Prefill \
+takes them in, in the bundle's own chunks, in a model that is made for this alone: it gives the logits of every token.
+
+A run that was stopped goes on where it was, and so does one with a larger --limit or other --windows.
 
 Examples:
   autoneural eval out/demo --set calibration/demo-eval --on float,simulated
   autoneural eval out/demo --set calibration/demo-eval --on float,simulated,npu --limit 100
-  autoneural eval out/demo --set calibration/demo-eval --on float --blank";
+  autoneural eval out/demo --set calibration/demo-eval --on float --blank
+  autoneural eval out/smollm2 --text prose.txt --windows 40..50 --on float,simulated,npu";
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -33,8 +38,17 @@ pub struct Eval {
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
     /// Folder with questions.jsonl and the pictures it names.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    set: PathBuf,
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, required_unless_present = "text")]
+    set: Option<PathBuf>,
+    /// A text whose perplexity is measured, in UTF-8.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["set", "limit", "blank"])]
+    text: Option<PathBuf>,
+    /// Tokens of a window of the text.
+    #[arg(long, value_name = "N", default_value_t = 512, requires = "text")]
+    window: usize,
+    /// The windows that are measured, counted from 0: 40..50 are those from 40 to 49 [default: all].
+    #[arg(long, value_name = "A..B", requires = "text")]
+    windows: Option<Windows>,
     /// Engines that answer [default: npu if the bundle has context binaries, else simulated].
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
     on: Vec<On>,
@@ -52,10 +66,31 @@ impl Eval {
     /// # Errors
     /// The bundle or the set is missing or unreadable, an engine cannot be loaded or fails, or a goal is missed.
     pub fn run(&self, session: &Session) -> Result<()> {
+        match (&self.text, &self.set) {
+            (Some(text), _) => self.read(session, text),
+            (None, Some(set)) => self.ask(session, set),
+            (None, None) => Err(Error::input("eval", "--set or --text is wanted")),
+        }
+    }
+
+    /// The engines; float comes first, because the others are compared with it.
+    fn engines(&self) -> Result<Vec<EngineKind>> {
         let mut kinds = kinds(&self.on, &self.bundle)?;
-        // The float engine comes first, because the others are compared with it.
         kinds.sort_by_key(|kind| *kind != EngineKind::Float);
-        let set = Set::read(&self.set)?;
+        Ok(kinds)
+    }
+
+    fn read(&self, session: &Session, text: &Path) -> Result<()> {
+        let kinds = self.engines()?;
+        let runtime = runtime(session, &kinds)?;
+        let plan = TextPlan { text: text.to_path_buf(), window: self.window, windows: self.windows, kinds };
+        let found = stages::evaluate_text(&self.bundle, &plan, runtime.as_ref(), session.progress())?;
+        session.print(&found, &text_table(&found))
+    }
+
+    fn ask(&self, session: &Session, set: &Path) -> Result<()> {
+        let kinds = self.engines()?;
+        let set = Set::read(set)?;
         let runtime = runtime(session, &kinds)?;
         let plan = Plan { kinds, limit: self.limit, blank: self.blank };
         let found = stages::evaluate(&self.bundle, &set, &plan, runtime.as_ref(), session.progress())?;

@@ -1,4 +1,5 @@
-//! What was computed so far, in a hidden folder of the bundle: a line per question and engine, and the float outputs.
+//! What was computed so far, in a hidden folder of the bundle: a line per question or sample and engine, and the float
+//! outputs of questions.
 //!
 //! Lines that were not written on this machine are ignored: a bundle may come from elsewhere, and its answers would
 //! become those of the report.
@@ -7,12 +8,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
 use super::score::Outputs;
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files::Folder;
@@ -23,17 +25,18 @@ use autoneural_engines::engine::EngineKind;
 /// Largest journal that is read.
 const LARGEST_FILE: u64 = 1 << 30;
 
-/// The journal of one set on one bundle.
-pub(crate) struct Journal {
+/// The journal of one set on one bundle; a record is what one engine made of one question or sample.
+pub(crate) struct Journal<R> {
     folder: Folder,
     /// SHA-256 of the float outputs that were kept here, by number of the question.
     references: RefCell<BTreeMap<usize, String>>,
+    record: PhantomData<R>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Line {
+struct Line<R> {
     number: usize,
-    record: Record,
+    record: R,
     /// SHA-256 of the file of float outputs, in float's own lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
@@ -42,13 +45,13 @@ struct Line {
     origin: String,
 }
 
-impl Journal {
+impl<R: Clone + Serialize + DeserializeOwned> Journal<R> {
     /// Opens the journal in `folder`.
     ///
     /// # Errors
     /// The answers of the float engine cannot be read.
     pub(crate) fn open(folder: Folder) -> Result<Self> {
-        let made = Journal { folder, references: RefCell::default() };
+        let made = Journal { folder, references: RefCell::default(), record: PhantomData };
         let kept = made.lines(EngineKind::Float)?.into_iter().filter_map(|line| Some((line.number, line.reference?)));
         made.references.replace(kept.collect());
         Ok(made)
@@ -68,7 +71,7 @@ impl Journal {
 
     /// The lines of an engine that were written here. What else the file holds is taken out, such as a last line that a
     /// killed run left half written.
-    fn lines(&self, kind: EngineKind) -> Result<Vec<Line>> {
+    fn lines(&self, kind: EngineKind) -> Result<Vec<Line<R>>> {
         let name = Self::name(kind);
         if !self.folder.has(&name) {
             return Ok(vec![]);
@@ -76,7 +79,7 @@ impl Journal {
         let (file, bytes) = (self.folder.file(&name)?, self.folder.read(&name, LARGEST_FILE)?);
         let (mut found, mut is_whole) = (Vec::new(), true);
         for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-            match serde_json::from_slice::<Line>(line) {
+            match serde_json::from_slice::<Line<R>>(line) {
                 Ok(parsed) if line.ends_with(b"\n") && is_ours(&parsed.origin, &file, &self.folder) => {
                     found.push(parsed)
                 }
@@ -99,7 +102,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(crate) fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, Record>> {
+    pub(crate) fn records(&self, kind: EngineKind) -> Result<BTreeMap<usize, R>> {
         Ok(self.lines(kind)?.into_iter().map(|line| (line.number, line.record)).collect())
     }
 
@@ -107,7 +110,7 @@ impl Journal {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(crate) fn add(&self, kind: EngineKind, number: usize, record: &Record) -> Result<()> {
+    pub(crate) fn add(&self, kind: EngineKind, number: usize, record: &R) -> Result<()> {
         let name = Self::name(kind);
         let mut file = self.folder.append(&name)?;
         let reference = self.references.borrow().get(&number).filter(|_| kind == EngineKind::Float).cloned();
@@ -166,7 +169,7 @@ impl Journal {
     }
 }
 
-fn write_line(file: &mut File, line: &Line) -> std::io::Result<()> {
+fn write_line(file: &mut File, line: &Line<impl Serialize>) -> std::io::Result<()> {
     let text = serde_json::to_string(line).map_err(std::io::Error::other)?;
     file.write_all(format!("{text}\n").as_bytes())
 }

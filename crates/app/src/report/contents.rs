@@ -9,7 +9,7 @@ use super::segments;
 use super::sizes::Sizes;
 use super::verdict::Verdict;
 use crate::drivers::{ChainComparison, PromptsReport};
-use crate::evaluate::EvaluationReport;
+use crate::evaluate::{EvaluationReport, TextReport};
 use crate::verify::{Comparison, Extent};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::warning::Warning;
@@ -45,6 +45,9 @@ pub struct Report {
     /// Questions with known answers, as far as they were asked (`autoneural eval`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<EvaluationReport>,
+    /// Texts, as far as their perplexity was measured (`autoneural eval --text`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextReport>,
     /// What the recipe asks of the figures.
     #[serde(default, skip_serializing_if = "Goals::is_empty")]
     pub goals: Goals,
@@ -177,6 +180,7 @@ impl Report {
             sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
+            texts: vec![],
             goals: recipe.goals.clone(),
             verdict: Verdict::default(),
             demands: Demands::default(),

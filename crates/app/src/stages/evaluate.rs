@@ -9,7 +9,7 @@ use crate::report::{Report, Verdict};
 use crate::runner::Model;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{Held, REPORT, Stage};
+use autoneural_bundle::{Bundle, Held, REPORT, Stage};
 use autoneural_engines::back::qnn::Runtime;
 
 /// What an evaluation found, and how the bundle's goals stand then.
@@ -37,22 +37,32 @@ pub fn evaluate(
 ) -> Result<Evaluated> {
     let held = Held::take(path)?;
     let model = Model::open(path, &plan.kinds, progress)?;
-    if !model.bundle().manifest.has(Stage::Verify.name()) {
-        return Err(
-            Error::input(path.display(), "has no report: `verify` has not run").help("run `autoneural verify` first")
-        );
-    }
-    // A report that cannot be read is better told now than after all questions.
-    let mut report = Report::read(model.bundle())?;
+    let mut report = report_of(model.bundle(), path)?;
     let kept = model.bundle().evaluation_folder()?;
     let made = crate::evaluate::evaluate(&model, &kept, set, plan, runtime, progress)?;
     model.bundle().refuse_replaced()?;
     drop(model);
-    let bundle = held.open(progress)?;
     report.evaluations.retain(|other| !other.asks_the_same(&made));
     report.evaluations.push(made.clone());
+    put(held, &mut report, progress)?;
+    Ok(Evaluated { evaluation: made, verdict: report.verdict })
+}
+
+/// The report that figures are added to. One that cannot be read is better told before a run than after it.
+pub(super) fn report_of(bundle: &Bundle, path: &Path) -> Result<Report> {
+    match bundle.manifest.has(Stage::Verify.name()) {
+        true => Report::read(bundle),
+        false => {
+            Err(Error::input(path.display(), "has no report: `verify` has not run")
+                .help("run `autoneural verify` first"))
+        }
+    }
+}
+
+/// Judges the report, and puts it into the bundle.
+pub(super) fn put(held: Held, report: &mut Report, progress: &dyn Progress) -> Result<()> {
+    let bundle = held.open(progress)?;
     report.judge(report.demands);
     bundle.put(REPORT, &report.text()?)?;
-    bundle.commit()?;
-    Ok(Evaluated { evaluation: made, verdict: report.verdict })
+    bundle.commit().map(drop)
 }
