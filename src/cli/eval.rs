@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use autoneural::engine::EngineKind;
-use autoneural::evaluate::{Plan, Set, TextPlan, Windows, table, text_table};
+use autoneural::evaluate::{Plan, Set, TextPlan, table, text_table};
+use autoneural::recipe::Windows;
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};

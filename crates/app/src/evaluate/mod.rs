@@ -16,7 +16,7 @@ pub use plan::Plan;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
 pub(crate) use text::{Reader, evaluate_text, reading};
-pub use text::{TextEngine, TextPlan, TextReport, Windows, text_table};
+pub use text::{TextEngine, TextPlan, TextReport, text_table};
 
 use crate::runner::Model;
 use autoneural_base::error::Result;

@@ -61,7 +61,8 @@ pub(crate) fn phase_key(
             || path.ends_with(HostFacts::FILE)
             || path.strip_prefix("model/") == Some(Embeddings::FILE)
     })?;
-    Ok(samples.iter().fold(key.setting("steps", &recipe.steps()), and_words))
+    let key = key.setting("steps", &recipe.steps());
+    samples.iter().try_fold(key, |key, sample| and_words(key, bundle, sample))
 }
 
 /// Runs the pictures of all samples, and keeps their embeddings in a file in `folder`.

@@ -64,11 +64,11 @@ impl Driver for Vlm {
     }
 
     fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
-        samples::and_images(samples::and_words(key, sample), bundle, recipe, sample)
+        samples::and_images(samples::and_words(key, bundle, sample)?, bundle, recipe, sample)
     }
 
     fn inputs(&self, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
-        samples::images(bundle, recipe, samples)
+        samples::files(bundle, recipe, samples)
     }
 
     fn prompts(&self, bundle: &Bundle, recipe: &Recipe) -> Result<Option<PromptsReport>> {

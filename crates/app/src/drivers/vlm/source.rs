@@ -57,8 +57,9 @@ fn check_samples(bundle: &Making, file: &DefinitionFile, weights: &[WeightsPlace
     let mut key = Key::new().and("definition", text).setting("samples", &(&samples, recipe.steps()));
     let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| beside.words.join(name));
     let images = samples.iter().flat_map(|sample| recipe.image_paths(sample));
+    let texts = samples.iter().flat_map(|sample| sample.files().into_iter().map(|file| sample.beside(file)));
     // What is not there cannot be a reason to skip the check.
-    for path in images.chain(words).filter(|path| path.is_file()) {
+    for path in images.chain(texts).chain(words).filter(|path| path.is_file()) {
         key = key.and(&path.to_string_lossy(), bundle.hash_input(&path)?);
     }
     let Found { template, specials, .. } = find_template(&beside.words_first(), Stage::Calibrate.name())?;

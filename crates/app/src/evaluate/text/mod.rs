@@ -5,10 +5,13 @@
 
 mod every_token;
 mod plan;
+mod reader;
 mod record;
+mod source;
 mod window;
 
-pub use plan::{TextPlan, Windows};
+pub use plan::TextPlan;
+pub(crate) use reader::Reader;
 pub use record::{TextEngine, TextReport, text_table};
 
 use super::journal::Journal;
@@ -16,26 +19,11 @@ use autoneural_base::error::{Error, Result};
 use autoneural_base::files::Folder;
 use autoneural_base::progress::Progress;
 use autoneural_core::partition::Partition;
-use autoneural_core::quantize::Table;
 use autoneural_engines::engine::{Engine, EngineKind};
-use autoneural_front::{Definition, PREFILL};
-use autoneural_host::{Codec, Embeddings, Tokenizer};
+use autoneural_front::PREFILL;
+use autoneural_host::Codec;
 use record::TextRecord;
-use window::Text;
-
-/// A language model as a text needs it.
-pub(crate) struct Reader<'a> {
-    /// The model definition.
-    pub definition: &'a Definition,
-    /// The tokenizer.
-    pub tokenizer: &'a Tokenizer,
-    /// The embedding table.
-    pub embeddings: &'a Embeddings,
-    /// The graph that takes in chunks, with the logits of every token.
-    pub partition: Partition,
-    /// Its encodings; `None` where only float is wanted.
-    pub table: Option<&'a Table>,
-}
+use source::Text;
 
 /// Loads the graph of a [`Reader`] on an engine.
 pub(crate) type LoadReader<'a> = dyn FnMut(EngineKind, &Partition) -> Result<Box<dyn Engine>> + 'a;

@@ -1,14 +1,11 @@
 //! Which windows of which text are measured, and on which engines.
 
-use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
 
 use autoneural_base::error::{Error, Result};
 use autoneural_core::partition::Partition;
+use autoneural_core::recipe::Windows;
 use autoneural_engines::engine::EngineKind;
 use autoneural_front::Language;
 use autoneural_host::step_tokens;
@@ -27,34 +24,6 @@ pub struct TextPlan {
     pub windows: Option<Windows>,
     /// Engines, float first where it is among them.
     pub kinds: Vec<EngineKind>,
-}
-
-/// A range of windows: from the first, counted from 0, to the one before `end`. It is written as `40..50`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Windows {
-    /// The first.
-    pub start: usize,
-    /// The one behind the last.
-    pub end: usize,
-}
-
-impl FromStr for Windows {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let ends = text.split_once("..").and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?)));
-        match ends {
-            Some((start, end)) if start < end => Ok(Windows { start, end }),
-            Some(_) => Err(format!("{text} holds no window; 40..50 are the ten windows from 40 to 49")),
-            None => Err("two numbers are wanted, as in 40..50, which are the windows from 40 to 49".into()),
-        }
-    }
-}
-
-impl fmt::Display for Windows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}..{}", self.start, self.end)
-    }
 }
 
 impl TextPlan {
@@ -93,20 +62,6 @@ impl TextPlan {
             }
             Some(Windows { start, end }) => Ok(start..end),
             None => Ok(0..count),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_of_windows_are_read_as_they_are_written() {
-        let windows: Windows = "40..50".parse().unwrap();
-        assert_eq!((windows.start, windows.end, windows.to_string().as_str()), (40, 50, "40..50"));
-        for wrong in ["", "4", "4..", "..4", "4..4", "5..4", "-1..4", "a..b"] {
-            assert!(wrong.parse::<Windows>().is_err(), "{wrong}");
         }
     }
 }

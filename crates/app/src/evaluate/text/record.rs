@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{TextPlan, Windows};
-use super::window::Text;
+use super::plan::TextPlan;
+use super::source::Text;
 use autoneural_bundle::round;
+use autoneural_core::recipe::Windows;
 use autoneural_engines::engine::EngineKind;
 
 /// One window on one engine.
