@@ -7,7 +7,7 @@
 Everything is computed in float32 from the stored weights, one component after the other (about 10 GB for the full
 model). Inputs are random (seeded): an image in the preprocessed range, features of it, embeddings of tokens. Written are
 
-  vision.input [1,3,S,S], vision.output [1,T,C]     an image and its visual tokens
+  vision.input [1,3,S,S], vision.output [1,T,C]     an image and its visual tokens, where the model takes pictures
   projector.input [1,T,C], projector.output         visual tokens and their embeddings
   embeds [1,N+D,H]                                  embeddings of N tokens that are prefilled and D that are decoded
   prefill.logits [1,V], decode.{i}.logits [1,V]     of the last prefilled token; of each decoded one, with the cache
@@ -75,7 +75,7 @@ def main():
         config["vision"]["image_size"] = arguments.image_size
     checkpoint = Checkpoint(arguments.weights)
     random = torch.Generator().manual_seed(arguments.seed)
-    made = run_vision(config, checkpoint, random)
+    made = run_vision(config, checkpoint, random) if "vision" in config else {}
     made |= run_language(config, checkpoint, random, arguments.tokens, arguments.steps)
     save_file({name: tensor.contiguous().clone() for name, tensor in made.items()}, arguments.out)
     for name, tensor in made.items():

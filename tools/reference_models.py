@@ -12,6 +12,10 @@ from transformers import (
     Lfm2ForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
 )
 
 
@@ -98,14 +102,20 @@ def project(projector, x):
 
 
 def make_language(language):
-    families = {"lfm2": make_lfm2, "internlm2": make_llama}
+    families = {"lfm2": make_lfm2, "internlm2": make_llama, "llama": make_llama}
     require(language["family"] in families, f"language.family is none of {', '.join(families)}")
     return families[language["family"]](language)
 
 
 def make_llama(language):
-    """InternLM2 is Llama's architecture with joined queries, keys and values."""
-    config = LlamaConfig(
+    """Llama, or its kin with biases (Qwen2) or normalized queries and keys (Qwen3). InternLM2 is Llama's architecture
+    with joined queries, keys and values."""
+    kind, model, more = LlamaConfig, LlamaForCausalLM, {}
+    if language.get("qk_norm"):
+        kind, model, more = Qwen3Config, Qwen3ForCausalLM, {"attention_bias": language.get("qkv_bias", False)}
+    elif language.get("qkv_bias"):
+        kind, model = Qwen2Config, Qwen2ForCausalLM
+    config = kind(
         vocab_size=language["vocabulary"],
         hidden_size=language["hidden"],
         intermediate_size=language["feed_forward"],
@@ -116,12 +126,13 @@ def make_llama(language):
         rms_norm_eps=language["norm_eps"],
         rope_parameters={"rope_type": "default", "rope_theta": language["rope_theta"]},
         max_position_embeddings=language["context"],
-        bos_token_id=language["tokens"]["bos"],
+        bos_token_id=language["tokens"].get("bos"),
         eos_token_id=language["tokens"]["eos"],
         tie_word_embeddings=language["tied_embeddings"],
+        **more,
     )
     config._attn_implementation = "sdpa"
-    return LlamaForCausalLM(config)
+    return model(config)
 
 
 def make_lfm2(language):

@@ -81,6 +81,13 @@ def language_weights(config, checkpoint):
         weights = {f"model.{name}": w for name, w in checkpoint.under(prefixes, ["embed_tokens.weight"]).items()}
         weights = {name: w for name, w in weights.items() if name.split(".")[1] in ("embed_tokens", "layers", "embedding_norm")}
         return weights | {"lm_head.weight": checkpoint[head] if head else weights["model.embed_tokens.weight"]}
+    if language["family"] == "llama":
+        weights = {f"model.{name}": w for name, w in checkpoint.under(prefixes, ["embed_tokens.weight"]).items()}
+        if language.get("qk_norm") and language.get("qkv_bias"):
+            # Qwen3's class has all four biases or none.
+            for layer in range(len(language["layers"])):
+                weights[f"model.layers.{layer}.self_attn.o_proj.bias"] = torch.zeros(language["hidden"])
+        return weights | {"lm_head.weight": checkpoint[head] if head else weights["model.embed_tokens.weight"]}
     renamed = {
         "tok_embeddings": "embed_tokens",
         "attention_norm": "input_layernorm",

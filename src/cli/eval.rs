@@ -1,11 +1,12 @@
 //! `autoneural eval`: questions with known answers to a compiled bundle, or sets of samples.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use autoneural::bundle::Bundle;
 use autoneural::drivers::Takes;
 use autoneural::engine::EngineKind;
-use autoneural::evaluate::{ArraysPlan, Plan, Set, arrays_table, table};
+use autoneural::evaluate::{ArraysPlan, Plan, Set, TextPlan, arrays_table, table, text_table};
+use autoneural::recipe::Windows;
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};
@@ -28,15 +29,21 @@ that of float. Labels are the folders that the pictures are in, one for each cla
 an array `labels` beside the inputs of an .npz. They are numbers of classes from 0 on, or names: of as many folders as \
 there are classes, in alphabetical order, else of --classes.
 
+--text measures how likely a text is to the language model, in perplexity. The file is one row of tokens without any that \
+the tokenizer would add; windows of it begin a sequence each, and all tokens of a window but the first are judged. Prefill \
+takes them in, in the bundle's own chunks, in a model that is made for this alone: it gives the logits of every token.
+
 The figures are added to the bundle's report.json. A run that was stopped goes on where it was, and so does one with a \
-larger --limit.
+larger --limit or other --windows.
 
 Examples:
   autoneural eval out/demo --set calibration/demo-eval --on float,simulated
   autoneural eval out/demo --set calibration/demo-eval --on float,simulated,npu --limit 100
   autoneural eval out/demo --set calibration/demo-eval --on float --blank
   autoneural eval out/classifier --set imagenet/val --classes imagenet/wordnet-ids.txt --on float,npu --limit 500
-  autoneural eval out/detector --set photos --on float,simulated,npu";
+  autoneural eval out/detector --set photos --on float,simulated,npu
+
+  autoneural eval out/smollm2 --text prose.txt --windows 40..50 --on float,simulated,npu";
 
 /// Arguments of `eval`.
 #[derive(Args)]
@@ -47,8 +54,17 @@ pub struct Eval {
     bundle: PathBuf,
     /// Folder with questions.jsonl and the pictures it names; or samples of a model that takes arrays, with labels or
     /// without: a folder, a list (.txt, .csv, .tsv), .npz.
-    #[arg(long, value_name = "SET", value_hint = ValueHint::AnyPath)]
-    set: PathBuf,
+    #[arg(long, value_name = "SET", value_hint = ValueHint::AnyPath, required_unless_present = "text")]
+    set: Option<PathBuf>,
+    /// A text whose perplexity is measured, in UTF-8.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["set", "limit", "blank"])]
+    text: Option<PathBuf>,
+    /// Tokens of a window of the text.
+    #[arg(long, value_name = "N", default_value_t = 512, requires = "text")]
+    window: usize,
+    /// The windows that are measured, counted from 0: 40..50 are those from 40 to 49 [default: all].
+    #[arg(long, value_name = "A..B", requires = "text")]
+    windows: Option<Windows>,
     /// Engines that answer [default: npu if the bundle has context binaries, else simulated; and float, for a model that
     /// takes arrays].
     #[arg(long, value_name = "ENGINE", value_enum, value_delimiter = ',')]
@@ -76,9 +92,15 @@ impl Eval {
     /// # Errors
     /// The bundle or the set is missing or unreadable, an engine cannot be loaded or fails, or a goal is missed.
     pub fn run(&self, session: &Session) -> Result<()> {
-        match takes(&Bundle::look(&self.bundle)?)? {
-            Takes::Words => self.questions(session),
-            Takes::Arrays { .. } => self.samples(session),
+        let (set, text) = (self.set.as_deref(), self.text.as_deref());
+        match (takes(&Bundle::look(&self.bundle)?)?, set, text) {
+            (Takes::Words, _, Some(text)) => self.read(session, text),
+            (Takes::Arrays { .. }, _, Some(_)) => {
+                Err(Error::input("--text", "is for language models; this model takes arrays"))
+            }
+            (Takes::Words, Some(set), _) => self.questions(session, set),
+            (Takes::Arrays { .. }, Some(set), _) => self.samples(session, set),
+            (_, None, None) => Err(Error::input("eval", "--set or --text is wanted")),
         }
     }
 
@@ -89,7 +111,15 @@ impl Eval {
         Ok(kinds)
     }
 
-    fn questions(&self, session: &Session) -> Result<()> {
+    fn read(&self, session: &Session, text: &Path) -> Result<()> {
+        let kinds = self.engines()?;
+        let runtime = runtime(session, &kinds)?;
+        let plan = TextPlan { text: text.to_path_buf(), window: self.window, windows: self.windows, kinds };
+        let found = stages::evaluate_text(&self.bundle, &plan, runtime.as_ref(), session.progress())?;
+        session.print(&found, &text_table(&found))
+    }
+
+    fn questions(&self, session: &Session, set: &Path) -> Result<()> {
         for (option, is_given) in [
             ("--classes", self.classes.is_some()),
             ("--output", self.output.is_some()),
@@ -100,7 +130,7 @@ impl Eval {
             }
         }
         let kinds = self.engines()?;
-        let set = Set::read(&self.set)?;
+        let set = Set::read(set)?;
         let runtime = runtime(session, &kinds)?;
         let plan = Plan { kinds, limit: self.limit, blank: self.blank };
         let found = stages::evaluate(&self.bundle, &set, &plan, runtime.as_ref(), session.progress())?;
@@ -119,7 +149,7 @@ impl Eval {
         }
     }
 
-    fn samples(&self, session: &Session) -> Result<()> {
+    fn samples(&self, session: &Session, set: &Path) -> Result<()> {
         if self.blank {
             return Err(Error::input("--blank", "is for questions; this model takes arrays"));
         }
@@ -129,7 +159,7 @@ impl Eval {
         }
         let runtime = runtime(session, &kinds)?;
         let plan = ArraysPlan {
-            set: self.set.clone(),
+            set: set.to_path_buf(),
             kinds,
             limit: self.limit,
             classes: self.classes.clone(),

@@ -90,6 +90,7 @@ fn model_of(path: &Path, shapes: &[StatedShape]) -> Result<Model> {
         let (source, name) = (&models, models.name().to_string());
         return Ok(Model { name, takes: source.takes()?, groups: source.program()?.groups() });
     }
-    let definition = DefinitionFile::read(path, None)?;
-    Ok(Model { name: definition.definition.name.clone(), takes: Takes::Words, groups: front::program()?.groups() })
+    let definition = DefinitionFile::read(path, None)?.definition;
+    let groups = front::program(&definition)?.groups();
+    Ok(Model { name: definition.name, takes: Takes::Words, groups })
 }

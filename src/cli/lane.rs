@@ -25,7 +25,7 @@ impl Picture {
     /// # Errors
     /// The image is missing, unreadable or refused.
     pub fn load(path: PathBuf, model: &Model) -> Result<Self> {
-        let pixels = load_image(&path, &model.definition().vision)?;
+        let pixels = load_image(&path, model.definition().seeing()?)?;
         Ok(Picture { path, pixels })
     }
 }

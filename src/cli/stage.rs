@@ -233,7 +233,8 @@ impl Verify {
     /// enough.
     pub fn run(&self, session: &Session) -> Result<()> {
         // Without a bundle to ask, names are those that models of built-in families have.
-        let program = Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::program())?;
+        let program =
+            Bundle::look(&self.bundle).and_then(|bundle| bundle.program()).or_else(|_| front::widest_program())?;
         self.demands.refuse_unknown(&program, session);
         let given = self.samples.given();
         let whole = given.whole_recipe()?;

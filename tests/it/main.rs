@@ -23,6 +23,7 @@ mod internvl;
 mod layers;
 mod layout;
 mod left;
+mod llama;
 mod models;
 mod numerics;
 mod parity;

@@ -10,8 +10,8 @@ use crate::common::{GRAPH, WEIGHTS, autoneural, root, stderr, succeed};
 #[test]
 fn the_full_definition_has_the_dimensions_of_the_full_model() {
     let definition = Definition::read(&root("graphs/autoneural-vl-1.5b.toml")).unwrap();
-    assert_eq!(definition.vision.tokens(), 256);
-    let autoneural::front::Vision::MobileNetV5(vision) = &definition.vision else { panic!("another family") };
+    assert_eq!(definition.seeing().unwrap().tokens(), 256);
+    let autoneural::front::Vision::MobileNetV5(vision) = definition.seeing().unwrap() else { panic!("another family") };
     let blocks: Vec<usize> = vision.blocks().iter().map(Vec::len).collect();
     // timm's mobilenetv5_300m_enc has as many blocks a stage.
     assert_eq!(blocks, [3, 5, 37, 39]);
@@ -21,7 +21,7 @@ fn the_full_definition_has_the_dimensions_of_the_full_model() {
 #[test]
 fn the_definition_of_the_baseline_has_its_dimensions() {
     let definition = Definition::read(&root("graphs/internvl2-2b.toml")).unwrap();
-    assert_eq!((definition.vision.tokens(), definition.vision.channels()), (256, 4096));
+    assert_eq!((definition.seeing().unwrap().tokens(), definition.seeing().unwrap().channels()), (256, 4096));
     assert_eq!((definition.language.layers.len(), definition.language.context), (24, 4096));
 }
 

@@ -117,7 +117,7 @@ fn chained_decode_steps_equal_prefill_of_the_same_tokens() {
 fn preprocessing_equals_pillow_to_a_rounding_step() {
     let golden = Golden::open();
     let definition = Definition::read(&root(GRAPH)).unwrap();
-    let made = load_image(&root(GOLDEN).join("photo.png"), &definition.vision).unwrap();
+    let made = load_image(&root(GOLDEN).join("photo.png"), definition.seeing().unwrap()).unwrap();
     let wanted = golden.get("preprocess.output");
     let apart = wanted.iter().zip(made.as_f32().unwrap()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     println!("preprocessing: at most {:.2} of 255 apart", apart * 255.0);

@@ -20,7 +20,7 @@ fn codes(path: &Path, filter: &str) -> Vec<u8> {
     let text = std::fs::read_to_string(root(GRAPH)).unwrap().replace("image_size = 128", "image_size = 32");
     let text = text.replace("resize = \"bilinear\"", &format!("resize = \"{filter}\""));
     let definition = Definition::parse(&text, Path::new("definition.toml")).unwrap_or_else(|error| panic!("{error}"));
-    let tensor = load_image(path, &definition.vision).unwrap_or_else(|error| panic!("{error}"));
+    let tensor = load_image(path, definition.seeing().unwrap()).unwrap_or_else(|error| panic!("{error}"));
     let planes = tensor.as_f32().unwrap();
     let code = |at: usize, channel: usize| (planes[channel * SIDE * SIDE + at] * 255.0).round() as u8;
     (0..SIDE * SIDE).flat_map(|at| [0, 1, 2].map(|channel| code(at, channel))).collect()

@@ -34,7 +34,7 @@ fn samples_make_the_tokens_that_transformers_makes() {
             assert_eq!(samples.len(), lists[list].as_array().unwrap().len(), "{path}: {list}");
             for (sample, ids) in samples.iter().zip(lists[list].as_array().unwrap()) {
                 let image = definition.language.tokens.image;
-                let times = |id: u32| if id == image { definition.vision.tokens() } else { 1 };
+                let times = |id: u32| if Some(id) == image { definition.seeing().unwrap().tokens() } else { 1 };
                 let ids = ids.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32);
                 let wanted: Vec<u32> = ids.flat_map(|id| std::iter::repeat_n(id, times(id))).collect();
                 assert_eq!(asking.tokens(&definition, &recipe, sample).unwrap(), wanted, "{}", sample.place);

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use autoneural::engine::EngineKind;
+use autoneural::progress::Silent;
+use autoneural::runner::Model;
 use serde_json::Value;
 
 use crate::common::bench::INPUT;
@@ -213,4 +216,76 @@ fn bad_sets_are_refused() {
     }
     std::fs::remove_file(bench.path("set/questions.jsonl")).expect("removed");
     bench.refuse(INPUT, &["questions.jsonl", "a set is a folder"]);
+}
+
+/// Prose of more than two windows of 96 tokens.
+fn prose(bench: &Bench) -> String {
+    let sentence = "The lamp of the door is lit, and the car stands still until somebody closes it again. ";
+    std::fs::write(bench.path("prose.txt"), sentence.repeat(12)).expect("a text");
+    bench.text("prose.txt")
+}
+
+#[test]
+fn a_text_is_as_likely_in_chunks_as_token_by_token() {
+    let bench = Bench::new();
+    let (text, bundle, toolkit) = (prose(&bench), bench.text("bundle"), toolkit().display().to_string());
+    let ask = |windows: &str| -> Value {
+        let args = ["eval", &bundle, "--text", &text, "--window", "96", "--windows", windows, "--json"];
+        let on = ["--on", "npu,simulated,float", "--toolkit", &toolkit];
+        serde_json::from_str(&succeed(&[&args[..], &on].concat())).expect("JSON")
+    };
+    let found = ask("1..2");
+    assert_eq!((&found["judged"], &found["windows"]), (&95.into(), &"1..2".into()));
+    let engines = found["engines"].as_array().expect("engines");
+    assert_eq!(engines[0]["engine"], "float");
+    let model = Model::open(&bench.path("bundle"), &[EngineKind::Float], &Silent).expect("the model");
+    let words = std::fs::read_to_string(&text).expect("the text");
+    let tokens = model.tokenizer().plain(&words).expect("tokens")[96..192].to_vec();
+    let mut generator = model.generator(EngineKind::Float, None).expect("a generator");
+    let mut taken = generator.begin().expect("a sequence");
+    let mut log_probability = 0.0;
+    for pair in tokens.windows(2) {
+        generator.extend(&mut taken, &pair[..1], &[]).expect("logits");
+        let logits: Vec<f64> = taken.logits().iter().map(|&logit| f64::from(logit)).collect();
+        log_probability += logits[pair[1] as usize] - logits.iter().map(|logit| logit.exp()).sum::<f64>().ln();
+    }
+    let (wanted, made) = ((-log_probability / 95.0).exp(), engines[0]["perplexity"].as_f64().expect("a figure"));
+    assert!((made / wanted - 1.0).abs() < 1e-3, "{made} in chunks, {wanted} token by token");
+    for engine in &engines[1..] {
+        let (own, above) = (&engine["perplexity"], &engine["above_float_percent"]);
+        let (own, above) = (own.as_f64().expect("a figure"), above.as_f64().expect("a figure"));
+        assert!((100.0 * (own / made - 1.0) - above).abs() < 0.01, "{engine}");
+        assert!(engine["token_agreement_percent"].as_f64().is_some_and(|percent| percent > 50.0), "{engine}");
+    }
+    // The report has it, beside what other windows gave.
+    let both = ask("0..2");
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(bench.path("bundle/report.json")).expect("the report")).expect("JSON");
+    assert_eq!(report["texts"], serde_json::json!([found, both]));
+    succeed(&["inspect", &bundle]);
+}
+
+#[test]
+fn texts_and_windows_that_do_not_fit_are_refused() {
+    let bench = Bench::new();
+    let (text, bundle) = (prose(&bench), bench.text("bundle"));
+    std::fs::write(bench.path("not.txt"), [0xff, 0xfe, 0x00]).expect("a file");
+    std::fs::write(bench.path("special.txt"), "<image>".repeat(300)).expect("a file");
+    let (not, special) = (bench.text("not.txt"), bench.text("special.txt"));
+    for (args, status, word) in [
+        (&["--text", &text, "--window", "96", "--windows", "1..99"][..], 3, "whole windows of 96 tokens, not 99"),
+        (&["--text", &text, "--window", "4096"], 3, "do not fit"),
+        (&["--text", &text, "--window", "1"], 3, "hold none to judge"),
+        (&["--text", &not], 3, "not.txt"),
+        (&["--text", &special], 3, "<image>"),
+        (&["--text", "nowhere.txt"], 3, "nowhere.txt"),
+        (&["--text", &text, "--windows", "4..4"], 2, "holds no window"),
+        (&["--windows", "1..2", "--set", "x"], 2, "--text"),
+        (&["--text", &text, "--set", "x"], 2, "cannot be used with"),
+        (&[], 2, "--set"),
+    ] {
+        let output = autoneural(&[&["eval", &bundle, "--on", "float"], args].concat());
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(word), "{args:?}: {}", stderr(&output));
+    }
 }

@@ -103,7 +103,7 @@ fn a_host_answers_as_run_does() {
     let (folder, bundle) = (TempDir::new().unwrap(), demo_bundle());
     serve();
     let model = Model::open(bundle, &[EngineKind::Simulated, EngineKind::Npu], &Silent).unwrap();
-    let (vision, language) = (&model.definition().vision, &model.definition().language);
+    let (vision, language) = (model.definition().seeing().unwrap(), &model.definition().language);
     // Less than a chunk, several and a rest, whole chunks, into the last chunk of the context, and until it is full.
     let long = |words: usize| "word ".repeat(words);
     let mut lengths = Vec::new();

@@ -32,6 +32,7 @@ mod internvl;
 mod keep;
 mod layers;
 mod left;
+mod llama;
 mod models;
 mod onnx_nodes;
 mod operators;

@@ -37,7 +37,8 @@ fn generator(model: &Model, kind: EngineKind) -> Generator<'_> {
 }
 
 fn pixels(model: &Model, path: &str) -> autoneural::engine::Tensor {
-    autoneural::host::load_image(&root(path), &model.definition().vision).unwrap_or_else(|error| panic!("{error}"))
+    autoneural::host::load_image(&root(path), model.definition().seeing().unwrap())
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn a_prompt_in_chunks_and_token_by_token_gives_the_same_answer() {
     let mut single = generator.begin().unwrap();
     let (image, mut rows) = (model.definition().language.tokens.image, visual.embeds.chunks(128));
     for &token in &tokens {
-        let row = if token == image { rows.next().unwrap() } else { &[] };
+        let row = if Some(token) == image { rows.next().unwrap() } else { &[] };
         generator.extend(&mut single, &[token], row).unwrap();
     }
     assert_eq!((chunks.tokens(), single.tokens()), (&tokens[..], &tokens[..]));

@@ -68,7 +68,7 @@ fn float_answers_are_those_of_pytorch_token_for_token() {
         assert_eq!(prompt.iter().map(|&t| u64::from(t)).collect::<Vec<_>>(), tokens(&golden["prompt"]));
         let mut visual = Vec::new();
         for image in &question.images {
-            let image = load_image(image, &model.definition().vision).expect("an image");
+            let image = load_image(image, model.definition().seeing().unwrap()).expect("an image");
             visual.extend(generator.see(&image).expect("features").embeds);
         }
         let mut generation = generator.begin().expect("a sequence");

@@ -312,7 +312,7 @@ impl Bundle {
     pub fn program(&self) -> Result<Program> {
         match self.has_file(Program::FILE) {
             true => Program::parse(&self.read(Program::FILE, LARGEST_JSON)?, &self.path(Program::FILE)),
-            false => autoneural_front::program(),
+            false => autoneural_front::program(&self.definition()?),
         }
     }
 

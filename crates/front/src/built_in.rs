@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use autoneural_base::error::Result;
 
 /// Where the project has them, and their text.
-pub(crate) const BUILT_IN: [(&str, &str); 3] = [
+pub(crate) const BUILT_IN: [(&str, &str); 4] = [
     ("graphs/autoneural-vl-1.5b.toml", include_str!("../../../graphs/autoneural-vl-1.5b.toml")),
     ("graphs/internvl2-2b.toml", include_str!("../../../graphs/internvl2-2b.toml")),
     ("graphs/autoneural-tiny.toml", include_str!("../../../graphs/autoneural-tiny.toml")),
+    ("graphs/smollm2-135m.toml", include_str!("../../../graphs/smollm2-135m.toml")),
 ];
 
 /// The definition of this name that is built into the program: where the project has it, and its text.

@@ -2,7 +2,8 @@
 
 use super::PREFILL;
 use super::blocks::parse_stages;
-use super::definition::{Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Preprocess, Vision};
+use super::definition::{Definition, InternVit, MobileNetV5, Preprocess, Sight, Vision};
+use super::definition_language::{Language, LanguageFamily, LayerKind};
 
 /// Largest size of any single dimension that a definition may ask for.
 const LARGEST: usize = 1 << 20;
@@ -17,17 +18,28 @@ type Check = Result<(), (&'static str, String)>;
 impl Definition {
     /// Checks what was read, and parses what stands in it as text.
     pub(super) fn check(&mut self) -> Check {
-        match &mut self.vision {
-            Vision::MobileNetV5(vision) => mobilenetv5(vision)?,
-            Vision::InternVit(vision) => internvit(vision)?,
+        if let Some(of_pictures) = &mut self.sight {
+            sight(of_pictures)?;
         }
-        preprocess(self.vision.preprocess())?;
-        sizes(&[("projector.hidden", self.projector.hidden)])?;
-        if let Some(value) = self.projector.norm_eps {
-            epsilon("projector.norm_eps", value)?;
+        language(&self.language)?;
+        match (&self.sight, self.language.tokens.image) {
+            (Some(_), None) => Err(("language.tokens.image", "is missing; it stands for one visual token".into())),
+            (None, Some(_)) => {
+                Err(("language.tokens.image", "stands for a visual token; there is no vision encoder".into()))
+            }
+            _ => Ok(()),
         }
-        language(&self.language)
     }
+}
+
+fn sight(sight: &mut Sight) -> Check {
+    match &mut sight.vision {
+        Vision::MobileNetV5(vision) => mobilenetv5(vision)?,
+        Vision::InternVit(vision) => internvit(vision)?,
+    }
+    preprocess(sight.vision.preprocess())?;
+    sizes(&[("projector.hidden", sight.projector.hidden)])?;
+    sight.projector.norm_eps.map_or(Ok(()), |value| epsilon("projector.norm_eps", value))
 }
 
 fn sizes(named: &[(&'static str, usize)]) -> Check {
@@ -149,12 +161,17 @@ fn language(l: &Language) -> Check {
     if !(l.rope_theta.is_finite() && l.rope_theta > 1.0) {
         return Err(("language.rope_theta", format!("{} is impossible", l.rope_theta)));
     }
+    for (key, on) in [("language.qk_norm", l.qk_norm), ("language.qkv_bias", l.qkv_bias)] {
+        if on && l.family != LanguageFamily::Llama {
+            return Err((key, "is for the family llama; the other families settle it themselves".into()));
+        }
+    }
     for (key, token) in [
         ("language.tokens.bos", l.tokens.bos),
-        ("language.tokens.eos", l.tokens.eos),
+        ("language.tokens.eos", Some(l.tokens.eos)),
         ("language.tokens.image", l.tokens.image),
     ] {
-        if token as usize >= l.vocabulary {
+        if let Some(token) = token.filter(|&token| token as usize >= l.vocabulary) {
             return Err((key, format!("{token} is outside the vocabulary of {}", l.vocabulary)));
         }
     }

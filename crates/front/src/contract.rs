@@ -4,7 +4,7 @@
 //! from a file is held against the same contracts.
 
 use super::assemble::Model;
-use super::{Component, DECODE, Definition, LayerKind, MASKED, PREFILL, Role};
+use super::{Component, DECODE, Definition, LayerKind, MASKED, PREFILL, Preprocess, Role, Vision};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::{ElementType, Shape, ValueId};
 use autoneural_core::partition::{Partition, Port};
@@ -14,15 +14,28 @@ use autoneural_core::target::Target;
 
 /// The driver of vision-language models.
 pub const DRIVER: &str = "vlm";
-/// Names of their graphs, in the order in which a picture and a prompt go through them.
+/// Names of their graphs, in the order in which a picture and a prompt go through them. A model of text alone has the
+/// last two.
 pub const GRAPHS: [&str; 4] = ["vision", "projector", PREFILL, DECODE];
 
-/// The program of a vision-language model.
+/// The program of a vision-language model, or of one of text alone.
 ///
 /// # Errors
 /// None but a defect.
-pub fn program() -> Result<Program> {
-    Program::new(DRIVER, GRAPHS.map(String::from).to_vec(), Role::meanings())
+pub fn program(definition: &Definition) -> Result<Program> {
+    if definition.sight.is_some() { widest_program() } else { of_graphs(&[PREFILL, DECODE]) }
+}
+
+/// The program with all graphs that such a model may have.
+///
+/// # Errors
+/// None but a defect.
+pub fn widest_program() -> Result<Program> {
+    of_graphs(&GRAPHS)
+}
+
+fn of_graphs(names: &[&str]) -> Result<Program> {
+    Program::new(DRIVER, names.iter().map(ToString::to_string).collect(), Role::meanings())
 }
 
 /// Freezes the graphs of a model for a target, and states their contracts.
@@ -30,14 +43,8 @@ pub fn program() -> Result<Program> {
 /// # Errors
 /// A value that crosses the border without a contract, which is a defect of the front end.
 pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Result<Vec<Partition>> {
-    let graphs = [
-        (Component::Vision, &model.vision),
-        (Component::Projector, &model.projector),
-        (Component::Language, &model.prefill),
-        (Component::Language, &model.decode),
-    ];
     let mut partitions = Vec::new();
-    for (component, graph) in graphs {
+    for (component, graph) in model.graphs() {
         let graph = freeze(graph, Context { target })?;
         let ports = |ids: &[ValueId]| -> Result<Vec<Port>> {
             ids.iter().map(|&id| port(&component.group(), &graph.value(id).name, definition)).collect()
@@ -53,7 +60,7 @@ pub fn partition(model: &Model, definition: &Definition, target: &Target) -> Res
 /// # Errors
 /// A graph that breaks a promise, which is a defect of the front end.
 pub fn as_built(model: &Model) -> Result<Vec<Frozen>> {
-    [&model.vision, &model.projector, &model.prefill, &model.decode].into_iter().map(passes::as_built).collect()
+    model.graphs().into_iter().map(|(_, graph)| passes::as_built(graph)).collect()
 }
 
 /// The contract of one value that crosses the border, by the name the front end gave it.
@@ -62,13 +69,15 @@ fn port(group: &Group, name: &str, definition: &Definition) -> Result<Port> {
         let (role, meaning) = (role.name().to_string(), role.meaning());
         Ok(Port { name: name.to_string(), role, encoding_key: encoding_key.to_string(), range, meaning })
     };
-    let pre = definition.vision.preprocess();
-    let pixel_range = || {
+    let pixel_range = |pre: &Preprocess| {
         let ends = pre.mean.iter().zip(&pre.std).map(|(mean, std)| ((0.0 - mean) / std, (1.0 - mean) / std));
         ends.fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], (a, b)| [low.min(a), high.max(b)])
     };
     match name {
-        "image" => return made(Role::Image, "image", Some(pixel_range())),
+        "image" => {
+            let range = definition.vision().map(|vision| pixel_range(vision.preprocess()));
+            return made(Role::Image, "image", range);
+        }
         "features" => return made(Role::Features, "features", None),
         "embeds" => return made(Role::Embeddings, "embeds", None),
         "cos" | "sin" => return made(Role::Rotary, "rotary", Some([-1.0, 1.0])),
@@ -97,7 +106,7 @@ pub fn refuse_unfit(partition: &Partition, definition: &Definition) -> Result<()
     let tokens = match partition.name.as_str() {
         PREFILL => definition.language.prefill,
         DECODE => 1,
-        _ => definition.vision.tokens(),
+        _ => definition.vision().map_or(0, Vision::tokens),
     };
     // A picture may have more tokens than the context, and has no state.
     let past = definition.language.context.saturating_sub(tokens);
@@ -168,11 +177,11 @@ fn contract(partition: &str, definition: &Definition) -> (Component, Vec<String>
 
 /// Shape of a port of a partition of `tokens` tokens; `state_tokens` is how many tokens of keys and values cross there.
 fn port_shape(port: &Port, definition: &Definition, tokens: usize, state_tokens: usize) -> Shape {
-    let (v, l) = (&definition.vision, &definition.language);
+    let (l, of_vision) = (&definition.language, |size: fn(&Vision) -> usize| definition.vision().map_or(0, size));
     let Some(role) = Role::of(&port.role) else { return vec![] };
     match role {
-        Role::Image => vec![1, 3, v.image_size(), v.image_size()],
-        Role::Features => vec![1, tokens, v.channels()],
+        Role::Image => vec![1, 3, of_vision(Vision::image_size), of_vision(Vision::image_size)],
+        Role::Features => vec![1, tokens, of_vision(Vision::channels)],
         Role::Embeddings => vec![1, tokens, l.hidden],
         Role::Rotary => vec![1, 1, tokens, l.head_dim],
         Role::Mask => vec![1, 1, tokens, l.context],
@@ -208,6 +217,7 @@ mod tests {
         for text in [
             include_str!("../../../graphs/autoneural-tiny.toml"),
             include_str!("../../../tests/fixtures/internvl-random/definition.toml"),
+            include_str!("../../../tests/fixtures/llama-random/definition.toml"),
         ] {
             let definition = definition(text);
             for partition in all(&definition) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::blocks::Block;
+use super::definition_language::Language;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::GeluKind;
 pub use autoneural_core::recipe::Resize;
@@ -16,12 +17,19 @@ pub struct Definition {
     pub name: String,
     /// Where tensors are found in the checkpoint.
     pub weights: WeightNames,
+    /// How pictures come in; `None` for a model of text alone.
+    pub sight: Option<Sight>,
+    /// The language model.
+    pub language: Language,
+}
+
+/// What makes embeddings of a picture.
+#[derive(Debug, Clone)]
+pub struct Sight {
     /// The vision encoder.
     pub vision: Vision,
     /// The two-layer projector.
     pub projector: Projector,
-    /// The language model.
-    pub language: Language,
 }
 
 /// Names of tensors in the checkpoint.
@@ -29,8 +37,10 @@ pub struct Definition {
 #[serde(deny_unknown_fields)]
 pub struct WeightNames {
     /// Prefixes of the vision encoder's tensors, tried in order.
+    #[serde(default)]
     pub vision: Vec<String>,
     /// Prefixes of the projector's tensors, tried in order.
+    #[serde(default)]
     pub projector: Vec<String>,
     /// Prefixes of the language model's tensors, tried in order.
     pub language: Vec<String>,
@@ -175,86 +185,6 @@ pub struct Projector {
     pub activation: Activation,
 }
 
-/// What a language layer mixes tokens with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LayerKind {
-    /// Gated short convolution.
-    Conv,
-    /// Grouped-query attention.
-    Attention,
-}
-
-/// A language model of one of the families.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Language {
-    /// Which tensors it has, under which names.
-    pub family: LanguageFamily,
-    /// Number of tokens in the vocabulary.
-    pub vocabulary: usize,
-    /// Width of the residual stream.
-    pub hidden: usize,
-    /// Width inside the feed-forward blocks (after any adjustment a checkpoint's configuration makes).
-    pub feed_forward: usize,
-    /// The layers, first to last.
-    pub layers: Vec<LayerKind>,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads; divides `heads`.
-    pub kv_heads: usize,
-    /// Size of a head.
-    pub head_dim: usize,
-    /// Taps of the short convolution; 0 where there is none.
-    #[serde(default)]
-    pub conv_kernel: usize,
-    /// Base of the rotary frequencies.
-    pub rope_theta: f64,
-    /// Epsilon of all normalizations.
-    pub norm_eps: f32,
-    /// Whether the head is the embedding table; otherwise `lm_head.weight` is read.
-    pub tied_embeddings: bool,
-    /// Longest sequence in tokens.
-    pub context: usize,
-    /// Tokens of one prefill step.
-    pub prefill: usize,
-    /// Special tokens.
-    pub tokens: Tokens,
-}
-
-/// Families of language models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum LanguageFamily {
-    /// LFM2: gated short convolutions and attention with normalized queries and keys.
-    #[serde(rename = "lfm2")]
-    Lfm2,
-    /// InternLM2 (Cai et al., arXiv 2403.17297): attention whose queries, keys and values are one tensor.
-    #[serde(rename = "internlm2")]
-    InternLm2,
-}
-
-/// Special tokens by number.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tokens {
-    /// Begins a sequence.
-    pub bos: u32,
-    /// Ends a sequence.
-    pub eos: u32,
-    /// Stands for one visual token.
-    pub image: u32,
-    /// Tokens that end a sequence beside `eos`, as the checkpoint's files say.
-    #[serde(skip)]
-    pub ends: Vec<u32>,
-}
-
-impl Tokens {
-    /// Whether a token that the model chose ends its text. The image token does too: it has no text row of its own.
-    pub fn stops(&self, token: u32) -> bool {
-        token == self.eos || token == self.image || self.ends.contains(&token)
-    }
-}
-
 impl Vision {
     /// Height and width of the input in pixels.
     pub fn image_size(&self) -> usize {
@@ -321,7 +251,7 @@ impl MobileNetV5 {
 #[derive(Deserialize)]
 struct Outline {
     schema: u32,
-    vision: VisionOutline,
+    vision: Option<VisionOutline>,
 }
 
 #[derive(Deserialize)]
@@ -345,11 +275,43 @@ struct Whole<V> {
 impl<V> Whole<V> {
     fn into_definition(self, vision: impl FnOnce(V) -> Vision) -> Definition {
         let Whole { _schema, name, weights, vision: of_family, projector, language } = self;
-        Definition { name, weights, vision: vision(of_family), projector, language }
+        Definition { name, weights, sight: Some(Sight { vision: vision(of_family), projector }), language }
+    }
+}
+
+/// A definition without a vision encoder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfWords {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    name: String,
+    weights: WeightNames,
+    language: Language,
+}
+
+impl OfWords {
+    fn into_definition(self) -> Definition {
+        let OfWords { _schema, name, weights, language } = self;
+        Definition { name, weights, sight: None, language }
     }
 }
 
 impl Definition {
+    /// The vision encoder, if there is one.
+    pub fn vision(&self) -> Option<&Vision> {
+        self.sight.as_ref().map(|sight| &sight.vision)
+    }
+
+    /// The vision encoder, for those who have a picture for it.
+    ///
+    /// # Errors
+    /// The model has none.
+    pub fn seeing(&self) -> Result<&Vision> {
+        let message = "is not taken: the model has no vision encoder";
+        self.vision().ok_or_else(|| Error::input("image", message).help("leave pictures out"))
+    }
+
     /// Reads and checks a definition.
     ///
     /// # Errors
@@ -370,11 +332,12 @@ impl Definition {
             let message = format!("schema {} is not known to this version, which reads schema 1", outline.schema);
             return Err(Error::input(format!("{}: schema", path.display()), message));
         }
-        let mut made = match outline.vision.family {
-            VisionFamily::MobileNetV5 => {
+        let mut made = match outline.vision.map(|vision| vision.family) {
+            None => toml::from_str::<OfWords>(text).map(OfWords::into_definition),
+            Some(VisionFamily::MobileNetV5) => {
                 toml::from_str::<Whole<_>>(text).map(|whole| whole.into_definition(Vision::MobileNetV5))
             }
-            VisionFamily::InternVit => {
+            Some(VisionFamily::InternVit) => {
                 toml::from_str::<Whole<_>>(text).map(|whole| whole.into_definition(Vision::InternVit))
             }
         }

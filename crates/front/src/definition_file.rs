@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::built_in::text_of;
 use super::definition::Definition;
-use autoneural_base::error::Result;
+use autoneural_base::error::{Error, Result};
 
 /// A definition with the text that states it.
 pub struct DefinitionFile {
@@ -41,14 +41,18 @@ impl DefinitionFile {
 fn with_image_size(text: &str, path: &Path, side: usize) -> Result<String> {
     #[derive(Deserialize)]
     struct Sized {
-        vision: SizedVision,
+        vision: Option<SizedVision>,
     }
     #[derive(Deserialize)]
     struct SizedVision {
         image_size: toml::Spanned<usize>,
     }
     let sized: Sized = toml::from_str(text).map_err(|error| autoneural_base::text::toml_error(path, text, &error))?;
+    let Some(vision) = sized.vision else {
+        let message = "has no vision encoder, whose pictures could have another size";
+        return Err(Error::input(path.display(), message).help("leave out --image-size"));
+    };
     let mut made = text.to_string();
-    made.replace_range(sized.vision.image_size.span(), &side.to_string());
+    made.replace_range(vision.image_size.span(), &side.to_string());
     Ok(made)
 }

@@ -1,56 +1,17 @@
 //! Language models: gated short convolutions and grouped-query attention (LFM2, in the names of transformers), or
-//! attention alone (InternLM2, in its own names).
+//! attention alone (Llama and its kin, in the names of transformers; InternLM2, in its own).
 //!
 //! Prefill and decode are the same layers with another number of tokens. The state of a sequence goes in and out: keys
 //! (stored transposed) and values of the attention layers, the last columns of `B * x` of the convolution layers.
 
+use super::language_names::Names;
 use super::{Language, LanguageFamily, LayerKind, Weights};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ValueId, ops};
 
-/// What a family calls its parts, and what it has.
-struct Names {
-    embeddings: &'static str,
-    mixer_norm: &'static str,
-    attention: &'static str,
-    attention_output: &'static str,
-    final_norm: &'static str,
-    /// Whether queries, keys and values are one tensor: for each group its query heads, then one key, then one value.
-    joined: bool,
-    /// Whether queries and keys are normalized per head.
-    normalizes_heads: bool,
-}
-
-const LFM2: Names = Names {
-    embeddings: "embed_tokens.weight",
-    mixer_norm: "operator_norm",
-    attention: "self_attn",
-    attention_output: "out_proj",
-    final_norm: "embedding_norm",
-    joined: false,
-    normalizes_heads: true,
-};
-
-const INTERNLM2: Names = Names {
-    embeddings: "tok_embeddings.weight",
-    mixer_norm: "attention_norm",
-    attention: "attention",
-    attention_output: "wo",
-    final_norm: "norm",
-    joined: true,
-    normalizes_heads: false,
-};
-
-fn names(family: LanguageFamily) -> &'static Names {
-    match family {
-        LanguageFamily::Lfm2 => &LFM2,
-        LanguageFamily::InternLm2 => &INTERNLM2,
-    }
-}
-
 /// Tensor whose presence shows the prefix.
 pub(crate) fn first_tensor(family: LanguageFamily) -> &'static str {
-    names(family).embeddings
+    family.names().embeddings
 }
 
 /// Added to the scores that a token must not see; far below any score, well inside what 16 bits resolve.
@@ -138,7 +99,7 @@ pub(crate) fn build(definition: &Language, weights: &Weights, head: &Constant, p
             columns = Some(b.input("state_columns", vec![l.conv_kernel - 1], ElementType::I32)?);
         }
     }
-    let names = names(l.family);
+    let names = l.family.names();
     let mut layers = Layers { b, l, names, weights, tokens, cos, sin, mask, columns, states: vec![] };
     for (index, kind) in l.layers.iter().enumerate() {
         let path = format!("layers.{index}");
@@ -148,8 +109,8 @@ pub(crate) fn build(definition: &Language, weights: &Weights, head: &Constant, p
             LayerKind::Attention => layers.attention(&path, h)?,
         };
         x = layers.b.node(format!("{path}.mixed"), ops::Add, &[x, h])?;
-        let h = layers.norm(&format!("{path}.ffn_norm"), x, l.hidden)?;
-        let h = layers.feed_forward(&format!("{path}.feed_forward"), h)?;
+        let h = layers.norm(&format!("{path}.{}", names.feed_forward_norm), x, l.hidden)?;
+        let h = layers.feed_forward(&format!("{path}.{}", names.feed_forward), h)?;
         x = layers.b.node(format!("{path}.out"), ops::Add, &[x, h])?;
     }
     if let Some(last) = last {
@@ -193,6 +154,18 @@ impl Layers<'_> {
     fn product(&mut self, name: &str, x: ValueId, weight: Constant) -> Result<ValueId> {
         let weight = self.b.constant(format!("{name}.weight"), weight)?;
         self.b.node(name, ops::MatMul, &[x, weight])
+    }
+
+    /// Queries, keys or values, with their bias where the model has one.
+    fn projection(&mut self, name: &str, x: ValueId, weight: Constant) -> Result<ValueId> {
+        if !self.l.qkv_bias {
+            return self.product(name, x, weight);
+        }
+        let (size, tensor) = (weight.shape()[1], format!("{name}.bias"));
+        let bias = self.b.constant(tensor.clone(), self.weights.get(&tensor, &[size])?)?;
+        let weight = self.b.constant(format!("{name}.weight"), weight)?;
+        let product = self.b.node(format!("{name}.product"), ops::MatMul, &[x, weight])?;
+        self.b.node(name, ops::Add, &[product, bias])
     }
 
     /// Weights of the queries, keys or values as `[in, out]`.
@@ -254,10 +227,10 @@ impl Layers<'_> {
         let path = format!("{layer}.{}", self.names.attention);
         let mut heads = |part: &str, count: usize, rotate: bool| -> Result<ValueId> {
             let weight = self.head_weights(&path, part, count)?;
-            let proj = self.product(&format!("{path}.{part}_proj"), h, weight)?;
+            let proj = self.projection(&format!("{path}.{part}_proj"), h, weight)?;
             let mut x = self.reshape(format!("{path}.{part}.heads"), proj, vec![1, tokens, count, l.head_dim])?;
-            if rotate && self.names.normalizes_heads {
-                x = self.norm(&format!("{path}.{part}_layernorm"), x, l.head_dim)?;
+            if rotate && (self.names.normalizes_heads || l.qk_norm) {
+                x = self.norm(&format!("{path}.{part}_{}", self.names.head_norm), x, l.head_dim)?;
             }
             let x = self.transpose(format!("{path}.{part}"), x, [0, 2, 1, 3])?;
             if rotate { self.b.node(format!("{path}.{part}.rope"), ops::Rope, &[x, self.cos, self.sin]) } else { Ok(x) }
@@ -283,12 +256,13 @@ impl Layers<'_> {
         self.linear(&format!("{path}.{}", self.names.attention_output), y, l.hidden)
     }
 
-    /// `w2(silu(w1 x) * w3 x)`.
+    /// `down(silu(gate x) * up x)`.
     fn feed_forward(&mut self, path: &str, h: ValueId) -> Result<ValueId> {
-        let gate = self.linear(&format!("{path}.w1"), h, self.l.feed_forward)?;
+        let [gate, up, down] = self.names.gate_up_down.map(|name| format!("{path}.{name}"));
+        let gate = self.linear(&gate, h, self.l.feed_forward)?;
         let gate = self.b.node(format!("{path}.silu"), ops::Silu, &[gate])?;
-        let up = self.linear(&format!("{path}.w3"), h, self.l.feed_forward)?;
+        let up = self.linear(&up, h, self.l.feed_forward)?;
         let gated = self.b.node(format!("{path}.gated"), ops::Mul, &[gate, up])?;
-        self.linear(&format!("{path}.w2"), gated, self.l.hidden)
+        self.linear(&down, gated, self.l.hidden)
     }
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::absent_biases;
-use super::assemble::assemble;
+use super::assemble::{assemble, first_of_vision};
 use super::built_in::BUILT_IN;
 use super::checkpoint::unmarked;
-use super::{Checkpoint, Definition, LanguageFamily, Recorder, SetAside, Vision, WeightNames, internvit};
-use super::{language, mobilenetv5, names, projector};
+use super::{Checkpoint, Definition, LanguageFamily, Recorder, SetAside, Vision, WeightNames};
+use super::{language, names, projector};
 use autoneural_base::error::Result;
 
 /// How a checkpoint fits a model definition.
@@ -75,11 +75,14 @@ impl Layout {
         let mark = |part: &Part| format!("\0{}\0", part.component);
         let mut marked = definition.clone();
         let heads = marked.weights.head.clone();
-        let one = |part: &Part| vec![mark(part)];
-        let [vision, projector, language] = &parts;
-        marked.weights =
-            WeightNames { vision: one(vision), projector: one(projector), language: one(language), ..marked.weights };
-        let recognized = parts.each_ref().map(|part| part.recognize(&has));
+        let one = |name: &str| parts.iter().filter(|part| part.component == name).map(mark).collect();
+        marked.weights = WeightNames {
+            vision: one("vision"),
+            projector: one("projector"),
+            language: one("language"),
+            ..marked.weights
+        };
+        let recognized: Vec<_> = parts.iter().map(|part| part.recognize(&has)).collect();
         let mut absent: Vec<String> = Vec::new();
         for (part, (_, chosen)) in parts.iter().zip(&recognized) {
             let others = part.firsts.iter().filter(|(first, _)| first != chosen);
@@ -215,20 +218,23 @@ impl Part {
     }
 }
 
-fn parts(definition: &Definition) -> [Part; 3] {
+fn parts(definition: &Definition) -> Vec<Part> {
     let (names, family) = (&definition.weights, definition.language.family);
-    let vision = match definition.vision {
-        Vision::MobileNetV5(_) => (mobilenetv5::FIRST_TENSOR, "MobileNetV5 in timm's names"),
-        Vision::InternVit(_) => (internvit::FIRST_TENSOR, "InternViT in InternVL2's names"),
-    };
     let language = match family {
-        LanguageFamily::Lfm2 => (language::first_tensor(family), "LFM2 in transformers' names"),
-        LanguageFamily::InternLm2 => (language::first_tensor(family), "InternLM2 with grouped wqkv"),
+        LanguageFamily::Lfm2 => "LFM2 in transformers' names",
+        LanguageFamily::InternLm2 => "InternLM2 with grouped wqkv",
+        LanguageFamily::Llama => "Llama in transformers' names",
     };
     let part = |component, prefixes: &[String], firsts| Part { component, prefixes: prefixes.to_vec(), firsts };
-    [
-        part("vision", &names.vision, vec![vision]),
-        part("projector", &names.projector, projector::namings(&definition.vision).to_vec()),
-        part("language", &names.language, vec![language]),
-    ]
+    let mut made = Vec::new();
+    if let Some(vision) = definition.vision() {
+        let naming = match vision {
+            Vision::MobileNetV5(_) => "MobileNetV5 in timm's names",
+            Vision::InternVit(_) => "InternViT in InternVL2's names",
+        };
+        made.push(part("vision", &names.vision, vec![(first_of_vision(vision), naming)]));
+        made.push(part("projector", &names.projector, projector::namings(vision).to_vec()));
+    }
+    made.push(part("language", &names.language, vec![(language::first_tensor(family), language)]));
+    made
 }

@@ -9,9 +9,11 @@ mod component;
 mod contract;
 mod definition;
 mod definition_file;
+mod definition_language;
 mod hub;
 mod internvit;
 mod language;
+mod language_names;
 mod layout;
 mod mobilenetv5;
 mod names;
@@ -23,16 +25,16 @@ mod role;
 mod warnings;
 mod weights;
 
-pub use assemble::{Assembled, Model, assemble};
+pub use assemble::{Assembled, Model, SightGraphs, assemble};
 pub use built_in::built_in_names;
 pub use checkpoint::{Beside, Checkpoint, SetAside, TensorInfo, WeightsPlace};
 pub use component::Component;
-pub use contract::{DRIVER, GRAPHS, as_built, partition, program, refuse_unfit};
+pub use contract::{DRIVER, GRAPHS, as_built, partition, program, refuse_unfit, widest_program};
 pub use definition::{
-    Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, MobileNetV5, Msfa, Preprocess, Projector,
-    Resize, Tokens, Vision, WeightNames,
+    Activation, Definition, InternVit, MobileNetV5, Msfa, Preprocess, Projector, Resize, Sight, Vision, WeightNames,
 };
 pub use definition_file::DefinitionFile;
+pub use definition_language::{Language, LanguageFamily, LayerKind, Tokens};
 pub use hub::kind_of_file;
 pub use language::{DECODE, MASKED, PREFILL};
 pub use layout::{ComponentLayout, Layout, Misshapen};

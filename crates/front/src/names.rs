@@ -1,9 +1,10 @@
 //! Under which names the parts of a model are looked for: those of its definition, and those that a part has where it
 //! was saved alone.
 
+use super::assemble::first_of_vision;
 use super::checkpoint::marked;
 use super::language::HEAD;
-use super::{Definition, LanguageFamily, Vision, WeightNames, internvit, language, mobilenetv5, projector};
+use super::{Definition, LanguageFamily, Vision, WeightNames, language, projector};
 use crate::Component;
 use autoneural_core::quantize::Aliases;
 
@@ -26,31 +27,31 @@ impl WeightNames {
     }
 }
 
-/// A part's first tensor, behind its prefix.
-pub(crate) fn first_tensor(part: Component, definition: &Definition) -> &'static str {
-    match (part, &definition.vision) {
-        (Component::Vision, Vision::MobileNetV5(_)) => mobilenetv5::FIRST_TENSOR,
-        (Component::Vision, Vision::InternVit(_)) => internvit::FIRST_TENSOR,
-        (Component::Projector, vision) => projector::namings(vision)[0].0,
-        (Component::Language, _) => language::first_tensor(definition.language.family),
+/// A part's first tensor, behind its prefix; `None` of a part that the model does not have.
+pub(crate) fn first_tensor(part: Component, definition: &Definition) -> Option<&'static str> {
+    match part {
+        Component::Vision => definition.vision().map(first_of_vision),
+        Component::Projector => definition.vision().map(|vision| projector::namings(vision)[0].0),
+        Component::Language => Some(language::first_tensor(definition.language.family)),
     }
 }
 
 /// Prefixes of a part that timm or transformers saved without the others.
-fn alone(part: Component, definition: &Definition) -> [&'static str; 2] {
-    match (part, &definition.vision) {
-        (Component::Vision, Vision::MobileNetV5(_)) => ["timm_model.", ""],
-        (Component::Vision, Vision::InternVit(_)) => ["vision_model.", ""],
-        (Component::Projector, Vision::MobileNetV5(_)) => ["multi_modal_projector.", ""],
-        (Component::Projector, Vision::InternVit(_)) => ["mlp1.", ""],
-        (Component::Language, _) => ["model.", ""],
+fn alone(part: Component, definition: &Definition) -> &'static [&'static str] {
+    match (part, definition.vision()) {
+        (Component::Vision, Some(Vision::MobileNetV5(_))) => &["timm_model.", ""],
+        (Component::Vision, Some(Vision::InternVit(_))) => &["vision_model.", ""],
+        (Component::Projector, Some(Vision::MobileNetV5(_))) => &["multi_modal_projector.", ""],
+        (Component::Projector, Some(Vision::InternVit(_))) => &["mlp1.", ""],
+        (Component::Vision | Component::Projector, None) => &[],
+        (Component::Language, _) => &["model.", ""],
     }
 }
 
 /// The head of a language model that was saved without the others.
 fn head_alone(family: LanguageFamily) -> &'static str {
     match family {
-        LanguageFamily::Lfm2 => "lm_head.weight",
+        LanguageFamily::Lfm2 | LanguageFamily::Llama => "lm_head.weight",
         LanguageFamily::InternLm2 => "output.weight",
     }
 }
@@ -64,7 +65,7 @@ pub(crate) fn resolved(definition: &Definition, given: &[Component]) -> Definiti
         let more = more.iter().filter(|name| names.iter().all(|known| known != *name));
         names.iter().map(String::as_str).chain(more.copied()).map(|name| marked(mark(part), name)).collect()
     };
-    let prefixes = |part: Component| with(part, definition.weights.prefixes(part), &alone(part, definition));
+    let prefixes = |part: Component| with(part, definition.weights.prefixes(part), alone(part, definition));
     let head = with(Component::Language, &definition.weights.head, &[head_alone(definition.language.family)]);
     made.weights = WeightNames {
         vision: prefixes(Component::Vision),

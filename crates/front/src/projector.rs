@@ -1,6 +1,6 @@
 //! The projector: linear, GELU, linear; with a normalization before it where the definition says so.
 
-use super::{Definition, Vision, Weights};
+use super::{Sight, Vision, Weights};
 use autoneural_base::error::Result;
 use autoneural_core::ir::{Builder, ElementType, Graph, ops};
 
@@ -28,16 +28,17 @@ pub(crate) fn namings(vision: &Vision) -> [(&'static str, &'static str); 2] {
     }
 }
 
-/// Builds the projector: `features [1,T,C]` to `embeds [1,T,hidden]`.
+/// Builds the projector: `features [1,T,C]` to `embeds [1,T,hidden]`, the width of the language model.
 ///
 /// # Errors
 /// A tensor is missing or has another shape than the definition states, or sizes do not fit each other.
-pub(crate) fn build(definition: &Definition, weights: &Weights) -> Result<Graph> {
+pub(crate) fn build(sight: &Sight, hidden: usize, weights: &Weights) -> Result<Graph> {
+    let Sight { vision, projector } = sight;
     let names = if weights.first() == NAMED_FIRST { NAMED } else { NUMBERED };
-    let (channels, middle) = (definition.vision.channels(), definition.projector.hidden);
+    let (channels, middle) = (vision.channels(), projector.hidden);
     let mut b = Builder::new("projector");
-    let mut x = b.input("features", vec![1, definition.vision.tokens(), channels], ElementType::F32)?;
-    if let Some(epsilon) = definition.projector.norm_eps {
+    let mut x = b.input("features", vec![1, vision.tokens(), channels], ElementType::F32)?;
+    if let Some(epsilon) = projector.norm_eps {
         let mut inputs = vec![x];
         for part in ["weight", "bias"] {
             let tensor = weights.get(&format!("{}.{part}", names.norm), &[channels])?;
@@ -45,10 +46,7 @@ pub(crate) fn build(definition: &Definition, weights: &Weights) -> Result<Graph>
         }
         x = b.node("norm", ops::LayerNorm { epsilon }, &inputs)?;
     }
-    let sizes = [
-        ("linear_1", names.linear_1, channels, middle),
-        ("linear_2", names.linear_2, middle, definition.language.hidden),
-    ];
+    let sizes = [("linear_1", names.linear_1, channels, middle), ("linear_2", names.linear_2, middle, hidden)];
     for (layer, stored, input, output) in sizes {
         let weight =
             b.constant(format!("{layer}.weight"), weights.linear(&format!("{stored}.weight"), input, output)?)?;
@@ -57,7 +55,7 @@ pub(crate) fn build(definition: &Definition, weights: &Weights) -> Result<Graph>
         let last = layer == "linear_2";
         x = b.node(if last { "embeds" } else { layer }, ops::Add, &[product, bias])?;
         if !last {
-            x = b.node("act", ops::Gelu { kind: definition.projector.activation.kind() }, &[x])?;
+            x = b.node("act", ops::Gelu { kind: projector.activation.kind() }, &[x])?;
         }
     }
     Ok(b.finish(vec![x]))

@@ -35,7 +35,7 @@ pub fn warnings(checkpoint: &Checkpoint, definition: &Definition, layout: &Layou
     for folder in &beside.folders {
         let holds = Holds { language: folder == beside.language(), vision: beside.vision.as_ref() == Some(folder) };
         made.extend(contradictions(folder, holds, definition));
-        made.extend(other_preprocessing(folder, &definition.vision));
+        made.extend(definition.vision().into_iter().flat_map(|vision| other_preprocessing(folder, vision)));
     }
     made
 }

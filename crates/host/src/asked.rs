@@ -1,12 +1,14 @@
 //! Samples of a recipe as tokens: the same as a conversation has of the same words.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use super::bounded::Chat;
 use super::chat::{Message, Role};
 use super::prompt::Tokenizer;
 use autoneural_base::error::{Error, Result};
-use autoneural_core::recipe::{Recipe, Said, Sample, Words};
+use autoneural_base::text;
+use autoneural_core::recipe::{Recipe, Said, Sample, Window, Words};
 use autoneural_front::Definition;
 
 /// What to do about the text of a special token.
@@ -17,12 +19,14 @@ const RAW: &str = "name pictures with `image`; the chat template sets special to
 pub struct Asking {
     tokenizer: Tokenizer,
     chat: Chat,
+    /// The tokens of the text file that was asked for last: its windows come one after the other.
+    file: RefCell<Option<(PathBuf, Vec<u32>)>>,
 }
 
 impl Asking {
     /// With a tokenizer and a chat template.
     pub fn new(tokenizer: Tokenizer, chat: Chat) -> Self {
-        Asking { tokenizer, chat }
+        Asking { tokenizer, chat, file: RefCell::default() }
     }
 
     /// With those of a bundle's host folder.
@@ -32,7 +36,7 @@ impl Asking {
     pub fn read(folder: &Path, definition: &Definition) -> Result<Self> {
         let tokenizer = Tokenizer::read(folder, definition)?;
         let chat = Chat::read(folder, tokenizer.specials()?)?;
-        Ok(Asking { tokenizer, chat })
+        Ok(Self::new(tokenizer, chat))
     }
 
     /// Tokens of a sample, its answer among them, which fit into the context together with those that are decoded.
@@ -47,6 +51,7 @@ impl Asking {
     fn fitting(&self, definition: &Definition, recipe: &Recipe, sample: &Sample) -> Result<Vec<u32>> {
         let tokens = match sample.words() {
             Words::Text(text) => self.tokenizer.prompt(text, sample.images.len())?,
+            Words::Window(window) => self.window(&sample.beside(window.file), window)?,
             Words::Conversation(said) => self.conversation(&said, sample.answer.as_deref())?,
         };
         let (count, steps, context) =
@@ -56,6 +61,22 @@ impl Asking {
             return Err(Error::input("prompt", message).help("shorten the prompt or decode fewer tokens"));
         }
         self.tokenizer.fitted(tokens, count)
+    }
+
+    /// The tokens of a window, and none before them.
+    fn window(&self, path: &Path, window: Window) -> Result<Vec<u32>> {
+        let mut kept = self.file.borrow_mut();
+        if kept.as_ref().is_none_or(|(known, _)| known != path) {
+            let tokens = self.tokenizer.plain(&text::read(path)?).map_err(|error| error.within(path.display()))?;
+            *kept = Some((path.to_path_buf(), tokens));
+        }
+        let tokens = kept.as_ref().map_or(&[][..], |(_, tokens)| tokens);
+        let Window { tokens: size, number, .. } = window;
+        let found = number.checked_mul(size).and_then(|start| tokens.get(start..start.checked_add(size)?));
+        found.map(<[u32]>::to_vec).ok_or_else(|| {
+            let message = format!("has {} whole windows of {size} tokens, and no window {number}", tokens.len() / size);
+            Error::input(path.display(), message)
+        })
     }
 
     fn conversation(&self, said: &[Said], answer: Option<&str>) -> Result<Vec<u32>> {

@@ -3,7 +3,7 @@
 use super::{CHAT_TEMPLATE, Chat, Given, HostFacts, Message, Role, TOKENIZER, Tokenizer};
 use crate::{ExampleRecord, PromptRecord, TemplateRecord, TokenRecord};
 use autoneural_base::error::Result;
-use autoneural_front::Definition;
+use autoneural_front::{Definition, Vision};
 
 /// The question of the example.
 const QUESTION: &str = "Which lamp is lit?";
@@ -19,18 +19,20 @@ pub fn prompt_contract(
     definition: &Definition,
 ) -> Result<PromptRecord> {
     let tokens = &definition.language.tokens;
-    let [bos, image] = tokenizer.named_texts().map(String::from);
     // A definition that was read before its bundle is made knows nothing of the checkpoint's files.
-    let mut ends: Vec<u32> = [tokens.eos, tokens.image].into_iter().chain(facts.ends.iter().copied()).collect();
+    let mut ends: Vec<u32> =
+        std::iter::once(tokens.eos).chain(tokens.image).chain(facts.ends.iter().copied()).collect();
     ends.sort_unstable();
     ends.dedup();
     let example = example(tokenizer, chat)?;
+    let record = |named: Option<(u32, &str)>| named.map(|(id, text)| TokenRecord { id, text: text.to_string() });
+    let [bos, image] = tokenizer.named().map(record);
     let template = template(chat)?;
     Ok(PromptRecord {
         tokenizer: format!("model/{TOKENIZER}"),
-        bos: TokenRecord { id: tokens.bos, text: bos },
-        image: TokenRecord { id: tokens.image, text: image },
-        visual_tokens: definition.vision.tokens(),
+        bos,
+        image,
+        visual_tokens: definition.vision().map_or(0, Vision::tokens),
         image_tags: chat.specials().image_tags.clone(),
         ends,
         template,

@@ -60,11 +60,11 @@ impl Embeddings {
     ///
     /// # Errors
     /// A token outside the vocabulary, or another number of image tokens than of visual rows.
-    pub fn look_up(&self, tokens: &[u32], image_token: u32, visual: &[f32]) -> Result<Vec<f32>> {
+    pub fn look_up(&self, tokens: &[u32], image_token: Option<u32>, visual: &[f32]) -> Result<Vec<f32>> {
         let mut rows = visual.chunks_exact(self.hidden);
         let mut made = Vec::with_capacity(tokens.len() * self.hidden);
         for &token in tokens {
-            let row = if token == image_token {
+            let row = if Some(token) == image_token {
                 rows.next()
                     .ok_or_else(|| Error::input("prompt", "has more image tokens than the image has visual tokens"))?
             } else {

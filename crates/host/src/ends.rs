@@ -69,7 +69,7 @@ impl HostFacts {
                 "image_token" | "context_image_token" => ("image", tokens.image),
                 _ => continue,
             };
-            let (key, token) = said;
+            let (key, Some(token)) = said else { continue };
             if token != number {
                 let message = format!("is `{text}`, token {number}; the definition's {key} is {token}");
                 warn(&place, message, CONTRADICTION);

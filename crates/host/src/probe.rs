@@ -1,7 +1,7 @@
 //! Whether a chat template and a tokenizer do for the conversations that will come, before anything is made for them.
 
 use super::bounded::Chat;
-use super::chat::{Message, Role, Why};
+use super::chat::{ContentPart, Message, Role, Why};
 use super::prompt::Tokenizer;
 use autoneural_base::error::Result;
 use autoneural_base::warning::Warning;
@@ -30,6 +30,9 @@ pub fn probe(tokenizer: &Tokenizer, chat: &Chat, stage: &str) -> Result<Vec<Warn
         ("a system message", vec![Message::new(Role::System, 0, RULE), user(0)], RULE),
         ("a second question", vec![user(0), Message::new(Role::Assistant, 0, ANSWER), user(0)], ANSWER),
     ];
+    let shows = |message: &Message| message.content.contains(&ContentPart::Image);
+    let takes = |messages: &[Message]| tokenizer.takes_pictures() || !messages.iter().any(shows);
+    let conversations: Vec<_> = conversations.into_iter().filter(|(_, messages, _)| takes(messages)).collect();
     let (mut warnings, mut faults) = (Vec::new(), Vec::new());
     for (what, messages, said) in &conversations {
         let (place, reason) = match chat.try_render(messages)? {

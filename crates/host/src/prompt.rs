@@ -19,8 +19,8 @@ pub struct Tokenizer {
     place: PathBuf,
     inner: Child,
     facts: Facts,
-    bos: u32,
-    image: u32,
+    bos: Option<u32>,
+    image: Option<u32>,
     visual_tokens: usize,
     /// Whether the model is an InternVL, which has tags around the tokens of an image.
     is_internvl: bool,
@@ -38,7 +38,7 @@ impl Tokenizer {
         }
         let Additions { listed, numbered, others, .. } = Additions::read(folder)?;
         let tokens = &definition.language.tokens;
-        let named = [tokens.bos, tokens.eos, tokens.image];
+        let named = [tokens.bos, Some(tokens.eos), tokens.image];
         let vocabulary = definition.language.vocabulary;
         let request = Opening { place: place.display().to_string(), vocabulary, named, listed, numbered, others };
         let path = place.clone();
@@ -49,8 +49,8 @@ impl Tokenizer {
         };
         let (inner, facts) = Child::start(Work::Tokenizer, place.clone(), opening)?;
         let facts = facts.ok_or_else(|| Error::internal(place.display(), "nothing was found in it"))?;
-        let (bos, image, visual_tokens) = (tokens.bos, tokens.image, definition.vision.tokens());
-        let is_internvl = matches!(definition.vision, Vision::InternVit(_));
+        let (bos, image, visual_tokens) = (tokens.bos, tokens.image, definition.vision().map_or(0, Vision::tokens));
+        let is_internvl = matches!(definition.vision(), Some(Vision::InternVit(_)));
         Ok(Tokenizer { place, inner, facts, bos, image, visual_tokens, is_internvl })
     }
 
@@ -82,8 +82,8 @@ impl Tokenizer {
     /// The tokenizer does not know the image token: it belongs to another model.
     pub fn specials(&self) -> Result<Specials> {
         let [bos, eos, image] = self.facts.named.clone();
-        if !self.facts.special.contains(&image) {
-            let message = format!("has no special token {}, which is the model's image token", self.image);
+        if let Some(number) = self.image.filter(|_| !self.facts.special.contains(&image)) {
+            let message = format!("has no special token {number}, which is the model's image token");
             return Err(Error::input(self.place.display(), message)
                 .help("the tokenizer belongs to another model, or language.tokens of the definition is wrong"));
         }
@@ -135,23 +135,29 @@ impl Tokenizer {
         }
         let text = self.encode(&chat.render(messages)?)?;
         let images = parts().filter(|part| **part == ContentPart::Image).count();
-        let markers = text.iter().filter(|&&token| token == self.image).count();
+        let markers = self.count_visual(&text);
         if markers != images {
             let message = format!("writes {markers} image placeholders for {images} images");
             return Err(Error::input(CHAT_TEMPLATE, message)
                 .help("the chat template is for another model, or takes no images in such messages"));
         }
-        self.with_placeholders(text.strip_prefix(&[self.bos]).unwrap_or(&text))
+        self.with_placeholders(text.strip_prefix(self.bos.as_slice()).unwrap_or(&text))
+    }
+
+    /// Whether prompts may have pictures.
+    pub fn takes_pictures(&self) -> bool {
+        self.image.is_some()
     }
 
     /// Number of visual tokens among tokens.
     pub fn count_visual(&self, tokens: &[u32]) -> usize {
-        tokens.iter().filter(|&&token| token == self.image).count()
+        tokens.iter().filter(|&&token| Some(token) == self.image).count()
     }
 
-    /// Texts of the beginning token and of the image token.
-    pub fn named_texts(&self) -> [&str; 2] {
-        [&self.facts.named[0], &self.facts.named[2]]
+    /// The beginning token and the image token with their texts, as far as the model has them.
+    pub fn named(&self) -> [Option<(u32, &str)>; 2] {
+        let [bos, _, image] = &self.facts.named;
+        [self.bos.map(|number| (number, bos.as_str())), self.image.map(|number| (number, image.as_str()))]
     }
 
     /// The text of tokens, without special ones. Bytes that are not UTF-8 become U+FFFD.
@@ -189,9 +195,9 @@ impl Tokenizer {
                 Error::input("prompt", message).help("no context holds so many: see [vision] of the definition")
             );
         }
-        let times = |token| if token == self.image { self.visual_tokens } else { 1 };
+        let times = |token| if Some(token) == self.image { self.visual_tokens } else { 1 };
         let expanded = text.iter().flat_map(|&token| std::iter::repeat_n(token, times(token)));
-        Ok(std::iter::once(self.bos).chain(expanded).collect())
+        Ok(self.bos.into_iter().chain(expanded).collect())
     }
 
     /// The tokens of a prompt: the beginning token and the text. Each image has as many placeholders as visual tokens.
@@ -206,7 +212,9 @@ impl Tokenizer {
             return self.with_placeholders(&text);
         }
         let message = match (markers, images) {
-            (0, _) => return self.with_placeholders(&[vec![self.image; images], text].concat()),
+            (0, _) if let Some(image) = self.image => {
+                return self.with_placeholders(&[vec![image; images], text].concat());
+            }
             (_, 0) => "holds the image placeholder, but there is no image".to_string(),
             _ => format!("holds the image placeholder {markers} times; images: {images}"),
         };
@@ -215,7 +223,8 @@ impl Tokenizer {
 
     /// As many tokens: cut off, or with the text again and again behind them.
     pub(super) fn fitted(&self, mut tokens: Vec<u32>, count: usize) -> Result<Vec<u32>> {
-        let text: Vec<u32> = tokens.iter().copied().filter(|&token| token != self.image && token != self.bos).collect();
+        let text: Vec<u32> =
+            tokens.iter().copied().filter(|&token| Some(token) != self.image && Some(token) != self.bos).collect();
         let missing = count.saturating_sub(tokens.len());
         if missing > 0 && text.is_empty() {
             return Err(Error::input("prompt", format!("has no text to repeat up to {count} tokens")));

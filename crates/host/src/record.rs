@@ -16,7 +16,7 @@ pub struct HostRecord {
     /// Questions to tokens, tokens to text. From `export` on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<PromptRecord>,
-    /// Pictures to pixels. From `quantize` on, as what follows.
+    /// Pictures to pixels, where the model takes some. From `quantize` on, as what follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRecord>,
     /// Tokens to embeddings.
@@ -39,12 +39,15 @@ pub struct PromptRecord {
     /// The tokenizer's file, in the format of Hugging Face `tokenizers`. It is asked to add no special tokens of its
     /// own.
     pub tokenizer: String,
-    /// Stands once at the beginning of every sequence, whether the text that was tokenized begins with it or not.
-    pub bos: TokenRecord,
+    /// Stands once at the beginning of every sequence, whether the text that was tokenized begins with it or not; where
+    /// it is missing, nothing stands there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bos: Option<TokenRecord>,
     /// Stands in the prompt where a picture is. It becomes `visual_tokens` of the same token, whose embeddings are
-    /// those rows that the projector made of the picture.
-    pub image: TokenRecord,
-    /// Number of visual tokens of one picture.
+    /// those rows that the projector made of the picture. Missing where the model takes no pictures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<TokenRecord>,
+    /// Number of visual tokens of one picture; 0 where the model takes none.
     pub visual_tokens: usize,
     /// Texts that stand right before and behind each image token, added where the template does not write them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -231,19 +234,21 @@ impl StateRecord {
 impl HostRecord {
     /// States what follows from the definition and the encoding of the mask; the prompt stays.
     pub fn describe(&mut self, definition: &Definition, mask: &Encoding) {
-        let (vision, language) = (&definition.vision, &definition.language);
-        let preprocess = vision.preprocess();
+        let language = &definition.language;
         let tables = HostTables::FILE.to_string();
-        self.image = Some(ImageRecord {
-            size: [vision.image_size(); 2],
-            filter: match preprocess.resize {
-                Resize::Bilinear => "bilinear".into(),
-                Resize::Bicubic => "bicubic".into(),
-            },
-            mean: preprocess.mean,
-            std: preprocess.std,
-            file: tables.clone(),
-            tensor: HostTables::PIXELS.into(),
+        self.image = definition.vision().map(|vision| {
+            let preprocess = vision.preprocess();
+            ImageRecord {
+                size: [vision.image_size(); 2],
+                filter: match preprocess.resize {
+                    Resize::Bilinear => "bilinear".into(),
+                    Resize::Bicubic => "bicubic".into(),
+                },
+                mean: preprocess.mean,
+                std: preprocess.std,
+                file: tables.clone(),
+                tensor: HostTables::PIXELS.into(),
+            }
         });
         self.embedding =
             Some(EmbeddingRecord { file: format!("qdq/{}", Embeddings::FILE), tensor: Embeddings::TENSOR.into() });

@@ -13,7 +13,7 @@ use autoneural_front::{Language, Preprocess};
 
 /// The tables.
 pub struct HostTables {
-    tensors: [(&'static str, Tensor); 3],
+    tensors: Vec<(&'static str, Tensor)>,
 }
 
 impl HostTables {
@@ -26,22 +26,21 @@ impl HostTables {
     /// The same of sines.
     pub const SIN: &str = "rotary.sin";
 
-    /// The tables of a model, whose ports have these encodings.
+    /// The tables of a model, whose ports have these encodings; `pictures` are where it takes some.
     ///
     /// # Errors
     /// An encoding in integers that cross no border.
-    pub fn new(preprocess: &Preprocess, image: &Encoding, language: &Language, rotaries: &Encoding) -> Result<Self> {
-        let pixels = (0..3).flat_map(|channel| (0..=u8::MAX).map(move |code| preprocess.normalized(channel, code)));
+    pub fn new(pictures: Option<(&Preprocess, &Encoding)>, language: &Language, rotaries: &Encoding) -> Result<Self> {
         let (context, size) = (language.context, language.head_dim);
         let (cos, sin) = rotary(0, context, size, language.rope_theta);
         let angles = |values| Tensor::f32(vec![context, size], values).encode(Some(rotaries));
-        Ok(HostTables {
-            tensors: [
-                (Self::PIXELS, Tensor::f32(vec![3, 256], pixels.collect()).encode(Some(image))?),
-                (Self::COS, angles(cos)?),
-                (Self::SIN, angles(sin)?),
-            ],
-        })
+        let mut tensors = Vec::new();
+        if let Some((preprocess, image)) = pictures {
+            let pixels = (0..3).flat_map(|channel| (0..=u8::MAX).map(move |code| preprocess.normalized(channel, code)));
+            tensors.push((Self::PIXELS, Tensor::f32(vec![3, 256], pixels.collect()).encode(Some(image))?));
+        }
+        tensors.extend([(Self::COS, angles(cos)?), (Self::SIN, angles(sin)?)]);
+        Ok(HostTables { tensors })
     }
 
     /// Writes the tables as a safetensors file.

@@ -29,7 +29,11 @@ pub fn see<E: Engine>(
         for path in recipe.image_paths(sample) {
             let name = path.display().to_string();
             progress.begin(&name);
-            let seen = load_image(&path, &steps.definition().vision).and_then(|image| steps.see(&image, &mut visit));
+            let seen = steps
+                .definition()
+                .seeing()
+                .and_then(|vision| load_image(&path, vision))
+                .and_then(|image| steps.see(&image, &mut visit));
             embeds.extend(seen.map_err(|error| error.within(&sample.place))?.embeds);
             progress.tick(&name);
         }

@@ -253,8 +253,8 @@ fn walk(definition: &Definition, partitions: &[Partition], tables: Option<&[Tabl
         Ok(Zeros(zeros.collect::<Result<_>>()?))
     };
     let mut steps = Steps::new(definition, partitions, tables, Box::new(load));
-    let visual = steps.see(&blank_image(&definition.vision), &mut |_| Ok(()))?;
-    assert_eq!(visual.embeds.len(), definition.vision.tokens() * definition.language.hidden);
+    let visual = steps.see(&blank_image(definition.seeing().unwrap()), &mut |_| Ok(()))?;
+    assert_eq!(visual.embeds.len(), definition.seeing().unwrap().tokens() * definition.language.hidden);
     let (mut sequence, prompt) = (steps.begin()?, vec![0.5; 11 * definition.language.hidden]);
     let logits = steps.extend(&mut sequence, &prompt, &mut |_| Ok(()))?;
     assert_eq!(logits.len(), definition.language.vocabulary);

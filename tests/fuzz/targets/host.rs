@@ -129,8 +129,9 @@ pub fn template(place: &Place, bytes: &[u8]) -> Result<()> {
 }
 
 pub fn picture(place: &Place, bytes: &[u8]) -> Result<()> {
-    let vision = definition()?.vision;
-    let tensor = load_image(&place.put("picture.png", bytes), &vision)?;
+    let definition = definition()?;
+    let vision = definition.seeing()?;
+    let tensor = load_image(&place.put("picture.png", bytes), vision)?;
     let values = tensor.as_f32()?;
     assert_eq!(values.len(), 3 * vision.image_size() * vision.image_size());
     assert!(values.iter().all(|value| (0.0..=1.0).contains(value)), "a pixel is out of range");

@@ -3,8 +3,7 @@
 use autoneural::Result;
 use autoneural::encoding::IntegerType;
 use autoneural::evaluate::Set;
-use autoneural::front::Component;
-use autoneural::front::{Assembled, DefinitionFile, Layout, Recorder, assemble};
+use autoneural::front::{Assembled, Component, DefinitionFile, Layout, Recorder, Vision, assemble};
 use autoneural::gate::{self, Baseline, Date, Facts, Thresholds};
 use autoneural::ir::validate;
 use autoneural::recipe::{Recipe, Role, Words};
@@ -18,15 +17,15 @@ pub fn definition(place: &Place, bytes: &[u8]) -> Result<()> {
     let path = place.put("definition.toml", bytes);
     let file = DefinitionFile::read(&path, None)?;
     if let Some(other) = look(DefinitionFile::read(&path, Some(64))) {
-        assert_eq!(other.definition.vision.image_size(), 64);
+        assert_eq!(other.definition.vision().map(Vision::image_size), Some(64));
     }
     let definition = &file.definition;
     let Assembled { model, used, .. } = assemble(definition, &Recorder::new(definition, &path))?;
     assert!(!used.is_empty());
-    for graph in [&model.vision, &model.projector, &model.prefill, &model.decode] {
+    for (_, graph) in model.graphs() {
         validate(graph)?;
     }
-    let _ = (definition.vision.tokens(), definition.vision.channels());
+    let _ = definition.vision().map(|vision| (vision.tokens(), vision.channels()));
     let checkpoint = autoneural::front::Checkpoint::open(&project("tests/fuzz/corpus/safetensors/floats.safetensors"))?;
     Layout::of(&checkpoint, definition, &path).map(drop)
 }

@@ -6,15 +6,19 @@
 
 mod arrays;
 mod journal;
+mod likelihood;
 mod plan;
 mod record;
 mod score;
 mod set;
+mod text;
 
 pub use arrays::{Agreement, ArraysEngine, ArraysPlan, ArraysReport, Classes, Differs, arrays_table, evaluate_arrays};
 pub use plan::Plan;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
+pub(crate) use text::{Reader, evaluate_text, reading};
+pub use text::{TextEngine, TextPlan, TextReport, text_table};
 
 use crate::runner::Model;
 use autoneural_base::error::Result;
@@ -43,7 +47,7 @@ pub fn evaluate(
     for question in questions {
         asked.push(score::prepare(model, question).map_err(|error| error.within(&question.place))?);
     }
-    let journal = Journal::open(folder.folder(set.key(plan.blank))?)?;
+    let journal: Journal<Record> = Journal::open(folder.folder(set.key(plan.blank))?)?;
     let mut engines = Vec::new();
     for &kind in &plan.kinds {
         let mut generator = model.generator(kind, runtime)?;

@@ -75,7 +75,7 @@ pub fn evaluate_arrays(
 }
 
 /// The report that figures are added to. One that cannot be read is better told before a run than after it.
-fn report_of(bundle: &Bundle, path: &Path) -> Result<Report> {
+pub(super) fn report_of(bundle: &Bundle, path: &Path) -> Result<Report> {
     match bundle.manifest.has(Stage::Verify.name()) {
         true => Report::read(bundle),
         false => {
@@ -85,7 +85,8 @@ fn report_of(bundle: &Bundle, path: &Path) -> Result<Report> {
     }
 }
 
-fn put(held: Held, report: &mut Report, progress: &dyn Progress) -> Result<()> {
+/// Judges the report, and puts it into the bundle.
+pub(super) fn put(held: Held, report: &mut Report, progress: &dyn Progress) -> Result<()> {
     let bundle = held.open(progress)?;
     report.judge(report.demands);
     bundle.put(REPORT, &report.text()?)?;

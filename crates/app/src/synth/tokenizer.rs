@@ -33,7 +33,9 @@ pub(crate) const CHAT_TEMPLATE: &str = r#"{{- bos_token -}}
 pub(crate) fn tokenizer(definition: &Definition) -> Result<Value> {
     let (tokens, size) = (&definition.language.tokens, definition.language.vocabulary);
     let mut vocabulary: BTreeMap<u32, String> = BTreeMap::new();
-    for (token, text) in [(tokens.bos, "<|startoftext|>"), (tokens.eos, "<|im_end|>"), (tokens.image, "<image>")] {
+    let named =
+        [(tokens.bos, "<|startoftext|>"), (Some(tokens.eos), "<|im_end|>"), (tokens.image, "<image>")].into_iter();
+    for (token, text) in named.filter_map(|(token, text)| Some((token?, text))) {
         if let Some(other) = vocabulary.insert(token, text.into()) {
             let message = format!("{token} is both `{other}` and `{text}`");
             return Err(Error::input("language.tokens", message).help("give each special token a number of its own"));
@@ -41,7 +43,7 @@ pub(crate) fn tokenizer(definition: &Definition) -> Result<Value> {
     }
     let others = ["<|pad|>", "<|im_start|>"].map(String::from);
     let mut special: Vec<String> = vocabulary.values().chain(&others).cloned().collect();
-    let mut free = (0..).filter(|number| ![tokens.bos, tokens.eos, tokens.image].contains(number));
+    let mut free = (0..).filter(|number| ![tokens.bos, Some(tokens.eos), tokens.image].contains(&Some(*number)));
     vocabulary.extend(free.by_ref().zip(others));
     vocabulary.extend(free.zip(byte_texts()));
     if vocabulary.last_key_value().is_none_or(|(&last, _)| last as usize >= size) {

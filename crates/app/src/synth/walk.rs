@@ -62,8 +62,10 @@ pub(crate) fn recipes(model: &Model, seed: u64) -> BTreeMap<usize, Recipe> {
     let table = 1.0 / (width as f64).sqrt();
     let columns = recipe::with_factor(&walk.outliers, recipe::EMBEDDED_OUTLIER);
     walk.assign(&model.embeddings, || Recipe::new(Kind::Table, table, recipe::ROW_SPREAD).with(columns));
-    let features = walk.graph(&model.vision, IMAGE, (1.0, false), false);
-    walk.graph(&model.projector, features, (table, true), false);
+    if let Some(sight) = &model.sight {
+        let features = walk.graph(&sight.vision, IMAGE, (1.0, false), false);
+        walk.graph(&sight.projector, features, (table, true), false);
+    }
     walk.graph(&model.prefill, table, (recipe::LOGITS, false), true);
     walk.recipes
 }

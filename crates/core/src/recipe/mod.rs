@@ -1,8 +1,10 @@
 //! Recipes: TOML files that name the samples of a model and state how each group of its graphs is quantized.
 
 mod origin;
+mod paths;
 mod preprocess;
 mod sample;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use autoneural_base::error::{Error, Result};
 pub use origin::Origin;
 pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
 pub use sample::{Arrays, Role, Said, Sample, Words};
+pub use windows::{Window, Windows};
 
 /// Most tokens that may be decoded after a prompt during calibration and verification.
 const MOST_STEPS: usize = 4096;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::origin::Origin;
+use super::paths::one_or_many;
+use super::windows::{Window, Windows};
 use autoneural_base::error::{Error, Result};
 
 /// The first schema in which a sample can be a conversation; before it, a prompt was raw text.
@@ -16,7 +17,12 @@ pub(crate) const CONVERSATIONS: u32 = 2;
 
 /// Help for a sample that is none of these, or several.
 const FORMS: &str = "a sample has one of: `prompt`, a user's question; `messages`, a conversation; `text`, which is \
-                     taken as it stands, special tokens and all";
+                     taken as it stands, special tokens and all; `file`, a text file";
+/// Help for a text file without windows.
+const WINDOWED: &str = "a text file is cut into windows of `window` tokens, of which `windows` are samples: \
+                        { file = \"prose.txt\", window = 512, windows = \"100..112\" }";
+/// Most samples that one file gives.
+const MOST_WINDOWS: usize = 4096;
 
 /// Who wrote a message of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +58,12 @@ pub struct Sample {
     prompt: Option<String>,
     messages: Option<Vec<Turn>>,
     text: Option<String>,
+    /// A text file, of whose windows each is a sample.
+    file: Option<PathBuf>,
+    /// Tokens of a window of `file`.
+    window: Option<usize>,
+    /// Which windows of `file`.
+    windows: Option<Windows>,
     /// A file of arrays, one for each input of a graph, relative to the recipe: for a model that takes no text.
     tensors: Option<PathBuf>,
     /// Which of the samples that are stacked in `tensors`, from 0.
@@ -103,6 +115,8 @@ pub enum Words<'a> {
     Conversation(Vec<Said<'a>>),
     /// Text that is tokenized as it is, including special tokens that are written in it.
     Text(&'a str),
+    /// A stretch of a text file's tokens, before which nothing stands.
+    Window(Window<'a>),
 }
 
 /// A message: some images, followed by a text.
@@ -125,6 +139,9 @@ impl Turn {
 impl Sample {
     /// Its text: a conversation, or raw text. Empty raw text for a sample without text.
     pub fn words(&self) -> Words<'_> {
+        if let (Some(file), Some(tokens), Some(windows)) = (&self.file, self.window, self.windows) {
+            return Words::Window(Window { file, tokens, number: windows.start });
+        }
         match (&self.messages, &self.prompt, &self.text) {
             (Some(messages), ..) => Words::Conversation(messages.iter().map(Turn::said).collect()),
             (None, Some(prompt), _) if !self.raw_prompt => {
@@ -136,7 +153,7 @@ impl Sample {
 
     /// Whether its text is tokenized as it is, without the chat template.
     pub fn is_raw(&self) -> bool {
-        matches!(self.words(), Words::Text(_))
+        matches!(self.words(), Words::Text(_) | Words::Window(_))
     }
 
     /// Whether another sample asks the same, about images of the same names.
@@ -151,12 +168,12 @@ impl Sample {
         file.or_else(|| self.inputs.as_ref().map(Arrays::Each))
     }
 
-    /// The files of a sample without text, by their paths in the recipe; empty for other samples.
+    /// The files that it names beside images, by their paths in the recipe.
     pub fn files(&self) -> Vec<&Path> {
         match self.arrays() {
             Some(Arrays::File(path, _)) => vec![path],
             Some(Arrays::Each(files)) => files.values().map(PathBuf::as_path).collect(),
-            None => vec![],
+            None => self.file.iter().map(PathBuf::as_path).collect(),
         }
     }
 
@@ -167,10 +184,9 @@ impl Sample {
 
     /// The last question, as a name for the sample; the names of its files if it has no text.
     pub fn title(&self) -> &str {
-        if self.arrays().is_some() {
-            return &self.name;
-        }
         match self.words() {
+            _ if self.arrays().is_some() => &self.name,
+            Words::Window(_) => &self.name,
             Words::Conversation(said) => said.last().map_or("", |said| said.content),
             Words::Text(text) => text,
         }
@@ -184,6 +200,7 @@ impl Sample {
         }
         let mut lines: Vec<String> = match self.words() {
             Words::Text(text) => return text.to_string(),
+            Words::Window(_) => return self.name.clone(),
             Words::Conversation(said) if said.len() == 1 => vec![said[0].content.to_string()],
             Words::Conversation(said) => {
                 said.iter().map(|said| format!("{}: {}", said.role.name(), said.content)).collect()
@@ -232,6 +249,7 @@ impl Sample {
             ("prompt", self.prompt.is_some()),
             ("messages", self.messages.is_some()),
             ("text", self.text.is_some()),
+            ("file", self.file.is_some()),
             ("tensors", self.tensors.is_some()),
             ("inputs", self.inputs.is_some()),
         ];
@@ -256,7 +274,7 @@ impl Sample {
         let given = self.given();
         if given.len() != 1 {
             let message = match given.as_slice() {
-                [] => "asks nothing: it has no `prompt`, `messages`, `text`, `tensors` or `inputs`".to_string(),
+                [] => "asks nothing: it has no `prompt`, `messages`, `text`, `file`, `tensors` or `inputs`".to_string(),
                 several => format!("has `{}`; one of them is wanted", several.join("` and `")),
             };
             return Err(self.error("", message).help(FORMS));
@@ -272,6 +290,11 @@ impl Sample {
                 Some(files) if files.is_empty() => Err(self.error(".inputs", "names no file")),
                 _ => Ok(()),
             };
+        }
+        match (&self.file, self.window, self.windows) {
+            (None, None, None) => {}
+            (Some(_), Some(_), Some(_)) => return self.check_file(),
+            _ => return Err(self.error("", "has not all of `file`, `window` and `windows`").help(WINDOWED)),
         }
         let is_text = self.text.is_some();
         if self.tokens.is_some() && !is_text {
@@ -291,6 +314,31 @@ impl Sample {
             Some(messages) => self.check_messages(messages),
             None => Ok(()),
         }
+    }
+
+    fn check_file(&self) -> Result<()> {
+        if !self.images.is_empty() || self.answer.is_some() || self.tokens.is_some() {
+            return Err(self.error("", "has `file`, beside which only `window` and `windows` stand"));
+        }
+        let count = self.windows.map_or(0, |windows| windows.end - windows.start);
+        match (self.window, count) {
+            (Some(0), _) => Err(self.error(".window", "0 tokens are no window")),
+            (_, count) if count > MOST_WINDOWS => {
+                Err(self.error(".windows", format!("are {count}; at most {MOST_WINDOWS} are samples")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The samples that it stands for: one for each window of its file, or itself.
+    fn apart(self) -> Vec<Sample> {
+        let Some(Windows { start, end }) = self.windows else { return vec![self] };
+        let one = |number| Sample {
+            windows: Some(Windows { start: number, end: number + 1 }),
+            name: format!("{}, window {number}", self.name),
+            ..self.clone()
+        };
+        (start..end).map(one).collect()
     }
 
     fn check_messages(&self, messages: &[Turn]) -> Result<()> {
@@ -320,39 +368,11 @@ impl Sample {
     }
 }
 
-/// Reads a path or a list of paths.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
-    struct Paths;
-    impl<'de> Visitor<'de> for Paths {
-        type Value = Vec<PathBuf>;
-
-        fn expecting(&self, out: &mut fmt::Formatter) -> fmt::Result {
-            write!(out, "a path or a list of paths")
-        }
-
-        fn visit_str<E: serde::de::Error>(self, path: &str) -> Result<Self::Value, E> {
-            Ok(vec![path.into()])
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-            let mut paths = Vec::new();
-            while let Some(path) = list.next_element()? {
-                paths.push(path);
-            }
-            Ok(paths)
-        }
-    }
-    deserializer.deserialize_any(Paths)
-}
-
 /// Checks the samples of a list.
-pub(super) fn settle(samples: &mut [Sample], schema: u32, origin: &Origin, list: &str) -> Result<()> {
-    for (index, sample) in samples.iter_mut().enumerate() {
+pub(super) fn settle(samples: &mut Vec<Sample>, schema: u32, origin: &Origin, list: &str) -> Result<()> {
+    for (index, mut sample) in std::mem::take(samples).into_iter().enumerate() {
         sample.settle(schema, &origin.folder, format!("{}: {list}[{index}]", origin.place.display()))?;
-    }
-    if samples.iter().all(|sample| sample.images.is_empty() && sample.arrays().is_none()) {
-        let place = format!("{}: {list}", origin.place.display());
-        return Err(Error::input(place, "at least one sample with an image is wanted"));
+        samples.extend(sample.apart());
     }
     Ok(())
 }

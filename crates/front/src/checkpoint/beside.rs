@@ -101,9 +101,9 @@ impl Checkpoint {
             folders.iter().filter(|folder| folder.join(TOKENIZER).symlink_metadata().is_ok()).collect();
         if with_tokenizer.is_empty() && self.sources.len() > 1 {
             // Without the language model's folder its tokenizer is missing, too, and that is the smaller part of it.
-            let (first, resolved) =
-                (names::first_tensor(Component::Language, definition), names::resolved(definition, &self.given()));
-            Weights::new(self, Component::Language.name(), &resolved.weights.language, &[first])?;
+            let resolved = names::resolved(definition, &self.given());
+            let firsts: Vec<_> = names::first_tensor(Component::Language, definition).into_iter().collect();
+            Weights::new(self, Component::Language.name(), &resolved.weights.language, &firsts)?;
         }
         let words = with_tokenizer.first().copied().unwrap_or(&folders[0]).clone();
         let mut warnings = Vec::new();
@@ -132,7 +132,7 @@ impl Checkpoint {
             return Some(&source.files.folder);
         }
         let resolved = names::resolved(definition, &self.given());
-        let name = names::first_tensor(part, definition);
+        let name = names::first_tensor(part, definition)?;
         let mut prefixes = resolved.weights.prefixes(part).iter();
         let info = prefixes.find_map(|prefix| Some(self.find(&format!("{prefix}{name}"))?.1))?;
         Some(&self.sources[info.source].files.folder)

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::config::{Config, Section};
-use crate::{Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, Vision};
+use crate::{Activation, Definition, InternVit, Language, LanguageFamily, LayerKind, Projector, Sight, Vision};
 use autoneural_base::warning::Warning;
 
 /// How far apart two numbers may be that count as the same, as a share.
@@ -50,10 +50,12 @@ pub(crate) fn contradictions(folder: &Path, holds: Holds, definition: &Definitio
         found.language(text, &definition.language);
         found.tokens(&config, definition);
     }
-    let alone = holds.vision && !holds.language && config.vision().value.is_null();
-    let section = if alone { config.top() } else { config.vision() };
-    found.vision(config.top(), section, definition);
-    found.projector(config.top(), definition);
+    if let Some(Sight { vision, projector }) = &definition.sight {
+        let alone = holds.vision && !holds.language && config.vision().value.is_null();
+        let section = if alone { config.top() } else { config.vision() };
+        found.vision(config.top(), section, vision);
+        found.projector(config.top(), projector);
+    }
     found.warnings
 }
 
@@ -226,16 +228,20 @@ impl Found<'_> {
     fn tokens(&mut self, config: &Config, definition: &Definition) {
         let tokens = &definition.language.tokens;
         let image = ["image_token_id", "image_token_index", "img_context_token_id"];
-        self.number(config.top(), &image, "language.tokens.image", tokens.image.into());
         let text = config.text();
-        if !text.path.is_empty() && config.top().first(&image).is_none() {
-            self.number(text, &image, "language.tokens.image", tokens.image.into());
+        if let Some(token) = tokens.image {
+            self.number(config.top(), &image, "language.tokens.image", token.into());
+            if !text.path.is_empty() && config.top().first(&image).is_none() {
+                self.number(text, &image, "language.tokens.image", token.into());
+            }
         }
-        self.number(text, &["bos_token_id"], "language.tokens.bos", tokens.bos.into());
+        // A model whose sequences begin with no such token may have one in its vocabulary all the same.
+        if let Some(token) = tokens.bos {
+            self.number(text, &["bos_token_id"], "language.tokens.bos", token.into());
+        }
     }
 
-    fn vision(&mut self, top: Section, section: Section, definition: &Definition) {
-        let vision = &definition.vision;
+    fn vision(&mut self, top: Section, section: Section, vision: &Vision) {
         let counts = ["vision_soft_tokens_per_image", "mm_tokens_per_image", "image_seq_length"];
         self.size(top, &counts, "visual tokens of an image", vision.tokens());
         self.size(section, &["image_size"], "vision.image_size", vision.image_size());
@@ -271,8 +277,7 @@ impl Found<'_> {
         }
     }
 
-    fn projector(&mut self, top: Section, definition: &Definition) {
-        let projector = &definition.projector;
+    fn projector(&mut self, top: Section, projector: &Projector) {
         self.size(top, &["projector_hidden_size"], "projector.hidden", projector.hidden);
         self.activation(top, "projector_hidden_act", "projector.activation", projector.activation);
         let has_norm = projector.norm_eps.is_some();

@@ -43,8 +43,8 @@ pub(crate) struct Opening {
     pub place: String,
     /// How many tokens the model knows.
     pub vocabulary: usize,
-    /// Numbers of the tokens that begin, end, and stand for an image.
-    pub named: [u32; 3],
+    /// Numbers of the tokens that begin, end, and stand for an image, as far as the model has them.
+    pub named: [Option<u32>; 3],
     /// Tokens that the files beside it list; they take the place of its own.
     pub listed: Vec<Added>,
     /// Tokens that those files list by number, which are added if no added token has it.
@@ -104,12 +104,12 @@ impl Vocabulary {
         // A word may be special, too, and is a word to whoever asks a question with it.
         let is_word = |text: &str| text.chars().all(|letter| letter.is_alphanumeric() || letter.is_whitespace());
         let is_special = |(number, token): &(&u32, &AddedToken)| {
-            (token.special && !is_word(&token.content) || named.contains(number)) && !token.content.is_empty()
+            (token.special && !is_word(&token.content) || named.contains(&Some(**number))) && !token.content.is_empty()
         };
         let mut special: Vec<String> =
             added.iter().filter(is_special).map(|(_, token)| token.content.clone()).collect();
         special.sort();
-        let named = named.map(|number| inner.id_to_token(number).unwrap_or_default());
+        let named = named.map(|number| number.and_then(|number| inner.id_to_token(number)).unwrap_or_default());
         let changed = before != added;
         let made = Vocabulary { place, inner, facts: Facts { named, special, changed, left_out } };
         made.probe()?;

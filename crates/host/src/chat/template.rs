@@ -103,7 +103,9 @@ impl Template {
                     Err(_) => continue,
                 };
                 let said = if quoted { text.contains(PROBE) } else { is_said(&text) };
-                if said && text.matches(&specials.image).count() == images {
+                // A model without pictures has no text that stands for one.
+                let shown = if specials.image.is_empty() { 0 } else { text.matches(&specials.image).count() };
+                if said && shown == images {
                     return form;
                 }
             }

@@ -22,22 +22,32 @@ use autoneural_host::{CHAT_TEMPLATE, Embeddings, HostFacts, SPECIAL_TOKENS, Step
 /// Embeddings of the pictures that were calibrated with, kept for runs that begin with the prompts.
 const VISUAL: &str = ".visual.safetensors";
 
-/// Pictures, then prompts.
-pub(crate) fn phases() -> Vec<Phase> {
+/// Pictures, where the model takes some, then prompts.
+pub(crate) fn phases(definition: &Definition) -> Vec<Phase> {
     let of = |parts: &[Component]| parts.iter().map(|part| part.group()).collect();
-    vec![
-        Phase { name: "images", groups: of(&[Component::Vision, Component::Projector]) },
-        Phase { name: "text", groups: of(&[Component::Language]) },
-    ]
+    let images = Phase { name: "images", groups: of(&[Component::Vision, Component::Projector]) };
+    let text = Phase { name: "text", groups: of(&[Component::Language]) };
+    definition.sight.iter().map(|_| images.clone()).chain([text]).collect()
+}
+
+/// Whether a phase is that of pictures.
+pub(crate) fn is_of_images(definition: &Definition, phase: usize) -> bool {
+    definition.sight.is_some() && phase == 0
 }
 
 /// Adds what a phase reads of the samples and of the bundle to its key.
 ///
 /// # Errors
 /// A file of a sample cannot be read.
-pub(crate) fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
+pub(crate) fn phase_key(
+    definition: &Definition,
+    phase: usize,
+    mut key: Key,
+    bundle: &Making,
+    recipe: &Recipe,
+) -> Result<Key> {
     let samples = &recipe.calibration;
-    if phase == 0 {
+    if is_of_images(definition, phase) {
         for sample in samples {
             key = and_images(key.setting("images", &sample.images.len()), bundle, recipe, sample)?;
         }
@@ -51,7 +61,8 @@ pub(crate) fn phase_key(phase: usize, mut key: Key, bundle: &Making, recipe: &Re
             || path.ends_with(HostFacts::FILE)
             || path.strip_prefix("model/") == Some(Embeddings::FILE)
     })?;
-    Ok(samples.iter().fold(key.setting("steps", &recipe.steps()), and_words))
+    let key = key.setting("steps", &recipe.steps());
+    samples.iter().try_fold(key, |key, sample| and_words(key, bundle, sample))
 }
 
 /// Runs the pictures of all samples, and keeps their embeddings in a file in `folder`.
@@ -83,9 +94,12 @@ pub(crate) fn images<'a>(
 pub(crate) fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
     let (bundle, recipe, progress) = (run.bundle, run.recipe, run.progress);
     let kept = format!("calibration/{VISUAL}");
-    let visual = read_visual(&bundle.read(&kept, u64::MAX)?, &bundle.path(&kept))?;
-    let mut walk = Walk::new(definition, run.partitions, &bundle.host_folder()?, load)?;
     let samples = &recipe.calibration;
+    let visual = match definition.sight {
+        Some(_) => read_visual(&bundle.read(&kept, u64::MAX)?, &bundle.path(&kept))?,
+        None => vec![vec![]; samples.len()],
+    };
+    let mut walk = Walk::new(definition, run.partitions, &bundle.host_folder()?, load)?;
     let prompts = walk.prompts(recipe, samples)?;
     progress.start("calibrate text", Walk::<Box<dyn Engine>>::text_steps(samples));
     walk.read(recipe, samples, &prompts, &visual, progress, &mut |_| Ok(()))?;

@@ -15,8 +15,7 @@ use autoneural_core::partition::Partition;
 use autoneural_core::passes::Frozen;
 use autoneural_core::target::Target;
 use autoneural_front::{
-    Beside, Checkpoint, Component, Definition, DefinitionFile, Layout, WeightsPlace, as_built, build, partition,
-    program,
+    Beside, Checkpoint, Definition, DefinitionFile, Layout, WeightsPlace, as_built, build, partition, program,
 };
 use autoneural_host::PromptRecord;
 use autoneural_host::{
@@ -91,7 +90,7 @@ pub(crate) fn export(
             words(&beside, template.as_ref(), &specials, definition)?;
         Embeddings::write(&folder.join(Embeddings::FILE), embeddings)?;
         let copy = |name: &str, bytes: &[u8]| files::write(&folder.join(name), bytes);
-        write_json(&program()?, &folder.join("program.json"))?;
+        write_json(&program(definition)?, &folder.join("program.json"))?;
         copy("definition.toml", definition_text.as_bytes())?;
         copy("target.toml", target_text.as_bytes())?;
         let whole = || autoneural_base::text::read_at_most(&tokenizer, LARGEST_TOKENIZER);
@@ -111,7 +110,7 @@ pub(crate) fn export(
         Ok((warnings, prompt))
     })?;
     let (of_host, prompt) = of_host;
-    for group in Component::ALL.map(Component::group) {
+    for group in program(definition)?.groups() {
         let graphs = || graphs().map(|made| Exported { partitions: &made.partitions, as_built: &made.as_built });
         export_group(bundle, &group, key()?, graphs, || checkpoint.refuse_changed(), progress)?;
     }

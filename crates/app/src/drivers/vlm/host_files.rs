@@ -8,7 +8,7 @@ use autoneural_bundle::{Bundle, Key, Making, PartitionRecord, encoding_of};
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::program::Group;
 use autoneural_core::quantize::{Table, of_embeddings};
-use autoneural_front::{Component, Definition, Role};
+use autoneural_front::{Component, Definition, Role, Vision};
 use autoneural_host::{Embeddings, HostRecord, HostTables};
 
 /// Folder of everything that emission makes.
@@ -51,11 +51,13 @@ pub(crate) fn emit_embeddings(
 /// The manifest lacks an encoding, or the file cannot be written.
 pub(crate) fn emit_tables(definition: &Definition, bundle: &Making, progress: &dyn Progress) -> Result<()> {
     let encoding = |role: Role| encoding_of(&bundle.manifest.partitions, role.name());
-    let (image, rotary) = (encoding(Role::Image)?, encoding(Role::Rotary)?);
+    let image = definition.vision().map(|_| encoding(Role::Image)).transpose()?;
+    let rotary = encoding(Role::Rotary)?;
     let key = bundle.key(Key::new(), |path| path == "model/definition.toml")?.setting("encodings", &(&image, &rotary));
     bundle.unit("emit/tables", "", key, progress, |folder| {
         progress.start("emit tables", 1);
-        let tables = HostTables::new(definition.vision.preprocess(), &image, &definition.language, &rotary)?;
+        let pictures = definition.vision().map(Vision::preprocess).zip(image.as_ref());
+        let tables = HostTables::new(pictures, &definition.language, &rotary)?;
         std::fs::create_dir_all(folder.join(FOLDER)).at(folder)?;
         tables.write(&folder.join(HostTables::FILE))?;
         progress.finish();

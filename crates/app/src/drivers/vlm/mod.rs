@@ -52,11 +52,11 @@ impl Vlm {
 
 impl Driver for Vlm {
     fn phases(&self) -> Vec<Phase> {
-        calibration::phases()
+        calibration::phases(&self.definition)
     }
 
     fn refuse_unfit(&self, recipe: &Recipe, _partitions: &[Partition]) -> Result<()> {
-        samples::refuse_tensors(recipe)
+        samples::refuse_unfit(&self.definition, recipe)
     }
 
     fn refuse_too_large(&self, bundle: &Bundle) -> Result<()> {
@@ -64,11 +64,11 @@ impl Driver for Vlm {
     }
 
     fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
-        samples::and_images(samples::and_words(key, sample), bundle, recipe, sample)
+        samples::and_images(samples::and_words(key, bundle, sample)?, bundle, recipe, sample)
     }
 
     fn inputs(&self, bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
-        samples::images(bundle, recipe, samples)
+        samples::files(bundle, recipe, samples)
     }
 
     fn prompts(&self, bundle: &Bundle, recipe: &Recipe) -> Result<Option<PromptsReport>> {
@@ -80,13 +80,14 @@ impl Driver for Vlm {
     }
 
     fn layer_sample(&self, recipe: &Recipe) -> Result<usize> {
-        let found = recipe.verification.iter().position(|sample| !sample.images.is_empty());
+        let takes_pictures = self.definition.sight.is_some();
+        let found = recipe.verification.iter().position(|sample| !takes_pictures || !sample.images.is_empty());
         let place = || format!("recipe `{}`", recipe.name);
         found.ok_or_else(|| Error::input(place(), "has no verification sample with an image"))
     }
 
     fn phase_key(&self, phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key> {
-        calibration::phase_key(phase, key, bundle, recipe)
+        calibration::phase_key(&self.definition, phase, key, bundle, recipe)
     }
 
     fn calibrate<'a>(
@@ -96,9 +97,9 @@ impl Driver for Vlm {
         load: Box<LoadAny<'a>>,
         folder: &Path,
     ) -> Result<StatisticsTable> {
-        match phase {
-            0 => calibration::images(&self.definition, run, load, folder),
-            _ => calibration::text(&self.definition, run, load),
+        match calibration::is_of_images(&self.definition, phase) {
+            true => calibration::images(&self.definition, run, load, folder),
+            false => calibration::text(&self.definition, run, load),
         }
     }
 

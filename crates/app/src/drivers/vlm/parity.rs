@@ -10,7 +10,7 @@ use autoneural_bundle::Bundle;
 use autoneural_core::partition::Partition;
 use autoneural_core::sqnr::Sqnr;
 use autoneural_engines::engine::{Reference, Tensor};
-use autoneural_front::{Checkpoint, Definition};
+use autoneural_front::{Checkpoint, Definition, Vision};
 use autoneural_host::Steps;
 
 /// Runs the float models of a bundle on recorded inputs: `vision.input` (and `vision.output`, `projector.output`),
@@ -50,6 +50,7 @@ pub(crate) fn parity(
         Ok(())
     };
     if has("vision.input") {
+        definition.seeing().map_err(|error| error.within(recorded.path().display()))?;
         let shape = shape_of("vision.input", definition);
         let image = Tensor::f32(shape.clone(), recorded.tensor("vision.input", &shape)?.to_f32());
         let visual = steps.see(&image, &mut |_| Ok(()))?;
@@ -88,11 +89,12 @@ fn decode_name(step: usize) -> String {
 
 /// Shape of a recorded tensor.
 fn shape_of(name: &str, definition: &Definition) -> Vec<usize> {
-    let (vision, language) = (&definition.vision, &definition.language);
+    let language = &definition.language;
+    let of_vision = |size: fn(&Vision) -> usize| definition.vision().map_or(0, size);
     match name {
-        "vision.input" => vec![1, 3, vision.image_size(), vision.image_size()],
-        "vision.output" => vec![1, vision.tokens(), vision.channels()],
-        "projector.output" => vec![1, vision.tokens(), language.hidden],
+        "vision.input" => vec![1, 3, of_vision(Vision::image_size), of_vision(Vision::image_size)],
+        "vision.output" => vec![1, of_vision(Vision::tokens), of_vision(Vision::channels)],
+        "projector.output" => vec![1, of_vision(Vision::tokens), language.hidden],
         _ => vec![1, language.vocabulary],
     }
 }

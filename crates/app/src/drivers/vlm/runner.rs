@@ -88,10 +88,8 @@ impl Model {
     /// # Errors
     /// As for [`load_image`].
     pub fn picture(&self, path: &Path, blank: bool) -> Result<Tensor> {
-        match blank {
-            true => Ok(blank_image(&self.definition.vision)),
-            false => load_image(path, &self.definition.vision),
-        }
+        let vision = self.definition.seeing()?;
+        if blank { Ok(blank_image(vision)) } else { load_image(path, vision) }
     }
 
     /// The bundle.

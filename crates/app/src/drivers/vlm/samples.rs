@@ -1,28 +1,45 @@
 //! Samples of a recipe: what units depend on of them, and what a report says of their images.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::drivers::{PromptCounts, PromptsReport};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::warning::Warning;
 use autoneural_bundle::{Bundle, InputRecord, Key, Making, RECIPE};
 use autoneural_core::recipe::{Recipe, Sample, Words};
+use autoneural_front::Definition;
 use autoneural_host::CHAT_TEMPLATE;
 
-/// Refuses samples that are arrays.
+/// Refuses samples that are arrays, pictures for a model that takes none, and a list without a picture for one that
+/// does.
 ///
 /// # Errors
-/// Names the first.
-pub(crate) fn refuse_tensors(recipe: &Recipe) -> Result<()> {
-    match recipe.calibration.iter().chain(&recipe.verification).find(|sample| sample.arrays().is_some()) {
-        Some(sample) => Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
-            .help("write the sample with `image` and `prompt`")),
-        None => Ok(()),
+/// Names the sample, or the list.
+pub(crate) fn refuse_unfit(definition: &Definition, recipe: &Recipe) -> Result<()> {
+    let takes_pictures = definition.sight.is_some();
+    for (list, samples) in [("calibration", &recipe.calibration), ("verification", &recipe.verification)] {
+        if let Some(sample) = samples.iter().find(|sample| sample.arrays().is_some()) {
+            return Err(Error::input(&sample.place, "is a file of tensors; this model takes pictures and words")
+                .help("write the sample with `image` and `prompt`"));
+        }
+        let with_picture = samples.iter().find(|sample| !sample.images.is_empty());
+        match with_picture {
+            Some(sample) if !takes_pictures => {
+                return Err(Error::input(&sample.place, "shows a picture; the model has no vision encoder")
+                    .help("leave pictures out"));
+            }
+            None if takes_pictures => {
+                let place = format!("{}: {list}", recipe.path().display());
+                return Err(Error::input(place, "at least one sample with an image is wanted"));
+            }
+            _ => {}
+        }
     }
+    Ok(())
 }
 
-/// Contents of a picture as a SHA-256; a picture that is not there is the sample's error.
-fn hash_image(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
+/// Contents of a file as a SHA-256; one that is not there is the sample's error.
+fn hash_file(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
     bundle.hash_input(path).map_err(|error| error.within(&sample.place))
 }
 
@@ -32,15 +49,22 @@ fn hash_image(bundle: &Making, path: &Path, sample: &Sample) -> Result<String> {
 /// An image cannot be read.
 pub(crate) fn and_images(key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
     let mut paths = recipe.image_paths(sample).into_iter();
-    paths.try_fold(key, |key, path| Ok(key.and("image", hash_image(bundle, &path, sample)?)))
+    paths.try_fold(key, |key, path| Ok(key.and("image", hash_file(bundle, &path, sample)?)))
 }
 
 /// Adds what a sample asks to a key.
-pub(crate) fn and_words(key: Key, sample: &Sample) -> Key {
-    match sample.words() {
+///
+/// # Errors
+/// A text file cannot be read.
+pub(crate) fn and_words(key: Key, bundle: &Making, sample: &Sample) -> Result<Key> {
+    Ok(match sample.words() {
         Words::Text(text) => key.setting("sample", &(text, sample.images.len(), sample.tokens)),
         Words::Conversation(said) => key.setting("conversation", &(said, &sample.answer)),
-    }
+        Words::Window(window) => {
+            let hash = hash_file(bundle, &sample.beside(window.file), sample)?;
+            key.setting("window", &(window.tokens, window.number)).and("text", hash)
+        }
+    })
 }
 
 /// Whether a chat template has a part in what these samples ask.
@@ -79,17 +103,19 @@ pub(crate) fn prompts(bundle: &Bundle, recipe: &Recipe) -> Result<PromptsReport>
     Ok(PromptsReport { calibration: count(&calibrated.calibration), verification: count(&recipe.verification) })
 }
 
-/// The images of samples, as the recipe names them, each once.
+/// The files of samples, as the recipe names them, each once.
 ///
 /// # Errors
-/// An image cannot be read.
-pub(crate) fn images(bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
+/// A file cannot be read.
+pub(crate) fn files(bundle: &Making, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<InputRecord>> {
     let mut made: Vec<InputRecord> = Vec::new();
     for sample in samples {
-        for (image, path) in sample.images.iter().zip(recipe.image_paths(sample)) {
-            let path_text = image.display().to_string();
+        let images = sample.images.iter().map(PathBuf::as_path).zip(recipe.image_paths(sample));
+        let others = sample.files().into_iter().map(|file| (file, sample.beside(file)));
+        for (name, path) in images.chain(others) {
+            let path_text = name.display().to_string();
             if made.iter().all(|record| record.path != path_text) {
-                made.push(InputRecord { path: path_text, sha256: hash_image(bundle, &path, sample)? });
+                made.push(InputRecord { path: path_text, sha256: hash_file(bundle, &path, sample)? });
             }
         }
     }

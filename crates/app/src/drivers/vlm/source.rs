@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::export::export;
-use super::samples::refuse_tensors;
+use super::samples::refuse_unfit;
 use crate::drivers::{Source, memory};
 use autoneural_base::error::Result;
 use autoneural_base::progress::{Progress, Silent};
@@ -26,11 +26,11 @@ pub struct Checkpointed<'a> {
 
 impl Source for Checkpointed<'_> {
     fn program(&self) -> Result<Program> {
-        program()
+        program(&self.definition.definition)
     }
 
     fn check(&self, bundle: &Making, recipe: &Recipe) -> Result<()> {
-        refuse_tensors(recipe)?;
+        refuse_unfit(&self.definition.definition, recipe)?;
         refuse_too_large(&self.definition.definition, &self.definition.path)?;
         check_samples(bundle, self.definition, self.weights, recipe)
     }
@@ -57,8 +57,9 @@ fn check_samples(bundle: &Making, file: &DefinitionFile, weights: &[WeightsPlace
     let mut key = Key::new().and("definition", text).setting("samples", &(&samples, recipe.steps()));
     let words = [TOKENIZER].into_iter().chain(BESIDE_TOKENIZER).map(|name| beside.words.join(name));
     let images = samples.iter().flat_map(|sample| recipe.image_paths(sample));
+    let texts = samples.iter().flat_map(|sample| sample.files().into_iter().map(|file| sample.beside(file)));
     // What is not there cannot be a reason to skip the check.
-    for path in images.chain(words).filter(|path| path.is_file()) {
+    for path in images.chain(texts).chain(words).filter(|path| path.is_file()) {
         key = key.and(&path.to_string_lossy(), bundle.hash_input(&path)?);
     }
     let Found { template, specials, .. } = find_template(&beside.words_first(), Stage::Calibrate.name())?;
@@ -70,7 +71,8 @@ fn check_samples(bundle: &Making, file: &DefinitionFile, weights: &[WeightsPlace
         for sample in samples {
             asking.tokens(definition, recipe, sample)?;
             for path in recipe.image_paths(sample) {
-                load_image(&path, &definition.vision).map_err(|error| error.within(&sample.place))?;
+                let image = definition.seeing().and_then(|vision| load_image(&path, vision));
+                image.map_err(|error| error.within(&sample.place))?;
             }
         }
         Ok(())
@@ -83,5 +85,7 @@ fn check_samples(bundle: &Making, file: &DefinitionFile, weights: &[WeightsPlace
 /// The machine has less memory than its largest part needs, with both numbers.
 pub(crate) fn refuse_too_large(definition: &Definition, place: &Path) -> Result<()> {
     let model = assemble(definition, &Recorder::new(definition, place))?.model;
-    memory::refuse_too_large(&[("vision encoder", &model.vision), ("language model", &model.decode)], place)
+    let vision = model.sight.as_ref().map(|sight| ("vision encoder", &sight.vision));
+    let parts: Vec<_> = vision.into_iter().chain([("language model", &model.decode)]).collect();
+    memory::refuse_too_large(&parts, place)
 }

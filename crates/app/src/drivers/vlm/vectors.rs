@@ -94,7 +94,7 @@ fn key_of(bundle: &Making, recipe: &Recipe, runtime: &Runtime, sample: &Sample, 
         .setting("engines", &engines)
         .and("toolkit", runtime.identity())
         .setting("recipe", &(&recipe.name, recipe.steps()));
-    and_images(and_words(key, sample), bundle, recipe, sample)
+    and_images(and_words(key, bundle, sample)?, bundle, recipe, sample)
 }
 
 /// The sample that golden vectors are made of: one whose answer is still to be found, with the most pictures, and of

@@ -70,7 +70,7 @@ pub fn make<'a, E: Engine>(
     let mut golden = Golden { record, tensors: BTreeMap::new(), known: BTreeMap::new() };
     let mut images = Vec::new();
     for (number, (path, place, sha256)) in what.pictures.iter().enumerate() {
-        let vision = &what.definition.vision;
+        let vision = what.definition.seeing()?;
         let square = load_square(place, vision)?;
         images.push(normalized(&square, vision));
         let side = vision.image_size();

@@ -1,0 +1,69 @@
+//! A language model without pictures on the NPU, calibrated with windows of a text file.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::{json, succeed, toolkit};
+
+const GRAPH: &str = "tests/fixtures/llama-random/definition.toml";
+const WEIGHTS: &str = "tests/fixtures/llama-random";
+const RECIPE: &str = r#"schema = 2
+name = "text"
+decode_steps = 2
+calibration = [{ file = "prose.txt", window = 48, windows = "0..3" }]
+verification = [{ file = "prose.txt", window = 48, windows = "4..5" }, { prompt = "Which lamp is lit?" }]
+
+[recipe.language]
+weights = "int8"
+activations = "uint16"
+kv_cache = "uint8"
+observer = "min-max"
+"#;
+
+#[test]
+fn every_node_is_on_the_npu_which_agrees_with_the_simulation() {
+    let folder = TempDir::new().expect("a folder");
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(place("prose.txt"), "The lamp of the door is lit until somebody closes it. ".repeat(8))
+        .expect("a text");
+    std::fs::write(place("recipe.toml"), RECIPE).expect("a recipe");
+    let (out, recipe, text, toolkit) =
+        (place("out"), place("recipe.toml"), place("prose.txt"), toolkit().display().to_string());
+    let args = ["compile", GRAPH, "--weights", WEIGHTS, "--calibration", &recipe, "--target", "sa8295p", "--out", &out];
+    succeed(&[&args[..], &["--require-npu", "--toolkit", &toolkit, "-q"]].concat());
+    let report = json(&folder.path().join("out/report.json"));
+    let partitions = report["partitions"].as_array().expect("partitions");
+    assert_eq!(partitions.len(), 2);
+    for partition in partitions {
+        assert_eq!(partition["nodes"], partition["npu_nodes"], "{}", partition["name"]);
+        let main = &partition["outputs"][0]["sqnr_db"];
+        let (simulated, npu) = (main["simulated"].as_f64().expect("dB"), main["npu"].as_f64().expect("dB"));
+        assert!((simulated - npu).abs() < 3.0 && npu > 15.0, "{}: {simulated} {npu}", partition["name"]);
+    }
+    // Two samples judge, of which one is a window: its file is among what was read.
+    assert_eq!(report["samples"]["samples"], 2);
+    let asked = ["eval", &out, "--text", &text, "--window", "48", "--windows", "4..6", "--toolkit", &toolkit, "--json"];
+    let found: Value =
+        serde_json::from_str(&succeed(&[&asked[..], &["--on", "float,simulated,npu"]].concat())).expect("JSON");
+    for engine in &found["engines"].as_array().expect("engines")[1..] {
+        let above = engine["above_float_percent"].as_f64().expect("a figure");
+        assert!(above.abs() < 10.0, "{engine}");
+    }
+}
+
+#[test]
+fn other_contents_of_a_text_file_calibrate_anew() {
+    let folder = TempDir::new().expect("a folder");
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(place("recipe.toml"), RECIPE).expect("a recipe");
+    let (out, recipe) = (place("out"), place("recipe.toml"));
+    succeed(&["export", GRAPH, "--weights", WEIGHTS, "--target", "sa8295p", "--out", &out, "-q"]);
+    let calibrate = |text: &str| -> Value {
+        std::fs::write(place("prose.txt"), text.repeat(12)).expect("a text");
+        succeed(&["calibrate", &out, "--calibration", &recipe, "-q"]);
+        json(&folder.path().join("out/calibration/statistics.json"))
+    };
+    let first = calibrate("The lamp of the door is lit until somebody closes it. ");
+    assert_eq!(calibrate("The lamp of the door is lit until somebody closes it. "), first);
+    assert_ne!(calibrate("Nobody is in the car, which stands at the side of a road. "), first);
+}
