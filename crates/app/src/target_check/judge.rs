@@ -72,10 +72,20 @@ impl Judge<'_> {
             Some((matches!(failure, Failure::NoReference(_)), format!("{place}{}", self.words(failure))))
         };
         let failures: Vec<(bool, String)> = found.iter().filter_map(words).collect();
+        let in_float = found.iter().find_map(|(sample, _)| sample.in_float.first());
         let (status, note) = match (failures.iter().find(|(unknown, _)| !unknown), failures.first()) {
             (Some((_, why)), _) => (Status::Wrong, why.clone()),
             (None, Some((_, why))) => (Status::Untested, format!("the CPU does not run it: {why}")),
-            (None, None) => (Status::Confirmed, String::new()),
+            (None, None) => match (operator.is_in_fp16(case), in_float) {
+                (false, Some(node)) => {
+                    (Status::Wrong, format!("the provider computes it in float ({node}); `in_fp16` does not say so"))
+                }
+                (true, None) => {
+                    (Status::Wrong, "the provider computes it in integers; `in_fp16` says otherwise".into())
+                }
+                (true, Some(node)) => (Status::Confirmed, format!("in fp16 ({node})")),
+                (false, None) => (Status::Confirmed, String::new()),
+            },
         };
         Ok(Ruling::new(status, note, found.into_iter().map(|(sample, _)| sample).collect()))
     }
@@ -185,8 +195,10 @@ impl Judge<'_> {
 
     fn samples_of(&self, operator: &Operator, case: &Case) -> Result<Vec<Sample>> {
         let constants = Constants { weights: case.weights.is_some(), bias: case.bias.is_some() };
-        let mut made = samples(&operator.name, constants, Purpose::Usual)?;
-        match case.weights.map(|weights| weights.granularity) {
+        let granularity = case.weights.map(|weights| weights.granularity);
+        let purpose = if matches!(granularity, Some(Granularity::Block(_))) { Purpose::Blocks } else { Purpose::Usual };
+        let mut made = samples(&operator.name, constants, purpose)?;
+        match granularity {
             Some(Granularity::Block(size)) => made.retain(|sample| sample.has_blocks_of(size)),
             Some(Granularity::Channel) => made.retain(Sample::has_channels),
             Some(Granularity::Tensor) | None => {}
@@ -212,9 +224,11 @@ impl Judge<'_> {
         case: &Case,
         choice: Choice,
     ) -> Result<(SampleFinding, Option<Failure>, Option<[f32; 2]>)> {
-        let mut finding = SampleFinding { name: sample.name.to_string(), sqnr_db: None, refused: None };
+        let name = sample.name.to_string();
+        let mut finding = SampleFinding { name, sqnr_db: None, refused: None, in_float: vec![] };
         Ok(match self.run(sample, case, choice)? {
-            ExperimentResult::Ran { sqnr_db, range } => {
+            ExperimentResult::Ran { sqnr_db, range, layout } => {
+                finding.in_float = layout.in_float.into_iter().map(|node| node.operator).collect();
                 finding.sqnr_db = Some((sqnr_db * 10.0).round() / 10.0);
                 let failure = (sqnr_db < self.floor_db).then_some(Failure::Low(sqnr_db));
                 (finding, failure, Some(range))

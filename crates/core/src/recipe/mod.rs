@@ -1,5 +1,6 @@
 //! Recipes: TOML files that name the samples of a model and state how each group of its graphs is quantized.
 
+mod bits;
 mod origin;
 mod preprocess;
 mod sample;
@@ -18,6 +19,7 @@ use crate::program::Group;
 use crate::quantize::rounding::Method;
 use autoneural_base::error::{Error, Result};
 
+pub use bits::WeightBits;
 pub use origin::Origin;
 pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
 pub use sample::{Arrays, Role, Said, Sample, Words};
@@ -66,8 +68,8 @@ pub struct Recipe {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartRecipe {
-    /// Integers of weights; one symmetric scale per output channel.
-    pub weights: IntegerType,
+    /// Integers of weights, with symmetric scales: one per output channel, or several where they are in blocks.
+    pub weights: WeightBits,
     /// Integers of all values that are computed.
     pub activations: IntegerType,
     /// How ranges are observed.
@@ -76,7 +78,7 @@ pub struct PartRecipe {
     /// not given.
     pub kv_cache: Option<IntegerType>,
     /// Integers of the weights that make a main output, such as a language model's head; those of weights if not given.
-    pub head: Option<IntegerType>,
+    pub head: Option<WeightBits>,
     /// Integers of the weights of depthwise convolutions; int8 if not given, because they have few weights and lose
     /// most with 4 bits.
     pub depthwise: Option<IntegerType>,
@@ -96,7 +98,7 @@ pub struct Override {
     pub tensor: String,
     /// Their integers: signed ones are for weights, unsigned ones for activations.
     #[serde(rename = "type")]
-    pub integer: IntegerType,
+    pub bits: WeightBits,
 }
 
 impl Recipe {
@@ -138,7 +140,7 @@ impl Recipe {
     ///     prompt = "Who is in the car?"
     /// "#;
     /// let recipe = Recipe::parse(text.into(), Path::new("toy.toml"))?;
-    /// assert_eq!(recipe.part(&Group::new("language")?)?.weights, IntegerType::Int4);
+    /// assert_eq!(recipe.part(&Group::new("language")?)?.weights, IntegerType::Int4.into());
     /// let wrong = text.replace("int4", "uint8");
     /// assert!(Recipe::parse(wrong, Path::new("toy.toml")).is_err()); // weights are signed
     /// # Ok(())
@@ -223,8 +225,8 @@ impl Recipe {
         for (group, part) in &self.parts {
             let key = |what: &str| format!("recipe.{}.{what}", group.name());
             let weights = [
-                Some(("weights", part.weights)),
-                part.head.map(|t| ("head", t)),
+                Some(("weights", part.weights.integer)),
+                part.head.map(|t| ("head", t.integer)),
                 part.depthwise.map(|t| ("depthwise", t)),
             ];
             for (what, integer) in weights.into_iter().flatten() {
@@ -249,7 +251,7 @@ impl Recipe {
             }
         }
         for (index, exception) in self.overrides.iter().enumerate() {
-            if exception.integer == IntegerType::Int32 {
+            if exception.bits.integer == IntegerType::Int32 {
                 let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of \
                                activations are";
                 return Err((format!("override[{index}].type"), message.into()));
@@ -376,10 +378,19 @@ impl Recipe {
     /// The integers that an exception gives to a weight (`signed`) or an activation of this name; `None` if no
     /// exception fits.
     pub fn exception(&self, name: &str, signed: bool) -> Option<IntegerType> {
+        self.exception_of(name, signed).map(|bits| bits.integer)
+    }
+
+    /// What an exception gives to a weight of this name; `None` if no exception fits.
+    pub(crate) fn weights_exception(&self, name: &str) -> Option<WeightBits> {
+        self.exception_of(name, true)
+    }
+
+    fn exception_of(&self, name: &str, signed: bool) -> Option<WeightBits> {
         let fits = |exception: &&Override| {
-            exception.integer.is_signed() == signed && autoneural_base::text::glob(&exception.tensor, name)
+            exception.bits.integer.is_signed() == signed && autoneural_base::text::glob(&exception.tensor, name)
         };
-        self.overrides.iter().rev().find(fits).map(|exception| exception.integer)
+        self.overrides.iter().rev().find(fits).map(|exception| exception.bits)
     }
 
     /// The place of an exception in the file, for messages.
@@ -418,6 +429,6 @@ impl Recipe {
 impl PartRecipe {
     /// Bits of weights and activations in the usual short form, such as `W4A16`.
     pub fn scheme(&self) -> String {
-        format!("W{}A{}", self.weights.bits(), self.activations.bits())
+        format!("W{}A{}", self.weights.integer.bits(), self.activations.bits())
     }
 }

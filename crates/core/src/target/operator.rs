@@ -26,6 +26,9 @@ pub struct Operator {
     /// Combinations of the listed types that the chip does not take.
     #[serde(default)]
     pub refused: Vec<Refusal>,
+    /// Combinations that are taken, and that the chip computes in 16-bit floating point and not in integers.
+    #[serde(default)]
+    pub in_fp16: Vec<Refusal>,
     /// How many significant bits after the leading one the chip keeps of the multiplier from sums to outputs. `None`:
     /// enough.
     pub multiplier_bits: Option<u32>,
@@ -39,7 +42,7 @@ pub struct Operator {
     pub output_range: Option<[f32; 2]>,
 }
 
-/// Combinations that the chip does not take. A field that is `None` stands for all listed types.
+/// Combinations that the chip does not take, or takes in a way of their own. A field that is `None` stands for all listed types.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
@@ -171,6 +174,7 @@ impl Operator {
             weights: if form.weights { weights } else { vec![] },
             bias: if form.bias == Bias::Never { vec![] } else { vec![IntegerType::Int32] },
             refused: vec![],
+            in_fp16: vec![],
             multiplier_bits: None,
             sum_step: None,
             last_axis_only: form.axis,
@@ -184,6 +188,11 @@ impl Operator {
             && case.weights.is_none_or(|weights| self.weights.contains(&weights))
             && case.bias.is_none_or(|bias| self.bias.contains(&bias))
             && !self.refused.iter().any(|refusal| refusal.covers(case))
+    }
+
+    /// Whether the chip computes a combination in 16-bit floating point, if it takes it.
+    pub fn is_in_fp16(&self, case: &Case) -> bool {
+        self.in_fp16.iter().any(|stated| stated.covers(case))
     }
 
     /// The preferred encoding of weights with this integer type, if any is taken.
@@ -221,11 +230,7 @@ impl Operator {
                 if form.bias != Bias::Always {
                     add(None);
                 }
-                // A bias has one scale per channel, which follows from that of the weights; weights in blocks have
-                // several.
-                if !matches!(weights.granularity, Granularity::Block(_)) {
-                    bias.iter().for_each(|&bias| add(Some(bias)));
-                }
+                bias.iter().for_each(|&bias| add(Some(bias)));
             }
         }
         cases
@@ -285,6 +290,7 @@ impl Operator {
             ("weights", self.weights.len()),
             ("bias", self.bias.len()),
             ("refused", self.refused.len()),
+            ("in_fp16", self.in_fp16.len()),
         ];
         match lists.into_iter().find(|(_, count)| *count > MOST_LISTED) {
             Some((list, count)) => Err(format!("{list}: has {count} entries; at most {MOST_LISTED} make sense")),
@@ -324,8 +330,11 @@ impl Operator {
         if let Some(bias) = repeated(&self.bias) {
             return Err(format!("bias: `{}` stands twice", bias.name()));
         }
-        match repeated(&self.refused) {
-            Some(refusal) => Err(format!("refused: `{refusal}` stands twice")),
+        if let Some(refusal) = repeated(&self.refused) {
+            return Err(format!("refused: `{refusal}` stands twice"));
+        }
+        match repeated(&self.in_fp16) {
+            Some(stated) => Err(format!("in_fp16: `{stated}` stands twice")),
             None => Ok(()),
         }
     }
@@ -352,6 +361,9 @@ impl Operator {
         }
         if let Some(unused) = self.bias.iter().find(|item| !taken.iter().any(|case| case.bias == Some(**item))) {
             return contradiction("bias", unused.name().to_string());
+        }
+        if let Some(idle) = self.in_fp16.iter().find(|stated| !taken.iter().any(|case| stated.covers(case))) {
+            return Err(format!("in_fp16: `{idle}` is no combination that is taken"));
         }
         match self.refused.iter().find(|refusal| self.refused_by(refusal).is_empty()) {
             Some(refusal) => Err(format!("refused: `{refusal}` is no combination of the operator")),
