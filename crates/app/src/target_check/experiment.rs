@@ -9,7 +9,7 @@ use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::ElementType;
 use autoneural_core::ir::Op;
 use autoneural_core::quantize::{RoundedNow, Table, fit, of_sums, settle_weights, with_channel_scales};
-use autoneural_core::target::{Case, Target, Weights};
+use autoneural_core::target::{Case, Products, Target, Weights};
 use autoneural_engines::back::onnx::{DataWriter, emit_float, emit_qdq};
 use autoneural_engines::back::qnn::{Compiler, Job, Layout, Runtime};
 use autoneural_engines::engine::{Engine, Reference, Tensor};
@@ -87,7 +87,7 @@ fn run_in(
     let (quantized, context) = (folder.join("qdq"), folder.join("context/model.onnx"));
     let model = quantized.join("model.onnx");
     let mut data = DataWriter::create(&quantized, &partition.group)?;
-    emit_qdq(&partition.graph, &table, &RoundedNow, &model, &mut data)?;
+    emit_qdq(&partition.graph, &table, &RoundedNow, Products::Whole, &model, &mut data)?;
     data.finish()?;
     let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
         .map(|(port, input)| input.encode(table.activations.get(&port.name)))

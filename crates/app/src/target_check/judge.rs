@@ -7,8 +7,9 @@ use super::report::{SampleFinding, Status};
 use super::sample::{Sample, sample, samples};
 use super::statement::Statement;
 use autoneural_base::error::Result;
+use autoneural_core::encoding::IntegerType;
 use autoneural_core::ir::ops::{Constants, Purpose};
-use autoneural_core::target::{Case, Granularity, Operator, Target};
+use autoneural_core::target::{Activations, Case, Granularity, Operator, Target};
 use autoneural_engines::back::qnn::Runtime;
 
 /// A multiplier with one bit more than is exact costs at least this many dB; on v68 it costs 20 and more.
@@ -54,6 +55,7 @@ impl Judge<'_> {
             Statement::Takes(operator, case) => self.takes(operator, case),
             Statement::Refuses(operator, refusal) => self.refuses(operator, &operator.refused_by(refusal)),
             Statement::MultiplierBits(operator, bits) => self.multiplier_bits(operator, *bits),
+            Statement::SecondBits(operator, _) => self.second_bits(operator),
             Statement::OutputRange(operator, range) => self.output_range(operator, *range),
             Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
             Statement::SumStep(..) => Ok(Ruling::untested("this program has no experiment that decides it")),
@@ -141,6 +143,24 @@ impl Judge<'_> {
         }
         let sqnr_db = Some(lowest[0]).filter(|figure| figure.is_finite());
         Ok(Ruling { sqnr_db, ..Ruling::new(status, note.trim_start(), all) })
+    }
+
+    /// The provider brings the second of two operands of 16 bits to 8.
+    fn second_bits(&self, operator: &Operator) -> Result<Ruling> {
+        let case = Case { activations: Activations::Same(IntegerType::Uint16), weights: None, bias: None };
+        let (mut all, mut narrowed) = (Vec::new(), 0);
+        for sample in self.samples_of(operator, &case)? {
+            if let ExperimentResult::Ran { layout, .. } = self.run(&sample, &case, Choice::default())? {
+                narrowed += layout.narrowed;
+            }
+            all.push(self.one(&sample, &case, Choice::default())?.0);
+        }
+        let (status, note) = match (all.is_empty(), narrowed) {
+            (true, _) => (Status::Untested, "this program builds no graph of it"),
+            (false, 0) => (Status::Wrong, "the provider brings no operand to 8 bits"),
+            (false, _) => (Status::Confirmed, "the provider converts it"),
+        };
+        Ok(Ruling::new(status, note, all))
     }
 
     /// Driven by wide inputs, the output comes near both ends of its range and never leaves it; and the NPU computes it

@@ -125,6 +125,9 @@ pub fn quantize(
         refuse_untaken(partition, target, &table)?;
         tables.push((table, counts));
     }
+    if !given.keeps(group) {
+        refuse_idle_blocks(group, recipe, tables.iter().map(|(table, _)| table))?;
+    }
     said.sort();
     said.dedup();
     Ok((tables, said))
@@ -165,6 +168,22 @@ pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Resul
         }
     }
     Ok(())
+}
+
+/// Refuses blocks of a recipe that no weight of a group gets: their author believes that they have an effect.
+fn refuse_idle_blocks<'a>(group: &Group, recipe: &Recipe, tables: impl Iterator<Item = &'a Table>) -> Result<()> {
+    let Some(block) = recipe.part(group)?.weights.block else { return Ok(()) };
+    let mut params = tables.flat_map(|table| table.params.values());
+    match params.any(|encoding| encoding.block == Some(block)) {
+        true => Ok(()),
+        false => Err(Error::input(
+            recipe.place_of_weights(group),
+            format!("no weight of {group} gets blocks of {block}"),
+        )
+        .help(
+            "weights with a multiple of as many input channels and a kernel of one position do; choose another size",
+        )),
+    }
 }
 
 fn encode_constants(

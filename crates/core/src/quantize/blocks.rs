@@ -217,6 +217,29 @@ pub fn of_rows(encoding: &Encoding, shape: &[usize], axes: Axes) -> Result<Encod
     })
 }
 
+/// Scales of output channels, or one for all, as those of blocks, which are all 16 times that of their channel then. It
+/// stands for the same numbers, and the NPU keeps sums 16 times as fine.
+///
+/// # Errors
+/// Says in words that the tensor has no such blocks or channels.
+pub fn spread(encoding: &Encoding, shape: &[usize], axes: Axes, block: usize) -> Result<Encoding, String> {
+    let output = axes.output.filter(|_| can_be_cut(shape, axes, block));
+    let output = output.ok_or_else(|| format!("is to be in blocks of {block}, into which {shape:?} cannot be cut"))?;
+    let laid = shape_of_scales(shape, axes.input, block);
+    let (channel_of, count) = (channel_of(&laid, output), encoding.scale.len());
+    if count != 1 && (count != shape[output] || encoding.axis.is_none()) {
+        return Err(format!("has {count} scales where it should have {}", shape[output]));
+    }
+    let entries = || (0..laid.iter().product()).map(|entry| if count == 1 { 0 } else { channel_of(entry) });
+    Ok(Encoding {
+        integer: encoding.integer,
+        scale: entries().map(|at| encoding.scale[at]).collect(),
+        zero_point: entries().map(|at| encoding.zero_point[at]).collect(),
+        axis: Some(axes.input),
+        block: Some(block),
+    })
+}
+
 /// Brings scales of blocks that are on the grid, but for a few decimals, onto it.
 ///
 /// # Errors
@@ -324,6 +347,19 @@ mod tests {
             let said = onto_grid(&mut of(scale), &shape, axes).unwrap_err();
             assert!(said.contains("channel 0") && said.contains("whole sixteenths"), "{said}");
         }
+    }
+
+    #[test]
+    fn scales_of_channels_stand_for_the_same_numbers_in_blocks() {
+        let (shape, axes) = (vec![4, 3], Axes { output: Some(1), input: 0 });
+        let channels = Encoding::symmetric(IntegerType::Int4, &[7.0, 14.0, 3.5], Some(1));
+        let made = spread(&channels, &shape, axes, 2).unwrap();
+        assert_eq!(made.scale, [1.0, 2.0, 0.5, 1.0, 2.0, 0.5]);
+        let codes: Vec<i32> = (0..12).map(|at| at - 6).collect();
+        assert_eq!(made.dequantize(&codes, &shape), channels.dequantize(&codes, &shape));
+        assert_eq!(channel_scales(&made, &shape, axes), [1.0 / 16.0, 2.0 / 16.0, 0.5 / 16.0]);
+        let two = Encoding::symmetric(IntegerType::Int4, &[7.0, 14.0], Some(1));
+        assert!(spread(&two, &shape, axes, 2).unwrap_err().contains("has 2 scales where it should have 3"));
     }
 
     #[test]

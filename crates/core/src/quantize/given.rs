@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::blocks::{of_rows, onto_grid};
+use super::blocks::{of_rows, onto_grid, spread};
 use super::entry::{Entry, LARGEST_SCALE};
 use super::given_class::{GivenClass, refuse_other_integer};
 use super::kept::{self, Settled};
@@ -297,9 +297,11 @@ impl Given {
             None => Ok(made),
         };
         // Files that do not tell the axis of blocks have output channels outermost.
-        let laid = match axes.filter(|_| entry.axis.is_none() && entry.encoding.block.is_some()) {
-            Some(axes) => of_rows(&entry.encoding, shape, axes),
-            None => Ok(entry.encoding.clone()),
+        let laid = match (axes, entry.encoding.block, computed.block) {
+            (Some(axes), Some(_), _) if entry.axis.is_none() => of_rows(&entry.encoding, shape, axes),
+            // Scales of channels are also scales of blocks.
+            (Some(axes), None, Some(block)) if !is_kept => spread(&entry.encoding, shape, axes, block),
+            _ => Ok(entry.encoding.clone()),
         };
         let laid = laid.map(|encoding| Entry { encoding, ..entry.clone() });
         if is_kept {
@@ -309,6 +311,7 @@ impl Given {
                 .and_then(|made| on_grid(made).map_err(|message| format!("{message}; new scales are made")));
             return Ok(made.map_err(settle).ok());
         }
+        let axis_of_blocks = entry.axis.filter(|_| entry.encoding.block.is_some());
         let entry = &laid.map_err(|message| entry.error(message))?;
         if (entry.encoding.integer, computed.integer.is_signed()) == (IntegerType::Int32, false) {
             let wanted = computed.integer.name();
@@ -320,7 +323,7 @@ impl Given {
             let message = format!("has a scale for each index of axis {given}; output channels are axis 0");
             return Err(entry.error(message));
         }
-        if let (Some(given), Some(_), Some(wanted)) = (entry.axis, computed.block, computed.axis) {
+        if let (Some(given), Some(_), Some(wanted)) = (axis_of_blocks, computed.block, computed.axis) {
             let axis = if given < 0 { given + shape.len() as i64 } else { given };
             if usize::try_from(axis) != Ok(wanted) {
                 return Err(entry.error(format!("has blocks along axis {given}; input channels are axis {wanted}")));

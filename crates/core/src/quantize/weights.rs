@@ -127,12 +127,15 @@ pub(crate) fn encode(
             Ok(made)
         }
         Some(InputKind::Gain | InputKind::Operand) => {
-            let taken = |weights: &&Weights| {
+            let case = |weights: &Weights| {
                 let activations = place.data.map(|data| Activations::Same(data.integer));
-                let case = activations.map(|activations| Case { activations, weights: Some(**weights), bias: None });
-                case.is_none_or(|case| place.operator.takes(&case))
+                activations.map(|activations| Case { activations, weights: Some(*weights), bias: None })
             };
-            let weights = *place.operator.weights.iter().find(taken).ok_or_else(|| {
+            let taken = |weights: &&Weights| case(weights).is_none_or(|case| place.operator.takes(&case));
+            // Of those that are taken, one that is computed in integers.
+            let in_integers = |weights: &&Weights| case(weights).is_none_or(|case| !place.operator.is_in_fp16(&case));
+            let listed = || place.operator.weights.iter().filter(taken);
+            let weights = *listed().find(in_integers).or_else(|| listed().next()).ok_or_else(|| {
                 Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
             })?;
             let mut made = fit(&node.op, weights, &constant.to_f32(), constant.shape());

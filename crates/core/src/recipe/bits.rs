@@ -1,4 +1,4 @@
-//! How recipes write what weights are encoded as: `int4`, `int4 in blocks of 32`.
+//! How recipes write what weights are encoded as (`int4`, `int4 in blocks of 32`), and how products are computed.
 
 use std::fmt;
 
@@ -63,6 +63,17 @@ impl TryFrom<String> for WeightBits {
             )),
         }
     }
+}
+
+/// How products of two computed values of 16 bits are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Products {
+    /// As one product.
+    #[default]
+    Whole,
+    /// As two, each with 8 bits of the second value, where the target states that the chip would read only 8 of them.
+    Split,
 }
 
 #[cfg(test)]

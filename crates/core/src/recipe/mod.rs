@@ -19,7 +19,7 @@ use crate::program::Group;
 use crate::quantize::rounding::Method;
 use autoneural_base::error::{Error, Result};
 
-pub use bits::WeightBits;
+pub use bits::{Products, WeightBits};
 pub use origin::Origin;
 pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
 pub use sample::{Arrays, Role, Said, Sample, Words};
@@ -85,6 +85,9 @@ pub struct PartRecipe {
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,
+    /// How products of two computed values are written for a chip that reads the second of them in 8 bits.
+    #[serde(default)]
+    pub products: Products,
     /// How the spread of channels is moved from values into weights before anything is quantized; not at all if not
     /// given.
     pub equalize: Option<Equalize>,
@@ -393,6 +396,11 @@ impl Recipe {
         self.overrides.iter().rev().find(fits).map(|exception| exception.bits)
     }
 
+    /// The place of what is said of a group's weights, for messages.
+    pub(crate) fn place_of_weights(&self, group: &Group) -> String {
+        format!("{}: recipe.{group}.weights", self.path.display())
+    }
+
     /// The place of an exception in the file, for messages.
     pub(crate) fn place_of_override(&self, index: usize) -> String {
         format!("{}: override[{index}]", self.path.display())
@@ -408,9 +416,9 @@ impl Recipe {
 
     /// Everything in the recipe that encodings depend on, as text: the same text gives the same encodings.
     pub fn bits(&self) -> String {
-        // Rounding comes after the encodings and does not change them.
+        // These come after the encodings and do not change them.
         let mut parts = self.parts.clone();
-        parts.values_mut().for_each(|part| part.rounding = Method::default());
+        parts.values_mut().for_each(|part| (part.rounding, part.products) = Default::default());
         format!("{parts:?} {:?}", self.overrides)
     }
 

@@ -4,11 +4,13 @@ mod operator;
 mod types;
 
 pub use operator::{Case, Operator, Refusal};
-pub use types::{Activations, Granularity, Weights};
+pub use types::{Activations, Granularity, Products, Weights};
 
 use std::path::Path;
 
 use serde::Deserialize;
+
+use crate::recipe;
 
 use autoneural_base::error::{Error, Result};
 
@@ -171,6 +173,14 @@ impl Target {
             operator.contradiction().map_err(|message| (operator.name.clone(), message))?;
         }
         Ok(())
+    }
+
+    /// How products are written for this chip where a recipe asks for `wanted`: split only where one alone loses bits.
+    pub fn products(&self, wanted: recipe::Products) -> Products {
+        match (wanted, self.operator("MatMul").filter(|operator| operator.second_bits.is_some())) {
+            (recipe::Products::Split, Some(operator)) => Products::Split(operator.multiplier_bits),
+            _ => Products::Whole,
+        }
     }
 
     /// What the chip takes of an operator, if it takes it at all.

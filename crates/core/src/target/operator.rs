@@ -35,6 +35,8 @@ pub struct Operator {
     /// The chip keeps sums in steps of this many integers, a power of two. Each constant part of a sum is cut off to
     /// such a step by itself.
     pub sum_step: Option<u32>,
+    /// The chip reads the second of two computed operands of 16 bits in so many bits. `None`: in all of them.
+    pub second_bits: Option<u32>,
     /// Whether the operator works on the last axis only.
     #[serde(default)]
     pub last_axis_only: bool,
@@ -177,6 +179,7 @@ impl Operator {
             in_fp16: vec![],
             multiplier_bits: None,
             sum_step: None,
+            second_bits: None,
             last_axis_only: form.axis,
             output_range: None,
         }
@@ -278,6 +281,9 @@ impl Operator {
         if self.sum_step.is_some() && !form.channels {
             return Err("sum_step: the operator has no sums".into());
         }
+        if self.second_bits.is_some() && form.activations != 2 {
+            return Err("second_bits: the operator has not two operands".into());
+        }
         if self.last_axis_only && !form.axis {
             return Err("last_axis_only: the operator has no axis".into());
         }
@@ -303,6 +309,9 @@ impl Operator {
             && !(4..=23).contains(&bits)
         {
             return Err(format!("multiplier_bits = {bits}; 4 to 23 make sense"));
+        }
+        if let Some(bits) = self.second_bits.filter(|bits| *bits != 8) {
+            return Err(format!("second_bits = {bits}; 8 is what can be stated"));
         }
         if let Some(step) = self.sum_step
             && !(step.is_power_of_two() && step <= 1 << 15)

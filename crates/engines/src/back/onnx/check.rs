@@ -8,7 +8,7 @@ use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoP
 
 use super::proto::{DataType, model, stored_tensor, summary};
 use super::qdq::{float_name, read_name};
-use super::{DataWriter, decode, float, nodes};
+use super::{DataWriter, decode, float, nodes, split};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::ir::{Graph, Node, ValueId};
 use autoneural_core::partition::Partition;
@@ -81,7 +81,7 @@ pub fn check_quantized(graph: &Graph, group: &Group, path: &Path) -> Result<()> 
             "QuantizeLinear" | "DequantizeLinear" => shape.converts(node),
             _ => shape.computes(node, &stored),
         };
-        if !is_known {
+        if !is_known && shape.splits.get(node.name.as_str()) != Some(node) {
             return Err(other(path, format!("the node `{}` is another one", node.name)));
         }
     }
@@ -188,6 +188,8 @@ struct Shape<'a> {
     values: HashMap<&'a str, ValueId>,
     nodes: HashMap<&'a str, &'a Node>,
     makers: HashMap<ValueId, &'a Node>,
+    /// Nodes that products become which are split, by name.
+    splits: HashMap<String, NodeProto>,
 }
 
 impl<'a> Shape<'a> {
@@ -198,6 +200,12 @@ impl<'a> Shape<'a> {
             values: graph.values().map(|(id, value)| (value.name.as_str(), id)).collect(),
             nodes: nodes.iter().map(|node| (node.name.as_str(), node)).collect(),
             makers: nodes.iter().flat_map(|node| node.outputs.iter().map(move |&id| (id, node))).collect(),
+            splits: nodes
+                .iter()
+                .filter(|node| split::is_product(graph, node))
+                .flat_map(|node| split::nodes(graph, node))
+                .map(|node| (node.name.clone(), node))
+                .collect(),
         }
     }
 

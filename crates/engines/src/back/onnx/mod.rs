@@ -6,6 +6,7 @@ mod float;
 mod nodes;
 mod proto;
 mod qdq;
+mod split;
 
 pub use autoneural_onnx::{encode, encode_as, read as decode};
 pub use check::{check_context, check_float, check_quantized};

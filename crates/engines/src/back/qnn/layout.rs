@@ -26,6 +26,9 @@ const CONVERSIONS: [&str; 4] = ["Quantize", "Dequantize", "Convert", "Cast"];
 pub struct Layout {
     /// Nodes of the provider's graph.
     pub nodes: usize,
+    /// How many of them bring a value of 16 bits to 8.
+    #[serde(default)]
+    pub narrowed: usize,
     /// Those of them that compute or move something in float.
     pub in_float: Vec<FloatNode>,
 }
@@ -86,6 +89,10 @@ impl Layout {
             let Some(Graph { nodes, tensors }) = graph else { continue };
             made.nodes += nodes.len();
             let is_float = |name: &String| tensors.get(name).is_some_and(|tensor| tensor.data_type >> 8 == FLOAT);
+            let bits = |names: &[String]| Some(tensors.get(names.first()?)?.data_type & 0xff);
+            let narrows =
+                |node: &&Node| bits(&node.input_names) == Some(0x16) && bits(&node.output_names) == Some(0x08);
+            made.narrowed += nodes.values().filter(narrows).count();
             let computes = |node: &&Node| !CONVERSIONS.contains(&node.operator.as_str());
             for node in nodes.values().filter(computes) {
                 if node.input_names.iter().chain(&node.output_names).any(is_float) {
@@ -137,7 +144,7 @@ mod tests {
         std::fs::write(folder.path().join("g_tensor_log.json"), r#"{"summary": {}}"#).unwrap();
         let made = Layout::of_folder(folder.path()).unwrap();
         let node = FloatNode { operator: "MatMul".into(), makes: "g".into() };
-        assert_eq!(made, Layout { nodes: 4, in_float: vec![node] });
+        assert_eq!(made, Layout { nodes: 4, narrowed: 0, in_float: vec![node] });
         let context = folder.path().join("vision.onnx");
         made.write(&context).unwrap();
         let path = Layout::file(&context);
