@@ -263,7 +263,7 @@ fn entries_of_other_formats_that_do_not_fit_are_refused() {
         (
             "new: blocks",
             new(with(attributes.clone(), json!({ "block_size": 64, "axis": 1 }))),
-            &["`linear_1.weight`", "is in blocks of 64"],
+            &["`linear_1.weight`", "has 256 scales in blocks of 64 where it should have 256 scales by channel"],
         ),
         (
             "new: blocks with a scale each",

@@ -50,7 +50,7 @@ pub fn emit_group(
         _ => false,
     })?;
     let target = bundle.target()?;
-    let products = target.products(recipe.part(group)?.products);
+    let products = target.products(recipe.part(group)?.splits_products());
     // Cuts depend on these parts of the target; everything else of it is already in the encodings.
     let key =
         key.setting("operators", &target.operators()).setting("memory", &target.memory).setting("products", &products);

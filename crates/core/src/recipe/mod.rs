@@ -435,6 +435,11 @@ impl Recipe {
 }
 
 impl PartRecipe {
+    /// Whether products of two computed values are to be split where the target says that this pays.
+    pub fn splits_products(&self) -> bool {
+        self.products == Products::Split
+    }
+
     /// Bits of weights and activations in the usual short form, such as `W4A16`.
     pub fn scheme(&self) -> String {
         format!("W{}A{}", self.weights.integer.bits(), self.activations.bits())

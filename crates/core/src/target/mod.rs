@@ -10,8 +10,6 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::recipe;
-
 use autoneural_base::error::{Error, Result};
 
 /// A chip: its numbers, its memory, and the operators that it takes.
@@ -175,10 +173,11 @@ impl Target {
         Ok(())
     }
 
-    /// How products are written for this chip where a recipe asks for `wanted`: split only where one alone loses bits.
-    pub fn products(&self, wanted: recipe::Products) -> Products {
-        match (wanted, self.operator("MatMul").filter(|operator| operator.second_bits.is_some())) {
-            (recipe::Products::Split, Some(operator)) => Products::Split(operator.multiplier_bits),
+    /// How products are written for this chip where a recipe wants them `split`, which is done only where one alone loses
+    /// bits.
+    pub fn products(&self, split: bool) -> Products {
+        match (split, self.operator("MatMul").filter(|operator| operator.second_bits.is_some())) {
+            (true, Some(operator)) => Products::Split(operator.multiplier_bits),
             _ => Products::Whole,
         }
     }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
+use super::names::{float_name, read_name};
 use super::proto::{DataType, model, stored_tensor, summary};
-use super::qdq::{float_name, read_name};
 use super::{DataWriter, decode, float, nodes, split};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::ir::{Graph, Node, ValueId};

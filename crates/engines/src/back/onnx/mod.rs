@@ -3,6 +3,7 @@
 mod check;
 mod data;
 mod float;
+mod names;
 mod nodes;
 mod proto;
 mod qdq;

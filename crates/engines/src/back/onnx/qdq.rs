@@ -4,6 +4,7 @@ use std::path::Path;
 
 use autoneural_onnx::{AttributeProto, GraphProto, NodeProto};
 
+use super::names::{float_name, read_name};
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
 use super::{DataWriter, nodes, split};
 use autoneural_base::error::Result;
@@ -172,17 +173,4 @@ impl Emitter<'_> {
         }
         Ok(())
     }
-}
-
-/// Name of what a node reads of a value.
-pub(crate) fn read_name(graph: &Graph, id: ValueId) -> String {
-    let value = graph.value(id);
-    if value.element.is_real() { format!("{}/dq", value.name) } else { value.name.clone() }
-}
-
-/// Name of the float that a node makes.
-pub(crate) fn float_name(graph: &Graph, id: ValueId) -> String {
-    let value = graph.value(id);
-    let is_border = value.element.is_real() && graph.outputs().contains(&id);
-    if is_border { format!("{}/float", value.name) } else { value.name.clone() }
 }

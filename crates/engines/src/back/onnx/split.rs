@@ -11,8 +11,8 @@
 
 use autoneural_onnx::NodeProto;
 
+use super::names::{float_name, read_name};
 use super::proto::node;
-use super::qdq::{float_name, read_name};
 use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::{Graph, Node, Op};
 use autoneural_core::quantize::Table;
@@ -119,7 +119,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-        /// Integer by integer: the sum of both parts is the whole, but for the ends of the range.
+        /// Integer by integer: the sum of both parts is the whole, but for one step where 8 bits end, and the ends of the
+        /// range.
         #[test]
         fn both_parts_together_are_the_whole(
             (zero_point, code) in (0i64..65536, 200i32..65335),
@@ -145,7 +146,7 @@ mod tests {
             let high = through(0, whole);
             let rest = through(2, whole - through(1, high));
             let low = through(3, rest);
-            prop_assert!((high + low - whole).abs() <= scale * 0.51, "{whole}: {high} and {low}");
+            prop_assert!((high + low - whole).abs() <= scale * 1.01 + whole.abs() * 1e-6, "{whole}: {high} and {low}");
         }
     }
 }
