@@ -6,12 +6,13 @@ use autoneural::back::encodings;
 use autoneural::back::onnx::{DataWriter, emit_qdq};
 use autoneural::encoding::{Encoding, IntegerType};
 use autoneural::engine::{Engine, Tensor};
-use autoneural::ir::ops::MatMul;
+use autoneural::ir::ops::{Axes, MatMul};
 use autoneural::ir::{Builder, Constant, ElementType};
 use autoneural::partition::{Partition, Port};
 use autoneural::passes::Frozen;
 use autoneural::program::Group;
-use autoneural::quantize::{RoundedNow, Table};
+use autoneural::quantize::{self, RoundedNow, Table};
+use autoneural::target::Products;
 use serde_json::Value;
 
 use crate::common::files;
@@ -136,7 +137,8 @@ fn in_blocks(weights: &[f32]) -> (Partition, Table) {
     let mut table = Table::default();
     table.activations.insert("x".into(), Encoding::of_range(IntegerType::Uint16, -1.0, 1.0));
     table.activations.insert("y".into(), Encoding::of_range(IntegerType::Uint16, -400.0, 400.0));
-    table.params.insert("w".into(), Encoding::in_blocks(IntegerType::Int4, weights, &[64, 24], 0, 32));
+    let made = quantize::in_blocks(IntegerType::Int4, weights, &[64, 24], Axes { output: Some(1), input: 0 }, 32, &[]);
+    table.params.insert("w".into(), made);
     (partition, table)
 }
 
@@ -150,7 +152,7 @@ fn encodings_in_blocks_are_written_read_and_emitted() {
     let table = encodings::read(&std::fs::read(&file).unwrap(), &file, &partition.graph).unwrap();
     assert_eq!(table, made);
     let mut data = DataWriter::create(folder.path(), &Group::fixed("projector")).unwrap();
-    emit_qdq(&partition.graph, &table, &RoundedNow, &model, &mut data).unwrap();
+    emit_qdq(&partition.graph, &table, &RoundedNow, Products::Whole, &model, &mut data).unwrap();
     data.finish().unwrap();
     let x: Vec<f32> = (0..128).map(|at| ((at * 29) % 64) as f32 / 32.0 - 1.0).collect();
     let input = Tensor::f32(vec![1, 2, 64], x).encode(table.activations.get("x")).unwrap();

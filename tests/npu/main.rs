@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod bits;
+mod blocks;
 mod browser;
 mod codes;
 mod command_line;
@@ -40,6 +41,7 @@ mod outside;
 mod page;
 mod parity;
 mod pipeline;
+mod products;
 mod program;
 mod pruned;
 mod resume;

@@ -161,21 +161,6 @@ impl Encoding {
         Encoding { integer, scale, zero_point: vec![0; magnitudes.len()], axis, block: None }
     }
 
-    /// The symmetric encoding of `values`, a tensor of this shape, with one scale for each block of `block` indices of
-    /// `axis` at each index of the other axes. The size of `axis` must be a multiple of `block`.
-    pub fn in_blocks(integer: IntegerType, values: &[f32], shape: &[usize], axis: usize, block: usize) -> Self {
-        let count = values.len() / block;
-        let mut made = Encoding { block: Some(block), ..Self::symmetric(integer, &vec![0.0; count], Some(axis)) };
-        let mut magnitudes = vec![0f32; count];
-        let entry = made.entries(shape);
-        for (position, value) in values.iter().enumerate() {
-            let slot = &mut magnitudes[entry(position)];
-            *slot = slot.max(value.abs());
-        }
-        made.scale = Self::symmetric(integer, &magnitudes, None).scale;
-        made
-    }
-
     /// How much of [`Encoding::range`] numbers from `low` to `high` use, in percent.
     pub fn range_use_percent(&self, [low, high]: [f32; 2]) -> f64 {
         let [least, most] = self.range();
@@ -327,8 +312,9 @@ mod tests {
     fn every_block_has_a_scale_of_its_own() {
         // Four input channels in blocks of two, three output channels.
         let values = [1., 2., 3., -4., 5., 6., 70., 80., 90., 10., 20., -30.];
-        let encoding = Encoding::in_blocks(IntegerType::Int8, &values, &[4, 3], 0, 2);
-        assert_eq!(encoding.scale, [4., 5., 6., 70., 80., 90.].map(|most: f32| most / 127.0));
+        let scale = [4., 5., 6., 70., 80., 90.].map(|most: f32| most / 127.0).to_vec();
+        let (integer, zero_point) = (IntegerType::Int8, vec![0; 6]);
+        let encoding = Encoding { integer, scale, zero_point, axis: Some(0), block: Some(2) };
         let back = encoding.dequantize(&encoding.quantize(&values, &[4, 3]), &[4, 3]);
         for (value, back) in values.iter().zip(back) {
             assert!((value - back).abs() <= 90.0 / 254.0, "{value} became {back}");

@@ -125,9 +125,13 @@ fn entries_that_do_not_fit_are_refused() {
         (
             "blocks with a scale each",
             per_channel(json!({ "enc_type": "LPBQ", "block_size": 64, "compressed_bw": 4 })),
-            ["`linear_1.weight`", "is encoded in blocks (LPBQ), which are not taken", "output channel"],
+            ["`linear_1.weight`", "0 multiples (per_block_int_scale) do not fit 256 scales", ""],
         ),
-        ("blocks", per_channel(json!({ "enc_type": "PER_BLOCK" })), ["`linear_1.weight`", "blocks (PER_BLOCK)", ""]),
+        (
+            "blocks",
+            per_channel(json!({ "enc_type": "PER_BLOCK" })),
+            ["`linear_1.weight`", "enc_type PER_BLOCK needs a block_size above 0", ""],
+        ),
         (
             "a new kind",
             per_channel(json!({ "enc_type": "VECTOR" })),
@@ -259,12 +263,12 @@ fn entries_of_other_formats_that_do_not_fit_are_refused() {
         (
             "new: blocks",
             new(with(attributes.clone(), json!({ "block_size": 64, "axis": 1 }))),
-            &["`linear_1.weight`: is encoded in blocks (block_size)", "not taken"],
+            &["`linear_1.weight`", "has 256 scales in blocks of 64 where it should have 256 scales by channel"],
         ),
         (
             "new: blocks with a scale each",
             new(with(attributes.clone(), json!({ "per_block_int_scale": [[1]], "per_channel_float_scale": [[1.0]] }))),
-            &["`linear_1.weight`: is encoded in blocks (LPBQ)", "not taken"],
+            &["`linear_1.weight`", "has multiples (per_block_int_scale), which need axis and block_size"],
         ),
         (
             "new: other bits",

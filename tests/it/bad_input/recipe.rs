@@ -20,7 +20,7 @@ fn malformed_recipes_are_refused() {
             "observer = \"min-max\"\nrounding = \"up\"",
             ["recipe.toml:", "`up` is no rounding method; there are nearest"],
         ),
-        ("unknown type", "\"int4\"", "\"int5\"", ["recipe.toml:", "unknown variant `int5`"]),
+        ("unknown type", "\"int4\"", "\"int5\"", ["recipe.toml:", "`int5` is no integer type"]),
         (
             "unsigned weights",
             "weights = \"int4\"",

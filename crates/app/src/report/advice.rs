@@ -42,7 +42,8 @@ impl Advisor<'_> {
                 continue;
             }
             let mut changed = table.clone();
-            changed.params.get_mut(name)?.integer = IntegerType::Int8;
+            let wider = changed.params.get_mut(name)?;
+            (wider.integer, wider.block) = (IntegerType::Int8, None);
             if self.refusals(partition, &changed) > self.refusals(partition, table) {
                 return None;
             }

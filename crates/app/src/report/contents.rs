@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
 use super::outputs::OutputReport;
-use super::partition::{PartitionReport, cpu_nodes, npu_nodes};
+use super::partition::{PartitionReport, cpu_nodes, in_fp16, npu_nodes};
 use super::segments;
 use super::sizes::Sizes;
 use super::verdict::Verdict;
@@ -152,6 +152,7 @@ impl Report {
                 nodes: partition.node_count(),
                 npu_nodes: npu_nodes(bundle, partition, &segments)?,
                 cpu_nodes: cpu_nodes(partition, &segments),
+                in_fp16: in_fp16(bundle, &segments)?,
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
                 frozen: None,

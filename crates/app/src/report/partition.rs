@@ -14,7 +14,7 @@ use autoneural_bundle::Bundle;
 use autoneural_core::partition::Partition;
 use autoneural_core::quantize::Counts;
 use autoneural_core::segment::{Device, Segment};
-use autoneural_engines::back::qnn::Runtime;
+use autoneural_engines::back::qnn::{FloatNode, Layout, Runtime};
 
 /// What was found of one partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ pub struct PartitionReport {
     /// How many of them the CPU carries out, because the NPU does not take them or the border is smaller so.
     #[serde(default)]
     pub cpu_nodes: usize,
+    /// What the NPU computes in 16-bit floating point and not in integers, as its provider laid the graph out; `None`
+    /// where that was not noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_fp16: Option<Vec<FloatNode>>,
     /// Bits, such as W8A16.
     pub weights: String,
     /// Where its encodings are from.
@@ -73,6 +77,23 @@ pub fn npu_nodes(bundle: &Bundle, partition: &Partition, segments: &[Segment]) -
         count += segment.node_count(&partition.graph).saturating_sub(outside);
     }
     Ok(Some(count))
+}
+
+/// What of a partition's context binaries is computed in 16-bit floating point; `None` if that was not noted for all of
+/// them.
+///
+/// # Errors
+/// A file of the bundle is damaged.
+pub fn in_fp16(bundle: &Bundle, segments: &[Segment]) -> Result<Option<Vec<FloatNode>>> {
+    let mut made = Vec::new();
+    for segment in segments.iter().filter(|segment| segment.device == Device::Npu) {
+        let file = Layout::file(segment.file().as_ref()).display().to_string();
+        if !bundle.has_file(&file) {
+            return Ok(None);
+        }
+        made.extend(bundle.json::<Layout>(&file)?.in_float);
+    }
+    Ok(Some(made))
 }
 
 /// How many nodes of a partition are in segments on the CPU.

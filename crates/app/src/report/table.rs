@@ -30,7 +30,11 @@ pub fn table(report: &Report) -> String {
         ]);
     }
     let mut text = autoneural_base::text::columns(&rows);
-    let segments: Vec<String> = report.partitions.iter().filter_map(segments).collect();
+    let segments: Vec<String> = report
+        .partitions
+        .iter()
+        .flat_map(|partition| segments(partition).into_iter().chain(in_fp16(partition)))
+        .collect();
     if !segments.is_empty() {
         segments.iter().for_each(|line| text.push_str(&format!("\n{}", in_line(line))));
         text.push('\n');
@@ -54,6 +58,20 @@ pub fn table(report: &Report) -> String {
         text.extend(sizes.device.limits.lines().iter().map(|line| wrapped(line, 0)));
     }
     text
+}
+
+/// One line on what the NPU computes in 16-bit floating point, if it does so with something.
+fn in_fp16(partition: &PartitionReport) -> Option<String> {
+    let nodes = partition.in_fp16.as_ref().filter(|nodes| !nodes.is_empty())?;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    nodes.iter().for_each(|node| *counts.entry(&node.operator).or_default() += 1);
+    let counts: Vec<String> = counts.iter().map(|(operator, count)| format!("{count} {operator}")).collect();
+    let first = &nodes[0].makes;
+    Some(format!(
+        "{}: the NPU computes {} in fp16 and not in integers; the first is `{first}`",
+        partition.name,
+        counts.join(", ")
+    ))
 }
 
 /// One line on the segments of a partition that has several or is on the CPU.

@@ -32,7 +32,7 @@ pub fn build_partition(
     for segment in bundle.segments(partition)?.iter().filter(|segment| segment.device == Device::Npu) {
         let (name, quantized) = (&segment.name, segment.quantized_file());
         let key = bundle.key(Key::new(), |path| path == quantized || path == data)?;
-        let key = key.setting("soc", &target.soc).and("toolkit", compiler.identity());
+        let key = key.setting("soc", &target.soc).and("toolkit", compiler.identity()).and("layout", "noted");
         bundle.unit(&format!("build/{name}"), "context", key, progress, |folder| {
             progress.start(&format!("build {name}"), 1);
             progress.begin(name);

@@ -51,19 +51,22 @@ pub fn emit_group(
         _ => false,
     })?;
     let target = bundle.target()?;
+    let products = target.products(recipe.part(group)?.splits_products());
     // Cuts depend on these parts of the target; everything else of it is already in the encodings.
-    let key = key.setting("operators", &target.operators()).setting("memory", &target.memory);
+    let key =
+        key.setting("operators", &target.operators()).setting("memory", &target.memory).setting("products", &products);
     bundle.unit(&format!("emit/{}", group.name()), FOLDER, key, progress, |folder| {
         progress.start(&format!("emit {}", group.name()), partitions.len() as u64);
         let codes = codes(bundle, group, &constants)?;
         let mut data = DataWriter::create(folder, group)?;
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
-            emit_qdq(&partition.graph, table, &*codes, &folder.join(format!("{}.onnx", partition.name)), &mut data)?;
+            let path = |name: &str| folder.join(format!("{name}.onnx"));
+            emit_qdq(&partition.graph, table, &*codes, products, &path(&partition.name), &mut data)?;
             let segments = segments(partition, table, &target)?;
             for segment in segments.iter().filter(|_| segments.len() > 1) {
                 let part = cut(&partition.graph, segment)?;
-                emit_qdq(&part, table, &*codes, &folder.join(format!("{}.onnx", segment.name)), &mut data)?;
+                emit_qdq(&part, table, &*codes, products, &path(&segment.name), &mut data)?;
             }
             progress.tick(&partition.name);
         }

@@ -71,11 +71,12 @@ pub fn measure_layers(
             let group = partitions.iter().zip(&tables).filter(|(other, _)| other.group == partition.group);
             let constants = Constants::of(group)?;
             let codes = codes(bundle, &partition.group, &constants)?;
+            let products = target.products(recipe.part(&partition.group)?.splits_products());
             let mut load = |part: &Partition, device: Device| -> Result<Box<dyn Engine>> {
                 let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
                 let model = scratch.path().join(format!("{}.onnx", part.name));
                 let mut data = DataWriter::create(scratch.path(), &part.group)?;
-                emit_qdq(&part.graph, table, &*codes, &model, &mut data)?;
+                emit_qdq(&part.graph, table, &*codes, products, &model, &mut data)?;
                 data.finish()?;
                 match device {
                     Device::Cpu => Ok(Box::new(runtime.simulate(part, &model)?)),

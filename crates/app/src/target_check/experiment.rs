@@ -5,12 +5,13 @@ use std::path::Path;
 use super::sample::Sample;
 use crate::verify::Sqnr;
 use autoneural_base::error::{Error, IoContext, Kind, Result};
-use autoneural_core::encoding::Encoding;
+use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::ElementType;
-use autoneural_core::quantize::{RoundedNow, Table, fit, of_sums, settle};
-use autoneural_core::target::{Case, Target, Weights};
+use autoneural_core::ir::Op;
+use autoneural_core::quantize::{RoundedNow, Table, fit, of_sums, settle_weights, with_channel_scales};
+use autoneural_core::target::{Case, Products, Target, Weights};
 use autoneural_engines::back::onnx::{DataWriter, emit_float, emit_qdq};
-use autoneural_engines::back::qnn::{Compiler, Job, Runtime};
+use autoneural_engines::back::qnn::{Compiler, Job, Layout, Runtime};
 use autoneural_engines::engine::{Engine, Reference, Tensor};
 
 /// How the encodings of an experiment come about, beyond the types.
@@ -42,6 +43,8 @@ pub(crate) enum ExperimentResult {
         sqnr_db: f64,
         /// Smallest and largest output on the CPU.
         range: [f32; 2],
+        /// How the provider laid it out.
+        layout: Layout,
     },
     /// The NPU's compiler does not take it.
     Refused(String),
@@ -84,7 +87,7 @@ fn run_in(
     let (quantized, context) = (folder.join("qdq"), folder.join("context/model.onnx"));
     let model = quantized.join("model.onnx");
     let mut data = DataWriter::create(&quantized, &partition.group)?;
-    emit_qdq(&partition.graph, &table, &RoundedNow, &model, &mut data)?;
+    emit_qdq(&partition.graph, &table, &RoundedNow, Products::Whole, &model, &mut data)?;
     data.finish()?;
     let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
         .map(|(port, input)| input.encode(table.activations.get(&port.name)))
@@ -112,6 +115,8 @@ fn run_in(
         // It was compiled and yet does not run.
         Err(error) => return Ok(ExperimentResult::Refused(error.message)),
     };
+    let file = Layout::file(&context);
+    let layout = Layout::parse(&file, &std::fs::read(&file).reading(&file)?)?;
     let real = |tensors: &[Tensor]| -> Result<Vec<f32>> {
         let mut all = Vec::new();
         for (port, tensor) in partition.outputs.iter().zip(tensors) {
@@ -121,7 +126,7 @@ fn run_in(
     };
     let (simulated, npu) = (real(&simulated)?, real(&npu)?);
     let range = simulated.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], &v| [l.min(v), h.max(v)]);
-    Ok(ExperimentResult::Ran { sqnr_db: Sqnr::of(&simulated, &npu)?, range })
+    Ok(ExperimentResult::Ran { sqnr_db: Sqnr::of(&simulated, &npu)?, range, layout })
 }
 
 /// The sample's outputs in float.
@@ -186,14 +191,18 @@ fn encodings(sample: &Sample, case: &Case, choice: Choice, float: &[Tensor]) -> 
             let mut encoding = fit(&node.op, stated, &constant.to_f32(), &value.shape);
             match choice.multiplier {
                 Multiplier::AsItIs => {}
-                Multiplier::Settled(bits) => settle(&mut encoding, &data, &made, bits, None),
-                Multiplier::Exactly(bits) => settle_exactly(&mut encoding, &data, &made, bits),
+                Multiplier::Settled(bits) => {
+                    settle_weights(&node.op, (&mut encoding, &value.shape), (&data, &made), bits, None);
+                }
+                Multiplier::Exactly(bits) => {
+                    settle_exactly(&node.op, (&mut encoding, &value.shape), (&data, &made), bits);
+                }
             }
             if let (Some(integer), Some(&id)) = (case.bias, node.inputs.get(2)) {
                 let bias = graph.value(id);
                 let values = bias.constant().map(|constant| constant.to_f32()).unwrap_or_default();
                 let encoding = match integer {
-                    autoneural_core::encoding::IntegerType::Int32 => of_sums(integer, &data, &encoding),
+                    IntegerType::Int32 => of_sums(&node.op, integer, &data, (&encoding, &value.shape)),
                     _ => fit(&node.op, Weights::per_tensor(integer), &values, &bias.shape),
                 };
                 table.params.insert(bias.name.clone(), encoding);
@@ -204,13 +213,24 @@ fn encodings(sample: &Sample, case: &Case, choice: Choice, float: &[Tensor]) -> 
     Ok(table)
 }
 
-/// As [`settle`], but the last of the bits is one, so that fewer do not hold the multiplier.
-fn settle_exactly(weights: &mut Encoding, input: &Encoding, output: &Encoding, bits: u32) {
-    settle(weights, input, output, bits - 1, None);
+/// As [`settle_weights`], but the last of the bits is one, so that fewer do not hold the multiplier.
+fn settle_exactly(
+    op: &Op,
+    (weights, shape): (&mut Encoding, &[usize]),
+    (input, output): (&Encoding, &Encoding),
+    bits: u32,
+) {
+    settle_weights(op, (weights, shape), (input, output), bits - 1, None);
     let ratio = f64::from(input.scale[0]) / f64::from(output.scale[0]);
-    for scale in &mut weights.scale {
-        let multiplier = f64::from(*scale) * ratio;
-        let unit = (multiplier.log2().floor() - f64::from(bits)).exp2();
-        *scale = (((multiplier / unit).round() + 1.0) * unit / ratio) as f32;
+    let change = |weights: &mut Encoding| {
+        for scale in &mut weights.scale {
+            let multiplier = f64::from(*scale) * ratio;
+            let unit = (multiplier.log2().floor() - f64::from(bits)).exp2();
+            *scale = (((multiplier / unit).round() + 1.0) * unit / ratio) as f32;
+        }
+    };
+    match op.weight_axes(shape.len()) {
+        Some(axes) => with_channel_scales(weights, shape, axes, change),
+        None => change(weights),
     }
 }

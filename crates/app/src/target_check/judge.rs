@@ -7,8 +7,9 @@ use super::report::{SampleFinding, Status};
 use super::sample::{Sample, sample, samples};
 use super::statement::Statement;
 use autoneural_base::error::Result;
+use autoneural_core::encoding::IntegerType;
 use autoneural_core::ir::ops::{Constants, Purpose};
-use autoneural_core::target::{Case, Granularity, Operator, Target};
+use autoneural_core::target::{Activations, Case, Granularity, Operator, Target};
 use autoneural_engines::back::qnn::Runtime;
 
 /// A multiplier with one bit more than is exact costs at least this many dB; on v68 it costs 20 and more.
@@ -54,6 +55,7 @@ impl Judge<'_> {
             Statement::Takes(operator, case) => self.takes(operator, case),
             Statement::Refuses(operator, refusal) => self.refuses(operator, &operator.refused_by(refusal)),
             Statement::MultiplierBits(operator, bits) => self.multiplier_bits(operator, *bits),
+            Statement::SecondBits(operator, _) => self.second_bits(operator),
             Statement::OutputRange(operator, range) => self.output_range(operator, *range),
             Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
             Statement::SumStep(..) => Ok(Ruling::untested("this program has no experiment that decides it")),
@@ -72,10 +74,20 @@ impl Judge<'_> {
             Some((matches!(failure, Failure::NoReference(_)), format!("{place}{}", self.words(failure))))
         };
         let failures: Vec<(bool, String)> = found.iter().filter_map(words).collect();
+        let in_float = found.iter().find_map(|(sample, _)| sample.in_float.first());
         let (status, note) = match (failures.iter().find(|(unknown, _)| !unknown), failures.first()) {
             (Some((_, why)), _) => (Status::Wrong, why.clone()),
             (None, Some((_, why))) => (Status::Untested, format!("the CPU does not run it: {why}")),
-            (None, None) => (Status::Confirmed, String::new()),
+            (None, None) => match (operator.is_in_fp16(case), in_float) {
+                (false, Some(node)) => {
+                    (Status::Wrong, format!("the provider computes it in float ({node}); `in_fp16` does not say so"))
+                }
+                (true, None) => {
+                    (Status::Wrong, "the provider computes it in integers; `in_fp16` says otherwise".into())
+                }
+                (true, Some(node)) => (Status::Confirmed, format!("in fp16 ({node})")),
+                (false, None) => (Status::Confirmed, String::new()),
+            },
         };
         Ok(Ruling::new(status, note, found.into_iter().map(|(sample, _)| sample).collect()))
     }
@@ -133,6 +145,24 @@ impl Judge<'_> {
         Ok(Ruling { sqnr_db, ..Ruling::new(status, note.trim_start(), all) })
     }
 
+    /// The provider brings the second of two operands of 16 bits to 8.
+    fn second_bits(&self, operator: &Operator) -> Result<Ruling> {
+        let case = Case { activations: Activations::Same(IntegerType::Uint16), weights: None, bias: None };
+        let (mut all, mut narrowed) = (Vec::new(), 0);
+        for sample in self.samples_of(operator, &case)? {
+            if let ExperimentResult::Ran { layout, .. } = self.run(&sample, &case, Choice::default())? {
+                narrowed += layout.narrowed;
+            }
+            all.push(self.one(&sample, &case, Choice::default())?.0);
+        }
+        let (status, note) = match (all.is_empty(), narrowed) {
+            (true, _) => (Status::Untested, "this program builds no graph of it"),
+            (false, 0) => (Status::Wrong, "the provider brings no operand to 8 bits"),
+            (false, _) => (Status::Confirmed, "the provider converts it"),
+        };
+        Ok(Ruling::new(status, note, all))
+    }
+
     /// Driven by wide inputs, the output comes near both ends of its range and never leaves it; and the NPU computes it
     /// well in integers that cover just this range.
     fn output_range(&self, operator: &Operator, range: [f32; 2]) -> Result<Ruling> {
@@ -185,8 +215,10 @@ impl Judge<'_> {
 
     fn samples_of(&self, operator: &Operator, case: &Case) -> Result<Vec<Sample>> {
         let constants = Constants { weights: case.weights.is_some(), bias: case.bias.is_some() };
-        let mut made = samples(&operator.name, constants, Purpose::Usual)?;
-        match case.weights.map(|weights| weights.granularity) {
+        let granularity = case.weights.map(|weights| weights.granularity);
+        let purpose = if matches!(granularity, Some(Granularity::Block(_))) { Purpose::Blocks } else { Purpose::Usual };
+        let mut made = samples(&operator.name, constants, purpose)?;
+        match granularity {
             Some(Granularity::Block(size)) => made.retain(|sample| sample.has_blocks_of(size)),
             Some(Granularity::Channel) => made.retain(Sample::has_channels),
             Some(Granularity::Tensor) | None => {}
@@ -212,9 +244,11 @@ impl Judge<'_> {
         case: &Case,
         choice: Choice,
     ) -> Result<(SampleFinding, Option<Failure>, Option<[f32; 2]>)> {
-        let mut finding = SampleFinding { name: sample.name.to_string(), sqnr_db: None, refused: None };
+        let name = sample.name.to_string();
+        let mut finding = SampleFinding { name, sqnr_db: None, refused: None, in_float: vec![] };
         Ok(match self.run(sample, case, choice)? {
-            ExperimentResult::Ran { sqnr_db, range } => {
+            ExperimentResult::Ran { sqnr_db, range, layout } => {
+                finding.in_float = layout.in_float.into_iter().map(|node| node.operator).collect();
                 finding.sqnr_db = Some((sqnr_db * 10.0).round() / 10.0);
                 let failure = (sqnr_db < self.floor_db).then_some(Failure::Low(sqnr_db));
                 (finding, failure, Some(range))

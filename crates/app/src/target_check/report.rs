@@ -53,6 +53,9 @@ pub struct SampleFinding {
     pub sqnr_db: Option<f64>,
     /// Why the engine refuses it, if it does.
     pub refused: Option<String>,
+    /// QNN's names of the operators that the provider has computed in float for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub in_float: Vec<String>,
 }
 
 /// What was found about a target.

@@ -9,6 +9,7 @@ use autoneural_core::ir::{Constant, Graph, Op, ValueId, sample_graph};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::Frozen;
 use autoneural_core::program::Group;
+use autoneural_core::quantize::can_be_cut;
 use autoneural_engines::engine::Tensor;
 
 /// Where chance begins; every sample begins there.
@@ -31,8 +32,7 @@ impl Sample {
         let node = &graph.nodes()[0];
         let Some(shape) = node.inputs.get(1).map(|&id| &graph.value(id).shape) else { return false };
         let Some(axes) = node.op.weight_axes(shape.len()) else { return false };
-        let channels = shape[axes.input];
-        channels > size && channels % size == 0
+        shape[axes.input] > size && can_be_cut(shape, axes, size)
     }
 
     /// Whether the weights have an axis of output channels, each of which may have its scale.

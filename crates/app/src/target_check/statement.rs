@@ -9,6 +9,7 @@ pub(crate) enum Statement<'a> {
     Refuses(&'a Operator, &'a Refusal),
     MultiplierBits(&'a Operator, u32),
     SumStep(&'a Operator, u32),
+    SecondBits(&'a Operator, u32),
     OutputRange(&'a Operator, [f32; 2]),
     LastAxisOnly(&'a Operator),
     Memory(&'static str, u32),
@@ -34,6 +35,7 @@ pub(crate) fn statements<'a>(target: &'a Target, only: Option<&str>) -> Result<V
         made.extend(operator.refused.iter().map(|refusal| Statement::Refuses(operator, refusal)));
         made.extend(operator.multiplier_bits.map(|bits| Statement::MultiplierBits(operator, bits)));
         made.extend(operator.sum_step.map(|step| Statement::SumStep(operator, step)));
+        made.extend(operator.second_bits.map(|bits| Statement::SecondBits(operator, bits)));
         made.extend(operator.output_range.map(|range| Statement::OutputRange(operator, range)));
         made.extend(operator.last_axis_only.then_some(Statement::LastAxisOnly(operator)));
     }
@@ -48,6 +50,7 @@ impl Statement<'_> {
             Statement::Refuses(operator, refusal) => (operator.name.clone(), format!("refuses {refusal}")),
             Statement::MultiplierBits(operator, bits) => (operator.name.clone(), format!("multiplier_bits = {bits}")),
             Statement::SumStep(operator, step) => (operator.name.clone(), format!("sum_step = {step}")),
+            Statement::SecondBits(operator, bits) => (operator.name.clone(), format!("second_bits = {bits}")),
             Statement::OutputRange(operator, [low, high]) => {
                 (operator.name.clone(), format!("output_range = [{low}, {high}]"))
             }

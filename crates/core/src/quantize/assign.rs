@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::given::Given;
 use super::kept::{Settled, agree, refuse_small, usual};
 use super::legality::{refusal, statement};
-use super::multiplier::settle;
 use super::ranges;
 use super::table::{Counts, Table};
 use super::ties::Ties;
-use super::weights::{Place, encode, weight};
+use super::weights::{Place, encode, settle_weights, weight};
 use crate::evidence::StatisticsTable;
 use crate::ir::ElementType;
 use crate::ir::ops::InputKind;
@@ -126,6 +125,9 @@ pub fn quantize(
         refuse_untaken(partition, target, &table)?;
         tables.push((table, counts));
     }
+    if !given.keeps(group) {
+        refuse_idle_blocks(group, recipe, tables.iter().map(|(table, _)| table))?;
+    }
     said.sort();
     said.dedup();
     Ok((tables, said))
@@ -150,7 +152,7 @@ pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Resul
     }
     for (index, exception) in recipe.overrides().iter().enumerate() {
         let fits = |names: &BTreeSet<&str>| names.iter().any(|name| glob(&exception.tensor, name));
-        let (own, other, what, other_what) = match exception.integer.is_signed() {
+        let (own, other, what, other_what) = match exception.bits.integer.is_signed() {
             true => (&weights, &activations, "weight", "activations, which take uint8 or uint16"),
             false => (&activations, &weights, "activation", "weights, which take int4, int8 or int16"),
         };
@@ -168,6 +170,22 @@ pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Resul
     Ok(())
 }
 
+/// Refuses blocks of a recipe that no weight of a group gets: their author believes that they have an effect.
+fn refuse_idle_blocks<'a>(group: &Group, recipe: &Recipe, tables: impl Iterator<Item = &'a Table>) -> Result<()> {
+    let Some(block) = recipe.part(group)?.weights.block else { return Ok(()) };
+    let mut params = tables.flat_map(|table| table.params.values());
+    match params.any(|encoding| encoding.block == Some(block)) {
+        true => Ok(()),
+        false => Err(Error::input(
+            recipe.place_of_weights(group),
+            format!("no weight of {group} gets blocks of {block}"),
+        )
+        .help(
+            "weights with a multiple of as many input channels and a kernel of one position do; choose another size",
+        )),
+    }
+}
+
 fn encode_constants(
     partition: &Partition,
     recipe: &Recipe,
@@ -181,17 +199,20 @@ fn encode_constants(
         for (input, &id) in node.inputs.iter().enumerate() {
             let value = graph.value(id);
             let Some(constant) = value.constant().filter(|_| value.element.is_real()) else { continue };
+            let weight_shape = node.inputs.get(1).map_or(&[][..], |&id| graph.value(id).shape.as_slice());
+            let is_weight = node.op.signature().kind(input) == Some(InputKind::Weight);
+            let axes = node.op.weight_axes(value.shape.len()).filter(|_| is_weight);
             let place = Place {
                 node,
                 input,
                 operator,
-                weight_shape: node.inputs.get(1).map_or(&[], |&id| graph.value(id).shape.as_slice()),
+                weight_shape,
                 data: node.inputs.iter().find_map(|&id| table.activations.get(&graph.value(id).name)),
                 result: table.activations.get(&graph.value(node.outputs[0]).name),
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
                 is_head: partition.makes_main(node),
-                exception: recipe.exception(&value.name, true),
-                kept: given.kept_weights(&partition.group, &value.name, operator),
+                exception: recipe.weights_exception(&value.name),
+                kept: given.kept_weights(&partition.group, &value.name, operator, (&value.shape, axes)),
             };
             let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
             let mut made = encode(constant, &place, recipe.part(&partition.group)?, weights).map_err(|mut error| {
@@ -201,9 +222,10 @@ fn encode_constants(
             if place.kind() == Some(InputKind::Bias) {
                 given.refuse_other_bias(&value.name, &made)?;
             } else {
-                let taken = given.param(&partition.group, &value.name, &made, said)?;
+                let taken = given.param(&partition.group, &value.name, (&made, &value.shape, axes), said)?;
                 let taken = taken.filter(|encoding| {
-                    let fits = place.bias.zip(place.data).map(|(bias, data)| refuse_small(encoding, bias, data));
+                    let scales = place.channel_scales(encoding);
+                    let fits = place.bias.zip(place.data).map(|(bias, data)| refuse_small(&scales, bias, data));
                     let settle = |message| said.push(Settled { message, name: value.name.clone() });
                     place.kept.is_none() || fits.is_none_or(|fits| fits.map_err(settle).is_ok())
                 });
@@ -214,7 +236,8 @@ fn encode_constants(
                 if let (Some(InputKind::Weight), Some(bits), Some(data), Some(result)) =
                     (place.kind(), operator.multiplier_bits, place.data, place.result)
                 {
-                    settle(&mut made, data, result, bits, operator.sum_step);
+                    let weights = (&mut made, place.weight_shape);
+                    settle_weights(&node.op, weights, (data, result), bits, operator.sum_step);
                 }
             }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::blocks::{of_rows, onto_grid, spread};
 use super::entry::{Entry, LARGEST_SCALE};
 use super::given_class::{GivenClass, refuse_other_integer};
 use super::kept::{self, Settled};
@@ -9,6 +10,7 @@ use super::names::{Aliases, Names};
 use super::stated::Stated;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
+use crate::ir::ops::Axes;
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::recipe::Recipe;
@@ -88,11 +90,18 @@ impl Given {
         found.filter(|(entry, is_kept)| !is_kept || entry.encoding.integer != IntegerType::Int32)
     }
 
-    /// What the target takes of an operator that is most like what is kept of its weight.
-    pub fn kept_weights(&self, group: &Group, name: &str, operator: &Operator) -> Option<Weights> {
+    /// What the target takes of an operator that is most like what is kept of its weight, which has this shape and these
+    /// axes.
+    pub fn kept_weights(
+        &self,
+        group: &Group,
+        name: &str,
+        operator: &Operator,
+        form: (&[usize], Option<Axes>),
+    ) -> Option<Weights> {
         self.constant(group, name)
             .filter(|(_, is_kept)| *is_kept)
-            .and_then(|(entry, _)| kept::weights(&entry.encoding, operator))
+            .and_then(|(entry, _)| kept::weights(&entry.encoding, operator, form))
     }
 
     /// Adds an entry of a file, with the axis of its scales if the file tells it.
@@ -270,8 +279,8 @@ impl Given {
         Ok((found, said))
     }
 
-    /// The encoding given for a constant, in the form of the one that was computed for it. What is kept and does not
-    /// fit is added to `said`.
+    /// The encoding given for a constant, in the form of the one that was computed for it. The constant has this shape
+    /// and, if it is a weight, these axes. What is kept and does not fit is added to `said`.
     ///
     /// # Errors
     /// Other integers, another number of channels, a zero point where weights have none.
@@ -279,25 +288,49 @@ impl Given {
         &self,
         group: &Group,
         name: &str,
-        computed: &Encoding,
+        (computed, shape, axes): (&Encoding, &[usize], Option<Axes>),
         said: &mut Vec<Settled>,
     ) -> Result<Option<Encoding>> {
         let Some((entry, is_kept)) = self.constant(group, name) else { return Ok(None) };
+        let on_grid = |mut made: Encoding| match axes {
+            Some(axes) => onto_grid(&mut made, shape, axes).map(|()| made),
+            None => Ok(made),
+        };
+        // Files that do not tell the axis of blocks have output channels outermost.
+        let laid = match (axes, entry.encoding.block, computed.block) {
+            (Some(axes), Some(_), _) if entry.axis.is_none() => of_rows(&entry.encoding, shape, axes),
+            // Scales of channels are also scales of blocks.
+            (Some(axes), None, Some(block)) if !is_kept => spread(&entry.encoding, shape, axes, block),
+            _ => Ok(entry.encoding.clone()),
+        };
+        let laid = laid.map(|encoding| Entry { encoding, ..entry.clone() });
         if is_kept {
             let settle = |message| said.push(Settled { message, name: name.to_string() });
-            return Ok(kept::param(entry, computed).map_err(settle).ok());
+            let made = laid
+                .and_then(|entry| kept::param(&entry, computed))
+                .and_then(|made| on_grid(made).map_err(|message| format!("{message}; new scales are made")));
+            return Ok(made.map_err(settle).ok());
         }
+        let axis_of_blocks = entry.axis.filter(|_| entry.encoding.block.is_some());
+        let entry = &laid.map_err(|message| entry.error(message))?;
         if (entry.encoding.integer, computed.integer.is_signed()) == (IntegerType::Int32, false) {
             let wanted = computed.integer.name();
             let message = format!("is a bias in 32 bits; here a node of its own adds it, which takes {wanted}");
             return Err(entry.error(message).help("leave it out of the file: its encoding follows from its values"));
         }
         refuse_other_form(&entry.encoding, computed).map_err(|message| entry.error(message))?;
-        if let (Some(given), Some(0)) = (entry.axis.filter(|&axis| axis != 0), computed.axis) {
+        if let (Some(given), Some(0), None) = (entry.axis.filter(|&axis| axis != 0), computed.axis, computed.block) {
             let message = format!("has a scale for each index of axis {given}; output channels are axis 0");
             return Err(entry.error(message));
         }
-        Ok(Some(Encoding { axis: computed.axis, ..entry.encoding.clone() }))
+        if let (Some(given), Some(_), Some(wanted)) = (axis_of_blocks, computed.block, computed.axis) {
+            let axis = if given < 0 { given + shape.len() as i64 } else { given };
+            if usize::try_from(axis) != Ok(wanted) {
+                return Err(entry.error(format!("has blocks along axis {given}; input channels are axis {wanted}")));
+            }
+        }
+        let made = on_grid(Encoding { axis: computed.axis, ..entry.encoding.clone() });
+        made.map(Some).map_err(|message| entry.error(message).help("export them as LPBQ"))
     }
 
     /// The file that has an encoding of a constant.
@@ -341,11 +374,15 @@ impl Given {
 
 fn refuse_other_form(given: &Encoding, computed: &Encoding) -> Result<(), String> {
     refuse_other_integer(given, computed.integer)?;
-    let form = |encoding: &Encoding| match encoding.axis {
-        Some(_) => format!("{} scales by channel", encoding.scale.len()),
-        None => "one scale for all channels".to_string(),
+    let form = |encoding: &Encoding| match (encoding.axis, encoding.block) {
+        (Some(_), Some(block)) => format!("{} scales in blocks of {block}", encoding.scale.len()),
+        (Some(_), None) => format!("{} scales by channel", encoding.scale.len()),
+        (None, _) => "one scale for all channels".to_string(),
     };
-    if given.axis.is_some() != computed.axis.is_some() || given.scale.len() != computed.scale.len() {
+    if given.block != computed.block
+        || given.axis.is_some() != computed.axis.is_some()
+        || given.scale.len() != computed.scale.len()
+    {
         return Err(format!("has {} where it should have {}", form(given), form(computed)));
     }
     let symmetric = computed.integer.is_signed() && computed.zero_point.iter().all(|&zero_point| zero_point == 0);

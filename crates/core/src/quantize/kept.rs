@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use super::blocks::can_be_cut;
 use super::entry::{Entry, LARGEST_SCALE};
 use super::given_class::GivenClass;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::ir::Constant;
+use crate::ir::ops::Axes;
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::target::{Activations, Granularity, Operator, Target, Weights};
@@ -126,8 +128,9 @@ pub fn agree(
     }
 }
 
-/// What an operator's weight is encoded as where this is kept of it; none where the target takes nothing like it.
-pub fn weights(kept: &Encoding, operator: &Operator) -> Option<Weights> {
+/// What an operator's weight, of this shape with these axes, is encoded as where this is kept of it; none where the target
+/// takes nothing like it.
+pub fn weights(kept: &Encoding, operator: &Operator, (shape, axes): (&[usize], Option<Axes>)) -> Option<Weights> {
     let integers: &[IntegerType] = match kept.integer {
         IntegerType::Int4 => &[IntegerType::Int4, IntegerType::Int8],
         IntegerType::Int8 | IntegerType::Uint8 => &[IntegerType::Int8],
@@ -135,7 +138,8 @@ pub fn weights(kept: &Encoding, operator: &Operator) -> Option<Weights> {
         IntegerType::Int32 => &[],
     };
     let in_blocks = |integer: IntegerType| {
-        let granularity = Granularity::Block(kept.block?);
+        let block = kept.block.filter(|&block| axes.is_some_and(|axes| can_be_cut(shape, axes, block)))?;
+        let granularity = Granularity::Block(block);
         operator.weights.iter().find(|weights| **weights == Weights { integer, granularity }).copied()
     };
     let plain = |&integer: &IntegerType| in_blocks(integer).or_else(|| operator.weights_of(integer));
@@ -182,6 +186,9 @@ pub fn param(entry: &Entry, computed: &Encoding) -> Result<Encoding, String> {
     if made.block.is_some() && made.block != computed.block {
         return Err(format!("is encoded in blocks of {}, which are not taken here; {ANEW}", made.block.unwrap_or(0)));
     }
+    if computed.block.is_some() && made.block.is_none() {
+        return Err(format!("has no blocks, and blocks of {} are wanted; {ANEW}", computed.block.unwrap_or(0)));
+    }
     if made.axis.is_none() && made.scale.len() == 1 {
         made.scale = vec![made.scale[0]; count];
         made.zero_point = vec![made.zero_point[0]; count];
@@ -194,13 +201,13 @@ pub fn param(entry: &Entry, computed: &Encoding) -> Result<Encoding, String> {
     Ok(Encoding { axis: computed.axis, block: computed.block, ..made })
 }
 
-/// Refuses scales of weights under which a bias does not fit into its 32 bits.
+/// Refuses scales of weights, one or one per channel, under which a bias does not fit into its 32 bits.
 ///
 /// # Errors
 /// Says so in words.
-pub fn refuse_small(weights: &Encoding, bias: &Constant, data: &Encoding) -> Result<(), String> {
+pub fn refuse_small(weights: &[f32], bias: &Constant, data: &Encoding) -> Result<(), String> {
     for (channel, bias) in bias.to_f32().into_iter().enumerate() {
-        let scale = weights.scale[channel.min(weights.scale.len() - 1)];
+        let scale = weights[channel.min(weights.len() - 1)];
         if f64::from(bias.abs()) > f64::from(i32::MAX) * f64::from(scale) * f64::from(data.scale[0]) {
             return Err(format!("has the scale {scale:e}, too small for the bias of its channel; new scales are made"));
         }
@@ -284,8 +291,8 @@ mod tests {
         }
         let (weights, data) = (by_channel(Int8), encoding(Uint8, &[1e-9], 0, None));
         let bias = |value| Constant::from_values(vec![0.0, value], vec![2]);
-        assert!(refuse_small(&weights, &bias(4.0), &data).is_ok());
-        assert!(refuse_small(&weights, &bias(9.0), &data).unwrap_err().contains("too small for the bias"));
+        assert!(refuse_small(&weights.scale, &bias(4.0), &data).is_ok());
+        assert!(refuse_small(&weights.scale, &bias(9.0), &data).unwrap_err().contains("too small for the bias"));
     }
 
     #[test]

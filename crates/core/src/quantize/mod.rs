@@ -2,6 +2,7 @@
 //! elsewhere, if there are such. Then it rounds constants to codes under these encodings. It never changes the graph.
 
 mod assign;
+mod blocks;
 mod codes;
 mod entry;
 mod given;
@@ -24,6 +25,7 @@ mod ties;
 mod weights;
 
 pub use assign::{decisive, quantize, refuse_idle_overrides};
+pub use blocks::{MOST, can_be_cut, channel_scales, in_blocks, onto_grid, with_channel_scales};
 pub use codes::{CodeSource, pack, unpack};
 pub use given::Given;
 pub use kept::Settled;
@@ -39,4 +41,4 @@ pub use round::{RoundedNow, round_layer, round_other};
 pub use sources::Sources;
 pub use stated::Stated;
 pub use table::{Counts, Table};
-pub use weights::{fit, of_sums, weight};
+pub use weights::{fit, of_sums, settle_weights, weight};

@@ -1,9 +1,11 @@
 //! Encodings of constants. They depend on which input of its node a constant is.
 
+use super::blocks::{can_be_cut, channel_scales, in_blocks, with_channel_scales};
+use super::multiplier::settle;
 use crate::encoding::{Encoding, IntegerType};
 use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, Value};
-use crate::recipe::PartRecipe;
+use crate::recipe::{PartRecipe, WeightBits};
 use crate::target::{Activations, Case, Granularity, Operator, Weights};
 use autoneural_base::error::{Error, Result};
 
@@ -51,8 +53,8 @@ pub(crate) struct Place<'a> {
     pub bias: Option<&'a Constant>,
     /// Whether the node makes a main output.
     pub is_head: bool,
-    /// Integers that an override of the recipe gives the constant, if it is a weight.
-    pub exception: Option<IntegerType>,
+    /// What an override of the recipe gives the constant, if it is a weight.
+    pub exception: Option<WeightBits>,
     /// What it is encoded as where its encoding is kept of a quantized model; it counts before everything else.
     pub kept: Option<Weights>,
 }
@@ -63,13 +65,21 @@ impl Place<'_> {
         self.node.op.signature().kind(self.input)
     }
 
+    /// The scales of a weight that its bias follows from, one or one per output channel.
+    pub(crate) fn channel_scales(&self, encoding: &Encoding) -> Vec<f32> {
+        match self.node.op.weight_axes(self.weight_shape.len()) {
+            Some(axes) => channel_scales(encoding, self.weight_shape, axes),
+            None => encoding.scale.clone(),
+        }
+    }
+
     /// The integers of a weight and their granularity: as the override says, or as the recipe says for such weights.
     fn choose(&self, recipe: &PartRecipe) -> Result<Weights> {
         if let Some(kept) = self.kept {
             return Ok(kept);
         }
         let of_all = match (self.node.op.is_depthwise(self.weight_shape), self.is_head) {
-            (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8),
+            (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8).into(),
             (_, true) => recipe.head.unwrap_or(recipe.weights),
             _ => recipe.weights,
         };
@@ -92,14 +102,20 @@ pub(crate) fn encode(
         Some(InputKind::Weight) => {
             let chosen = place.choose(recipe)?;
             let values = constant.to_f32();
-            Ok(match (place.bias, place.data) {
-                (Some(bias), Some(data)) => {
-                    let axis = channels(&node.op, chosen.granularity, place.weight_shape);
-                    let mut magnitudes = magnitudes(&values, place.weight_shape, axis);
+            let shape = place.weight_shape;
+            Ok(match (place.bias, place.data, chosen.granularity, node.op.weight_axes(shape.len())) {
+                (Some(bias), Some(data), Granularity::Block(size), Some(axes)) => {
+                    let mut least = vec![0.0; bias.shape().iter().product()];
+                    leave_room_for_bias(&mut least, &bias.to_f32(), data, 1.0);
+                    in_blocks(chosen.integer, &values, shape, axes, size, &least)
+                }
+                (Some(bias), Some(data), ..) => {
+                    let axis = channels(&node.op, chosen.granularity, shape);
+                    let mut magnitudes = magnitudes(&values, shape, axis);
                     leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, chosen.integer.limits().1 as f64);
                     Encoding::symmetric(chosen.integer, &magnitudes, axis)
                 }
-                _ => fit(&node.op, chosen, &values, place.weight_shape),
+                _ => fit(&node.op, chosen, &values, shape),
             })
         }
         Some(InputKind::Bias) => {
@@ -109,17 +125,20 @@ pub(crate) fn encode(
             let Some(&integer) = place.operator.bias.first() else {
                 return Err(Error::input(&node.name, format!("the target takes no bias of {}", node.op.name())));
             };
-            let made = of_sums(integer, data, weights);
+            let made = of_sums(&node.op, integer, data, (weights, place.weight_shape));
             refuse_overflow(&made, &constant.to_f32(), node)?;
             Ok(made)
         }
         Some(InputKind::Gain | InputKind::Operand) => {
-            let taken = |weights: &&Weights| {
+            let case = |weights: &Weights| {
                 let activations = place.data.map(|data| Activations::Same(data.integer));
-                let case = activations.map(|activations| Case { activations, weights: Some(**weights), bias: None });
-                case.is_none_or(|case| place.operator.takes(&case))
+                activations.map(|activations| Case { activations, weights: Some(*weights), bias: None })
             };
-            let weights = *place.operator.weights.iter().find(taken).ok_or_else(|| {
+            let taken = |weights: &&Weights| case(weights).is_none_or(|case| place.operator.takes(&case));
+            // Of those that are taken, one that is computed in integers.
+            let in_integers = |weights: &&Weights| case(weights).is_none_or(|case| !place.operator.is_in_fp16(&case));
+            let listed = || place.operator.weights.iter().filter(taken);
+            let weights = *listed().find(in_integers).or_else(|| listed().next()).ok_or_else(|| {
                 Error::input(&node.name, format!("the target takes no constant input of {}", node.op.name()))
             })?;
             let mut made = fit(&node.op, weights, &constant.to_f32(), constant.shape());
@@ -148,7 +167,7 @@ pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encodi
         return Encoding::of_range(integer, low, high);
     }
     if let (Granularity::Block(size), Some(axes)) = (weights.granularity, op.weight_axes(shape.len())) {
-        return Encoding::in_blocks(integer, values, shape, axes.input, size);
+        return in_blocks(integer, values, shape, axes, size, &[]);
     }
     let axis = channels(op, weights.granularity, shape);
     Encoding::symmetric(integer, &magnitudes(values, shape, axis), axis)
@@ -160,9 +179,12 @@ fn channels(op: &Op, granularity: Granularity, shape: &[usize]) -> Option<usize>
     axes.and_then(|axes| axes.output)
 }
 
-/// The encoding of a bias, which is added to sums of products: its scales are `input scale x weight scale`.
-pub fn of_sums(integer: IntegerType, data: &Encoding, weights: &Encoding) -> Encoding {
-    let scale = weights.scale.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
+/// The encoding of a bias, which is added to sums of products: its scales are `input scale x weight scale`, with the
+/// scale of its channel where the weights, of this shape, are in blocks.
+pub fn of_sums(op: &Op, integer: IntegerType, data: &Encoding, (weights, shape): (&Encoding, &[usize])) -> Encoding {
+    let of_channels = op.weight_axes(shape.len()).map(|axes| channel_scales(weights, shape, axes));
+    let of_channels = of_channels.unwrap_or_else(|| weights.scale.clone());
+    let scale = of_channels.iter().map(|scale| scale * data.scale[0]).collect::<Vec<_>>();
     let axis = weights.axis.map(|_| 0);
     Encoding { integer, zero_point: vec![0; scale.len()], scale, axis, block: None }
 }
@@ -183,14 +205,49 @@ fn refuse_overflow(encoding: &Encoding, bias: &[f32], node: &Node) -> Result<()>
     Ok(())
 }
 
-fn accept(place: &Place, integer: IntegerType) -> Result<Weights> {
-    if let Some(weights) = place.operator.weights_of(integer) {
-        return Ok(weights);
+/// What the target takes of the integers that the recipe chose. Blocks that the recipe states for all weights of a group
+/// are for those that can be cut like this; the others have one scale per output channel.
+fn accept(place: &Place, bits: WeightBits) -> Result<Weights> {
+    let (operator, shape) = (place.operator, place.weight_shape);
+    let refuse = |message: String| Err(Error::input(&place.node.name, message).help("change the recipe"));
+    let taken = || operator.weights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if let Some(block) = bits.block {
+        let wanted = Weights { integer: bits.integer, granularity: Granularity::Block(block) };
+        let fits = place.node.op.weight_axes(shape.len()).is_some_and(|axes| can_be_cut(shape, axes, block));
+        if fits && operator.weights.contains(&wanted) {
+            return Ok(wanted);
+        }
+        if place.exception.is_some() && !fits {
+            let why = "they need a multiple of as many input channels and a kernel of one position";
+            return refuse(format!("weights of shape {shape:?} cannot be cut into blocks of {block}: {why}"));
+        }
+        if fits || place.exception.is_some() {
+            return refuse(format!("the target takes {} weights of {}, not {wanted}", taken(), operator.name));
+        }
     }
-    let taken: Vec<String> = place.operator.weights.iter().map(ToString::to_string).collect();
-    let message =
-        format!("the target takes {} weights of {}, not {}", taken.join(", "), place.operator.name, integer.name());
-    Err(Error::input(&place.node.name, message).help("change the recipe"))
+    match operator.weights_of(bits.integer) {
+        Some(weights) => Ok(weights),
+        None => {
+            let name = bits.integer.name();
+            refuse(format!("the target takes {} weights of {}, not {name}", taken(), operator.name))
+        }
+    }
+}
+
+/// Moves the scales of weights of this shape to where the target's arithmetic represents them: [`settle`], for what is in
+/// blocks with the scales of its output channels.
+pub fn settle_weights(
+    op: &Op,
+    (weights, shape): (&mut Encoding, &[usize]),
+    (input, output): (&Encoding, &Encoding),
+    bits: u32,
+    sum_step: Option<u32>,
+) {
+    let change = |weights: &mut Encoding| settle(weights, input, output, bits, sum_step);
+    match op.weight_axes(shape.len()) {
+        Some(axes) => with_channel_scales(weights, shape, axes, change),
+        None => change(weights),
+    }
 }
 
 /// The largest magnitude at each index of an axis; without an axis, that of the whole tensor.

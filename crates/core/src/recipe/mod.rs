@@ -1,5 +1,6 @@
 //! Recipes: TOML files that name the samples of a model and state how each group of its graphs is quantized.
 
+mod bits;
 mod origin;
 mod paths;
 mod preprocess;
@@ -20,6 +21,7 @@ use crate::program::Group;
 use crate::quantize::rounding::{Method, Rounder};
 use autoneural_base::error::{Error, Result};
 
+pub use bits::{Products, WeightBits};
 pub use origin::Origin;
 pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
 pub use sample::{Arrays, Role, Said, Sample, Words};
@@ -71,8 +73,8 @@ pub struct Recipe {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartRecipe {
-    /// Integers of weights; one symmetric scale per output channel.
-    pub weights: IntegerType,
+    /// Integers of weights, with symmetric scales: one per output channel, or several where they are in blocks.
+    pub weights: WeightBits,
     /// Integers of all values that are computed.
     pub activations: IntegerType,
     /// How ranges are observed.
@@ -81,7 +83,7 @@ pub struct PartRecipe {
     /// not given.
     pub kv_cache: Option<IntegerType>,
     /// Integers of the weights that make a main output, such as a language model's head; those of weights if not given.
-    pub head: Option<IntegerType>,
+    pub head: Option<WeightBits>,
     /// Integers of the weights of depthwise convolutions; int8 if not given, because they have few weights and lose
     /// most with 4 bits.
     pub depthwise: Option<IntegerType>,
@@ -95,6 +97,9 @@ pub struct PartRecipe {
     /// Whether biases make up for what rounding changes in the means of a layer's outputs.
     #[serde(default)]
     pub bias_correction: bool,
+    /// How products of two computed values are written for a chip that reads the second of them in 8 bits.
+    #[serde(default)]
+    pub products: Products,
     /// How the spread of channels is moved from values into weights before anything is quantized; not at all if not
     /// given.
     pub equalize: Option<Equalize>,
@@ -108,7 +113,7 @@ pub struct Override {
     pub tensor: String,
     /// Their integers: signed ones are for weights, unsigned ones for activations.
     #[serde(rename = "type")]
-    pub integer: IntegerType,
+    pub bits: WeightBits,
 }
 
 impl Recipe {
@@ -150,7 +155,7 @@ impl Recipe {
     ///     prompt = "Who is in the car?"
     /// "#;
     /// let recipe = Recipe::parse(text.into(), Path::new("toy.toml"))?;
-    /// assert_eq!(recipe.part(&Group::new("language")?)?.weights, IntegerType::Int4);
+    /// assert_eq!(recipe.part(&Group::new("language")?)?.weights, IntegerType::Int4.into());
     /// let wrong = text.replace("int4", "uint8");
     /// assert!(Recipe::parse(wrong, Path::new("toy.toml")).is_err()); // weights are signed
     /// # Ok(())
@@ -235,8 +240,8 @@ impl Recipe {
         for (group, part) in &self.parts {
             let key = |what: &str| format!("recipe.{}.{what}", group.name());
             let weights = [
-                Some(("weights", part.weights)),
-                part.head.map(|t| ("head", t)),
+                Some(("weights", part.weights.integer)),
+                part.head.map(|t| ("head", t.integer)),
                 part.depthwise.map(|t| ("depthwise", t)),
             ];
             for (what, integer) in weights.into_iter().flatten() {
@@ -265,7 +270,7 @@ impl Recipe {
             }
         }
         for (index, exception) in self.overrides.iter().enumerate() {
-            if exception.integer == IntegerType::Int32 {
+            if exception.bits.integer == IntegerType::Int32 {
                 let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of \
                                activations are";
                 return Err((format!("override[{index}].type"), message.into()));
@@ -392,10 +397,24 @@ impl Recipe {
     /// The integers that an exception gives to a weight (`signed`) or an activation of this name; `None` if no
     /// exception fits.
     pub fn exception(&self, name: &str, signed: bool) -> Option<IntegerType> {
+        self.exception_of(name, signed).map(|bits| bits.integer)
+    }
+
+    /// What an exception gives to a weight of this name; `None` if no exception fits.
+    pub(crate) fn weights_exception(&self, name: &str) -> Option<WeightBits> {
+        self.exception_of(name, true)
+    }
+
+    fn exception_of(&self, name: &str, signed: bool) -> Option<WeightBits> {
         let fits = |exception: &&Override| {
-            exception.integer.is_signed() == signed && autoneural_base::text::glob(&exception.tensor, name)
+            exception.bits.integer.is_signed() == signed && autoneural_base::text::glob(&exception.tensor, name)
         };
-        self.overrides.iter().rev().find(fits).map(|exception| exception.integer)
+        self.overrides.iter().rev().find(fits).map(|exception| exception.bits)
+    }
+
+    /// The place of what is said of a group's weights, for messages.
+    pub(crate) fn place_of_weights(&self, group: &Group) -> String {
+        format!("{}: recipe.{group}.weights", self.path.display())
     }
 
     /// The place of an exception in the file, for messages.
@@ -413,9 +432,9 @@ impl Recipe {
 
     /// Everything in the recipe that encodings depend on, as text: the same text gives the same encodings.
     pub fn bits(&self) -> String {
-        // Rounding comes after the encodings and does not change them.
+        // These come after the encodings and do not change them.
         let mut parts = self.parts.clone();
-        parts.values_mut().for_each(|part| part.rounding = Method::default());
+        parts.values_mut().for_each(|part| (part.rounding, part.products) = Default::default());
         format!("{parts:?} {:?}", self.overrides)
     }
 
@@ -437,8 +456,13 @@ impl PartRecipe {
         Rounder { method: self.rounding, corrects_bias: self.bias_correction }
     }
 
+    /// Whether products of two computed values are to be split where the target says that this pays.
+    pub fn splits_products(&self) -> bool {
+        self.products == Products::Split
+    }
+
     /// Bits of weights and activations in the usual short form, such as `W4A16`.
     pub fn scheme(&self) -> String {
-        format!("W{}A{}", self.weights.bits(), self.activations.bits())
+        format!("W{}A{}", self.weights.integer.bits(), self.activations.bits())
     }
 }

@@ -26,12 +26,17 @@ pub struct Operator {
     /// Combinations of the listed types that the chip does not take.
     #[serde(default)]
     pub refused: Vec<Refusal>,
+    /// Combinations that are taken, and that the chip computes in 16-bit floating point and not in integers.
+    #[serde(default)]
+    pub in_fp16: Vec<Refusal>,
     /// How many significant bits after the leading one the chip keeps of the multiplier from sums to outputs. `None`:
     /// enough.
     pub multiplier_bits: Option<u32>,
     /// The chip keeps sums in steps of this many integers, a power of two. Each constant part of a sum is cut off to
     /// such a step by itself.
     pub sum_step: Option<u32>,
+    /// The chip reads the second of two computed operands of 16 bits in so many bits. `None`: in all of them.
+    pub second_bits: Option<u32>,
     /// Whether the operator works on the last axis only.
     #[serde(default)]
     pub last_axis_only: bool,
@@ -39,7 +44,7 @@ pub struct Operator {
     pub output_range: Option<[f32; 2]>,
 }
 
-/// Combinations that the chip does not take. A field that is `None` stands for all listed types.
+/// Combinations that the chip does not take, or takes in a way of their own. A field that is `None` stands for all listed types.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
@@ -171,8 +176,10 @@ impl Operator {
             weights: if form.weights { weights } else { vec![] },
             bias: if form.bias == Bias::Never { vec![] } else { vec![IntegerType::Int32] },
             refused: vec![],
+            in_fp16: vec![],
             multiplier_bits: None,
             sum_step: None,
+            second_bits: None,
             last_axis_only: form.axis,
             output_range: None,
         }
@@ -184,6 +191,11 @@ impl Operator {
             && case.weights.is_none_or(|weights| self.weights.contains(&weights))
             && case.bias.is_none_or(|bias| self.bias.contains(&bias))
             && !self.refused.iter().any(|refusal| refusal.covers(case))
+    }
+
+    /// Whether the chip computes a combination in 16-bit floating point, if it takes it.
+    pub fn is_in_fp16(&self, case: &Case) -> bool {
+        self.in_fp16.iter().any(|stated| stated.covers(case))
     }
 
     /// The preferred encoding of weights with this integer type, if any is taken.
@@ -221,11 +233,7 @@ impl Operator {
                 if form.bias != Bias::Always {
                     add(None);
                 }
-                // A bias has one scale per channel, which follows from that of the weights; weights in blocks have
-                // several.
-                if !matches!(weights.granularity, Granularity::Block(_)) {
-                    bias.iter().for_each(|&bias| add(Some(bias)));
-                }
+                bias.iter().for_each(|&bias| add(Some(bias)));
             }
         }
         cases
@@ -273,6 +281,9 @@ impl Operator {
         if self.sum_step.is_some() && !form.channels {
             return Err("sum_step: the operator has no sums".into());
         }
+        if self.second_bits.is_some() && form.activations != 2 {
+            return Err("second_bits: the operator has not two operands".into());
+        }
         if self.last_axis_only && !form.axis {
             return Err("last_axis_only: the operator has no axis".into());
         }
@@ -285,6 +296,7 @@ impl Operator {
             ("weights", self.weights.len()),
             ("bias", self.bias.len()),
             ("refused", self.refused.len()),
+            ("in_fp16", self.in_fp16.len()),
         ];
         match lists.into_iter().find(|(_, count)| *count > MOST_LISTED) {
             Some((list, count)) => Err(format!("{list}: has {count} entries; at most {MOST_LISTED} make sense")),
@@ -297,6 +309,9 @@ impl Operator {
             && !(4..=23).contains(&bits)
         {
             return Err(format!("multiplier_bits = {bits}; 4 to 23 make sense"));
+        }
+        if let Some(bits) = self.second_bits.filter(|bits| *bits != 8) {
+            return Err(format!("second_bits = {bits}; 8 is what can be stated"));
         }
         if let Some(step) = self.sum_step
             && !(step.is_power_of_two() && step <= 1 << 15)
@@ -324,8 +339,11 @@ impl Operator {
         if let Some(bias) = repeated(&self.bias) {
             return Err(format!("bias: `{}` stands twice", bias.name()));
         }
-        match repeated(&self.refused) {
-            Some(refusal) => Err(format!("refused: `{refusal}` stands twice")),
+        if let Some(refusal) = repeated(&self.refused) {
+            return Err(format!("refused: `{refusal}` stands twice"));
+        }
+        match repeated(&self.in_fp16) {
+            Some(stated) => Err(format!("in_fp16: `{stated}` stands twice")),
             None => Ok(()),
         }
     }
@@ -352,6 +370,9 @@ impl Operator {
         }
         if let Some(unused) = self.bias.iter().find(|item| !taken.iter().any(|case| case.bias == Some(**item))) {
             return contradiction("bias", unused.name().to_string());
+        }
+        if let Some(idle) = self.in_fp16.iter().find(|stated| !taken.iter().any(|case| stated.covers(case))) {
+            return Err(format!("in_fp16: `{idle}` is no combination that is taken"));
         }
         match self.refused.iter().find(|refusal| self.refused_by(refusal).is_empty()) {
             Some(refusal) => Err(format!("refused: `{refusal}` is no combination of the operator")),

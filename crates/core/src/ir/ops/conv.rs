@@ -144,6 +144,7 @@ impl Operator for Conv {
             Sample::new(name, operator, inputs)
         };
         vec![
+            sample("1x1, 256 channels", 1, 1, 1, 256, 1).with_blocks(),
             sample("1x1", 1, 1, 1, 64, 1),
             sample("3x3, stride 2", 1, 3, 2, 32, 1),
             sample("5x5 depthwise", 64, 5, 1, 64, 1),

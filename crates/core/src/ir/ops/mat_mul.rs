@@ -90,7 +90,12 @@ impl Operator for MatMul {
             true => vec![read([1, 16, 128]), constant([128, 64], 0.05)],
             false => vec![read([1, 4, 16, 32]), read([1, 4, 32, 16])],
         };
-        vec![Sample::new("", MatMul, inputs)]
+        let mut made = vec![Sample::new("", MatMul, inputs)];
+        if constants.weights {
+            let inputs = vec![read([1, 16, 256]), constant([256, 64], 0.05)];
+            made.push(Sample::new("256 to 64", MatMul, inputs).with_blocks());
+        }
+        made
     }
 
     fn draw(chance: &mut Chance) -> Sample<Self> {

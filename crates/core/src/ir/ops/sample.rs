@@ -20,6 +20,8 @@ pub enum Purpose {
     AnotherAxis,
     /// Whether the ends of a bounded output are reached, and never left.
     Ends,
+    /// As usual, with weights that have enough input channels for the largest blocks.
+    Blocks,
 }
 
 /// One input of a sample.
@@ -74,6 +76,11 @@ impl<O> Sample<O> {
     /// On an axis that is not the last.
     pub fn on_another_axis(self) -> Self {
         Sample { purpose: Purpose::AnotherAxis, ..self }
+    }
+
+    /// The same for weights in blocks.
+    pub fn with_blocks(self) -> Self {
+        Sample { purpose: Purpose::Blocks, ..self }
     }
 
     /// With inputs that drive the output to its ends.

@@ -94,7 +94,10 @@ mod tests {
         {
             let values: Vec<f32> = (0..shape.iter().product()).map(|at: usize| 1.0 + at as f32).collect();
             let weight = format!("{name}.weight");
-            let encoding = Encoding::in_blocks(IntegerType::Int4, &values, &shape, axis, 2);
+            let (count, step) = (shape.iter().product::<usize>() / 2, shape[axis + 1..].iter().product::<usize>());
+            let scale = (0..count).map(|at| values[at / step * 2 * step + step + at % step] / 7.0).collect();
+            let zero_point = vec![0; count];
+            let encoding = Encoding { integer: IntegerType::Int4, scale, zero_point, axis: Some(axis), block: Some(2) };
             table.params.insert(weight.clone(), encoding);
             let id = b.constant(weight, Constant::from_values(values, shape)).unwrap();
             outputs.extend(b.node_outputs(name, op, &[data, id]).unwrap());
@@ -143,7 +146,7 @@ mod tests {
         for (size, word) in [
             ("3", "blocks of 3 do not divide its 4 input channels"),
             ("4", "scales, its blocks are"),
-            ("0", "is encoded in blocks (PER_BLOCK), which are not taken"),
+            ("0", "enc_type PER_BLOCK needs a block_size above 0"),
             ("18446744073709551615", "do not divide"),
         ] {
             let said = said("\"block_size\": 2", &format!("\"block_size\": {size}"));

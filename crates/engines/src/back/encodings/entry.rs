@@ -109,11 +109,6 @@ impl Entry {
     }
 }
 
-/// What is said of entries that share a scale in blocks, where they are not taken.
-pub(crate) fn in_blocks(kind: &str) -> String {
-    format!("is encoded in blocks ({kind}), which are not taken; export it with one scale for each output channel")
-}
-
 /// A truth value, which some versions write as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Truth(pub bool);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::entry::{Lists, in_blocks};
+use super::entry::Lists;
 use super::lists::refuse_misplaced;
 use super::{v0_6_1, v1_0_0, v2_0_0};
 use autoneural_base::error::{Error, Result};
@@ -26,9 +26,6 @@ pub fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
                 return Err(fail("stands twice".into()));
             }
             let entry = entry.map_err(fail)?;
-            if entry.block.is_some() {
-                return Err(fail(in_blocks(v1_0_0::BLOCKS)));
-            }
             let encoding = if are_params { entry.param() } else { entry.activation() }.map_err(fail)?;
             refuse_misplaced(&encoding, are_params, are_params).map_err(fail)?;
             given.add(are_params, &name, &place, encoding, entry.axis)?;

@@ -6,7 +6,8 @@
 //! -128. An entry that does not say whether it is symmetric is so if 0 is in the middle of its grid.
 //!
 //! Scales of blocks (1.0.0 `PER_BLOCK`, with `block_size`) stand in one list, output channels outermost, as AIMET
-//! flattens them. Tables of a bundle may have such entries; files of encodings that were learned elsewhere may not.
+//! flattens them. Files that were learned elsewhere may have whole multiples of a scale per channel in their place (LPBQ);
+//! in 2.0.0 both lie as the tensor does.
 
 mod axes;
 mod blocks;

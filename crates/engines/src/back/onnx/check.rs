@@ -6,9 +6,9 @@ use std::path::Path;
 
 use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
+use super::names::{float_name, read_name};
 use super::proto::{DataType, model, stored_tensor, summary};
-use super::qdq::{float_name, read_name};
-use super::{DataWriter, decode, float, nodes};
+use super::{DataWriter, decode, float, nodes, split};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Graph, Node, ValueId};
@@ -82,7 +82,7 @@ pub fn check_quantized(graph: &Graph, group: &Group, path: &Path) -> Result<()> 
             "QuantizeLinear" | "DequantizeLinear" => shape.converts(node),
             _ => shape.computes(node, &stored),
         };
-        if !is_known {
+        if !is_known && shape.splits.get(node.name.as_str()) != Some(node) {
             return Err(other(path, format!("the node `{}` is another one", node.name)));
         }
     }
@@ -189,6 +189,8 @@ struct Shape<'a> {
     values: HashMap<&'a str, ValueId>,
     nodes: HashMap<&'a str, &'a Node>,
     makers: HashMap<ValueId, &'a Node>,
+    /// Nodes that products become which are split, by name.
+    splits: HashMap<String, NodeProto>,
 }
 
 impl<'a> Shape<'a> {
@@ -199,6 +201,12 @@ impl<'a> Shape<'a> {
             values: graph.values().map(|(id, value)| (value.name.as_str(), id)).collect(),
             nodes: nodes.iter().map(|node| (node.name.as_str(), node)).collect(),
             makers: nodes.iter().flat_map(|node| node.outputs.iter().map(move |&id| (id, node))).collect(),
+            splits: nodes
+                .iter()
+                .filter(|node| split::is_product(graph, node))
+                .flat_map(|node| split::nodes(graph, node))
+                .map(|node| (node.name.clone(), node))
+                .collect(),
         }
     }
 

@@ -3,9 +3,11 @@
 mod check;
 mod data;
 mod float;
+mod names;
 mod nodes;
 mod proto;
 mod qdq;
+mod split;
 
 pub use autoneural_onnx::{encode, encode_as, read as decode};
 pub use check::{check_context, check_float, check_quantized};

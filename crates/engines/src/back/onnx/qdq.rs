@@ -4,12 +4,14 @@ use std::path::Path;
 
 use autoneural_onnx::{AttributeProto, GraphProto};
 
+use super::names::{float_name, read_name};
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
-use super::{DataWriter, nodes};
+use super::{DataWriter, nodes, split};
 use autoneural_base::error::Result;
 use autoneural_core::encoding::Encoding;
 use autoneural_core::ir::{Graph, Op, ValueId};
 use autoneural_core::quantize::{CodeSource, Table, pack};
+use autoneural_core::target::Products;
 
 /// Writes `path` and appends its weights to `data`.
 ///
@@ -17,7 +19,8 @@ use autoneural_core::quantize::{CodeSource, Table, pack};
 /// as integers and `v/dq` as the float that nodes read. An output's integers are those that nodes read, unless one is a
 /// convolution.
 ///
-/// The integers of constants are taken from `codes` as they are.
+/// The integers of constants are taken from `codes` as they are. `products` says how products of two computed values of 16
+/// bits are written.
 ///
 /// # Errors
 /// A value without an encoding: the table belongs to another graph. A constant without codes.
@@ -25,11 +28,12 @@ pub fn emit_qdq(
     graph: &Graph,
     table: &Table,
     codes: &dyn CodeSource,
+    products: Products,
     path: &Path,
     data: &mut DataWriter,
 ) -> Result<()> {
     let mut emitter =
-        Emitter { graph, table, data, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
+        Emitter { graph, table, data, products, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
     for &id in graph.inputs() {
         let info = emitter.border(id)?;
         emitter.made.input.push(info);
@@ -74,6 +78,7 @@ struct Emitter<'a> {
     graph: &'a Graph,
     table: &'a Table,
     data: &'a mut DataWriter,
+    products: Products,
     made: GraphProto,
 }
 
@@ -141,6 +146,20 @@ impl Emitter<'_> {
             // A change of encoding is the next QuantizeLinear reading the last DequantizeLinear.
             return self.quantize(ir.outputs[0], inputs[0].clone());
         }
+        if let Products::Split(bits) = self.products
+            && split::is_product(graph, ir)
+            && split::is_wide(graph, ir, self.table)
+        {
+            let (second, made) = (&graph.value(ir.inputs[1]).name, &graph.value(ir.outputs[0]).name);
+            let first = &graph.value(ir.inputs[0]).name;
+            let of = |name: &str| self.table.activation(name);
+            let between = split::encodings(made, [of(first)?, of(second)?, of(made)?], bits);
+            for (name, encoding) in &between {
+                self.parameters(name, encoding, &[])?;
+            }
+            self.made.node.extend(split::nodes(graph, ir));
+            return self.quantize(ir.outputs[0], float_name(graph, ir.outputs[0]));
+        }
         let shapes: Vec<_> = ir.inputs.iter().map(|&id| &graph.value(id).shape).collect();
         let outputs: Vec<String> = ir.outputs.iter().map(|&id| float_name(graph, id)).collect();
         let (nodes, extra) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
@@ -154,17 +173,4 @@ impl Emitter<'_> {
         }
         Ok(())
     }
-}
-
-/// Name of what a node reads of a value.
-pub(crate) fn read_name(graph: &Graph, id: ValueId) -> String {
-    let value = graph.value(id);
-    if value.element.is_real() { format!("{}/dq", value.name) } else { value.name.clone() }
-}
-
-/// Name of the float that a node makes.
-pub(crate) fn float_name(graph: &Graph, id: ValueId) -> String {
-    let value = graph.value(id);
-    let is_border = value.element.is_real() && graph.outputs().contains(&id);
-    if is_border { format!("{}/float", value.name) } else { value.name.clone() }
 }

@@ -4,6 +4,7 @@ mod any_model;
 mod compiler;
 mod elf;
 mod environment;
+mod layout;
 mod loading;
 mod quiet;
 mod session;
@@ -12,6 +13,7 @@ mod trust;
 
 pub use any_model::Place;
 pub use compiler::{Compiler, Job};
+pub use layout::{FloatNode, Layout};
 pub use quiet::quiet;
 pub use session::{ContextFacts, Runtime, provider_options};
 pub use toolkit::{ONNXRUNTIME, ONNXRUNTIME_QNN, Toolkit, version_text};

@@ -7,7 +7,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::loading::{Loaded, PROVIDER, load};
-use super::{Compiler, Job, Toolkit};
+use super::{Compiler, Job, Layout, Toolkit};
 use crate::back::onnx::{check_context, check_float, check_quantized, decode};
 use crate::engine::{OrtSession, SegmentSession};
 use autoneural_base::error::{Error, IoContext, Result};
@@ -58,6 +58,10 @@ pub fn provider_options(target: &Target, backend: &str) -> [(&'static str, Strin
         ("offload_graph_io_quantization", "0".into()),
     ]
 }
+
+/// The provider's option with which weights in blocks stay integers, if their scales are on the grid
+/// ([`autoneural_core::quantize::in_blocks`]). Without it the provider computes them in float, or leaves them to the CPU.
+const BLOCKS: (&str, &str) = ("enable_block_quant_weight_optimization", "1");
 
 impl Runtime {
     /// Name of ONNX Runtime's own provider.
@@ -135,8 +139,20 @@ impl Runtime {
 
     /// A session on the NPU of a target, or on its emulator.
     pub(super) fn npu_builder(&self, target: &Target) -> ort::Result<SessionBuilder> {
+        self.npu_builder_with(target, [])
+    }
+
+    /// A session with further options of the provider.
+    fn npu_builder_with<const N: usize>(
+        &self,
+        target: &Target,
+        more: [(&'static str, String); N],
+    ) -> ort::Result<SessionBuilder> {
         let options = provider_options(target, self.backend.as_deref().unwrap_or_default());
-        let options = options.map(|(name, value)| (format!("{PROVIDER}.{name}"), value));
+        let blocks = (BLOCKS.0, BLOCKS.1.to_string());
+        let options = options.into_iter().chain([blocks]).chain(more);
+        let options: Vec<(String, String)> =
+            options.map(|(name, value)| (format!("{PROVIDER}.{name}"), value)).collect();
         Ok(Session::builder(&self.environment)?
             .with_log_level(ort::logging::LogLevel::Fatal)?
             .with_devices(self.devices(PROVIDER), Some(&options))?)
@@ -148,11 +164,12 @@ impl Runtime {
         data: Option<&Path>,
         target: &Target,
         context: &Path,
-        fallback: bool,
+        (layout, fallback): (&Path, bool),
     ) -> ort::Result<()> {
-        let written = Utf8Path::of(context).map_err(|error| ort::Error::new(error.to_string()))?;
+        let text = |path| Utf8Path::of(path).map_err(|error| ort::Error::new(error.to_string()));
+        let written = text(context)?;
         let mut builder = self
-            .npu_builder(target)?
+            .npu_builder_with(target, Layout::options(text(layout)?.as_str()))?
             .with_config_entry("ep.context_enable", "1")?
             .with_config_entry("ep.context_embed_mode", "0")?
             .with_config_entry("ep.context_file_path", written.as_str())?;
@@ -171,9 +188,15 @@ impl Runtime {
     }
 
     /// Compiles again with fallback allowed and reads which nodes stayed outside.
-    fn nodes_left_to_cpu(&self, model: &Path, data: Option<&Path>, target: &Target, context: &Path) -> Vec<String> {
+    fn nodes_left_to_cpu(
+        &self,
+        model: &Path,
+        data: Option<&Path>,
+        target: &Target,
+        (context, layout): (&Path, &Path),
+    ) -> Vec<String> {
         let probe = context.with_extension("probe.onnx");
-        let compiled = self.compile_with(model, data, target, &probe, true);
+        let compiled = self.compile_with(model, data, target, &probe, (layout, true));
         let mut names = Vec::new();
         if compiled.is_ok()
             && let Ok(made) = decode(&probe)
@@ -322,20 +345,22 @@ impl Compiler for Runtime {
         &self.identity
     }
 
-    /// Compiles a model; no node may be left to the CPU.
+    /// Compiles a model; no node may be left to the CPU. How the provider laid it out is written beside the context model.
     fn compile(&self, job: &Job) -> Result<()> {
         let Job { name, model, data, target, context, .. } = *job;
         Self::refuse_scant_address_space()?;
         let data = Some(data).filter(|data| data.is_file());
-        match self.compile_with(model, data, target, context, false) {
-            Ok(()) => Ok(()),
+        let folder = context.parent().unwrap_or(Path::new(""));
+        let layout = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
+        match self.compile_with(model, data, target, context, (layout.path(), false)) {
+            Ok(()) => Layout::of_folder(layout.path())?.write(context),
             // The provider gives no code of the system for this.
             Err(error) if error.to_string().contains(NOT_WRITTEN) => {
                 let refused = std::io::Error::new(std::io::ErrorKind::StorageFull, "the context binary is not written");
                 Err(Error::io(context, &refused))
             }
             Err(error) => {
-                let left = self.nodes_left_to_cpu(model, data, target, context);
+                let left = self.nodes_left_to_cpu(model, data, target, (context, layout.path()));
                 let message = match left.as_slice() {
                     [] => format!("the NPU compiler refuses the graph: {error}"),
                     names => format!("the NPU compiler leaves {} nodes to the CPU: {}", names.len(), names.join(", ")),
