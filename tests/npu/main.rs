@@ -45,6 +45,7 @@ mod products;
 mod program;
 mod pruned;
 mod resume;
+mod rounding;
 mod run;
 mod sealed;
 mod segments;

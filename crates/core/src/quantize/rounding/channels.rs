@@ -101,8 +101,9 @@ mod tests {
 
     #[test]
     fn blocks_have_scales_along_the_row() {
-        let values = [1., 2., 3., -4., 5., 6., 70., 80., 90., 10., 20., -30.];
-        let encoding = Encoding::in_blocks(IntegerType::Int8, &values, &[4, 3], 0, 2);
+        let scale: Vec<f32> = [4., 5., 6., 70., 80., 90.].map(|most: f32| most / 127.0).to_vec();
+        let zero_point = vec![0; scale.len()];
+        let encoding = Encoding { integer: IntegerType::Int8, scale, zero_point, axis: Some(0), block: Some(2) };
         let channels = Channels::of(&layer(&[4, 3], 1, 0, 1), &encoding).unwrap();
         assert_eq!((channels.block(), channels.width), (2, 4));
         let scales = [4., 70., 5., 80., 6., 90.].map(|most: f32| most / 127.0);
