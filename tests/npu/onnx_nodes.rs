@@ -12,6 +12,7 @@ use autoneural::drivers::tensors::partition;
 use autoneural::engine::{Data, Engine, Reference, Tensor};
 use autoneural::front::onnx::{demand_computed_reals, import};
 use autoneural::ir::{Constant, ElementType, Graph};
+use autoneural::partition::Port;
 use autoneural::passes::{Context, Frozen, as_built, freeze};
 use autoneural::target::Target;
 use autoneural_onnx::GraphProto;
@@ -69,7 +70,7 @@ fn tensors(path: &Path) -> Vec<Known> {
 }
 
 /// The outputs of a graph in tract; those that are constant need none.
-fn outputs(graph: Frozen, given: &[Known]) -> Result<Vec<(Vec<usize>, Vec<f32>)>, String> {
+fn outputs(graph: Frozen, given: &[Known]) -> Result<Vec<Known>, String> {
     let constant = |graph: &Graph, at: usize| graph.value(graph.outputs()[at]).constant().cloned();
     let numbers = |constant: &Constant| match constant.element_type().is_real() {
         true => constant.to_f32(),
@@ -78,7 +79,11 @@ fn outputs(graph: Frozen, given: &[Known]) -> Result<Vec<(Vec<usize>, Vec<f32>)>
     let count = graph.outputs().len();
     let constants: Vec<Option<Constant>> = (0..count).map(|at| constant(&graph, at)).collect();
     if constants.iter().all(Option::is_some) {
-        return Ok(constants.iter().flatten().map(|one| (one.shape().clone(), numbers(one))).collect());
+        let known = |(at, one): (usize, &Constant)| {
+            let name = graph.value(graph.outputs()[at]).name.clone();
+            Known { name, shape: one.shape().clone(), values: numbers(one) }
+        };
+        return Ok(constants.iter().flatten().enumerate().map(known).collect());
     }
     let fed = graph.inputs().iter().map(|&id| {
         let value = graph.value(id);
@@ -101,22 +106,27 @@ fn outputs(graph: Frozen, given: &[Known]) -> Result<Vec<(Vec<usize>, Vec<f32>)>
     data.finish().map_err(|error| error.to_string())?;
     let mut model = Reference::load(&partition, &path).map_err(|error| error.to_string())?;
     let made = model.run(&fed).map_err(|error| error.to_string())?;
-    Ok(made.into_iter().map(|one| (one.shape.clone(), one.as_f32().unwrap().to_vec())).collect())
+    let known = |(port, one): (&Port, Tensor)| {
+        let values = one.as_f32().unwrap().to_vec();
+        Known { name: port.name.clone(), shape: one.shape, values }
+    };
+    Ok(partition.outputs.iter().zip(made).map(known).collect())
 }
 
 /// Where the outputs are not those of the case.
-fn difference(wanted: &[Known], found: &[(Vec<usize>, Vec<f32>)], near: f32) -> Option<String> {
+fn difference(wanted: &[Known], found: &[Known], near: f32) -> Option<String> {
     if wanted.len() != found.len() {
         return Some(format!("{} outputs in place of {}", found.len(), wanted.len()));
     }
-    wanted.iter().zip(found).find_map(|(wanted, (shape, values))| {
-        if wanted.shape != *shape {
-            return Some(format!("`{}` is of the shape {shape:?}, not {:?}", wanted.name, wanted.shape));
+    wanted.iter().zip(found).find_map(|(wanted, found)| {
+        if (&wanted.name, &wanted.shape) != (&found.name, &found.shape) {
+            let [wanted, found] = [wanted, found].map(|one| format!("`{}` of the shape {:?}", one.name, one.shape));
+            return Some(format!("{found} in place of {wanted}"));
         }
         let is_same = |wanted: f32, found: f32| {
             wanted == found || wanted.is_nan() && found.is_nan() || (wanted - found).abs() <= near * wanted.abs() + 1e-5
         };
-        let apart = wanted.values.iter().zip(values).find(|(wanted, found)| !is_same(**wanted, **found));
+        let apart = wanted.values.iter().zip(&found.values).find(|(wanted, found)| !is_same(**wanted, **found));
         apart.map(|(number, found)| format!("`{}` has {found} for {number}", wanted.name))
     })
 }

@@ -123,8 +123,8 @@ fn way_round(operator: &str) -> &'static str {
              quant_format=QuantFormat.QDQ), which is read, or give the float model that it was made from"
         }
         _ if operator.contains('.') => {
-            "operators of a domain of their own are not standard: export the model without fusion for one runtime, and \
-             with local functions inlined"
+            "operators of a domain of their own are not standard: export the model without fusion for one runtime, or \
+             with the functions in the file that say what they are"
         }
         _ => OTHERWISE,
     }
