@@ -47,11 +47,26 @@ pub fn evaluation(exact: f64, perplexity: f64) -> Value {
 /// What a test does to a bundle.
 pub type Change = fn(&Sealed);
 
+/// A set of samples on the NPU with such figures: right classes, classes of float, SQNR of an output and of its worst
+/// sample.
+pub fn set(top1: f64, same: f64, [all, worst]: [f64; 2]) -> Value {
+    let output = json!({
+        "output": "vision/features", "sqnr_db": all, "worst_db": worst, "worst": "a.png", "percentile5_db": worst,
+        "cosine": 0.999, "largest_difference": 0.1,
+    });
+    let classes = json!({ "top1_percent": top1, "top5_percent": 99.0, "agreement_percent": same });
+    json!([{
+        "set": "val", "samples": 50, "in_set": 50, "classes_of": "vision/features",
+        "engines": [{ "engine": "npu", "classes": classes, "outputs": [output] }],
+    }])
+}
+
 /// A bundle with all that can get worse.
 pub fn whole() -> Sealed {
     let sealed = Sealed::of(demo_bundle());
     sealed.edit("report.json", |report| {
         report["evaluations"] = evaluation(95.0, 1.02);
+        report["array_evaluations"] = set(80.0, 98.0, [40.0, 30.0]);
         partition(report, "vision")["layers"] = json!([
             { "name": "conv_stem.conv", "op": "Conv", "sqnr_db": { "simulated": 50.0, "npu": null }, "bits": "W8A16" },
             { "name": "blocks.0.0.act", "op": "Gelu", "sqnr_db": { "simulated": 48.0, "npu": 40.0 } },

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Change, accepted, evaluation, partition, scale_of, shift, whole};
+use super::{Change, accepted, evaluation, partition, scale_of, set, shift, whole};
 use crate::common::{GRAPH, RECIPE, WEIGHTS, copy, root, stderr, toolkit};
 use crate::sealed::{Sealed, project};
 
@@ -87,6 +87,27 @@ pub const REGRESSIONS: &[(&str, Change, &[&str])] = &[
         "perplexity",
         |sealed| sealed.edit("report.json", |report| report["evaluations"] = evaluation(95.0, 1.07)),
         &["100 of demo-eval on npu: 1.0700 perplexity, worse by 4.90 % than the baseline's 1.0200", "(perplexity)"],
+    ),
+    (
+        "classes that are not float's",
+        |sealed| sealed.edit("report.json", |report| report["array_evaluations"] = set(80.0, 96.0, [40.0, 30.0])),
+        &[
+            "50 labelled samples of val on npu: 96.00 % of samples with the class of float, worse by 2.00 points",
+            "(same-class)",
+        ],
+    ),
+    (
+        "a set of samples with more noise",
+        |sealed| sealed.edit("report.json", |report| report["array_evaluations"] = set(80.0, 98.0, [38.5, 30.0])),
+        &["50 labelled samples of val on npu: vision/features: 38.50 dB, worse by 1.50 dB", "(set-output)"],
+    ),
+    (
+        "a worse sample",
+        |sealed| sealed.edit("report.json", |report| report["array_evaluations"] = set(80.0, 98.0, [40.0, 27.0])),
+        &[
+            "50 labelled samples of val on npu: vision/features: 27.00 dB in the worst sample, worse by 3.00 dB",
+            "(worst-sample)",
+        ],
     ),
     (
         "a node on the CPU",

@@ -97,11 +97,7 @@ const CAUSES: [Row; 21] = [
         "scale the inputs of the concatenation to a similar size, or give the value more bits",
     ),
     ("range-too-wide", range_too_wide, "calibrate anew without outliers, or give the value more bits"),
-    (
-        "underflow-in-norm",
-        underflow_in_norm,
-        "write the normalization as one operator (RMSNormalization, LayerNormalization), which the NPU computes well",
-    ),
+    ("underflow-in-norm", underflow_in_norm, WHOLE_NORM),
     (
         "fixed-output-range",
         fixed_output_range,
@@ -140,15 +136,9 @@ pub(crate) fn find(evidence: &Evidence) -> Cause {
     })
 }
 
-/// The cause of what goes wrong only where operators are compiled together.
-pub(crate) fn of_fusion(what: String) -> Cause {
-    Cause {
-        cause: "fused-wrongly",
-        what,
-        change: "keep the compiler from joining the two, say by a Reshape between them and one back behind, and report \
-                 it to the vendor",
-    }
-}
+/// What to do about a normalization that is spelled out.
+pub(crate) const WHOLE_NORM: &str =
+    "write the normalization as one operator (RMSNormalization, LayerNormalization), which the NPU computes well";
 
 /// Whether constants alone say that an operator is wrong, whatever the figures of this sample are.
 pub(crate) fn is_certain(weights: &[Weights], missing: &[usize]) -> bool {

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::causes::{Cause, of_fusion};
+use super::around::Around;
+use super::causes::{Cause, WHOLE_NORM};
 use super::chain::Chain;
 use super::judge::MARGIN_DB;
 use super::layer::{Compiled, CompiledOutput};
@@ -85,6 +86,19 @@ pub(crate) fn look(
     progress.finish();
     made.searched = search.compiled;
     Ok((made, fault))
+}
+
+/// The cause of what goes wrong only where operators are compiled together; `in_norm` says that they are steps of a
+/// normalization that is spelled out.
+fn of_fusion(what: String, in_norm: bool) -> Cause {
+    let change = match in_norm {
+        true => WHOLE_NORM,
+        false => {
+            "keep the compiler from joining the two, say by a Reshape between them and one back behind, and report it \
+             to the vendor"
+        }
+    };
+    Cause { cause: "fused-wrongly", what, change }
 }
 
 /// The units that make values, by all names of these.
@@ -231,7 +245,9 @@ impl<'a> Search<'a> {
         };
         let in_parts = self.known.in_parts.get(border).copied().unwrap_or_default();
         let figures = format!("{db:.1} dB, where every value is an output {in_parts:.1} dB");
-        let mut cause = of_fusion(format!("compiled with what comes before, {} reaches {figures}", name(wrong)));
+        let in_norm = Around::new(units).in_norm(wrong);
+        let what = format!("compiled with what comes before, {} reaches {figures}", name(wrong));
+        let mut cause = of_fusion(what, in_norm);
         for other in self.nearest(wrong) {
             let Some(beside) = self.judgeable(other) else { continue };
             let arrays = match self.run(&[wrong], &HashSet::from([border, beside.border.as_str()])) {

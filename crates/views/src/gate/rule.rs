@@ -85,7 +85,7 @@ rules! {
     SameClass: "same-class", "As many samples of an evaluation keep the class of float as in the baseline.",
         ["evaluation.same_class_drop_points", "evaluation.required"], "EVALUATION", "sets";
     /// SQNR over a set of samples.
-    SetSqnr: "set-sqnr", "SQNR of an output over the samples of an evaluation is not below the baseline.",
+    SetSqnr: "set-output", "SQNR of an output over the samples of an evaluation is not below the baseline.",
         ["evaluation.sqnr_drop_db", "evaluation.required"], "EVALUATION: OUTPUT", "sets";
     /// SQNR of the worst sample of a set.
     WorstSample: "worst-sample", "SQNR of an output in the worst sample of an evaluation is not below the baseline.",

@@ -99,7 +99,7 @@ fn best(evaluations: &[EvaluationReport]) -> Option<(&EvaluationReport, &EngineR
 
 fn accuracy(subject: &Subject) -> Answer {
     let link = Some("questions");
-    if let Some(sentence) = sets::sentence(subject) {
+    if let (true, Some(sentence)) = (subject.report.evaluations.is_empty(), sets::sentence(subject)) {
         return answer("accuracy", &sentence, link);
     }
     let Some((evaluation, engine)) = best(&subject.report.evaluations) else {
