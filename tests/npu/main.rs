@@ -45,6 +45,7 @@ mod resume;
 mod run;
 mod sealed;
 mod segments;
+mod sets;
 mod silu;
 mod sizes;
 mod synth;

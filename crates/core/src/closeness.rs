@@ -1,10 +1,12 @@
 //! How close two results are, in figures that need no knowledge of decibels: the cosine between them and the largest
 //! difference.
 
+use serde::{Deserialize, Serialize};
+
 use autoneural_base::error::{Error, Result};
 
 /// The sums from which both figures are computed, over all elements of all samples.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Closeness {
     product: f64,
     reference: f64,
@@ -35,6 +37,15 @@ impl Closeness {
             }
         }
         Ok(())
+    }
+
+    /// Adds what another one summed up.
+    pub fn merge(&mut self, other: &Closeness) {
+        self.product += other.product;
+        self.reference += other.reference;
+        self.test += other.test;
+        self.largest = self.largest.max(other.largest);
+        self.non_finite += other.non_finite;
     }
 
     /// `sum(ref * test) / sqrt(sum(ref^2) * sum(test^2))`, to nine places: 1 if one is the other times a positive

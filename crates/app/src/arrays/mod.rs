@@ -20,6 +20,9 @@ use autoneural_base::error::Result;
 /// Kinds of files, by the ends of their names.
 pub const ENDS: [&str; 3] = ["safetensors", "npz", "npy"];
 
+/// The array of right classes that may stand beside the inputs of samples; where it is no input, it is none.
+pub const LABELS: &str = "labels";
+
 /// Opens a file of arrays. Its kind is told by the end of its name.
 ///
 /// # Errors

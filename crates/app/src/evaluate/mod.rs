@@ -4,6 +4,7 @@
 //! Engines take turns, so that a large model is in memory once. What float computed and what each engine answered is
 //! kept beside the bundle's files, one line per question, so that a run that was stopped goes on where it was.
 
+mod arrays;
 mod journal;
 mod likelihood;
 mod plan;
@@ -12,6 +13,7 @@ mod score;
 mod set;
 mod text;
 
+pub use arrays::{Agreement, ArraysEngine, ArraysPlan, ArraysReport, Classes, Differs, arrays_table, evaluate_arrays};
 pub use plan::Plan;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};

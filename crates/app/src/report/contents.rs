@@ -9,7 +9,7 @@ use super::segments;
 use super::sizes::Sizes;
 use super::verdict::Verdict;
 use crate::drivers::{ChainComparison, PromptsReport};
-use crate::evaluate::{EvaluationReport, TextReport};
+use crate::evaluate::{ArraysReport, EvaluationReport, TextReport};
 use crate::verify::{Comparison, Extent};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::warning::Warning;
@@ -48,6 +48,9 @@ pub struct Report {
     /// Texts, as far as their perplexity was measured (`autoneural eval --text`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<TextReport>,
+    /// Sets of samples of a model that takes arrays, as far as they were run (`autoneural eval`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub array_evaluations: Vec<ArraysReport>,
     /// What the recipe asks of the figures.
     #[serde(default, skip_serializing_if = "Goals::is_empty")]
     pub goals: Goals,
@@ -181,6 +184,7 @@ impl Report {
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
             texts: vec![],
+            array_evaluations: vec![],
             goals: recipe.goals.clone(),
             verdict: Verdict::default(),
             demands: Demands::default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::arrays::{ENDS, Rows, open};
+use crate::arrays::{ENDS, LABELS, Rows, open};
 use crate::drivers::Intake;
 use crate::drivers::tensors::{PICTURES, RAW, end_of};
 use autoneural_base::error::{Error, Result};
@@ -115,7 +115,8 @@ fn takes_pictures(intake: &Intake) -> bool {
 fn stacked(path: &Path, name: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> {
     let file = open(path)?;
     let mut rows: Option<(String, Rows)> = None;
-    for (array, about) in file.abouts() {
+    let is_label = |array: &str| array == LABELS && intakes.iter().all(|intake| intake.name != LABELS);
+    for (array, about) in file.abouts().iter().filter(|(array, _)| !is_label(array)) {
         let place = match array.as_str() {
             "" => path.display().to_string(),
             array => format!("{}: `{array}`", path.display()),

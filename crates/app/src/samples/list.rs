@@ -87,7 +87,11 @@ fn of_line(line: &str, folder: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> 
     Ok(vec![Entry::Each(made)])
 }
 
-fn one(file: &Path, folder: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> {
+/// The samples in a file that a line names.
+///
+/// # Errors
+/// It is no kind of file that samples are read from, or does not fit the inputs.
+pub(crate) fn one(file: &Path, folder: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> {
     match Sort::of(file) {
         Some(sort) => entries_of(sort, folder, file, intakes),
         None => {
@@ -98,7 +102,10 @@ fn one(file: &Path, folder: &Path, intakes: &[Intake]) -> Result<Vec<Entry>> {
 }
 
 /// The path of a file in the folder of the list, if it is there.
-fn file(name: &str, folder: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// It is not there, or leaves the folder.
+pub(crate) fn file(name: &str, folder: &Path) -> Result<PathBuf> {
     let named = Path::new(name);
     // A whole path is taken where it leads into the folder.
     let inside = match named.is_absolute() {

@@ -7,7 +7,10 @@ mod init;
 mod list;
 mod written;
 
+pub(crate) use entry::{Entry, Found, MOST};
+pub(crate) use find::{find, spread};
 pub use init::init;
+pub(crate) use list::{file, one};
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +19,8 @@ use crate::drivers::{Intake, Takes};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::program::Group;
 use autoneural_core::recipe::{Origin, Recipe};
-use entry::Found;
-use find::{find, spread};
-use written::{groups_text, preprocess_text, sample_text};
+pub(crate) use written::sample_text;
+use written::{groups_text, preprocess_text};
 
 /// How many samples are taken of a folder or a file by default.
 pub const SAMPLES: usize = 16;
@@ -98,18 +100,9 @@ impl Given {
     pub fn for_verification(&self, kept: Recipe, what: impl FnOnce() -> Result<Takes>) -> Result<Recipe> {
         let Some(path) = &self.verification else { return self.recipe(what) };
         let Takes::Arrays { groups, intakes } = what()? else { return Err(self.refuse_words()) };
-        let found = find(path, &intakes)?;
-        let mut made = kept;
-        let body = written(&intakes, Some(&made), [Some(&found); 2], self.most.unwrap_or(SAMPLES));
-        let text = format!("{}{body}", groups_text(&made.name, &groups));
-        let own = Recipe::compose(text, path, [&found.origin; 2])?;
-        // What calibrated is not run again, and need not be there any more.
-        made.calibration.clear();
-        made.verification = own.verification;
-        for (name, preprocess) in own.preprocess {
-            made.preprocess.entry(name).or_insert(preprocess);
-        }
-        made.notes.extend(notes_of("verification", &found, self.most.unwrap_or(SAMPLES)));
+        let (found, most) = (find(path, &intakes)?, self.most.unwrap_or(SAMPLES));
+        let mut made = judging(kept, &found, (&groups, &intakes), most)?;
+        made.notes.extend(notes_of("verification", &found, most));
         Ok(made)
     }
 
@@ -125,6 +118,29 @@ impl Given {
         Error::input(place, format!("{message}; this model is asked with pictures and words, which one recipe has"))
             .help("name a recipe with `[[calibration]]` and `[[verification]]` samples: `--calibration RECIPE.toml`")
     }
+}
+
+/// A bundle's recipe with other samples that judge, and none that calibrate. What it says of pictures holds for them.
+///
+/// # Errors
+/// A path that leaves the folder of the samples.
+pub(crate) fn judging(
+    kept: Recipe,
+    found: &Found,
+    (groups, intakes): (&[Group], &[Intake]),
+    most: usize,
+) -> Result<Recipe> {
+    let mut made = kept;
+    let body = written(intakes, Some(&made), [Some(found); 2], most);
+    let text = format!("{}{body}", groups_text(&made.name, groups));
+    let own = Recipe::compose(text, &found.origin.place, [&found.origin; 2])?;
+    // What calibrated is not run again, and need not be there any more.
+    made.calibration.clear();
+    made.verification = own.verification;
+    for (name, preprocess) in own.preprocess {
+        made.preprocess.entry(name).or_insert(preprocess);
+    }
+    Ok(made)
 }
 
 /// A recipe of what was found: calibration and verification.

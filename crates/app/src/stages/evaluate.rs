@@ -1,14 +1,16 @@
-//! Evaluate: questions with known answers; the figures go into the report.
+//! Evaluate: questions with known answers, or sets of samples; the figures go into the report.
 
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::evaluate::{EvaluationReport, Plan, Set};
+use crate::evaluate::{ArraysPlan, ArraysReport, EvaluationReport, Plan, Set};
+use crate::loading::check;
 use crate::report::{Report, Verdict};
 use crate::runner::Model;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
+use autoneural_base::warning::Warning;
 use autoneural_bundle::{Bundle, Held, REPORT, Stage};
 use autoneural_engines::back::qnn::Runtime;
 
@@ -46,6 +48,30 @@ pub fn evaluate(
     report.evaluations.push(made.clone());
     put(held, &mut report, progress)?;
     Ok(Evaluated { evaluation: made, verdict: report.verdict })
+}
+
+/// Evaluates a bundle of a model that takes arrays, as [`evaluate`] does. Returns what was found, and what a person
+/// should know of the samples.
+///
+/// # Errors
+/// As for [`evaluate`]; samples that do not fit, labels that are no classes.
+pub fn evaluate_arrays(
+    path: &Path,
+    plan: &ArraysPlan,
+    runtime: Option<&Runtime>,
+    progress: &dyn Progress,
+) -> Result<(ArraysReport, Vec<Warning>)> {
+    let held = Held::take(path)?;
+    let looked = Bundle::look(path)?;
+    check(&looked, path, &plan.kinds, progress)?;
+    let mut report = report_of(&looked, path)?;
+    let (made, warnings) = crate::evaluate::evaluate_arrays(&looked, plan, runtime, progress)?;
+    looked.refuse_replaced()?;
+    drop(looked);
+    report.array_evaluations.retain(|other| !other.asks_the_same(&made));
+    report.array_evaluations.push(made.clone());
+    put(held, &mut report, progress)?;
+    Ok((made, warnings))
 }
 
 /// The report that figures are added to. One that cannot be read is better told before a run than after it.

@@ -154,7 +154,7 @@ impl Known {
 
     /// The report's evaluations, if it was written here.
     pub(crate) fn evaluations(&self) -> Option<&Report> {
-        self.old.as_ref().filter(|old| !old.evaluations.is_empty())
+        self.old.as_ref().filter(|old| !old.evaluations.is_empty() || !old.array_evaluations.is_empty())
     }
 
     /// Whether the report was written here.

@@ -20,7 +20,7 @@ pub use build::{build, build_partition};
 pub use calibrate::{calibrate, note_samples};
 pub use compile::{Plan, compile};
 pub use emit::{emit, emit_group};
-pub use evaluate::{Evaluated, evaluate};
+pub use evaluate::{Evaluated, evaluate, evaluate_arrays};
 pub use evaluate_text::evaluate_text;
 pub use layers::measure_layers;
 pub use quantize::{Quantized, check_encodings, keep_given, note_models, quantize, quantize_group, warn_of_given};

@@ -116,7 +116,10 @@ pub fn verify(
     // Answers of the same models stay true; those of a report from elsewhere nobody can vouch for.
     if let Some(old) = known.evaluations() {
         match (known.is_ours(), bundle.has_same_models()?) {
-            (true, true) => report.evaluations.clone_from(&old.evaluations),
+            (true, true) => {
+                report.evaluations.clone_from(&old.evaluations);
+                report.array_evaluations.clone_from(&old.array_evaluations);
+            }
             (is_ours, _) => report.warnings.push(evaluations_dropped(is_ours)),
         }
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use super::changes::some;
 use super::check::{Check, Location, Outcome, Rule};
-use super::facts::{Facts, PartitionFacts};
+use super::facts::{EvaluationFacts, Facts, PartitionFacts};
 use super::goals::place_of;
 use super::judge::{
     ANSWERS, BYTES, FLOAT_DB, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit,
 };
+use super::sets;
 use autoneural_app::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
 
 /// Adds all checks of figures.
@@ -39,6 +40,7 @@ pub(crate) fn check(judge: &mut Judge, baseline: &Facts, now: &Facts, report: &R
     let limit = thresholds.chain.same_token_drop_points;
     judge.hold(Rule::ChainTokens, place(), Measure::Drop, TOKENS, tokens, limit);
     evaluations(judge, baseline, now);
+    sets::look(judge, &baseline.sets, &now.sets);
 }
 
 /// Goals of the recipe, each a check, and what was demanded on the command line.
@@ -183,8 +185,12 @@ fn evaluations(judge: &mut Judge, baseline: &Facts, now: &Facts) {
             judge.add(Check::new(Rule::Accuracy, place(), Outcome::Skipped, "was not evaluated"));
             continue;
         }
-        let exact = Figures { baseline: before.map(|e| e.accuracy_percent), now: after.map(|e| e.accuracy_percent) };
-        judge.hold(Rule::Accuracy, place(), Measure::Drop, ANSWERS, exact, accuracy);
+        // A text has no answers.
+        let answers = |facts: Option<&EvaluationFacts>| facts.and_then(|facts| facts.accuracy_percent);
+        let exact = Figures { baseline: answers(before), now: answers(after) };
+        if exact.baseline.or(exact.now).is_some() {
+            judge.hold(Rule::Accuracy, place(), Measure::Drop, ANSWERS, exact, accuracy);
+        }
         let surprise = Figures { baseline: before.map(|e| e.perplexity), now: after.map(|e| e.perplexity) };
         judge.hold(Rule::Perplexity, place(), Measure::Growth, PERPLEXITY, surprise, perplexity);
     }

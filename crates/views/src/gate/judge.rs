@@ -56,6 +56,14 @@ pub(crate) const TOKENS: Unit =
     Unit { of: " % of steps with the token of float", difference: " points", digits: 2, words: WORDS };
 /// Exact answers.
 pub(crate) const ANSWERS: Unit = Unit { of: " % exact answers", ..TOKENS };
+/// Right classes.
+pub(crate) const TOP1: Unit = Unit { of: " % top-1", ..TOKENS };
+/// Classes that are float's.
+pub(crate) const SAME_CLASS: Unit = Unit { of: " % of samples with the class of float", ..TOKENS };
+/// SQNR over a set of samples, on the engine that the place names.
+pub(crate) const SET_DB: Unit = Unit { of: " dB", ..NPU_DB };
+/// The same of the worst sample.
+pub(crate) const WORST_DB: Unit = Unit { of: " dB in the worst sample", ..NPU_DB };
 /// Perplexity.
 pub(crate) const PERPLEXITY: Unit = Unit { of: " perplexity", difference: "", digits: 4, words: WORDS };
 /// Sizes.

@@ -76,11 +76,20 @@ rules! {
     Demands: "demands", "The report fulfils what compile or verify demanded of it.",
         [], "bundle", "outputs";
     /// Exact answers.
-    Accuracy: "accuracy", "An evaluation has no fewer exact answers than in the baseline.",
+    Accuracy: "accuracy", "An evaluation has no fewer exact answers, or right classes, than in the baseline.",
         ["evaluation.accuracy_drop_points", "evaluation.required"], "EVALUATION", "evaluations";
     /// Perplexity of the right answers.
     Perplexity: "perplexity", "Perplexity of an evaluation is not above the baseline.",
         ["evaluation.perplexity_rise_percent", "evaluation.required"], "EVALUATION", "evaluations";
+    /// Classes of samples against float.
+    SameClass: "same-class", "As many samples of an evaluation keep the class of float as in the baseline.",
+        ["evaluation.same_class_drop_points", "evaluation.required"], "EVALUATION", "sets";
+    /// SQNR over a set of samples.
+    SetSqnr: "set-sqnr", "SQNR of an output over the samples of an evaluation is not below the baseline.",
+        ["evaluation.sqnr_drop_db", "evaluation.required"], "EVALUATION: OUTPUT", "sets";
+    /// SQNR of the worst sample of a set.
+    WorstSample: "worst-sample", "SQNR of an output in the worst sample of an evaluation is not below the baseline.",
+        ["evaluation.worst_sample_drop_db", "evaluation.required"], "EVALUATION: OUTPUT", "sets";
     /// A frozen graph against the checkpoint.
     FrozenFloor: "frozen-floor", "The graph of a partition computes what the checkpoint does, in float.",
         ["frozen.floor_db"], "PARTITION", "outputs";

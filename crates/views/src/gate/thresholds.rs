@@ -106,6 +106,12 @@ pub struct Evaluation {
     pub accuracy_drop_points: f64,
     /// Largest rise of perplexity in percent.
     pub perplexity_rise_percent: f64,
+    /// Largest drop of samples that keep float's class, in points of percent.
+    pub same_class_drop_points: f64,
+    /// Largest drop of an output's SQNR over a set of samples, in dB.
+    pub sqnr_drop_db: f64,
+    /// Largest drop of an output's SQNR in the worst sample of a set, in dB.
+    pub worst_sample_drop_db: f64,
     /// Whether an evaluation of the baseline must be in the report.
     pub required: bool,
 }
@@ -239,7 +245,7 @@ impl Thresholds {
         self.all.get(table)?.get(name).map(said)
     }
 
-    fn tolerances(&self) -> [(&'static str, f64); 13] {
+    fn tolerances(&self) -> [(&'static str, f64); 16] {
         [
             ("outputs.drop_db", self.outputs.drop_db),
             ("outputs.rms_rise_points", self.outputs.rms_rise_points),
@@ -248,6 +254,9 @@ impl Thresholds {
             ("chain.same_token_drop_points", self.chain.same_token_drop_points),
             ("evaluation.accuracy_drop_points", self.evaluation.accuracy_drop_points),
             ("evaluation.perplexity_rise_percent", self.evaluation.perplexity_rise_percent),
+            ("evaluation.same_class_drop_points", self.evaluation.same_class_drop_points),
+            ("evaluation.sqnr_drop_db", self.evaluation.sqnr_drop_db),
+            ("evaluation.worst_sample_drop_db", self.evaluation.worst_sample_drop_db),
             ("nodes.outside_npu", self.nodes.outside_npu as f64),
             ("size.binary_growth_percent", self.size.binary_growth_percent),
             ("size.buffer_growth_percent", self.size.buffer_growth_percent),

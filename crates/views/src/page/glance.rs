@@ -3,7 +3,7 @@
 
 use super::sections::{engine_name, worst};
 use super::subject::Subject;
-use super::{changes, sizes, weak};
+use super::{changes, sets, sizes, weak};
 use autoneural_app::evaluate::{EngineReport, EvaluationReport};
 use autoneural_app::report::{Columns, FrozenReport, OutputReport};
 use autoneural_core::engine::EngineKind;
@@ -99,6 +99,9 @@ fn best(evaluations: &[EvaluationReport]) -> Option<(&EvaluationReport, &EngineR
 
 fn accuracy(subject: &Subject) -> Answer {
     let link = Some("questions");
+    if let Some(sentence) = sets::sentence(subject) {
+        return answer("accuracy", &sentence, link);
+    }
     let Some((evaluation, engine)) = best(&subject.report.evaluations) else {
         return answer("accuracy", &not_evaluated(subject), link);
     };
@@ -132,7 +135,11 @@ pub(crate) fn not_evaluated(subject: &Subject) -> String {
         let known = || reference.facts.evaluations.iter();
         if let Some((name, facts)) = known().find(on_npu).or_else(|| known().next()) {
             let name = name.trim_end_matches(" on npu");
-            text.push_str(&format!("; the {} has {:.1} % exact, {name}", reference.title, facts.accuracy_percent));
+            let found = match facts.accuracy_percent {
+                Some(exact) => format!("{exact:.1} % exact"),
+                None => format!("a perplexity of {:.3}", facts.perplexity),
+            };
+            text.push_str(&format!("; the {} has {found}, {name}", reference.title));
         }
     }
     text

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use super::base64::base64;
 use super::state::State;
 use super::subject::Subject;
-use super::table::{Table, breakable};
-use super::{calibration, changes, findings, glance, provenance, sections, sizes, speed, weak};
+use super::table::{Table, breakable, note};
+use super::{accuracy, calibration, changes, findings, glance, provenance, sections, sizes, speed, weak};
 use autoneural_app::report::VerdictState;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::text::escape;
@@ -109,10 +109,6 @@ fn section(id: &str, title: &str, body: &mut String) {
     body.push_str(&format!("<section id=\"{id}\">\n<h2>{}</h2>\n", escape(title)));
 }
 
-fn note(text: &str) -> String {
-    format!("<p class=\"note\">{}</p>\n", escape(text))
-}
-
 fn folded(title: &str, table: &Table, body: &mut String) {
     body.push_str(&format!("<details><summary>{}</summary>\n{}</details>\n", escape(title), table.html()));
 }
@@ -166,16 +162,7 @@ fn verdict(subject: &Subject, body: &mut String) {
         "Every engine goes on from its own state, so errors add up from step to step. The tokens are those of float.",
     ));
     body.push_str(&sections::sequences(subject).html());
-    body.push_str("<h3 id=\"questions\">Questions with known answers</h3>\n");
-    let evaluations = sections::evaluations(subject);
-    match evaluations.is_empty() {
-        true => {
-            let name = shlex::try_quote(&subject.name).unwrap_or_default();
-            body.push_str(&note(&format!("Accuracy: {}.", glance::not_evaluated(subject))));
-            body.push_str(&note(&format!("To evaluate: autoneural eval {name} --set DIR --on float,npu")));
-        }
-        false => body.push_str(&evaluations.html()),
-    }
+    body.push_str(&accuracy::html(subject));
     body.push_str("</section>\n");
 }
 

@@ -4,6 +4,7 @@
 //! What stands in those files is other people's text. It is escaped where it becomes markup, and what the script of the
 //! page shows it sets as text; the page allows itself no script but its own, and no network.
 
+mod accuracy;
 mod base64;
 mod calibration;
 mod change;
@@ -15,12 +16,14 @@ mod layers;
 mod markdown;
 mod provenance;
 mod sections;
+mod sets;
 mod settings;
 mod sizes;
 mod speed;
 mod state;
 mod subject;
 mod table;
+mod texts;
 mod weak;
 
 pub use html::{compared_with, html};

@@ -111,6 +111,11 @@ fn halves(piece: &str) -> Vec<&str> {
     }
 }
 
+/// A paragraph of small text; it is escaped.
+pub(crate) fn note(text: &str) -> String {
+    format!("<p class=\"note\">{}</p>\n", escape(text))
+}
+
 /// A table with a title for each column.
 pub(crate) struct Table {
     titles: Vec<String>,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::arrays::{Arrays, Wanted, part};
 use super::names::Names;
-use crate::arrays::{ENDS, open, raw};
+use crate::arrays::{ENDS, LABELS, open, raw};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ElementType;
 use autoneural_core::recipe::{self, Preprocess, Recipe, Sample};
@@ -43,7 +43,8 @@ pub(crate) fn read(names: &Names, recipe: &Recipe, sample: &Sample) -> Result<Ar
         recipe::Arrays::File(path, row) => {
             let path = sample.beside(path);
             let (mut file, mut tensors) = (open(&path)?, BTreeMap::new());
-            let all: Vec<String> = file.abouts().keys().cloned().collect();
+            let is_label = |name: &str| name == LABELS && names.input(name, "").is_err();
+            let all: Vec<String> = file.abouts().keys().filter(|name| !is_label(name)).cloned().collect();
             for name in &all {
                 let place = place_of(&path, name);
                 let (whole, wanted) = match (names.open_inputs().as_slice(), all.len()) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::arrays::Wanted;
 use super::names::Names;
 use super::sample::{PICTURES, end_of, preprocess};
-use crate::arrays::{ENDS, open};
+use crate::arrays::{ENDS, LABELS, open};
 use crate::drivers::Intake;
 use autoneural_base::warning::Warning;
 use autoneural_core::partition::Partition;
@@ -53,7 +53,8 @@ pub(crate) fn warnings(
             }
             // A file that cannot be read was refused before.
             let Ok(file) = open(&path) else { continue };
-            for (array, about) in file.abouts() {
+            let is_label = |array: &str| array == LABELS && names.input(array, "").is_err();
+            for (array, about) in file.abouts().iter().filter(|(array, _)| !is_label(array)) {
                 let only = names.open_inputs();
                 let by_name = names.input(input.unwrap_or(array), "").ok();
                 let wanted = by_name.or_else(|| only.first().cloned().filter(|_| only.len() == 1));

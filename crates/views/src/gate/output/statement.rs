@@ -28,11 +28,19 @@ impl Statement<'_> {
     pub(super) fn line(&self, rule: Rule, place: &Location) -> usize {
         let of_output = format!("{}/{}", place.partition, place.name);
         let keys = match place.partition.as_str() {
+            "" if self.set(&place.name).is_some() => self.set(&place.name).unwrap_or_default(),
             partition if rule == Rule::GoalLoosened && !partition.is_empty() => vec!["goals", &of_output],
             "" => vec![rule.stated().section, &place.name],
             partition => vec!["partitions", partition, rule.stated().section, &place.name],
         };
         self.baseline.map_or(1, |baseline| baseline.line(&keys))
+    }
+
+    /// Where a set of samples, or an output of one, stands in the baseline.
+    fn set<'a>(&self, name: &'a str) -> Option<Vec<&'a str>> {
+        let sets = &self.baseline?.facts.sets;
+        let (set, output) = name.split_once(": ").unwrap_or((name, ""));
+        sets.contains_key(set).then(|| vec!["sets", set, "outputs", output])
     }
 
     /// The day that exceptions are judged for, where it is not the clock's.

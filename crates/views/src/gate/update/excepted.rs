@@ -41,7 +41,9 @@ impl Excepted {
                 Rule::Input => drop(made.inputs.insert(name)),
                 Rule::ChainSqnr | Rule::ChainTokens => made.is_chain = true,
                 Rule::DeviceSize => made.is_device = true,
-                Rule::Accuracy | Rule::Perplexity => drop(made.evaluations.insert(name)),
+                Rule::Accuracy | Rule::Perplexity | Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => {
+                    made.evaluations.insert(name);
+                }
                 Rule::GraphChanged if partition.is_empty() => made.is_list = true,
                 Rule::Goal if name == "sequences" && partition.is_empty() => made.is_chain = true,
                 Rule::Goal | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError if !partition.is_empty() => {
@@ -124,6 +126,14 @@ impl Update<'_> {
         for (name, old) in &before.evaluations {
             if excepted.is_of_all() || excepted.evaluations.contains(name) {
                 made.evaluations.insert(name.clone(), *old);
+            }
+        }
+        for (name, old) in &before.sets {
+            let is_of = |place: &String| {
+                place.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
+            };
+            if excepted.is_of_all() || excepted.evaluations.iter().any(is_of) {
+                made.sets.insert(name.clone(), old.clone());
             }
         }
         let restore = |made: &mut std::collections::BTreeMap<String, String>,

@@ -8,6 +8,7 @@ mod encodings;
 mod excepted;
 mod facts;
 mod held;
+mod sets;
 
 use std::collections::BTreeSet;
 
@@ -44,6 +45,7 @@ pub fn update(before: &Facts, now: &Facts, report: &Report, thresholds: &Thresho
     let limit = thresholds.size.device_growth_percent;
     made.device_bytes = update.bytes(Rule::DeviceSize, &place, limit, before.device_bytes, now.device_bytes);
     update.evaluations(before, now, &mut made);
+    update.sets(before, now, &mut made);
     update.goals(before, now, &mut made);
     for (is_version, old, new) in [(true, &before.versions, &now.versions), (false, &before.inputs, &now.inputs)] {
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
