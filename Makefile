@@ -23,7 +23,7 @@ help:
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
-	@echo 'make real     models with weights that somebody trained (an image classifier, three of text in pictures, a sentence encoder)'
+	@echo 'make real     models with weights that somebody trained (an image classifier, three of text in pictures, a sentence encoder, a language model)'
 	@echo 'make fuzz     search for files that do harm, for an hour (FUZZ_SECONDS=60: a minute) on all cores'
 	@echo 'make lint     formatting, clippy, documentation warnings'
 	@echo 'make doc      build the API documentation'

@@ -1,4 +1,4 @@
-//! `autoneural eval`: questions with known answers to a compiled bundle, or sets of samples.
+//! `autoneural eval`: questions with known answers to a compiled bundle, sets of samples, or a text.
 
 use std::path::{Path, PathBuf};
 
@@ -22,16 +22,16 @@ Of a model that is asked with words, a set is a folder with questions.jsonl, one
 through the model's chat template; decoding is greedy. The figures are exact match, perplexity of the right answers and, \
 with float among the engines, agreement with float.
 
+--text measures how likely a text is to the language model, in perplexity. The file is one row of tokens without any that \
+the tokenizer would add; windows of it begin a sequence each, and all tokens of a window but the first are judged. Prefill \
+takes them in, in the bundle's own chunks, in a model that is made for this alone: it gives the logits of every token.
+
 Of a model that takes arrays, a set is what --calibration of `compile` takes: pictures, .npz, raw files, lists of them. \
 Every output is compared with float: SQNR over all samples, of the worst one and at the 5th percentile, cosine, and \
 largest difference. Where samples have labels, right classes are counted, too: top-1, top-5, and how often the class is \
 that of float. Labels are the folders that the pictures are in, one for each class; or a .csv or .tsv of `file,label`; or \
 an array `labels` beside the inputs of an .npz. They are numbers of classes from 0 on, or names: of as many folders as \
 there are classes, in alphabetical order, else of --classes.
-
---text measures how likely a text is to the language model, in perplexity. The file is one row of tokens without any that \
-the tokenizer would add; windows of it begin a sequence each, and all tokens of a window but the first are judged. Prefill \
-takes them in, in the bundle's own chunks, in a model that is made for this alone: it gives the logits of every token.
 
 The figures are added to the bundle's report.json. A run that was stopped goes on where it was, and so does one with a \
 larger --limit or other --windows.
@@ -42,7 +42,6 @@ Examples:
   autoneural eval out/demo --set calibration/demo-eval --on float --blank
   autoneural eval out/classifier --set imagenet/val --classes imagenet/wordnet-ids.txt --on float,npu --limit 500
   autoneural eval out/detector --set photos --on float,simulated,npu
-
   autoneural eval out/smollm2 --text prose.txt --windows 40..50 --on float,simulated,npu";
 
 /// Arguments of `eval`.
@@ -57,7 +56,12 @@ pub struct Eval {
     #[arg(long, value_name = "SET", value_hint = ValueHint::AnyPath, required_unless_present = "text")]
     set: Option<PathBuf>,
     /// A text whose perplexity is measured, in UTF-8.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["set", "limit", "blank"])]
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = ["set", "limit", "blank", "classes", "output", "unlabelled"]
+    )]
     text: Option<PathBuf>,
     /// Tokens of a window of the text.
     #[arg(long, value_name = "N", default_value_t = 512, requires = "text")]
@@ -92,15 +96,13 @@ impl Eval {
     /// # Errors
     /// The bundle or the set is missing or unreadable, an engine cannot be loaded or fails, or a goal is missed.
     pub fn run(&self, session: &Session) -> Result<()> {
-        let (set, text) = (self.set.as_deref(), self.text.as_deref());
-        match (takes(&Bundle::look(&self.bundle)?)?, set, text) {
-            (Takes::Words, _, Some(text)) => self.read(session, text),
-            (Takes::Arrays { .. }, _, Some(_)) => {
-                Err(Error::input("--text", "is for language models; this model takes arrays"))
-            }
-            (Takes::Words, Some(set), _) => self.questions(session, set),
-            (Takes::Arrays { .. }, Some(set), _) => self.samples(session, set),
-            (_, None, None) => Err(Error::input("eval", "--set or --text is wanted")),
+        match (&self.text, &self.set) {
+            (Some(text), _) => self.read(session, text),
+            (None, Some(set)) => match takes(&Bundle::look(&self.bundle)?)? {
+                Takes::Words => self.questions(session, set),
+                Takes::Arrays { .. } => self.samples(session, set),
+            },
+            (None, None) => Err(Error::input("eval", "--set or --text is wanted")),
         }
     }
 

@@ -8,7 +8,7 @@ use autoneural::runner::Model;
 use serde_json::Value;
 
 use crate::common::bench::INPUT;
-use crate::common::{autoneural, copy, demo_bundle, root, stderr, stdout, succeed, toolkit};
+use crate::common::{autoneural, copy, demo_bundle, root, serve, stderr, stdout, succeed, toolkit};
 
 const SET: &str = "\
 {\"use\": \"cats\", \"images\": [\"cat.jpg\"], \"question\": \"What colour are the eyes?\", \"answer\": \"Green.\"}
@@ -238,6 +238,7 @@ fn a_text_is_as_likely_in_chunks_as_token_by_token() {
     assert_eq!((&found["judged"], &found["windows"]), (&95.into(), &"1..2".into()));
     let engines = found["engines"].as_array().expect("engines");
     assert_eq!(engines[0]["engine"], "float");
+    serve();
     let model = Model::open(&bench.path("bundle"), &[EngineKind::Float], &Silent).expect("the model");
     let words = std::fs::read_to_string(&text).expect("the text");
     let tokens = model.tokenizer().plain(&words).expect("tokens")[96..192].to_vec();
@@ -276,9 +277,9 @@ fn texts_and_windows_that_do_not_fit_are_refused() {
         (&["--text", &text, "--window", "96", "--windows", "1..99"][..], 3, "whole windows of 96 tokens, not 99"),
         (&["--text", &text, "--window", "4096"], 3, "do not fit"),
         (&["--text", &text, "--window", "1"], 3, "hold none to judge"),
-        (&["--text", &not], 3, "not.txt"),
-        (&["--text", &special], 3, "<image>"),
-        (&["--text", "nowhere.txt"], 3, "nowhere.txt"),
+        (&["--text", &not, "--window", "96"], 3, "not.txt"),
+        (&["--text", &special, "--window", "96"], 3, "<image>"),
+        (&["--text", "nowhere.txt", "--window", "96"], 3, "nowhere.txt"),
         (&["--text", &text, "--windows", "4..4"], 2, "holds no window"),
         (&["--windows", "1..2", "--set", "x"], 2, "--text"),
         (&["--text", &text, "--set", "x"], 2, "cannot be used with"),

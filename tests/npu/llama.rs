@@ -45,9 +45,12 @@ fn every_node_is_on_the_npu_which_agrees_with_the_simulation() {
     let asked = ["eval", &out, "--text", &text, "--window", "48", "--windows", "4..6", "--toolkit", &toolkit, "--json"];
     let found: Value =
         serde_json::from_str(&succeed(&[&asked[..], &["--on", "float,simulated,npu"]].concat())).expect("JSON");
-    for engine in &found["engines"].as_array().expect("engines")[1..] {
-        let above = engine["above_float_percent"].as_f64().expect("a figure");
-        assert!(above.abs() < 10.0, "{engine}");
+    // Nobody trained the model, so that what it finds likely is something else: its surprise is compared in logarithms.
+    let engines = found["engines"].as_array().expect("engines");
+    let surprise = |engine: &Value| engine["perplexity"].as_f64().expect("a figure").ln();
+    for engine in &engines[1..] {
+        assert!((surprise(engine) / surprise(&engines[0]) - 1.0).abs() < 0.05, "{engine} {}", engines[0]);
+        assert!(engine["token_agreement_percent"].as_f64().expect("a figure") > 90.0, "{engine}");
     }
 }
 

@@ -6,6 +6,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod language;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -189,7 +189,8 @@ class Host:
         if len(tokens) > context:
             raise SystemExit(f"the prompt has {len(tokens)} tokens; the context holds {context}")
         rows = self.embeddings[tokens]
-        rows[np.array(tokens) == prompt["image"]["id"]] = visual
+        if "image" in prompt:
+            rows[np.array(tokens) == prompt["image"]["id"]] = visual
         while len(rows):
             logits, rows = self.take(rows)
         chosen = []
@@ -207,7 +208,8 @@ class Host:
         import tokenizers
 
         prompt = self.host["prompt"]
-        image, template = prompt["image"], prompt.get("template")
+        # A model of text alone has no token that stands for a picture.
+        image, template = prompt.get("image", {"id": None, "text": ""}), prompt.get("template")
         form = template["content"]["user"] if template else "text"
         kinds = {"parts": {"type": "image"}, "urls": {"type": "image_url", "image_url": {"url": "image"}}}
         if form == "text":
@@ -226,9 +228,10 @@ class Host:
             text = text.replace(tagged, image["text"]).replace(image["text"], tagged)
         tokenizer = tokenizers.Tokenizer.from_file(str(self.bundle / prompt["tokenizer"]))
         ids = tokenizer.encode(text, add_special_tokens=False).ids
-        ids = ids[1:] if ids[:1] == [prompt["bos"]["id"]] else ids
+        begin = [prompt["bos"]["id"]] if "bos" in prompt else []
+        ids = ids[1:] if begin and ids[:1] == begin else ids
         times = {image["id"]: prompt["visual_tokens"]}
-        return [prompt["bos"]["id"]] + [token for token in ids for _ in range(times.get(token, 1))]
+        return begin + [token for token in ids for _ in range(times.get(token, 1))]
 
     def pixels_of(self, path):
         """A picture, turned upright and stretched to the input's size."""
@@ -272,7 +275,7 @@ def main():
         tokens, most = record["tokens"], len(golden["answer"])
         pictures = [kept[picture["pixels"]["stored"]] for picture in record["pictures"]]
     elif args.tokens:
-        size = host.host["image"]["size"]
+        size = host.host["image"]["size"] if args.pixels else ()
         tokens = [int(token) for token in args.tokens.split(",")]
         pictures = [np.fromfile(path, np.uint8).reshape(*size, 3) for path in args.pixels]
     else:

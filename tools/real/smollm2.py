@@ -1,15 +1,19 @@
 """SmolLM2-135M-Instruct as a folder of Hugging Face: what its GGUF file holds, in float.
 
 A GGUF file has the tensors of a Llama under names of its own, with the rows of queries and keys in another order (pairs
-of neighbours are rotated there, halves here), and the tokenizer as lists. Needs gguf, numpy.
+of neighbours are rotated there, halves here), and the tokenizer as lists. The format is that of
+github.com/ggml-org/ggml, docs/gguf.md. Needs numpy.
 """
 
 import json
 import struct
 
 import numpy as np
-from gguf import GGUFReader
-from gguf.quants import dequantize
+
+# Numbers in the metadata, by the code of their type; 8 is a text, 9 a list.
+NUMBERS = {0: "B", 1: "b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "?", 10: "<Q", 11: "<q", 12: "<d"}
+# Tensors lie at multiples of so many bytes.
+ALIGNMENT = 32
 
 LAYER = {
     "attn_norm": "input_layernorm",
@@ -25,6 +29,59 @@ LAYER = {
 OTHERS = {"token_embd": "model.embed_tokens", "output_norm": "model.norm"}
 # Kinds of tokens in a GGUF file.
 CONTROL = 3
+
+
+class Gguf:
+    """The metadata of a GGUF file, and its tensors in float."""
+
+    def __init__(self, path):
+        self.data, self.at = path.read_bytes(), 4
+        if self.data[:4] != b"GGUF" or self.number("<I") != 3:
+            raise ValueError(f"{path} is no GGUF file of version 3")
+        count, pairs = self.number("<Q"), self.number("<Q")
+        self.values = {self.text(): self.value(self.number("<I")) for _ in range(pairs)}
+        self.infos = [
+            (self.text(), [self.number("<Q") for _ in range(self.number("<I"))], self.number("<I"), self.number("<Q"))
+            for _ in range(count)
+        ]
+        self.start = -(-self.at // ALIGNMENT) * ALIGNMENT
+
+    def number(self, kind):
+        (value,) = struct.unpack_from(kind, self.data, self.at)
+        self.at += struct.calcsize(kind)
+        return value
+
+    def text(self):
+        length = self.number("<Q")
+        self.at += length
+        return self.data[self.at - length : self.at].decode()
+
+    def value(self, kind):
+        if kind == 8:
+            return self.text()
+        if kind == 9:
+            kind, count = self.number("<I"), self.number("<Q")
+            return [self.value(kind) for _ in range(count)]
+        return self.number(NUMBERS[kind])
+
+    def tensors(self):
+        for name, sizes, kind, offset in self.infos:
+            shape = sizes[::-1]
+            yield name, numbers(self.data, self.start + offset, kind, int(np.prod(shape))).reshape(shape)
+
+
+def numbers(data, start, kind, count):
+    """The numbers of a tensor: float (0); blocks of 32 of 4 bits with scale and lowest number (3); blocks of 32 of 8 bits
+    with a scale (8)."""
+    if kind == 0:
+        return np.frombuffer(data, "<f4", count, start)
+    layout = {3: [("scale", "<f2"), ("low", "<f2"), ("codes", "u1", 16)], 8: [("scale", "<f2"), ("codes", "i1", 32)]}[kind]
+    blocks = np.frombuffer(data, np.dtype(layout), count // 32, start)
+    scale, codes = blocks["scale"].astype(np.float32)[:, None], blocks["codes"]
+    if kind == 8:
+        return (scale * codes).reshape(-1)
+    codes = np.concatenate([codes & 15, codes >> 4], axis=1)
+    return (scale * codes + blocks["low"].astype(np.float32)[:, None]).reshape(-1)
 
 
 def name_of(stored):
@@ -88,13 +145,13 @@ def tokenizer(tokens, kinds, merges):
 def write(path, out):
     """Writes the folder."""
     out.mkdir(parents=True, exist_ok=True)
-    reader = GGUFReader(path)
-    get = lambda key: reader.fields[key].contents()
+    file = Gguf(path)
+    get = file.values.__getitem__
     heads, kv_heads = get("llama.attention.head_count"), get("llama.attention.head_count_kv")
     rotated = {"self_attn.q_proj": heads, "self_attn.k_proj": kv_heads}
     tensors = {}
-    for tensor in reader.tensors:
-        name, values = name_of(tensor.name), dequantize(tensor.data, tensor.tensor_type)
+    for stored, values in file.tensors():
+        name = name_of(stored)
         count = next((count for part, count in rotated.items() if part in name), None)
         tensors[name] = halves(values, count) if count else values
     write_safetensors(out / "model.safetensors", tensors)

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::evaluate::{put, report_of};
 use super::round::codes;
+use crate::drivers::of_bundle;
 use crate::evaluate::{Reader, TextPlan, TextReport, reading};
 use crate::loading::check;
 use autoneural_base::error::{Error, IoContext, Result};
@@ -33,6 +34,7 @@ pub fn evaluate_text(
 ) -> Result<TextReport> {
     let held = Held::take(path)?;
     let bundle = Bundle::look(path)?;
+    of_bundle(&bundle)?.refuse_silent(&bundle)?;
     check(&bundle, path, &plan.kinds, progress)?;
     let mut report = report_of(&bundle, path)?;
     let made = measured(&bundle, plan, runtime, progress)?;

@@ -9,7 +9,7 @@ use super::flow::Flow;
 use super::set_facts::{self, SetFacts};
 use super::tensor::TensorFact;
 use super::unique::unique;
-use autoneural_app::evaluate::EvaluationReport;
+use autoneural_app::evaluate::{EvaluationReport, TextEngine, TextReport};
 use autoneural_app::report::{Columns, GoalKind, PartitionReport, PartitionSizes, Report};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Silent;
@@ -80,11 +80,12 @@ pub struct ChainFacts {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationFacts {
-    /// Number of questions.
+    /// Number of questions, or of windows of a text.
     pub questions: usize,
-    /// Exact answers.
-    pub accuracy_percent: f64,
-    /// Perplexity of the right answers.
+    /// Exact answers; a text has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_percent: Option<f64>,
+    /// Perplexity of the right answers, or of a text.
     pub perplexity: f64,
 }
 
@@ -171,7 +172,12 @@ impl Facts {
                 logits_db: report.chain.logits_sqnr_db,
                 same_token_percent: report.chain.top1_agreement_percent,
             },
-            evaluations: report.evaluations.iter().flat_map(evaluation_facts).collect(),
+            evaluations: report
+                .evaluations
+                .iter()
+                .flat_map(evaluation_facts)
+                .chain(report.texts.iter().flat_map(text_facts))
+                .collect(),
             sets: report.array_evaluations.iter().flat_map(set_facts::facts).collect(),
             goals: goals(&report),
             partitions,
@@ -199,7 +205,7 @@ impl Facts {
         both("sequences", "SQNR", self.chain.logits_db, -200.0, 200.0)?;
         both("sequences", "same token", self.chain.same_token_percent, 0.0, 100.0)?;
         for (name, facts) in &self.evaluations {
-            within(name, "accuracy", Some(facts.accuracy_percent), 0.0, 100.0)?;
+            within(name, "accuracy", facts.accuracy_percent, 0.0, 100.0)?;
             within(name, "perplexity", Some(facts.perplexity), 1.0, f64::MAX)?;
         }
         if let Some(message) = set_facts::impossible(&self.sets) {
@@ -276,12 +282,28 @@ pub fn evaluation_name(report: &EvaluationReport, engine: EngineKind) -> String 
     format!("{} of {}{blank} on {}", report.questions, report.set, engine.name())
 }
 
+/// What the reading of a text on an engine is called in facts.
+pub fn text_name(report: &TextReport, engine: EngineKind) -> String {
+    let TextReport { text, window, windows, .. } = report;
+    format!("windows {windows} of {window} tokens of {text} on {}", engine.name())
+}
+
+/// One entry per engine.
+fn text_facts(report: &TextReport) -> Vec<(String, EvaluationFacts)> {
+    let questions = report.windows.end.saturating_sub(report.windows.start);
+    let facts = |engine: &TextEngine| {
+        let facts = EvaluationFacts { questions, accuracy_percent: None, perplexity: engine.perplexity };
+        (text_name(report, engine.engine), facts)
+    };
+    report.engines.iter().map(facts).collect()
+}
+
 /// One entry per engine.
 fn evaluation_facts(report: &EvaluationReport) -> Vec<(String, EvaluationFacts)> {
     let facts = |engine: &autoneural_app::evaluate::EngineReport| {
         let facts = EvaluationFacts {
             questions: report.questions,
-            accuracy_percent: engine.total.exact_match_percent,
+            accuracy_percent: Some(engine.total.exact_match_percent),
             perplexity: engine.total.perplexity,
         };
         (evaluation_name(report, engine.engine), facts)

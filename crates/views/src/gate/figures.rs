@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::changes::some;
 use super::check::{Check, Location, Outcome, Rule};
-use super::facts::{Facts, PartitionFacts};
+use super::facts::{EvaluationFacts, Facts, PartitionFacts};
 use super::goals::place_of;
 use super::judge::{
     ANSWERS, BYTES, FLOAT_DB, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit,
@@ -185,8 +185,12 @@ fn evaluations(judge: &mut Judge, baseline: &Facts, now: &Facts) {
             judge.add(Check::new(Rule::Accuracy, place(), Outcome::Skipped, "was not evaluated"));
             continue;
         }
-        let exact = Figures { baseline: before.map(|e| e.accuracy_percent), now: after.map(|e| e.accuracy_percent) };
-        judge.hold(Rule::Accuracy, place(), Measure::Drop, ANSWERS, exact, accuracy);
+        // A text has no answers.
+        let answers = |facts: Option<&EvaluationFacts>| facts.and_then(|facts| facts.accuracy_percent);
+        let exact = Figures { baseline: answers(before), now: answers(after) };
+        if exact.baseline.or(exact.now).is_some() {
+            judge.hold(Rule::Accuracy, place(), Measure::Drop, ANSWERS, exact, accuracy);
+        }
         let surprise = Figures { baseline: before.map(|e| e.perplexity), now: after.map(|e| e.perplexity) };
         judge.hold(Rule::Perplexity, place(), Measure::Growth, PERPLEXITY, surprise, perplexity);
     }

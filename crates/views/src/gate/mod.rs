@@ -32,7 +32,7 @@ pub use cause::{Cause, CauseKind};
 pub use check::{Check, Excepted, GateVerdict, Location, Outcome, Rule};
 pub use date::Date;
 pub use exception::{Exception, ExceptionReport, State, unknown_check};
-pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name};
+pub use facts::{ChainFacts, EvaluationFacts, Facts, OutputFacts, PartitionFacts, evaluation_name, text_name};
 pub use flow::Flow;
 pub use judgement::Judgement;
 pub use plain::plain;

@@ -1,8 +1,8 @@
-//! The section of what `autoneural eval` found: sets of samples, and questions with known answers.
+//! The section of what `autoneural eval` found: sets of samples, questions with known answers, or texts.
 
 use super::subject::Subject;
 use super::table::{Table, note};
-use super::{glance, sections, sets};
+use super::{glance, sections, sets, texts};
 
 /// What the figures of sets are.
 const SETS_NOTE: &str = "Every sample goes through all graphs on each engine, so errors add up from graph to graph. \
@@ -12,6 +12,7 @@ const SETS_NOTE: &str = "Every sample goes through all graphs on each engine, so
 pub(crate) fn html(subject: &Subject) -> String {
     let report = &subject.report;
     let (has_sets, has_questions) = (!report.array_evaluations.is_empty(), !report.evaluations.is_empty());
+    let has_texts = !report.texts.is_empty();
     let shown = |table: Table| if table.is_empty() { String::new() } else { table.html() };
     let mut body = String::new();
     if has_sets {
@@ -24,7 +25,11 @@ pub(crate) fn html(subject: &Subject) -> String {
         body.push_str(&format!("<h3{id}>Questions with known answers</h3>\n"));
         body.push_str(&shown(sections::evaluations(subject)));
     }
-    if !has_sets && !has_questions {
+    if has_texts {
+        body.push_str("<h3>Texts</h3>\n");
+        body.push_str(&shown(texts::texts(subject)));
+    }
+    if !has_sets && !has_questions && !has_texts {
         let name = shlex::try_quote(&subject.name).unwrap_or_default();
         body.push_str(&note(&format!("Accuracy: {}.", glance::not_evaluated(subject))));
         body.push_str(&note(&format!("To evaluate: autoneural eval {name} --set DIR --on float,npu")));

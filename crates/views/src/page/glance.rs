@@ -135,7 +135,11 @@ pub(crate) fn not_evaluated(subject: &Subject) -> String {
         let known = || reference.facts.evaluations.iter();
         if let Some((name, facts)) = known().find(on_npu).or_else(|| known().next()) {
             let name = name.trim_end_matches(" on npu");
-            text.push_str(&format!("; the {} has {:.1} % exact, {name}", reference.title, facts.accuracy_percent));
+            let found = match facts.accuracy_percent {
+                Some(exact) => format!("{exact:.1} % exact"),
+                None => format!("a perplexity of {:.3}", facts.perplexity),
+            };
+            text.push_str(&format!("; the {} has {found}, {name}", reference.title));
         }
     }
     text

@@ -3,7 +3,7 @@
 use super::layers::Layer;
 use super::subject::Subject;
 use super::table::{Cell, Table};
-use super::{calibration, changes, findings, glance, provenance, sections, sets, sizes, speed, weak};
+use super::{calibration, changes, findings, glance, provenance, sections, sets, sizes, speed, texts, weak};
 use crate::gate::output::cell;
 use autoneural_app::report::VerdictState;
 
@@ -50,6 +50,7 @@ pub fn markdown(subject: &Subject) -> String {
     add("Outputs", Some(sections::outputs(subject)));
     add("Whole sequences", Some(sections::sequences(subject)));
     add("Questions with known answers", Some(sections::evaluations(subject)));
+    add("Texts", Some(texts::texts(subject)));
     add("Sets of samples: classes", Some(sets::classes(subject)));
     add("Sets of samples: outputs against float", Some(sets::outputs(subject)));
     add("Where it is weak", Some(weak::table(subject)));

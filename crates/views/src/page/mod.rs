@@ -23,6 +23,7 @@ mod speed;
 mod state;
 mod subject;
 mod table;
+mod texts;
 mod weak;
 
 pub use html::{compared_with, html};

@@ -200,11 +200,11 @@ pub(crate) fn evaluations(subject: &Subject) -> Table {
                     Some(theirs) => {
                         let (points, percent) =
                             (subject.tolerances.accuracy_points, subject.tolerances.perplexity_percent);
-                        let (exact, rise) = (theirs.accuracy_percent, theirs.perplexity * percent / 100.0);
-                        [
-                            Cell::Change(Change::of(total.exact_match_percent, exact, points, 1, " points")),
-                            Cell::Change(Change::of_less(total.perplexity, theirs.perplexity, rise, 4, "")),
-                        ]
+                        let rise = theirs.perplexity * percent / 100.0;
+                        let exact = theirs.accuracy_percent.map_or(Cell::Nothing, |exact| {
+                            Cell::Change(Change::of(total.exact_match_percent, exact, points, 1, " points"))
+                        });
+                        [exact, Cell::Change(Change::of_less(total.perplexity, theirs.perplexity, rise, 4, ""))]
                     }
                     None => [Cell::text("not asked there"), Cell::Nothing],
                 });

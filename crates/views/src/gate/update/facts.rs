@@ -145,8 +145,11 @@ impl Update<'_> {
                 measure: Measure::Drop,
                 unit: ANSWERS,
             };
-            let exact = new.map(|new| new.accuracy_percent);
-            let accuracy = self.figure(&held, &place, limits.accuracy_drop_points, Some(old.accuracy_percent), exact);
+            let exact = new.and_then(|new| new.accuracy_percent);
+            let accuracy = match old.accuracy_percent {
+                Some(_) => self.figure(&held, &place, limits.accuracy_drop_points, old.accuracy_percent, exact),
+                None => None,
+            };
             let held = Held { rule: Rule::Perplexity, measure: Measure::Growth, unit: PERPLEXITY, ..held };
             let surprise = new.map(|new| new.perplexity);
             let perplexity = self.figure(&held, &place, limits.perplexity_rise_percent, Some(old.perplexity), surprise);
@@ -154,7 +157,7 @@ impl Update<'_> {
                 name.clone(),
                 EvaluationFacts {
                     questions: old.questions,
-                    accuracy_percent: accuracy.unwrap_or(old.accuracy_percent),
+                    accuracy_percent: accuracy.or(old.accuracy_percent),
                     perplexity: perplexity.unwrap_or(old.perplexity),
                 },
             );
