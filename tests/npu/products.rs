@@ -74,6 +74,16 @@ fn two_products_of_8_bits_are_one_of_16() {
 }
 
 #[test]
+fn what_the_npu_computes_in_floating_point_is_named() {
+    let folder = model("[[override]]\ntensor = \"a\"\ntype = \"uint8\"\n");
+    let arguments = arguments(&folder);
+    let text = succeed(&arguments.iter().map(String::as_str).filter(|one| *one != "-q").collect::<Vec<_>>());
+    let found = &json(&folder.path().join("out/report.json"))["partitions"][0]["in_fp16"];
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["operator"]), (Some(1), &"MatMul".into()), "{found}");
+    assert!(text.contains("product: the NPU computes 1 MatMul in fp16 and not in integers"), "{text}");
+}
+
+#[test]
 fn other_words_for_products_are_refused() {
     let folder = model("products = \"halved\"\n");
     let made = autoneural(&arguments(&folder).iter().map(String::as_str).collect::<Vec<_>>());

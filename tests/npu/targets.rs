@@ -38,6 +38,8 @@ fn every_statement_about_the_sa8295p_is_confirmed_or_said_to_be_untested() {
         ("Conv", "takes uint16, weights int4 per channel, bias int32", 50.0),
         ("Conv", "multiplier_bits = 10", 70.0),
         ("MatMul", "takes uint16, weights int8 per channel", 75.0),
+        ("MatMul", "takes uint16, weights int4 in blocks of 32", 75.0),
+        ("Conv", "takes uint16, weights int4 in blocks of 128, bias int32", 75.0),
         ("MatMul", "takes uint16 x uint8 -> uint16", 45.0),
         ("RMSNormalization", "takes uint16, weights uint16 per tensor", 75.0),
         ("Sigmoid", "output_range = [0, 1]", 75.0),
@@ -46,7 +48,7 @@ fn every_statement_about_the_sa8295p_is_confirmed_or_said_to_be_untested() {
         assert!(figure >= floor, "{operator}: {statement}: {figure} dB");
     }
     // A refusal is confirmed by what the compiler says, not by a figure.
-    let refusal = find(&findings, "MatMul", "refuses weights int4 in blocks of 32");
+    let refusal = find(&findings, "MatMul", "refuses weights int16 per channel");
     assert!(refusal["sqnr_db"].is_null(), "{refusal}");
     assert!(refusal["samples"][0]["refused"].is_string(), "{refusal}");
 }
@@ -63,8 +65,10 @@ vtcm_mb = 8
 
 [[operator]]
 name = "MatMul"
-activations = ["uint16"]
-weights = ["int8 per channel", "int4 in blocks of 32"]
+activations = ["uint16", "uint8 x uint16 -> uint16", "uint16 x uint8 -> uint16"]
+weights = ["int8 per channel", "int16 per channel", "int4 in blocks of 32"]
+in_fp16 = [{ activations = "uint16 x uint8 -> uint16" }]
+second_bits = 8
 refused = [{ weights = "int4 per channel" }]
 multiplier_bits = 12
 
@@ -93,10 +97,14 @@ fn every_kind_of_false_statement_is_found() {
     assert_eq!(status, Some(VERIFICATION), "{errors}");
     let error: Value = serde_json::from_str(&errors).expect("an error as JSON");
     let message = error["error"]["message"].as_str().expect("a message");
-    assert!(message.contains("statements are wrong: MatMul: takes uint16, weights int4 in blocks of 32"), "{message}");
+    assert!(message.contains("statements are wrong: MatMul: takes uint16, weights int16 per channel"), "{message}");
     for (operator, statement, wanted) in [
         ("MatMul", "takes uint16", "confirmed"),
-        ("MatMul", "takes uint16, weights int4 in blocks of 32", "wrong"),
+        ("MatMul", "takes uint16, weights int16 per channel", "wrong"),
+        ("MatMul", "takes uint16, weights int4 in blocks of 32", "confirmed"),
+        // In fp16, and not stated as that; in integers, and stated as fp16.
+        ("MatMul", "takes uint8 x uint16 -> uint16", "wrong"),
+        ("MatMul", "takes uint16 x uint8 -> uint16", "wrong"),
         ("MatMul", "refuses weights int4 per channel", "wrong"),
         ("MatMul", "multiplier_bits = 12", "wrong"),
         ("Sigmoid", "output_range = [0, 2]", "wrong"),
