@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
 use super::outputs::OutputReport;
-use super::partition::{PartitionReport, cpu_nodes, npu_nodes};
+use super::partition::{PartitionReport, cpu_nodes, in_fp16, npu_nodes};
 use super::segments;
 use super::sizes::Sizes;
 use super::verdict::Verdict;
@@ -45,12 +45,12 @@ pub struct Report {
     /// Questions with known answers, as far as they were asked (`autoneural eval`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evaluations: Vec<EvaluationReport>,
-    /// Texts, as far as their perplexity was measured (`autoneural eval --text`).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub texts: Vec<TextReport>,
     /// Sets of samples of a model that takes arrays, as far as they were run (`autoneural eval`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub array_evaluations: Vec<ArraysReport>,
+    /// Texts, as far as their perplexity was measured (`autoneural eval --text`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextReport>,
     /// What the recipe asks of the figures.
     #[serde(default, skip_serializing_if = "Goals::is_empty")]
     pub goals: Goals,
@@ -152,6 +152,7 @@ impl Report {
                 nodes: partition.node_count(),
                 npu_nodes: npu_nodes(bundle, partition, &segments)?,
                 cpu_nodes: cpu_nodes(partition, &segments),
+                in_fp16: in_fp16(bundle, &segments)?,
                 weights: record.map(|record| record.weights.clone()).unwrap_or_default(),
                 encodings: record.map(|record| record.encodings).unwrap_or_default(),
                 frozen: None,
@@ -183,8 +184,8 @@ impl Report {
             sizes: Some(sizes),
             chain: ChainReport::new(comparison.chains),
             evaluations: vec![],
-            texts: vec![],
             array_evaluations: vec![],
+            texts: vec![],
             goals: recipe.goals.clone(),
             verdict: Verdict::default(),
             demands: Demands::default(),

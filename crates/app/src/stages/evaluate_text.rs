@@ -9,10 +9,11 @@ use crate::evaluate::{Reader, TextPlan, TextReport, reading};
 use crate::loading::check;
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{Bundle, Held};
+use autoneural_bundle::{Bundle, Held, RECIPE};
 use autoneural_core::ir::Graph;
 use autoneural_core::partition::Partition;
 use autoneural_core::quantize::{Constants, Table};
+use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::{Device, cut, segments};
 use autoneural_core::target::Target;
 use autoneural_engines::back::onnx::{DataWriter, emit_float, emit_qdq};
@@ -110,11 +111,14 @@ impl Whole<'_> {
         })?;
         let of_group = self.partitions.iter().zip(self.tables).filter(|(other, _)| other.group == *group);
         let codes = codes(bundle, group, &Constants::of(of_group)?)?;
+        let (target, recipe): (Target, _) =
+            (bundle.target()?, Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?);
+        let products = target.products(recipe.part(group)?.splits_products());
         let quantized = folder.join("qdq");
         std::fs::create_dir_all(&quantized).at(&quantized)?;
         let mut data = DataWriter::create(&quantized, group)?;
         let mut emit = |graph: &Graph, name: &str| {
-            emit_qdq(graph, table, &*codes, &quantized.join(format!("{name}.onnx")), &mut data)
+            emit_qdq(graph, table, &*codes, products, &quantized.join(format!("{name}.onnx")), &mut data)
         };
         if kind == EngineKind::Simulated {
             emit(&partition.graph, &partition.name)?;
@@ -122,7 +126,6 @@ impl Whole<'_> {
             let model = quantized.join(format!("{}.onnx", partition.name));
             return Ok(Box::new(runtime.simulate(partition, &model)?));
         }
-        let target: Target = bundle.target()?;
         let segments = segments(partition, table, &target)?;
         for segment in &segments {
             match segments.len() {

@@ -1,6 +1,7 @@
 //! Round: under encodings that are settled, constants become codes. One unit of work for each layer, which is keyed by
 //! the numbers, the encodings and the method: encodings that were edited by hand give new codes, and the others stay.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::prefix::Prefix;
@@ -61,31 +62,28 @@ pub(crate) fn round(
     if !is_known {
         progress.start(&format!("round {group}"), files.len() as u64);
     }
-    let prefix = match follows && !is_known {
-        true => Some(Prefix::new(bundle, partitions, tables, &collected)?),
-        false => None,
-    };
-    let source: &dyn EvidenceSource = prefix.as_ref().map_or(&collected, |prefix| prefix);
-    for ((layer, file), key) in constants.layers.iter().zip(&files).zip(keys) {
+    // Made when the first layer is to be rounded, with what is known of those before it.
+    let prefix: OnceCell<Prefix> = OnceCell::new();
+    for (at, ((layer, file), key)) in constants.layers.iter().zip(&files).zip(keys).enumerate() {
         if !is_known {
             progress.begin(&layer.0.name);
         }
         bundle.unit(&unit(file), &format!("{CODES}{group}"), key, &Silent, |folder| {
+            if follows && prefix.get().is_none() {
+                let made = Prefix::new(bundle, partitions, tables, &collected)?;
+                for (layer, file) in constants.layers.iter().zip(&files).take(at) {
+                    settle(bundle, group, &made, layer, file)?;
+                }
+                prefix.get_or_init(|| made);
+            }
+            let source: &dyn EvidenceSource = prefix.get().map_or(&collected, |prefix| prefix);
             let (codes, of_biases) = round_layer(rounder, layer, source)?;
             let (_, weights, biases) = layer;
             let all: Vec<_> = std::iter::once((*weights, codes)).chain(biases.iter().copied().zip(of_biases)).collect();
             write(&folder.join(file), &all, &rounder.name())
         })?;
-        if let Some(prefix) = &prefix {
-            let path = format!("{CODES}{group}/{file}");
-            let codes = CodeFile::open(bundle.map(&path)?, &bundle.path(path))?;
-            let (_, weights, biases) = layer;
-            for Item { value, encoding } in std::iter::once(weights).chain(biases) {
-                if let Some(packed) = codes.find(value, encoding) {
-                    let codes = unpack(encoding.integer, packed, value.shape.iter().product());
-                    prefix.settle(&value.name, encoding.dequantize(&codes, &value.shape));
-                }
-            }
+        if let Some(prefix) = prefix.get() {
+            settle(bundle, group, prefix, layer, file)?;
         }
         if !is_known {
             progress.tick(&layer.0.name);
@@ -101,6 +99,25 @@ pub(crate) fn round(
     match is_known {
         true => progress.reuse(&format!("round {group}")),
         false => progress.finish(),
+    }
+    Ok(())
+}
+
+/// Tells the quantized prefix what a layer that is rounded stands for.
+fn settle(
+    bundle: &Bundle,
+    group: &Group,
+    prefix: &Prefix,
+    (_, weights, biases): &(Layer, Item, Vec<Item>),
+    file: &str,
+) -> Result<()> {
+    let path = format!("{CODES}{group}/{file}");
+    let codes = CodeFile::open(bundle.map(&path)?, &bundle.path(path))?;
+    for Item { value, encoding } in std::iter::once(weights).chain(biases) {
+        if let Some(packed) = codes.find(value, encoding) {
+            let codes = unpack(encoding.integer, packed, value.shape.iter().product());
+            prefix.settle(&value.name, encoding.dequantize(&codes, &value.shape));
+        }
     }
     Ok(())
 }
