@@ -98,6 +98,8 @@ impl Eval {
     pub fn run(&self, session: &Session) -> Result<()> {
         match (&self.text, &self.set) {
             (Some(text), _) => self.read(session, text),
+            // clap lets it pass, since --text could not stand beside --set.
+            _ if self.windows.is_some() => Err(Error::input("--windows", "are those of a --text, which is not given")),
             (None, Some(set)) => match takes(&Bundle::look(&self.bundle)?)? {
                 Takes::Words => self.questions(session, set),
                 Takes::Arrays { .. } => self.samples(session, set),
