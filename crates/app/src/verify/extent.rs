@@ -83,6 +83,8 @@ impl Extent {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -94,7 +96,9 @@ mod tests {
         let made = Extent::parse("vision, sampled");
         assert_eq!(made, Ok(Extent { partitions: named(&["vision"]), sampled: true }));
         assert!(Extent::parse("vision,all").is_err());
-        let program = autoneural_front::program().unwrap();
+        let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../graphs/autoneural-tiny.toml"));
+        let definition = autoneural_front::Definition::read(file).unwrap();
+        let program = autoneural_front::program(&definition).unwrap();
         made.unwrap().refuse_unknown(&program).unwrap();
         let refused = Extent::parse("vison").unwrap().refuse_unknown(&program);
         assert!(refused.unwrap_err().contains("language.decode"));

@@ -85,20 +85,21 @@ impl Lattice {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = count.div_ceil(threads).next_multiple_of(ROWS);
         let mut made = Found { codes: vec![0; weights.len()], losses: vec![0.0; count] };
-        let codes = made.codes.chunks_mut(share * width);
-        let parts = weights.chunks(share * width).zip(grid.scales.chunks(share * per_row)).zip(codes);
-        let work = |((weights, scales), (codes, losses)): ((&[f32], &[f32]), (&mut [i32], &mut [f64]))| {
-            let chunks = weights.chunks(ROWS * width).zip(scales.chunks(ROWS * per_row));
-            let places = codes.chunks_mut(ROWS * width).zip(losses.chunks_mut(ROWS));
-            for ((weights, scales), (codes, losses)) in chunks.zip(places) {
-                self.some(weights, &Grid { scales, ..*grid }, codes, losses);
+        let inputs = weights.chunks(share * width).zip(grid.scales.chunks(share * per_row));
+        let outputs = made.codes.chunks_mut(share * width).zip(made.losses.chunks_mut(share));
+        let parts = inputs.zip(outputs).map(|((weights, scales), (codes, losses))| {
+            move || {
+                let inputs = weights.chunks(ROWS * width).zip(scales.chunks(ROWS * per_row));
+                let outputs = codes.chunks_mut(ROWS * width).zip(losses.chunks_mut(ROWS));
+                for ((weights, scales), (codes, losses)) in inputs.zip(outputs) {
+                    self.some(weights, &Grid { scales, ..*grid }, codes, losses);
+                }
             }
-        };
-        let parts = parts.zip(made.losses.chunks_mut(share)).map(|((one, codes), losses)| (one, (codes, losses)));
+        });
         if count <= ROWS {
-            parts.for_each(work);
+            parts.for_each(|mut part| part());
         } else {
-            std::thread::scope(|scope| parts.for_each(|part| drop(scope.spawn(move || work(part)))));
+            std::thread::scope(|scope| parts.for_each(|part| drop(scope.spawn(part))));
         }
         made
     }
