@@ -231,7 +231,12 @@ fn a_language_model_that_one_binary_does_not_hold_is_cut_and_stays_as_good() {
         std::fs::copy(root("calibration/demo").join(image), folder.path().join("demo").join(image)).unwrap();
     }
     let demo = std::fs::read_to_string(root("calibration/demo.toml")).unwrap();
-    let bits = demo.split("\n# What is good enough").next().unwrap().replace("int4", "int8").replace("= 12", "= 4");
+    let bits = demo
+        .split("\n# What is good enough")
+        .next()
+        .unwrap()
+        .replace("int4 in blocks of 64", "int8")
+        .replace("= 12", "= 4");
     let sample = |list: &str, image: &str| {
         let prompt = "Which warning lamp is lit?";
         format!("[[{list}]]\nimage = \"demo/{image}.png\"\nprompt = \"{prompt}\"\n")

@@ -33,6 +33,7 @@ decode_steps = 12
 weights = "int8"
 activations = "uint16"
 observer = "min-max"
+products = "split"
 
 [recipe.projector]
 weights = "int8"
@@ -40,7 +41,7 @@ activations = "uint16"
 observer = "min-max"
 
 [recipe.language]
-weights = "int4"
+weights = "int4 in blocks of 64"
 activations = "uint16"
 kv_cache = "uint8"
 head = "int8"
