@@ -2,6 +2,7 @@
 
 mod bits;
 mod origin;
+mod part;
 mod paths;
 mod preprocess;
 mod sample;
@@ -13,24 +14,20 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::encoding::IntegerType;
-use crate::equalize::Equalize;
-use crate::evidence::ObserverKind;
 use crate::goals::Goals;
 use crate::partition::Partition;
 use crate::program::Group;
-use crate::quantize::rounding::{Method, Rounder};
 use autoneural_base::error::{Error, Result};
 
 pub use bits::{Products, WeightBits};
 pub use origin::Origin;
+pub use part::PartRecipe;
 pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
 pub use sample::{Arrays, Role, Said, Sample, Words};
 pub use windows::{Window, Windows};
 
 /// Most tokens that may be decoded after a prompt during calibration and verification.
 const MOST_STEPS: usize = 4096;
-/// Most room beyond what was seen: four times the range.
-const MOST_HEADROOM: f32 = 3.0;
 /// The key of a recipe that states their number.
 const STEPS: &str = "decode_steps";
 
@@ -67,42 +64,6 @@ pub struct Recipe {
     path: PathBuf,
     #[serde(skip)]
     text: String,
-}
-
-/// How one group is quantized.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PartRecipe {
-    /// Integers of weights, with symmetric scales: one per output channel, or several where they are in blocks.
-    pub weights: WeightBits,
-    /// Integers of all values that are computed.
-    pub activations: IntegerType,
-    /// How ranges are observed.
-    pub observer: ObserverKind,
-    /// Integers of state that grows with the tokens, which are keys and values of attention; those of activations if
-    /// not given.
-    pub kv_cache: Option<IntegerType>,
-    /// Integers of the weights that make a main output, such as a language model's head; those of weights if not given.
-    pub head: Option<WeightBits>,
-    /// Integers of the weights of depthwise convolutions; int8 if not given, because they have few weights and lose
-    /// most with 4 bits.
-    pub depthwise: Option<IntegerType>,
-    /// Room of the ranges of 16-bit activations beyond what was seen, as a share of what was seen: other samples reach
-    /// further. Ranges of 8 bits have none, where it would cost more than it saves.
-    #[serde(default)]
-    pub headroom: f32,
-    /// How weights are rounded.
-    #[serde(default)]
-    pub rounding: Method,
-    /// Whether biases make up for what rounding changes in the means of a layer's outputs.
-    #[serde(default)]
-    pub bias_correction: bool,
-    /// How products of two computed values are written for a chip that reads the second of them in 8 bits.
-    #[serde(default)]
-    pub products: Products,
-    /// How the spread of channels is moved from values into weights before anything is quantized; not at all if not
-    /// given.
-    pub equalize: Option<Equalize>,
 }
 
 /// An exception for some tensors (`[[override]]`).
@@ -238,36 +199,7 @@ impl Recipe {
             return Err(("schema".into(), message));
         }
         for (group, part) in &self.parts {
-            let key = |what: &str| format!("recipe.{}.{what}", group.name());
-            let weights = [
-                Some(("weights", part.weights.integer)),
-                part.head.map(|t| ("head", t.integer)),
-                part.depthwise.map(|t| ("depthwise", t)),
-            ];
-            for (what, integer) in weights.into_iter().flatten() {
-                if !integer.is_signed() || integer == IntegerType::Int32 {
-                    return Err((
-                        key(what),
-                        format!("{} is no type of weights; int4, int8 and int16 are", integer.name()),
-                    ));
-                }
-            }
-            if let Some(equalize) = &part.equalize
-                && !(0.0..=1.0).contains(&equalize.alpha)
-            {
-                return Err((key("equalize.alpha"), format!("{} is impossible; 0 to 1 are", equalize.alpha)));
-            }
-            if !(0.0..=MOST_HEADROOM).contains(&part.headroom) {
-                let message = format!("{} is impossible; 0 to {MOST_HEADROOM} are", part.headroom);
-                return Err((key("headroom"), message));
-            }
-            let values = [Some(("activations", part.activations)), part.kv_cache.map(|t| ("kv_cache", t))];
-            for (what, integer) in values.into_iter().flatten() {
-                if integer.is_signed() {
-                    let message = format!("{} is no type of activations; uint8 and uint16 are", integer.name());
-                    return Err((key(what), message));
-                }
-            }
+            part.check().map_err(|(key, message)| (format!("recipe.{}.{key}", group.name()), message))?;
         }
         for (index, exception) in self.overrides.iter().enumerate() {
             if exception.bits.integer == IntegerType::Int32 {
@@ -447,22 +379,5 @@ impl Recipe {
     /// Paths of a sample's images, joined to the folder that they are relative to.
     pub fn image_paths(&self, sample: &Sample) -> Vec<PathBuf> {
         sample.images.iter().map(|image| sample.beside(image)).collect()
-    }
-}
-
-impl PartRecipe {
-    /// How weights and biases are rounded.
-    pub fn rounder(&self) -> Rounder {
-        Rounder { method: self.rounding, corrects_bias: self.bias_correction }
-    }
-
-    /// Whether products of two computed values are to be split where the target says that this pays.
-    pub fn splits_products(&self) -> bool {
-        self.products == Products::Split
-    }
-
-    /// Bits of weights and activations in the usual short form, such as `W4A16`.
-    pub fn scheme(&self) -> String {
-        format!("W{}A{}", self.weights.integer.bits(), self.activations.bits())
     }
 }
