@@ -87,7 +87,7 @@ fn overrides_that_cannot_hold_are_refused() {
         ("linear_1.weight", "uint8", ["override[0]: `linear_1.weight` fits no activation", "int4, int8 or int16"]),
         ("linear_1.weight", "int32", ["override[0].type", "int32 is no type to choose"]),
         ("linear_1.weight", "int16", ["linear_1", "not int16"]),
-        ("linear_1.weight", "float", ["recipe.toml:", "unknown variant `float`"]),
+        ("linear_1.weight", "float", ["recipe.toml:", "`float` is no integer type"]),
     ] {
         let exception = format!("\n[[override]]\ntensor = \"{tensor}\"\ntype = \"{kind}\"\n");
         std::fs::write(desk.path("recipe.toml"), format!("{sound}{exception}")).unwrap();
