@@ -13,7 +13,7 @@ use crate::common::{SMALL_RECIPE, demo_bundle, root, stderr, succeed};
 
 /// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder,
 /// `any:NAME` for either.
-const LINES: [&str; 26] = [
+const LINES: [&str; 27] = [
     "compile file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml \
      --encodings file:encodings.json --out out --toolkit folder:empty",
     "export file:graph.toml --weights any:weights --target file:target.toml --out out",
@@ -24,7 +24,7 @@ const LINES: [&str; 26] = [
     "verify folder:bundle --calibration file:recipe.toml --verify none",
     "run folder:bundle --prompt Who? --on float --image file:a.png",
     "golden folder:bundle --vectors file:reference.safetensors",
-    "eval folder:bundle --set folder:set --on float",
+    "eval folder:bundle --set any:set --on float",
     "parity folder:bundle --reference file:reference.safetensors",
     "synth file:graph.toml --out out",
     "doctor --toolkit folder:empty",
@@ -41,10 +41,12 @@ const LINES: [&str; 26] = [
     "init file:graph.toml --out out",
     "diff any:bundle --calibration file:recipe.toml --target file:target.toml --on simulated",
     "diff any:bundle --input file:reference.safetensors --partition vision --on simulated",
+    "eval folder:bundle --text file:prose.txt --window 64 --on float",
 ];
 
-/// Options that name what is written, one that every command has, and one that models with words do not take.
-const OTHERS: [&str; 7] = ["--recipe", "--out", "--junit", "--sarif", "--markdown", "--dump-logits", "--toolkit"];
+/// Options that name what is written, one that every command has, and two that models with words do not take.
+const OTHERS: [&str; 8] =
+    ["--recipe", "--classes", "--out", "--junit", "--sarif", "--markdown", "--dump-logits", "--toolkit"];
 
 struct Ground(TempDir);
 
