@@ -10,6 +10,7 @@ pub mod picture;
 pub mod segments;
 pub mod synth;
 pub mod terminal;
+pub mod tower;
 pub mod tracer;
 pub mod workflows;
 

@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use autoneural::back::onnx::{DataWriter, emit_float};
-use autoneural::drivers::tensors::partition;
 use autoneural::ir::{Builder, Constant, ElementType, Graph, ops};
-use autoneural::passes::Frozen;
-use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{autoneural, json, numbers, stderr, succeed};
+use crate::common::tower::{self, figure};
+use crate::common::{autoneural, json, numbers, stderr};
 
 const ROWS: usize = 16;
 const WIDTHS: [usize; 3] = [32, 64, 24];
@@ -33,62 +30,24 @@ fn model() -> Graph {
     b.finish(vec![scores])
 }
 
-/// `tower.onnx` and its samples in a folder.
+/// The model with its samples in a folder.
 fn written() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let graph = model();
-    let partition = partition("tower", Frozen::new(graph).unwrap()).unwrap();
-    let mut data = DataWriter::create(folder.path(), &partition.group).unwrap();
-    emit_float(&partition, &folder.path().join("tower.onnx"), &mut data).unwrap();
-    data.finish().unwrap();
-    for at in 0..8 {
-        let bytes: Vec<u8> = numbers(ROWS * WIDTHS[0], 50 + at).iter().flat_map(|value| value.to_le_bytes()).collect();
-        let view = TensorView::new(Dtype::F32, vec![1, ROWS, WIDTHS[0]], &bytes).unwrap();
-        std::fs::write(folder.path().join(format!("{at}.safetensors")), serialize([("x", view)], None).unwrap())
-            .unwrap();
-    }
-    folder
+    tower::written(model(), &[1, ROWS, WIDTHS[0]], |at| numbers(ROWS * WIDTHS[0], 50 + at))
 }
 
 /// A recipe of eight bits with this line for equalization.
 fn recipe(folder: &Path, equalize: &str) -> PathBuf {
-    let mut text = format!(
-        "schema = 2\nname = \"samples\"\n\
-         [recipe.tower]\nweights = \"int8\"\nactivations = \"uint8\"\nobserver = \"min-max\"\n{equalize}\n"
-    );
-    for at in 0..8 {
-        let list = if at < 6 { "calibration" } else { "verification" };
-        text.push_str(&format!("[[{list}]]\ntensors = \"{at}.safetensors\"\n"));
-    }
-    let path = folder.join("recipe.toml");
-    std::fs::write(&path, text).unwrap();
-    path
+    tower::recipe(folder, ["int8", "uint8"], equalize)
 }
 
 fn compile(folder: &Path, equalize: &str, out: &Path) -> Value {
-    let (model, recipe) = (folder.join("tower.onnx"), recipe(folder, equalize));
-    succeed(&[
-        "compile",
-        model.to_str().unwrap(),
-        "--calibration",
-        recipe.to_str().unwrap(),
-        "--target",
-        "sa8295p",
-        "--out",
-        out.to_str().unwrap(),
-        "-q",
-    ]);
-    json(&out.join("report.json"))
+    tower::compile(folder, &recipe(folder, equalize), &[], out)
 }
 
 #[test]
 fn a_model_with_one_large_channel_holds_in_eight_bits_once_it_is_equalized() {
     let folder = written();
     let out = folder.path().join("out");
-    let figure = |report: &Value, engine: &str| {
-        let found = &report["partitions"][0]["outputs"][0]["sqnr_db"][engine];
-        found.as_f64().unwrap_or_else(|| panic!("{engine}: {report}"))
-    };
     let plain = compile(folder.path(), "", &out);
     assert!(!out.join("equalized").exists());
     let smooth = compile(folder.path(), "equalize = { method = \"smooth-quant\" }", &out);

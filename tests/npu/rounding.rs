@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use autoneural::back::onnx::{DataWriter, emit_float};
-use autoneural::drivers::tensors::partition;
 use autoneural::ir::ops::{Clip, Conv};
 use autoneural::ir::{Builder, Constant, ElementType, Graph, ValueId, ops};
-use autoneural::passes::Frozen;
-use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{autoneural, json, numbers, stderr, succeed};
+use crate::common::tower::{self, figure};
+use crate::common::{autoneural, numbers, stderr};
 
 const SIZE: usize = 16;
 const WIDTHS: [usize; 3] = [3, 24, 24];
@@ -44,56 +41,27 @@ fn model() -> Graph {
     b.finish(vec![last])
 }
 
-/// `tower.onnx` and smooth samples in a folder; those that judge reach further than those that calibrate.
+/// The model with smooth samples; those that judge reach further than those that calibrate.
 fn written() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let partition = partition("tower", Frozen::new(model()).unwrap()).unwrap();
-    let mut data = DataWriter::create(folder.path(), &partition.group).unwrap();
-    emit_float(&partition, &folder.path().join("tower.onnx"), &mut data).unwrap();
-    data.finish().unwrap();
-    for at in 0..8 {
+    tower::written(model(), &[1, WIDTHS[0], SIZE, SIZE], |at| {
         let waves = numbers(WIDTHS[0] * 4, 50 + at);
-        let reach = if at < 6 { 1.0 } else { 1.15 };
-        let values = (0..WIDTHS[0] * SIZE * SIZE).map(|place| {
+        let reach = if at < tower::CALIBRATING { 1.0 } else { 1.15 };
+        let value = |place: usize| {
             let (channel, y, x) = (place / SIZE / SIZE, place / SIZE % SIZE, place % SIZE);
             let wave = &waves[channel * 4..][..4];
             reach * (wave[0] + wave[1] * (y as f32 * 0.3).sin() + wave[2] * (x as f32 * 0.4 + wave[3]).cos())
-        });
-        let bytes: Vec<u8> = values.flat_map(f32::to_le_bytes).collect();
-        let view = TensorView::new(Dtype::F32, vec![1, WIDTHS[0], SIZE, SIZE], &bytes).unwrap();
-        std::fs::write(folder.path().join(format!("{at}.safetensors")), serialize([("x", view)], None).unwrap())
-            .unwrap();
-    }
-    folder
+        };
+        (0..WIDTHS[0] * SIZE * SIZE).map(value).collect()
+    })
 }
 
 /// A recipe with these lines.
 fn recipe(folder: &Path, lines: &str) -> PathBuf {
-    let mut text = format!(
-        "schema = 2\nname = \"samples\"\n\
-         [recipe.tower]\nweights = \"int4\"\nactivations = \"uint16\"\nobserver = \"min-max\"\n{lines}\n"
-    );
-    for at in 0..8 {
-        let list = if at < 6 { "calibration" } else { "verification" };
-        text.push_str(&format!("[[{list}]]\ntensors = \"{at}.safetensors\"\n"));
-    }
-    let path = folder.join("recipe.toml");
-    std::fs::write(&path, text).unwrap();
-    path
+    tower::recipe(folder, ["int4", "uint16"], lines)
 }
 
 fn compile(folder: &Path, lines: &str, out: &Path) -> Value {
-    let (model, recipe) = (folder.join("tower.onnx"), recipe(folder, lines));
-    let [model, recipe, to] = [&*model, &*recipe, out].map(|path| path.to_str().unwrap());
-    let arguments = ["compile", model, "--calibration", recipe, "--target", "sa8295p", "--out", to, "-q"];
-    succeed(&[&arguments[..], &["--max-difference", "99"]].concat());
-    json(&out.join("report.json"))
-}
-
-/// SQNR of the output, in dB.
-fn figure(report: &Value, engine: &str) -> f64 {
-    let found = &report["partitions"][0]["outputs"][0]["sqnr_db"][engine];
-    found.as_f64().unwrap_or_else(|| panic!("{engine}: {report}"))
+    tower::compile(folder, &recipe(folder, lines), &["--max-difference", "99"], out)
 }
 
 #[test]
