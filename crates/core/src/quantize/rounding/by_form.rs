@@ -40,7 +40,7 @@ pub(crate) fn by_form(
         if let Some(lattice) = Lattice::new(form.view(), damping) {
             let scales = &scales[group * blocks..][..blocks];
             let grid = Grid { limits: encoding.integer.limits(), scales, block: channels.block() };
-            codes.copy_from_slice(&lattice.round(&aims, &grid).codes);
+            codes.copy_from_slice(&lattice.round(&aims, &grid));
         }
     }
     Ok(channels.tensor(&codes))

@@ -41,14 +41,6 @@ pub(crate) struct Grid<'a> {
     pub block: usize,
 }
 
-/// Integers of some channels, and what each channel loses by them.
-pub(crate) struct Found {
-    /// The integers, channel by channel.
-    pub codes: Vec<i32>,
-    /// `(w - q) H (w - q)^T` of each channel.
-    pub losses: Vec<f64>,
-}
-
 impl Lattice {
     /// Of a symmetric form, to whose diagonal `damping` of its mean is added. `None` if that is not positive definite:
     /// all rows were zero, or numbers are not finite.
@@ -76,23 +68,20 @@ impl Lattice {
         self.order.len()
     }
 
-    /// Integers for channels, whose weights stand one after the other. The losses are in units of the mean of the
-    /// form's diagonal.
-    pub(crate) fn round(&self, weights: &[f32], grid: &Grid) -> Found {
+    /// Integers for channels, whose weights stand one after the other.
+    pub(crate) fn round(&self, weights: &[f32], grid: &Grid) -> Vec<i32> {
         let width = self.width();
         let per_row = grid.scales.len() / (weights.len() / width).max(1);
         let count = weights.len() / width;
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = count.div_ceil(threads).next_multiple_of(ROWS);
-        let mut made = Found { codes: vec![0; weights.len()], losses: vec![0.0; count] };
+        let mut made = vec![0; weights.len()];
         let inputs = weights.chunks(share * width).zip(grid.scales.chunks(share * per_row));
-        let outputs = made.codes.chunks_mut(share * width).zip(made.losses.chunks_mut(share));
-        let parts = inputs.zip(outputs).map(|((weights, scales), (codes, losses))| {
+        let parts = inputs.zip(made.chunks_mut(share * width)).map(|((weights, scales), codes)| {
             move || {
                 let inputs = weights.chunks(ROWS * width).zip(scales.chunks(ROWS * per_row));
-                let outputs = codes.chunks_mut(ROWS * width).zip(losses.chunks_mut(ROWS));
-                for ((weights, scales), (codes, losses)) in inputs.zip(outputs) {
-                    self.some(weights, &Grid { scales, ..*grid }, codes, losses);
+                for ((weights, scales), codes) in inputs.zip(codes.chunks_mut(ROWS * width)) {
+                    self.some(weights, &Grid { scales, ..*grid }, codes);
                 }
             }
         });
@@ -105,8 +94,8 @@ impl Lattice {
     }
 
     /// Up to [`ROWS`] channels.
-    fn some(&self, weights: &[f32], grid: &Grid, codes: &mut [i32], losses: &mut [f64]) {
-        let (width, count) = (self.width(), losses.len());
+    fn some(&self, weights: &[f32], grid: &Grid, codes: &mut [i32]) {
+        let (width, count) = (self.width(), weights.len() / self.width());
         let per_row = grid.scales.len() / count;
         let (least, most) = (grid.limits.0 as f32, grid.limits.1 as f32);
         // Row by row, in the order of the matrices.
@@ -145,7 +134,7 @@ impl Lattice {
         general_mat_mul(1.0, &view(&errors, width), &self.form, 0.0, &mut view_mut(&mut slopes, width));
         for row in 0..count {
             let own = row * width..(row + 1) * width;
-            let (slopes, errors) = (&mut slopes[own.clone()], &mut errors[own.clone()]);
+            let slopes = &mut slopes[own.clone()];
             let (integers, scales) = (&mut integers[own.clone()], &scales[own]);
             for _ in 0..SWEEPS {
                 let mut is_better = false;
@@ -156,7 +145,6 @@ impl Lattice {
                     if next != integers[at] {
                         let change = (next - integers[at]) * scales[at];
                         slopes.iter_mut().zip(column).for_each(|(slope, form)| *slope -= change * form);
-                        errors[at] -= change;
                         integers[at] = next;
                         is_better = true;
                     }
@@ -165,7 +153,6 @@ impl Lattice {
                     break;
                 }
             }
-            losses[row] = errors.iter().zip(&*slopes).map(|(e, s)| f64::from(*e) * f64::from(*s)).sum();
             for (at, &column) in self.order.iter().enumerate() {
                 codes[row * width + column] = integers[at] as i32;
             }
@@ -231,12 +218,12 @@ mod tests {
                 }).sum::<f64>()).sum()
             };
             let scale = f64::from(scales[0]);
-            let own = change(&|at| f64::from(found.codes[at]) * scale);
+            let own = change(&|at| f64::from(found[at]) * scale);
             let nearest = change(&|at| {
                 (f64::from(weights[at]) / scale).round().clamp(limits.0 as f64, limits.1 as f64) * scale
             });
             prop_assert!(own <= nearest * 1.001 + 1e-9, "{own} {nearest}");
-            prop_assert!(found.codes.iter().all(|&code| (limits.0..=limits.1).contains(&i64::from(code))));
+            prop_assert!(found.iter().all(|&code| (limits.0..=limits.1).contains(&i64::from(code))));
         }
     }
 
@@ -261,7 +248,7 @@ mod tests {
             let best = all.map(|codes| of(&codes)).fold(f64::INFINITY, f64::min);
             let made = Lattice::new(form(&rows, width).view(), 1e-6).unwrap();
             let found = made.round(&weights, &Grid { limits, scales: &[scale], block: width });
-            lost += of(&found.codes) / best;
+            lost += of(&found) / best;
         }
         assert!(lost / 20.0 < 1.3, "{}", lost / 20.0);
     }
@@ -278,7 +265,7 @@ mod tests {
         for row in [0, 31, 32, 64] {
             let grid = Grid { scales: &scales[row * 2..row * 2 + 2], ..grid };
             let one = made.round(&weights[row * width..(row + 1) * width], &grid);
-            assert_eq!(one.codes, all.codes[row * width..(row + 1) * width]);
+            assert_eq!(one, all[row * width..(row + 1) * width]);
         }
     }
 
