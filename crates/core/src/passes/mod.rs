@@ -10,6 +10,7 @@ mod fold_constants;
 mod fold_pads;
 pub(crate) mod fold_scales;
 mod frozen;
+mod give_biases;
 mod last_axis;
 mod legalize;
 mod merge_moves;
@@ -22,6 +23,7 @@ pub use fold_constants::worth_folding;
 use fold_pads::fold_pads;
 use fold_scales::fold_scales;
 pub use frozen::Frozen;
+use give_biases::give_biases;
 use last_axis::last_axis;
 use legalize::legalize;
 use merge_moves::merge_moves;
@@ -89,6 +91,12 @@ pub const PASSES: &[Pass] = &[
         what: "spells out what ONNX has no operator for",
         kind: Kind::Form,
         apply: |graph, _| legalize(graph),
+    },
+    Pass {
+        name: "give_biases",
+        what: "gives convolutions without a bias one of zeros",
+        kind: Kind::Rewrite,
+        apply: |graph, _| give_biases(graph),
     },
     Pass {
         name: "last_axis",

@@ -11,6 +11,7 @@ pub fn example(pass: &str) -> Graph {
         "fold_scales" => fold_scales(b),
         "add_to_parts" => add_to_parts(b),
         "legalize" => legalize(b),
+        "give_biases" => give_biases(b),
         "last_axis" => last_axis(b),
         "merge_moves" => merge_moves(b),
         "prune" => prune(b),
@@ -84,6 +85,14 @@ fn legalize(mut b: Builder) -> Graph {
     let (k, v) = (input(&mut b, "k", &[1, 1, 4, 5]), input(&mut b, "v", &[1, 1, 5, 4]));
     let mask = input(&mut b, "mask", &[1, 1, 3, 5]);
     let y = b.node("attention", ops::Attention { scale: 0.5 }, &[q, k, v, mask]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A depthwise convolution without a bias.
+fn give_biases(mut b: Builder) -> Graph {
+    let (x, w) = (input(&mut b, "x", &[1, 2, 6, 6]), constant(&mut b, "weight", &[2, 1, 3, 3]));
+    let conv = ops::Conv { strides: [1, 1], pads: [1; 4], groups: 2, dilations: [1, 1] };
+    let y = b.node("y", conv, &[x, w]).unwrap();
     b.finish(vec![y])
 }
 
