@@ -104,7 +104,7 @@ fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<P
     let (mut wanted, mut all) = (vec![], vec![]);
     for group in groups {
         let part = recipe.part(group)?;
-        wanted.extend(asks(partitions, group, part.observer, part.rounder()));
+        wanted.extend(asks(partitions, group, part));
         all.extend(sites(partitions, group));
     }
     Plan::new(wanted, &all, for_evidence())

@@ -3,6 +3,7 @@
 
 mod build;
 mod calibrate;
+mod collected;
 mod compile;
 mod emit;
 mod equalize;

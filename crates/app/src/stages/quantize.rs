@@ -1,10 +1,11 @@
 //! Quantize: statistics and weights become encodings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
+use super::collected::Collected;
 use super::graph_files::of_graphs;
 use crate::drivers::{Driver, of_bundle};
 use autoneural_base::error::{Error, Result};
@@ -14,10 +15,11 @@ use autoneural_bundle::{
     Bundle, GivenFiles, GivenRecord, INPUTS, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord,
     SegmentRecord, Stage, models_of,
 };
-use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
-use autoneural_core::quantize::{Settled, Table, decisive, of_constants, of_zeros};
+use autoneural_core::quantize::rounding::LayerEvidence;
+use autoneural_core::quantize::{Settled, Table, decisive, layers, of_constants, of_zeros};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::segments;
 use autoneural_engines::back::encodings;
@@ -183,12 +185,19 @@ pub fn quantize_group(
     let whole = statistics;
     let statistics = statistics.of(&decisive(partitions, group));
     let all_groups = groups(partitions);
+    let (scales, evidence) = (recipe.part(group)?.weight_scales, Collected(bundle));
+    let mut of_scales = BTreeSet::new();
+    for layer in layers(partitions, group) {
+        let of = |want| LayerEvidence::new(&layer, &evidence, false).asks(want);
+        of_scales.extend(scales.wants(&layer).into_iter().flat_map(of).map(|ask| Collected::path(&ask)));
+    }
     // Graphs of all groups tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {
         let file = of_graphs(path).unwrap_or_default();
         file == "target.toml"
             || group.owns(file)
             || driver.decides(group, file)
+            || of_scales.contains(path)
             || all_groups.iter().any(|c| c.owns(file)) && file.ends_with(".json")
     })?;
     let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
@@ -199,7 +208,8 @@ pub fn quantize_group(
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
         let learned = given.resolved(bundle, &partitions)?;
-        let made = autoneural_core::quantize::quantize(&partitions, group, &statistics, recipe, &target, &learned);
+        let seen = (&statistics, &evidence as &dyn EvidenceSource);
+        let made = autoneural_core::quantize::quantize(&partitions, group, seen, recipe, &target, &learned);
         let (made, settled) = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
             false => error.within(format!("recipe `{}`", recipe.name)),

@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::collected::Collected;
 use super::prefix::Prefix;
 use crate::runs::is_run;
 use autoneural_base::error::{Error, Result};
@@ -11,7 +12,7 @@ use autoneural_base::files;
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Bundle, CODES, Key, Making};
 use autoneural_core::encoding::Encoding;
-use autoneural_core::evidence::{Ask, EvidenceSource, Observer, not_collected};
+use autoneural_core::evidence::EvidenceSource;
 use autoneural_core::ir::Value;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
@@ -20,7 +21,6 @@ use autoneural_core::quantize::{
     CodeSource, Constants, Item, Layer, RoundedNow, Table, round_layer, round_other, unpack,
 };
 use autoneural_engines::back::codes::{CodeFile, digest, write};
-use autoneural_engines::back::evidence;
 use autoneural_engines::back::onnx::DataWriter;
 
 /// Makes the codes of all constants of a group: a file for each layer, and one for all other constants.
@@ -215,23 +215,4 @@ fn file_names(constants: &Constants) -> Vec<String> {
         format!("{free}.safetensors")
     };
     constants.layers.iter().map(|(layer, ..)| name(layer)).collect()
-}
-
-/// The evidence in a bundle.
-struct Collected<'a>(&'a Bundle);
-
-impl Collected<'_> {
-    fn path(ask: &Ask) -> String {
-        format!("calibration/{}", evidence::file(ask))
-    }
-}
-
-impl EvidenceSource for Collected<'_> {
-    fn get(&self, ask: &Ask) -> Result<Observer> {
-        let path = Self::path(ask);
-        if !self.0.has_file(&path) {
-            return Err(not_collected(ask));
-        }
-        evidence::read(&self.0.map(&path)?, &self.0.path(&path), ask)
-    }
 }

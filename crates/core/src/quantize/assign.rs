@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::given::Given;
 use super::kept::{Settled, agree, refuse_small, usual};
+use super::layers::layers;
 use super::legality::{refusal, statement};
 use super::ranges;
+use super::scales::OfGroup;
 use super::table::{Counts, Table};
 use super::ties::Ties;
 use super::weights::{Place, encode, settle_weights, weight};
-use crate::evidence::StatisticsTable;
+use crate::evidence::{EvidenceSource, StatisticsTable};
 use crate::ir::ElementType;
 use crate::ir::ops::InputKind;
 use crate::partition::Partition;
@@ -26,7 +28,7 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 /// `given` (by the names of the graphs) is taken as it is; all others are computed from the statistics and the weights.
 ///
 /// # Errors
-/// A value was never observed, or was NaN or infinite; the target does not take a type that the recipe chose; or a
+/// Evidence that the method for scales asked for is missing; a value was never observed, or was NaN or infinite; the target does not take a type that the recipe chose; or a
 /// given encoding does not fit its tensor.
 ///
 /// ```
@@ -69,7 +71,7 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 ///
 /// // Calibration: an engine shows the watcher what it computes.
 /// let part = recipe.part(group)?;
-/// let asks = quantize::asks(&partitions, group, part.observer, part.rounder());
+/// let asks = quantize::asks(&partitions, group, part);
 /// let collection = Collection::new(asks);
 /// let watcher = collection.watcher(group, "toy");
 /// watcher.see("x", &[1, 1, 3], &[1.0, -1.0, 2.0]);
@@ -77,7 +79,7 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 ///
 /// // Encodings, then the codes of the weights, then where the graph runs.
 /// let given = Given::default();
-/// let (made, _settled) = quantize::quantize(&partitions, group, &collection.statistics(), &recipe, &target, &given)?;
+/// let (made, _settled) = quantize::quantize(&partitions, group, (&collection.statistics(), &collection.take()?), &recipe, &target, &given)?;
 /// let (table, _counts) = &made[0];
 /// assert_eq!(table.param("w")?.scale.len(), 2); // one for each output channel
 /// let constants = Constants::of([(&partitions[0], table)].into_iter())?;
@@ -90,7 +92,7 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 pub fn quantize(
     partitions: &[Partition],
     group: &Group,
-    statistics: &StatisticsTable,
+    (statistics, evidence): (&StatisticsTable, &dyn EvidenceSource),
     recipe: &Recipe,
     target: &Target,
     given: &Given,
@@ -108,6 +110,7 @@ pub fn quantize(
     if usual.is_some() && ties.groups(group).len() == 1 {
         said.extend(agree(partitions, (&ties, group), target, &mut by_class));
     }
+    let scales = OfGroup::new(recipe.part(group)?.weight_scales, layers(partitions, group), evidence);
     let mut tables = Vec::new();
     for partition in partitions.iter().filter(|partition| partition.group == *group) {
         let (mut table, mut counts) = (Table::default(), Counts::default());
@@ -121,7 +124,7 @@ pub fn quantize(
                 counts.count(given_classes.contains_key(&class));
             }
         }
-        encode_constants(partition, recipe, target, given, (&mut table, &mut counts, &mut said))?;
+        encode_constants((partition, &scales), recipe, target, given, (&mut table, &mut counts, &mut said))?;
         refuse_untaken(partition, target, &table)?;
         tables.push((table, counts));
     }
@@ -187,7 +190,7 @@ fn refuse_idle_blocks<'a>(group: &Group, recipe: &Recipe, tables: impl Iterator<
 }
 
 fn encode_constants(
-    partition: &Partition,
+    (partition, scales): (&Partition, &OfGroup),
     recipe: &Recipe,
     target: &Target,
     given: &Given,
@@ -206,6 +209,8 @@ fn encode_constants(
                 node,
                 input,
                 operator,
+                name: &value.name,
+                scales,
                 weight_shape,
                 data: node.inputs.iter().find_map(|&id| table.activations.get(&graph.value(id).name)),
                 result: table.activations.get(&graph.value(node.outputs[0]).name),

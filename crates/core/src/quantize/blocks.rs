@@ -34,7 +34,8 @@ pub fn can_be_cut(shape: &[usize], axes: Axes, block: usize) -> bool {
 
 /// The encoding of `values`, weights of this shape, with a scale for each block of `block` input channels of an output
 /// channel. Of the scales on the grid those are taken that are found to lose least, as the sum of squared differences
-/// to the nearest integers. `least` is the smallest scale that each output channel may have, if there is one.
+/// to the nearest integers, each times the `importance` of its input channel if such are given. `least` is the smallest
+/// scale that each output channel may have, if there is one.
 ///
 /// # Panics
 /// The shape cannot be cut like this ([`can_be_cut`]).
@@ -46,18 +47,17 @@ pub fn can_be_cut(shape: &[usize], axes: Axes, block: usize) -> bool {
 ///
 /// // Four input channels in blocks of two, one output channel.
 /// let axes = Axes { output: Some(1), input: 0 };
-/// let made = in_blocks(IntegerType::Int4, &[7.0, -7.0, 1.0, 2.0], &[4, 1], axes, 2, &[]);
+/// let made = in_blocks(IntegerType::Int4, (&[7.0, -7.0, 1.0, 2.0], &[4, 1]), axes, 2, (&[], &[]));
 /// let channel = channel_scales(&made, &[4, 1], axes)[0];
 /// assert_eq!(made.scale[0], 16.0 * channel);
 /// assert_eq!((made.scale[1] / channel).fract(), 0.0);
 /// ```
 pub fn in_blocks(
     integer: IntegerType,
-    values: &[f32],
-    shape: &[usize],
+    (values, shape): (&[f32], &[usize]),
     axes: Axes,
     block: usize,
-    least: &[f32],
+    (least, importance): (&[f32], &[f32]),
 ) -> Encoding {
     assert!(can_be_cut(shape, axes, block), "{shape:?} in blocks of {block}");
     let output = axes.output.unwrap_or_default();
@@ -75,7 +75,8 @@ pub fn in_blocks(
             }
         }
         for (at, row) in rows.chunks(inputs).take(some).enumerate() {
-            found.push(channel(integer, row, block, least.get(first + at).copied().unwrap_or(0.0)));
+            let least = least.get(first + at).copied().unwrap_or(0.0);
+            found.push(channel(integer, &blocks_of(row, block, importance), least));
         }
     }
     // A channel of zeros is exact under any scale; the NPU's multipliers can represent that of another channel.
@@ -96,13 +97,21 @@ pub fn in_blocks(
     Encoding { integer, zero_point: vec![0; scale.len()], scale, axis: Some(axes.input), block: Some(block) }
 }
 
+/// A block of an output channel: its weights, and how much the error of each counts if that differs.
+type Block<'a> = (&'a [f32], Option<&'a [f32]>);
+
+fn blocks_of<'a>(row: &'a [f32], block: usize, importance: &'a [f32]) -> Vec<Block<'a>> {
+    let of = |at: usize| importance.get(at * block..(at + 1) * block);
+    row.chunks_exact(block).enumerate().map(|(at, values)| (values, of(at))).collect()
+}
+
 /// The scale of an output channel and the multiples of its blocks; a scale of 0 for a channel of zeros.
-fn channel(integer: IntegerType, row: &[f32], block: usize, least: f32) -> (f32, Vec<u32>) {
+fn channel(integer: IntegerType, row: &[Block], least: f32) -> (f32, Vec<u32>) {
     let most = integer.limits().1 as f32;
     let wanted: Vec<f32> = row
-        .chunks_exact(block)
+        .iter()
         .map(|block| {
-            let magnitude = block.iter().fold(0f32, |most, value| most.max(value.abs()));
+            let magnitude = block.0.iter().fold(0f32, |most, value| most.max(value.abs()));
             let scales = SHRINKS.map(|share| share * magnitude / most);
             let losses = scales.map(|scale| if scale > SMALLEST_SCALE { loss(integer, block, scale) } else { 0.0 });
             let best = (1..scales.len()).fold(0, |best, at| if losses[at] < losses[best] { at } else { best });
@@ -119,12 +128,12 @@ fn channel(integer: IntegerType, row: &[f32], block: usize, least: f32) -> (f32,
         let unit = (share * wanted[largest] / MOST as f32).max(smallest);
         let mut total = 0.0;
         let multiples: Vec<u32> = row
-            .chunks_exact(block)
+            .iter()
             .enumerate()
-            .map(|(at, values)| {
+            .map(|(at, block)| {
                 let below = if at == largest { MOST } else { ((wanted[at] / unit) as u32).clamp(1, MOST) };
                 let above = (below + 1).min(MOST);
-                let losses = [below, above].map(|multiple| loss(integer, values, multiple as f32 * unit));
+                let losses = [below, above].map(|multiple| loss(integer, block, multiple as f32 * unit));
                 let (multiple, loss) = if losses[1] < losses[0] { (above, losses[1]) } else { (below, losses[0]) };
                 total += loss;
                 multiple
@@ -137,19 +146,21 @@ fn channel(integer: IntegerType, row: &[f32], block: usize, least: f32) -> (f32,
     found.map_or_else(|| (0.0, vec![MOST; wanted.len()]), |(_, unit, multiples)| (unit, multiples))
 }
 
-/// Sum of the squared differences between numbers and the nearest integers of a scale.
-fn loss(integer: IntegerType, values: &[f32], scale: f32) -> f64 {
+/// Sum of the squared differences between the numbers of a block and the nearest integers of a scale, each times how much
+/// it counts.
+fn loss(integer: IntegerType, (values, importance): &Block, scale: f32) -> f64 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it and subtracting it again rounds, ties to even
     let (least, most) = integer.limits();
     let (least, most, inverse) = (least as f32, most as f32, 1.0 / scale);
-    let sum: f32 = values
-        .iter()
-        .map(|value| {
-            let steps = value * inverse;
-            let code = ((steps.clamp(-1e6, 1e6) + ROUND) - ROUND).clamp(least, most);
-            (steps - code) * (steps - code)
-        })
-        .sum();
+    let change = |value: &f32| {
+        let steps = value * inverse;
+        let code = ((steps.clamp(-1e6, 1e6) + ROUND) - ROUND).clamp(least, most);
+        (steps - code) * (steps - code)
+    };
+    let sum: f32 = match importance {
+        None => values.iter().map(change).sum(),
+        Some(importance) => values.iter().zip(*importance).map(|(value, counts)| change(value) * counts).sum(),
+    };
     f64::from(sum) * f64::from(scale) * f64::from(scale)
 }
 
@@ -289,7 +300,7 @@ mod tests {
             };
             let place = |at: usize| if rows { at % 16 } else { at / 6 };
             let values: Vec<f32> = values.iter().enumerate().map(|(at, v)| v * spread[place(at) / 2]).collect();
-            let made = in_blocks(IntegerType::Int4, &values, &shape, axes, block, &[]);
+            let made = in_blocks(IntegerType::Int4, (&values, &shape), axes, block, (&[], &[]));
             prop_assert_eq!(made.scale.len(), 96 / block);
             let mut on_grid = made.clone();
             prop_assert_eq!(onto_grid(&mut on_grid, &shape, axes), Ok(()));
@@ -310,7 +321,7 @@ mod tests {
             factor in 0.99f32..1.01,
         ) {
             let (shape, axes) = (vec![32, 2], Axes { output: Some(1), input: 0 });
-            let before = in_blocks(IntegerType::Int4, &values, &shape, axes, 8, &[]);
+            let before = in_blocks(IntegerType::Int4, (&values, &shape), axes, 8, (&[], &[]));
             let mut after = before.clone();
             with_channel_scales(&mut after, &shape, axes, |one| one.scale.iter_mut().for_each(|s| *s *= factor));
             for (after, before) in after.scale.iter().zip(&before.scale) {
@@ -324,7 +335,7 @@ mod tests {
     fn a_channel_keeps_the_scale_that_its_bias_needs() {
         let (shape, axes) = (vec![4, 3], Axes { output: Some(1), input: 0 });
         let values = [0., 1., 7., 0., 1., -7., 0., 0.1, 1., 0., 0.1, 2.];
-        let made = in_blocks(IntegerType::Int4, &values, &shape, axes, 2, &[0.0, 0.5, 0.0]);
+        let made = in_blocks(IntegerType::Int4, (&values, &shape), axes, 2, (&[0.0, 0.5, 0.0], &[]));
         let scales = channel_scales(&made, &shape, axes);
         assert_eq!(scales[1], 0.5);
         // The first channel is zero: it has the scale of the smallest other.

@@ -1,17 +1,17 @@
 //! The layers of a group of graphs, in the order in which the graphs run them, and all other constants.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::layer::Layer;
-use super::rounding::Rounder;
 use super::table::Table;
 use super::weights::{bias, weight};
 use crate::encoding::Encoding;
-use crate::evidence::{Ask, Linear, ObserverKind, sites};
+use crate::evidence::{Ask, Linear, Want, sites};
 use crate::ir::ops::Rows;
 use crate::ir::{Graph, Node, Value};
 use crate::partition::Partition;
 use crate::program::Group;
+use crate::recipe::PartRecipe;
 use autoneural_base::error::Result;
 
 /// A constant with its encoding.
@@ -109,15 +109,17 @@ pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
     made
 }
 
-/// All requests for evidence about a group of graphs: those of the observer about every value, and those of rounding
-/// about what each layer multiplies with its weights.
-pub fn asks(partitions: &[Partition], group: &Group, observer: ObserverKind, rounder: Rounder) -> Vec<Ask> {
+/// All requests for evidence about a group of graphs: those of the observer about every value, and those of scales and of
+/// rounding about what each layer multiplies with its weights.
+pub fn asks(partitions: &[Partition], group: &Group, recipe: &PartRecipe) -> Vec<Ask> {
+    let (observer, rounder) = (recipe.observer, recipe.rounder());
     let mut made = Vec::new();
     for site in sites(partitions, group) {
         made.extend(observer.wants(&site).into_iter().map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)));
     }
     for layer in layers(partitions, group) {
-        for want in rounder.wants(&layer) {
+        let wants: BTreeSet<Want> = rounder.wants(&layer).into_iter().chain(recipe.weight_scales.wants(&layer)).collect();
+        for want in wants {
             let of = |reader: &Linear| Ask::new(group, &reader.data, want, &reader.rows);
             made.extend(layer.readers.iter().map(of));
         }

@@ -18,6 +18,7 @@ mod outliers;
 mod ranges;
 mod round;
 pub mod rounding;
+pub mod scales;
 mod sources;
 mod stated;
 mod table;

@@ -2,6 +2,7 @@
 
 use super::blocks::{can_be_cut, channel_scales, in_blocks, with_channel_scales};
 use super::multiplier::settle;
+use super::scales::OfGroup;
 use crate::encoding::{Encoding, IntegerType};
 use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, Value};
@@ -43,6 +44,10 @@ pub(crate) struct Place<'a> {
     pub input: usize,
     /// What the target takes of the operator.
     pub operator: &'a Operator,
+    /// Its name.
+    pub name: &'a str,
+    /// What the recipe's method says of the scales of weights.
+    pub scales: &'a OfGroup<'a>,
     /// Shape of the node's second input.
     pub weight_shape: &'a [usize],
     /// Encoding of the first of the node's inputs that is an activation.
@@ -90,7 +95,8 @@ impl Place<'_> {
 /// The encoding of a constant. `weights` is that of the node's weight, from which the encoding of a bias follows.
 ///
 /// # Errors
-/// The target does not take the type that the recipe chose, or a bias does not fit the scales that were given.
+/// The target does not take the type that the recipe chose, a bias does not fit the scales that were given, or evidence
+/// for the scales is missing.
 pub(crate) fn encode(
     constant: &Constant,
     place: &Place,
@@ -103,16 +109,25 @@ pub(crate) fn encode(
             let chosen = place.choose(recipe)?;
             let values = constant.to_f32();
             let shape = place.weight_shape;
-            Ok(match (place.bias, place.data, chosen.granularity, node.op.weight_axes(shape.len())) {
-                (Some(bias), Some(data), Granularity::Block(size), Some(axes)) => {
-                    let mut least = vec![0.0; bias.shape().iter().product()];
-                    leave_room_for_bias(&mut least, &bias.to_f32(), data, 1.0);
-                    in_blocks(chosen.integer, &values, shape, axes, size, &least)
+            let leave_room = |magnitudes: &mut [f32], most: f64| {
+                if let (Some(bias), Some(data)) = (place.bias, place.data) {
+                    leave_room_for_bias(magnitudes, &bias.to_f32(), data, most);
                 }
-                (Some(bias), Some(data), ..) => {
+            };
+            Ok(match (chosen.granularity, node.op.weight_axes(shape.len())) {
+                (Granularity::Block(size), Some(axes)) => {
+                    let mut least = vec![0.0; place.bias.map_or(0, |bias| bias.shape().iter().product())];
+                    leave_room(&mut least, 1.0);
+                    let importance = place.scales.importance(place.name)?;
+                    in_blocks(chosen.integer, (&values, shape), axes, size, (&least, &importance))
+                }
+                _ if chosen.integer.is_signed() => {
                     let axis = channels(&node.op, chosen.granularity, shape);
                     let mut magnitudes = magnitudes(&values, shape, axis);
-                    leave_room_for_bias(&mut magnitudes, &bias.to_f32(), data, chosen.integer.limits().1 as f64);
+                    let whole = Encoding::symmetric(chosen.integer, &magnitudes, axis);
+                    let shares = place.scales.shares(place.name, &values, &whole)?;
+                    magnitudes.iter_mut().zip(shares).for_each(|(magnitude, share)| *magnitude *= share);
+                    leave_room(&mut magnitudes, chosen.integer.limits().1 as f64);
                     Encoding::symmetric(chosen.integer, &magnitudes, axis)
                 }
                 _ => fit(&node.op, chosen, &values, shape),
@@ -167,7 +182,7 @@ pub fn fit(op: &Op, weights: Weights, values: &[f32], shape: &[usize]) -> Encodi
         return Encoding::of_range(integer, low, high);
     }
     if let (Granularity::Block(size), Some(axes)) = (weights.granularity, op.weight_axes(shape.len())) {
-        return in_blocks(integer, values, shape, axes, size, &[]);
+        return in_blocks(integer, (values, shape), axes, size, (&[], &[]));
     }
     let axis = channels(op, weights.granularity, shape);
     Encoding::symmetric(integer, &magnitudes(values, shape, axis), axis)

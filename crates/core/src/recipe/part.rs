@@ -7,6 +7,7 @@ use crate::encoding::IntegerType;
 use crate::equalize::Equalize;
 use crate::evidence::ObserverKind;
 use crate::quantize::rounding::{Method, Rounder};
+use crate::quantize::scales::Scales;
 
 /// Most room beyond what was seen: four times the range.
 const MOST_HEADROOM: f32 = 3.0;
@@ -33,6 +34,9 @@ pub struct PartRecipe {
     /// further. Ranges of 8 bits have none, where it would cost more than it saves.
     #[serde(default)]
     pub headroom: f32,
+    /// How the scales of weights are chosen.
+    #[serde(default)]
+    pub weight_scales: Scales,
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,

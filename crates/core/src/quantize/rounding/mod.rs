@@ -24,6 +24,7 @@ mod lattice;
 mod method;
 
 pub(crate) use bias::corrected;
+pub(crate) use channels::Channels;
 pub use method::{LayerEvidence, Rounded, Rounding};
 
 use serde::{Deserialize, Deserializer};
