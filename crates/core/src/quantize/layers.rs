@@ -37,7 +37,7 @@ impl Item<'_> {
 /// The constants of a group of graphs, each once.
 #[derive(Debug, Default)]
 pub struct Constants<'a> {
-    /// The layers with their weights and the biases that follow from them.
+    /// The layers with their weights and the biases that follow from them, which nothing else reads.
     pub layers: Vec<(Layer, Item<'a>, Vec<Item<'a>>)>,
     /// All other constants with encodings.
     pub others: Vec<Item<'a>>,
@@ -54,6 +54,7 @@ impl<'a> Constants<'a> {
         // Constants that are listed so far, by name.
         let mut known: BTreeMap<&str, Vec<Item<'a>>> = BTreeMap::new();
         let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let own = biases_of_one_layer(graphs.clone().map(|(partition, _)| &*partition.graph));
         for (partition, table) in graphs.clone() {
             let graph = &partition.graph;
             for node in graph.nodes() {
@@ -70,7 +71,7 @@ impl<'a> Constants<'a> {
                 let (layer, _, biases) = &mut made.layers[place];
                 layer.readers.extend(Linear::of(graph, node));
                 add(&mut known, item);
-                if let Some(value) = bias(graph, node) {
+                if let Some(value) = bias(graph, node).filter(|value| own.contains(value.name.as_str())) {
                     let item = Item { value, encoding: table.param(&value.name)? };
                     if add(&mut known, item) {
                         biases.push(item);
@@ -127,6 +128,24 @@ pub fn asks(partitions: &[Partition], group: &Group, recipe: &PartRecipe) -> Vec
     made
 }
 
+/// Names of the biases of these graphs that belong to one weight, and that nothing else reads. Only these may change
+/// with the weight: exporters store equal biases once.
+fn biases_of_one_layer<'a>(graphs: impl Iterator<Item = &'a Graph>) -> BTreeSet<&'a str> {
+    let (mut weights, mut reads): (BTreeMap<&str, BTreeSet<&str>>, BTreeMap<&str, [usize; 2]>) = Default::default();
+    for graph in graphs {
+        for node in graph.nodes() {
+            if let Some((weight, bias)) = weight(graph, node).zip(bias(graph, node)) {
+                weights.entry(&bias.name).or_default().insert(&weight.name);
+                reads.entry(&bias.name).or_default()[0] += 1;
+            }
+        }
+        let read = graph.nodes().iter().flat_map(|node| &node.inputs).chain(graph.outputs());
+        read.for_each(|id| reads.entry(&graph.value(*id).name).or_default()[1] += 1);
+    }
+    let is_own = |name: &str| reads.get(name).is_some_and(|[as_bias, all]| as_bias == all);
+    weights.into_iter().filter(|(name, of)| of.len() == 1 && is_own(name)).map(|(name, _)| name).collect()
+}
+
 /// Adds an item if it is not known yet. Returns whether it was added.
 fn add<'a>(known: &mut BTreeMap<&'a str, Vec<Item<'a>>>, item: Item<'a>) -> bool {
     let items = known.entry(&item.value.name).or_default();
@@ -149,4 +168,37 @@ fn layer(graph: &Graph, group: &Group, node: &Node) -> Option<Layer> {
         groups: node.op.rows(&value.shape)?.groups(),
         readers: vec![],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::{Builder, Constant, ElementType, ops};
+
+    #[test]
+    fn a_bias_that_two_layers_share_belongs_to_neither() {
+        let mut b = Builder::new("g");
+        let mut last = b.input("x", vec![1, 2, 3, 3], ElementType::F32).unwrap();
+        let shared = b.constant("shared", Constant::from_values(vec![0.0; 2], vec![2])).unwrap();
+        for (name, is_own) in [("first", false), ("second", false), ("third", true)] {
+            let w = b.constant(format!("{name}.w"), Constant::from_values(vec![0.5; 4], vec![2, 2, 1, 1])).unwrap();
+            let bias = match is_own {
+                true => b.constant("own", Constant::from_values(vec![1.0; 2], vec![2])).unwrap(),
+                false => shared,
+            };
+            let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
+            last = b.node(name, conv, &[last, w, bias]).unwrap();
+        }
+        let graph = b.finish(vec![last]);
+        assert_eq!(biases_of_one_layer([&graph].into_iter()), BTreeSet::from(["own"]));
+        // Something else that reads a bias keeps it as it is, too.
+        let mut b = Builder::new("g");
+        let x = b.input("x", vec![1, 1, 3, 2], ElementType::F32).unwrap();
+        let w = b.constant("w", Constant::from_values(vec![0.5; 2], vec![2, 1, 1, 1])).unwrap();
+        let bias = b.constant("bias", Constant::from_values(vec![0.5; 2], vec![2])).unwrap();
+        let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
+        let made = b.node("conv", conv, &[x, w, bias]).unwrap();
+        let sum = b.node("sum", ops::Add, &[made, bias]).unwrap();
+        assert!(biases_of_one_layer([&b.finish(vec![sum])].into_iter()).is_empty());
+    }
 }
