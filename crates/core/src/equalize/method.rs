@@ -6,12 +6,15 @@ use crate::evidence::{Ask, EvidenceSource};
 use crate::ir::Constant;
 use crate::passes::Frozen;
 use crate::program::Group;
+use crate::recipe::PartRecipe;
 use autoneural_base::error::Result;
 
 /// What a method is given beside the graphs, whose constants are the weights.
 pub struct Context<'a> {
     /// The group that the graphs are.
     pub group: &'a Group,
+    /// How the group is quantized afterwards.
+    pub recipe: &'a PartRecipe,
     /// The evidence that the method requested, collected on these graphs.
     pub evidence: &'a dyn EvidenceSource,
     /// How much of the spread of channels goes into the weights, 0 to 1 ([`super::Equalize::alpha`]).
@@ -25,6 +28,11 @@ pub trait Equalizer: Sync {
 
     /// Where it is from: authors or paper.
     fn source(&self) -> &'static str;
+
+    /// Whether recipes say how much of the spread goes into the weights ([`super::Equalize::alpha`]).
+    fn takes_alpha(&self) -> bool {
+        false
+    }
 
     /// The evidence that it requests about values of the graphs.
     ///

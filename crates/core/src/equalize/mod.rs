@@ -9,6 +9,7 @@
 //!
 //! The graphs of a group are rewritten together, so that a constant which several of them share stays the same in all.
 
+mod factors;
 mod method;
 mod spots;
 
@@ -22,6 +23,7 @@ use crate::evidence::{Ask, EvidenceSource};
 use crate::partition::Partition;
 use crate::passes::Frozen;
 use crate::program::Group;
+use crate::recipe::PartRecipe;
 use autoneural_base::error::Result;
 
 /// Declares the file of every method, and lists the methods.
@@ -35,6 +37,8 @@ macro_rules! methods {
 
 methods! {
     smooth_quant::SmoothQuant,
+    cross_layer::CrossLayer,
+    awq::Awq,
 }
 
 /// A method that a recipe chose.
@@ -78,15 +82,26 @@ pub struct Equalize {
     /// The method.
     pub method: Method,
     /// How much of the spread of a value's channels goes into the weights that read it: 0 is nothing, 1 is all of it.
-    #[serde(default = "half")]
-    pub alpha: f32,
+    /// Half of it if not given. Only some methods take it.
+    pub alpha: Option<f32>,
 }
 
-fn half() -> f32 {
-    0.5
-}
+/// How much goes into the weights if a recipe does not say.
+const HALF: f32 = 0.5;
 
 impl Equalize {
+    /// Refuses what the method does not take, in words.
+    ///
+    /// # Errors
+    /// An `alpha` that the method does not take, or that is impossible.
+    pub fn check(&self) -> Result<(), String> {
+        match self.alpha {
+            Some(_) if !self.method.0.takes_alpha() => Err(format!("is not taken by {}", self.method.0.name())),
+            Some(alpha) if !(0.0..=1.0).contains(&alpha) => Err(format!("{alpha} is impossible; 0 to 1 are")),
+            _ => Ok(()),
+        }
+    }
+
     /// The evidence that the method requests about the graphs of a group.
     ///
     /// # Errors
@@ -102,10 +117,11 @@ impl Equalize {
     pub fn apply(
         &self,
         group: &Group,
+        recipe: &PartRecipe,
         partitions: &[Partition],
         evidence: &dyn EvidenceSource,
     ) -> Result<Vec<Partition>> {
-        let context = Context { group, evidence, alpha: self.alpha };
+        let context = Context { group, recipe, evidence, alpha: self.alpha.unwrap_or(HALF) };
         let constants = self.method.0.apply(&graphs(group, partitions), &context)?;
         let own = partitions.iter().filter(|partition| partition.group == *group);
         own.map(|one| Ok(Partition { graph: with_constants(&one.graph, &constants)?, ..one.clone() })).collect()
@@ -139,10 +155,10 @@ mod tests {
             assert_eq!(METHODS.iter().filter(|other| other.name() == method.name()).count(), 1);
             assert!(!method.source().is_empty(), "{}", method.name());
             let text = format!("method = \"{}\"", method.name());
-            assert_eq!(toml::from_str::<Equalize>(&text).unwrap(), Equalize { method: Method(*method), alpha: 0.5 });
+            assert_eq!(toml::from_str::<Equalize>(&text).unwrap(), Equalize { method: Method(*method), alpha: None });
         }
         let said = toml::from_str::<Equalize>("method = \"flat\"").unwrap_err().to_string();
-        assert!(said.contains("`flat` is no way to equalize; there are smooth-quant"), "{said}");
+        assert!(said.contains("`flat` is no way to equalize; there are smooth-quant, cross-layer, awq"), "{said}");
         assert!(toml::from_str::<Equalize>("method = \"smooth-quant\"\nbeta = 1").is_err());
     }
 }

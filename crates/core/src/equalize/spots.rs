@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::Linear;
 use crate::ir::ops::{InputKind, Rows};
-use crate::ir::{Constant, Graph, ValueId};
+use crate::ir::{Constant, Graph, Op, ValueId};
 use crate::passes::Frozen;
 use crate::passes::fold_scales;
 use crate::passes::rewrite::Links;
@@ -121,7 +121,7 @@ fn spot(graph: &Graph, links: &Links, id: ValueId) -> Option<Result<(Spot, Reads
         if graph.outputs().contains(&id) {
             return Err("is an output".to_string());
         }
-        let Some(maker) = fold_scales::Linear::of(graph, links, id) else {
+        let Some(maker) = fold_scales::Linear::of(graph, links, before_relu(graph, links, id)) else {
             let maker = links.maker[id.index()].map(|at| &graph.nodes()[at]);
             let maker = maker.map(|node| format!("`{}`, {}", node.name, node.op.name()));
             return Err(match maker {
@@ -159,6 +159,14 @@ fn spot(graph: &Graph, links: &Links, id: ValueId) -> Option<Result<(Spot, Reads
         Ok((spot, reads))
     };
     Some(found())
+}
+
+/// What a rectifier reads that makes the value: what is scaled by a positive factor behind it is scaled so before it.
+/// The value itself where no rectifier makes it, or where others read what it reads.
+fn before_relu(graph: &Graph, links: &Links, id: ValueId) -> ValueId {
+    let maker = links.maker[id.index()].map(|at| &graph.nodes()[at]);
+    let read = maker.filter(|node| matches!(node.op, Op::Relu(_))).map(|node| node.inputs[0]);
+    read.filter(|read| links.reads[read.index()] == 1).unwrap_or(id)
 }
 
 /// The rows of a picture's channels: each pixel is one row.

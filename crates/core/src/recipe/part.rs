@@ -66,9 +66,9 @@ impl PartRecipe {
             }
         }
         if let Some(equalize) = &self.equalize
-            && !(0.0..=1.0).contains(&equalize.alpha)
+            && let Err(message) = equalize.check()
         {
-            return Err(("equalize.alpha".into(), format!("{} is impossible; 0 to 1 are", equalize.alpha)));
+            return Err(("equalize.alpha".into(), message));
         }
         if !(0.0..=MOST_HEADROOM).contains(&self.headroom) {
             return Err(("headroom".into(), format!("{} is impossible; 0 to {MOST_HEADROOM} are", self.headroom)));

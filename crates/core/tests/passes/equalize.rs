@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::equalize::{Equalize, METHODS};
 use autoneural_core::evidence::{Ask, Collection, Observer};
 use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ops};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::as_built;
 use autoneural_core::program::Group;
+use autoneural_core::recipe::PartRecipe;
 
 use super::random::{Numbers, graph};
 use super::run::{run, values};
@@ -43,7 +45,12 @@ fn equalized(how: &Equalize, graphs: &[Partition], inputs: &[Constant]) -> Resul
         }
     }
     let seen: BTreeMap<Ask, Observer> = collection.take().unwrap();
-    Ok(how.apply(group, graphs, &seen).unwrap())
+    Ok(how.apply(group, &four_bits(), graphs, &seen).unwrap())
+}
+
+/// A recipe of four bits.
+fn four_bits() -> PartRecipe {
+    toml::from_str("weights = \"int4\"\nactivations = \"uint16\"\nobserver = \"min-max\"").unwrap()
 }
 
 /// Power of two of the spread of a value's channels, on the last axis: the largest peak against the middle one.
@@ -87,7 +94,7 @@ fn normalized(name: &str, [gamma, first, second]: &[Constant; 3]) -> Graph {
 #[test]
 fn every_method_keeps_the_function_of_random_graphs() {
     for method in METHODS {
-        let how = self::method(&format!("method = \"{}\"\nalpha = 0.5", method.name()));
+        let how = self::method(&format!("method = \"{}\"", method.name()));
         let mut changed = 0;
         for seed in 0..600 {
             let (built, inputs) = graph(&mut Numbers::new(seed));
@@ -135,6 +142,95 @@ fn smooth_quant_moves_the_spread_of_channels_into_all_weights_behind_them() {
     // moved, the channel is like the others.
     let all = equalized(&method("method = \"smooth-quant\"\nalpha = 1"), &graphs, &inputs).unwrap();
     assert!(spread(&all[0].graph, &inputs, "normal") < 1.5);
+}
+
+/// Two convolutions with a rectifier between them. One channel between them is made by large weights and read by small
+/// ones.
+fn rectified() -> Graph {
+    let mut b = Builder::new("some");
+    let x = b.input("x", vec![1, 4, 3, 3], ElementType::F32).unwrap();
+    let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
+    let mut last = x;
+    for (name, channels, seed, large) in [("first", [8, 4], 1, true), ("second", [8, 8], 2, false)] {
+        let mut weights = numbers(channels[0] * channels[1], seed);
+        for (at, weight) in weights.iter_mut().enumerate() {
+            let [made, read] = [at / channels[1], at % channels[1]];
+            *weight *= if large && made == 3 {
+                64.0
+            } else if !large && read == 3 {
+                1.0 / 64.0
+            } else {
+                1.0
+            };
+        }
+        let weights = Constant::from_values(weights, vec![channels[0], channels[1], 1, 1]);
+        let weights = b.constant(format!("{name}.weight"), weights).unwrap();
+        let bias = b.constant(format!("{name}.bias"), Constant::from_values(numbers(8, seed), vec![8])).unwrap();
+        last = b.node(name, conv.clone(), &[last, weights, bias]).unwrap();
+        if large {
+            last = b.node("relu", ops::Relu, &[last]).unwrap();
+        }
+    }
+    b.finish(vec![last])
+}
+
+#[test]
+fn cross_layer_equalization_evens_out_weights_on_both_sides_of_a_rectifier() {
+    let graphs = [partition("some", &rectified())];
+    let inputs = [Constant::from_values(numbers(36, 4), vec![1, 4, 3, 3])];
+    let after = equalized(&method("method = \"cross-layer\""), &graphs, &inputs).unwrap();
+    let largest = |partition: &Partition, name: &str, of: &dyn Fn(usize) -> bool| {
+        let constant = partition.graph.value(partition.graph.find(name).unwrap()).constant().unwrap().to_f32();
+        constant.iter().enumerate().filter(|(at, _)| of(*at)).fold(0f32, |most, (_, value)| most.max(value.abs()))
+    };
+    let [before, after_it] = [&graphs[0], &after[0]].map(|one| {
+        let made = largest(one, "first.weight", &|at| at / 4 == 3) / largest(one, "first.weight", &|at| at / 4 == 5);
+        let read = largest(one, "second.weight", &|at| at % 8 == 3) / largest(one, "second.weight", &|at| at % 8 == 5);
+        (made / read).log2().abs()
+    });
+    assert!(before > 8.0 && after_it < 2.5, "{before} and {after_it}");
+    // Powers of two, which pass through a rectifier: the same to the last bit.
+    assert_eq!(run(&graphs[0].graph, &inputs), run(&after[0].graph, &inputs));
+}
+
+#[test]
+fn awq_changes_outputs_less_when_weights_are_rounded_to_nearest() {
+    let mut constants = with_a_large_channel();
+    // What is large in the value has small weights, whose rounding would cost most.
+    for weights in &mut constants[1..] {
+        let made = weights.to_f32().iter().enumerate().map(|(at, w)| if at / 8 == 5 { w * 0.1 } else { *w }).collect();
+        *weights = Constant::from_values(made, vec![16, 8]);
+    }
+    let graphs = [partition("some", &normalized("some", &constants))];
+    let inputs = [Constant::from_values(numbers(96, 9), vec![1, 6, 16])];
+    let float = run(&graphs[0].graph, &inputs);
+    // Squared error of the outputs with weights of four bits.
+    let lost = |partition: &Partition| -> f64 {
+        let rounded: [Constant; 3] = ["gamma", "first.weight", "second.weight"].map(|name| {
+            let constant = partition.graph.value(partition.graph.find(name).unwrap()).constant().unwrap().clone();
+            if name == "gamma" {
+                return constant;
+            }
+            let values = constant.to_f32();
+            let most: Vec<f32> =
+                (0..8).map(|c| values.iter().skip(c).step_by(8).fold(0f32, |most, w| most.max(w.abs()))).collect();
+            let encoding = Encoding::symmetric(IntegerType::Int4, &most, Some(1));
+            Constant::from_values(encoding.dequantize(&encoding.quantize(&values, &[16, 8]), &[16, 8]), vec![16, 8])
+        });
+        let made = run(&as_built(&normalized("some", &rounded)).unwrap(), &inputs);
+        let pairs = float.iter().flatten().zip(made.iter().flatten());
+        pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum()
+    };
+    let after = equalized(&method("method = \"awq\""), &graphs, &inputs).unwrap();
+    assert!(lost(&after[0]) < lost(&graphs[0]) / 2.0, "{} and {}", lost(&after[0]), lost(&graphs[0]));
+}
+
+#[test]
+fn only_a_method_that_takes_alpha_is_given_one() {
+    let said = |text: &str| method(text).check().unwrap_err();
+    assert_eq!(said("method = \"awq\"\nalpha = 0.5"), "is not taken by awq");
+    assert_eq!(said("method = \"smooth-quant\"\nalpha = 2"), "2 is impossible; 0 to 1 are");
+    assert_eq!(method("method = \"smooth-quant\"\nalpha = 1").check(), Ok(()));
 }
 
 #[test]
