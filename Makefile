@@ -9,18 +9,20 @@ WHEEL_DATA := autoneural.data
 SHARE := $(WHEEL_DATA)/data/share
 # More arguments for cargo test: make test TEST_ARGS=--no-fail-fast
 TEST_ARGS ?=
+QUALITY ?=
 # How long fuzzing takes.
 FUZZ_SECONDS ?= 3600
 
 # Also where the program is built outside of this folder.
 export AUTONEURAL_TOOLKIT ?= $(TOOLKIT)
 
-.PHONY: help demo wheel bench train test real real-models fuzz toolkit check-tools wheel-tools lint doc clean
+.PHONY: help demo wheel bench bench-quality train test real real-models fuzz toolkit check-tools wheel-tools lint doc clean
 
 help:
 	@echo 'make demo     autoneural demo: compile a small model for the SA8295P, in out/demo, with a report, and ask it a question'
 	@echo 'make wheel    build the wheel for pip into dist'
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
+	@echo 'make bench-quality  fidelity on the NPU beside that of other quantizers (hours, 15 GB of disk; QUALITY="--rows NAME")'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
 	@echo 'make real     models with weights that somebody trained (an image classifier, three of text in pictures, a sentence encoder, a language model)'
@@ -60,6 +62,12 @@ wheel: wheel-tools
 bench: toolkit
 	cargo build --release --locked
 	python3 tools/bench.py --program '$(TARGET_DIR)/release/autoneural'
+
+# Other quantizers, and what exports models, are installed too. QUALITY: arguments of tools/quality/bench.py.
+bench-quality: toolkit real-models
+	@tools/install_toolkit.sh --quality
+	cargo build --release --locked
+	python3 tools/quality/bench.py --program '$(TARGET_DIR)/release/autoneural' --json out/quality.json $(QUALITY)
 
 # In the Python that `pip install -r tools/requirements.txt` went into.
 train:

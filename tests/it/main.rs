@@ -28,6 +28,7 @@ mod models;
 mod numerics;
 mod parity;
 mod pictures;
+mod quality;
 mod quantized;
 mod resume;
 mod run;

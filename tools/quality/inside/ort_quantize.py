@@ -1,0 +1,36 @@
+"""Peer: ONNX Runtime's static quantization with its configuration for QNN: min-max, one scale per output channel.
+
+usage: ort_quantize.py FLOAT.onnx CALIBRATION.npz OUT.onnx int8|int4
+"""
+
+import sys
+
+import numpy as np
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize
+from onnxruntime.quantization.execution_providers.qnn import get_qnn_qdq_config, qnn_preprocess_model
+
+
+class Samples(CalibrationDataReader):
+    def __init__(self, path):
+        data = np.load(path)
+        count = len(data[data.files[0]])
+        self.left = iter([{name: data[name][at] for name in data.files} for at in range(count)])
+
+    def get_next(self):
+        return next(self.left, None)
+
+
+def main():
+    source, samples, out, weights = sys.argv[1:]
+    prepared = out + ".prepared.onnx"
+    if qnn_preprocess_model(source, prepared, save_as_external_data=True):
+        source = prepared
+    config = get_qnn_qdq_config(
+        source, Samples(samples), activation_type=QuantType.QUInt16, per_channel=True,
+        weight_type=QuantType.QInt8 if weights == "int8" else QuantType.QInt4,
+    )
+    config.use_external_data_format = True
+    quantize(source, out, config)
+
+
+main()

@@ -1,0 +1,45 @@
+"""Models of the rows: their float files and samples, made where they are not there yet."""
+
+import dataclasses
+import pathlib
+
+import measure
+import peers
+
+
+@dataclasses.dataclass
+class Model:
+    """A float model with the samples that calibrate and the others that judge."""
+
+    file: pathlib.Path
+    calibration: pathlib.Path
+    judge: pathlib.Path
+    # Further arguments of `compile`.
+    options: tuple = ()
+    # Whether peers also get the graph whose normalizations are one operator, though the NPU takes their own.
+    fuse_for_peers: bool = False
+
+
+def trained(name, *options):
+    """One that `make real-models` made."""
+    def make(place):
+        folder = place.real
+        return Model(folder / f"{name}.onnx", folder / f"{name}.npz", folder / f"{name}.judge.npz", options)
+
+    return make
+
+
+def exported(name, fuse_for_peers=False):
+    """One that inside/export_models.py writes."""
+    def make(place):
+        folder = place.work / "models" / name
+        if not (folder / "done").exists():
+            command = peers.script(place, "export_models.py", name, place.photos, folder)
+            ran = measure.run(command, place.work / "logs" / f"export-{name}.log", place.python)
+            if ran.status != 0:
+                raise RuntimeError(f"{name} was not exported: {ran.complaint()}")
+            (folder / "done").touch()
+        files = (folder / f"{part}" for part in ("model.onnx", "calibration.npz", "judge.npz"))
+        return Model(*files, fuse_for_peers=fuse_for_peers)
+
+    return make

@@ -1,0 +1,79 @@
+"""The rows that were measured as a table, and whether each reaches its goal."""
+
+HEAD = ("model", "bits", "by", "simulated", "NPU", "worst", "seconds", "memory", "size", "")
+
+
+def npu(found):
+    """The figure on the NPU in dB, or None."""
+    return (found.get("npu") or {}).get("db")
+
+
+# Beyond this a figure says no more: the float model of another engine is as far away.
+EXACT_DB = 90.0
+
+
+def verdict(row):
+    """What is to be reached, what was reached, whether it was: `(wanted, reached, met)`; met is None without a figure
+    to reach."""
+    own = [npu(found) for found in row["ours"].values()]
+    peers = [npu(found) for found in row["peers"].values()]
+    best = lambda figures: max((one for one in figures if one is not None), default=None)
+    if row["least_db"] is not None:
+        wanted, reached = row["least_db"], best(own)
+    else:
+        wanted, reached = best(peers), best(own)
+    if reached is None:
+        return wanted, None, False
+    return wanted, reached, None if wanted is None else round(reached, 1) >= min(round(wanted, 1), EXACT_DB)
+
+
+def decibels(figure):
+    return "-" if figure is None else f"{figure:.1f} dB"
+
+
+def line(row, by, found):
+    of = lambda engine, key: (found.get(engine) or {}).get(key)
+    cost = lambda key, scale, unit: "-" if key not in found else f"{found[key] / scale:.2f} {unit}"
+    seconds = "-" if "seconds" not in found else f"{found['seconds']:.1f} s"
+    remark = found.get("failed") or found.get("refused") or ""
+    if found.get("on") == "our float graph":
+        remark = f"on our float graph {remark}".strip()
+    return (
+        row["name"], row["bits"], by, decibels(of("simulated", "db")), decibels(npu(found)), decibels(of("npu", "worst_db")),
+        seconds, cost("peak_bytes", 1e9, "GB"), cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
+        remark[:100],
+    )
+
+
+def text(rows):
+    """The table, as lines."""
+    lines = [HEAD]
+    for row in rows:
+        for by, found in [*((f"ours, {name}", found) for name, found in row["ours"].items()), *row["peers"].items()]:
+            lines.append(line(row, by, found))
+    widths = [max(len(one[at]) for one in lines) for at in range(len(HEAD))]
+    left = (0, 1, 2, 9)
+    cell = lambda at, value: value.ljust(widths[at]) if at in left else value.rjust(widths[at])
+    return ["  ".join(cell(at, value) for at, value in enumerate(one)).rstrip() for one in lines]
+
+
+def summary(rows):
+    """A sentence for each goal, and whether all are met."""
+    lines, good = [], True
+    for row in rows:
+        wanted, reached, met = verdict(row)
+        what = "" if row["least_db"] is not None else ", of the better peer"
+        if met is None:
+            lines.append(f"{row['name']} {row['bits']}: {decibels(reached)}, and no peer has a figure")
+            continue
+        good &= met
+        verb = "met" if met else "MISSED"
+        lines.append(f"{row['name']} {row['bits']}: {verb}: {decibels(reached)}, goal {decibels(wanted)}{what}")
+    return lines, good
+
+
+def report(rows, broken):
+    """Everything that is printed, and the exit status: 0, 1 where a goal is missed, 2 where a row was not measured."""
+    lines, good = summary(rows)
+    lines = [*text(rows), "", *lines, *(f"not measured: {one}" for one in broken)]
+    return lines, 2 if broken else 0 if good else 1

@@ -1,0 +1,130 @@
+"""What `make bench-quality` says of figures, and what it does with programs that fail. Needs no package."""
+
+import json
+import pathlib
+import sys
+import tempfile
+import types
+import unittest
+
+import measure
+import models
+import ours
+import rows
+import table
+
+
+def figures(npu, **more):
+    return {"simulated": {"db": 30.0, "worst_db": 28.0}, "npu": {"db": npu, "worst_db": npu - 1}, **more}
+
+
+def row(own, peers, least_db=None):
+    return {"name": "net", "bits": "W8A16", "note": "", "least_db": least_db, "ours": own, "peers": peers}
+
+
+class Table(unittest.TestCase):
+    def test_a_goal_in_decibels_is_reached_by_the_best_method(self):
+        own = {"nearest": figures(18.6), "qronos": figures(34.4)}
+        lines, status = table.report([row(own, {"AIMET": figures(19.3)}, 33.0)], [])
+        self.assertEqual(status, 0)
+        self.assertIn("net W8A16: met: 34.4 dB, goal 33.0 dB", lines)
+
+    def test_the_better_peer_is_to_be_reached(self):
+        peers = {"ONNX Runtime": figures(18.2), "AIMET": figures(19.3)}
+        lines, status = table.report([row({"default recipe": figures(19.2)}, peers)], [])
+        self.assertEqual(status, 1)
+        self.assertIn("net W8A16: MISSED: 19.2 dB, goal 19.3 dB, of the better peer", lines)
+
+    def test_beyond_the_exactness_of_float_more_counts_for_nothing(self):
+        _, status = table.report([row({"default recipe": figures(123.5)}, {"AIMET": figures(123.9)})], [])
+        self.assertEqual(status, 0)
+
+    def test_a_peer_without_a_figure_is_no_goal_and_we_without_one_miss(self):
+        refused = {"simulated": {"db": 20.0, "worst_db": 19.0}, "refused": "2 nodes on the CPU"}
+        lines, status = table.report([row({"default recipe": figures(20.0)}, {"AIMET": refused})], [])
+        self.assertEqual(status, 0)
+        self.assertTrue(any(line.endswith("2 nodes on the CPU") for line in lines))
+        _, status = table.report([row({"default recipe": {"failed": "error: no"}}, {"AIMET": figures(20.0)})], [])
+        self.assertEqual(status, 1)
+
+    def test_a_row_that_was_not_measured_is_a_fault(self):
+        lines, status = table.report([], ["net W8A16: not exported"])
+        self.assertEqual((lines[-1], status), ("not measured: net W8A16: not exported", 2))
+
+    def test_every_row_stands_with_its_costs(self):
+        own = {"default recipe": figures(20.0, seconds=1.25, peak_bytes=150_000_000, binary_bytes=5_480_000)}
+        line = table.text([row(own, {})])[1]
+        self.assertEqual(line.split("  ")[0], "net")
+        for part in ("ours, default recipe", "30.0 dB", "20.0 dB", "19.0 dB", "1.2 s", "0.15 GB", "5.48 MB"):
+            self.assertIn(part, line)
+
+
+REPORT = {
+    "partitions": [
+        {
+            "nodes": 10, "npu_nodes": 9, "cpu_nodes": 1, "binary_bytes": 7,
+            "outputs": [
+                {"sqnr_db": {"simulated": 40.0, "npu": 39.0}, "lowest": {"sqnr_db": {"simulated": 38.0, "npu": 37.0}}},
+                {"sqnr_db": {"simulated": 41.0, "npu": 21.0}, "lowest": {"sqnr_db": {"simulated": 36.0, "npu": 20.0}}},
+            ],
+        }
+    ]
+}
+
+
+class Programs(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = pathlib.Path(self.folder.name)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def program(self, body):
+        """A program in place of ours."""
+        path = self.path / "program"
+        path.write_text(f"#!{sys.executable}\nimport sys\n{body}")
+        path.chmod(0o755)
+        return types.SimpleNamespace(program=path, toolkit=self.path / "toolkit")
+
+    def compiled(self, body, recipe=None):
+        model = models.Model(self.path / "net.onnx", self.path / "one.npz", self.path / "other.npz")
+        return ours.compile_model(self.program(body), model, recipe, self.path / "out")
+
+    def test_time_and_memory_are_those_of_the_command(self):
+        body = "held = bytearray(200_000_000)\nsum(range(5_000_000))\nprint('done')"
+        ran = measure.run([sys.executable, "-c", body], self.path / "log")
+        self.assertEqual((ran.status, ran.out), (0, "done\n"))
+        self.assertGreater(ran.seconds, 0)
+        self.assertGreater(ran.peak_bytes, 200_000_000)
+
+    def test_what_a_program_says_of_its_fault_is_kept(self):
+        found = self.compiled("print('error: no such file\\n  help: look', file=sys.stderr)\nsys.exit(3)")
+        self.assertEqual(found, {"failed": "error: no such file"})
+
+    def test_the_weakest_output_of_each_engine_counts(self):
+        body = f"""import json, pathlib
+out = pathlib.Path(sys.argv[sys.argv.index('--out') + 1])
+out.mkdir(exist_ok=True)
+(out / 'report.json').write_text(json.dumps({REPORT!r}))
+(out / 'said').write_text(' '.join(sys.argv))
+sys.exit(6)"""
+        found = self.compiled(body, ours.recipe(rounding="gptq", bias_correction=True))
+        self.assertEqual(found["simulated"], {"db": 40.0, "worst_db": 38.0})
+        self.assertEqual(found["npu"], {"db": 21.0, "worst_db": 20.0})
+        self.assertEqual((found["refused"], found["binary_bytes"]), ("1 of 10 nodes on the CPU", 7))
+        recipe = (self.path / "out/recipe.toml").read_text()
+        for part in ("[recipe.net]", 'rounding = "gptq"', "bias_correction = true"):
+            self.assertIn(part, recipe)
+        said = (self.path / "out/bundle/said").read_text()
+        self.assertIn("one.npz --verification", said)
+        self.assertIn("other.npz --recipe", said)
+
+    def test_rows_have_names_of_their_own(self):
+        names = [(one.name, one.bits) for one in rows.ROWS]
+        self.assertEqual(len(names), len(set(names)))
+        json.dumps([one.note for one in rows.ROWS])
+
+
+if __name__ == "__main__":
+    unittest.main()
