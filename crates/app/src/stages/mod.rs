@@ -3,6 +3,7 @@
 
 mod build;
 mod calibrate;
+mod collect;
 mod compile;
 mod emit;
 mod equalize;
@@ -18,7 +19,8 @@ mod round;
 mod verify;
 
 pub use build::{build, build_partition};
-pub use calibrate::{calibrate, note_samples};
+pub use calibrate::{calibrate, merge, note_samples};
+pub use collect::{Collected, collect};
 pub use compile::{Plan, compile};
 pub use emit::{emit, emit_group};
 pub use evaluate::{Evaluated, evaluate, evaluate_arrays};
