@@ -34,6 +34,7 @@ mod run;
 mod samples;
 mod script;
 mod segments;
+mod shards;
 mod snapshots;
 mod synth;
 mod targets;

@@ -1,10 +1,12 @@
 //! Calibrate: samples become statistics and what else methods ask for, in the phases of the driver, each a unit of
 //! work.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::equalize::equalize_phase;
 use super::graph_files::float_models;
+use super::kept::kept_file;
 use super::memory::for_evidence;
 use crate::calibrate::Found;
 use crate::drivers::{Driver, Kept, Phase, Run, of_bundle};
@@ -15,7 +17,7 @@ use autoneural_base::files;
 use autoneural_base::json::write_json;
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Bundle, INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
-use autoneural_core::evidence::{Ask, Collection, Plan, StatisticsTable, Want, sites};
+use autoneural_core::evidence::{Ask, Collection, Observer, Plan, StatisticsTable, Want, sites};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::asks;
@@ -151,7 +153,7 @@ fn run_phase(
     let kept = if pass == 0 { folder } else { scratch.path() };
     let kept = Kept { folder: kept, earlier: &|name| bundle.read(&kept_file(name), u64::MAX) };
     let made = crate::calibrate::phase(driver, number, run, &models, &seen, &kept)?;
-    write_evidence(folder, &seen)?;
+    write_evidence(folder, seen.take()?)?;
     Ok(made)
 }
 
@@ -173,20 +175,15 @@ fn and_asks(key: Key, asks: &[Ask]) -> Key {
     if more.is_empty() { key } else { key.setting("evidence", &more) }
 }
 
-/// Writes what a pass saw beside ranges.
-pub(crate) fn write_evidence(folder: &Path, seen: &Collection) -> Result<()> {
-    for (ask, observer) in seen.take()? {
+/// Writes evidence beside ranges.
+pub(crate) fn write_evidence(folder: &Path, seen: BTreeMap<Ask, Observer>) -> Result<()> {
+    for (ask, observer) in seen {
         let path = folder.join(evidence::file(&ask));
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent).at(parent)?;
         evidence::write(&path, &ask, &observer)?;
     }
     Ok(())
-}
-
-/// Path of a file in the bundle that a phase kept for later ones.
-pub(crate) fn kept_file(name: &str) -> String {
-    format!("{FOLDER}/{name}")
 }
 
 /// The file of the statistics behind a phase: those of all behind the last one, else a hidden one for runs that begin

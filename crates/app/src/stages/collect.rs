@@ -73,7 +73,8 @@ pub fn collect(
             let scratch = tempfile::tempdir_in(root).at(root)?;
             let folder = if pass == 0 { made.as_path() } else { scratch.path() };
             let found = phase(&*driver, number, &run, &models, &seen, &Kept { folder, earlier: &earlier })?;
-            write_evidence(&made, &seen)?;
+            // Samples of other shares may reach what none of these does.
+            write_evidence(&made, seen.take_seen())?;
             // Ranges are asked for in the first pass.
             if pass == 0 {
                 write_json(&found.ranges, &made.join(RANGES))?;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::calibrate::kept_file;
 use super::graph_files::float_models;
+use super::kept::kept_file;
 use super::memory::for_evidence;
 use crate::drivers::{Driver, Kept, Run, write_graphs};
 use autoneural_base::error::{IoContext, Result};

@@ -10,6 +10,7 @@ mod equalize;
 mod evaluate;
 mod evaluate_text;
 mod graph_files;
+mod kept;
 mod known;
 mod layers;
 mod memory;

@@ -84,12 +84,17 @@ impl Collection {
     /// # Errors
     /// A value that was requested was never seen, or cannot be cut into the requested rows.
     pub fn take(&self) -> Result<BTreeMap<Ask, Observer>> {
-        let others = std::mem::take(&mut self.seen().others);
+        let others = self.take_seen();
         let wanted: BTreeSet<&Ask> = self.asks.values().flatten().filter(|ask| ask.want != Want::Range).collect();
         match wanted.into_iter().find(|ask| !others.contains_key(ask)) {
             Some(ask) => Err(Error::internal(&ask.site, format!("was not seen, and its {} are wanted", ask.want))),
             None => Ok(others),
         }
+    }
+
+    /// The same where values may not have been seen, since samples of other shards reach them.
+    pub fn take_seen(&self) -> BTreeMap<Ask, Observer> {
+        std::mem::take(&mut self.seen().others)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
