@@ -35,6 +35,8 @@ pub enum Command {
     Export(stage::Export),
     /// Stage 2: run the samples in float and record the ranges.
     Calibrate(stage::Calibrate),
+    /// Stage 2, in shards: join what shares of the samples gave.
+    Merge(stage::Merge),
     /// Stage 3: choose the encodings (scales and zero points).
     Quantize(stage::Quantize),
     /// Stage 4: round the weights and write the quantized ONNX models.

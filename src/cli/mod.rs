@@ -106,6 +106,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         Command::Compile(args) => args.run(&session),
         Command::Export(args) => args.run(&session),
         Command::Calibrate(args) => args.run(&session),
+        Command::Merge(args) => args.run(&session),
         Command::Quantize(args) => args.run(&session),
         Command::Emit(args) => args.emit(&session),
         Command::Build(args) => args.build(&session),

@@ -8,6 +8,7 @@ use autoneural::front;
 use autoneural::quantize::rounding;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
+use autoneural::shards::Share;
 use autoneural::shown::in_line;
 use autoneural::stages;
 use autoneural::target::Target;
@@ -32,10 +33,22 @@ pictures, an .npz (one array for each input, samples stacked on a new first axis
 files with an input list whose lines say `INPUT:=FILE INPUT:=FILE`. Without --verification the last quarter of them \
 judges and does not calibrate.
 
+With --shard only a share of the samples is run, and what is seen goes to a folder of its own. The bundle is only read, so \
+that shares may run at the same time, on several machines with the same kind of processor. `autoneural merge` joins \
+them: the bundle is then the same, byte for byte, as if all samples had been run at once.
+
 Examples:
   autoneural calibrate out/demo --calibration calibration/demo.toml
+  autoneural calibrate out/demo --calibration calibration/demo.toml --shard 1/2 --part out/shard-1
   autoneural calibrate out/classifier --calibration photos/ --recipe classifier.toml
   autoneural calibrate out/encoder --calibration samples.npz --verification more.npz";
+
+const MERGE_HELP: &str = "\
+The shares are those of one division of the samples, of this bundle, with the same recipe, samples and program. \
+What follows, `quantize` and so on, is the same as after `calibrate` with all samples.
+
+Example:
+  autoneural merge out/demo out/shard-1 out/shard-2 --calibration calibration/demo.toml";
 
 const QUANTIZE_HELP: &str = "\
 Other bits without calibrating again: change them in the recipe, then run `quantize --calibration`, `emit`, `build` \
@@ -88,6 +101,26 @@ pub struct Calibrate {
     /// The bundle.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
+    #[command(flatten)]
+    samples: SampleArgs,
+    /// Run only a share of the calibration samples, such as 1/4, the first of four.
+    #[arg(long, value_name = "I/N", requires = "part")]
+    shard: Option<Share>,
+    /// Where a share goes: a folder that `merge` takes. A share that is there is replaced.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "shard")]
+    part: Option<PathBuf>,
+}
+
+/// Arguments of `merge`.
+#[derive(Args)]
+#[command(after_help = MERGE_HELP)]
+pub struct Merge {
+    /// The bundle.
+    #[arg(value_hint = ValueHint::DirPath)]
+    bundle: PathBuf,
+    /// What `calibrate --shard` left: the folders of all shares, in any order.
+    #[arg(value_name = "PART", value_hint = ValueHint::DirPath, required = true)]
+    parts: Vec<PathBuf>,
     #[command(flatten)]
     samples: SampleArgs,
 }
@@ -177,9 +210,34 @@ impl Calibrate {
     pub fn run(&self, session: &Session) -> Result<()> {
         let given = self.samples.given();
         let whole = given.whole_recipe()?;
+        if let (Some(shard), Some(part)) = (self.shard, &self.part) {
+            let bundle = Bundle::look(&self.bundle)?;
+            let recipe = recipe_for(&bundle, &given, whole)?;
+            let made = stages::collect(&bundle, &recipe, shard, part, session.progress())?;
+            let samples = if made.samples == 1 { "sample" } else { "samples" };
+            let place = made.part.display().to_string();
+            let text = format!("shard {shard}: {} ({} {samples})", in_line(&place), made.samples);
+            return session.print(&made, &text);
+        }
         let mut bundle = open(session, &self.bundle, Stage::Calibrate)?;
         let recipe = recipe_for(&bundle, &given, whole)?;
         stages::calibrate(&mut bundle, &recipe, session.progress())?;
+        finish_stage(session, bundle, Stage::Calibrate)
+    }
+}
+
+impl Merge {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The bundle, the recipe, a sample or a part is missing, unreadable or damaged; the parts are not those of all
+    /// shares of these samples; or the bundle cannot be written.
+    pub fn run(&self, session: &Session) -> Result<()> {
+        let given = self.samples.given();
+        let whole = given.whole_recipe()?;
+        let mut bundle = open(session, &self.bundle, Stage::Calibrate)?;
+        let recipe = recipe_for(&bundle, &given, whole)?;
+        stages::merge(&mut bundle, &recipe, &self.parts, session.progress())?;
         finish_stage(session, bundle, Stage::Calibrate)
     }
 }

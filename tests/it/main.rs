@@ -35,6 +35,7 @@ mod run;
 mod samples;
 mod script;
 mod segments;
+mod shards;
 mod snapshots;
 mod synth;
 mod targets;

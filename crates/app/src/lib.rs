@@ -11,6 +11,7 @@ mod loading;
 pub mod report;
 mod runs;
 pub mod samples;
+pub mod shards;
 pub mod stages;
 pub mod synth;
 pub mod target_check;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::as_built::{read, write};
 use autoneural_base::error::Result;
+use autoneural_base::files;
 use autoneural_bundle::Bundle;
 use autoneural_core::partition::Partition;
 use autoneural_core::quantize::layers;
@@ -72,6 +73,19 @@ impl Engine for Recording {
         }
         self.engine.run(inputs)
     }
+}
+
+/// Joins the runs that shards of the samples kept in these folders, in order, in `folder`: those that all samples
+/// together would have kept.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub(crate) fn join(partition: &str, shards: &[PathBuf], folder: &Path) -> Result<()> {
+    let paths = shards.iter().flat_map(|shard| (0..MOST).map(|number| shard.join(file(partition, number))));
+    for (number, path) in paths.filter(|path| path.exists()).take(MOST).enumerate() {
+        files::write(&folder.join(file(partition, number)), &files::read(files::open(&path)?, &path, u64::MAX)?)?;
+    }
+    Ok(())
 }
 
 /// The inputs of all runs of a graph that were kept.

@@ -16,6 +16,39 @@ pub fn place(out: &Path) -> Result<PathBuf> {
     if place.file_name().is_some() { Ok(place) } else { place.canonicalize().at(out) }
 }
 
+/// An unfinished folder, which goes where nobody finishes it.
+pub struct Partial(PathBuf);
+
+impl Partial {
+    /// A new one beside `out`.
+    ///
+    /// # Errors
+    /// As for [`begin`].
+    pub fn begin(out: &Path) -> Result<Self> {
+        begin(out).map(Partial)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Moves it to its final place, as [`finish`] does.
+    ///
+    /// # Errors
+    /// As for [`finish`].
+    pub fn finish(self, destination: &Path) -> Result<()> {
+        finish(&self.0, destination)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Once it is finished there is nothing of this name.
+        let _ = remove(&self.0);
+    }
+}
+
 /// A new hidden folder beside `out` to write to; [`finish`] gives it the name. What killed runs left of it is removed.
 ///
 /// # Errors

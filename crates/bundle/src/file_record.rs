@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::paths::GOLDEN;
 
 /// A file of the bundle.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
     /// Path in the bundle.
     pub path: String,

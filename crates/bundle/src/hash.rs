@@ -20,7 +20,7 @@ pub fn short(sha256: &str) -> String {
 ///
 /// # Errors
 /// The file cannot be read.
-pub(crate) fn hash_of(file: &File, path: &Path) -> Result<String> {
+pub fn hash_of(file: &File, path: &Path) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0u8; 1 << 20];
     let mut at = 0;

@@ -183,8 +183,11 @@ fn is_whole(unit: &Unit, root: &Folder, ledger: &mut Ledger, read_anew: bool) ->
     })
 }
 
-/// The files that a unit made in `making`, as they will be called in the bundle.
-fn records(making: &Path, folder: &str) -> Result<Vec<FileRecord>> {
+/// The files in a folder, in that of a unit as they will be called in `folder` of the bundle.
+///
+/// # Errors
+/// A file that cannot be read, or is no regular file.
+pub fn records(making: &Path, folder: &str) -> Result<Vec<FileRecord>> {
     let (mut found, root) = (Vec::new(), Folder::open(making)?);
     walk(making, making, &mut |name, path| {
         let file = root.file(&name)?;

@@ -23,6 +23,16 @@ pub fn keeping(engine: impl Engine + 'static, partition: &str, folder: &Path) ->
     }
 }
 
+/// Takes over the first run of a graph from shards of the samples, which kept theirs in these folders in order.
+///
+/// # Errors
+/// A file that cannot be read or written.
+pub(crate) fn join(partition: &str, shards: &[PathBuf], folder: &Path) -> Result<()> {
+    let mut paths = shards.iter().map(|shard| shard.join(file(partition)));
+    let Some(path) = paths.find(|path| path.exists()) else { return Ok(()) };
+    files::write(&folder.join(file(partition)), &files::read(files::open(&path)?, &path, u64::MAX)?)
+}
+
 struct Keeping<E> {
     engine: E,
     /// Where the next run goes; `None` behind the first.

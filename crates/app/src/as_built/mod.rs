@@ -10,4 +10,4 @@ mod first;
 
 pub use compare::{FrozenReport, compare, model};
 pub use first::keeping;
-pub(crate) use first::{read, write};
+pub(crate) use first::{join as join_first, read, write};

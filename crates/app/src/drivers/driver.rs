@@ -1,6 +1,6 @@
 //! The interface of drivers: what every driver must provide to the stages, and what it may offer in addition.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{GoldenExtent, PromptsReport, Takes};
 use autoneural_base::error::{Error, Result};
@@ -37,6 +37,14 @@ pub struct Run<'a> {
     pub recipe: &'a Recipe,
     /// Where progress is reported.
     pub progress: &'a dyn Progress,
+}
+
+/// What phases of calibration keep for later ones: files whose names begin with a point.
+pub struct Kept<'a> {
+    /// Where this phase writes its own.
+    pub folder: &'a Path,
+    /// Reads one of an earlier phase, by its name.
+    pub earlier: &'a dyn Fn(&str) -> Result<Vec<u8>>,
 }
 
 /// Any engine, loaded when it is first needed.
@@ -175,7 +183,7 @@ pub trait Driver {
     fn phase_key(&self, phase: usize, key: Key, bundle: &Making, recipe: &Recipe) -> Result<Key>;
 
     /// Runs the calibration samples through the graphs of a phase. Gives what is known of ranges beside what engines
-    /// saw; what later phases need of it goes to files in `folder`, whose names begin with a point.
+    /// saw, whatever the samples are.
     ///
     /// # Errors
     /// A sample that cannot be run, an engine that fails.
@@ -184,8 +192,17 @@ pub trait Driver {
         phase: usize,
         run: &Run<'a>,
         load: Box<LoadAny<'a>>,
-        folder: &Path,
+        kept: &Kept,
     ) -> Result<StatisticsTable>;
+
+    /// Joins what a phase kept of shards of the samples, which are in these folders in order, as if it had kept that of
+    /// all samples.
+    ///
+    /// # Errors
+    /// A file that is damaged, or cannot be written.
+    fn join_kept(&self, _phase: usize, _shards: &[PathBuf], _folder: &Path) -> Result<()> {
+        Ok(())
+    }
 
     /// Runs the samples in `what` through the graphs of the groups in `what`, and through those before them. `title`
     /// names the work in progress reports.

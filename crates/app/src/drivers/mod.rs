@@ -11,7 +11,9 @@ mod takes;
 pub mod tensors;
 pub mod vlm;
 
-pub use driver::{ChainComparison, Chains, Driver, Engines, LoadAny, Parity, Phase, Run, Turn, Work, and_samples};
+pub use driver::{
+    ChainComparison, Chains, Driver, Engines, Kept, LoadAny, Parity, Phase, Run, Turn, Work, and_samples,
+};
 pub use export::{Source, write_graphs};
 pub use golden_extent::GoldenExtent;
 pub use memory::CALIBRATION;

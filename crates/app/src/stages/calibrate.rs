@@ -1,19 +1,23 @@
 //! Calibrate: samples become statistics and what else methods ask for, in the phases of the driver, each a unit of
 //! work.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::equalize::equalize_phase;
 use super::graph_files::float_models;
+use super::kept::kept_file;
 use super::memory::for_evidence;
-use crate::drivers::{Driver, Phase, Run, of_bundle};
+use crate::calibrate::Found;
+use crate::drivers::{Driver, Kept, Phase, Run, of_bundle};
 use crate::runs;
+use crate::shards::Parts;
 use autoneural_base::error::{IoContext, Result};
 use autoneural_base::files;
 use autoneural_base::json::write_json;
 use autoneural_base::progress::{Progress, Silent};
-use autoneural_bundle::{INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
-use autoneural_core::evidence::{Ask, Collection, Plan, StatisticsTable, Want, sites};
+use autoneural_bundle::{Bundle, INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
+use autoneural_core::evidence::{Ask, Collection, Observer, Plan, StatisticsTable, Want, sites};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::asks;
@@ -23,23 +27,59 @@ use autoneural_engines::back::evidence;
 /// Folder of everything that calibration makes.
 const FOLDER: &str = "calibration";
 
+/// Where what is known of the samples comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum From<'a> {
+    /// They are run.
+    Samples,
+    /// They were run in shards.
+    Parts(&'a Parts),
+}
+
 /// Runs the stage: all phases, in order.
 ///
 /// # Errors
 /// The recipe does not fit the program, a sample cannot be read, an engine fails, memory does not suffice, or files
 /// cannot be written.
 pub fn calibrate(bundle: &mut Making, recipe: &Recipe, progress: &dyn Progress) -> Result<()> {
+    calibrate_from(bundle, recipe, From::Samples, progress)
+}
+
+/// The same with the parts that shards of the samples left in these folders: the bundle becomes what it would be if all
+/// samples were run at once.
+///
+/// # Errors
+/// As for [`calibrate`] and [`Parts::read`].
+pub fn merge(bundle: &mut Making, recipe: &Recipe, parts: &[PathBuf], progress: &dyn Progress) -> Result<()> {
+    let parts = Parts::read(parts, bundle, recipe)?;
+    calibrate_from(bundle, recipe, From::Parts(&parts), progress)
+}
+
+fn calibrate_from(bundle: &mut Making, recipe: &Recipe, from: From, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
-    recipe.refuse_other_groups(&groups(&partitions))?;
-    driver.refuse_unfit(recipe, &partitions)?;
-    driver.refuse_too_large(bundle)?;
+    refuse_unfit_samples(bundle, &*driver, recipe, &partitions)?;
     bundle.drop_equalized();
     for phase in 0..driver.phases().len() {
-        calibrate_phase(bundle, &*driver, phase, recipe, progress)?;
+        calibrate_phase(bundle, &*driver, phase, recipe, from, progress)?;
     }
     keep_samples(bundle, &*driver, recipe)?;
     note_samples(bundle, &*driver, recipe);
     Ok(())
+}
+
+/// Refuses a recipe or samples that do not fit the program, and a program that this machine has no memory for.
+///
+/// # Errors
+/// As it says.
+pub(crate) fn refuse_unfit_samples(
+    bundle: &Bundle,
+    driver: &dyn Driver,
+    recipe: &Recipe,
+    partitions: &[Partition],
+) -> Result<()> {
+    recipe.refuse_other_groups(&groups(partitions))?;
+    driver.refuse_unfit(recipe, partitions)?;
+    driver.refuse_too_large(bundle)
 }
 
 /// Adds warnings about the samples to the manifest.
@@ -60,6 +100,7 @@ pub(crate) fn calibrate_phase(
     driver: &dyn Driver,
     number: usize,
     recipe: &Recipe,
+    from: From,
     progress: &dyn Progress,
 ) -> Result<bool> {
     let phases = driver.phases();
@@ -79,28 +120,46 @@ pub(crate) fn calibrate_phase(
         let name = format!("calibrate/{}", phase.name);
         let name = if pass == 0 { name } else { format!("{name}/{pass}") };
         bundle.unit(&name, FOLDER, key, progress, |folder| {
-            let models = |partition: &Partition| bundle.float_model(partition);
-            let seen = Collection::of_pass(&plan, pass);
-            // What the driver keeps, it keeps in the first pass.
-            let scratch = tempfile::tempdir_in(folder).at(folder)?;
-            let kept = if pass == 0 { folder } else { scratch.path() };
-            let made = crate::calibrate::phase(driver, number, &run, &models, &seen, kept)?;
-            write_evidence(folder, &seen)?;
+            let made = match from {
+                From::Samples => run_phase((driver, number), &run, (&plan, pass), folder)?,
+                From::Parts(parts) => {
+                    let all: Vec<_> = phase.groups.iter().flat_map(|group| sites(&partitions, group)).collect();
+                    parts.join(driver, (number, phase), (asks, &all), &partitions, (folder, pass == 0))?
+                }
+            };
             if pass > 0 {
                 return Ok(());
             }
             let mut statistics: StatisticsTable =
                 before.as_ref().map_or(Ok(Default::default()), |before| bundle.json(before))?;
-            statistics.merge(&made);
+            statistics.merge(&made.statistics(&partitions));
             write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
         })?;
     }
     Ok(is_rewritten)
 }
 
+/// Runs the samples in a pass of a phase; what is seen beside ranges, and what is kept for later, goes to `folder`.
+fn run_phase(
+    (driver, number): (&dyn Driver, usize),
+    run: &Run,
+    (plan, pass): (&Plan, usize),
+    folder: &Path,
+) -> Result<Found> {
+    let (bundle, seen) = (run.bundle, Collection::of_pass(plan, pass));
+    let models = |partition: &Partition| bundle.float_model(partition);
+    // What the driver keeps, it keeps in the first pass.
+    let scratch = tempfile::tempdir_in(folder).at(folder)?;
+    let kept = if pass == 0 { folder } else { scratch.path() };
+    let kept = Kept { folder: kept, earlier: &|name| bundle.read(&kept_file(name), u64::MAX) };
+    let made = crate::calibrate::phase(driver, number, run, &models, &seen, &kept)?;
+    write_evidence(folder, seen.take()?)?;
+    Ok(made)
+}
+
 /// The passes of the samples, with the evidence that the recipe's observers and rounding methods request about these
 /// groups.
-fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<Plan> {
+pub(crate) fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) -> Result<Plan> {
     let (mut wanted, mut all) = (vec![], vec![]);
     for group in groups {
         let part = recipe.part(group)?;
@@ -116,9 +175,9 @@ fn and_asks(key: Key, asks: &[Ask]) -> Key {
     if more.is_empty() { key } else { key.setting("evidence", &more) }
 }
 
-/// Writes what a pass saw beside ranges.
-fn write_evidence(folder: &Path, seen: &Collection) -> Result<()> {
-    for (ask, observer) in seen.take()? {
+/// Writes evidence beside ranges.
+pub(crate) fn write_evidence(folder: &Path, seen: BTreeMap<Ask, Observer>) -> Result<()> {
+    for (ask, observer) in seen {
         let path = folder.join(evidence::file(&ask));
         let parent = path.parent().unwrap_or(folder);
         std::fs::create_dir_all(parent).at(parent)?;

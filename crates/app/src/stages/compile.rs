@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
-use super::calibrate::{calibrate_phase, keep_samples, note_samples, statistics_of};
+use super::calibrate::{From, calibrate_phase, keep_samples, note_samples, statistics_of};
 use super::memory::fits_beside_calibration;
 use super::{Comparing, Quantized, keep_given, quantize_group, verify, warn_of_given};
 use super::{build_partition, check_encodings, emit_group};
@@ -115,7 +115,7 @@ fn quantize_all(
     let mut finished: BTreeMap<Group, Quantized> = BTreeMap::new();
     let mut partitions = Cow::Borrowed(partitions);
     for number in 0..phases.len() {
-        if calibrate_phase(bundle, driver, number, plan.recipe, progress)? {
+        if calibrate_phase(bundle, driver, number, plan.recipe, From::Samples, progress)? {
             partitions = Cow::Owned(bundle.partitions()?);
         }
         let statistics = bundle.json(&statistics_of(&phases, number))?;

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::graph_files::float_models;
+use super::kept::kept_file;
 use super::memory::for_evidence;
-use crate::drivers::{Driver, Run, write_graphs};
+use crate::drivers::{Driver, Kept, Run, write_graphs};
 use autoneural_base::error::{IoContext, Result};
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{EQUALIZED, Making};
@@ -59,7 +60,8 @@ pub(crate) fn equalize_phase(
                 let collection = Collection::of_pass(&plan, pass);
                 // What the driver keeps of this run is of calibration, which runs the samples again.
                 let scratch = tempfile::tempdir_in(folder).at(folder)?;
-                crate::calibrate::phase(driver, number, &run, &models, &collection, scratch.path())?;
+                let kept = Kept { folder: scratch.path(), earlier: &|name| bundle.read(&kept_file(name), u64::MAX) };
+                crate::calibrate::phase(driver, number, &run, &models, &collection, &kept)?;
                 seen.extend(collection.take()?);
             }
             for (group, equalize) in &chosen {

@@ -3,6 +3,7 @@
 
 mod build;
 mod calibrate;
+mod collect;
 mod collected;
 mod compile;
 mod emit;
@@ -10,6 +11,7 @@ mod equalize;
 mod evaluate;
 mod evaluate_text;
 mod graph_files;
+mod kept;
 mod known;
 mod layers;
 mod memory;
@@ -19,7 +21,8 @@ mod round;
 mod verify;
 
 pub use build::{build, build_partition};
-pub use calibrate::{calibrate, note_samples};
+pub use calibrate::{calibrate, merge, note_samples};
+pub use collect::{Collected, collect};
 pub use compile::{Plan, compile};
 pub use emit::{emit, emit_group};
 pub use evaluate::{Evaluated, evaluate, evaluate_arrays};

@@ -45,7 +45,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use autoneural_base::error::{Error, Result};
-use autoneural_base::folder;
+use autoneural_base::folder::{self, Partial};
 use autoneural_base::json::write_json;
 use autoneural_base::progress::Progress;
 use autoneural_core::ir::Shape;
@@ -112,8 +112,8 @@ pub fn synthesize(plan: &Plan, progress: &dyn Progress) -> Result<Summary> {
         bytes: tensors.iter().map(Tensor::bytes).sum(),
         shards: shards.len(),
     };
-    let partial = Partial(folder::begin(&place)?);
-    let root = &partial.0;
+    let partial = Partial::begin(&place)?;
+    let root = partial.path();
     refuse_full(root, plan.out, summary.bytes)?;
     progress.start("synth", tensors.len() as u64);
     shards::write(root, &shards, plan.seed, progress)?;
@@ -121,19 +121,9 @@ pub fn synthesize(plan: &Plan, progress: &dyn Progress) -> Result<Summary> {
     let template = root.join(CHAT_TEMPLATE);
     autoneural_base::files::write(&template, tokenizer::CHAT_TEMPLATE.as_bytes())?;
     write_json(&note(&definition, &summary), &root.join(NOTE))?;
-    folder::finish(root, &place)?;
+    partial.finish(&place)?;
     progress.finish();
     Ok(summary)
-}
-
-/// The unfinished folder; goes when an error comes.
-struct Partial(PathBuf);
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        // After `finish` there is nothing of this name.
-        let _ = folder::remove(&self.0);
-    }
 }
 
 /// The tensors of a model in the order of their names.

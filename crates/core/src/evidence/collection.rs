@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Ask, EvidenceSource, MinMax, Observer, Plan, StatisticsTable, Want};
+use super::{Ask, EvidenceSource, Observer, Plan, Ranges, Want};
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
@@ -31,8 +31,7 @@ pub struct Collection {
 
 #[derive(Default)]
 struct Seen {
-    /// Ranges of each graph by itself, in the order in which graphs were first watched. They are merged in this order.
-    ranges: Vec<(Group, String, BTreeMap<String, MinMax>)>,
+    ranges: Ranges,
     /// All other evidence, which is large: graphs of a group share it.
     others: BTreeMap<Ask, Observer>,
 }
@@ -68,26 +67,16 @@ impl Collection {
     /// A watcher for a graph of a group, which adds what it sees to this collection.
     pub fn watcher(self: &Arc<Self>, group: &Group, graph: &str) -> Arc<dyn Watcher> {
         let mut seen = self.seen();
-        let known = seen.ranges.iter().position(|(of, name, _)| of == group && name == graph);
-        let place = known.unwrap_or_else(|| {
-            seen.ranges.push((group.clone(), graph.to_string(), BTreeMap::new()));
-            seen.ranges.len() - 1
-        });
+        let place = seen.ranges.place(group, graph);
         let own = self.asks.iter().filter(|((of, _), _)| of == group);
         let asks = own.map(|((_, name), asks)| (name.clone(), asks.clone())).collect();
         drop(seen);
         Arc::new(OfGraph { collection: Arc::clone(self), place, asks })
     }
 
-    /// The ranges that were seen, as statistics of each value.
-    pub fn statistics(&self) -> StatisticsTable {
-        let mut table = StatisticsTable::default();
-        for (group, _, values) in &self.seen().ranges {
-            for (name, range) in values {
-                range.statistics().into_iter().for_each(|statistics| table.add(group, name, statistics));
-            }
-        }
-        table
+    /// The ranges that were seen.
+    pub fn ranges(&self) -> Ranges {
+        self.seen().ranges.clone()
     }
 
     /// Takes out everything but ranges, by request.
@@ -95,12 +84,17 @@ impl Collection {
     /// # Errors
     /// A value that was requested was never seen, or cannot be cut into the requested rows.
     pub fn take(&self) -> Result<BTreeMap<Ask, Observer>> {
-        let others = std::mem::take(&mut self.seen().others);
+        let others = self.take_seen();
         let wanted: BTreeSet<&Ask> = self.asks.values().flatten().filter(|ask| ask.want != Want::Range).collect();
         match wanted.into_iter().find(|ask| !others.contains_key(ask)) {
             Some(ask) => Err(Error::internal(&ask.site, format!("was not seen, and its {} are wanted", ask.want))),
             None => Ok(others),
         }
+    }
+
+    /// The same where values may not have been seen, since samples of other shards reach them.
+    pub fn take_seen(&self) -> BTreeMap<Ask, Observer> {
+        std::mem::take(&mut self.seen().others)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -117,7 +111,7 @@ impl EvidenceSource for BTreeMap<Ask, Observer> {
 /// The watcher of one graph.
 struct OfGraph {
     collection: Arc<Collection>,
-    /// Position of the graph's ranges in [`Seen::ranges`].
+    /// Place of the graph in [`Seen::ranges`].
     place: usize,
     asks: BTreeMap<String, Vec<Ask>>,
 }
@@ -132,11 +126,7 @@ impl Watcher for OfGraph {
         let mut seen = self.collection.seen();
         for ask in asks {
             if ask.want == Want::Range {
-                let ranges = &mut seen.ranges[self.place].2;
-                match ranges.get_mut(name) {
-                    Some(range) => range.observe(values),
-                    None => ranges.entry(name.to_string()).or_default().observe(values),
-                }
+                seen.ranges.observe(self.place, name, values);
                 continue;
             }
             if let Some(observer) = seen.others.get_mut(ask) {
@@ -165,7 +155,7 @@ mod tests {
         first.see("x", &[1, 2, 2], &[1.0, 2.0, 3.0, 4.0]);
         first.see("z", &[1], &[9.0]);
         second.see("x", &[1, 1, 2], &[-5.0, 6.0]);
-        let table = made.statistics();
+        let table = made.ranges().statistics(&[]);
         let x = table.get(&Group::fixed("some"), "x").unwrap();
         assert_eq!((x.min, x.max, x.count, x.runs), (-5.0, 6.0, 6, 2));
         assert_eq!((table.get(&Group::fixed("some"), "y"), table.get(&Group::fixed("some"), "z")), (None, None));
@@ -182,7 +172,7 @@ mod tests {
         assert!(watcher.wants("x") && watcher.wants("y") && !watcher.wants("z"));
         watcher.see("y", &[1], &[1.0]);
         watcher.see("x", &[1, 2], &[1.0, 2.0]);
-        assert_eq!(later.statistics(), StatisticsTable::default());
+        assert_eq!(later.ranges().statistics(&[]), Default::default());
         assert_eq!(later.take().unwrap().into_keys().collect::<Vec<_>>(), [asks[1].clone()]);
         // It was taken, and nothing came since.
         assert!(made.take().unwrap_err().to_string().contains("was not seen"));

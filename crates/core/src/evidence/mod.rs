@@ -4,11 +4,12 @@
 //! A method names the kinds of evidence ([`Want`]) that it requests about a value ([`Site`]). A request ([`Ask`]) is
 //! such a kind about certain rows of one value; equal requests of several methods are one request. A [`Plan`]
 //! distributes the requests over passes of the samples: the first pass takes all that fit into memory, and mostly it is
-//! the only one. A [`Collection`] carries out a pass: it watches the requested values and nothing else. What one pass
-//! or one shard of the samples saw can be added to what another one saw: exactly for ranges, histograms and samples,
-//! and within the rounding of doubles for sums.
+//! the only one. A [`Collection`] carries out a pass: it watches the requested values and nothing else. What one shard
+//! of the samples saw can be added to what another one saw, and is then exactly what a run over all samples would have
+//! seen. The order of the shards matters for ranges alone, which say when they were last widened ([`MinMax`]).
 
 mod collection;
+mod exact;
 mod histogram;
 mod moments;
 mod observer;
@@ -16,6 +17,7 @@ mod paired;
 mod peaks;
 mod plan;
 mod range;
+mod ranges;
 mod samples;
 mod site;
 mod source;
@@ -23,6 +25,7 @@ mod statistics;
 mod sums;
 
 pub use collection::{Collection, Watcher};
+pub use exact::Exact;
 pub use histogram::Histogram;
 pub use moments::{Means, SecondMoments};
 pub use observer::Observer;
@@ -30,6 +33,7 @@ pub use paired::{Paired, PairedMoments};
 pub use peaks::Peaks;
 pub use plan::Plan;
 pub use range::{MinMax, ObserverKind, Statistics};
+pub use ranges::Ranges;
 pub use samples::Samples;
 pub use site::{Ask, Linear, Site, Want, sites};
 pub use source::{EvidenceSource, not_collected};

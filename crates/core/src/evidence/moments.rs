@@ -2,10 +2,11 @@
 
 use std::ops::Deref;
 
+use super::Exact;
 use super::sums::Sums;
 use crate::ir::ops::Rows;
 
-/// Rows that are summed in single precision before they are added to the sums in double precision.
+/// Rows that are summed in single precision before they are added to the exact sums.
 const BATCH: usize = 128;
 /// Columns of a batch that stay in the nearest cache: 32 KiB.
 const TILE: usize = 64;
@@ -26,21 +27,21 @@ impl SecondMoments {
 
     /// Second moments with these sums, over `rows` rows of each group; `None` if the number of sums does not fit the
     /// columns and groups.
-    pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
+    pub fn of_sums(width: usize, sums: Exact, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
         let each = width.checked_mul(width.checked_add(1)?)? / 2;
         Sums::of(width, each, sums, rows, non_finite).map(SecondMoments)
     }
 
-    /// Bytes that the sums take: 268 MB for one group of 8192 columns.
+    /// Bytes that the sums take: 570 MB for one group of 8192 columns.
     pub fn bytes(width: usize, groups: usize) -> u64 {
         let size = width as u64;
-        (groups as u64).saturating_mul(size.saturating_mul(size + 1) / 2).saturating_mul(8)
+        (groups as u64).saturating_mul(size.saturating_mul(size + 1) / 2).saturating_mul(Exact::BYTES)
     }
 
     /// Sum of the products of columns `a` and `b` of a group.
     pub fn of(&self, group: usize, a: usize, b: usize) -> f64 {
         let (high, low) = (a.max(b), a.min(b));
-        self.sums()[group * triangle(self.width()) + triangle(high) + low]
+        self.sums().get(group * triangle(self.width()) + triangle(high) + low)
     }
 
     /// Adds the rows of a value of this shape, row-major.
@@ -94,18 +95,17 @@ impl Batch {
     }
 
     /// Adds the products of every two columns to the sums of the group, and empties the batch.
-    fn add_to(&mut self, sums: &mut [f64]) {
+    fn add_to(&mut self, sums: &mut Exact) {
         if self.filled == 0 {
             return;
         }
-        let own = &mut sums[self.group * triangle(self.width)..][..triangle(self.width)];
+        let start = self.group * triangle(self.width);
         let column = |at: usize| &self.columns[at * BATCH..][..BATCH];
         for first in (0..self.width).step_by(TILE) {
             let last = self.width.min(first + TILE);
             for high in first..self.width {
-                let places = &mut own[triangle(high)..][..high + 1];
-                for (low, place) in places.iter_mut().enumerate().take(last).skip(first) {
-                    *place += f64::from(product(column(high), column(low)));
+                for low in first..last.min(high + 1) {
+                    sums.add(start + triangle(high) + low, product(column(high), column(low)));
                 }
             }
         }
@@ -136,21 +136,20 @@ impl Means {
 
     /// Means with these sums, over `rows` rows of each group; `None` if the number of sums does not fit the columns and
     /// groups.
-    pub fn of_sums(width: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
+    pub fn of_sums(width: usize, sums: Exact, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
         Sums::of(width, width, sums, rows, non_finite).map(Means)
     }
 
     /// Mean of a column of a group; 0 if no row was seen.
     pub fn of(&self, group: usize, column: usize) -> f64 {
-        self.sums()[group * self.width() + column] / self.rows()[group].max(1) as f64
+        self.sums().get(group * self.width() + column) / self.rows()[group].max(1) as f64
     }
 
     /// Adds the rows of a value of this shape, row-major.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         let width = self.width();
         self.0.observe(rows, shape, values, |sums, group, row| {
-            let own = &mut sums[group * width..][..width];
-            own.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+            row.iter().enumerate().for_each(|(column, value)| sums.add(group * width + column, *value));
         });
     }
 
@@ -203,6 +202,6 @@ mod tests {
         assert_eq!((made.of(1, 0, 0), made.of(1, 1, 0), made.of(1, 1, 1)), (2.0, 4.0, 8.0));
         assert_eq!((made.rows(), made.non_finite), (&[3, 2][..], 1));
         assert!(!made.merge(&SecondMoments::new(3, 2)) && !made.merge(&SecondMoments::new(2, 1)));
-        assert_eq!(SecondMoments::bytes(8192, 1), 268_468_224);
+        assert_eq!(SecondMoments::bytes(8192, 1), 570_494_976);
     }
 }

@@ -79,7 +79,8 @@ impl Statistics {
 pub(crate) type Step = (u64, [f32; 2]);
 
 /// The smallest and the largest number of all runs, and how they came about.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Bits", into = "Bits")]
 pub struct MinMax {
     seen: Option<Statistics>,
     /// The range when it was last widened by more than 1 %.
@@ -87,6 +88,38 @@ pub struct MinMax {
     /// Every run that changed the range. From this [`MinMax::merge`] finds the run that settles the range when other
     /// runs come before these.
     steps: Vec<Step>,
+}
+
+/// A range as files hold it: the ends by their bits, since those of numbers that were never finite are infinite.
+#[derive(Serialize, Deserialize)]
+struct Bits {
+    /// The ends, and how many numbers, numbers that were not finite, and runs were seen, and the run that settled them.
+    seen: Option<([u32; 2], [u64; 4])>,
+    range: [u32; 2],
+    steps: Vec<(u64, [u32; 2])>,
+}
+
+impl From<MinMax> for Bits {
+    fn from(MinMax { seen, range, steps }: MinMax) -> Self {
+        let bits = |range: [f32; 2]| range.map(f32::to_bits);
+        let counts = |seen: &Statistics| [seen.count, seen.non_finite, seen.runs, seen.settled];
+        Bits {
+            seen: seen.map(|seen| (bits([seen.min, seen.max]), counts(&seen))),
+            range: bits(range),
+            steps: steps.into_iter().map(|(run, range)| (run, bits(range))).collect(),
+        }
+    }
+}
+
+impl From<Bits> for MinMax {
+    fn from(Bits { seen, range, steps }: Bits) -> Self {
+        let ends = |bits: [u32; 2]| bits.map(f32::from_bits);
+        let seen = seen.map(|(bits, [count, non_finite, runs, settled])| {
+            let [min, max] = ends(bits);
+            Statistics { min, max, count, non_finite, runs, settled }
+        });
+        MinMax { seen, range: ends(range), steps: steps.into_iter().map(|(run, bits)| (run, ends(bits))).collect() }
+    }
 }
 
 impl MinMax {
@@ -174,6 +207,9 @@ mod tests {
         assert_eq!((seen.count, seen.non_finite), (0, 2));
         let text = serde_json::to_string(&seen).unwrap();
         assert_eq!(serde_json::from_str::<Statistics>(&text).unwrap(), seen);
+        // A shard hands on what a later one goes on from.
+        let kept: MinMax = serde_json::from_str(&serde_json::to_string(&made).unwrap()).unwrap();
+        assert_eq!(kept, made);
         let beyond = r#"{"min": -1e39, "max": 1, "count": 1, "non_finite": 0}"#;
         assert!(serde_json::from_str::<Statistics>(beyond).unwrap_err().to_string().contains("out of range"));
     }

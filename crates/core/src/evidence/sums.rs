@@ -1,6 +1,7 @@
-//! Sums over the rows that linear layers multiply, which add up over runs and shards. Means and second moments are both
-//! made of them.
+//! Sums over the rows that linear layers multiply, which add up over runs and shards, in any order exactly. Means and
+//! second moments are both made of them.
 
+use super::Exact;
 use crate::ir::ops::Rows;
 
 /// Sums over the rows of each channel group. A row with a NaN or an infinity is left out.
@@ -9,7 +10,7 @@ pub struct Sums {
     /// Columns of a row.
     width: usize,
     /// The sums, one group after the other; each group has the same number.
-    sums: Vec<f64>,
+    sums: Exact,
     /// Number of rows in the sums, for each group.
     rows: Vec<u64>,
     /// Number of rows of all groups that were left out.
@@ -19,11 +20,11 @@ pub struct Sums {
 impl Sums {
     /// Of rows with `width` columns, with `each` sums for each channel group; nothing is seen yet.
     pub(super) fn new(width: usize, each: usize, groups: usize) -> Self {
-        Sums { width, sums: vec![0.0; groups * each], rows: vec![0; groups], non_finite: 0 }
+        Sums { width, sums: Exact::new(groups * each), rows: vec![0; groups], non_finite: 0 }
     }
 
     /// These sums over `rows` rows of each group; `None` if there are not `each` sums for each group.
-    pub(super) fn of(width: usize, each: usize, sums: Vec<f64>, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
+    pub(super) fn of(width: usize, each: usize, sums: Exact, rows: Vec<u64>, non_finite: u64) -> Option<Self> {
         let fits = sums.len() == rows.len().checked_mul(each)?;
         fits.then_some(Sums { width, sums, rows, non_finite })
     }
@@ -44,12 +45,12 @@ impl Sums {
     }
 
     /// All sums, one group after the other.
-    pub fn sums(&self) -> &[f64] {
+    pub fn sums(&self) -> &Exact {
         &self.sums
     }
 
     /// All sums, to add to.
-    pub(super) fn sums_mut(&mut self) -> &mut [f64] {
+    pub(super) fn sums_mut(&mut self) -> &mut Exact {
         &mut self.sums
     }
 
@@ -59,7 +60,7 @@ impl Sums {
         rows: &Rows,
         shape: &[usize],
         values: &[f32],
-        mut take: impl FnMut(&mut [f64], usize, &[f32]),
+        mut take: impl FnMut(&mut Exact, usize, &[f32]),
     ) {
         if rows.width(shape) != Some(self.width) || rows.groups() != self.groups() {
             return;
@@ -76,10 +77,10 @@ impl Sums {
 
     /// Adds the sums of another one. Returns whether both have the same columns and groups; if not, nothing changes.
     pub(super) fn merge(&mut self, other: &Sums) -> bool {
-        if self.width != other.width || self.rows.len() != other.rows.len() {
+        if (self.width, self.rows.len(), self.sums.len()) != (other.width, other.rows.len(), other.sums.len()) {
             return false;
         }
-        self.sums.iter_mut().zip(&other.sums).for_each(|(own, other)| *own += other);
+        self.sums.merge(&other.sums);
         self.rows.iter_mut().zip(&other.rows).for_each(|(own, other)| *own = own.saturating_add(*other));
         self.non_finite = self.non_finite.saturating_add(other.non_finite);
         true

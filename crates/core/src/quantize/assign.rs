@@ -79,7 +79,8 @@ pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
 ///
 /// // Encodings, then the codes of the weights, then where the graph runs.
 /// let given = Given::default();
-/// let (made, _settled) = quantize::quantize(&partitions, group, (&collection.statistics(), &collection.take()?), &recipe, &target, &given)?;
+/// let seen = (&collection.ranges().statistics(&partitions), &collection.take()? as _);
+/// let (made, _settled) = quantize::quantize(&partitions, group, seen, &recipe, &target, &given)?;
 /// let (table, _counts) = &made[0];
 /// assert_eq!(table.param("w")?.scale.len(), 2); // one for each output channel
 /// let constants = Constants::of([(&partitions[0], table)].into_iter())?;

@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files;
 use autoneural_core::evidence::{
-    Ask, Histogram, Means, MinMax, Observer, Peaks, Samples, SecondMoments, Statistics, Want,
+    Ask, Exact, Histogram, Means, MinMax, Observer, Peaks, Samples, SecondMoments, Statistics, Sums, Want,
 };
 use autoneural_core::ir::ops::Rows;
 
@@ -68,7 +68,8 @@ macro_rules! numbers {
 
 numbers! {
     of_f32, f32s, f32, F32;
-    of_f64, f64s, f64, F64;
+    of_i64, i64s, i64, I64;
+    of_u8, u8s, u8, U8;
     of_u64, u64s, u64, U64;
 }
 
@@ -110,21 +111,12 @@ fn tensors(observer: &Observer) -> Vec<Numbers> {
         Observer::Histogram(made) => {
             vec![of_u64("counts", vec![Histogram::BINS], made.counts()), one("non-finite", made.non_finite)]
         }
-        Observer::Means(made) => vec![
-            of_f64("sums", vec![made.groups(), made.width()], made.sums()),
-            of_u64("rows", vec![made.groups()], made.rows()),
-            one("non-finite", made.non_finite),
-        ],
+        Observer::Means(made) => sums(made),
         Observer::Peaks(made) => {
             let width = made.width().max(1);
             vec![of_f32("peaks", vec![made.peaks().len() / width, width], made.peaks())]
         }
-        Observer::SecondMoments(made) => vec![
-            of_f64("triangles", vec![made.sums().len()], made.sums()),
-            of_u64("rows", vec![made.groups()], made.rows()),
-            one("columns", made.width() as u64),
-            one("non-finite", made.non_finite),
-        ],
+        Observer::SecondMoments(made) => sums(made),
         Observer::Samples(made) => {
             let rows: Vec<Vec<f32>> = made.rows().collect();
             let width = rows.first().map_or(0, Vec::len);
@@ -132,6 +124,19 @@ fn tensors(observer: &Observer) -> Vec<Numbers> {
             vec![of_f32("rows", shape, &rows.concat()), one("seen", made.seen)]
         }
     }
+}
+
+/// Exact sums, as the integers that they are.
+fn sums(made: &Sums) -> Vec<Numbers> {
+    let (high, low, place) = made.sums().parts();
+    vec![
+        of_i64("high", vec![high.len()], high),
+        of_i64("low", vec![low.len()], low),
+        of_u8("place", vec![place.len()], place),
+        of_u64("rows", vec![made.groups()], made.rows()),
+        of_u64("columns", vec![1], &[made.width() as u64]),
+        of_u64("non-finite", vec![1], &[made.non_finite]),
+    ]
 }
 
 /// What was seen for a request, from the bytes of a file.
@@ -165,6 +170,12 @@ fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
         Ok::<_, String>(numbers.as_chunks::<2>().0.to_vec())
     };
     let unfit = || "its tensors do not fit each other".to_string();
+    let parts = || {
+        let width = usize::try_from(one("columns")?).map_err(|_| unfit())?;
+        let (high, low, place) = (i64s(tensors, "high")?.1, i64s(tensors, "low")?.1, u8s(tensors, "place")?.1);
+        let sums = Exact::of_parts(high, low, place).ok_or_else(unfit)?;
+        Ok::<_, String>((width, sums, u64s(tensors, "rows")?.1, one("non-finite")?))
+    };
     Ok(match want {
         Want::Range => {
             let steps = u64s(tensors, "runs-of-steps")?.1.into_iter().zip(pairs("ranges-of-steps")?).collect();
@@ -185,10 +196,8 @@ fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
             Observer::Histogram(made.ok_or_else(unfit)?)
         }
         Want::Means => {
-            let (shape, sums) = f64s(tensors, "sums")?;
-            let width = shape.last().copied().unwrap_or(0);
-            let made = Means::of_sums(width, sums, u64s(tensors, "rows")?.1, one("non-finite")?);
-            Observer::Means(made.ok_or_else(unfit)?)
+            let (width, sums, rows, non_finite) = parts()?;
+            Observer::Means(Means::of_sums(width, sums, rows, non_finite).ok_or_else(unfit)?)
         }
         Want::Peaks => {
             let (shape, peaks) = f32s(tensors, "peaks")?;
@@ -196,10 +205,8 @@ fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
             Observer::Peaks(Peaks::of_peaks(width, peaks).ok_or_else(unfit)?)
         }
         Want::SecondMoments => {
-            let width = usize::try_from(one("columns")?).map_err(|_| unfit())?;
-            let (sums, rows) = (f64s(tensors, "triangles")?.1, u64s(tensors, "rows")?.1);
-            let made = SecondMoments::of_sums(width, sums, rows, one("non-finite")?);
-            Observer::SecondMoments(made.ok_or_else(unfit)?)
+            let (width, sums, rows, non_finite) = parts()?;
+            Observer::SecondMoments(SecondMoments::of_sums(width, sums, rows, non_finite).ok_or_else(unfit)?)
         }
         Want::Samples(most) => {
             let (shape, numbers) = f32s(tensors, "rows")?;

@@ -1,13 +1,12 @@
 //! The driver: what it asks of samples, and how they go through the graphs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use super::arrays::Arrays;
 use super::names::Names;
 use super::sample::{arrays_of, pictures_key, read};
 use super::takes::{self, intakes};
-use crate::drivers::{Driver, LoadAny, Parity, Phase, Run, Takes, and_samples};
+use crate::drivers::{Driver, Kept, LoadAny, Parity, Phase, Run, Takes, and_samples};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_base::warning::Warning;
@@ -116,7 +115,7 @@ impl Driver for Tensors {
         _phase: usize,
         run: &Run<'a>,
         load: Box<LoadAny<'a>>,
-        _folder: &Path,
+        _kept: &Kept,
     ) -> Result<StatisticsTable> {
         let what = (run.recipe.calibration.as_slice(), self.groups.as_slice());
         self.walk("calibrate samples", run, what, load, &mut |_| Ok(()))?;

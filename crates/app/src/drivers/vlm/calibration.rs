@@ -2,7 +2,7 @@
 //! encoder and projector see, then prompts, with what the pictures became.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -91,12 +91,16 @@ pub(crate) fn images<'a>(
 /// # Errors
 /// The file of the pictures' embeddings or a file of the host is unreadable, a prompt cannot be made, or an engine
 /// cannot be loaded or fails.
-pub(crate) fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<LoadAny<'a>>) -> Result<StatisticsTable> {
+pub(crate) fn text<'a>(
+    definition: &'a Definition,
+    run: &Run<'a>,
+    load: Box<LoadAny<'a>>,
+    earlier: &dyn Fn(&str) -> Result<Vec<u8>>,
+) -> Result<StatisticsTable> {
     let (bundle, recipe, progress) = (run.bundle, run.recipe, run.progress);
-    let kept = format!("calibration/{VISUAL}");
     let samples = &recipe.calibration;
     let visual = match definition.sight {
-        Some(_) => read_visual(&bundle.read(&kept, u64::MAX)?, &bundle.path(&kept))?,
+        Some(_) => read_visual(&earlier(VISUAL)?, Path::new(VISUAL))?,
         None => vec![vec![]; samples.len()],
     };
     let mut walk = Walk::new(definition, run.partitions, &bundle.host_folder()?, load)?;
@@ -110,6 +114,19 @@ pub(crate) fn text<'a>(definition: &'a Definition, run: &Run<'a>, load: Box<Load
     let whole_table = Statistics { min, max, count: 1, non_finite: 0, runs: 0, settled: 0 };
     table.add(&Component::Language.group(), "embeds", whole_table);
     Ok(table)
+}
+
+/// Joins the files of embeddings that shards of the samples left in these folders, in order, in one file in `folder`.
+///
+/// # Errors
+/// A file that is damaged, or cannot be written.
+pub(crate) fn join_images(shards: &[PathBuf], folder: &Path) -> Result<()> {
+    let mut all = Vec::new();
+    for shard in shards {
+        let path = shard.join(VISUAL);
+        all.extend(read_visual(&files::read(files::open(&path)?, &path, u64::MAX)?, &path)?);
+    }
+    write_visual(&folder.join(VISUAL), &all)
 }
 
 fn write_visual(path: &Path, visual: &[Vec<f32>]) -> Result<()> {

@@ -15,9 +15,9 @@ mod vectors;
 pub use export::check_words;
 pub use source::Checkpointed;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Chains, Driver, GoldenExtent, LoadAny, Parity, Phase, PromptsReport, Run, Turn, Work};
+use super::{Chains, Driver, GoldenExtent, Kept, LoadAny, Parity, Phase, PromptsReport, Run, Turn, Work};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_base::text::bytes;
@@ -95,11 +95,18 @@ impl Driver for Vlm {
         phase: usize,
         run: &Run<'a>,
         load: Box<LoadAny<'a>>,
-        folder: &Path,
+        kept: &Kept,
     ) -> Result<StatisticsTable> {
         match calibration::is_of_images(&self.definition, phase) {
-            true => calibration::images(&self.definition, run, load, folder),
-            false => calibration::text(&self.definition, run, load),
+            true => calibration::images(&self.definition, run, load, kept.folder),
+            false => calibration::text(&self.definition, run, load, kept.earlier),
+        }
+    }
+
+    fn join_kept(&self, phase: usize, shards: &[PathBuf], folder: &Path) -> Result<()> {
+        match calibration::is_of_images(&self.definition, phase) {
+            true => calibration::join_images(shards, folder),
+            false => Ok(()),
         }
     }
 

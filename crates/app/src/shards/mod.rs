@@ -1,0 +1,10 @@
+//! Shards: work on a share of the samples, on whatever machine, and what joins their results. Together they are what one
+//! run over all samples would have been, to the last bit.
+
+mod join;
+mod part;
+mod share;
+
+pub use join::Parts;
+pub(crate) use part::{KNOWN, LIST, Origin, Part, RANGES, contents};
+pub use share::Share;

@@ -1,0 +1,187 @@
+//! Sums that are the same in whatever order their numbers come, and however these are spread over shards.
+//!
+//! A number is split at fixed powers of two, `2^(32 k - 149)`, into digits of 32 bits; each digit is an integer, and
+//! integers add up exactly. A sum keeps the digits of the highest place that any of its numbers reaches and of the
+//! place below it. Which places these are depends on the largest number alone, so what is dropped is the same in every
+//! order. After J. Demmel and H. D. Nguyen, "Parallel Reproducible Summation", IEEE Transactions on Computers 64(7),
+//! 2015, with integers in place of their floating-point accumulators, and two places.
+
+/// Bits of a digit.
+const DIGIT: u32 = 32;
+/// Exponent of the smallest number of single precision, from which places are counted.
+const LEAST: i32 = -149;
+/// The highest place of a number in single precision.
+const HIGHEST: u8 = 8;
+/// Bits of the fraction of a number in single precision.
+const FRACTION: u32 = 23;
+
+/// Sums of numbers in single precision, each known to at least 2^-32 of its largest number. They hold for 2^31 numbers
+/// each; what comes after that may be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exact {
+    /// Sums of the digits at the sum's place.
+    high: Vec<i64>,
+    /// Sums of the digits at the place below.
+    low: Vec<i64>,
+    /// The places.
+    place: Vec<u8>,
+}
+
+/// The digits of a number: its place, the digit there, and the one below.
+type Digits = (u8, i64, i64);
+
+impl Exact {
+    /// Bytes that a sum takes.
+    pub const BYTES: u64 = 17;
+
+    /// So many sums of nothing.
+    pub(super) fn new(count: usize) -> Self {
+        Exact { high: vec![0; count], low: vec![0; count], place: vec![0; count] }
+    }
+
+    /// The inverse of [`Exact::parts`]; `None` if there are not as many of each, or a place is impossible.
+    pub fn of_parts(high: Vec<i64>, low: Vec<i64>, place: Vec<u8>) -> Option<Self> {
+        let fits = high.len() == low.len() && high.len() == place.len() && place.iter().all(|place| *place <= HIGHEST);
+        fits.then_some(Exact { high, low, place })
+    }
+
+    /// Its parts, as files hold them: sums of the digits at each sum's place and below it, and the places.
+    pub fn parts(&self) -> (&[i64], &[i64], &[u8]) {
+        (&self.high, &self.low, &self.place)
+    }
+
+    /// How many sums there are.
+    pub fn len(&self) -> usize {
+        self.high.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.high.is_empty()
+    }
+
+    /// A sum, rounded to double precision.
+    pub fn get(&self, at: usize) -> f64 {
+        let digits = (i128::from(self.high[at]) << DIGIT) + i128::from(self.low[at]);
+        let exponent = LEAST + DIGIT as i32 * (i32::from(self.place[at]) - 1);
+        // A power of two, by the bits of its exponent.
+        digits as f64 * f64::from_bits(((1023 + exponent) as u64) << 52)
+    }
+
+    /// Adds a number to a sum. An infinite one counts as the largest number of its sign, NaN as nothing.
+    pub(super) fn add(&mut self, at: usize, value: f32) {
+        if let Some(digits) = digits(value) {
+            self.take(at, digits);
+        }
+    }
+
+    /// Adds as many other sums to these.
+    pub(super) fn merge(&mut self, other: &Exact) {
+        for at in 0..self.len() {
+            self.take(at, (other.place[at], other.high[at], other.low[at]));
+        }
+    }
+
+    fn take(&mut self, at: usize, (place, high, low): Digits) {
+        let own = self.place[at];
+        if place == own {
+            self.high[at] = self.high[at].saturating_add(high);
+            self.low[at] = self.low[at].saturating_add(low);
+        } else if place > own {
+            // What was added so far has no digit at the new place.
+            self.low[at] = if place == own + 1 { low.saturating_add(self.high[at]) } else { low };
+            self.high[at] = high;
+            self.place[at] = place;
+        } else if place + 1 == own {
+            self.low[at] = self.low[at].saturating_add(high);
+        }
+    }
+}
+
+/// The digits of a number; `None` for zero and NaN.
+fn digits(value: f32) -> Option<Digits> {
+    let bits = value.clamp(f32::MIN, f32::MAX).to_bits();
+    let (exponent, fraction) = ((bits >> FRACTION) & 0xff, bits & ((1 << FRACTION) - 1));
+    if bits << 1 == 0 || exponent == 0xff {
+        return None;
+    }
+    // In units of the smallest number there is.
+    let (mantissa, shift) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << FRACTION, exponent - 1) };
+    let (place, wide) = ((shift / DIGIT) as u8, i64::from(mantissa) << (shift % DIGIT));
+    let (above, here) = (wide >> DIGIT, wide & ((1 << DIGIT) - 1));
+    let signed = |digit: i64| if value < 0.0 { -digit } else { digit };
+    Some(match above {
+        0 => (place, signed(here), 0),
+        above => (place + 1, signed(above), signed(here)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sum(values: &[f32]) -> Exact {
+        let mut made = Exact::new(1);
+        values.iter().for_each(|value| made.add(0, *value));
+        made
+    }
+
+    fn number() -> impl Strategy<Value = f32> {
+        prop_oneof![-4f32..4.0, -1e-6f32..1e-6, -1e30f32..1e30, any::<f32>()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn order_and_shards_make_no_difference(
+            values in prop::collection::vec(number(), 1..40).prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle())),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let (values, shuffled) = values;
+            let whole = sum(&values);
+            prop_assert_eq!(&sum(&shuffled), &whole);
+            let cut = cut.index(values.len());
+            let (mut first, mut second) = (sum(&values[..cut]), sum(&values[cut..]));
+            let before = first.clone();
+            first.merge(&second);
+            second.merge(&before);
+            prop_assert_eq!(&first, &whole);
+            prop_assert_eq!(&second, &whole);
+        }
+
+        #[test]
+        fn it_is_the_sum(values in prop::collection::vec(number(), 0..60)) {
+            let values: Vec<f64> =
+                values.iter().filter(|v| !v.is_nan()).map(|v| f64::from(v.clamp(f32::MIN, f32::MAX))).collect();
+            let made = sum(&values.iter().map(|v| *v as f32).collect::<Vec<_>>()).get(0);
+            let (whole, most) = (values.iter().sum::<f64>(), values.iter().fold(0f64, |most, v| most.max(v.abs())));
+            let allowed = values.len() as f64 * most * 2f64.powi(-32);
+            prop_assert!((made - whole).abs() <= allowed, "{} is not {}", made, whole);
+        }
+    }
+
+    #[test]
+    fn single_numbers_are_exact_at_every_size() {
+        let many = (0..255u32).flat_map(|exponent| [0, 1, 0x2b_cdef, 0x7f_ffff].map(|f| (exponent << 23) | f));
+        for value in many.map(f32::from_bits) {
+            assert_eq!(sum(&[value]).get(0), f64::from(value), "{value:e}");
+            assert_eq!(sum(&[-value]).get(0), -f64::from(value), "{value:e}");
+        }
+        assert_eq!(sum(&[f32::NAN, f32::INFINITY]).get(0), f64::from(f32::MAX));
+        assert_eq!(sum(&[1e30, 1.5, -1e30]).get(0), 0.0, "beside numbers of 100 bits more one is nothing");
+    }
+
+    #[test]
+    fn parts_of_a_file_are_refused_where_they_cannot_be_some() {
+        let made = sum(&[3.0, -0.125]);
+        let (high, low, place) = made.parts();
+        assert_eq!(Exact::of_parts(high.to_vec(), low.to_vec(), place.to_vec()), Some(made.clone()));
+        assert_eq!(Exact::of_parts(vec![1], vec![1], vec![9]), None);
+        assert_eq!(Exact::of_parts(vec![1], vec![1, 2], vec![1]), None);
+        assert_eq!(
+            Exact::of_parts(vec![i64::MAX], vec![i64::MAX], vec![8]).map(|made| made.get(0).is_finite()),
+            Some(true)
+        );
+    }
+}
