@@ -14,6 +14,7 @@ pub mod samples;
 pub mod stages;
 pub mod synth;
 pub mod target_check;
+pub mod tune;
 pub mod verify;
 
 pub use drivers::vlm::{golden, runner};
