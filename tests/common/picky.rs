@@ -56,7 +56,7 @@ pub fn written(lines: &str) -> (TempDir, PathBuf) {
 }
 
 /// The arguments of `tune` on it, with results in `out`.
-pub fn arguments<'a>(folder: &Path, recipe: &Path, more: &[&'a str]) -> Vec<String> {
+pub fn arguments(folder: &Path, recipe: &Path, more: &[&str]) -> Vec<String> {
     let text = |path: PathBuf| path.to_str().unwrap().to_string();
     let (model, out) = (text(folder.join("tower.onnx")), text(folder.join("out")));
     let recipe = text(recipe.to_path_buf());

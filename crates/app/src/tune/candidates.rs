@@ -15,6 +15,9 @@ use autoneural_core::target::Target;
 use autoneural_core::tune::{bits_of, choices, weight_bytes};
 use autoneural_front::PREFILL;
 
+/// Encodings of the nets of a subject, by what its layers are in them.
+pub(crate) type Encodings = Vec<(WeightBits, Vec<Table>)>;
+
 /// A layer that gets integers.
 pub(crate) struct Tunable {
     /// The layer.
@@ -113,7 +116,7 @@ impl Basis<'_> {
     ///
     /// # Errors
     /// Encodings cannot be made.
-    pub(crate) fn encodings(&self, subject: &Subject) -> Result<Vec<(WeightBits, Vec<Table>)>> {
+    pub(crate) fn encodings(&self, subject: &Subject) -> Result<Encodings> {
         let mut kinds: Vec<WeightBits> = Vec::new();
         for bits in subject.layers.iter().flat_map(|layer| &layer.choices) {
             if !kinds.contains(bits) {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{Basis, Subject, Tunable};
+use super::candidates::{Basis, Encodings, Subject, Tunable};
 use super::evidence::{collected, fed, split};
 use super::net::{Fed, Net};
 use super::noise::Unit;
@@ -42,7 +42,7 @@ pub(crate) struct Meter<'a> {
     pub unit: Unit,
     pub progress: &'a dyn Progress,
     /// Encodings of each subject, made when they are first needed.
-    pub tables: Vec<OnceCell<Vec<(WeightBits, Vec<Table>)>>>,
+    pub tables: Vec<OnceCell<Encodings>>,
     /// What goes into the nets.
     pub fed: OnceCell<BTreeMap<usize, Vec<Fed>>>,
     /// What rounding wants to know; `None` where memory does not hold it.
@@ -86,7 +86,7 @@ impl<'a> Meter<'a> {
         Ok(self.evidence.get_or_init(|| made))
     }
 
-    fn tables(&self, at: usize) -> Result<&Vec<(WeightBits, Vec<Table>)>> {
+    fn tables(&self, at: usize) -> Result<&Encodings> {
         if let Some(known) = self.tables[at].get() {
             return Ok(known);
         }
@@ -157,7 +157,7 @@ impl<'a> Meter<'a> {
         for number in 0..count {
             known &= self.bundle.knows(&unit(number), &key_of(number))?;
         }
-        let (mut made, mut nets, mut own) = (Vec::new(), None, None);
+        let (mut made, mut open) = (Vec::new(), None);
         let what = format!("measure {}", subject.group);
         if !known {
             // Before the bar, because these have their own.
@@ -169,18 +169,11 @@ impl<'a> Meter<'a> {
                 self.progress.begin(&tunable.layer.name);
             }
             made.push(self.bundle.unit(&unit(number), "", key_of(number), &Silent, |_| {
-                let nets = match &mut nets {
-                    Some(nets) => nets,
-                    none => none.insert(self.nets(subject)?),
+                let (nets, kinds) = match &mut open {
+                    Some(open) => open,
+                    none => none.insert((self.nets(subject)?, constants(subject, self.tables(at)?)?)),
                 };
-                let own = match &own {
-                    Some(own) => own,
-                    none => {
-                        let _ = none;
-                        own.insert(constants(subject, self.tables(at)?)?)
-                    }
-                };
-                self.layer(subject, tunable, &mut nets[tunable.net], own)
+                self.layer(subject, tunable, &mut nets[tunable.net], kinds)
             })?);
             if !known {
                 self.progress.tick(&tunable.layer.name);

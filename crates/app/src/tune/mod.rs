@@ -151,11 +151,12 @@ pub fn tune(
     };
     let report = compile(bundle, &compiled, runtime, progress)?;
     tuned.judged = Some(judged(&report, &subjects));
+    tuned.judged_apart = checking.2;
     tuned.state = State::Compiled;
     if let (Goal::Db(least), Some(found)) = (&plan.goal, tuned.judged.and_then(|columns| columns.npu)) {
         tuned.reached = tuned.reached && found >= *least;
         if found < *least {
-            tuned.in_the_way.push(format!("on the NPU, on samples that chose nothing, it is {found:.1} dB"));
+            tuned.in_the_way.push(format!("on the NPU it is {found:.1} dB"));
         }
     }
     publish(&tuned)?;
@@ -169,19 +170,19 @@ fn with(recipe: &Recipe, exceptions: &str, verification: &[Sample]) -> Result<Re
     Ok(made)
 }
 
-/// The verification samples that check assignments, and those that judge what was chosen: the first and the second half
-/// of arrays, and all of what has words.
+/// The verification samples that check assignments, those that judge what was chosen, and whether these are others: the
+/// first and the second half of arrays, and all of what has words.
 fn checking(
     recipe: &Recipe,
     driver: &dyn Driver,
     partitions: &[autoneural_core::partition::Partition],
-) -> (Vec<Sample>, Vec<Sample>) {
+) -> (Vec<Sample>, Vec<Sample>, bool) {
     let all = &recipe.verification;
     if all.len() < 2 || matches!(driver.takes(partitions), Takes::Words) {
-        return (all.clone(), all.clone());
+        return (all.clone(), all.clone(), false);
     }
     let (checking, judging) = all.split_at(all.len().div_ceil(2));
-    (checking.to_vec(), judging.to_vec())
+    (checking.to_vec(), judging.to_vec(), true)
 }
 
 /// What is chosen by predictions alone.
@@ -240,6 +241,7 @@ fn told(
         in_the_way: vec![],
         groups,
         judged: None,
+        judged_apart: false,
     }
 }
 
@@ -254,7 +256,7 @@ fn with_checks(mut tuned: Tuned, quests: &[Quest]) -> Tuned {
 fn in_the_way(tuned: &Tuned) -> Vec<String> {
     let (mut made, words) = (Vec::new(), |noise| tuned.figure.words(noise));
     for group in &tuned.groups {
-        let (predicted, scale) = (group.predicted(), group.scale());
+        let predicted = group.predicted();
         if let Some(measured) = group.measured() {
             made.push(format!(
                 "{}: with the least noise that weights can have here it is {} ({} from its layers one by one)",
@@ -267,7 +269,7 @@ fn in_the_way(tuned: &Tuned) -> Vec<String> {
         layers.sort_by(|a, b| b.choice().noise.total_cmp(&a.choice().noise));
         for layer in layers.iter().take(3) {
             let own = layer.choice();
-            made.push(format!("{} in {} brings {}", layer.name, own.bits, words(own.noise * scale.min(1.0))));
+            made.push(format!("{} in {} brings {}", layer.name, own.bits, words(own.noise)));
         }
     }
     made

@@ -63,9 +63,12 @@ pub struct Tuned {
     pub in_the_way: Vec<String>,
     /// The groups.
     pub groups: Vec<TunedGroup>,
-    /// The weakest main output behind it all, in dB, on samples that chose nothing; nothing before it is compiled.
+    /// The weakest main output behind it all, in dB; nothing before it is compiled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<Columns>,
+    /// Whether the samples that judged had no part in the choice.
+    #[serde(default)]
+    pub judged_apart: bool,
 }
 
 /// A group.
@@ -203,6 +206,15 @@ impl Tuned {
     pub fn bits_per_weight(&self) -> f64 {
         let elements: u64 = self.groups.iter().map(TunedGroup::elements).sum();
         8.0 * self.bytes() as f64 / elements.max(1) as f64
+    }
+
+    /// What was compiled and how it was judged, in words; nothing before that.
+    pub fn judgement(&self) -> Option<String> {
+        let judged = self.judged?;
+        let figure = |figure: Option<f64>| figure.map_or("not measured".into(), |db| format!("{db:.1} dB"));
+        let on =
+            if self.judged_apart { "on samples that chose nothing" } else { "on the samples that checked it, too" };
+        Some(format!("compiled, {on}: simulated {}, NPU {}", figure(judged.simulated), figure(judged.npu)))
     }
 
     /// What of it a reader may rely on: every choice of a layer is one of its choices, and numbers are finite.

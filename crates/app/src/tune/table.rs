@@ -22,10 +22,8 @@ pub fn tuned_table(tuned: &Tuned) -> String {
     for group in &tuned.groups {
         text.push_str(&format!("\n{}: {}", in_line(&group.group), kinds(group)));
     }
-    if let Some(judged) = &tuned.judged {
-        let figure = |figure: Option<f64>| figure.map_or("-".into(), |db| format!("{db:.1} dB"));
-        let (simulated, npu) = (figure(judged.simulated), figure(judged.npu));
-        text.push_str(&format!("\ncompiled, on samples that chose nothing: simulated {simulated}, NPU {npu}"));
+    if let Some(judgement) = tuned.judgement() {
+        text.push_str(&format!("\n{judgement}"));
     }
     let state = match tuned.state {
         State::Guessed => " (a first guess)",

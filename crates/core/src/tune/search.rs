@@ -216,7 +216,7 @@ mod tests {
         let of = |bytes, noise| Cost { bytes, noise };
         let layer = vec![of(8, 5.0), of(4, 9.0), of(6, 9.5), of(16, 1.0), of(12, 4.9)];
         assert_eq!(hull(&layer), [1, 0, 3]);
-        assert_eq!(within_noise(&[layer.clone()], 0.5), None);
+        assert_eq!(within_noise(std::slice::from_ref(&layer), 0.5), None);
         assert_eq!(within_bytes(&[layer], 3), None);
     }
 

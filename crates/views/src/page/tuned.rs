@@ -23,13 +23,8 @@ pub fn tuned_html(tuned: &Tuned) -> String {
         tuned.bits_per_weight()
     );
     body.push_str(&format!("<p class=\"verdict {class}\">{}</p>\n", escape(&verdict)));
-    if let Some(judged) = tuned.judged {
-        let figure = |figure: Option<f64>| figure.map_or("not measured".into(), |db| format!("{db:.1} dB"));
-        body.push_str(&note(&format!(
-            "Compiled, on samples that chose nothing: simulated {}, NPU {}.",
-            figure(judged.simulated),
-            figure(judged.npu)
-        )));
+    if let Some(judgement) = tuned.judgement() {
+        body.push_str(&note(&judgement));
     }
     for line in &tuned.in_the_way {
         body.push_str(&note(&format!("In the way: {line}.")));
