@@ -5,7 +5,7 @@
 //! the workspace stand on floors; this one has the command line and gathers the others.
 
 pub use autoneural_app::{
-    calibrate, demo, diff, drivers, evaluate, golden, report, runner, samples, shards, stages, synth, target_check,
+    calibrate, demo, diff, drivers, evaluate, golden, report, runner, samples, shards, stages, synth, target_check, tune,
     verify,
 };
 pub use autoneural_base::{

@@ -9,7 +9,7 @@ use super::named::Named;
 use super::session::General;
 use super::{
     build_one, compile, completions, demo, diff, doctor, eval, gate, golden, graph, help, init, inspect, man, parity,
-    report, run, serve, stage, synth, target,
+    report, run, serve, stage, synth, target, tune,
 };
 
 /// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for the NPU of a car, and
@@ -31,6 +31,8 @@ pub enum Command {
     Init(init::Init),
     /// Run all stages: a checkpoint becomes a bundle.
     Compile(compile::Compile),
+    /// Find which layers need more bits, and which do with fewer.
+    Tune(tune::Tune),
     /// Stage 1: build the graphs and write the float models.
     Export(stage::Export),
     /// Stage 2: run the samples in float and record the ranges.

@@ -9,7 +9,7 @@ pub const GENERAL: &str = "General options";
 const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Make a bundle",
-        &["demo", "init", "compile", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"],
+        &["demo", "init", "compile", "tune", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"],
     ),
     ("Look at it", &["inspect", "report", "graph"]),
     ("Use it", &["run", "eval"]),

@@ -35,6 +35,7 @@ mod suggested;
 mod synth;
 mod talk;
 mod target;
+mod tune;
 mod usage;
 
 use std::path::Path;
@@ -104,6 +105,7 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
     let result = match &cli.command {
         Command::Demo(args) => return args.run(&session),
         Command::Compile(args) => args.run(&session),
+        Command::Tune(args) => args.run(&session),
         Command::Export(args) => args.run(&session),
         Command::Calibrate(args) => args.run(&session),
         Command::Merge(args) => args.run(&session),

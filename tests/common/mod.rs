@@ -6,6 +6,7 @@ pub mod bench;
 pub mod desk;
 pub mod documents;
 pub mod parity;
+pub mod picky;
 pub mod picture;
 pub mod segments;
 pub mod synth;

@@ -43,6 +43,7 @@ mod templates;
 mod terminal;
 mod tokens;
 mod trust;
+mod tune;
 mod weights;
 mod wheel;
 mod workflows;

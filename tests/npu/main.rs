@@ -57,6 +57,7 @@ mod targets;
 mod tensors;
 mod terminal;
 mod trained;
+mod tune;
 mod unreadable;
 mod verdict;
 mod wheel;

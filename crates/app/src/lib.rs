@@ -15,6 +15,7 @@ pub mod shards;
 pub mod stages;
 pub mod synth;
 pub mod target_check;
+pub mod tune;
 pub mod verify;
 
 pub use drivers::vlm::{golden, runner};

@@ -15,5 +15,6 @@ pub mod recipe;
 pub mod segment;
 pub mod sqnr;
 pub mod target;
+pub mod tune;
 
 pub use program::partition;

@@ -116,6 +116,7 @@ documents! {
     commands_of_runtime_work: "docs/runtime.md",
     commands_of_samples_work: "docs/samples.md",
     commands_of_targets_work: "docs/targets.md",
+    commands_of_tune_work: "docs/tune.md",
 }
 
 #[test]

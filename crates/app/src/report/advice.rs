@@ -1,7 +1,9 @@
 //! What may be changed in a recipe about a tensor: only what is known to change its integers and what the target takes,
-//! with what it costs. What it gains only a compilation tells.
+//! with what it costs. What it gains `tune` has measured, where its results stand beside the bundle; else only a
+//! compilation tells.
 
 use crate::report::state::State;
+use crate::tune::{Tuned, TunedLayer};
 use autoneural_base::text::bytes;
 use autoneural_core::encoding::IntegerType;
 use autoneural_core::partition::Partition;
@@ -9,6 +11,7 @@ use autoneural_core::program::Group;
 use autoneural_core::quantize::{RangeSource, Sources, Table, refusal};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::target::Target;
+use autoneural_core::tune::bits_of;
 
 /// Finds changes of the recipe that a bundle was made with.
 pub struct Advisor<'a> {
@@ -22,6 +25,8 @@ pub struct Advisor<'a> {
     pub recipe: &'a Recipe,
     /// The target.
     pub target: &'a Target,
+    /// What `tune` measured of this model.
+    pub tuned: Option<&'a Tuned>,
 }
 
 impl Advisor<'_> {
@@ -35,6 +40,9 @@ impl Advisor<'_> {
         if self.sources.file_of_param(name).is_some() {
             // A scale for 4 bits was learned: the recipe alone cannot change it.
             return None;
+        }
+        if let Some(layer) = self.tuned.and_then(|tuned| tuned.layer(name)) {
+            return self.measured(layer);
         }
         let mut more = 0;
         for (partition, table) in self.partitions.iter().zip(self.tables) {
@@ -79,6 +87,22 @@ impl Advisor<'_> {
             more = more.max(border(partition, &changed)?.saturating_sub(border(partition, table)?));
         }
         Some(self.exception(name, wider, more))
+    }
+
+    /// The change that takes most noise away for its bytes, as it was measured.
+    fn measured(&self, layer: &TunedLayer) -> Option<String> {
+        let encoding = self.tables.iter().find_map(|table| table.params.get(&layer.name))?;
+        let (now, then) = layer.better(bits_of(encoding))?;
+        let figure = self.tuned?.figure;
+        Some(format!(
+            "[[override]] with tensor = \"{}\" and type = \"{}\", as `tune` measured: what this layer alone brings goes \
+             from {} to {}, for {} more on the device",
+            layer.name,
+            then.bits,
+            figure.words(now.noise),
+            figure.words(then.noise),
+            bytes(then.bytes - now.bytes)
+        ))
     }
 
     fn exception(&self, name: &str, integer: IntegerType, more: u64) -> String {

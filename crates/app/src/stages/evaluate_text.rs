@@ -8,6 +8,7 @@ use crate::drivers::of_bundle;
 use crate::evaluate::{Reader, TextPlan, TextReport, reading};
 use crate::loading::check;
 use autoneural_base::error::{Error, IoContext, Result};
+use autoneural_base::files::Folder;
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{Bundle, Held, RECIPE};
 use autoneural_core::ir::Graph;
@@ -38,7 +39,8 @@ pub fn evaluate_text(
     of_bundle(&bundle)?.refuse_silent(&bundle)?;
     check(&bundle, path, &plan.kinds, progress)?;
     let mut report = report_of(&bundle, path)?;
-    let made = measured(&bundle, plan, runtime, progress)?;
+    let folder = bundle.evaluation_folder()?;
+    let made = measure_text(&bundle, folder.path(), plan, runtime, progress)?;
     bundle.refuse_replaced()?;
     drop(bundle);
     report.texts.retain(|other| !other.reads_the_same(&made));
@@ -47,8 +49,13 @@ pub fn evaluate_text(
     Ok(made)
 }
 
-fn measured(
+/// Measures how likely a text is to the language model of a bundle. What engines made of it is kept in `folder`.
+///
+/// # Errors
+/// As for [`evaluate_text`].
+pub(crate) fn measure_text(
     bundle: &Bundle,
+    folder: &Path,
     plan: &TextPlan,
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
@@ -62,7 +69,7 @@ fn measured(
         (Tokenizer::read(&host, &definition)?, Embeddings::read(&host.join(Embeddings::FILE), &definition.language)?);
     let table = tables.as_ref().map(|tables| &tables[at]);
     let reader = Reader { definition: &definition, tokenizer: &tokenizer, embeddings: &embeddings, partition, table };
-    let folder = bundle.evaluation_folder()?;
+    let folder = Folder::open(folder)?;
     // Models that are made for this alone, and gone behind it.
     let scratch = tempfile::tempdir_in(folder.path()).map_err(|error| Error::io(folder.path(), &error))?;
     let mut load = |kind: EngineKind, partition: &Partition| -> Result<Box<dyn Engine>> {

@@ -22,11 +22,15 @@ mod verify;
 
 pub use build::{build, build_partition};
 pub use calibrate::{calibrate, merge, note_samples};
+pub(crate) use calibrate::{calibrate_phase, keep_recipe, keep_samples};
 pub use collect::{Collected, collect};
 pub use compile::{Plan, compile};
 pub use emit::{emit, emit_group};
 pub use evaluate::{Evaluated, evaluate, evaluate_arrays};
 pub use evaluate_text::evaluate_text;
+pub(crate) use evaluate_text::measure_text;
+pub(crate) use graph_files::of_graphs;
 pub use layers::measure_layers;
+pub(crate) use memory::for_evidence;
 pub use quantize::{Quantized, check_encodings, keep_given, note_models, quantize, quantize_group, warn_of_given};
 pub use verify::{Comparing, verify};

@@ -5,11 +5,12 @@ use super::layers::{knows_layers, measure_layers};
 use crate::as_built;
 use crate::drivers::{Driver, Engines, GoldenExtent, LoadAny, Run, and_samples, of_bundle};
 use crate::report::{Advisor, Demands, Report, weak_outputs};
+use crate::tune::Tuned;
 use crate::verify::{Extent, LoadEngines, On};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_base::warning::Warning;
-use autoneural_bundle::{Bundle, GivenFiles, Key, Making, RECIPE, REPORT, Stage, is_behind_figures};
+use autoneural_bundle::{GivenFiles, Key, Making, RECIPE, REPORT, Stage, is_behind_figures};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::groups;
 use autoneural_core::quantize::Sources;
@@ -172,12 +173,14 @@ fn evaluations_dropped(is_ours: bool) -> Warning {
 }
 
 /// Says of weak outputs what their noise comes from.
-fn explain(bundle: &Bundle, partitions: &[Partition], report: &mut Report) -> Result<()> {
+fn explain(bundle: &Making, partitions: &[Partition], report: &mut Report) -> Result<()> {
     let (tables, target) = (bundle.tables(partitions)?, bundle.target()?);
     let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
     let given = GivenFiles::of_bundle(bundle)?.resolved(bundle, partitions)?;
     let sources = Sources::new(partitions, &bundle.statistics()?, &recipe, &target, &given)?;
-    let advisor = Advisor { partitions, tables: &tables, sources: &sources, recipe: &recipe, target: &target };
+    let tuned = Tuned::beside(bundle);
+    let (sources, tuned) = (&sources, tuned.as_ref());
+    let advisor = Advisor { partitions, tables: &tables, sources, recipe: &recipe, target: &target, tuned };
     let verdict = report.verdict.clone();
     for (at, found) in report.partitions.iter_mut().enumerate() {
         found.weak = weak_outputs((&partitions[at], &tables[at]), found, &verdict, &advisor);

@@ -177,8 +177,9 @@ pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Resul
 /// Refuses blocks of a recipe that no weight of a group gets: their author believes that they have an effect.
 fn refuse_idle_blocks<'a>(group: &Group, recipe: &Recipe, tables: impl Iterator<Item = &'a Table>) -> Result<()> {
     let Some(block) = recipe.part(group)?.weights.block else { return Ok(()) };
-    let mut params = tables.flat_map(|table| table.params.values());
-    match params.any(|encoding| encoding.block == Some(block)) {
+    // Where overrides give weights something else, blocks may be for what they leave.
+    let mut params = tables.flat_map(|table| &table.params);
+    match params.any(|(name, one)| one.block == Some(block) || recipe.weights_exception(name).is_some()) {
         true => Ok(()),
         false => Err(Error::input(
             recipe.place_of_weights(group),

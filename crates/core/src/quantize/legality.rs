@@ -22,13 +22,21 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     {
         return Ok(Some(format!("target {} takes {name} on the last axis only", target.name)));
     }
+    let case = case(graph, node, table)?;
+    Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
+}
+
+/// The combination of integers that a node has.
+///
+/// # Errors
+/// The table belongs to another graph.
+pub(crate) fn case(graph: &Graph, node: &Node, table: &Table) -> Result<Case> {
     let param = |value: Option<&Value>| value.map(|value| table.param(&value.name)).transpose();
-    let case = Case {
+    Ok(Case {
         activations: activations(graph, node, table)?,
         weights: param(stated(graph, node))?.map(Weights::of),
         bias: param(bias(graph, node))?.map(|encoding| encoding.integer),
-    };
-    Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
+    })
 }
 
 /// The statement that the encodings of a node's constants must follow: what the target states of the operator; or, if

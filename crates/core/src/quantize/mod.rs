@@ -32,6 +32,7 @@ pub use given::Given;
 pub use kept::Settled;
 pub use layer::Layer;
 pub use layers::{Constants, Item, asks, layers};
+pub(crate) use legality::case;
 pub use legality::refusal;
 pub use lost::warn_of_lost;
 pub use multiplier::settle;

@@ -159,6 +159,19 @@ impl Recipe {
         Ok(made)
     }
 
+    /// The recipe with more exceptions behind those that it has: `more` is the text of `[[override]]` tables. Samples are
+    /// the same, also those that were given beside it.
+    ///
+    /// # Errors
+    /// The text is malformed, or the recipe writes its exceptions as one array, behind which no tables can stand.
+    pub fn with_overrides(&self, more: &str) -> Result<Self> {
+        let text = format!("{}\n\n{more}", self.text.trim_end());
+        let made = Self::unsettled(text, &self.path)?;
+        made.check().map_err(|(key, message)| made.error(&key, &message))?;
+        let (calibration, verification) = (self.calibration.clone(), self.verification.clone());
+        Ok(Recipe { calibration, verification, notes: self.notes.clone(), ..made })
+    }
+
     fn unsettled(text: String, path: &Path) -> Result<Self> {
         let mut made: Recipe =
             toml::from_str(&text).map_err(|error| autoneural_base::text::toml_error(path, &text, &error))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::unit::Segment;
-use crate::ir::{Builder, Graph, ValueId};
+use crate::ir::{Builder, Constant, Graph, Value, ValueId};
 use autoneural_base::error::Result;
 
 /// A graph of the nodes of a segment with their constants. Values keep their names, so that the encodings of the whole
@@ -13,6 +13,14 @@ use autoneural_base::error::Result;
 /// # Errors
 /// The segment belongs to another graph.
 pub fn cut(graph: &Graph, segment: &Segment) -> Result<Graph> {
+    cut_with(graph, segment, &|_, constant| constant.clone())
+}
+
+/// As [`cut`], with the constants that `own` gives in place of the graph's.
+///
+/// # Errors
+/// As for [`cut`], or a constant of another shape.
+pub(crate) fn cut_with(graph: &Graph, segment: &Segment, own: &dyn Fn(&Value, &Constant) -> Constant) -> Result<Graph> {
     let mut builder = Builder::new(segment.name.clone());
     let mut known: BTreeMap<ValueId, ValueId> = BTreeMap::new();
     for &id in &segment.inputs {
@@ -22,7 +30,8 @@ pub fn cut(graph: &Graph, segment: &Segment) -> Result<Graph> {
     for node in &graph.nodes()[segment.nodes.clone()] {
         for &id in &node.inputs {
             if let (Entry::Vacant(free), Some(constant)) = (known.entry(id), graph.value(id).constant()) {
-                free.insert(builder.constant(graph.value(id).name.clone(), constant.clone())?);
+                let value = graph.value(id);
+                free.insert(builder.constant(value.name.clone(), own(value, constant))?);
             }
         }
         let inputs: Vec<ValueId> = node.inputs.iter().map(|id| known[id]).collect();

@@ -1,10 +1,10 @@
 //! Cuts segments into smaller parts whose values can all be outputs, to measure the layers in them.
 
 use super::border::Border;
-use super::cut::cut;
+use super::cut::cut_with;
 use super::pieces::pieces;
 use super::unit::Segment;
-use crate::ir::ValueId;
+use crate::ir::{Constant, Value, ValueId};
 use crate::partition::{Partition, Port};
 use crate::passes::Frozen;
 use crate::quantize::Table;
@@ -42,6 +42,18 @@ pub fn inside(partition: &Partition, table: &Table, segments: &[Segment], most: 
 /// # Errors
 /// The segment belongs to another partition.
 pub fn part(partition: &Partition, segment: &Segment) -> Result<Partition> {
+    part_with(partition, segment, &|_, constant| constant.clone())
+}
+
+/// As [`part`], with the constants that `own` gives in place of the partition's.
+///
+/// # Errors
+/// As for [`part`], or a constant of another shape.
+pub fn part_with(
+    partition: &Partition,
+    segment: &Segment,
+    own: &dyn Fn(&Value, &Constant) -> Constant,
+) -> Result<Partition> {
     let ports = |ids: &[ValueId]| {
         let name = |id: &ValueId| partition.graph.value(*id).name.clone();
         let port = |id| Port::plain(name(id));
@@ -50,7 +62,7 @@ pub fn part(partition: &Partition, segment: &Segment) -> Result<Partition> {
     Ok(Partition {
         name: segment.name.clone(),
         group: partition.group.clone(),
-        graph: Frozen::new(cut(&partition.graph, segment)?)?,
+        graph: Frozen::new(cut_with(&partition.graph, segment, own)?)?,
         inputs: ports(&segment.inputs),
         outputs: ports(&segment.outputs),
     })

@@ -10,11 +10,13 @@ mod cost;
 mod cut;
 mod inside;
 mod pieces;
+mod span;
 mod unit;
 
 pub use cost::multiply_adds;
 pub use cut::cut;
-pub use inside::{inside, part};
+pub use inside::{inside, part, part_with};
+pub use span::span;
 pub use unit::{Device, Segment, is_whole};
 
 use std::ops::Range;

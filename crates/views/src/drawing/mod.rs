@@ -3,6 +3,7 @@
 //! blocks. The layout is computed from the graphs alone, so the same bundle gives the same bytes.
 
 mod blocks;
+mod curve;
 mod inside;
 mod legend;
 mod overview;
@@ -13,6 +14,7 @@ mod subject;
 mod svg;
 mod tensor;
 
+pub use curve::curve;
 pub use inside::inside;
 pub use overview::overview;
 pub use subject::Subject;

@@ -131,6 +131,19 @@ impl Svg {
         let _ = writeln!(self.body, r#"<polyline class="{class}" points="{path}" marker-end="url(#{tip})"/>"#);
     }
 
+    /// A line through these points without a tip.
+    pub(crate) fn path(&mut self, class: &str, points: &[(i32, i32)]) {
+        points.iter().for_each(|&(x, y)| self.reach(x, y));
+        let path: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
+        let _ = writeln!(self.body, r#"<polyline class="{class}" points="{}"/>"#, path.join(" "));
+    }
+
+    /// A round dot.
+    pub(crate) fn dot(&mut self, class: &str, (x, y): (i32, i32), radius: i32) {
+        self.reach(x + radius, y + radius);
+        let _ = writeln!(self.body, r#"<circle class="{class}" cx="{x}" cy="{y}" r="{radius}"/>"#);
+    }
+
     /// The whole file. `title` and `description` are for those who cannot see it.
     pub(crate) fn finish(self, title: &str, description: &str) -> String {
         let (width, height) = (self.width + 2 * PAD, self.height + 2 * PAD);

@@ -24,8 +24,10 @@ mod state;
 mod subject;
 mod table;
 mod texts;
+mod tuned;
 mod weak;
 
 pub use html::{compared_with, html};
 pub use markdown::markdown;
 pub use subject::{Gate, Subject};
+pub use tuned::tuned_html;

@@ -33,6 +33,11 @@ pub trait Rounding: Sync {
     fn follows(&self) -> bool {
         false
     }
+
+    /// The name of the method that rounds a layer alone, on the float model, as this one does behind others.
+    fn alone(&self) -> &'static str {
+        self.name()
+    }
 }
 
 /// The weights of a layer and what they became.

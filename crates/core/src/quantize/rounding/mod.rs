@@ -109,6 +109,16 @@ impl Rounder {
         made
     }
 
+    /// How a layer is rounded alone, on what it reads in the float model.
+    ///
+    /// # Errors
+    /// A method that names none, which is a defect.
+    pub fn alone(&self) -> autoneural_base::error::Result<Self> {
+        let method = Method::of_name(self.method.alone());
+        let method = method.map_err(|error| autoneural_base::error::Error::internal("rounding", error))?;
+        Ok(Rounder { method, ..*self })
+    }
+
     /// Its name, of which codes that are kept depend.
     pub fn name(&self) -> String {
         let bias = if self.corrects_bias { " with bias correction" } else { "" };
@@ -131,6 +141,7 @@ mod tests {
             assert_eq!(Method::of_name(method.name()).unwrap().name(), method.name());
             assert_eq!(METHODS.iter().filter(|other| other.name() == method.name()).count(), 1);
             assert!(!method.source().is_empty(), "{}", method.name());
+            assert!(!Method::of_name(method.alone()).unwrap().follows(), "{}", method.name());
         }
         assert_eq!(Method::default().name(), "nearest");
     }

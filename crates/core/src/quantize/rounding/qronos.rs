@@ -36,6 +36,10 @@ impl Rounding for Qronos {
         true
     }
 
+    fn alone(&self) -> &'static str {
+        "gptq"
+    }
+
     fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, evidence: &LayerEvidence) -> Result<Vec<i32>> {
         if unfit(layer) {
             return Ok(encoding.quantize(weights, &layer.shape));

@@ -1,0 +1,256 @@
+//! Sensitivity: what each choice of each layer does to the outputs, alone, with all else in float.
+//!
+//! Noise at a layer's own output is measured for every choice, with the integers that the recipe's rounding gives it.
+//! How much of it reaches the outputs is measured once for each width of integers, by running what comes behind the
+//! layer.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::candidates::{Basis, Encodings, Subject, Tunable};
+use super::evidence::{collected, fed, split};
+use super::net::{Fed, Net};
+use super::noise::Unit;
+use crate::drivers::{Driver, Run, and_samples};
+use crate::stages::of_graphs;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::{Progress, Silent};
+use autoneural_bundle::{Key, Making, STATISTICS};
+use autoneural_core::evidence::{Ask, EvidenceSource, Observer};
+use autoneural_core::ir::{Constant, Value};
+use autoneural_core::quantize::rounding::Rounder;
+use autoneural_core::quantize::{Constants, Item, Layer, Table, round_layer, unpack};
+use autoneural_core::recipe::{Recipe, WeightBits};
+
+/// What was found of a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tried {
+    /// Noise at the layer's own output, as a share of the signal's power.
+    pub local: f64,
+    /// Noise at the outputs of the graph.
+    pub noise: f64,
+}
+
+/// Measures the layers of a program.
+pub(crate) struct Meter<'a> {
+    pub bundle: &'a Making,
+    pub driver: &'a dyn Driver,
+    pub basis: &'a Basis<'a>,
+    pub subjects: &'a [Subject],
+    pub unit: Unit,
+    pub progress: &'a dyn Progress,
+    /// Encodings of each subject, made when they are first needed.
+    pub tables: Vec<OnceCell<Encodings>>,
+    /// What goes into the nets.
+    pub fed: OnceCell<BTreeMap<usize, Vec<Fed>>>,
+    /// What rounding wants to know; `None` where memory does not hold it.
+    pub evidence: OnceCell<Option<BTreeMap<Ask, Observer>>>,
+}
+
+/// A layer under one choice.
+type Triple<'t> = (Layer, Item<'t>, Vec<Item<'t>>);
+
+impl<'a> Meter<'a> {
+    fn run(&self) -> Run<'_> {
+        let Meter { bundle, basis, progress, .. } = self;
+        Run { bundle, partitions: basis.partitions, recipe: basis.recipe, progress: *progress }
+    }
+
+    fn recipe(&self) -> &Recipe {
+        self.basis.recipe
+    }
+
+    fn rounder(&self, subject: &Subject) -> Result<Rounder> {
+        self.recipe().part(&subject.group)?.rounder().alone()
+    }
+
+    fn fed(&self) -> Result<&BTreeMap<usize, Vec<Fed>>> {
+        if let Some(known) = self.fed.get() {
+            return Ok(known);
+        }
+        let (_, samples) = split(&self.recipe().calibration);
+        let made = fed(self.driver, &self.run(), samples, self.subjects)?;
+        Ok(self.fed.get_or_init(|| made))
+    }
+
+    fn evidence(&self) -> Result<&Option<BTreeMap<Ask, Observer>>> {
+        if let Some(known) = self.evidence.get() {
+            return Ok(known);
+        }
+        let (samples, _) = split(&self.recipe().calibration);
+        let subjects: Vec<(&Subject, Rounder)> =
+            self.subjects.iter().map(|subject| Ok((subject, self.rounder(subject)?))).collect::<Result<_>>()?;
+        let made = collected(self.driver, &self.run(), samples, &subjects)?;
+        Ok(self.evidence.get_or_init(|| made))
+    }
+
+    fn tables(&self, at: usize) -> Result<&Encodings> {
+        if let Some(known) = self.tables[at].get() {
+            return Ok(known);
+        }
+        let made = self.basis.encodings(&self.subjects[at])?;
+        Ok(self.tables[at].get_or_init(|| made))
+    }
+
+    fn nets(&self, subject: &'a Subject) -> Result<Vec<Net<'a>>> {
+        let fed = self.fed()?;
+        let net = |(at, partition): &'a (usize, _)| Net::new(partition, fed.get(at).cloned().unwrap_or_default());
+        subject.nets.iter().map(net).collect()
+    }
+
+    /// Everything that measurements of a subject read.
+    fn key(&self, subject: &Subject) -> Result<Key> {
+        let recipe = self.recipe();
+        let key = self.bundle.key(Key::new(), |path| of_graphs(path).is_some() || path == STATISTICS)?;
+        let key = key.and("bits", recipe.bits()).setting("rounding", &recipe.part(&subject.group)?.rounder());
+        let key = key.setting("unit", &self.unit).setting("steps", &recipe.steps());
+        and_samples(self.driver, key, self.bundle, recipe, &recipe.calibration)
+    }
+
+    /// A first answer within a minute: every weight becomes the nearest integer, one sample is run, and noise at a
+    /// layer's output counts as much as noise at the outputs of the graph.
+    ///
+    /// # Errors
+    /// An engine that fails.
+    pub(crate) fn guessed(&self, at: usize) -> Result<Vec<Vec<Tried>>> {
+        let subject = &self.subjects[at];
+        let unit = format!("tune/first/{}", subject.group);
+        self.bundle.unit(&unit, "", self.key(subject)?, self.progress, |_| {
+            let (mut nets, tables) = (self.nets(subject)?, self.tables(at)?);
+            let share = match self.unit {
+                Unit::Power => 1.0,
+                // Of logits with independent noise: half of its variance.
+                Unit::Divergence => nets.first().map_or(Ok(1.0), Net::variance)? / 2.0,
+            };
+            let constants = constants(subject, tables)?;
+            self.progress.start(&format!("guess {}", subject.group), subject.layers.len() as u64);
+            let mut made = Vec::new();
+            for tunable in &subject.layers {
+                let mut tried = Vec::new();
+                for bits in &tunable.choices {
+                    let triple = of(&constants, tunable, *bits)?;
+                    let own = numbers(Rounder::default(), triple, &BTreeMap::new())?;
+                    let (local, _) = nets[tunable.net].with(&tunable.layer.name, &given(&own), None, 1)?;
+                    tried.push(Tried { local, noise: local * share });
+                }
+                made.push(tried);
+                self.progress.tick(&tunable.layer.name);
+            }
+            self.progress.finish();
+            Ok(made)
+        })
+    }
+
+    /// The whole measurement of a subject, layer by layer. Each is kept at once, so that a run that was stopped goes on
+    /// where it was.
+    ///
+    /// # Errors
+    /// An engine that fails.
+    pub(crate) fn measured(&self, at: usize) -> Result<Vec<Vec<Tried>>> {
+        let subject = &self.subjects[at];
+        let (key, count) = (self.key(subject)?, subject.layers.len());
+        let key_of = |number: usize| key.clone().and("layer", &subject.layers[number].layer.name);
+        let unit = |number: usize| format!("tune/layer/{}/{number}", subject.group);
+        let mut known = true;
+        for number in 0..count {
+            known &= self.bundle.knows(&unit(number), &key_of(number))?;
+        }
+        let (mut made, mut open) = (Vec::new(), None);
+        let what = format!("measure {}", subject.group);
+        if !known {
+            // Before the bar, because these have their own.
+            self.evidence()?;
+            self.progress.start(&what, count as u64);
+        }
+        for (number, tunable) in subject.layers.iter().enumerate() {
+            if !known {
+                self.progress.begin(&tunable.layer.name);
+            }
+            made.push(self.bundle.unit(&unit(number), "", key_of(number), &Silent, |_| {
+                let (nets, kinds) = match &mut open {
+                    Some(open) => open,
+                    none => none.insert((self.nets(subject)?, constants(subject, self.tables(at)?)?)),
+                };
+                self.layer(subject, tunable, &mut nets[tunable.net], kinds)
+            })?);
+            if !known {
+                self.progress.tick(&tunable.layer.name);
+            }
+        }
+        match known {
+            true => self.progress.reuse(&what),
+            false => self.progress.finish(),
+        }
+        Ok(made)
+    }
+
+    fn layer(&self, subject: &Subject, tunable: &Tunable, net: &mut Net, kinds: &Kinds) -> Result<Vec<Tried>> {
+        let (rounder, nothing) = (self.rounder(subject)?, BTreeMap::new());
+        let (rounder, source) = match self.evidence()? {
+            Some(seen) => (rounder, seen),
+            None => (Rounder::default(), &nothing),
+        };
+        let name = &tunable.layer.name;
+        let (mut locals, mut rounded) = (Vec::new(), Vec::new());
+        for bits in &tunable.choices {
+            let own = numbers(rounder, of(kinds, tunable, *bits)?, source)?;
+            locals.push(net.with(name, &given(&own), None, usize::MAX)?.0);
+            rounded.push(own);
+        }
+        // How much of the noise at the layer arrives at the outputs, by bits.
+        let mut arrives: BTreeMap<u32, f64> = BTreeMap::new();
+        for bits in [4, 8] {
+            let of_width =
+                (0..locals.len()).filter(|&at| tunable.choices[at].integer.bits() == bits && locals[at] > 0.0);
+            if let Some(at) = of_width.min_by(|&a, &b| locals[a].total_cmp(&locals[b])) {
+                let (local, noise) = net.with(name, &given(&rounded[at]), Some(self.unit), usize::MAX)?;
+                arrives.insert(bits, noise.unwrap_or_default() / local);
+            }
+        }
+        let share = |bits: WeightBits| {
+            let near = arrives.iter().min_by_key(|(width, _)| width.abs_diff(bits.integer.bits()));
+            near.map_or(1.0, |(_, share)| *share)
+        };
+        let pairs = locals.iter().zip(&tunable.choices);
+        Ok(pairs.map(|(&local, &bits)| Tried { local, noise: local * share(bits) }).collect())
+    }
+}
+
+/// The constants of each net, by what the layers are.
+type Kinds<'t> = Vec<(WeightBits, Vec<Constants<'t>>)>;
+
+fn constants<'t>(subject: &'t Subject, tables: &'t [(WeightBits, Vec<Table>)]) -> Result<Kinds<'t>> {
+    let of_kind = |(bits, tables): &'t (WeightBits, Vec<Table>)| {
+        let nets = subject.nets.iter().zip(tables);
+        let made = nets.map(|((_, net), table)| Constants::of(std::iter::once((net, table))));
+        Ok((*bits, made.collect::<Result<Vec<_>>>()?))
+    };
+    tables.iter().map(of_kind).collect()
+}
+
+/// A layer as one of its choices.
+fn of<'k, 't>(kinds: &'k Kinds<'t>, tunable: &Tunable, bits: WeightBits) -> Result<&'k Triple<'t>> {
+    let kind = kinds.iter().find(|(kind, _)| *kind == bits);
+    let layers = kind.map(|(_, nets)| nets[tunable.net].layers.iter());
+    let found = layers.and_then(|mut layers| layers.find(|(layer, ..)| layer.name == tunable.layer.name));
+    found.ok_or_else(|| Error::internal(&tunable.layer.name, format!("has no encoding of {bits}")))
+}
+
+/// What the integers of a layer and its biases stand for.
+fn numbers(rounder: Rounder, triple: &Triple, source: &dyn EvidenceSource) -> Result<BTreeMap<String, Constant>> {
+    let (codes, of_biases) = round_layer(rounder, triple, source)?;
+    let (_, weights, biases) = triple;
+    let all = std::iter::once((weights, codes)).chain(biases.iter().zip(of_biases));
+    let real = |(Item { value, encoding }, codes): (&Item, Vec<u8>)| {
+        let codes = unpack(encoding.integer, &codes, value.shape.iter().product());
+        let real = encoding.dequantize(&codes, &value.shape);
+        (value.name.clone(), Constant::from_values(real, value.shape.clone()))
+    };
+    Ok(all.map(real).collect())
+}
+
+fn given(own: &BTreeMap<String, Constant>) -> impl Fn(&Value, &Constant) -> Constant {
+    |value, constant| own.get(&value.name).unwrap_or(constant).clone()
+}

@@ -1,0 +1,297 @@
+//! Tuning: which layers need more bits, and which do with fewer. Every layer is measured alone on the float reference,
+//! the search of [`autoneural_core::tune`] chooses, the choice is checked in simulation and corrected, and in the end it
+//! is compiled. A recipe comes out, with the reason for each choice.
+
+mod candidates;
+mod check;
+mod evidence;
+mod measure;
+mod net;
+mod noise;
+mod plan;
+mod record;
+mod search;
+mod table;
+mod written;
+
+pub use plan::{Depth, Figure, Goal, TunePlan};
+pub use record::{Checked, FILE, SCHEMA, State, Tuned, TunedChoice, TunedGroup, TunedLayer, TunedPoint};
+pub use table::tuned_table;
+pub use written::overrides;
+
+use std::cell::OnceCell;
+
+use crate::drivers::{Driver, Takes, of_bundle};
+use crate::report::{Columns, Demands, Report};
+use crate::stages::{Comparing, Plan, calibrate_phase, check_encodings, compile, keep_samples};
+use crate::verify::Extent;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::progress::Progress;
+use autoneural_bundle::{GivenFiles, Making};
+use autoneural_core::program::groups;
+use autoneural_core::recipe::{Recipe, Sample};
+use autoneural_core::tune::{Cost, Point, curve};
+use autoneural_engines::back::qnn::Runtime;
+use autoneural_front::PREFILL;
+use candidates::{Basis, Subject};
+use check::Checker;
+use measure::{Meter, Tried};
+use noise::Unit;
+use search::{Quest, budget, costs};
+
+/// Takes what is known so far: a first answer, and better ones.
+pub type Publish<'a> = dyn FnMut(&Tuned) -> Result<()> + 'a;
+
+/// Tunes a model in a bundle in the making, and compiles it with what was chosen where the plan says so. Measurements
+/// and checks stay in the bundle, so that a run that was stopped goes on where it was. Every answer goes to `publish`.
+///
+/// # Errors
+/// The recipe does not fit, a stage fails, or no assignment takes as few bytes as is asked. A goal that is not reached
+/// is no error here: [`Tuned::reached`] says it.
+pub fn tune(
+    bundle: &mut Making,
+    plan: &TunePlan,
+    runtime: Option<&Runtime>,
+    publish: &mut Publish,
+    progress: &dyn Progress,
+) -> Result<(Tuned, Option<Report>)> {
+    let (recipe, none) = (plan.recipe, GivenFiles::read(&[], false)?);
+    recipe.refuse_other_groups(&plan.source.program()?.groups())?;
+    plan.source.check(bundle, recipe)?;
+    plan.source.export(bundle, plan.target, progress)?;
+    let driver = of_bundle(bundle)?;
+    check_encodings(bundle, &bundle.partitions()?, recipe, &none)?;
+    driver.refuse_unfit(recipe, &bundle.partitions()?)?;
+    for number in 0..driver.phases().len() {
+        calibrate_phase(bundle, &*driver, number, recipe, progress)?;
+    }
+    keep_samples(bundle, &*driver, recipe)?;
+    let (partitions, statistics) = (bundle.partitions()?, bundle.statistics()?);
+    let basis = Basis { partitions: &partitions, statistics: &statistics, recipe, target: plan.target.0 };
+    let mut wanted = groups(&partitions);
+    if plan.text.is_some() {
+        // Nothing else takes part in reading a text.
+        wanted.retain(|group| partitions.iter().any(|part| part.name == PREFILL && part.group == *group));
+        if wanted.is_empty() {
+            return Err(Error::input(PREFILL, "this partition is missing: the model reads no text"));
+        }
+    }
+    let subjects: Vec<Subject> = wanted.iter().map(|group| basis.subject(group)).collect::<Result<_>>()?;
+    let unit = if plan.text.is_some() { Unit::Divergence } else { Unit::Power };
+    let tables = subjects.iter().map(|_| OnceCell::new()).collect();
+    let (fed, evidence) = (OnceCell::new(), OnceCell::new());
+    let meter =
+        Meter { bundle, driver: &*driver, basis: &basis, subjects: &subjects, unit, progress, tables, fed, evidence };
+    let all = |of: &dyn Fn(usize) -> Result<Vec<Vec<Tried>>>| -> Result<Vec<Vec<Vec<Cost>>>> {
+        subjects.iter().enumerate().map(|(at, subject)| Ok(costs(subject, &of(at)?))).collect()
+    };
+    let (model, of) = (bundle.manifest.model.clone(), record::subject(bundle)?);
+    let about = |tuned: State, costs: &[Vec<Vec<Cost>>], points: &[Point]| {
+        told(plan, (&model, &of), (tuned, &subjects), costs, points)
+    };
+    let guessed = all(&|at| meter.guessed(at))?;
+    publish(&about(State::Guessed, &guessed, &chosen(plan, &guessed)?))?;
+    let costs = all(&|at| meter.measured(at))?;
+    drop(meter);
+    let mut quests: Vec<Quest> =
+        costs.iter().map(|costs| Quest::new(costs.clone(), plan.goal.most_noise().unwrap_or(f64::INFINITY))).collect();
+    let mut points = chosen(plan, &costs)?;
+    let mut tuned = about(State::Predicted, &costs, &points);
+    publish(&tuned)?;
+    let checking = checking(recipe, &*driver, &partitions);
+    if let Some(runtime) = runtime.filter(|_| plan.depth >= Depth::Simulated) {
+        let checker = Checker {
+            bundle,
+            driver: &*driver,
+            partitions: &partitions,
+            subjects: &subjects,
+            statistics: &statistics,
+            runtime,
+            text: plan.text.as_ref(),
+            progress,
+        };
+        for _ in 0..plan.rounds {
+            let mut is_new = quests[0].checks.is_empty();
+            if plan.goal.most_noise().is_some() {
+                let next: Vec<(Point, bool)> = quests.iter().map(Quest::next).collect();
+                is_new = next.iter().any(|(_, is_new)| *is_new);
+                points = next.into_iter().map(|(point, _)| point).collect();
+            }
+            if !is_new {
+                break;
+            }
+            let text = overrides(&about(State::Predicted, &costs, &points));
+            let noises = checker.noises(&with(recipe, &text, &checking.0)?)?;
+            for ((quest, point), noise) in quests.iter_mut().zip(&points).zip(noises) {
+                quest.add(point.clone(), noise);
+            }
+            points = quests.iter().map(Quest::best).collect();
+            tuned = with_checks(about(State::Checked, &costs, &points), &quests);
+            publish(&tuned)?;
+        }
+    }
+    tuned.reached = plan.goal.most_noise().is_none() || quests.iter().all(Quest::is_met);
+    if !tuned.reached {
+        tuned.in_the_way = in_the_way(&tuned);
+    }
+    publish(&tuned)?;
+    if plan.depth < Depth::Npu {
+        return Ok((tuned, None));
+    }
+    let recipe = with(recipe, &overrides(&tuned), &checking.1)?;
+    let extent = Extent { partitions: None, sampled: Checker::extent(&*driver, &partitions).sampled };
+    let demands = Demands { max_difference_db: f64::INFINITY, enough_db: 0.0, min_sqnr_db: None };
+    let compiled = Plan {
+        source: plan.source,
+        target: plan.target,
+        recipe: &recipe,
+        given: &none,
+        compiler: plan.compiler,
+        comparing: Comparing { extent: &extent, layers: &[], golden: None, demands },
+    };
+    let report = compile(bundle, &compiled, runtime, progress)?;
+    tuned.judged = Some(judged(&report, &subjects));
+    tuned.judged_apart = checking.2;
+    tuned.state = State::Compiled;
+    if let (Goal::Db(least), Some(found)) = (&plan.goal, tuned.judged.and_then(|columns| columns.npu)) {
+        tuned.reached = tuned.reached && found >= *least;
+        if found < *least {
+            tuned.in_the_way.push(format!("on the NPU it is {found:.1} dB"));
+        }
+    }
+    publish(&tuned)?;
+    Ok((tuned, Some(report)))
+}
+
+/// A recipe with exceptions, and with these samples for verification.
+fn with(recipe: &Recipe, exceptions: &str, verification: &[Sample]) -> Result<Recipe> {
+    let mut made = recipe.with_overrides(exceptions)?;
+    made.verification = verification.to_vec();
+    Ok(made)
+}
+
+/// The verification samples that check assignments, those that judge what was chosen, and whether these are others: the
+/// first and the second half of arrays, and all of what has words.
+fn checking(
+    recipe: &Recipe,
+    driver: &dyn Driver,
+    partitions: &[autoneural_core::partition::Partition],
+) -> (Vec<Sample>, Vec<Sample>, bool) {
+    let all = &recipe.verification;
+    if all.len() < 2 || matches!(driver.takes(partitions), Takes::Words) {
+        return (all.clone(), all.clone(), false);
+    }
+    let (checking, judging) = all.split_at(all.len().div_ceil(2));
+    (checking.to_vec(), judging.to_vec(), true)
+}
+
+/// What is chosen by predictions alone.
+fn chosen(plan: &TunePlan, costs: &[Vec<Vec<Cost>>]) -> Result<Vec<Point>> {
+    match plan.goal.most_noise() {
+        Some(most) => Ok(costs.iter().map(|costs| Quest::new(costs.clone(), most).best()).collect()),
+        None => budget(costs, &plan.goal)?.ok_or_else(|| {
+            let least: u64 = costs.iter().map(|costs| curve(costs)[0].bytes).sum();
+            let (least, most) = (autoneural_base::text::bytes(least), &plan.goal);
+            Error::input("--budget-mb", format!("{most} are too few: the least that the target takes is {least}"))
+        }),
+    }
+}
+
+/// What is known, as it is told.
+fn told(
+    plan: &TunePlan,
+    (model, of): (&str, &str),
+    (state, subjects): (State, &[Subject]),
+    costs: &[Vec<Vec<Cost>>],
+    points: &[Point],
+) -> Tuned {
+    let group = |((subject, costs), point): ((&Subject, &Vec<Vec<Cost>>), &Point)| {
+        let layer = |((tunable, costs), &chosen): ((&candidates::Tunable, &Vec<Cost>), &usize)| {
+            let choices = tunable.choices.iter().zip(costs);
+            TunedLayer {
+                name: tunable.layer.name.clone(),
+                elements: tunable.elements(),
+                multiply_adds: tunable.multiply_adds,
+                base: tunable.base,
+                chosen,
+                choices: choices
+                    .map(|(&bits, cost)| TunedChoice { bits, bytes: cost.bytes, noise: cost.noise })
+                    .collect(),
+            }
+        };
+        TunedGroup {
+            group: subject.group.name().to_string(),
+            layers: subject.layers.iter().zip(costs).zip(&point.chosen).map(layer).collect(),
+            curve: curve(costs).iter().map(|point| TunedPoint { bytes: point.bytes, noise: point.noise }).collect(),
+            checks: vec![],
+        }
+    };
+    let groups: Vec<TunedGroup> = subjects.iter().zip(costs).zip(points).map(group).collect();
+    let most = plan.goal.most_noise().unwrap_or(f64::INFINITY);
+    let reached = groups.iter().all(|group| group.predicted() <= most);
+    Tuned {
+        schema: SCHEMA,
+        model: model.to_string(),
+        target: plan.target.0.name.clone(),
+        of: of.to_string(),
+        goal: plan.goal.clone(),
+        figure: plan.figure(),
+        state,
+        reached,
+        in_the_way: vec![],
+        groups,
+        judged: None,
+        judged_apart: false,
+    }
+}
+
+fn with_checks(mut tuned: Tuned, quests: &[Quest]) -> Tuned {
+    for (group, quest) in tuned.groups.iter_mut().zip(quests) {
+        group.checks = quest.checks.iter().map(|(check, _)| *check).collect();
+    }
+    tuned
+}
+
+/// Why a goal is not reached: the layers that still bring most, and what the rest of the network brings.
+fn in_the_way(tuned: &Tuned) -> Vec<String> {
+    let (mut made, words) = (Vec::new(), |noise| tuned.figure.words(noise));
+    for group in &tuned.groups {
+        let predicted = group.predicted();
+        if let Some(measured) = group.measured() {
+            made.push(format!(
+                "{}: with the least noise that weights can have here it is {} ({} from its layers one by one)",
+                group.group,
+                words(measured),
+                words(predicted)
+            ));
+        }
+        let mut layers: Vec<&TunedLayer> = group.layers.iter().collect();
+        layers.sort_by(|a, b| b.choice().noise.total_cmp(&a.choice().noise));
+        for layer in layers.iter().take(3) {
+            let own = layer.choice();
+            made.push(format!("{} in {} brings {}", layer.name, own.bits, words(own.noise)));
+        }
+    }
+    made
+}
+
+/// The weakest main output of what is tuned, by engine.
+fn judged(report: &Report, subjects: &[Subject]) -> Columns {
+    let names: Vec<&str> = subjects.iter().flat_map(|one| &one.nets).map(|(_, net)| net.name.as_str()).collect();
+    let main = |name: &str, output: &str| {
+        let nets = subjects.iter().flat_map(|one| &one.nets);
+        let ports = nets.filter(|(_, net)| net.name == name).flat_map(|(_, net)| &net.outputs);
+        let ports: Vec<_> = ports.collect();
+        let has_main = ports.iter().any(|port| port.meaning.main);
+        ports.iter().any(|port| port.name == output && (port.meaning.main || !has_main))
+    };
+    let mut made = Columns { simulated: None, npu: None };
+    for partition in report.partitions.iter().filter(|partition| names.contains(&partition.name.as_str())) {
+        for output in partition.outputs.iter().filter(|output| main(&partition.name, &output.name)) {
+            let least = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::min);
+            made.simulated = least(made.simulated, output.sqnr_db.simulated);
+            made.npu = least(made.npu, output.sqnr_db.npu);
+        }
+    }
+    made
+}

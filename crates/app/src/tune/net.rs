@@ -1,0 +1,170 @@
+//! A graph in float, cut into parts, in which the weights of one layer can be others: so what that layer alone does to
+//! the outputs is measured without running what stands before it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::noise::{Noise, Ratio, Unit};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::ir::{Constant, ElementType, Graph, Value, ValueId};
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::weight;
+use autoneural_core::segment::{Segment, part_with, span};
+use autoneural_engines::engine::{Engine, Reference, Tensor};
+
+/// Parts that a graph is cut into, if it has enough nodes.
+const PARTS: usize = 16;
+/// Fewest nodes of a part.
+const FEWEST: usize = 8;
+
+/// Numbers by value.
+type Values = BTreeMap<ValueId, Tensor>;
+/// Gives constants in place of the graph's own.
+pub(crate) type Own<'a> = dyn Fn(&Value, &Constant) -> Constant + 'a;
+
+/// What goes into a graph in a step, and how many of its tokens count.
+#[derive(Debug, Clone)]
+pub(crate) struct Fed {
+    /// The inputs, in the graph's order.
+    pub inputs: Vec<Tensor>,
+    /// Tokens that are no padding; `None` if it has no tokens.
+    pub count: Option<usize>,
+}
+
+/// A graph with what it makes of some steps.
+pub(crate) struct Net<'a> {
+    partition: &'a Partition,
+    parts: Vec<(Segment, Reference)>,
+    /// Inputs, and what leaves each part, in float; and the tokens that count.
+    steps: Vec<(Values, Option<usize>)>,
+    /// All that a part makes of each step.
+    inner: Option<(usize, Vec<Values>)>,
+    /// Outputs that are judged.
+    judged: Vec<ValueId>,
+}
+
+impl<'a> Net<'a> {
+    /// Runs a graph on the inputs of some steps.
+    ///
+    /// # Errors
+    /// An engine that fails.
+    pub(crate) fn new(partition: &'a Partition, fed: Vec<Fed>) -> Result<Self> {
+        let graph = &*partition.graph;
+        let mut parts = Vec::new();
+        for nodes in cuts(graph) {
+            let segment = span(partition, nodes);
+            let engine = Reference::of_graph(&part_with(partition, &segment, &|_, constant| constant.clone())?)?;
+            parts.push((segment, engine));
+        }
+        let mut steps = Vec::new();
+        for Fed { inputs, count } in fed {
+            let mut values: Values = graph.inputs().iter().copied().zip(inputs).collect();
+            for (segment, engine) in &mut parts {
+                let made = run(graph, engine, segment, &[&values])?;
+                values.extend(made);
+            }
+            steps.push((values, count));
+        }
+        let is_main = |at: &usize| partition.outputs[*at].meaning.main;
+        let main: Vec<usize> = (0..partition.outputs.len()).filter(is_main).collect();
+        let judged = if main.is_empty() { (0..partition.outputs.len()).collect() } else { main };
+        let judged = judged.into_iter().map(|at| graph.outputs()[at]).collect();
+        Ok(Net { partition, parts, steps, inner: None, judged })
+    }
+
+    /// What other constants of a layer do to its own output, and, if wanted, to the outputs of the graph. At most `most`
+    /// steps are run.
+    ///
+    /// # Errors
+    /// The graph has no such layer, or an engine fails.
+    pub(crate) fn with(
+        &mut self,
+        layer: &str,
+        own: &Own,
+        unit: Option<Unit>,
+        most: usize,
+    ) -> Result<(f64, Option<f64>)> {
+        let graph = &*self.partition.graph;
+        let reads = |node| weight(graph, node).is_some_and(|value| value.name == layer);
+        let first = graph.nodes().iter().position(reads);
+        let first = first.ok_or_else(|| Error::internal(layer, "is no layer of this graph"))?;
+        let at = self.parts.iter().position(|(segment, _)| segment.nodes.contains(&first)).unwrap_or_default();
+        self.open(at)?;
+        let made = graph.nodes()[first].outputs[0];
+        let end = if unit.is_some() { self.parts[at].0.nodes.end } else { first + 1 };
+        let mut segment = span(self.partition, first..end);
+        if !segment.outputs.contains(&made) {
+            segment.outputs.push(made);
+        }
+        let mut engine = Reference::of_graph(&part_with(self.partition, &segment, own)?)?;
+        let (mut local, mut noise) = (Ratio::default(), unit.map(Noise::new));
+        let Some((_, inner)) = &self.inner else { return Err(Error::internal(layer, "was not opened")) };
+        for ((values, count), inner) in self.steps.iter().zip(inner).take(most) {
+            let mut others = run(graph, &mut engine, &segment, &[inner, values])?;
+            local.add(inner[&made].as_f32()?, others[&made].as_f32()?);
+            let Some(noise) = &mut noise else { continue };
+            for (segment, engine) in &mut self.parts[at + 1..] {
+                if segment.inputs.iter().any(|id| others.contains_key(id)) {
+                    others.extend(run(graph, engine, segment, &[&others, values])?);
+                }
+            }
+            for (place, id) in self.judged.iter().enumerate() {
+                let float = &values[id];
+                noise.add(place, (float, others.get(id).unwrap_or(float)), *count)?;
+            }
+        }
+        Ok((local.value(), noise.map(|noise| noise.value())))
+    }
+
+    /// Mean variance of the rows of the judged outputs in float, which turns relative noise into divergence.
+    ///
+    /// # Errors
+    /// Outputs that are no real numbers.
+    pub(crate) fn variance(&self) -> Result<f64> {
+        let (mut sum, mut rows) = (0.0, 0);
+        for (values, _) in &self.steps {
+            for tensor in self.judged.iter().filter_map(|id| values.get(id)) {
+                let width = tensor.shape.last().copied().unwrap_or(1).max(1);
+                for row in tensor.as_f32()?.chunks_exact(width) {
+                    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / width as f64;
+                    sum += row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / width as f64;
+                    rows += 1;
+                }
+            }
+        }
+        Ok(sum / f64::from(rows.max(1)))
+    }
+
+    /// Makes all values of a part.
+    fn open(&mut self, at: usize) -> Result<()> {
+        if self.inner.as_ref().is_some_and(|(open, _)| *open == at) {
+            return Ok(());
+        }
+        let graph = &*self.partition.graph;
+        let mut whole = self.parts[at].0.clone();
+        let made = graph.nodes()[whole.nodes.clone()].iter().flat_map(|node| &node.outputs).copied();
+        whole.outputs = made.filter(|id| graph.value(*id).element == ElementType::F32).collect();
+        let constants: &Own = &|_, constant| constant.clone();
+        let mut engine = Reference::of_graph(&part_with(self.partition, &whole, constants)?)?;
+        let inner = self.steps.iter().map(|(values, _)| run(graph, &mut engine, &whole, &[values]));
+        self.inner = Some((at, inner.collect::<Result<_>>()?));
+        Ok(())
+    }
+}
+
+/// Runs a segment on what it reads of these values, the first that has it.
+fn run(graph: &Graph, engine: &mut Reference, segment: &Segment, known: &[&Values]) -> Result<Values> {
+    let read = |id: &ValueId| {
+        let found = known.iter().find_map(|values| values.get(id)).cloned();
+        found.ok_or_else(|| Error::internal(&graph.value(*id).name, "was not made"))
+    };
+    let inputs = segment.inputs.iter().map(read).collect::<Result<Vec<_>>>()?;
+    Ok(segment.outputs.iter().copied().zip(engine.run(&inputs)?).collect())
+}
+
+/// Where a graph is cut.
+fn cuts(graph: &Graph) -> Vec<Range<usize>> {
+    let count = graph.nodes().len();
+    let step = count.div_ceil(PARTS).max(FEWEST);
+    (0..count).step_by(step).map(|start| start..(start + step).min(count)).collect()
+}

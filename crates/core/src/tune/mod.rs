@@ -1,0 +1,11 @@
+//! Tuning: which integers each layer gets, so that a model is good enough and small. Every layer has choices, each with
+//! its bytes and the noise that it alone brings to the outputs; noises add up. What is chosen is on the lower convex
+//! hull of all assignments, or better. Nothing here runs a model.
+
+mod choices;
+mod search;
+mod size;
+
+pub use choices::{bits_of, choices};
+pub use search::{Cost, Point, curve, within_bytes, within_noise};
+pub use size::weight_bytes;

@@ -1,0 +1,119 @@
+//! `tune` without the toolkit: what is measured and chosen on the float reference, what is written, and what is refused.
+
+use std::path::Path;
+
+use autoneural::recipe::Recipe;
+use serde_json::Value;
+
+use crate::common::picky::{LAYERS, PICKY, arguments, written};
+use crate::common::{autoneural, json, stderr};
+
+fn tune(folder: &Path, recipe: &Path, more: &[&str]) -> std::process::Output {
+    let all = [&["--on", "predicted"], more].concat();
+    let arguments = arguments(folder, recipe, &all);
+    autoneural(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Layers with what was chosen.
+fn chosen(tuned: &Value) -> Vec<(String, String)> {
+    let layers = tuned["groups"][0]["layers"].as_array().unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_string();
+    let of = |layer: &Value| {
+        let choice = &layer["choices"][layer["chosen"].as_u64().unwrap() as usize];
+        (text(&layer["name"]), text(&choice["bits"]))
+    };
+    layers.iter().map(of).collect()
+}
+
+#[test]
+fn the_layer_that_minds_keeps_its_bits_and_the_recipe_says_why() {
+    let (folder, recipe) = written("rounding = \"gptq\"\nbias_correction = true");
+    let output = tune(folder.path(), &recipe, &["--goal", "25dB"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let out = folder.path().join("out");
+    let tuned = json(&out.join("tune.json"));
+    let found = chosen(&tuned);
+    assert_eq!(found.len(), LAYERS);
+    assert!(found.contains(&(PICKY.into(), "int8".into())), "{}", tuned["groups"][0]);
+    assert!(found.iter().filter(|(_, bits)| bits == "int4").count() >= 2, "{found:?}");
+    assert_eq!((&tuned["reached"], &tuned["state"]), (&Value::Bool(true), &Value::from("predicted")));
+    // The curve rises in bytes, and falls in noise.
+    let curve = tuned["groups"][0]["curve"].as_array().unwrap();
+    let pair = |point: &Value| (point["bytes"].as_u64().unwrap(), point["noise"].as_f64().unwrap());
+    assert!(curve.len() > 1 && curve.windows(2).all(|two| pair(&two[0]).0 < pair(&two[1]).0));
+    assert!(curve.windows(2).all(|two| pair(&two[0]).1 > pair(&two[1]).1));
+    // The recipe is one, beside its samples, and has a reason for each layer.
+    let text = std::fs::read_to_string(out.join("recipe.toml")).unwrap();
+    let made = Recipe::parse(text.clone(), &recipe).unwrap();
+    for (name, bits) in &found {
+        assert_eq!(made.exception(name, true).map_or("int8", |integer| integer.name()), bits, "{text}");
+        assert!(text.contains(&format!("\"{name}\"")) || text.contains(&format!("# {name} stays int8: ")), "{text}");
+    }
+    assert!(text.contains("% of all noise; int8: ") && text.contains("% of all noise; int4: "), "{text}");
+    let page = std::fs::read_to_string(out.join("tune.html")).unwrap();
+    assert!(page.contains("<svg") || page.contains("data:image/svg+xml;base64,"));
+    assert!(page.contains("goal: 25 dB: reached"), "{page}");
+    // The same again measures nothing anew, and gives the same.
+    let before = std::fs::read(out.join("tune.json")).unwrap();
+    let arguments = arguments(folder.path(), &recipe, &["--on", "predicted", "--goal", "25dB"]);
+    let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|word| *word != "-q").chain(["-v"]).collect();
+    let again = autoneural(&words);
+    assert!(stderr(&again).contains("measure tower: unchanged"), "{}", stderr(&again));
+    assert_eq!(std::fs::read(out.join("tune.json")).unwrap(), before);
+}
+
+#[test]
+fn a_budget_is_kept_and_more_bytes_are_never_worse() {
+    let (folder, recipe) = written("");
+    let mut noises = Vec::new();
+    for megabytes in ["0.0008", "0.0009", "0.001"] {
+        let output = tune(folder.path(), &recipe, &["--budget-mb", megabytes]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let layers = json(&folder.path().join("out/tune.json"))["groups"][0]["layers"].clone();
+        let choice = |layer: &Value| layer["choices"][layer["chosen"].as_u64().unwrap() as usize].clone();
+        let all: Vec<Value> = layers.as_array().unwrap().iter().map(choice).collect();
+        let bytes: u64 = all.iter().map(|choice| choice["bytes"].as_u64().unwrap()).sum();
+        assert!(bytes as f64 <= megabytes.parse::<f64>().unwrap() * 1e6, "{bytes} {megabytes}");
+        noises.push(all.iter().map(|choice| choice["noise"].as_f64().unwrap()).sum::<f64>());
+    }
+    assert!(noises.windows(2).all(|two| two[1] <= two[0]) && noises[2] < noises[0], "{noises:?}");
+}
+
+#[test]
+fn a_goal_that_is_out_of_reach_leaves_the_best_and_says_what_stands_in_the_way() {
+    let (folder, recipe) = written("");
+    let output = tune(folder.path(), &recipe, &["--goal", "140dB"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains("the goal is not reached: 140 dB"), "{said}");
+    let tuned = json(&folder.path().join("out/tune.json"));
+    assert_eq!(tuned["reached"], false);
+    let way = tuned["in_the_way"].as_array().unwrap();
+    assert!(way.iter().any(|line| line.as_str().unwrap().contains(" in int8 brings ")), "{way:?}");
+    assert!(chosen(&tuned).iter().all(|(_, bits)| bits == "int8"));
+    assert!(folder.path().join("out/recipe.toml").is_file());
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_told() {
+    let (folder, recipe) = written("");
+    for (more, status, words) in [
+        (&[][..], 2, "<--goal <DB>|--goal-perplexity <PERCENT>|--budget-mb <MB>>"),
+        (&["--goal", "30dB", "--budget-mb", "1"], 2, "cannot be used with"),
+        (&["--goal", "30%"], 2, "a number of dB is wanted"),
+        (&["--goal", "-3"], 2, "more than 0 and at most 150 dB are possible"),
+        (&["--goal-perplexity", "2%"], 2, "--text <FILE>"),
+        (&["--goal-perplexity", "2%", "--text", "no.txt"], 3, "language.prefill: this partition is missing"),
+        (&["--budget-mb", "0.0001"], 3, "are too few: the least that the target takes is"),
+        (&["--goal", "30dB", "--keep-encodings"], 2, "tuning chooses them"),
+        (&["--goal", "30dB", "--rounds", "0"], 2, "--rounds"),
+    ] {
+        let output = tune(folder.path(), &recipe, more);
+        let said = stderr(&output);
+        assert!(output.status.code() == Some(status) && said.contains(words), "{more:?}: {said}");
+    }
+    let other = folder.path().join("other.toml");
+    std::fs::write(&other, std::fs::read_to_string(&recipe).unwrap().replace("recipe.tower", "recipe.house")).unwrap();
+    let output = tune(folder.path(), &other, &["--goal", "30dB"]);
+    assert!(output.status.code() == Some(3), "{}", stderr(&output));
+}

@@ -1,0 +1,37 @@
+//! `tune` with the toolkit: what is chosen is simulated, compiled, and judged on the NPU.
+
+use serde_json::Value;
+
+use crate::common::picky::{PICKY, arguments, written};
+use crate::common::{json, succeed};
+
+#[test]
+fn the_planted_layer_is_found_and_the_goal_holds_on_the_npu() {
+    let (folder, recipe) = written("rounding = \"qronos\"\nbias_correction = true\nheadroom = 0.25");
+    let run = |goal: &str| {
+        let arguments = arguments(folder.path(), &recipe, &["--goal", goal]);
+        succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        json(&folder.path().join("out/tune.json"))
+    };
+    let tuned = run("25dB");
+    let group = &tuned["groups"][0];
+    let bits = |layer: &Value| layer["choices"][layer["chosen"].as_u64().unwrap() as usize]["bits"].clone();
+    let layers = group["layers"].as_array().unwrap();
+    let narrow = layers.iter().filter(|layer| bits(layer) == "int4").count();
+    let picky = layers.iter().find(|layer| layer["name"] == PICKY).unwrap();
+    assert!(bits(picky) == "int8" && narrow >= 2, "{group}");
+    // Some check meets the goal, and the NPU follows the simulation on samples that chose nothing.
+    let most = 10f64.powf(-2.5);
+    let checks = group["checks"].as_array().unwrap();
+    assert!(checks.iter().any(|check| check["measured"].as_f64().unwrap() <= most), "{checks:?}");
+    let judged = ["simulated", "npu"].map(|engine| tuned["judged"][engine].as_f64().unwrap());
+    assert!(judged[1] >= 25.0 && (judged[0] - judged[1]).abs() < 3.0, "{judged:?}");
+    assert_eq!((&tuned["state"], &tuned["reached"]), (&Value::from("compiled"), &Value::Bool(true)));
+    // The bundle is that of the recipe that was written.
+    let encodings = std::fs::read_to_string(folder.path().join("out/bundle/encodings/tower.json")).unwrap();
+    assert!(encodings.contains(PICKY));
+    let kept = std::fs::read_to_string(folder.path().join("out/bundle/calibration/recipe.toml")).unwrap();
+    let written = std::fs::read_to_string(folder.path().join("out/recipe.toml")).unwrap();
+    let exceptions = |text: &str| text.matches("[[override]]").count();
+    assert!(exceptions(&kept) == exceptions(&written) && exceptions(&kept) == narrow, "{kept}");
+}
