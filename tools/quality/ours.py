@@ -56,7 +56,8 @@ def compile_model(place, model, recipe_text, folder):
     if recipe_text:
         (folder / "recipe.toml").write_text(recipe_text.replace("{group}", model.file.stem), encoding="utf-8")
         command += ["--recipe", folder / "recipe.toml"]
-    plain = {name: value for name, value in os.environ.items() if name != "AUTONEURAL_TOOLKIT"}
+    # A folder without the toolkit: else the program looks for it, and compiles.
+    plain = {**os.environ, "AUTONEURAL_TOOLKIT": str(folder)}
     quantized = measure.run([*command, "--verify", "none"], folder / "quantize.log", plain)
     if quantized.status not in COMPLETE:
         return {"failed": quantized.complaint()}
