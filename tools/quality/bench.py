@@ -25,6 +25,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 class Place:
     """Where things are."""
 
+    root: pathlib.Path
     program: pathlib.Path
     toolkit: pathlib.Path
     real: pathlib.Path
@@ -43,7 +44,8 @@ def measured(place, row):
     say(f"{row.name} {row.bits}: the model")
     model = row.make(place)
     folder = place.work / row.name / row.bits.replace("/", "-")
-    made = {"name": row.name, "bits": row.bits, "note": row.note, "least_db": row.least_db, "ours": {}, "peers": {}}
+    made = {"name": row.name, "bits": row.bits, "note": row.note, "ours": {}, "peers": {}}
+    made |= {"least_db": row.least_db, "most_bits": row.most_bits}
     fused = None
 
     def keep(where, name, found):
@@ -79,7 +81,7 @@ def main():
         parser.error(f"no such row: {', '.join(sorted(unknown))}; --list names them")
     python = {**os.environ, "PYTHONPATH": f"{given.vendor / 'quality'}:{given.vendor / 'toolkit'}"}
     place = Place(
-        given.program.resolve(), given.vendor / "toolkit", given.vendor / "real-models", given.work.resolve(),
+        ROOT, given.program.resolve(), given.vendor / "toolkit", given.vendor / "real-models", given.work.resolve(),
         ROOT / "calibration/photos", python,
     )
     done, broken = [], []

@@ -3,6 +3,7 @@
 import dataclasses
 import typing
 
+import definitions
 import models
 import ours
 
@@ -14,6 +15,12 @@ METHODS = (
     ("gptq", ours.recipe(rounding="gptq", **CALIBRATED)),
     ("qronos", ours.recipe(rounding="qronos", **CALIBRATED)),
 )
+# Depthwise convolutions keep 8 bits by themselves; layers with few weights get them too.
+BLOCKS = ours.recipe(
+    [("_conv_stem.*", "int8"), *((f"_blocks.{at}.*", "int8") for at in range(6))],
+    weights="int4 in blocks of 16", rounding="qronos", **CALIBRATED,
+)
+SMOOTH = ours.recipe(equalize={"method": "smooth-quant", "alpha": 0.5}, **CALIBRATED)
 PEERS = ("ONNX Runtime", "AIMET")
 
 
@@ -29,8 +36,10 @@ class Row:
     peers: tuple = PEERS
     # Bits of the peers' weights, as their scripts call them.
     weights: str = "int8"
-    # Least figure of the best method on the NPU in dB; None: that of the better peer, by the first method.
+    # Least figure of the best method on the NPU in dB; None: that of the better peer.
     least_db: float | None = None
+    # Most bits of a weight on average, scales of blocks counted.
+    most_bits: float | None = None
     note: str = ""
 
 
@@ -45,6 +54,11 @@ def trained(name, *options):
 
 ROWS = (
     Row("efficientnet_lite0", "W8A16", models.trained("efficientnet_lite0"), METHODS, least_db=33.0, note="trained weights"),
+    Row(
+        "efficientnet_lite0", "W4/W8A16", models.trained("efficientnet_lite0"),
+        (("qronos, blocks of 16", BLOCKS),), weights="int4", least_db=20.0, most_bits=5.0,
+        note="trained weights; peers W4A16",
+    ),
     trained("ppocr_det", "--shape", "1,3,320,320"),
     trained("ppocr_rec", "--shape", "1,3,48,320"),
     trained("ppocr_cls", "--shape", "1,3,48,192"),
@@ -53,5 +67,19 @@ ROWS = (
         "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "convnext_tiny", "resnet50", "shufflenet_v2",
         "densenet121", "deeplabv3_mobilenet", "vit_small", "mobilenetv4",
     )),
-    imported("llama", "drawn weights, 2 layers, 32 tokens", True),
+    imported("llama", "drawn weights, 2 layers, 32 tokens"),
+    Row(
+        "autoneural-tiny", "W8A16", definitions.demonstration,
+        (DEFAULT, ("qronos, products split", ours.recipe(rounding="qronos", products="split", **CALIBRATED))),
+        note="trained weights, vision encoder, calibrated",
+    ),
+    Row(
+        "mobilenetv5", "W8A16", models.exported("mobilenetv5", fuse_for_peers=True), (DEFAULT, METHODS[3]),
+        ("ONNX Runtime", "AIMET", "AIMET, default"), least_db=35.0, note="300M, timm's weights of seed 0, 256 px, 2 pictures",
+    ),
+    *(Row(
+        f"{name}-vision", "W8A16", definitions.made_up(name, pixels),
+        (("nearest", ours.recipe()), ("corrected biases and room", ours.recipe(**CALIBRATED)), ("smooth-quant", SMOOTH)), (),
+        note=f"synthetic weights, {pixels} px",
+    ) for name, pixels in (("autoneural-vl-1.5b", 128), ("internvl2-2b", 112))),
 )
