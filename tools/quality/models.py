@@ -27,11 +27,11 @@ class Model:
     photos: pathlib.Path | None = None
 
 
-def trained(name, *options):
+def trained(name, *options, fuse_for_peers=False):
     """One that `make real-models` made."""
     def make(place):
         folder = place.real
-        return Model(folder / f"{name}.onnx", folder / f"{name}.npz", folder / f"{name}.judge.npz", options)
+        return Model(folder / f"{name}.onnx", folder / f"{name}.npz", folder / f"{name}.judge.npz", options, fuse_for_peers)
 
     return make
 

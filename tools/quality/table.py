@@ -13,8 +13,17 @@ EXACT_DB = 90.0
 
 
 def verdict(row):
-    """What is to be reached, what was reached, whether it was: `(wanted, reached, met)`; met is None without a figure
-    to reach."""
+    """What is to be reached, what was reached, whether it was: `(wanted, reached, met)`, as words; met is None without a
+    figure to reach."""
+    if row.get("most_percent") is not None:
+        reached = min((found["above_percent"] for found in row["ours"].values() if "above_percent" in found), default=None)
+        most = row["most_percent"]
+        return f"+{most:g} % at most", percent(reached), reached is not None and reached <= most
+    wanted, reached, met = of_decibels(row)
+    return decibels(wanted) + ("" if row["least_db"] is not None else ", of the better peer"), decibels(reached), met
+
+
+def of_decibels(row):
     most = row.get("most_bits")
     fits = lambda found: most is None or found.get("bits_per_weight", most + 1) <= most
     own = [npu(found) for found in row["ours"].values() if fits(found)]
@@ -33,11 +42,21 @@ def decibels(figure):
     return "-" if figure is None else f"{figure:.1f} dB"
 
 
+def percent(figure):
+    return "-" if figure is None else f"+{figure:.1f} %"
+
+
+def figure(found):
+    """The figure that counts, as words."""
+    return percent(found["above_percent"]) if "above_percent" in found else decibels(npu(found))
+
+
 def line(row, by, found):
     of = lambda engine, key: (found.get(engine) or {}).get(key)
     cost = lambda key, scale, unit: "-" if key not in found else f"{found[key] / scale:.2f} {unit}"
     seconds = "-" if "seconds" not in found else f"{found['seconds']:.1f} s"
-    remark = found.get("failed") or found.get("refused") or ""
+    words = f"perplexity {found['perplexity']:.2f}, {figure(found)}, simulated" if "perplexity" in found else ""
+    remark = words or found.get("failed") or found.get("refused") or ""
     if found.get("on") == "our float graph":
         remark = f"on our float graph {remark}".strip()
     bits = "-" if "bits_per_weight" not in found else f"{found['bits_per_weight']:.2f}"
@@ -67,13 +86,12 @@ def summary(rows):
     lines, good = [], True
     for row in rows:
         wanted, reached, met = verdict(row)
-        what = "" if row["least_db"] is not None else ", of the better peer"
         if met is None:
-            lines.append(f"{row['name']} {row['bits']}: {decibels(reached)}, and no peer has a figure")
+            lines.append(f"{row['name']} {row['bits']}: {reached}, and no peer has a figure")
             continue
         good &= met
         verb = "met" if met else "MISSED"
-        lines.append(f"{row['name']} {row['bits']}: {verb}: {decibels(reached)}, goal {decibels(wanted)}{what}")
+        lines.append(f"{row['name']} {row['bits']}: {verb}: {reached}, goal {wanted}")
     return lines, good
 
 

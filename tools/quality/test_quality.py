@@ -7,6 +7,7 @@ import tempfile
 import types
 import unittest
 
+import language
 import measure
 import models
 import ours
@@ -52,6 +53,14 @@ class Table(unittest.TestCase):
         self.assertTrue(any(line.endswith("2 nodes on the CPU") for line in lines))
         _, status = table.report([row({"default recipe": {"failed": "error: no"}}, {"AIMET": figures(20.0)})], [])
         self.assertEqual(status, 1)
+
+    def test_perplexity_may_grow_by_so_much(self):
+        found = language.of_evaluation({"engines": [{"perplexity": 16.0}, {"perplexity": 20.0}]})
+        for most, wanted in ((25.0, 0), (24.9, 1)):
+            lines, status = table.report([{**row({"qronos": found}, {}), "most_percent": most}], [])
+            self.assertEqual(status, wanted)
+        self.assertIn("net W8A16: MISSED: +25.0 %, goal +24.9 % at most", lines)
+        self.assertTrue(lines[1].endswith("perplexity 20.00, +25.0 %, simulated"))
 
     def test_a_row_that_was_not_measured_is_a_fault(self):
         lines, status = table.report([], ["net W8A16: not exported"])
