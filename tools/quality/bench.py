@@ -13,6 +13,7 @@ import os
 import pathlib
 import sys
 
+import language
 import ours
 import peers
 import rows
@@ -25,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 class Place:
     """Where things are."""
 
+    root: pathlib.Path
     program: pathlib.Path
     toolkit: pathlib.Path
     real: pathlib.Path
@@ -42,17 +44,21 @@ def measured(place, row):
     """One row: what is printed and written of it."""
     say(f"{row.name} {row.bits}: the model")
     model = row.make(place)
-    folder = place.work / row.name / row.bits.replace("/", "-")
-    made = {"name": row.name, "bits": row.bits, "note": row.note, "least_db": row.least_db, "ours": {}, "peers": {}}
+    folder = place.work / row.name / row.bits.replace("/", "-").replace(", ", "-").replace(" ", "-")
+    made = {"name": row.name, "bits": row.bits, "note": row.note, "ours": {}, "peers": {}}
+    made |= {"least_db": row.least_db, "most_bits": row.most_bits, "most_percent": row.most_percent}
     fused = None
 
     def keep(where, name, found):
         made[where][name] = found
-        words = found.get("failed") or found.get("refused") or table.decibels(table.npu(found))
+        words = found.get("failed") or found.get("refused") or table.figure(found)
         say(f"{row.name} {row.bits}: {name}: {words}")
 
     for name, recipe in row.methods:
-        of_method = folder / name.replace(" ", "-")
+        of_method = folder / name.replace(", ", "-").replace(" ", "-")
+        if row.most_percent is not None:
+            keep("ours", name, language.compare(place, row.name, model, recipe, of_method))
+            continue
         keep("ours", name, ours.compile_model(place, model, recipe, of_method))
         if fused is None and list((of_method / "bundle/model").glob("*.onnx")):
             fused = next((of_method / "bundle/model").glob("[!.]*.onnx"))
@@ -79,7 +85,7 @@ def main():
         parser.error(f"no such row: {', '.join(sorted(unknown))}; --list names them")
     python = {**os.environ, "PYTHONPATH": f"{given.vendor / 'quality'}:{given.vendor / 'toolkit'}"}
     place = Place(
-        given.program.resolve(), given.vendor / "toolkit", given.vendor / "real-models", given.work.resolve(),
+        ROOT, given.program.resolve(), given.vendor / "toolkit", given.vendor / "real-models", given.work.resolve(),
         ROOT / "calibration/photos", python,
     )
     done, broken = [], []

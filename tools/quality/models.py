@@ -12,19 +12,26 @@ class Model:
     """A float model with the samples that calibrate and the others that judge."""
 
     file: pathlib.Path
-    calibration: pathlib.Path
-    judge: pathlib.Path
+    calibration: pathlib.Path | None
+    judge: pathlib.Path | None
     # Further arguments of `compile`.
     options: tuple = ()
     # Whether peers also get the graph whose normalizations are one operator, though the NPU takes their own.
     fuse_for_peers: bool = False
+    # The group that methods are about; None: that of an ONNX file, which has its name.
+    group: str | None = None
+    # What is compared with float, as `--verify` takes it.
+    compared: str = "all"
+    # Other groups and samples of a model that takes words, as the end of its recipe, and the folder `photos` beside it.
+    rest: str | None = None
+    photos: pathlib.Path | None = None
 
 
-def trained(name, *options):
+def trained(name, *options, fuse_for_peers=False):
     """One that `make real-models` made."""
     def make(place):
         folder = place.real
-        return Model(folder / f"{name}.onnx", folder / f"{name}.npz", folder / f"{name}.judge.npz", options)
+        return Model(folder / f"{name}.onnx", folder / f"{name}.npz", folder / f"{name}.judge.npz", options, fuse_for_peers)
 
     return make
 

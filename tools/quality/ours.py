@@ -15,24 +15,33 @@ LENIENT = ("--layers", "none", "--golden", "none", "--max-difference", "200")
 RECIPE = """schema = 2
 name = "bench"
 [recipe.{group}]
-weights = "int8"
 activations = "uint16"
 observer = "min-max"
 """
 
 
-def recipe(**keys):
-    """The text of a recipe for 8-bit weights and 16-bit activations with further keys, of the group `{group}`."""
-    value = lambda one: str(one).lower() if isinstance(one, (bool, float)) else json.dumps(one)
-    lines = [f"{key} = {value(one)}" for key, one in keys.items()]
+def toml(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
+    return str(value).lower() if isinstance(value, (bool, float)) else json.dumps(value)
+
+
+def recipe(overrides=(), weights="int8", **keys):
+    """The text of a recipe for 16-bit activations, of the group `{group}`. `overrides` are tensors and their types."""
+    lines = [f"{key} = {toml(value)}" for key, value in {"weights": weights, **keys}.items()]
+    for tensor, kind in overrides:
+        lines += ["[[override]]", f"tensor = {toml(tensor)}", f"type = {toml(kind)}"]
     return RECIPE + "\n".join(lines) + "\n"
 
 
-def of_report(path):
-    """The figures of one partition of a `report.json`."""
-    partition = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["partitions"][0]
+def of_report(path, group=None):
+    """The figures of one partition of a `report.json`; of the first one, where no name is given."""
+    report = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    named = lambda entries: next(entry for entry in entries if group in (None, entry["name"]))
+    partition, kinds = named(report["partitions"]), named(report["sizes"]["partitions"])["weights"]
     pooled = lambda output, engine: output["sqnr_db"].get(engine)
-    figures = {"binary_bytes": partition["binary_bytes"]}
+    bits = 8 * sum(kind["bytes"] for kind in kinds) / max(sum(kind["elements"] for kind in kinds), 1)
+    figures = {"binary_bytes": partition["binary_bytes"], "bits_per_weight": round(bits, 2)}
     if partition["nodes"] != partition["npu_nodes"]:
         figures["refused"] = f"{partition['cpu_nodes']} of {partition['nodes']} nodes on the CPU"
     for engine in ("simulated", "npu"):
@@ -52,16 +61,23 @@ def compile_model(place, model, recipe_text, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     command = [place.program, "compile", model.file, *model.options, "--target", "sa8295p", "--out", folder / "bundle"]
-    command += ["--calibration", model.calibration, "--verification", model.judge]
     if recipe_text:
-        (folder / "recipe.toml").write_text(recipe_text.replace("{group}", model.file.stem), encoding="utf-8")
-        command += ["--recipe", folder / "recipe.toml"]
-    plain = {name: value for name, value in os.environ.items() if name != "AUTONEURAL_TOOLKIT"}
+        text = recipe_text.replace("{group}", model.group or model.file.stem) + (model.rest or "")
+        (folder / "recipe.toml").write_text(text, encoding="utf-8")
+    if model.rest:
+        # A recipe names its pictures from its own folder.
+        shutil.copytree(model.photos, folder / "photos")
+        command += ["--calibration", folder / "recipe.toml"]
+    else:
+        command += ["--calibration", model.calibration, "--verification", model.judge]
+        command += ["--recipe", folder / "recipe.toml"] if recipe_text else []
+    # A folder without the toolkit: else the program looks for it, and compiles.
+    plain = {**os.environ, "AUTONEURAL_TOOLKIT": str(folder)}
     quantized = measure.run([*command, "--verify", "none"], folder / "quantize.log", plain)
     if quantized.status not in COMPLETE:
         return {"failed": quantized.complaint()}
     costs = {"seconds": round(quantized.seconds, 1), "peak_bytes": quantized.peak_bytes}
-    judged = measure.run([*command, *LENIENT, "--toolkit", place.toolkit], folder / "judge.log", plain)
+    judged = measure.run([*command, *LENIENT, "--verify", model.compared, "--toolkit", place.toolkit], folder / "judge.log", plain)
     if judged.status not in COMPLETE:
         return {**costs, "failed": judged.complaint()}
-    return {**costs, **of_report(folder / "bundle/report.json")}
+    return {**costs, **of_report(folder / "bundle/report.json", model.group)}

@@ -1,6 +1,6 @@
 """The rows that were measured as a table, and whether each reaches its goal."""
 
-HEAD = ("model", "bits", "by", "simulated", "NPU", "worst", "seconds", "memory", "size", "")
+HEAD = ("model", "bits", "by", "a weight", "simulated", "NPU", "worst", "error", "seconds", "memory", "size", "")
 
 
 def npu(found):
@@ -13,9 +13,20 @@ EXACT_DB = 90.0
 
 
 def verdict(row):
-    """What is to be reached, what was reached, whether it was: `(wanted, reached, met)`; met is None without a figure
-    to reach."""
-    own = [npu(found) for found in row["ours"].values()]
+    """What is to be reached, what was reached, whether it was: `(wanted, reached, met)`, as words; met is None without a
+    figure to reach."""
+    if row.get("most_percent") is not None:
+        reached = min((found["above_percent"] for found in row["ours"].values() if "above_percent" in found), default=None)
+        most = row["most_percent"]
+        return f"+{most:g} % at most", percent(reached), reached is not None and reached <= most
+    wanted, reached, met = of_decibels(row)
+    return decibels(wanted) + ("" if row["least_db"] is not None else ", of the better peer"), decibels(reached), met
+
+
+def of_decibels(row):
+    most = row.get("most_bits")
+    fits = lambda found: most is None or found.get("bits_per_weight", most + 1) <= most
+    own = [npu(found) for found in row["ours"].values() if fits(found)]
     peers = [npu(found) for found in row["peers"].values()]
     best = lambda figures: max((one for one in figures if one is not None), default=None)
     if row["least_db"] is not None:
@@ -31,16 +42,29 @@ def decibels(figure):
     return "-" if figure is None else f"{figure:.1f} dB"
 
 
+def percent(figure):
+    return "-" if figure is None else f"+{figure:.1f} %"
+
+
+def figure(found):
+    """The figure that counts, as words."""
+    return percent(found["above_percent"]) if "above_percent" in found else decibels(npu(found))
+
+
 def line(row, by, found):
     of = lambda engine, key: (found.get(engine) or {}).get(key)
     cost = lambda key, scale, unit: "-" if key not in found else f"{found[key] / scale:.2f} {unit}"
     seconds = "-" if "seconds" not in found else f"{found['seconds']:.1f} s"
-    remark = found.get("failed") or found.get("refused") or ""
+    words = f"perplexity {found['perplexity']:.2f}, {figure(found)}, simulated" if "perplexity" in found else ""
+    remark = words or found.get("failed") or found.get("refused") or ""
     if found.get("on") == "our float graph":
         remark = f"on our float graph {remark}".strip()
+    bits = "-" if "bits_per_weight" not in found else f"{found['bits_per_weight']:.2f}"
+    # The root mean square of the error, as a share of that of the signal.
+    error = "-" if npu(found) is None else f"{100 * 10 ** (-npu(found) / 20):.3g} %"
     return (
-        row["name"], row["bits"], by, decibels(of("simulated", "db")), decibels(npu(found)), decibels(of("npu", "worst_db")),
-        seconds, cost("peak_bytes", 1e9, "GB"), cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
+        row["name"], row["bits"], by, bits, decibels(of("simulated", "db")), decibels(npu(found)),
+        decibels(of("npu", "worst_db")), error, seconds, cost("peak_bytes", 1e9, "GB"), cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
         remark[:100],
     )
 
@@ -52,7 +76,7 @@ def text(rows):
         for by, found in [*((f"ours, {name}", found) for name, found in row["ours"].items()), *row["peers"].items()]:
             lines.append(line(row, by, found))
     widths = [max(len(one[at]) for one in lines) for at in range(len(HEAD))]
-    left = (0, 1, 2, 9)
+    left = (0, 1, 2, len(HEAD) - 1)
     cell = lambda at, value: value.ljust(widths[at]) if at in left else value.rjust(widths[at])
     return ["  ".join(cell(at, value) for at, value in enumerate(one)).rstrip() for one in lines]
 
@@ -62,13 +86,12 @@ def summary(rows):
     lines, good = [], True
     for row in rows:
         wanted, reached, met = verdict(row)
-        what = "" if row["least_db"] is not None else ", of the better peer"
         if met is None:
-            lines.append(f"{row['name']} {row['bits']}: {decibels(reached)}, and no peer has a figure")
+            lines.append(f"{row['name']} {row['bits']}: {reached}, and no peer has a figure")
             continue
         good &= met
         verb = "met" if met else "MISSED"
-        lines.append(f"{row['name']} {row['bits']}: {verb}: {decibels(reached)}, goal {decibels(wanted)}{what}")
+        lines.append(f"{row['name']} {row['bits']}: {verb}: {reached}, goal {wanted}")
     return lines, good
 
 

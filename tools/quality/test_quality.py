@@ -7,6 +7,7 @@ import tempfile
 import types
 import unittest
 
+import language
 import measure
 import models
 import ours
@@ -35,6 +36,12 @@ class Table(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("net W8A16: MISSED: 19.2 dB, goal 19.3 dB, of the better peer", lines)
 
+    def test_what_takes_more_bits_does_not_count(self):
+        own = {"blocks": figures(25.0, bits_per_weight=5.4), "nearest": figures(2.0, bits_per_weight=4.2)}
+        for most, wanted in ((5.0, 1), (5.5, 0)):
+            _, status = table.report([{**row(own, {}, 20.0), "most_bits": most}], [])
+            self.assertEqual(status, wanted)
+
     def test_beyond_the_exactness_of_float_more_counts_for_nothing(self):
         _, status = table.report([row({"default recipe": figures(123.5)}, {"AIMET": figures(123.9)})], [])
         self.assertEqual(status, 0)
@@ -46,6 +53,14 @@ class Table(unittest.TestCase):
         self.assertTrue(any(line.endswith("2 nodes on the CPU") for line in lines))
         _, status = table.report([row({"default recipe": {"failed": "error: no"}}, {"AIMET": figures(20.0)})], [])
         self.assertEqual(status, 1)
+
+    def test_perplexity_may_grow_by_so_much(self):
+        found = language.of_evaluation({"engines": [{"perplexity": 16.0}, {"perplexity": 20.0}]})
+        for most, wanted in ((25.0, 0), (24.9, 1)):
+            lines, status = table.report([{**row({"qronos": found}, {}), "most_percent": most}], [])
+            self.assertEqual(status, wanted)
+        self.assertIn("net W8A16: MISSED: +25.0 %, goal +24.9 % at most", lines)
+        self.assertTrue(lines[1].endswith("perplexity 20.00, +25.0 %, simulated"))
 
     def test_a_row_that_was_not_measured_is_a_fault(self):
         lines, status = table.report([], ["net W8A16: not exported"])
@@ -60,9 +75,12 @@ class Table(unittest.TestCase):
 
 
 REPORT = {
+    "sizes": {"partitions": [{"name": "net", "weights": [
+        {"bits": 4, "elements": 300, "bytes": 150}, {"bits": 8, "elements": 100, "bytes": 100},
+    ]}]},
     "partitions": [
         {
-            "nodes": 10, "npu_nodes": 9, "cpu_nodes": 1, "binary_bytes": 7,
+            "name": "net", "nodes": 10, "npu_nodes": 9, "cpu_nodes": 1, "binary_bytes": 7,
             "outputs": [
                 {"sqnr_db": {"simulated": 40.0, "npu": 39.0}, "lowest": {"sqnr_db": {"simulated": 38.0, "npu": 37.0}}},
                 {"sqnr_db": {"simulated": 41.0, "npu": 21.0}, "lowest": {"sqnr_db": {"simulated": 36.0, "npu": 20.0}}},
@@ -109,12 +127,13 @@ out.mkdir(exist_ok=True)
 (out / 'report.json').write_text(json.dumps({REPORT!r}))
 (out / 'said').write_text(' '.join(sys.argv))
 sys.exit(6)"""
-        found = self.compiled(body, ours.recipe(rounding="gptq", bias_correction=True))
+        found = self.compiled(body, ours.recipe([("a.*", "int8")], rounding="gptq", equalize={"alpha": 0.5}))
         self.assertEqual(found["simulated"], {"db": 40.0, "worst_db": 38.0})
         self.assertEqual(found["npu"], {"db": 21.0, "worst_db": 20.0})
+        self.assertEqual(found["bits_per_weight"], 5.0)
         self.assertEqual((found["refused"], found["binary_bytes"]), ("1 of 10 nodes on the CPU", 7))
         recipe = (self.path / "out/recipe.toml").read_text()
-        for part in ("[recipe.net]", 'rounding = "gptq"', "bias_correction = true"):
+        for part in ("[recipe.net]", 'rounding = "gptq"', "equalize = { alpha = 0.5 }", 'tensor = "a.*"\ntype = "int8"'):
             self.assertIn(part, recipe)
         said = (self.path / "out/bundle/said").read_text()
         self.assertIn("one.npz --verification", said)

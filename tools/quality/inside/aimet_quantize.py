@@ -7,16 +7,15 @@ CONFIG is a name of AIMET's configurations: `htp_v68` is the one for the NPU of 
 
 import sys
 
-import numpy as np
 import onnx
 from aimet_onnx import QuantizationSimModel, apply_seq_mse
+
+import samples as of_file
 
 
 def main():
     source, samples, out, weights, config = sys.argv[1:6]
-    data = np.load(samples)
-    count = len(data[data.files[0]])
-    runs = [{name: data[name][at] for name in data.files} for at in range(count)]
+    runs = of_file.read(samples, source)
     simulated = QuantizationSimModel(
         onnx.load(source), param_type=weights, activation_type="int16", quant_scheme="min_max", config_file=config,
         providers=["CPUExecutionProvider"],
@@ -24,7 +23,9 @@ def main():
     if "--seq-mse" in sys.argv:
         apply_seq_mse(simulated, runs)
     simulated.compute_encodings(runs)
-    onnx.save(simulated.to_onnx_qdq(), out, save_as_external_data=True, location=out.rsplit("/", 1)[-1] + ".data")
+    # Biases as integers: the NPU takes no linear layer without.
+    made = simulated.to_onnx_qdq(export_int32_bias=True)
+    onnx.save(made, out, save_as_external_data=True, location=out.rsplit("/", 1)[-1] + ".data")
 
 
 main()

@@ -15,6 +15,8 @@ import numpy as np
 import onnxruntime
 import onnxruntime_qnn
 
+import samples as of_file
+
 # The SA8295P, as in targets/sa8295p.toml.
 CHIP = {"soc_model": "39", "htp_arch": "68", "vtcm_mb": "8"}
 
@@ -55,20 +57,16 @@ class Sums:
 
 def main():
     float_model, quantized, samples, context = sys.argv[1:]
-    data = np.load(samples)
     cpu = lambda path: onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     reference, simulated = cpu(float_model), cpu(quantized)
     names = [port.name for port in reference.get_outputs()]
-    takes = {port.name for port in simulated.get_inputs()}
     made = {"simulated": Sums(), "npu": Sums()}
     try:
         npu, refused = on_npu(quantized, context), None
     except Exception as error:
         npu, refused = None, str(error).splitlines()[0]
-    for at in range(len(data[data.files[0]])):
-        feed = {name: data[name][at] for name in data.files}
-        true = reference.run(names, feed)
-        feed = {name: value for name, value in feed.items() if name in takes}
+    for of_float, feed in zip(of_file.read(samples, float_model), of_file.read(samples, quantized)):
+        true = reference.run(names, of_float)
         for engine, session in (("simulated", simulated), ("npu", npu)):
             for name, one, other in zip(names, true, session.run(names, feed) if session else ()):
                 made[engine].add(name, one, other)

@@ -5,19 +5,26 @@ usage: ort_quantize.py FLOAT.onnx CALIBRATION.npz OUT.onnx int8|int4
 
 import sys
 
-import numpy as np
+import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize
 from onnxruntime.quantization.execution_providers.qnn import get_qnn_qdq_config, qnn_preprocess_model
 
+import samples as of_file
+
 
 class Samples(CalibrationDataReader):
-    def __init__(self, path):
-        data = np.load(path)
-        count = len(data[data.files[0]])
-        self.left = iter([{name: data[name][at] for name in data.files} for at in range(count)])
+    def __init__(self, path, model):
+        self.left = iter(of_file.read(path, model))
 
     def get_next(self):
         return next(self.left, None)
+
+
+def of_norms(model):
+    """Factors of normalizations get one scale: by channel the quantizer gives none, and the NPU would not take the node."""
+    factors = {node.input[1] for node in onnx.load(model, load_external_data=False).graph.node
+               if node.op_type in ("LayerNormalization", "RMSNormalization", "InstanceNormalization")}
+    return {name: [{"quant_type": QuantType.QUInt8}] for name in factors}
 
 
 def main():
@@ -26,8 +33,9 @@ def main():
     if qnn_preprocess_model(source, prepared, save_as_external_data=True):
         source = prepared
     config = get_qnn_qdq_config(
-        source, Samples(samples), activation_type=QuantType.QUInt16, per_channel=True,
+        source, Samples(samples, source), activation_type=QuantType.QUInt16, per_channel=True,
         weight_type=QuantType.QInt8 if weights == "int8" else QuantType.QInt4,
+        init_overrides=of_norms(source),
     )
     config.use_external_data_format = True
     quantize(source, out, config)
