@@ -5,8 +5,8 @@
 //! the workspace stand on floors; this one has the command line and gathers the others.
 
 pub use autoneural_app::{
-    calibrate, demo, diff, drivers, evaluate, golden, report, runner, samples, shards, stages, synth, target_check, tune,
-    verify,
+    calibrate, demo, diff, drivers, evaluate, golden, report, runner, samples, shards, stages, synth, target_check,
+    tune, verify,
 };
 pub use autoneural_base::{
     Error, Result, contain, cut_off, error, files, folder, json, limits, machine, map, progress, shown, text,

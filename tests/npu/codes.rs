@@ -137,7 +137,13 @@ fn in_blocks(weights: &[f32]) -> (Partition, Table) {
     let mut table = Table::default();
     table.activations.insert("x".into(), Encoding::of_range(IntegerType::Uint16, -1.0, 1.0));
     table.activations.insert("y".into(), Encoding::of_range(IntegerType::Uint16, -400.0, 400.0));
-    let made = quantize::in_blocks(IntegerType::Int4, (weights, &[64, 24]), Axes { output: Some(1), input: 0 }, 32, (&[], &[]));
+    let made = quantize::in_blocks(
+        IntegerType::Int4,
+        (weights, &[64, 24]),
+        Axes { output: Some(1), input: 0 },
+        32,
+        (&[], &[]),
+    );
     table.params.insert("w".into(), made);
     (partition, table)
 }

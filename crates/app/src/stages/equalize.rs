@@ -43,9 +43,13 @@ pub(crate) fn equalize_phase(
         all.extend(sites(&partitions, group));
     }
     // Methods may look at how weights are rounded afterwards.
-    let bits: Vec<String> = chosen.iter().map(|(group, _)| Ok(recipe.part(group)?.weights.to_string())).collect::<Result<_>>()?;
+    let bits: Vec<String> =
+        chosen.iter().map(|(group, _)| Ok(recipe.part(group)?.weights.to_string())).collect::<Result<_>>()?;
     let plan = Plan::new(asks, &all, for_evidence())?;
-    let key = float_models(bundle, &phase.groups)?.setting("equalize", &chosen).setting("bits", &bits).setting("evidence", &plan.passes);
+    let key = float_models(bundle, &phase.groups)?
+        .setting("equalize", &chosen)
+        .setting("bits", &bits)
+        .setting("evidence", &plan.passes);
     let key = driver.phase_key(number, key, bundle, recipe)?;
     let run = Run { bundle, partitions: &partitions, recipe, progress };
     bundle.unit(

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
-use super::collected::Collected;
 use super::graph_files::of_graphs;
+use super::kept_evidence::KeptEvidence;
 use crate::drivers::{Driver, of_bundle};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::{Progress, Silent};
@@ -185,11 +185,11 @@ pub fn quantize_group(
     let whole = statistics;
     let statistics = statistics.of(&decisive(partitions, group));
     let all_groups = groups(partitions);
-    let (scales, evidence) = (recipe.part(group)?.weight_scales, Collected(bundle));
+    let (scales, evidence) = (recipe.part(group)?.weight_scales, KeptEvidence(bundle));
     let mut of_scales = BTreeSet::new();
     for layer in layers(partitions, group) {
         let of = |want| LayerEvidence::new(&layer, &evidence, false).asks(want);
-        of_scales.extend(scales.wants(&layer).into_iter().flat_map(of).map(|ask| Collected::path(&ask)));
+        of_scales.extend(scales.wants(&layer).into_iter().flat_map(of).map(|ask| KeptEvidence::path(&ask)));
     }
     // Graphs of all groups tell which values are tied to which.
     let key = bundle.key(given.key(), |path| {

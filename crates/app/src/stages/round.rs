@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::collected::Collected;
+use super::kept_evidence::KeptEvidence;
 use super::prefix::Prefix;
 use crate::runs::is_run;
 use autoneural_base::error::{Error, Result};
@@ -35,14 +35,14 @@ pub(crate) fn round(
     progress: &dyn Progress,
 ) -> Result<()> {
     let files = file_names(constants);
-    let (collected, mut keys, follows) = (Collected(bundle), Vec::new(), rounder.method.follows());
+    let (collected, mut keys, follows) = (KeptEvidence(bundle), Vec::new(), rounder.method.follows());
     // What a method that follows the quantized layers makes of a layer depends on all of these.
     let mut before = follows.then(|| of_runs(bundle, partitions)).transpose()?;
     for (layer, weights, biases) in &constants.layers {
         let key = key(bundle, group, std::iter::once(weights).chain(biases), &rounder.name())?;
         let evidence = LayerEvidence::new(layer, &collected, false);
         let wanted = rounder.wants(layer).into_iter().flat_map(|want| evidence.asks(want));
-        let wanted: BTreeSet<String> = wanted.map(|ask| Collected::path(&ask)).collect();
+        let wanted: BTreeSet<String> = wanted.map(|ask| KeptEvidence::path(&ask)).collect();
         let key = if wanted.is_empty() { key } else { bundle.key(key, |path| wanted.contains(path))? };
         keys.push(match &mut before {
             None => key,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::evaluate::reading;
 use crate::runs::has_layers_of_its_own;
 use autoneural_base::error::{Error, Result};
-use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
 use autoneural_core::quantize::{Given, Layer, Table, decisive, layers, quantize, weight};
@@ -58,8 +58,8 @@ pub(crate) struct Subject {
 pub(crate) struct Basis<'a> {
     /// All graphs.
     pub partitions: &'a [Partition],
-    /// What calibration found.
-    pub statistics: &'a StatisticsTable,
+    /// What calibration found: ranges, and what methods asked for.
+    pub seen: (&'a StatisticsTable, &'a dyn EvidenceSource),
     /// The recipe to begin with.
     pub recipe: &'a Recipe,
     /// The target.
@@ -69,9 +69,9 @@ pub(crate) struct Basis<'a> {
 impl Basis<'_> {
     /// The encodings of a group under a recipe.
     fn tables(&self, group: &Group, recipe: &Recipe) -> Result<Vec<Table>> {
-        let statistics = self.statistics.of(&decisive(self.partitions, group));
+        let statistics = self.seen.0.of(&decisive(self.partitions, group));
         let given = Given::default();
-        let (made, _) = quantize(self.partitions, group, &statistics, recipe, self.target, &given)?;
+        let (made, _) = quantize(self.partitions, group, (&statistics, self.seen.1), recipe, self.target, &given)?;
         Ok(made.into_iter().map(|(table, _)| table).collect())
     }
 

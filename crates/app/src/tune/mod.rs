@@ -23,11 +23,12 @@ use std::cell::OnceCell;
 
 use crate::drivers::{Driver, Takes, of_bundle};
 use crate::report::{Columns, Demands, Report};
-use crate::stages::{Comparing, Plan, calibrate_phase, check_encodings, compile, keep_samples};
+use crate::stages::{Comparing, From, KeptEvidence, Plan, calibrate_phase, check_encodings, compile, keep_samples};
 use crate::verify::Extent;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{GivenFiles, Making};
+use autoneural_core::evidence::EvidenceSource;
 use autoneural_core::program::groups;
 use autoneural_core::recipe::{Recipe, Sample};
 use autoneural_core::tune::{Cost, Point, curve};
@@ -63,11 +64,13 @@ pub fn tune(
     check_encodings(bundle, &bundle.partitions()?, recipe, &none)?;
     driver.refuse_unfit(recipe, &bundle.partitions()?)?;
     for number in 0..driver.phases().len() {
-        calibrate_phase(bundle, &*driver, number, recipe, progress)?;
+        calibrate_phase(bundle, &*driver, number, recipe, From::Samples, progress)?;
     }
     keep_samples(bundle, &*driver, recipe)?;
     let (partitions, statistics) = (bundle.partitions()?, bundle.statistics()?);
-    let basis = Basis { partitions: &partitions, statistics: &statistics, recipe, target: plan.target.0 };
+    let seen = KeptEvidence(bundle);
+    let seen = (&statistics, &seen as &dyn EvidenceSource);
+    let basis = Basis { partitions: &partitions, seen, recipe, target: plan.target.0 };
     let mut wanted = groups(&partitions);
     if plan.text.is_some() {
         // Nothing else takes part in reading a text.

@@ -29,8 +29,7 @@ fn channels_without_bias(graph: &Graph, node: &Node) -> Option<usize> {
     let signature = node.op.signature();
     let weights = graph.value(*node.inputs.get(signature.position(InputKind::Weight)?)?);
     let lacks_bias = signature.position(InputKind::Bias) == Some(node.inputs.len());
-    (lacks_bias && weights.constant().is_some() && signature.reads_image)
-        .then(|| graph.value(node.outputs[0]).shape[1])
+    (lacks_bias && weights.constant().is_some() && signature.reads_image).then(|| graph.value(node.outputs[0]).shape[1])
 }
 
 #[cfg(test)]

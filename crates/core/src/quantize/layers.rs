@@ -119,7 +119,8 @@ pub fn asks(partitions: &[Partition], group: &Group, recipe: &PartRecipe) -> Vec
         made.extend(observer.wants(&site).into_iter().map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)));
     }
     for layer in layers(partitions, group) {
-        let wants: BTreeSet<Want> = rounder.wants(&layer).into_iter().chain(recipe.weight_scales.wants(&layer)).collect();
+        let wants: BTreeSet<Want> =
+            rounder.wants(&layer).into_iter().chain(recipe.weight_scales.wants(&layer)).collect();
         for want in wants {
             let of = |reader: &Linear| Ask::new(group, &reader.data, want, &reader.rows);
             made.extend(layer.readers.iter().map(of));

@@ -6,16 +6,16 @@ use autoneural_core::evidence::{Ask, EvidenceSource, Observer, not_collected};
 use autoneural_engines::back::evidence;
 
 /// The evidence in a bundle.
-pub(crate) struct Collected<'a>(pub &'a Bundle);
+pub(crate) struct KeptEvidence<'a>(pub &'a Bundle);
 
-impl Collected<'_> {
+impl KeptEvidence<'_> {
     /// Where the evidence of a request is.
     pub(crate) fn path(ask: &Ask) -> String {
         format!("calibration/{}", evidence::file(ask))
     }
 }
 
-impl EvidenceSource for Collected<'_> {
+impl EvidenceSource for KeptEvidence<'_> {
     fn get(&self, ask: &Ask) -> Result<Observer> {
         let path = Self::path(ask);
         if !self.0.has_file(&path) {
