@@ -28,9 +28,9 @@ use super::stage::{command_line, record_toolkit};
 const AFTER_HELP: &str = "\
 Every layer is measured alone: its weights get each kind of integers that the target takes, all else stays float, and \
 what that does to the outputs is the layer's sensitivity. The search takes the cheapest assignment that reaches the goal \
-by these figures. It is then quantized as the recipe says and simulated on the first half of the verification samples; \
+by these figures. It is then quantized as the recipe says and simulated on every second verification sample; \
 where prediction and figure differ, the search corrects itself, a few times. What is chosen is compiled in the end, and \
-the NPU's figure is that of the other half, which chose nothing.
+the NPU's figure is that of the others, which chose nothing.
 
 DIR gets recipe.toml, the given recipe with one [[override]] for each layer that changed and the reason for each choice; \
 tune.json; tune.html with the curve of fidelity over bytes; and the bundle in DIR/bundle. A first answer is there within \

@@ -80,6 +80,18 @@ fn a_budget_is_kept_and_more_bytes_are_never_worse() {
 }
 
 #[test]
+fn what_the_recipe_states_of_a_layer_by_name_stays() {
+    let (folder, recipe) = written("[[override]]\ntensor = \"layers.0.*\"\ntype = \"int8\"");
+    let output = tune(folder.path(), &recipe, &["--budget-mb", "0.0008"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let found = chosen(&json(&folder.path().join("out/tune.json")));
+    assert_eq!(found[0], ("layers.0.weight".into(), "int8".into()));
+    assert!(found[1..].iter().any(|(_, bits)| bits == "int4"), "{found:?}");
+    let text = std::fs::read_to_string(folder.path().join("out/recipe.toml")).unwrap();
+    assert!(text.contains("# layers.0.weight stays int8: ") && text.contains("leaves no choice"), "{text}");
+}
+
+#[test]
 fn a_goal_that_is_out_of_reach_leaves_the_best_and_says_what_stands_in_the_way() {
     let (folder, recipe) = written("");
     let output = tune(folder.path(), &recipe, &["--goal", "140dB"]);

@@ -98,8 +98,8 @@ impl Basis<'_> {
             };
             let base = bits_of(encoding);
             let mut choices = choices(&layer, &own, &tables, self.target)?;
-            if !choices.contains(&base) {
-                // It runs on the CPU, and stays as it is.
+            if !choices.contains(&base) || self.recipe.exception(&layer.name, true).is_some() {
+                // It runs on the CPU, or the recipe states it by name: it stays as it is.
                 choices = vec![base];
             }
             let graph = &nets[net].1.graph;

@@ -168,3 +168,65 @@ fn cuts(graph: &Graph) -> Vec<Range<usize>> {
     let step = count.div_ceil(PARTS).max(FEWEST);
     (0..count).step_by(step).map(|start| start..(start + step).min(count)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drivers::tensors::partition;
+    use autoneural_core::ir::{Builder, ops};
+    use autoneural_core::passes::Frozen;
+
+    const WIDTH: usize = 6;
+
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|at| ((at * 37 + seed * 11) % 23) as f32 / 11.0 - 1.0).collect()
+    }
+
+    /// Layers with a residual past each of them, in more nodes than a part has.
+    fn graph() -> Partition {
+        let mut b = Builder::new("tower");
+        let mut x = b.input("x", vec![1, 3, WIDTH], ElementType::F32).unwrap();
+        for at in 0..7 {
+            let weights = Constant::from_values(numbers(WIDTH * WIDTH, at), vec![WIDTH, WIDTH]);
+            let weights = b.constant(format!("w{at}"), weights).unwrap();
+            let y = b.node(format!("y{at}"), ops::MatMul, &[x, weights]).unwrap();
+            let y = b.node(format!("t{at}"), ops::Tanh, &[y]).unwrap();
+            x = b.node(format!("s{at}"), ops::Add, &[x, y]).unwrap();
+        }
+        partition("tower", Frozen::new(b.finish(vec![x])).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn noise_at_the_outputs_is_that_of_the_whole_graph_with_the_other_weights() {
+        let whole = graph();
+        let inputs: Vec<Tensor> =
+            (0..3).map(|at| Tensor::f32(vec![1, 3, WIDTH], numbers(3 * WIDTH, 50 + at))).collect();
+        let fed = inputs.iter().map(|input| Fed { inputs: vec![input.clone()], count: None }).collect();
+        let mut net = Net::new(&whole, fed).unwrap();
+        assert!(net.parts.len() > 1);
+        let all = span(&whole, 0..whole.graph.nodes().len());
+        let float = part_with(&whole, &all, &|_, constant| constant.clone()).unwrap();
+        // Not in the order in which they run.
+        for layer in ["w5", "w0", "w3", "w6"] {
+            let own = |value: &Value, constant: &Constant| match value.name == layer {
+                true => {
+                    let coarse = constant.to_f32().iter().map(|weight| (weight * 3.0).round() / 3.0).collect();
+                    Constant::from_values(coarse, value.shape.clone())
+                }
+                false => constant.clone(),
+            };
+            let (local, noise) = net.with(layer, &own, Some(Unit::Power), usize::MAX).unwrap();
+            let other = part_with(&whole, &all, &own).unwrap();
+            let (mut float, mut other) = (Reference::of_graph(&float).unwrap(), Reference::of_graph(&other).unwrap());
+            let mut wanted = Ratio::default();
+            for input in &inputs {
+                let of = |engine: &mut Reference| engine.run(std::slice::from_ref(input)).unwrap().remove(0);
+                wanted.add(of(&mut float).as_f32().unwrap(), of(&mut other).as_f32().unwrap());
+            }
+            let noise = noise.unwrap();
+            assert!((noise / wanted.value() - 1.0).abs() < 1e-3, "{layer}: {noise} {}", wanted.value());
+            assert!(local > 0.0 && net.with(layer, &own, None, 1).unwrap().1.is_none());
+        }
+        assert!(net.with("none", &|_, constant| constant.clone(), None, 1).is_err());
+    }
+}

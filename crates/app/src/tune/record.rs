@@ -224,3 +224,31 @@ impl Tuned {
             && layers().flat_map(|layer| &layer.choices).all(|choice| choice.noise.is_finite())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use autoneural_core::encoding::IntegerType;
+
+    #[test]
+    fn advice_is_what_takes_most_noise_away_for_its_bytes() {
+        let choice = |integer, block, bytes, noise| TunedChoice { bits: WeightBits { integer, block }, bytes, noise };
+        let layer = TunedLayer {
+            name: "w".into(),
+            elements: 1000,
+            multiply_adds: 0,
+            base: IntegerType::Int8.into(),
+            chosen: 0,
+            choices: vec![
+                choice(IntegerType::Int4, None, 500, 1.0),
+                choice(IntegerType::Int4, Some(64), 520, 0.3),
+                choice(IntegerType::Int8, None, 1000, 0.01),
+            ],
+        };
+        let then = |bits: WeightBits| layer.better(bits).map(|(_, then)| then.bytes);
+        assert_eq!(then(IntegerType::Int4.into()), Some(520));
+        assert_eq!(then(WeightBits { integer: IntegerType::Int4, block: Some(64) }), Some(1000));
+        assert_eq!(then(IntegerType::Int8.into()), None);
+        assert_eq!(then(IntegerType::Int16.into()), None);
+    }
+}

@@ -45,7 +45,7 @@ fn reason(tuned: &Tuned, layer: &TunedLayer, noise: f64) -> String {
         made.push_str(&format!("; {}: {}, {} more", more.bits, words(more.noise), bytes(more.bytes - own.bytes)));
     }
     if layer.choices.len() == 1 {
-        made.push_str("; the target takes nothing else");
+        made.push_str("; the recipe or the target leaves no choice");
     }
     made
 }
