@@ -63,6 +63,9 @@ def compile_model(place, model, recipe_text, folder):
     command = [place.program, "compile", model.file, *model.options, "--target", "sa8295p", "--out", folder / "bundle"]
     if recipe_text:
         text = recipe_text.replace("{group}", model.group or model.file.stem) + (model.rest or "")
+        if model.rest:
+            # Models that take words decode some; those of arrays have none.
+            text = text.replace('name = "bench"', 'name = "bench"\ndecode_steps = 1')
         (folder / "recipe.toml").write_text(text, encoding="utf-8")
     if model.rest:
         # A recipe names its pictures from its own folder.

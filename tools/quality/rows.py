@@ -18,7 +18,7 @@ METHODS = (
 )
 # Depthwise convolutions keep 8 bits by themselves; layers with few weights get them too.
 BLOCKS = ours.recipe(
-    [("_conv_stem.*", "int8"), *((f"_blocks.{at}.*", "int8") for at in range(6))],
+    [("_conv_stem.*", "int8"), *((f"_blocks.{at}.*", "int8") for at in range(12))],
     weights="int4 in blocks of 16", rounding="qronos", **CALIBRATED,
 )
 SMOOTH = ours.recipe(equalize={"method": "smooth-quant", "alpha": 0.5}, **CALIBRATED)

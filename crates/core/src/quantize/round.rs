@@ -3,7 +3,7 @@
 use super::codes::{CodeSource, pack, refuse_impossible};
 use super::layer::Layer;
 use super::layers::Item;
-use super::rounding::{LayerEvidence, Rounded, Rounder, corrected};
+use super::rounding::{LayerEvidence, Rounded, Rounder, corrected, corrects};
 use crate::encoding::Encoding;
 use crate::evidence::EvidenceSource;
 use crate::ir::Value;
@@ -38,7 +38,9 @@ pub fn round_layer(
     evidence: &dyn EvidenceSource,
 ) -> Result<(Vec<u8>, Vec<Vec<u8>>)> {
     // A weight that several nodes read with biases of their own has no means that are those of one bias.
-    let corrects_bias = rounder.corrects_bias && biases.len() == 1 && !layer.readers.is_empty();
+    let one = |bias: &Item| corrects(layer, weights.encoding, bias.value.shape.iter().product());
+    let corrects_bias =
+        rounder.corrects_bias && biases.len() == 1 && !layer.readers.is_empty() && biases.iter().all(one);
     let evidence = LayerEvidence::new(layer, evidence, corrects_bias);
     let (method, encoding) = (rounder.method, weights.encoding);
     let values = numbers(weights.value)?;

@@ -3,7 +3,15 @@
 
 use super::channels::Channels;
 use super::method::{LayerEvidence, Rounded};
+use crate::encoding::Encoding;
+use crate::quantize::layer::Layer;
 use autoneural_base::error::{Error, Result};
+
+/// Whether each number of a bias has one row of a layer's weights, so that it can make up for what rounding changes in
+/// their mean. That of a transposed convolution has as many as its kernel has elements, and stays as it is.
+pub(crate) fn corrects(layer: &Layer, encoding: &Encoding, bias: usize) -> bool {
+    Channels::of(layer, encoding).is_some_and(|all| all.count == bias)
+}
 
 /// The bias `b + W m - Q n` for weights `W` that became `Q`: `m` are the means of what the layer reads in float, `n`
 /// those of what it reads behind the quantized layers, if the method follows these, else `m` again. (Nagel et al.,

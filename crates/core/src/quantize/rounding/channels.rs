@@ -4,7 +4,8 @@ use crate::encoding::Encoding;
 use crate::quantize::layer::Layer;
 
 /// How the weights of a layer stand in memory. A row is an output channel's weights, in the order in which
-/// [`crate::ir::ops::Rows`] gives what they are multiplied with.
+/// [`crate::ir::ops::Rows`] gives what they are multiplied with. Of a transposed convolution, `[C, M, kH, kW]`, every
+/// element of the kernel makes outputs of its own from one place of the image: it counts as an output channel.
 pub(crate) struct Channels {
     /// Weights of a row.
     pub width: usize,
@@ -21,7 +22,10 @@ impl Channels {
     /// zero: such weights can only be rounded one by one.
     pub(crate) fn of(layer: &Layer, encoding: &Encoding) -> Option<Self> {
         let axis = layer.axes.output?;
-        let count = layer.shape[axis];
+        // Of all others the kernel stands behind the input channels.
+        let is_transposed = axis > layer.axes.input;
+        let kernel = if is_transposed { layer.shape[axis + 1..].iter().product() } else { 1 };
+        let count = layer.shape[axis] * kernel;
         let width = layer.shape.iter().product::<usize>().checked_div(count)?;
         let of_input = width.checked_div(layer.shape[layer.axes.input])?;
         let is_plain = encoding.zero_point.iter().all(|&zero| zero == 0)
@@ -31,7 +35,7 @@ impl Channels {
             width,
             count,
             of_group: count / layer.groups.max(1),
-            inner: layer.shape[axis + 1..].iter().product(),
+            inner: if is_transposed { 1 } else { layer.shape[axis + 1..].iter().product() },
             block: encoding.block.map_or(width, |block| block * of_input),
         })
     }
@@ -108,6 +112,20 @@ mod tests {
         assert_eq!((channels.block(), channels.width), (2, 4));
         let scales = [4., 70., 5., 80., 6., 90.].map(|most: f32| most / 127.0);
         assert_eq!(channels.scales(&encoding, &[4, 3]), scales);
+    }
+
+    #[test]
+    fn every_element_of_a_transposed_kernel_has_rows_of_its_own() {
+        // [C, M, kH, kW] of 2 x 3 x 1 x 2
+        let encoding = Encoding::symmetric(IntegerType::Int8, &[1.0, 2.0, 4.0], Some(1));
+        let shape = [2, 3, 1, 2];
+        let channels = Channels::of(&layer(&shape, 1, 0, 1), &encoding).unwrap();
+        assert_eq!((channels.count, channels.of_group, channels.width), (6, 6, 2));
+        let weights: Vec<usize> = (0..12).collect();
+        assert_eq!(channels.rows(&weights), [0, 6, 1, 7, 2, 8, 3, 9, 4, 10, 5, 11]);
+        assert_eq!(channels.tensor(&channels.rows(&weights)), weights);
+        let scales = channels.scales(&encoding, &shape);
+        assert_eq!(scales, [1.0f32, 1.0, 2.0, 2.0, 4.0, 4.0].map(|most| most / 127.0));
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod cholesky;
 mod lattice;
 mod method;
 
-pub(crate) use bias::corrected;
+pub(crate) use bias::{corrected, corrects};
 pub(crate) use channels::Channels;
 pub use method::{LayerEvidence, Rounded, Rounding};
 
