@@ -16,7 +16,8 @@ FUZZ_SECONDS ?= 3600
 # Also where the program is built outside of this folder.
 export AUTONEURAL_TOOLKIT ?= $(TOOLKIT)
 
-.PHONY: help demo wheel bench bench-quality train test real real-models fuzz toolkit check-tools wheel-tools lint doc clean
+.PHONY: help demo wheel bench bench-quality train test real real-models fuzz toolkit check-tools wheel-tools workflow-tools \
+	lint doc clean
 
 help:
 	@echo 'make demo     autoneural demo: compile a small model for the SA8295P, in out/demo, with a report, and ask it a question'
@@ -39,6 +40,9 @@ toolkit:
 check-tools:
 	@tools/install_toolkit.sh --check-tools
 	@python3 tools/install_browser.py
+
+workflow-tools:
+	@tools/install_toolkit.sh --workflow-tools
 
 wheel-tools:
 	@tools/install_toolkit.sh --wheel-tools
@@ -75,9 +79,9 @@ train:
 	python tools/train/export.py --work out/train --out out/train/autoneural-tiny
 
 # First what a plain `cargo test` runs, then the rings that need the toolkit and models, whatever came of the first.
-test: toolkit check-tools wheel real-models
+test: toolkit check-tools workflow-tools wheel real-models
 	@export AUTONEURAL_TOOLKIT='$(TOOLKIT)' AUTONEURAL_CHECK_PYTHONPATH='$(CHECK)' AUTONEURAL_WHEELS='$(CURDIR)/dist' \
-		AUTONEURAL_REAL_MODELS='$(REAL)'; \
+		AUTONEURAL_REAL_MODELS='$(REAL)' AUTONEURAL_WORKFLOW_PYTHONPATH='$(CURDIR)/.vendor/workflow'; \
 	status=0; \
 	(set -x; cargo test --release --locked $(TEST_ARGS)) || status=$$?; \
 	(set -x; cargo test --release --locked --test npu $(TEST_ARGS)) || status=$$?; \

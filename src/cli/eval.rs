@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use autoneural::bundle::Bundle;
 use autoneural::drivers::Takes;
 use autoneural::engine::EngineKind;
-use autoneural::evaluate::{ArraysPlan, Plan, Set, TextPlan, arrays_table, table, text_table};
+use autoneural::evaluate::{ArraysPlan, Plan, Set, Slices, TextPlan, arrays_table, table, text_table};
 use autoneural::recipe::Windows;
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
+use autoneural::shards::Share;
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};
 
@@ -32,6 +33,10 @@ largest difference. Where samples have labels, right classes are counted, too: t
 that of float. Labels are the folders that the pictures are in, one for each class; or a .csv or .tsv of `file,label`; or \
 an array `labels` beside the inputs of an .npz. They are numbers of classes from 0 on, or names: of as many folders as \
 there are classes, in alphabetical order, else of --classes.
+
+With --slice only a share of the set goes through the engines. The bundle is only read, so that slices may run at the same \
+time. What they find is in their own folders, and --join takes all of them into the evaluation of the whole set, which \
+then has nothing left to compute.
 
 The figures are added to the bundle's report.json. A run that was stopped goes on where it was, and so does one with a \
 larger --limit or other --windows.
@@ -85,6 +90,15 @@ pub struct Eval {
     /// The output whose classes are counted [default: the only one with a number for each class].
     #[arg(long, value_name = "OUTPUT")]
     output: Option<String>,
+    /// Evaluate only a share of what is chosen, such as 1/4, the first of four; its figures go into no report.
+    #[arg(long, value_name = "I/N", requires = "part")]
+    slice: Option<Share>,
+    /// Where a slice goes: a new folder, or one that a run of the same slice left when it was stopped.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "slice")]
+    part: Option<PathBuf>,
+    /// Folders of all slices, whose answers are taken over.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, num_args = 1.., conflicts_with = "slice")]
+    join: Vec<PathBuf>,
     /// Leave labels out, and only compare outputs with float.
     #[arg(long, conflicts_with_all = ["classes", "output"])]
     unlabelled: bool,
@@ -115,10 +129,15 @@ impl Eval {
         Ok(kinds)
     }
 
+    fn slices(&self) -> Slices {
+        Slices { own: self.slice.zip(self.part.clone()), joined: self.join.clone() }
+    }
+
     fn read(&self, session: &Session, text: &Path) -> Result<()> {
         let kinds = self.engines()?;
         let runtime = runtime(session, &kinds)?;
-        let plan = TextPlan { text: text.to_path_buf(), window: self.window, windows: self.windows, kinds };
+        let (text, window, windows) = (text.to_path_buf(), self.window, self.windows);
+        let plan = TextPlan { text, window, windows, kinds, slices: self.slices() };
         let found = stages::evaluate_text(&self.bundle, &plan, runtime.as_ref(), session.progress())?;
         session.print(&found, &text_table(&found))
     }
@@ -136,7 +155,7 @@ impl Eval {
         let kinds = self.engines()?;
         let set = Set::read(set)?;
         let runtime = runtime(session, &kinds)?;
-        let plan = Plan { kinds, limit: self.limit, blank: self.blank };
+        let plan = Plan { kinds, limit: self.limit, blank: self.blank, slices: self.slices() };
         let found = stages::evaluate(&self.bundle, &set, &plan, runtime.as_ref(), session.progress())?;
         let is_of_evaluation = |goal: &GoalReport| goal.kind.is_of_evaluation();
         let goals = goal_lines(&found.verdict, is_of_evaluation);
@@ -144,6 +163,9 @@ impl Eval {
             VerdictState::NoGoal => String::new(),
             _ => format!("\nverdict: {}\n{goals}", found.verdict.sentence()),
         };
+        if self.slice.is_some() {
+            return session.print(&found.evaluation, &table(&found.evaluation));
+        }
         session.print(&found, &format!("{}{verdict}", table(&found.evaluation)))?;
         let missed = found.verdict.goals_in(VerdictState::Missed).filter(|goal| is_of_evaluation(goal));
         let missed: Vec<String> = missed.map(GoalReport::line).collect();
@@ -169,6 +191,7 @@ impl Eval {
             classes: self.classes.clone(),
             output: self.output.clone(),
             is_unlabelled: self.unlabelled,
+            slices: self.slices(),
         };
         let (found, warnings) = stages::evaluate_arrays(&self.bundle, &plan, runtime.as_ref(), session.progress())?;
         warnings.iter().for_each(|warning| session.note(&warning.to_string()));

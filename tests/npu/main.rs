@@ -50,6 +50,7 @@ mod run;
 mod sealed;
 mod segments;
 mod sets;
+mod shards;
 mod silu;
 mod sizes;
 mod synth;

@@ -250,14 +250,17 @@ impl Bundle {
     /// # Errors
     /// A link in its place; the operating system refuses.
     pub fn evaluation_folder(&self) -> Result<Folder> {
-        let models = models(self.manifest.files.iter());
-        let key = digest(models.flat_map(|(path, sha256)| [path, sha256]));
-        let kept = self.folder.folder(EVALUATION)?;
-        let key = &key[..16];
-        if !kept.has(key) {
+        let (kept, key) = (self.folder.folder(EVALUATION)?, self.models_key());
+        if !kept.has(&key) {
             remove(kept.path())?;
         }
         self.folder.folder(Path::new(EVALUATION).join(key))
+    }
+
+    /// What tells its models from others.
+    pub fn models_key(&self) -> String {
+        let models = models(self.manifest.files.iter());
+        digest(models.flat_map(|(path, sha256)| [path, sha256]))[..16].to_string()
     }
 
     /// Whether an evaluation left answers here, of these models or of others.

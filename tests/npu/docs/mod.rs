@@ -115,6 +115,7 @@ documents! {
     commands_of_run_work: "docs/run.md",
     commands_of_runtime_work: "docs/runtime.md",
     commands_of_samples_work: "docs/samples.md",
+    commands_of_shards_work: "docs/shards.md",
     commands_of_targets_work: "docs/targets.md",
     commands_of_tune_work: "docs/tune.md",
 }

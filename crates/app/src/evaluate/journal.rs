@@ -119,6 +119,40 @@ impl<R: Clone + Serialize + DeserializeOwned> Journal<R> {
         write_line(&mut file, &line).and_then(|()| file.sync_data()).at(&self.path(&name))
     }
 
+    /// Takes over what an engine answered in another journal, which the user named: where it was written makes no
+    /// difference. What is known here stays.
+    ///
+    /// # Errors
+    /// A file that is damaged, or cannot be written.
+    pub(crate) fn adopt(&self, other: &Folder, kind: EngineKind) -> Result<()> {
+        let name = Self::name(kind);
+        if !other.has(&name) {
+            return Ok(());
+        }
+        let (path, bytes, known) = (other.path().join(&name), other.read(&name, LARGEST_FILE)?, self.records(kind)?);
+        for (at, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
+            let place = || format!("{}:{}", path.display(), at + 1);
+            let line: Line<R> = serde_json::from_slice(line)
+                .map_err(|error| Error::input(place(), error).help("evaluate the slice again, into another folder"))?;
+            if known.contains_key(&line.number) {
+                continue;
+            }
+            if let Some(sha256) = line.reference {
+                let file = Self::reference_name(line.number);
+                let made = other.read(&file, LARGEST_FILE)?;
+                if hash_bytes(&made) != sha256 {
+                    let path = other.path().join(file);
+                    return Err(Error::input(path.display(), "is not the file that was written")
+                        .help("evaluate the slice again, into another folder"));
+                }
+                self.folder.replace(&file, &made)?;
+                self.references.borrow_mut().insert(line.number, sha256);
+            }
+            self.add(kind, line.number, &line.record)?;
+        }
+        Ok(())
+    }
+
     /// Whether the float outputs of a question are kept, those that were written here.
     pub(crate) fn has_reference(&self, number: usize) -> bool {
         self.references.borrow().contains_key(&number) && self.folder.has(Self::reference_name(number))

@@ -5,28 +5,31 @@
 //! kept beside the bundle's files, one line per question, so that a run that was stopped goes on where it was.
 
 mod arrays;
+mod joined;
 mod journal;
 mod likelihood;
 mod plan;
 mod record;
 mod score;
 mod set;
+mod slices;
 mod text;
 
 pub use arrays::{Agreement, ArraysEngine, ArraysPlan, ArraysReport, Classes, Differs, arrays_table, evaluate_arrays};
 pub use plan::Plan;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
+pub use slices::Slices;
 pub(crate) use text::{Reader, evaluate_text, reading};
 pub use text::{TextEngine, TextPlan, TextReport, text_table};
 
 use crate::runner::Model;
 use autoneural_base::error::Result;
-use autoneural_base::files::Folder;
 use autoneural_base::progress::Progress;
 use autoneural_engines::back::qnn::Runtime;
 use autoneural_engines::engine::EngineKind;
 use autoneural_engines::engine::Tensor;
+use joined::journal;
 use journal::Journal;
 use score::score;
 
@@ -36,25 +39,26 @@ use score::score;
 /// A question that cannot be asked: all are looked at before the first is.
 pub fn evaluate(
     model: &Model,
-    folder: &Folder,
     set: &Set,
     plan: &Plan,
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
 ) -> Result<EvaluationReport> {
-    let questions = set.first(plan.limit);
+    let all = set.first(plan.limit);
+    let range = plan.slices.range(all.len(), "questions")?;
+    let (questions, first) = (&all[range.clone()], range.start);
     let mut asked = Vec::with_capacity(questions.len());
     for question in questions {
         asked.push(score::prepare(model, question).map_err(|error| error.within(&question.place))?);
     }
-    let journal: Journal<Record> = Journal::open(folder.folder(set.key(plan.blank))?)?;
+    let journal: Journal<Record> = journal(&plan.slices, model.bundle(), &set.key(plan.blank), &plan.kinds)?;
     let mut engines = Vec::new();
     for &kind in &plan.kinds {
         let mut generator = model.generator(kind, runtime)?;
         let known = journal.records(kind)?;
         progress.start(&format!("evaluate {}", kind.name()), questions.len() as u64);
         let mut records: Vec<Record> = Vec::with_capacity(questions.len());
-        for (number, (question, asked)) in questions.iter().zip(&asked).enumerate() {
+        for (number, (question, asked)) in (first..).zip(questions.iter().zip(&asked)) {
             progress.begin(&question.question);
             let has_reference = journal.has_reference(number);
             // An answer from before float was known lacks the figures against it.

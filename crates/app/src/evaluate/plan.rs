@@ -1,5 +1,6 @@
 //! What is evaluated, and how.
 
+use super::slices::Slices;
 use autoneural_engines::engine::EngineKind;
 
 /// What is evaluated.
@@ -11,4 +12,6 @@ pub struct Plan {
     pub limit: Option<usize>,
     /// Whether every picture is replaced by a grey one: what is still right was guessed.
     pub blank: bool,
+    /// Whether a slice of them is asked, or slices are joined.
+    pub slices: Slices,
 }

@@ -117,7 +117,8 @@ impl Part {
         let list = path.join(LIST);
         let mut made: Part = json_of(&list, &folder.read(LIST, LARGEST_JSON)?, SCHEMA, "make the part again")?;
         let mut found = records(path, "")?;
-        found.retain(|file| file.path != LIST);
+        // Nothing reads hidden files beside the list, where schedulers leave notes.
+        found.retain(|file| file.path != LIST && !file.path.starts_with('.'));
         let by_path = |files: &[FileRecord]| -> BTreeMap<String, FileRecord> {
             files.iter().map(|file| (file.path.clone(), file.clone())).collect()
         };

@@ -25,7 +25,8 @@ pub struct Evaluated {
 }
 
 /// Evaluates a bundle and adds what was found to its report. A run that was stopped goes on where it was. Nobody else
-/// works on the bundle meanwhile, and it has the new report at once or not at all.
+/// works on the bundle meanwhile, and it has the new report at once or not at all. A slice of the set only reads the
+/// bundle, and its figures are in no report.
 ///
 /// # Errors
 /// A bundle without a report or on which another run works, an engine whose stage has not run, a question that cannot
@@ -37,13 +38,13 @@ pub fn evaluate(
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
 ) -> Result<Evaluated> {
-    let held = Held::take(path)?;
+    let held = (!plan.slices.is_slice()).then(|| Held::take(path)).transpose()?;
     let model = Model::open(path, &plan.kinds, progress)?;
     let mut report = report_of(model.bundle(), path)?;
-    let kept = model.bundle().evaluation_folder()?;
-    let made = crate::evaluate::evaluate(&model, &kept, set, plan, runtime, progress)?;
+    let made = crate::evaluate::evaluate(&model, set, plan, runtime, progress)?;
     model.bundle().refuse_replaced()?;
     drop(model);
+    let Some(held) = held else { return Ok(Evaluated { evaluation: made, verdict: report.verdict }) };
     report.evaluations.retain(|other| !other.asks_the_same(&made));
     report.evaluations.push(made.clone());
     put(held, &mut report, progress)?;
@@ -61,13 +62,14 @@ pub fn evaluate_arrays(
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
 ) -> Result<(ArraysReport, Vec<Warning>)> {
-    let held = Held::take(path)?;
+    let held = (!plan.slices.is_slice()).then(|| Held::take(path)).transpose()?;
     let looked = Bundle::look(path)?;
     check(&looked, path, &plan.kinds, progress)?;
     let mut report = report_of(&looked, path)?;
     let (made, warnings) = crate::evaluate::evaluate_arrays(&looked, plan, runtime, progress)?;
     looked.refuse_replaced()?;
     drop(looked);
+    let Some(held) = held else { return Ok((made, warnings)) };
     report.array_evaluations.retain(|other| !other.asks_the_same(&made));
     report.array_evaluations.push(made.clone());
     put(held, &mut report, progress)?;

@@ -34,7 +34,7 @@ pub fn evaluate_text(
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
 ) -> Result<TextReport> {
-    let held = Held::take(path)?;
+    let held = (!plan.slices.is_slice()).then(|| Held::take(path)).transpose()?;
     let bundle = Bundle::look(path)?;
     of_bundle(&bundle)?.refuse_silent(&bundle)?;
     check(&bundle, path, &plan.kinds, progress)?;
@@ -43,6 +43,7 @@ pub fn evaluate_text(
     let made = measure_text(&bundle, folder.path(), plan, runtime, progress)?;
     bundle.refuse_replaced()?;
     drop(bundle);
+    let Some(held) = held else { return Ok(made) };
     report.texts.retain(|other| !other.reads_the_same(&made));
     report.texts.push(made.clone());
     put(held, &mut report, progress)?;
@@ -69,9 +70,21 @@ pub(crate) fn measure_text(
         (Tokenizer::read(&host, &definition)?, Embeddings::read(&host.join(Embeddings::FILE), &definition.language)?);
     let table = tables.as_ref().map(|tables| &tables[at]);
     let reader = Reader { definition: &definition, tokenizer: &tokenizer, embeddings: &embeddings, partition, table };
+<<<<<<< HEAD
     let folder = Folder::open(folder)?;
     // Models that are made for this alone, and gone behind it.
     let scratch = tempfile::tempdir_in(folder.path()).map_err(|error| Error::io(folder.path(), &error))?;
+=======
+    // Models that are made for this alone, and gone behind it; beside the answers, where there is room for them.
+    let beside = match &plan.slices.own {
+        None => bundle.evaluation_folder()?.path().to_path_buf(),
+        Some((_, part)) => {
+            part.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).into()
+        }
+    };
+    std::fs::create_dir_all(&beside).at(&beside)?;
+    let scratch = tempfile::tempdir_in(&beside).map_err(|error| Error::io(&beside, &error))?;
+>>>>>>> shards
     let mut load = |kind: EngineKind, partition: &Partition| -> Result<Box<dyn Engine>> {
         let made = scratch.path().join(kind.name());
         std::fs::create_dir_all(&made).at(&made)?;
@@ -81,7 +94,7 @@ pub(crate) fn measure_text(
         let whole = Whole { bundle, partitions: &partitions, tables, at };
         whole.load(kind, partition, runtime, &made)
     };
-    crate::evaluate::evaluate_text(&reader, &folder, plan, &mut load, progress)
+    crate::evaluate::evaluate_text(&reader, bundle, plan, &mut load, progress)
 }
 
 /// The float model of a partition, written into a folder and loaded.

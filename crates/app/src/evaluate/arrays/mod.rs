@@ -15,7 +15,9 @@ pub use table::arrays_table;
 
 use std::path::PathBuf;
 
+use super::joined::journal as joined;
 use super::journal::Journal;
+use super::slices::Slices;
 use crate::drivers::{Run, Takes, of_bundle};
 use crate::samples::{Found as Samples, judging, spread};
 use autoneural_base::error::{Error, Result};
@@ -46,6 +48,8 @@ pub struct ArraysPlan {
     pub output: Option<String>,
     /// Whether labels are left out.
     pub is_unlabelled: bool,
+    /// Whether a slice of them is run, or slices are joined.
+    pub slices: Slices,
 }
 
 /// Runs the samples of a set on every engine. What was found before with the same models is not computed again.
@@ -86,6 +90,7 @@ pub fn evaluate_arrays(
     };
     let all: Vec<usize> = (0..set.found.entries.len()).collect();
     let chosen: Vec<usize> = spread(&all, plan.limit.unwrap_or(usize::MAX)).into_iter().copied().collect();
+    let chosen = &chosen[plan.slices.range(chosen.len(), "samples")?];
     let entries = chosen.iter().map(|&at| set.found.entries[at].clone()).collect();
     let samples = Samples { entries, origin: set.found.origin.clone(), left_out: vec![] };
     let kept = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
@@ -94,7 +99,7 @@ pub fn evaluate_arrays(
     let warnings = driver.warnings(bundle, &recipe, "verification", "eval");
 
     let key = set.key(&recipe, counted.as_ref().map_or("", |counted| &counted.name));
-    let journal: Journal<Record> = Journal::open(bundle.evaluation_folder()?.folder(key)?)?;
+    let journal: Journal<Record> = joined(&plan.slices, bundle, &key, &plan.kinds)?;
     let mut known = Vec::new();
     for &kind in &plan.kinds {
         known.push(journal.records(kind)?);

@@ -14,10 +14,11 @@ pub use plan::TextPlan;
 pub(crate) use reader::Reader;
 pub use record::{TextEngine, TextReport, text_table};
 
+use super::joined::journal as joined;
 use super::journal::Journal;
 use autoneural_base::error::{Error, Result};
-use autoneural_base::files::Folder;
 use autoneural_base::progress::Progress;
+use autoneural_bundle::Bundle;
 use autoneural_core::partition::Partition;
 use autoneural_engines::engine::{Engine, EngineKind};
 use autoneural_front::PREFILL;
@@ -38,15 +39,14 @@ pub(crate) fn reading(partitions: &[Partition]) -> Result<(usize, Partition)> {
     Ok((at, every_token::every_token(&partitions[at])?))
 }
 
-/// Measures a text. What engines made of windows is kept in `folder`, so that a run that was stopped goes on where it
-/// was.
+/// Measures a text. What engines made of windows is kept, so that a run that was stopped goes on where it was.
 ///
 /// # Errors
 /// A file that cannot be read, one with fewer windows than are asked for, windows that do not fit into the context, an
 /// engine that cannot be loaded or fails.
 pub(crate) fn evaluate_text(
     reader: &Reader,
-    folder: &Folder,
+    bundle: &Bundle,
     plan: &TextPlan,
     load: &mut LoadReader,
     progress: &dyn Progress,
@@ -54,7 +54,7 @@ pub(crate) fn evaluate_text(
     plan.refuse_unfit(&reader.partition, &reader.definition.language)?;
     let text = Text::read(plan, reader.tokenizer)?;
     let windows = plan.chosen(text.windows())?;
-    let journal: Journal<TextRecord> = Journal::open(folder.folder(text.key())?)?;
+    let journal: Journal<TextRecord> = joined(&plan.slices, bundle, &text.key(), &plan.kinds)?;
     let mut engines = Vec::new();
     for &kind in &plan.kinds {
         let (known, mut engine) = (journal.records(kind)?, None);

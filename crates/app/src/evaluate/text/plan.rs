@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use crate::evaluate::slices::Slices;
 use autoneural_base::error::{Error, Result};
 use autoneural_core::partition::Partition;
 use autoneural_core::recipe::Windows;
@@ -24,6 +25,8 @@ pub struct TextPlan {
     pub windows: Option<Windows>,
     /// Engines, float first where it is among them.
     pub kinds: Vec<EngineKind>,
+    /// Whether a slice of them is measured, or slices are joined.
+    pub slices: Slices,
 }
 
 impl TextPlan {
@@ -56,12 +59,15 @@ impl TextPlan {
         if count == 0 {
             return Err(Error::input(place, format!("has no whole window of {} tokens", self.window)));
         }
-        match self.windows {
+        let all = match self.windows {
             Some(Windows { end, .. }) if end > count => {
-                Err(Error::input(place, format!("has {count} whole windows of {} tokens, not {end}", self.window)))
+                let message = format!("has {count} whole windows of {} tokens, not {end}", self.window);
+                return Err(Error::input(place, message));
             }
-            Some(Windows { start, end }) => Ok(start..end),
-            None => Ok(0..count),
-        }
+            Some(Windows { start, end }) => start..end,
+            None => 0..count,
+        };
+        let own = self.slices.range(all.len(), "windows")?;
+        Ok(all.start + own.start..all.start + own.end)
     }
 }
