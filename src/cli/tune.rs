@@ -6,7 +6,7 @@ use autoneural::back::qnn::{Compiler, Runtime, Toolkit};
 use autoneural::bundle::{Begin, Making};
 use autoneural::engine::EngineKind;
 use autoneural::error::IoContext;
-use autoneural::evaluate::TextPlan;
+use autoneural::evaluate::{Slices, TextPlan};
 use autoneural::page::tuned_html;
 use autoneural::recipe::{Recipe, Windows};
 use autoneural::samples::is_recipe;
@@ -136,6 +136,7 @@ impl Tune {
             window: self.window,
             windows: self.windows,
             kinds: vec![EngineKind::Simulated],
+            slices: Slices::default(),
         });
         let plan = TunePlan {
             source: &*source,

@@ -20,7 +20,7 @@ pub use plan::Plan;
 pub use record::{EngineReport, EvaluationReport, Record, table};
 pub use set::{Question, Set};
 pub use slices::Slices;
-pub(crate) use text::{Reader, evaluate_text, reading};
+pub(crate) use text::{Answers, Reader, evaluate_text, reading};
 pub use text::{TextEngine, TextPlan, TextReport, text_table};
 
 use crate::runner::Model;

@@ -12,12 +12,12 @@ use crate::calibrate::Found;
 use crate::drivers::{Driver, Kept, Phase, Run, of_bundle};
 use crate::runs;
 use crate::shards::Parts;
-use autoneural_base::error::{IoContext, Result};
+use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files;
 use autoneural_base::json::write_json;
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Bundle, INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
-use autoneural_core::evidence::{Ask, Collection, Observer, Plan, StatisticsTable, Want, sites};
+use autoneural_core::evidence::{Ask, Collection, Observer, Plan, StatisticsTable, Want, choose, sites};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::asks;
@@ -128,11 +128,17 @@ pub(crate) fn calibrate_phase(
                 }
             };
             if pass > 0 {
-                return Ok(());
+                // They are small: only a machine that runs no model has no room for them in the first pass.
+                let histogram = asks.iter().find(|ask| ask.want == Want::Histogram);
+                return histogram.map_or(Ok(()), |ask| {
+                    Err(Error::input(&ask.site, "there is no memory for its histogram beside those of other values"))
+                });
             }
             let mut statistics: StatisticsTable =
                 before.as_ref().map_or(Ok(Default::default()), |before| bundle.json(before))?;
-            statistics.merge(&made.statistics(&partitions));
+            let mut own = made.statistics(&partitions);
+            choose_ranges(&mut own, recipe, asks, folder)?;
+            statistics.merge(&own);
             write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
         })?;
     }
@@ -167,6 +173,19 @@ pub(crate) fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) 
         all.extend(sites(partitions, group));
     }
     Plan::new(wanted, &all, for_evidence())
+}
+
+/// Makes ranges of the histograms that observers asked for, which are of no use behind it.
+fn choose_ranges(statistics: &mut StatisticsTable, recipe: &Recipe, asks: &[Ask], folder: &Path) -> Result<()> {
+    for ask in asks.iter().filter(|ask| ask.want == Want::Histogram) {
+        let (path, observer) = (folder.join(evidence::file(ask)), recipe.part(&ask.group)?.observer);
+        let bytes = files::read(files::open(&path)?, &path, u64::MAX)?;
+        if let Observer::Histogram(histogram) = evidence::read(&bytes, &path, ask)? {
+            statistics.choose(&ask.group, &ask.site, |seen| choose(observer, &histogram, seen));
+        }
+        std::fs::remove_file(&path).at(&path)?;
+    }
+    Ok(())
 }
 
 /// Adds the requests to a key, without those for ranges: the observers, which the key has, stand for them.

@@ -5,10 +5,9 @@ use std::path::Path;
 use super::evaluate::{put, report_of};
 use super::round::codes;
 use crate::drivers::of_bundle;
-use crate::evaluate::{Reader, TextPlan, TextReport, reading};
+use crate::evaluate::{Answers, Reader, TextPlan, TextReport, reading};
 use crate::loading::check;
 use autoneural_base::error::{Error, IoContext, Result};
-use autoneural_base::files::Folder;
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{Bundle, Held, RECIPE};
 use autoneural_core::ir::Graph;
@@ -39,8 +38,7 @@ pub fn evaluate_text(
     of_bundle(&bundle)?.refuse_silent(&bundle)?;
     check(&bundle, path, &plan.kinds, progress)?;
     let mut report = report_of(&bundle, path)?;
-    let folder = bundle.evaluation_folder()?;
-    let made = measure_text(&bundle, folder.path(), plan, runtime, progress)?;
+    let made = measure_text(&bundle, Answers::WithBundle(&bundle), plan, runtime, progress)?;
     bundle.refuse_replaced()?;
     drop(bundle);
     let Some(held) = held else { return Ok(made) };
@@ -50,13 +48,14 @@ pub fn evaluate_text(
     Ok(made)
 }
 
-/// Measures how likely a text is to the language model of a bundle. What engines made of it is kept in `folder`.
+/// Measures how likely a text is to the language model of a bundle. What engines made of it is kept as
+/// `answers` says.
 ///
 /// # Errors
 /// As for [`evaluate_text`].
 pub(crate) fn measure_text(
     bundle: &Bundle,
-    folder: &Path,
+    answers: Answers,
     plan: &TextPlan,
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
@@ -70,21 +69,16 @@ pub(crate) fn measure_text(
         (Tokenizer::read(&host, &definition)?, Embeddings::read(&host.join(Embeddings::FILE), &definition.language)?);
     let table = tables.as_ref().map(|tables| &tables[at]);
     let reader = Reader { definition: &definition, tokenizer: &tokenizer, embeddings: &embeddings, partition, table };
-<<<<<<< HEAD
-    let folder = Folder::open(folder)?;
-    // Models that are made for this alone, and gone behind it.
-    let scratch = tempfile::tempdir_in(folder.path()).map_err(|error| Error::io(folder.path(), &error))?;
-=======
     // Models that are made for this alone, and gone behind it; beside the answers, where there is room for them.
-    let beside = match &plan.slices.own {
-        None => bundle.evaluation_folder()?.path().to_path_buf(),
-        Some((_, part)) => {
+    let beside = match (answers, &plan.slices.own) {
+        (Answers::In(folder), _) => folder.to_path_buf(),
+        (Answers::WithBundle(bundle), None) => bundle.evaluation_folder()?.path().to_path_buf(),
+        (Answers::WithBundle(_), Some((_, part))) => {
             part.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).into()
         }
     };
     std::fs::create_dir_all(&beside).at(&beside)?;
     let scratch = tempfile::tempdir_in(&beside).map_err(|error| Error::io(&beside, &error))?;
->>>>>>> shards
     let mut load = |kind: EngineKind, partition: &Partition| -> Result<Box<dyn Engine>> {
         let made = scratch.path().join(kind.name());
         std::fs::create_dir_all(&made).at(&made)?;
@@ -94,7 +88,7 @@ pub(crate) fn measure_text(
         let whole = Whole { bundle, partitions: &partitions, tables, at };
         whole.load(kind, partition, runtime, &made)
     };
-    crate::evaluate::evaluate_text(&reader, bundle, plan, &mut load, progress)
+    crate::evaluate::evaluate_text(&reader, answers, plan, &mut load, progress)
 }
 
 /// The float model of a partition, written into a folder and loaded.

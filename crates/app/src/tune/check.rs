@@ -1,7 +1,7 @@
 //! Checks of an assignment: the whole model quantized as the recipe says it, rounded as it says it, and simulated.
 
 use crate::drivers::{Driver, Engines, LoadAny, Run, Takes, and_samples};
-use crate::evaluate::TextPlan;
+use crate::evaluate::{Answers, TextPlan};
 use crate::stages::{emit_group, keep_recipe, measure_text, quantize_group};
 use crate::verify::{Extent, LoadEngines};
 use autoneural_base::error::{Error, Result};
@@ -103,7 +103,7 @@ impl Checker<'_> {
             // Answers of one assignment are not those of the next.
             let scratch = tempfile::tempdir_in(bundle.path("")).map_err(|error| Error::io(&bundle.path(""), &error))?;
             let plan = TextPlan { kinds: vec![kind], ..text.clone() };
-            let found = measure_text(bundle, scratch.path(), &plan, Some(self.runtime), progress)?;
+            let found = measure_text(bundle, Answers::In(scratch.path()), &plan, Some(self.runtime), progress)?;
             Ok(found.engines.first().map_or(f64::INFINITY, |engine| engine.perplexity))
         };
         let key = bundle.key(Key::new(), |path| of_graphs(path).is_some())?;

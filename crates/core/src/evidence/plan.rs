@@ -51,8 +51,12 @@ impl Plan {
             sites.iter().map(|site| ((&site.group, site.name.as_str()), &site.shape)).collect();
         let mut passes: Vec<(u64, Vec<Ask>)> = vec![(0, vec![])];
         let mut asks: Vec<Ask> = asks.into_iter().collect();
-        // Ranges are always collected in the first pass, so they come first.
-        asks.sort_by_key(|ask| ask.want != Want::Range);
+        // Ranges, and the histograms that they are chosen by, are collected in the first pass, so they come first.
+        asks.sort_by_key(|ask| match ask.want {
+            Want::Range => 0,
+            Want::Histogram => 1,
+            _ => 2,
+        });
         let mut known = BTreeSet::new();
         for ask in asks {
             if !known.insert(ask.clone()) {

@@ -10,12 +10,21 @@ use super::{Site, Want};
 pub enum ObserverKind {
     /// The smallest and the largest number seen.
     MinMax,
+    /// The range of all but the outermost numbers.
+    Percentile,
+    /// The range with the least mean squared error.
+    Mse,
+    /// The range that loses the least information.
+    Entropy,
 }
 
 impl std::fmt::Display for ObserverKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             ObserverKind::MinMax => "min-max",
+            ObserverKind::Percentile => "percentile",
+            ObserverKind::Mse => "mse",
+            ObserverKind::Entropy => "entropy",
         })
     }
 }
@@ -25,6 +34,7 @@ impl ObserverKind {
     pub fn wants(self, _site: &Site) -> Vec<Want> {
         match self {
             ObserverKind::MinMax => vec![Want::Range],
+            ObserverKind::Percentile | ObserverKind::Mse | ObserverKind::Entropy => vec![Want::Range, Want::Histogram],
         }
     }
 }
@@ -32,9 +42,9 @@ impl ObserverKind {
 /// The range of a value, and how it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    /// Lower end of the range to cover.
+    /// The smallest number seen.
     pub min: f32,
-    /// Upper end of the range to cover.
+    /// The largest number seen.
     pub max: f32,
     /// Numbers seen.
     pub count: u64,
@@ -46,6 +56,25 @@ pub struct Statistics {
     /// Number of the last run (from one) that widened the range by more than 1 %; later runs changed little.
     #[serde(default)]
     pub settled: u64,
+    /// The ranges that an observer chose in place of all that was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Chosen>,
+}
+
+/// Ranges that an observer chose, by the integers that they are for.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// For integers of 8 bits.
+    pub eight: [f32; 2],
+    /// For integers of 16 bits.
+    pub sixteen: [f32; 2],
+}
+
+impl Chosen {
+    /// The range for integers of so many bits.
+    pub fn of(&self, bits: u32) -> [f32; 2] {
+        if bits <= 8 { self.eight } else { self.sixteen }
+    }
 }
 
 /// Share of its width by which a range may grow and still count as the same.
@@ -58,6 +87,11 @@ fn widens([low, high]: [f32; 2], [min, max]: [f32; 2]) -> bool {
 }
 
 impl Statistics {
+    /// The range to cover by integers of so many bits.
+    pub fn range(&self, bits: u32) -> [f32; 2] {
+        self.chosen.map_or([self.min, self.max], |chosen| chosen.of(bits))
+    }
+
     /// Statistics of both together, those of `other` being the later ones.
     pub fn merged(self, other: Statistics) -> Statistics {
         Statistics {
@@ -71,6 +105,13 @@ impl Statistics {
                 true => self.runs.saturating_add(other.settled),
                 false => self.settled,
             },
+            chosen: (self.chosen.is_some() || other.chosen.is_some()).then(|| {
+                let union = |bits| {
+                    let ([low, high], [l, h]) = (self.range(bits), other.range(bits));
+                    [low.min(l), high.max(h)]
+                };
+                Chosen { eight: union(8), sixteen: union(16) }
+            }),
         }
     }
 }
@@ -116,7 +157,7 @@ impl From<Bits> for MinMax {
         let ends = |bits: [u32; 2]| bits.map(f32::from_bits);
         let seen = seen.map(|(bits, [count, non_finite, runs, settled])| {
             let [min, max] = ends(bits);
-            Statistics { min, max, count, non_finite, runs, settled }
+            Statistics { min, max, count, non_finite, runs, settled, chosen: None }
         });
         MinMax { seen, range: ends(range), steps: steps.into_iter().map(|(run, bits)| (run, ends(bits))).collect() }
     }
@@ -125,8 +166,15 @@ impl From<Bits> for MinMax {
 impl MinMax {
     /// Adds the numbers of one run.
     pub fn observe(&mut self, values: &[f32]) {
-        let mut seen =
-            Statistics { min: f32::INFINITY, max: f32::NEG_INFINITY, count: 0, non_finite: 0, runs: 1, settled: 1 };
+        let mut seen = Statistics {
+            min: f32::INFINITY,
+            max: f32::NEG_INFINITY,
+            count: 0,
+            non_finite: 0,
+            runs: 1,
+            settled: 1,
+            chosen: None,
+        };
         // There is no branch in this loop, so the compiler makes vector instructions of it: every value of calibration
         // passes through here.
         for &value in values {
@@ -195,7 +243,7 @@ mod tests {
         assert_eq!(made.statistics(), None);
         made.observe(&[1.0, -2.0]);
         made.observe(&[0.5, f32::NAN, 7.0]);
-        let wanted = Statistics { min: -2.0, max: 7.0, count: 4, non_finite: 1, runs: 2, settled: 2 };
+        let wanted = Statistics { min: -2.0, max: 7.0, count: 4, non_finite: 1, runs: 2, settled: 2, chosen: None };
         assert_eq!(made.statistics(), Some(wanted));
     }
 
@@ -216,7 +264,8 @@ mod tests {
 
     #[test]
     fn counts_of_a_file_do_not_wrap() {
-        let all = Statistics { min: 0.0, max: 1.0, count: u64::MAX, non_finite: 1, runs: u64::MAX, settled: 1 };
+        let all =
+            Statistics { min: 0.0, max: 1.0, count: u64::MAX, non_finite: 1, runs: u64::MAX, settled: 1, chosen: None };
         let wider = Statistics { max: 2.0, ..all };
         let both = all.merged(wider);
         assert_eq!((both.count, both.non_finite, both.runs, both.settled), (u64::MAX, 2, u64::MAX, u64::MAX));
@@ -233,7 +282,7 @@ mod tests {
         // Three steps of less than a hundredth are more than one.
         made.observe(&[1.53]);
         assert_eq!(made.statistics().unwrap().settled, 6);
-        let other = Statistics { min: -1.0, max: 1.5, count: 2, non_finite: 0, runs: 3, settled: 3 };
+        let other = Statistics { min: -1.0, max: 1.5, count: 2, non_finite: 0, runs: 3, settled: 3, chosen: None };
         assert_eq!(seen.merged(other).settled, 2);
         assert_eq!(seen.merged(Statistics { max: 9.0, ..other }).settled, 8);
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Statistics;
+use super::{Chosen, Statistics};
 use crate::program::Group;
 
 /// Statistics by group and value name. The groups are in the order in which samples reached them. What the graphs of a
@@ -19,6 +19,13 @@ impl StatisticsTable {
     pub fn add(&mut self, group: &Group, name: &str, statistics: Statistics) {
         let slot = self.of_group(group).entry(name.to_string());
         slot.and_modify(|known| *known = known.merged(statistics)).or_insert(statistics);
+    }
+
+    /// Sets the ranges that an observer chose for a value that was seen.
+    pub fn choose(&mut self, group: &Group, name: &str, choose: impl FnOnce([f32; 2]) -> Option<Chosen>) {
+        if let Some(seen) = self.of_group(group).get_mut(name) {
+            seen.chosen = choose([seen.min, seen.max]);
+        }
     }
 
     /// The values of a group. A new group is added behind the others.

@@ -42,6 +42,8 @@ pub(crate) struct Class {
     masked: Option<[f32; 2]>,
     /// Range that was seen.
     seen: Option<[f32; 2]>,
+    /// Ranges that observers chose of it, for integers of 8 and of 16 bits; all that was seen if they keep that.
+    chosen: [Option<[f32; 2]>; 2],
     /// What an operator cuts its values to: room beyond it would be of no use, and the NPU computes a `Clip` wrongly
     /// whose integers reach further than what it cuts to.
     cut: Option<[f32; 2]>,
@@ -76,7 +78,7 @@ impl Class {
             return given.encoding(integer);
         }
         let mut range = self.fixed;
-        if let Some(seen) = self.seen {
+        if let Some(seen) = self.chosen[usize::from(integer.bits() > 8)] {
             // What is known without samples needs no room.
             let is_known = self.fixed.is_some_and(|[low, high]| seen[0] >= low && seen[1] <= high);
             let room = match integer {
@@ -140,7 +142,9 @@ fn refuse_unusable(seen: &Statistics) -> Result<()> {
         let message = format!("was NaN or infinite {} during calibration", times(seen.non_finite));
         return Err(Error::input("", message).help("check the weights and the samples"));
     }
-    if seen.count == 0 || !seen.min.is_finite() || !seen.max.is_finite() || seen.min > seen.max {
+    let is_range = |[low, high]: [f32; 2]| low.is_finite() && high.is_finite() && low <= high;
+    let ranges = [[seen.min, seen.max], seen.range(8), seen.range(16)];
+    if seen.count == 0 || !ranges.into_iter().all(is_range) {
         return Err(Error::input("", "has no range in the statistics, which are damaged").help("calibrate again"));
     }
     Ok(())
@@ -179,6 +183,7 @@ pub(crate) fn classes(
             {
                 refuse_unusable(&seen).map_err(|error| error.within(format!("{}: {}", partition.name, value.name)))?;
                 widen(&mut class.seen, [seen.min, seen.max]);
+                class.chosen.iter_mut().zip([8, 16]).for_each(|(range, bits)| widen(range, seen.range(bits)));
             }
         }
         let ids = graph.inputs().iter().chain(graph.outputs());

@@ -182,7 +182,7 @@ fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
             let seen = match tensors.tensor("counts") {
                 Ok(_) => match (&pairs("ends")?[..], &u64s(tensors, "counts")?.1[..]) {
                     (&[[min, max]], &[count, non_finite, runs, settled]) => {
-                        Some(Statistics { min, max, count, non_finite, runs, settled })
+                        Some(Statistics { min, max, count, non_finite, runs, settled, chosen: None })
                     }
                     _ => return Err(unfit()),
                 },

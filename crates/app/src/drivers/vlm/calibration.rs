@@ -111,7 +111,7 @@ pub(crate) fn text<'a>(
     let [min, max] = walk.embeddings().range();
     let mut table = StatisticsTable::default();
     // Any token may be looked up later, not only those of the samples.
-    let whole_table = Statistics { min, max, count: 1, non_finite: 0, runs: 0, settled: 0 };
+    let whole_table = Statistics { min, max, count: 1, non_finite: 0, runs: 0, settled: 0, chosen: None };
     table.add(&Component::Language.group(), "embeds", whole_table);
     Ok(table)
 }

@@ -14,9 +14,12 @@ pub use plan::TextPlan;
 pub(crate) use reader::Reader;
 pub use record::{TextEngine, TextReport, text_table};
 
+use std::path::Path;
+
 use super::joined::journal as joined;
 use super::journal::Journal;
 use autoneural_base::error::{Error, Result};
+use autoneural_base::files::Folder;
 use autoneural_base::progress::Progress;
 use autoneural_bundle::Bundle;
 use autoneural_core::partition::Partition;
@@ -28,6 +31,24 @@ use source::Text;
 
 /// Loads the graph of a [`Reader`] on an engine.
 pub(crate) type LoadReader<'a> = dyn FnMut(EngineKind, &Partition) -> Result<Box<dyn Engine>> + 'a;
+
+/// Where what engines made of windows is kept.
+#[derive(Clone, Copy)]
+pub(crate) enum Answers<'a> {
+    /// With the bundle, in slices where the plan says so.
+    WithBundle(&'a Bundle),
+    /// In a folder of their own.
+    In(&'a Path),
+}
+
+impl Answers<'_> {
+    fn journal(&self, plan: &TextPlan, text: &Text) -> Result<Journal<TextRecord>> {
+        match self {
+            Answers::WithBundle(bundle) => joined(&plan.slices, bundle, &text.key(), &plan.kinds),
+            Answers::In(folder) => Journal::open(Folder::open(folder)?.folder(text.key())?),
+        }
+    }
+}
 
 /// The graph of a language model that takes in chunks, made to give the logits of every token.
 ///
@@ -46,7 +67,7 @@ pub(crate) fn reading(partitions: &[Partition]) -> Result<(usize, Partition)> {
 /// engine that cannot be loaded or fails.
 pub(crate) fn evaluate_text(
     reader: &Reader,
-    bundle: &Bundle,
+    answers: Answers,
     plan: &TextPlan,
     load: &mut LoadReader,
     progress: &dyn Progress,
@@ -54,7 +75,7 @@ pub(crate) fn evaluate_text(
     plan.refuse_unfit(&reader.partition, &reader.definition.language)?;
     let text = Text::read(plan, reader.tokenizer)?;
     let windows = plan.chosen(text.windows())?;
-    let journal: Journal<TextRecord> = joined(&plan.slices, bundle, &text.key(), &plan.kinds)?;
+    let journal = answers.journal(plan, &text)?;
     let mut engines = Vec::new();
     for &kind in &plan.kinds {
         let (known, mut engine) = (journal.records(kind)?, None);

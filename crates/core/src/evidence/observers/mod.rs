@@ -1,0 +1,114 @@
+//! How a histogram becomes a range: one file a method. All begin from the smallest and the largest number that was seen
+//! and may leave some of the outermost numbers out, which are then cut off; what that costs depends on how many integers
+//! there are.
+
+mod bins;
+mod entropy;
+mod mse;
+mod percentile;
+
+use super::{Chosen, Histogram, ObserverKind};
+use bins::Bins;
+
+/// Bits of the integers that ranges are chosen for.
+const BITS: [u32; 2] = [8, 16];
+
+/// The ranges that a method makes of a histogram, whose numbers are between the ends `seen`; `None` for a method that
+/// keeps all that was seen.
+pub fn choose(kind: ObserverKind, histogram: &Histogram, seen: [f32; 2]) -> Option<Chosen> {
+    let bins = Bins::new(histogram, seen);
+    let [eight, sixteen] = match kind {
+        ObserverKind::MinMax => return None,
+        ObserverKind::Percentile => [percentile::range(&bins); 2],
+        ObserverKind::Mse => BITS.map(|bits| mse::range(&bins, bits)),
+        ObserverKind::Entropy => BITS.map(|bits| entropy::range(&bins, bits)),
+    };
+    Some(Chosen { eight, sixteen })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::{Encoding, IntegerType};
+    use proptest::prelude::*;
+
+    const CLIPPING: [ObserverKind; 3] = [ObserverKind::Percentile, ObserverKind::Mse, ObserverKind::Entropy];
+
+    fn ends(values: &[f32]) -> [f32; 2] {
+        values.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], v| [low.min(*v), high.max(*v)])
+    }
+
+    fn chosen(kind: ObserverKind, values: &[f32]) -> Chosen {
+        let mut histogram = Histogram::default();
+        histogram.observe(values);
+        choose(kind, &histogram, ends(values)).unwrap()
+    }
+
+    /// Mean squared error of 8-bit integers over a range.
+    fn error(values: &[f32], [low, high]: [f32; 2]) -> f64 {
+        let encoding = Encoding::of_range(IntegerType::Uint8, low, high);
+        let made = encoding.dequantize(&encoding.quantize(values, &[values.len()]), &[values.len()]);
+        values.iter().zip(made).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / values.len() as f64
+    }
+
+    /// Numbers that are dense in the middle, with tails: products of three spread numbers.
+    fn tailed() -> impl Strategy<Value = Vec<f32>> {
+        let number = (-1f32..1.0, -1f32..1.0, -1f32..1.0, 0f32..1.0);
+        let number = number.prop_map(|(a, b, c, d)| 4.0 * a * b * c / (0.02 + d));
+        prop::collection::vec(number, 400..1200)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+        #[test]
+        fn the_least_error_is_that_of_a_search_over_the_numbers_themselves(values in tailed()) {
+            let [min, max] = ends(&values);
+            let shares = || (1..=32).map(|at| at as f32 / 32.0);
+            let all = shares().flat_map(|low| shares().map(move |high| [min * low, max * high]));
+            let best = all.map(|range| error(&values, range)).fold(f64::INFINITY, f64::min);
+            let found = error(&values, chosen(ObserverKind::Mse, &values).eight);
+            // The search knows how each number rounds, the method what rounding costs on average.
+            prop_assert!(found <= 1.25 * best + 1e-12, "{} is not {}", found, best);
+        }
+
+        #[test]
+        fn order_makes_no_difference_and_no_range_is_wider_than_what_was_seen(
+            values in tailed().prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle())),
+        ) {
+            let ((values, shuffled), [min, max]) = (values.clone(), ends(&values.0));
+            for kind in CLIPPING {
+                let made = chosen(kind, &values);
+                prop_assert_eq!(made, chosen(kind, &shuffled));
+                for [low, high] in [made.eight, made.sixteen] {
+                    prop_assert!(min.min(0.0) <= low && low <= 0.0 && 0.0 <= high && high <= max.max(0.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_number_that_is_far_out_is_cut_off_where_there_are_few_integers() {
+        let mut values: Vec<f32> = (0..100_000).map(|at| ((at * 7919) % 2003) as f32 / 1001.0 - 1.0).collect();
+        values.push(40.0);
+        for kind in CLIPPING {
+            let [low, high] = chosen(kind, &values).eight;
+            assert!((-1.0..-0.5).contains(&low), "{kind}: {low}");
+            // One error of 40 is as much as rounding of all the others costs.
+            let most = if kind == ObserverKind::Mse { 40.0 } else { 20.0 };
+            assert!((0.5..most).contains(&high), "{kind}: {high}");
+        }
+        // Rounding to 16 bits costs less than cutting it off.
+        assert_eq!(chosen(ObserverKind::Mse, &values).sixteen[1], 40.0);
+        assert_eq!(choose(ObserverKind::MinMax, &Histogram::default(), [0.0; 2]), None);
+    }
+
+    #[test]
+    fn what_is_constant_keeps_its_range() {
+        for kind in CLIPPING {
+            for (value, wanted) in [(0.0, [0.0, 0.0]), (3.0, [0.0, 3.0]), (-0.5, [-0.5, 0.0]), (1e-38, [0.0, 1e-38])] {
+                let made = chosen(kind, &[value; 100]);
+                assert_eq!((made.eight, made.sixteen), (wanted, wanted), "{kind} of {value}");
+            }
+        }
+    }
+}
