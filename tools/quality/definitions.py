@@ -83,7 +83,7 @@ def made_up(name, pixels):
 
 
 def demonstration(place):
-    """The vision encoder of AutoNeural-Tiny as ONNX, with the demonstration's pictures: 64 calibrate, 24 others judge."""
+    """AutoNeural-Tiny's vision encoder as ONNX, with pictures: 64 calibrate, 24 others judge."""
     folder = place.work / "models/autoneural-tiny"
     bundle, calibration, judge = folder / "bundle", folder / "calibration.npz", folder / "judge.npz"
     if not judge.exists():

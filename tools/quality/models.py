@@ -31,7 +31,8 @@ def trained(name, *options, fuse_for_peers=False):
     """One that `make real-models` made."""
     def make(place):
         folder = place.real
-        return Model(folder / f"{name}.onnx", folder / f"{name}.npz", folder / f"{name}.judge.npz", options, fuse_for_peers)
+        files = (folder / f"{name}.{end}" for end in ("onnx", "npz", "judge.npz"))
+        return Model(*files, options, fuse_for_peers)
 
     return make
 

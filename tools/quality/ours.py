@@ -54,7 +54,7 @@ def of_report(path, group=None):
 
 
 def compile_model(place, model, recipe_text, folder):
-    """Quantizes `model` as a user without the toolkit does, which is what costs; then compiles and judges the same bundle.
+    """Quantizes `model` as without the toolkit, which is what costs; then compiles and judges the same bundle.
 
     `model` has the ONNX file or definition with its checkpoint, and its samples.
     """
@@ -80,7 +80,8 @@ def compile_model(place, model, recipe_text, folder):
     if quantized.status not in COMPLETE:
         return {"failed": quantized.complaint()}
     costs = {"seconds": round(quantized.seconds, 1), "peak_bytes": quantized.peak_bytes}
-    judged = measure.run([*command, *LENIENT, "--verify", model.compared, "--toolkit", place.toolkit], folder / "judge.log", plain)
+    command += [*LENIENT, "--verify", model.compared, "--toolkit", place.toolkit]
+    judged = measure.run(command, folder / "judge.log", plain)
     if judged.status not in COMPLETE:
         return {**costs, "failed": judged.complaint()}
     return {**costs, **of_report(folder / "bundle/report.json", model.group)}

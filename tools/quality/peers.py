@@ -53,7 +53,7 @@ def quantize(place, peer, source, reference, model, weights, folder):
 
 
 def compare(place, peer, model, weights, folder, fused):
-    """A peer on the model as it was exported. Where the NPU does not take what it makes, or where the row says so, also on
+    """A peer on the model as it was exported. Where the NPU does not take what it makes, or the row says so, also on
     this program's float graph, in which spelled-out operators are one; the better of the two counts.
 
     `fused` is the float graph, or None; the second result says on which the figure was made.

@@ -65,7 +65,10 @@ def trained(name, *options, fuse_for_peers=False):
 
 
 ROWS = (
-    Row("efficientnet_lite0", "W8A16", models.trained("efficientnet_lite0"), METHODS, least_db=33.0, note="trained weights"),
+    Row(
+        "efficientnet_lite0", "W8A16", models.trained("efficientnet_lite0"), METHODS, least_db=33.0,
+        note="trained weights",
+    ),
     Row(
         "efficientnet_lite0", "W4/W8A16", models.trained("efficientnet_lite0"),
         (("qronos, blocks of 16", BLOCKS),), weights="int4", least_db=20.0, most_bits=5.0,
@@ -90,11 +93,12 @@ ROWS = (
     prose("W4A16 KV8, blocks", 10.0, ("qronos", {"weights": "int4 in blocks of 32", "rounding": "qronos"})),
     Row(
         "mobilenetv5", "W8A16", models.exported("mobilenetv5", fuse_for_peers=True), (DEFAULT, METHODS[3]),
-        ("ONNX Runtime", "AIMET", "AIMET, default"), least_db=35.0, note="300M, timm's weights of seed 0, 256 px, 2 pictures",
+        ("ONNX Runtime", "AIMET", "AIMET, default"), least_db=35.0,
+        note="300M, timm's weights of seed 0, 256 px, 2 pictures",
     ),
     *(Row(
         f"{name}-vision", "W8A16", definitions.made_up(name, pixels),
-        (("nearest", ours.recipe()), ("corrected biases and room", ours.recipe(**CALIBRATED)), ("smooth-quant", SMOOTH)), (),
+        (METHODS[0], ("corrected biases and room", ours.recipe(**CALIBRATED)), ("smooth-quant", SMOOTH)), (),
         note=f"synthetic weights, {pixels} px",
     ) for name, pixels in (("autoneural-vl-1.5b", 128), ("internvl2-2b", 112))),
 )

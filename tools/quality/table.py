@@ -13,10 +13,11 @@ EXACT_DB = 90.0
 
 
 def verdict(row):
-    """What is to be reached, what was reached, whether it was: `(wanted, reached, met)`, as words; met is None without a
+    """What is to be reached and what was, as words, and whether it was: `(wanted, reached, met)`; met is None without a
     figure to reach."""
     if row.get("most_percent") is not None:
-        reached = min((found["above_percent"] for found in row["ours"].values() if "above_percent" in found), default=None)
+        own = (found.get("above_percent") for found in row["ours"].values())
+        reached = min((one for one in own if one is not None), default=None)
         most = row["most_percent"]
         return f"+{most:g} % at most", percent(reached), reached is not None and reached <= most
     wanted, reached, met = of_decibels(row)
@@ -64,7 +65,8 @@ def line(row, by, found):
     error = "-" if npu(found) is None else f"{100 * 10 ** (-npu(found) / 20):.3g} %"
     return (
         row["name"], row["bits"], by, bits, decibels(of("simulated", "db")), decibels(npu(found)),
-        decibels(of("npu", "worst_db")), error, seconds, cost("peak_bytes", 1e9, "GB"), cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
+        decibels(of("npu", "worst_db")), error, seconds, cost("peak_bytes", 1e9, "GB"),
+        cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
         remark[:100],
     )
 

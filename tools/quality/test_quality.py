@@ -133,7 +133,8 @@ sys.exit(6)"""
         self.assertEqual(found["bits_per_weight"], 5.0)
         self.assertEqual((found["refused"], found["binary_bytes"]), ("1 of 10 nodes on the CPU", 7))
         recipe = (self.path / "out/recipe.toml").read_text()
-        for part in ("[recipe.net]", 'rounding = "gptq"', "equalize = { alpha = 0.5 }", 'tensor = "a.*"\ntype = "int8"'):
+        override = 'tensor = "a.*"\ntype = "int8"'
+        for part in ("[recipe.net]", 'rounding = "gptq"', "equalize = { alpha = 0.5 }", override):
             self.assertIn(part, recipe)
         said = (self.path / "out/bundle/said").read_text()
         self.assertIn("one.npz --verification", said)

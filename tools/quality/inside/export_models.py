@@ -1,6 +1,6 @@
 """Networks of torchvision, timm and transformers as ONNX, with samples to calibrate and others to judge.
 
-Trained weights of them are not to be had from a package registry. So weights are drawn (seed 0), and given what training
+Trained weights of them are not to be had from a package registry. So they are drawn (seed 0), and given what training
 gives: batch normalizations have the statistics of photographs and factors and offsets of their own, scales of residual
 branches are 0.1 to 1, and rows of weights differ in size. Writes model.onnx, calibration.npz and judge.npz.
 

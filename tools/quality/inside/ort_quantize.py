@@ -21,7 +21,7 @@ class Samples(CalibrationDataReader):
 
 
 def of_norms(model):
-    """Factors of normalizations get one scale: by channel the quantizer gives none, and the NPU would not take the node."""
+    """Factors of normalizations get one scale: by channel the quantizer gives none, and the NPU takes no such node."""
     factors = {node.input[1] for node in onnx.load(model, load_external_data=False).graph.node
                if node.op_type in ("LayerNormalization", "RMSNormalization", "InstanceNormalization")}
     return {name: [{"quant_type": QuantType.QUInt8}] for name in factors}

@@ -24,15 +24,17 @@ for port in model.graph.output:
     port.type.tensor_type.ClearField("shape")
 del model.graph.value_info[:]
 static = out + ".static.onnx"
-onnx.save(model, static, save_as_external_data=True, location=static.rsplit("/", 1)[-1] + ".data", size_threshold=1 << 20)
+beside = lambda path: path.rsplit("/", 1)[-1] + ".data"
+onnx.save(model, static, save_as_external_data=True, location=beside(static), size_threshold=1 << 20)
 options = onnxruntime.SessionOptions()
 options.log_severity_level = 3
 options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
 options.optimized_model_filepath = out
-options.add_session_config_entry("session.optimized_model_external_initializers_file_name", out.rsplit("/", 1)[-1] + ".data")
+options.add_session_config_entry("session.optimized_model_external_initializers_file_name", beside(out))
 options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", str(1 << 20))
 # A linear layer stays as it is: joined to a Gemm, the NPU would not take it.
-onnxruntime.InferenceSession(static, options, providers=["CPUExecutionProvider"], disabled_optimizers=["MatMulAddFusion"])
+unjoined = {"disabled_optimizers": ["MatMulAddFusion"]}
+onnxruntime.InferenceSession(static, options, providers=["CPUExecutionProvider"], **unjoined)
 # ONNX Runtime's quantizer stumbles over properties of a model.
 model = onnx.load(out, load_external_data=False)
 del model.metadata_props[:]
