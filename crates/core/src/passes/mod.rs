@@ -6,6 +6,7 @@
 //! another way that loses less in integers.
 
 mod add_to_parts;
+mod fold_biases;
 mod fold_constants;
 mod fold_pads;
 pub(crate) mod fold_scales;
@@ -18,6 +19,7 @@ mod prune;
 pub mod rewrite;
 
 use add_to_parts::add_to_parts;
+use fold_biases::fold_biases;
 use fold_constants::fold_constants;
 pub use fold_constants::worth_folding;
 use fold_pads::fold_pads;
@@ -60,6 +62,13 @@ pub struct Pass {
     apply: fn(&Graph, Context) -> Result<Graph>,
 }
 
+const FOLD_BIASES: Pass = Pass {
+    name: "fold_biases",
+    what: "moves what is added to channels into the bias before it",
+    kind: Kind::Rewrite,
+    apply: |graph, _| fold_biases(graph),
+};
+
 /// All passes in the order in which they run.
 pub const PASSES: &[Pass] = &[
     Pass {
@@ -74,12 +83,15 @@ pub const PASSES: &[Pass] = &[
         kind: Kind::Form,
         apply: |graph, _| fold_pads(graph),
     },
+    FOLD_BIASES,
     Pass {
         name: "fold_scales",
         what: "moves constant factors into the weights before them",
         kind: Kind::Rewrite,
         apply: |graph, _| fold_scales(graph),
     },
+    // What a normalization adds behind its factors.
+    FOLD_BIASES,
     Pass {
         name: "add_to_parts",
         what: "adds constants to the parts of a join, not to the whole",

@@ -7,6 +7,7 @@ pub fn example(pass: &str) -> Graph {
     let b = Builder::new("example");
     match pass {
         "fold_constants" => fold_constants(b),
+        "fold_biases" => fold_biases(b),
         "fold_pads" => fold_pads(b),
         "fold_scales" => fold_scales(b),
         "add_to_parts" => add_to_parts(b),
@@ -33,6 +34,16 @@ fn fold_constants(mut b: Builder) -> Graph {
     let (x, table) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "table", &[4, 3]));
     let turned = b.node("turned", ops::Transpose { perm: vec![1, 0] }, &[table]).unwrap();
     let y = b.node("y", ops::Add, &[x, turned]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A transposed convolution whose bias is a sum of its own.
+fn fold_biases(mut b: Builder) -> Graph {
+    let (x, w) = (input(&mut b, "x", &[1, 2, 3, 3]), constant(&mut b, "weight", &[2, 3, 2, 2]));
+    let added = constant(&mut b, "added", &[1, 3, 1, 1]);
+    let op = ops::ConvTranspose { strides: [2, 2], pads: [0; 4], output_padding: [0; 2], groups: 1 };
+    let made = b.node("upsampled", op, &[x, w]).unwrap();
+    let y = b.node("y", ops::Add, &[made, added]).unwrap();
     b.finish(vec![y])
 }
 

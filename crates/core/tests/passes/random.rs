@@ -126,7 +126,7 @@ impl Making<'_> {
 
     /// A layer as networks have them, with factors behind it.
     fn layer(&mut self) -> ValueId {
-        match self.numbers.of(7) {
+        match self.numbers.of(8) {
             0 => {
                 let (x, w) = (self.input(&[1, 2, 4, 4]), self.constant(&[3, 2, 1, 1]));
                 let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
@@ -150,8 +150,22 @@ impl Making<'_> {
                 self.node(ops::MatMul, &[between, last])
             }
             4 => self.attention(),
+            5 => self.biased(),
             _ => self.padded(),
         }
+    }
+
+    /// A transposed convolution, with the sums and factors of a bias and a normalization behind it.
+    fn biased(&mut self) -> ValueId {
+        let (x, w) = (self.input(&[1, 2, 2, 3]), self.constant(&[2, 3, 2, 2]));
+        let op = ops::ConvTranspose { strides: [2, 2], pads: [0; 4], output_padding: [0; 2], groups: 1 };
+        let mut y = self.node(op, &[x, w]);
+        for shape in [&[1, 3, 1, 1][..], &[3, 1, 1], &[]].iter().take(1 + self.numbers.of(3)) {
+            let added = self.constant(shape);
+            y = self.node(ops::Add, &[y, added]);
+            y = self.factors(y, &[1, 3, 1, 1]);
+        }
+        y
     }
 
     /// A window behind padding, which may have some of its own.
