@@ -9,7 +9,20 @@ pub const GENERAL: &str = "General options";
 const GROUPS: [(&str, &[&str]); 5] = [
     (
         "Make a bundle",
-        &["demo", "init", "compile", "tune", "export", "calibrate", "quantize", "emit", "build", "verify", "synth"],
+        &[
+            "demo",
+            "init",
+            "compile",
+            "tune",
+            "export",
+            "calibrate",
+            "merge",
+            "quantize",
+            "emit",
+            "build",
+            "verify",
+            "synth",
+        ],
     ),
     ("Look at it", &["inspect", "report", "graph"]),
     ("Use it", &["run", "eval"]),

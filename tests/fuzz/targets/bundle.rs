@@ -1,6 +1,8 @@
 //! What a bundle from elsewhere holds: manifest, report, graphs, encodings, statistics; and the baseline it is held
 //! against.
 
+use std::collections::BTreeMap;
+
 use autoneural::Result;
 use autoneural::back::encodings;
 use autoneural::bundle::{Bundle, FileRecord, GivenFiles, GoldenRecord, Manifest, hash_bytes};
@@ -8,7 +10,7 @@ use autoneural::drawing::{self, Tensors};
 use autoneural::drivers;
 use autoneural::engine::EngineKind;
 use autoneural::engine::{Engine, Tensor};
-use autoneural::evidence::StatisticsTable;
+use autoneural::evidence::{Ask, Observer, StatisticsTable};
 use autoneural::files::Folder;
 use autoneural::front::Definition;
 use autoneural::front::GRAPHS;
@@ -61,6 +63,11 @@ pub const OPERATORS: [&str; 24] = [
         r#""groups":0,"inputs":["image","image"]}"#,
     ),
 ];
+
+/// Evidence of nothing, which no method asks for where scales hold every weight.
+fn nothing() -> BTreeMap<Ask, Observer> {
+    BTreeMap::new()
+}
 
 fn thresholds() -> Result<Thresholds> {
     Thresholds::read(None)
@@ -194,7 +201,14 @@ pub fn graph(place: &Place, bytes: &[u8]) -> Result<()> {
     let (target, recipe) = (bundle.target()?, Recipe::read(&bundle.path("calibration/recipe.toml"))?);
     let statistics = bundle.statistics()?;
     for group in groups(&partitions) {
-        look(quantize(&partitions, &group, &statistics, &recipe, &target, GivenFiles::default().encodings()));
+        look(quantize(
+            &partitions,
+            &group,
+            (&statistics, &nothing()),
+            &recipe,
+            &target,
+            GivenFiles::default().encodings(),
+        ));
     }
     Ok(())
 }
@@ -304,7 +318,7 @@ pub fn encodings(place: &Place, bytes: &[u8]) -> Result<()> {
             continue;
         };
         for group in groups(&partitions) {
-            look(quantize(&partitions, &group, &statistics, &recipe, &target, &given));
+            look(quantize(&partitions, &group, (&statistics, &nothing()), &recipe, &target, &given));
         }
     }
     Ok(())
@@ -324,9 +338,14 @@ pub fn statistics(place: &Place, bytes: &[u8]) -> Result<()> {
     let (partitions, target) = (bundle.partitions()?, bundle.target()?);
     let recipe = Recipe::read(&bundle.path("calibration/recipe.toml"))?;
     for group in groups(&partitions) {
-        let Some((made, _)) =
-            look(quantize(&partitions, &group, &twice, &recipe, &target, GivenFiles::default().encodings()))
-        else {
+        let Some((made, _)) = look(quantize(
+            &partitions,
+            &group,
+            (&twice, &nothing()),
+            &recipe,
+            &target,
+            GivenFiles::default().encodings(),
+        )) else {
             continue;
         };
         for (table, _) in made {

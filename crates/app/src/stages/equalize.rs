@@ -69,7 +69,7 @@ pub(crate) fn equalize_phase(
                 seen.extend(collection.take()?);
             }
             for (group, equalize) in &chosen {
-                let made = equalize.apply(group, recipe.part(group)?, &partitions, &seen)?;
+                let made = equalize.apply(group, recipe.part(group)?.weights, &partitions, &seen)?;
                 progress.start(&format!("equalize {group}"), made.len() as u64);
                 write_graphs(group, made.iter(), folder, progress)?.finish()?;
                 progress.finish();

@@ -45,7 +45,7 @@ impl Equalizer for Awq {
             let mut best: Option<(f64, Vec<f32>)> = None;
             for step in 0..=STEPS {
                 let powers = powers(&sizes, step as f64 / STEPS as f64);
-                let lost: f64 = readers.iter().map(|one| lost(one, &powers, &moments, context.recipe.weights)).sum();
+                let lost: f64 = readers.iter().map(|one| lost(one, &powers, &moments, context.weights)).sum();
                 if best.as_ref().is_none_or(|(least, _)| lost < *least) {
                     best = Some((lost, powers));
                 }

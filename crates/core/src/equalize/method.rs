@@ -6,15 +6,15 @@ use crate::evidence::{Ask, EvidenceSource};
 use crate::ir::Constant;
 use crate::passes::Frozen;
 use crate::program::Group;
-use crate::recipe::PartRecipe;
+use crate::recipe::WeightBits;
 use autoneural_base::error::Result;
 
 /// What a method is given beside the graphs, whose constants are the weights.
 pub struct Context<'a> {
     /// The group that the graphs are.
     pub group: &'a Group,
-    /// How the group is quantized afterwards.
-    pub recipe: &'a PartRecipe,
+    /// What the weights of the group become afterwards.
+    pub weights: WeightBits,
     /// The evidence that the method requested, collected on these graphs.
     pub evidence: &'a dyn EvidenceSource,
     /// How much of the spread of channels goes into the weights, 0 to 1 ([`super::Equalize::alpha`]).

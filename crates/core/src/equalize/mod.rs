@@ -23,7 +23,7 @@ use crate::evidence::{Ask, EvidenceSource};
 use crate::partition::Partition;
 use crate::passes::Frozen;
 use crate::program::Group;
-use crate::recipe::PartRecipe;
+use crate::recipe::WeightBits;
 use autoneural_base::error::Result;
 
 /// Declares the file of every method, and lists the methods.
@@ -110,18 +110,18 @@ impl Equalize {
         self.method.0.wants(group, &graphs(group, partitions))
     }
 
-    /// The partitions of a group with their graphs rewritten.
+    /// The partitions of a group, whose weights become `weights`, with their graphs rewritten.
     ///
     /// # Errors
     /// As for [`Equalize::wants`], or evidence is missing.
     pub fn apply(
         &self,
         group: &Group,
-        recipe: &PartRecipe,
+        weights: WeightBits,
         partitions: &[Partition],
         evidence: &dyn EvidenceSource,
     ) -> Result<Vec<Partition>> {
-        let context = Context { group, recipe, evidence, alpha: self.alpha.unwrap_or(HALF) };
+        let context = Context { group, weights, evidence, alpha: self.alpha.unwrap_or(HALF) };
         let constants = self.method.0.apply(&graphs(group, partitions), &context)?;
         let own = partitions.iter().filter(|partition| partition.group == *group);
         own.map(|one| Ok(Partition { graph: with_constants(&one.graph, &constants)?, ..one.clone() })).collect()

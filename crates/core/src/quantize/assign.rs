@@ -111,7 +111,7 @@ pub fn quantize(
     if usual.is_some() && ties.groups(group).len() == 1 {
         said.extend(agree(partitions, (&ties, group), target, &mut by_class));
     }
-    let scales = OfGroup::new(recipe.part(group)?.weight_scales, layers(partitions, group), evidence);
+    let scales = OfGroup::new(&*recipe.part(group)?.weight_scales, layers(partitions, group), evidence);
     let mut tables = Vec::new();
     for partition in partitions.iter().filter(|partition| partition.group == *group) {
         let (mut table, mut counts) = (Table::default(), Counts::default());

@@ -9,7 +9,6 @@ use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ops};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::as_built;
 use autoneural_core::program::Group;
-use autoneural_core::recipe::PartRecipe;
 
 use super::random::{Numbers, graph};
 use super::run::{run, values};
@@ -45,12 +44,7 @@ fn equalized(how: &Equalize, graphs: &[Partition], inputs: &[Constant]) -> Resul
         }
     }
     let seen: BTreeMap<Ask, Observer> = collection.take().unwrap();
-    Ok(how.apply(group, &four_bits(), graphs, &seen).unwrap())
-}
-
-/// A recipe of four bits.
-fn four_bits() -> PartRecipe {
-    toml::from_str("weights = \"int4\"\nactivations = \"uint16\"\nobserver = \"min-max\"").unwrap()
+    Ok(how.apply(group, IntegerType::Int4.into(), graphs, &seen).unwrap())
 }
 
 /// Power of two of the spread of a value's channels, on the last axis: the largest peak against the middle one.

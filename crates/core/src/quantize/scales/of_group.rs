@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::Scales;
-use super::method::Weighed;
+use super::method::{Scaling, Weighed};
 use crate::encoding::Encoding;
 use crate::evidence::EvidenceSource;
 use crate::quantize::layer::Layer;
@@ -13,7 +12,7 @@ use autoneural_base::error::Result;
 
 /// The scales of the weights of a group. Graphs that share a weight share what is found for it.
 pub struct OfGroup<'a> {
-    method: Scales,
+    method: &'a dyn Scaling,
     layers: BTreeMap<String, Layer>,
     source: &'a dyn EvidenceSource,
     known: RefCell<BTreeMap<String, (Encoding, Vec<f32>)>>,
@@ -21,7 +20,7 @@ pub struct OfGroup<'a> {
 
 impl<'a> OfGroup<'a> {
     /// Those of these layers, with the evidence that the method asked for.
-    pub fn new(method: Scales, layers: Vec<Layer>, source: &'a dyn EvidenceSource) -> Self {
+    pub fn new(method: &'a dyn Scaling, layers: Vec<Layer>, source: &'a dyn EvidenceSource) -> Self {
         let layers = layers.into_iter().map(|layer| (layer.name.clone(), layer)).collect();
         OfGroup { method, layers, source, known: RefCell::default() }
     }
