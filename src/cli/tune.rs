@@ -109,6 +109,16 @@ fn with_unit(unit: &'static str, least: f64, most: f64) -> impl TypedValueParser
     })
 }
 
+/// Takes a folder away at the end if nothing came into it.
+struct Emptied<'a>(&'a Path);
+
+impl Drop for Emptied<'_> {
+    fn drop(&mut self) {
+        // One that is not empty stays.
+        let _ = std::fs::remove_dir(self.0);
+    }
+}
+
 impl Tune {
     /// Runs the command.
     ///
@@ -125,7 +135,12 @@ impl Tune {
         let runtime = session.runtime(matches!(self.on, Some(On::Npu)))?;
         let depth = self.depth(runtime.as_ref())?;
         let recipe = self.samples.recipe(|| source.takes())?;
+        if let Some(text) = &self.text {
+            // Told before samples are run.
+            autoneural::text::read(text)?;
+        }
         std::fs::create_dir_all(out).at(out)?;
+        let _unless_used = Emptied(out);
         let place = out.join("bundle");
         let mut bundle = Making::begin(&place, if *force { Begin::Replace } else { Begin::Update }, *check_contents)?;
         bundle.set_command(command_line());

@@ -88,8 +88,8 @@ fn parts_that_do_not_belong_together_are_refused() {
     refused(&["part-2"], &["shards 1/3 and 3/3 are missing"]);
     refused(&["part-1", "part-3"], &["shard 2/3 is missing", "--shard"]);
     refused(&["part-1", "part-2", "part-1"], &["is shard 1/3, as ", "name every part once"]);
-    refused(&["recipe.toml"], &["is no part of a calibration"]);
-    refused(&["part-none"], &["is no part of a calibration"]);
+    refused(&[&desk.text("photos")], &["is no part of a calibration"]);
+    refused(&["part-none"], &["part-none: No such file or directory (given as PART)"]);
     // Of another division.
     let part = desk.text("part-4");
     succeeded(run(&desk, "calibrate", "parts", &["--shard", "2/2", "--part", &part]));

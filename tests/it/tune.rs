@@ -109,13 +109,16 @@ fn a_goal_that_is_out_of_reach_leaves_the_best_and_says_what_stands_in_the_way()
 #[test]
 fn what_cannot_be_asked_for_is_told() {
     let (folder, recipe) = written("");
+    // Any file is a text; this model reads none.
+    let prose = recipe.to_str().unwrap();
     for (more, status, words) in [
         (&[][..], 2, "<--goal <DB>|--goal-perplexity <PERCENT>|--budget-mb <MB>>"),
         (&["--goal", "30dB", "--budget-mb", "1"], 2, "cannot be used with"),
         (&["--goal", "30%"], 2, "a number of dB is wanted"),
         (&["--goal", "-3"], 2, "more than 0 and at most 150 dB are possible"),
         (&["--goal-perplexity", "2%"], 2, "--text <FILE>"),
-        (&["--goal-perplexity", "2%", "--text", "no.txt"], 3, "language.prefill: this partition is missing"),
+        (&["--goal-perplexity", "2%", "--text", "no.txt"], 3, "No such file or directory (given as --text)"),
+        (&["--goal-perplexity", "2%", "--text", prose], 3, "language.prefill: this partition is missing"),
         (&["--budget-mb", "0.0001"], 3, "are too few: the least that the target takes is"),
         (&["--goal", "30dB", "--keep-encodings"], 2, "tuning chooses them"),
         (&["--goal", "30dB", "--rounds", "0"], 2, "--rounds"),

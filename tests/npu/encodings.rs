@@ -183,7 +183,7 @@ fn one_given_tensor_changes_itself_and_what_follows_from_it() {
         ),
         (
             file_of(vec![], vec![scaled("vision", "blocks.2.3.attn.query.proj.weight.scaled", 0.5)]),
-            &["vision: blocks.2.3.attn.query.proj.weight.scaled"],
+            &["vision: blocks.2.3.attn.query.proj.weight.scaled", "vision: blocks.2.3.attn.query.proj.bias"],
         ),
         (
             file_of(vec![], vec![scaled("language.prefill", "layers.0.conv.in_proj.weight", 0.5)]),

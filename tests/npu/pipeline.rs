@@ -277,8 +277,8 @@ for path in sys.argv[1:]:
         "model vision vision.data FLOAT INT64",
         "qdq vision vision.data FLOAT INT32 INT64 INT8 UINT16",
         "qdq projector projector.data FLOAT INT8 UINT16",
-        "qdq language.prefill language.data FLOAT INT4 INT64 INT8 UINT16 UINT8",
-        "qdq language.decode language.data FLOAT INT4 INT64 INT8 UINT16 UINT8",
+        "qdq language.prefill language.data FLOAT INT32 INT4 INT64 INT8 UINT16 UINT8",
+        "qdq language.decode language.data FLOAT INT32 INT4 INT64 INT8 UINT16 UINT8",
     ] {
         assert!(said.lines().any(|said| said == line), "{line} is not in:\n{said}");
     }

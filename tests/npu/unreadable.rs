@@ -13,7 +13,7 @@ use crate::common::{SMALL_RECIPE, demo_bundle, root, stderr, succeed};
 
 /// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder,
 /// `any:NAME` for either.
-const LINES: [&str; 27] = [
+const LINES: [&str; 30] = [
     "compile file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml \
      --encodings file:encodings.json --out out --toolkit folder:empty",
     "export file:graph.toml --weights any:weights --target file:target.toml --out out",
@@ -42,11 +42,15 @@ const LINES: [&str; 27] = [
     "diff any:bundle --calibration file:recipe.toml --target file:target.toml --on simulated",
     "diff any:bundle --input file:reference.safetensors --partition vision --on simulated",
     "eval folder:bundle --text file:prose.txt --window 64 --on float",
+    "eval folder:bundle --set any:set --on float --join folder:empty",
+    "merge folder:bundle folder:empty --calibration file:recipe.toml",
+    "tune file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml --out out \
+     --budget-mb 1 --text file:prose.txt",
 ];
 
 /// Options that name what is written, one that every command has, and two that models with words do not take.
-const OTHERS: [&str; 8] =
-    ["--recipe", "--classes", "--out", "--junit", "--sarif", "--markdown", "--dump-logits", "--toolkit"];
+const OTHERS: [&str; 9] =
+    ["--recipe", "--classes", "--out", "--part", "--junit", "--sarif", "--markdown", "--dump-logits", "--toolkit"];
 
 struct Ground(TempDir);
 
@@ -71,6 +75,7 @@ impl Ground {
         std::fs::write(path("set/questions.jsonl"), line).expect("a file");
         std::fs::write(path("recipe.toml"), SMALL_RECIPE).expect("a file");
         std::fs::write(path("plain"), "text").expect("a file");
+        std::fs::write(path("prose.txt"), "Nobody knows.").expect("a file");
         std::fs::write(path("thresholds.toml"), succeed(&["gate", "--print-thresholds"])).expect("a file");
         let update = ["gate", &ground.text("bundle"), "--baseline", &ground.text("baseline.json"), "--update"];
         succeed(&update);

@@ -30,7 +30,10 @@ pub(super) fn journal<R: Clone + Serialize + DeserializeOwned>(
             Error::input(path.display(), format!("is no slice of an evaluation (it has no {LIST})"))
                 .help("`autoneural eval --slice 1/2 --part FOLDER` makes one")
         };
-        let folder = Folder::open(path).ok().filter(|folder| folder.has(LIST)).ok_or_else(none)?;
+        let folder = Folder::given(path)?;
+        if !folder.has(LIST) {
+            return Err(none());
+        }
         let list = List::read(&folder)?;
         if let Some(difference) = List::new(list.slice, bundle, set)?.difference(&list) {
             return Err(Error::input(path.display(), format!("is of {difference}"))
@@ -52,7 +55,7 @@ pub(super) fn journal<R: Clone + Serialize + DeserializeOwned>(
         }
     }
     for path in &slices.joined {
-        let folder = Folder::open(path)?;
+        let folder = Folder::given(path)?;
         kinds.iter().try_for_each(|kind| journal.adopt(&folder, *kind))?;
     }
     Ok(journal)

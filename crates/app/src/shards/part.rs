@@ -112,8 +112,10 @@ impl Part {
         let none = |message: String| {
             Error::input(path.display(), message).help("`autoneural calibrate --shard 1/2 --part FOLDER` makes a part")
         };
-        let folder = Folder::open(path).ok().filter(|folder| folder.has(LIST));
-        let folder = folder.ok_or_else(|| none(format!("is no part of a calibration (it has no {LIST})")))?;
+        let folder = Folder::given(path)?;
+        if !folder.has(LIST) {
+            return Err(none(format!("is no part of a calibration (it has no {LIST})")));
+        }
         let list = path.join(LIST);
         let mut made: Part = json_of(&list, &folder.read(LIST, LARGEST_JSON)?, SCHEMA, "make the part again")?;
         let mut found = records(path, "")?;

@@ -38,6 +38,15 @@ impl Folder {
         Ok(Folder { path: path.to_path_buf(), handle })
     }
 
+    /// Opens a folder that the user named to be read.
+    ///
+    /// # Errors
+    /// No such folder, which is wrong input.
+    pub fn given(path: &Path) -> Result<Self> {
+        std::fs::read_dir(path).map_err(|error| Error::reading(path, &error))?;
+        Self::open(path)
+    }
+
     /// Its path, as it was opened.
     pub fn path(&self) -> &Path {
         &self.path
