@@ -105,8 +105,9 @@ fuzz:
 
 lint:
 	cargo fmt --all --check
-	# The lists of operators and of rounding methods declare their files themselves, where cargo fmt does not look.
-	rustfmt --check --edition 2024 crates/core/src/ir/ops/*.rs crates/core/src/quantize/rounding/*.rs crates/core/src/equalize/*.rs
+	# The lists of operators and of methods declare their files themselves, where cargo fmt does not look.
+	rustfmt --check --edition 2024 crates/core/src/ir/ops/*.rs crates/core/src/quantize/rounding/*.rs \
+		crates/core/src/quantize/scales/*.rs crates/core/src/equalize/*.rs crates/core/src/evidence/observers/*.rs
 	cargo clippy --release --locked --all-targets -- -D warnings
 	cargo clippy --release --locked --test npu --test real -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --locked --no-deps

@@ -132,7 +132,9 @@ pub fn asks(partitions: &[Partition], group: &Group, recipe: &PartRecipe) -> Vec
 /// Names of the biases of these graphs that belong to one weight, and that nothing else reads. Only these may change
 /// with the weight: exporters store equal biases once.
 fn biases_of_one_layer<'a>(graphs: impl Iterator<Item = &'a Graph>) -> BTreeSet<&'a str> {
-    let (mut weights, mut reads): (BTreeMap<&str, BTreeSet<&str>>, BTreeMap<&str, [usize; 2]>) = Default::default();
+    let mut weights: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    // How often each is read as a bias, and how often at all.
+    let mut reads: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     for graph in graphs {
         for node in graph.nodes() {
             if let Some((weight, bias)) = weight(graph, node).zip(bias(graph, node)) {
