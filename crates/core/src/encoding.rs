@@ -264,6 +264,23 @@ impl Encoding {
     }
 }
 
+/// The largest magnitude at each index of an axis; without an axis, that of the whole tensor.
+pub(crate) fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> {
+    let Some(axis) = axis else { return vec![values.iter().fold(0.0, |most, value| value.abs().max(most))] };
+    let inner: usize = shape[axis + 1..].iter().product();
+    let mut made = vec![0f32; shape[axis]];
+    for rows in values.chunks_exact(inner * made.len()) {
+        if inner == 1 {
+            made.iter_mut().zip(rows).for_each(|(most, value)| *most = most.max(value.abs()));
+            continue;
+        }
+        for (most, row) in made.iter_mut().zip(rows.chunks_exact(inner)) {
+            *most = row.iter().fold(*most, |most, value| most.max(value.abs()));
+        }
+    }
+    made
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,7 +33,7 @@ impl Equalizer for Awq {
     }
 
     fn wants(&self, group: &Group, graphs: &[&Frozen]) -> Result<Vec<Ask>> {
-        Ok(Spots::find(group, graphs)?.all.iter().flat_map(|spot| asks(group, spot)).collect())
+        Ok(Spots::find(group, graphs)?.all.iter().flat_map(|spot| spot.asks(group, Want::SecondMoments)).collect())
     }
 
     fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<BTreeMap<String, Constant>> {
@@ -55,14 +55,10 @@ impl Equalizer for Awq {
     }
 }
 
-fn asks(group: &Group, spot: &Spot) -> Vec<Ask> {
-    spot.sites.iter().map(|(site, rows)| Ask::new(group, site, Want::SecondMoments, rows)).collect()
-}
-
 /// Mean products of every two channels of a spot's values, over all of its sites.
 fn moments(spot: &Spot, context: &Context) -> Result<Array2<f32>> {
     let mut all: Option<SecondMoments> = None;
-    for ask in asks(context.group, spot) {
+    for ask in spot.asks(context.group, Want::SecondMoments) {
         let Observer::SecondMoments(seen) = context.evidence.get(&ask)? else {
             return Err(Error::internal(&ask.site, "has evidence of another kind than was asked for"));
         };
@@ -76,8 +72,7 @@ fn moments(spot: &Spot, context: &Context) -> Result<Array2<f32>> {
     }
     let all = all.filter(|all| all.width() == spot.channels);
     let all = all.ok_or_else(|| Error::internal(context.group.name(), "has a spot without values"))?;
-    let rows = all.rows()[0].max(1) as f64;
-    Ok(Array2::from_shape_fn((all.width(), all.width()), |(a, b)| (all.of(0, a, b) / rows) as f32))
+    Ok(all.mean_products(0))
 }
 
 /// Logarithms (base 2) of the factors, with a mean of 0 over channels in which anything was seen.

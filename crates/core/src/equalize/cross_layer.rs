@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::factors::{magnitudes, powers, raise, scaled};
+use super::factors::{largest, powers, raise, scaled};
 use super::method::{Context, Equalizer};
 use super::spots::Spots;
 use crate::evidence::Ask;
@@ -36,10 +36,10 @@ impl Equalizer for CrossLayer {
             // Biases and gains have one axis.
             let weights = spot.makers.iter().filter(|(name, _)| known(name).shape().len() > 1);
             for (name, &axis) in weights {
-                raise(&mut made, magnitudes(&known(name), axis).into_iter());
+                raise(&mut made, largest(&known(name), axis).into_iter());
             }
             for (name, &axis) in &spot.readers {
-                raise(&mut read, magnitudes(&known(name), axis).into_iter());
+                raise(&mut read, largest(&known(name), axis).into_iter());
             }
             Ok(powers(&made, &read, 0.5))
         })

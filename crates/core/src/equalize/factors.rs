@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::spots::{Spot, Spots};
+use crate::encoding::magnitudes;
 use crate::ir::Constant;
 use autoneural_base::error::Result;
 
@@ -41,15 +42,8 @@ pub(crate) fn scaled(
 }
 
 /// The largest magnitude of each channel of weights, whose channels lie along an axis.
-pub(crate) fn magnitudes(weights: &Constant, axis: usize) -> Vec<f32> {
-    let (shape, values) = (weights.shape(), weights.to_f32());
-    let inner: usize = shape[axis + 1..].iter().product();
-    let mut most = vec![0f32; shape[axis]];
-    for block in values.chunks(inner * most.len()) {
-        let rows = block.chunks(inner).map(|row| row.iter().fold(0f32, |most, w| most.max(w.abs())));
-        raise(&mut most, rows);
-    }
-    most
+pub(crate) fn largest(weights: &Constant, axis: usize) -> Vec<f32> {
+    magnitudes(&weights.to_f32(), weights.shape(), Some(axis))
 }
 
 /// Raises each number to the other one where that is larger.

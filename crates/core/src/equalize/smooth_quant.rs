@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::factors::{magnitudes, powers, raise, scaled};
+use super::factors::{largest, powers, raise, scaled};
 use super::method::{Context, Equalizer};
-use super::spots::{Spot, Spots};
+use super::spots::Spots;
 use crate::evidence::{Ask, Observer, Want};
 use crate::ir::Constant;
 use crate::passes::Frozen;
@@ -28,7 +28,7 @@ impl Equalizer for SmoothQuant {
     }
 
     fn wants(&self, group: &Group, graphs: &[&Frozen]) -> Result<Vec<Ask>> {
-        Ok(Spots::find(group, graphs)?.all.iter().flat_map(|spot| asks(group, spot)).collect())
+        Ok(Spots::find(group, graphs)?.all.iter().flat_map(|spot| spot.asks(group, Want::Peaks)).collect())
     }
 
     fn takes_alpha(&self) -> bool {
@@ -38,7 +38,7 @@ impl Equalizer for SmoothQuant {
     fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<BTreeMap<String, Constant>> {
         scaled(&Spots::find(context.group, graphs)?, |spot, known| {
             let mut of_values = vec![0f32; spot.channels];
-            for ask in asks(context.group, spot) {
+            for ask in spot.asks(context.group, Want::Peaks) {
                 let Observer::Peaks(seen) = context.evidence.get(&ask)? else {
                     return Err(Error::internal(&ask.site, "has evidence of another kind than was asked for"));
                 };
@@ -46,13 +46,9 @@ impl Equalizer for SmoothQuant {
             }
             let mut of_weights = vec![0f32; spot.channels];
             for (name, &axis) in &spot.readers {
-                raise(&mut of_weights, magnitudes(&known(name), axis).into_iter());
+                raise(&mut of_weights, largest(&known(name), axis).into_iter());
             }
             Ok(powers(&of_values, &of_weights, context.alpha))
         })
     }
-}
-
-fn asks(group: &Group, spot: &Spot) -> Vec<Ask> {
-    spot.sites.iter().map(|(site, rows)| Ask::new(group, site, Want::Peaks, rows)).collect()
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::Linear;
+use crate::evidence::{Ask, Linear, Want};
 use crate::ir::ops::{InputKind, Rows};
 use crate::ir::{Constant, Graph, Op, ValueId};
 use crate::passes::Frozen;
@@ -22,6 +22,13 @@ pub(crate) struct Spot {
     pub makers: BTreeMap<String, usize>,
     /// Weights of the nodes that read them, with the axis of their input channels.
     pub readers: BTreeMap<String, usize>,
+}
+
+impl Spot {
+    /// The requests for evidence of a kind about the values.
+    pub(crate) fn asks(&self, group: &Group, want: Want) -> impl Iterator<Item = Ask> {
+        self.sites.iter().map(move |(site, rows)| Ask::new(group, site, want, rows))
+    }
 }
 
 /// What two values must have in common to be one spot: their makers and readers.

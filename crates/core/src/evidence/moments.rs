@@ -2,6 +2,8 @@
 
 use std::ops::Deref;
 
+use ndarray::Array2;
+
 use super::Exact;
 use super::sums::Sums;
 use crate::ir::ops::Rows;
@@ -42,6 +44,12 @@ impl SecondMoments {
     pub fn of(&self, group: usize, a: usize, b: usize) -> f64 {
         let (high, low) = (a.max(b), a.min(b));
         self.sums().get(group * triangle(self.width()) + triangle(high) + low)
+    }
+
+    /// Means of the products of every two columns over the rows of a group, as a whole matrix.
+    pub fn mean_products(&self, group: usize) -> Array2<f32> {
+        let (width, rows) = (self.width(), self.rows()[group].max(1) as f64);
+        Array2::from_shape_fn((width, width), |(a, b)| (self.of(group, a, b) / rows) as f32)
     }
 
     /// Adds the rows of a value of this shape, row-major.

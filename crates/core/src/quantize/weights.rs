@@ -3,7 +3,7 @@
 use super::blocks::{can_be_cut, channel_scales, in_blocks, with_channel_scales};
 use super::multiplier::settle;
 use super::scales::OfGroup;
-use crate::encoding::{Encoding, IntegerType};
+use crate::encoding::{Encoding, IntegerType, magnitudes};
 use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, Value};
 use crate::recipe::{PartRecipe, WeightBits};
@@ -263,23 +263,6 @@ pub fn settle_weights(
         Some(axes) => with_channel_scales(weights, shape, axes, change),
         None => change(weights),
     }
-}
-
-/// The largest magnitude at each index of an axis; without an axis, that of the whole tensor.
-fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -> Vec<f32> {
-    let Some(axis) = axis else { return vec![values.iter().fold(0.0, |most, value| value.abs().max(most))] };
-    let inner: usize = shape[axis + 1..].iter().product();
-    let mut made = vec![0f32; shape[axis]];
-    for rows in values.chunks_exact(inner * made.len()) {
-        if inner == 1 {
-            made.iter_mut().zip(rows).for_each(|(most, value)| *most = most.max(value.abs()));
-            continue;
-        }
-        for (most, row) in made.iter_mut().zip(rows.chunks_exact(inner)) {
-            *most = row.iter().fold(*most, |most, value| most.max(value.abs()));
-        }
-    }
-    made
 }
 
 /// A bias is stored as int32 of scale `input scale x weight scale`; a channel whose weights are nearly zero must not

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::method::{Scaling, Weighed};
 use super::search::best_shares;
-use crate::evidence::{SecondMoments, Want};
+use crate::evidence::Want;
 use crate::quantize::layer::Layer;
 use crate::quantize::rounding::LayerEvidence;
 use autoneural_base::error::{Error, Result};
@@ -41,7 +41,7 @@ impl Scaling for OutputMse {
         let mut form: Option<(usize, Array2<f32>)> = None;
         Ok(best_shares(weighed, |group, changes| {
             if form.as_ref().is_none_or(|(known, _)| *known != group) {
-                form = Some((group, matrix(&moments, group)));
+                form = Some((group, moments.mean_products(group)));
             }
             let Some((_, form)) = &form else { return vec![] };
             let products = changes.dot(form);
@@ -64,9 +64,3 @@ impl Scaling for OutputMse {
 
 /// How much an input channel counts at least, as a share of the mean of all.
 const LEAST_IMPORTANCE: f64 = 1e-3;
-
-/// The moments of a group, divided by its rows.
-fn matrix(moments: &SecondMoments, group: usize) -> Array2<f32> {
-    let (width, rows) = (moments.width(), moments.rows()[group].max(1) as f64);
-    Array2::from_shape_fn((width, width), |(a, b)| (moments.of(group, a, b) / rows) as f32)
-}
