@@ -8,8 +8,8 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use super::named::Named;
 use super::session::General;
 use super::{
-    build_one, compile, completions, demo, diff, doctor, eval, gate, golden, graph, help, init, inspect, man, parity,
-    report, run, serve, stage, synth, target, tune,
+    build_one, compile, completions, demo, diff, doctor, emit, eval, gate, golden, graph, help, init, inspect, man,
+    parity, report, run, serve, stage, synth, target, tune,
 };
 
 /// Compiles a vision-language checkpoint into quantized ONNX models and context binaries for the NPU of a car, and
@@ -42,11 +42,9 @@ pub enum Command {
     /// Stage 3: choose the encodings (scales and zero points).
     Quantize(stage::Quantize),
     /// Stage 4: round the weights and write the quantized ONNX models.
-    #[command(after_help = stage::emit_help())]
-    Emit(stage::OnBundle),
+    Emit(emit::Emit),
     /// Stage 5: compile the context binaries for the NPU.
-    #[command(after_help = stage::BUILD_HELP)]
-    Build(stage::OnBundle),
+    Build(stage::Build),
     /// One context binary, in a process of its own.
     #[command(name = build_one::COMMAND, hide = true)]
     BuildOne(build_one::BuildOne),

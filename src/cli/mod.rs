@@ -10,6 +10,7 @@ mod demo;
 mod diff;
 mod display;
 mod doctor;
+mod emit;
 mod eval;
 mod gate;
 mod golden;
@@ -110,8 +111,8 @@ fn run_command(cli: Cli, named: Named) -> ExitCode {
         Command::Calibrate(args) => args.run(&session),
         Command::Merge(args) => args.run(&session),
         Command::Quantize(args) => args.run(&session),
-        Command::Emit(args) => args.emit(&session),
-        Command::Build(args) => args.build(&session),
+        Command::Emit(args) => args.run(&session),
+        Command::Build(args) => args.run(&session),
         Command::BuildOne(args) => args.run(&session),
         Command::Serve(args) => args.run(),
         Command::Verify(args) => args.run(&session),

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use autoneural::back::qnn::Runtime;
 use autoneural::bundle::{Begin, Bundle, Committed, GivenFiles, Making, Stage, Tally, ToolkitRecord};
 use autoneural::front;
-use autoneural::quantize::rounding;
 use autoneural::recipe::Recipe;
 use autoneural::report::{Report, table, verdict_text};
 use autoneural::shards::Share;
@@ -60,20 +59,7 @@ Examples:
   autoneural quantize out/demo --calibration calibration/demo.toml
   autoneural quantize out/demo --encodings models/autoneural-tiny/encodings.json";
 
-/// Shown below the options of `emit`.
-pub fn emit_help() -> String {
-    let methods: Vec<String> = rounding::METHODS.iter().map(|m| format!("  {}: {}", m.name(), m.source())).collect();
-    format!(
-        "Weights are rounded by the method that the recipe names for their part, `rounding = \"{}\"` if it names \
-         none:\n{}\n\n\
-         Example:\n  autoneural emit out/demo",
-        rounding::Method::default().name(),
-        methods.join("\n")
-    )
-}
-
-/// Shown below the options of `build`.
-pub const BUILD_HELP: &str = "\
+const BUILD_HELP: &str = "\
 Example:
   autoneural build out/demo";
 
@@ -164,9 +150,10 @@ pub struct Quantize {
     keep_encodings: bool,
 }
 
-/// Arguments of stages that need a bundle only.
+/// Arguments of `build`.
 #[derive(Args)]
-pub struct OnBundle {
+#[command(after_help = BUILD_HELP)]
+pub struct Build {
     /// The bundle.
     #[arg(value_hint = ValueHint::DirPath)]
     bundle: PathBuf,
@@ -257,22 +244,12 @@ impl Quantize {
     }
 }
 
-impl OnBundle {
-    /// Runs `emit`.
-    ///
-    /// # Errors
-    /// The bundle is unreadable or lacks encodings, or it cannot be written.
-    pub fn emit(&self, session: &Session) -> Result<()> {
-        let bundle = open(session, &self.bundle, Stage::Emit)?;
-        stages::emit(&bundle, session.progress())?;
-        finish_stage(session, bundle, Stage::Emit)
-    }
-
-    /// Runs `build`.
+impl Build {
+    /// Runs the command.
     ///
     /// # Errors
     /// The bundle is unreadable, the toolkit is missing or refuses a model, or the bundle cannot be written.
-    pub fn build(&self, session: &Session) -> Result<()> {
+    pub fn run(&self, session: &Session) -> Result<()> {
         let mut bundle = open(session, &self.bundle, Stage::Build)?;
         let runtime = session.runtime(true)?;
         record_toolkit(&mut bundle, session, runtime.as_ref());
@@ -313,7 +290,7 @@ impl Verify {
 const NOT_BUILT: &str = "there are no context binaries: run `autoneural build`";
 
 /// A whole bundle on which a stage can run.
-fn open(session: &Session, path: &Path, stage: Stage) -> Result<Making> {
+pub(super) fn open(session: &Session, path: &Path, stage: Stage) -> Result<Making> {
     let mut bundle = Making::open(path, session.progress())?;
     bundle.require(stage)?;
     bundle.set_command(command_line());
@@ -335,7 +312,8 @@ pub fn record_toolkit(bundle: &mut Making, session: &Session, runtime: Option<&R
     }
 }
 
-fn finish_stage(session: &Session, mut bundle: Making, stage: Stage) -> Result<()> {
+/// Commits a bundle after a stage, and says so.
+pub(super) fn finish_stage(session: &Session, mut bundle: Making, stage: Stage) -> Result<()> {
     bundle.finish_stage(stage)?;
     let is_report_gone = bundle.drop_later(stage)?;
     let record = bundle.manifest.stages.iter().find(|record| record.name == stage.name());

@@ -68,6 +68,61 @@ fn shards_together_give_the_bytes_of_one_run() {
     assert!(said.contains("\"seconds\""), "{said}");
 }
 
+#[test]
+fn weights_rounded_in_shards_are_the_bytes_of_one_run() {
+    let desk = desk();
+    for out in ["whole", "parts"] {
+        succeeded(run(&desk, "calibrate", out, &[]));
+        succeeded(run(&desk, "quantize", out, &[]));
+    }
+    succeeded(run(&desk, "emit", "whole", &[]));
+    for number in ["1", "3", "2"] {
+        let (shard, part) = (format!("{number}/3"), format!("part-{number}"));
+        let (said, _) = succeeded(run(&desk, "emit", "parts", &["--shard", &shard, "--part", &part, "--json"]));
+        assert!(said.contains("\"layers\""), "{said}");
+    }
+    let refused = |parts: &[&str], wanted: &str| {
+        let output = run(&desk, "emit", "parts", &[&["--join"], parts].concat());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{wanted}: {said}");
+        assert!(said.contains(wanted), "{wanted} in {said}");
+    };
+    let all = ["part-1", "part-2", "part-3"];
+    refused(&["part-1", "part-3"], "shard 2/3 is missing");
+    refused(&["part-1", "part-2", "part-2"], "is shard 2/3, as ");
+    refused(&[&desk.text("photos")], "has no rounded layers");
+    let codes = std::fs::read_dir(desk.path("part-1").join("vision")).unwrap().next().unwrap().unwrap().path();
+    let before = std::fs::read(&codes).unwrap();
+    std::fs::write(&codes, [&before[..], b" "].concat()).unwrap();
+    refused(&all, "is larger than");
+    let mut other = before.clone();
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(&codes, other).unwrap();
+    refused(&all, "is not the file that was written");
+    std::fs::write(&codes, before).unwrap();
+    // What is in the list as something else.
+    let list = desk.path("part-1").join("rounded.json");
+    let text = std::fs::read_to_string(&list).unwrap();
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value["files"][0]["path"] = "../../graph.toml".into();
+    std::fs::write(&list, value.to_string()).unwrap();
+    refused(&all, "no part has codes of");
+    let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    value["build"] = "0".into();
+    std::fs::write(&list, value.to_string()).unwrap();
+    refused(&all, "was made by another build of the program");
+    std::fs::write(&list, text).unwrap();
+    assert!(!desk.path("parts").join("qdq").exists());
+    succeeded(run(&desk, "emit", "parts", &["--join", "part-3", "part-1", "part-2"]));
+    put_report(&desk.path("whole"));
+    put_report(&desk.path("parts"));
+    assert_same(&desk.path("whole"), &desk.path("parts"));
+    // Another method since.
+    desk.edit("recipe.toml", |text| text.replacen("rounding = \"gptq\"", "rounding = \"nearest\"", 1));
+    succeeded(run(&desk, "quantize", "parts", &["--calibration", &desk.text("recipe.toml")]));
+    refused(&all, "was rounded from other numbers, encodings or evidence, or by another method");
+}
+
 /// What compares bundles wants a report.
 fn put_report(bundle: &Path) {
     std::fs::write(bundle.join("report.json"), "{\"stages\": []}").unwrap();
@@ -87,7 +142,7 @@ fn parts_that_do_not_belong_together_are_refused() {
     };
     refused(&["part-2"], &["shards 1/3 and 3/3 are missing"]);
     refused(&["part-1", "part-3"], &["shard 2/3 is missing", "--shard"]);
-    refused(&["part-1", "part-2", "part-1"], &["is shard 1/3, as ", "name every part once"]);
+    refused(&["part-1", "part-2", "part-1"], &["is shard 1/3, as ", "name every shard once"]);
     refused(&[&desk.text("photos")], &["is no part of a calibration"]);
     refused(&["part-none"], &["part-none: No such file or directory (given as PART)"]);
     // Of another division.

@@ -57,6 +57,7 @@ fn a_workflow_in_shards_and_slices_gives_what_one_command_gives() {
         "verify=--verify none".into(),
         "eval=--limit 2 --on float,simulated".into(),
         "shards=2".into(),
+        "round=2".into(),
     ];
     let output = snakemake(folder.path(), &settings);
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
@@ -112,7 +113,7 @@ fn slices_that_do_not_belong_together_are_refused() {
     refused(&["--slice", "1/2", "--part", "at:bundle"], "at:bundle: exists, and is not this slice");
     refused(&["--slice", "1/3", "--part", "at:three"], "there are 2 questions, too few for 3 shares");
     refused(&["--join", "at:two"], "slice 1/2 is missing");
-    refused(&["--join", "at:two", "at:two"], "is slice 2/2, and ");
+    refused(&["--join", "at:two", "at:two"], "is slice 2/2, as ");
     refused(&["--join", "at:bundle"], "at:bundle: is no slice of an evaluation");
     refused(&["--blank", "--join", "at:two"], "at:two: is of another set");
     let list = folder.path().join("two/slice.json");

@@ -13,7 +13,7 @@ use crate::common::{SMALL_RECIPE, demo_bundle, root, stderr, succeed};
 
 /// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder,
 /// `any:NAME` for either.
-const LINES: [&str; 30] = [
+const LINES: [&str; 31] = [
     "compile file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml \
      --encodings file:encodings.json --out out --toolkit folder:empty",
     "export file:graph.toml --weights any:weights --target file:target.toml --out out",
@@ -44,6 +44,7 @@ const LINES: [&str; 30] = [
     "eval folder:bundle --text file:prose.txt --window 64 --on float",
     "eval folder:bundle --set any:set --on float --join folder:empty",
     "merge folder:bundle folder:empty --calibration file:recipe.toml",
+    "emit folder:bundle --join folder:empty",
     "tune file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml --out out \
      --budget-mb 1 --text file:prose.txt",
 ];

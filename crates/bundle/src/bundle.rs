@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::file_record::{FileRecord, is_of_model, models};
 use super::hash::{digest, hash_of};
+use super::key::Key;
 use super::manifest::Manifest;
 use super::paths::{DEFINITION, EQUALIZED, EVALUATION, MANIFEST, STATISTICS};
 use super::{partition_json, place};
@@ -158,6 +159,16 @@ impl Bundle {
     /// The same, to change them.
     pub(crate) fn files_mut(&self) -> RwLockWriteGuard<'_, Files> {
         self.files.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds files of this bundle to a key, by path: those whose path `is_read`.
+    ///
+    /// # Errors
+    /// The files of the bundle cannot be read.
+    pub fn key(&self, key: Key, is_read: impl Fn(&str) -> bool) -> Result<Key> {
+        let all = self.files();
+        let files = all.values().filter(|file| is_read(&file.path));
+        Ok(files.fold(key, |key, file| key.and(&file.path, &file.sha256)))
     }
 
     /// Whether the bundle has a file; a file that an earlier run left in a bundle in the making does not count.

@@ -35,16 +35,6 @@ impl Making {
         ledger.inputs.hash(&name, &file, path, Owner::Others, self.read_anew)
     }
 
-    /// Adds files of this bundle to a key, by path: those whose path `is_read`.
-    ///
-    /// # Errors
-    /// The files of the bundle cannot be read.
-    pub fn key(&self, key: Key, is_read: impl Fn(&str) -> bool) -> Result<Key> {
-        let all = self.files();
-        let files = all.values().filter(|file| is_read(&file.path));
-        Ok(files.fold(key, |key, file| key.and(&file.path, &file.sha256)))
-    }
-
     /// Does a unit of work, or takes over its result if it was done before with the same key. `work` fills a new
     /// folder, whose files then go to `folder` of the bundle. A unit replaces an earlier one of the same name. No two
     /// units may make the same file.

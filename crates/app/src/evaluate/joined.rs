@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::journal::Journal;
 use super::slices::{LIST, List, Slices};
-use crate::shards::Share;
+use crate::shards::{Share, refuse_gaps};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files::Folder;
 use autoneural_bundle::Bundle;
@@ -24,7 +24,7 @@ pub(super) fn journal<R: Clone + Serialize + DeserializeOwned>(
     kinds: &[EngineKind],
 ) -> Result<Journal<R>> {
     let journal = Journal::open(slices.folder(bundle, set)?)?;
-    let mut found: Vec<(Share, &PathBuf)> = Vec::new();
+    let mut found: Vec<(Share, PathBuf)> = Vec::new();
     for path in &slices.joined {
         let none = || {
             Error::input(path.display(), format!("is no slice of an evaluation (it has no {LIST})"))
@@ -39,21 +39,9 @@ pub(super) fn journal<R: Clone + Serialize + DeserializeOwned>(
             return Err(Error::input(path.display(), format!("is of {difference}"))
                 .help("evaluate all slices with this bundle, set and program"));
         }
-        if let Some((other, first)) =
-            found.iter().find(|(other, _)| other.of() != list.slice.of() || other.number() == list.slice.number())
-        {
-            let message = format!("is slice {}, and {} is slice {other}", list.slice, first.display());
-            return Err(Error::input(path.display(), message).help("name every slice of one division once"));
-        }
-        found.push((list.slice, path));
+        found.push((list.slice, path.clone()));
     }
-    if let Some((first, _)) = found.first() {
-        let is_there = |number: &usize| found.iter().any(|(share, _)| share.number() == *number);
-        if let Some(missing) = (1..=first.of()).find(|number| !is_there(number)) {
-            let message = format!("slice {missing}/{} is missing", first.of());
-            return Err(Error::input("--join", message).help("name the folders of all slices"));
-        }
-    }
+    refuse_gaps(&found, "slice", "--join", "name the folders of all slices")?;
     for path in &slices.joined {
         let folder = Folder::given(path)?;
         kinds.iter().try_for_each(|kind| journal.adopt(&folder, *kind))?;

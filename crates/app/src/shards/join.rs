@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::part::{KNOWN, Origin, Part, RANGES, contents};
+use super::share::refuse_gaps;
 use crate::as_built::join_first;
 use crate::calibrate::Found;
 use crate::drivers::{Driver, Phase};
@@ -30,31 +31,8 @@ impl Parts {
     pub fn read(paths: &[PathBuf], bundle: &Bundle, recipe: &Recipe) -> Result<Self> {
         let mut parts = paths.iter().map(|path| Part::read(path)).collect::<Result<Vec<_>>>()?;
         parts.sort_by_key(|part| part.shard.number());
-        let Some(first) = parts.first() else {
-            return Err(Error::input("merge", "no part is named"));
-        };
-        let of = first.shard.of();
-        for pair in parts.windows(2) {
-            let [one, other] = pair else { continue };
-            let place = other.folder.display();
-            if other.shard.of() != of {
-                let message = format!("is shard {}, and {} is shard {}", other.shard, one.folder.display(), one.shard);
-                return Err(Error::input(place, message).help("name parts of one division of the samples"));
-            }
-            if other.shard == one.shard {
-                let message = format!("is shard {}, as {} is", other.shard, one.folder.display());
-                return Err(Error::input(place, message).help("name every part once"));
-            }
-        }
-        let missing: Vec<String> = (1..=of)
-            .filter(|number| parts.iter().all(|part| part.shard.number() != *number))
-            .map(|number| format!("{number}/{of}"))
-            .collect();
-        if !missing.is_empty() {
-            let what = if missing.len() == 1 { "shard" } else { "shards" };
-            return Err(Error::input("merge", format!("{what} {} missing", listed(&missing)))
-                .help("`autoneural calibrate --shard` makes the part of a shard"));
-        }
+        let shares: Vec<_> = parts.iter().map(|part| (part.shard, part.folder.clone())).collect();
+        refuse_gaps(&shares, "shard", "merge", "`autoneural calibrate --shard` makes the part of a shard")?;
         let own = Origin::of(bundle, recipe)?;
         for part in &parts {
             let place = part.folder.display();
@@ -142,13 +120,4 @@ impl Parts {
 fn json<T: serde::de::DeserializeOwned>(part: &Part, phase: &Phase, name: &str) -> Result<T> {
     let name = format!("{}/{name}", phase.name);
     text::json(&part.folder.join(&name), &Folder::open(&part.folder)?.read(&name, LARGEST_JSON)?)
-}
-
-/// Names in a sentence, with the verb that follows.
-fn listed(names: &[String]) -> String {
-    match names {
-        [one] => format!("{one} is"),
-        [first @ .., last] => format!("{} and {last} are", first.join(", ")),
-        [] => String::new(),
-    }
 }

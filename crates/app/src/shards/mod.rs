@@ -3,8 +3,12 @@
 
 mod join;
 mod part;
+mod rounded;
 mod share;
 
 pub use join::Parts;
 pub(crate) use part::{KNOWN, LIST, Origin, Part, RANGES, contents};
+pub use rounded::RoundedParts;
+pub(crate) use rounded::{ROUNDED, RoundedFile, RoundedPart};
 pub use share::Share;
+pub(crate) use share::{refuse_gaps, refuse_taken};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,52 @@ impl Share {
         }
         // Neither product overflows: both factors are of lists in memory, or small.
         Ok((self.number - 1) * length / self.of..self.number * length / self.of)
+    }
+}
+
+/// Refuses what are not all shares of one division, each once. Each comes with the folder that it is in, and they may be
+/// in any order; `noun` names them (`shard`), `place` and `help` are those of the error about shares that are missing.
+///
+/// # Errors
+/// Shares of two divisions, a share twice, a share that is missing.
+pub(crate) fn refuse_gaps(found: &[(Share, PathBuf)], noun: &str, place: &str, help: &str) -> Result<()> {
+    let mut found: Vec<&(Share, PathBuf)> = found.iter().collect();
+    found.sort_by_key(|(share, _)| share.number);
+    let Some((first, _)) = found.first() else { return Ok(()) };
+    for pair in found.windows(2) {
+        let [(before, one), (share, other)] = pair else { continue };
+        let (one, other) = (one.display(), other.display());
+        if share.of != before.of {
+            let message = format!("is {noun} {share}, and {one} is {noun} {before}");
+            return Err(Error::input(other, message).help("name those of one division"));
+        }
+        if share == before {
+            let message = format!("is {noun} {share}, as {one} is");
+            return Err(Error::input(other, message).help(format!("name every {noun} once")));
+        }
+    }
+    let is_there = |number: &usize| found.iter().any(|(share, _)| share.number == *number);
+    let missing: Vec<String> =
+        (1..=first.of).filter(|number| !is_there(number)).map(|number| format!("{number}/{}", first.of)).collect();
+    match &missing[..] {
+        [] => Ok(()),
+        [one] => Err(Error::input(place, format!("{noun} {one} is missing")).help(help)),
+        [before @ .., last] => {
+            let message = format!("{noun}s {} and {last} are missing", before.join(", "));
+            Err(Error::input(place, message).help(help))
+        }
+    }
+}
+
+/// Refuses a place where something else is than a part, which is replaced. `list` is the file that every part has.
+///
+/// # Errors
+/// Something else is there.
+pub(crate) fn refuse_taken(out: &Path, list: &str) -> Result<()> {
+    match out.symlink_metadata().is_ok() && !out.join(list).is_file() {
+        true => Err(Error::input(out.display(), format!("exists and is no part (it has no {list})"))
+            .help("only parts are replaced; choose another folder with --part")),
+        false => Ok(()),
     }
 }
 

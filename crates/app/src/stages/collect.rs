@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::calibrate::{plan, refuse_unfit_samples, write_evidence};
 use crate::calibrate::phase;
 use crate::drivers::{Kept, Run, of_bundle};
-use crate::shards::{KNOWN, LIST, Origin, Part, RANGES, Share, contents};
+use crate::shards::{KNOWN, LIST, Origin, Part, RANGES, Share, contents, refuse_taken};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_base::files;
 use autoneural_base::folder::{self, Partial};
@@ -46,7 +46,7 @@ pub fn collect(
     if !bundle.manifest.has(Stage::Export.name()) {
         return Err(Error::input(bundle.path("").display(), "`export` has not run").help("run `autoneural export`"));
     }
-    refuse_taken(out)?;
+    refuse_taken(out, LIST)?;
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     refuse_unfit_samples(bundle, &*driver, recipe, &partitions)?;
     refuse_rewritten(recipe, &partitions)?;
@@ -85,18 +85,9 @@ pub fn collect(
     let part = Part::new(shard, Origin::of(bundle, recipe)?, contents(recipe, &own.calibration)?, root)?;
     write_json(&part, &root.join(LIST))?;
     bundle.refuse_other_models()?;
-    refuse_taken(out)?;
+    refuse_taken(out, LIST)?;
     partial.finish(&place)?;
     Ok(Collected { shard, samples: own.calibration.len(), part: out.to_path_buf() })
-}
-
-/// Refuses a place where something else is than a part, which is replaced.
-fn refuse_taken(out: &Path) -> Result<()> {
-    match out.symlink_metadata().is_ok() && !out.join(LIST).is_file() {
-        true => Err(Error::input(out.display(), format!("exists and is no part (it has no {LIST})"))
-            .help("only parts are replaced; choose another folder with --part")),
-        false => Ok(()),
-    }
 }
 
 /// Refuses recipes that rewrite graphs with evidence of all samples.

@@ -104,7 +104,7 @@ fn quantize_all(
     let finish = |partitions: &[Partition], group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
         let (recipe, given) = (plan.recipe, plan.given);
         let made = quantize_group(bundle, (driver, partitions), group, statistics, recipe, given, progress)?;
-        emit_group(bundle, driver, group, recipe, progress)?;
+        emit_group(bundle, driver, (group, None), recipe, progress)?;
         for partition in partitions.iter().filter(|partition| partition.group == *group) {
             // Nobody receives any more where a build failed; that error is told at the end.
             let _ = queue.send(partition.clone());

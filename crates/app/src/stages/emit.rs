@@ -1,7 +1,9 @@
 //! Emit: graphs, encodings and codes become quantized models.
 
-use super::round::{codes, is_code, round};
+use super::codes::{codes, is_code};
+use super::round::round;
 use crate::drivers::{Driver, of_bundle};
+use crate::shards::RoundedParts;
 use autoneural_base::error::Result;
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{Bundle, Key, Making, RECIPE};
@@ -15,17 +17,18 @@ use autoneural_engines::back::onnx::{DataWriter, emit_qdq};
 /// Folder of everything that emission makes.
 const FOLDER: &str = "qdq";
 
-/// Runs the stage for all groups.
+/// Runs the stage for all groups. Where there are `parts`, their layers are rounded already.
 ///
 /// # Errors
-/// Encodings are missing or contradict each other, a rounding method fails, or files cannot be read or written.
-pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
+/// Encodings are missing or contradict each other, a rounding method fails, parts do not belong to this bundle, or files
+/// cannot be read or written.
+pub fn emit(bundle: &Making, parts: Option<&RoundedParts>, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
     let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
     for group in groups(&partitions) {
-        emit_group(bundle, &*driver, &group, &recipe, progress)?;
+        emit_group(bundle, &*driver, (&group, parts), &recipe, progress)?;
     }
     driver.emit(bundle, progress)
 }
@@ -37,14 +40,16 @@ pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
 pub fn emit_group(
     bundle: &Making,
     driver: &dyn Driver,
-    group: &Group,
+    (group, parts): (&Group, Option<&RoundedParts>),
     recipe: &Recipe,
     progress: &dyn Progress,
 ) -> Result<()> {
     let (partitions, tables) = own(bundle, group)?;
     let constants = Constants::of(partitions.iter().zip(&tables))?;
     let rounder = recipe.part(group)?.rounder();
-    round((bundle, group), (&partitions, &tables), &constants, rounder, progress)?;
+    // Layers that follow one another are not in parts.
+    let parts = parts.filter(|_| !rounder.method.follows());
+    round((bundle, group), (&partitions, &tables), (&constants, rounder), parts, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
         _ if is_code(group, path) => true,
         Some(("model" | "equalized" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
@@ -77,7 +82,8 @@ pub fn emit_group(
     driver.emit_of_group(bundle, group, progress)
 }
 
-fn own(bundle: &Bundle, group: &Group) -> Result<(Vec<Partition>, Vec<Table>)> {
+/// The graphs of a group with their encodings.
+pub(crate) fn own(bundle: &Bundle, group: &Group) -> Result<(Vec<Partition>, Vec<Table>)> {
     let mut partitions = bundle.partitions()?;
     partitions.retain(|partition| partition.group == *group);
     let tables = bundle.tables(&partitions)?;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::codes::codes;
 use super::evaluate::{put, report_of};
-use super::round::codes;
 use crate::drivers::of_bundle;
 use crate::evaluate::{Answers, Reader, TextPlan, TextReport, reading};
 use crate::loading::check;

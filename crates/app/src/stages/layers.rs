@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::round::codes;
+use super::codes::codes;
 use crate::drivers::{Run, of_bundle};
 use crate::report::{Columns, Histogram, LayerReport};
 use crate::verify::{Extent, Kept, LayerComparison, On, StepAt, layers};

@@ -3,6 +3,7 @@
 
 mod build;
 mod calibrate;
+mod codes;
 mod collect;
 mod compile;
 mod emit;
@@ -18,6 +19,7 @@ mod memory;
 mod prefix;
 mod quantize;
 mod round;
+mod round_share;
 mod verify;
 
 pub use build::{build, build_partition};
@@ -34,4 +36,5 @@ pub(crate) use kept_evidence::KeptEvidence;
 pub use layers::measure_layers;
 pub(crate) use memory::for_evidence;
 pub use quantize::{Quantized, check_encodings, keep_given, note_models, quantize, quantize_group, warn_of_given};
+pub use round_share::{RoundedShare, round_share};
 pub use verify::{Comparing, verify};

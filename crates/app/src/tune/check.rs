@@ -53,7 +53,7 @@ impl Checker<'_> {
                 let none = GivenFiles::read(&[], false)?;
                 let group = &subject.group;
                 quantize_group(bundle, of, group, self.statistics, recipe, &none, self.progress)?;
-                emit_group(bundle, self.driver, group, recipe, self.progress)?;
+                emit_group(bundle, self.driver, (group, None), recipe, self.progress)?;
             }
             match self.text {
                 Some(text) => self.perplexity(recipe, text),
