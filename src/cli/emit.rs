@@ -59,11 +59,11 @@ impl Emit {
             let place = made.part.display().to_string();
             return session.print(&made, &format!("shard {shard}: {} ({} {layers})", in_line(&place), made.layers));
         }
+        let bundle = open(session, &self.bundle, Stage::Emit)?;
         let parts = match &self.join[..] {
             [] => None,
             paths => Some(RoundedParts::read(paths)?),
         };
-        let bundle = open(session, &self.bundle, Stage::Emit)?;
         stages::emit(&bundle, parts.as_ref(), session.progress())?;
         finish_stage(session, bundle, Stage::Emit)
     }
