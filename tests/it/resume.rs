@@ -9,16 +9,27 @@ use crate::common::{autoneural, root, stderr};
 fn an_error_keeps_what_is_finished() {
     let desk = Desk::new();
     let sound = std::fs::read_to_string(desk.path("recipe.toml")).unwrap();
-    // The NPU takes no int16 weights: told when vision is quantized.
-    desk.edit("recipe.toml", |text| text.replacen("weights = \"int8\"", "weights = \"int16\"", 1));
+    // The NPU takes no convolution from 8 to 16 bits: told when vision is quantized.
+    desk.edit("recipe.toml", |text| format!("{text}\n[[override]]\ntensor = \"blocks.0.0.conv_exp\"\ntype = \"uint8\"\n"));
     let output = desk.compile_part("out", &[]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let said = stderr(&output);
-    assert!(said.contains("not int16") && said.contains("is kept in") && said.contains(".out.work"), "{said}");
+    assert!(said.contains("change the recipe") && said.contains("is kept in") && said.contains(".out.work"), "{said}");
     assert!(!desk.path("out").exists());
     std::fs::write(desk.path("recipe.toml"), sound).unwrap();
     let (_, said) = succeeded(desk.compile_part("out", &[]));
     assert_work(&said, &["quantize vision", "calibrate text"], &["export language", "calibrate images"]);
+}
+
+#[test]
+fn weights_that_the_target_does_not_take_are_refused_before_samples_run() {
+    let desk = Desk::new();
+    desk.edit("recipe.toml", |text| text.replacen("weights = \"int8\"", "weights = \"int16\"", 1));
+    let output = desk.compile_part("out", &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("recipe `") && said.contains("not int16"), "{said}");
+    assert!(!said.contains("calibrate"), "{said}");
 }
 
 #[test]

@@ -19,7 +19,9 @@ use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::rounding::LayerEvidence;
-use autoneural_core::quantize::{Settled, Table, decisive, layers, of_constants, of_zeros};
+use autoneural_core::quantize::{
+    Settled, Table, decisive, layers, of_constants, of_zeros, refuse_idle_overrides, refuse_untaken_weights,
+};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::segments;
 use autoneural_engines::back::encodings;
@@ -27,14 +29,20 @@ use autoneural_engines::back::encodings;
 /// Folder of everything that quantization makes.
 const FOLDER: &str = "encodings";
 
-/// Refuses given encodings and overrides of the recipe that fit no tensor of the exported graphs, and given encodings
-/// inside groups that the recipe equalizes. This happens before samples are run.
+/// Refuses given encodings and overrides of the recipe that fit no tensor of the exported graphs, given encodings inside
+/// groups that the recipe equalizes, and integers of weights that the target does not take. This happens before samples
+/// are run.
 ///
 /// # Errors
-/// There is such an encoding or override.
+/// There is such an encoding or override, or there are such integers.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
     given.resolved(bundle, partitions)?.refuse_equalized(partitions, recipe)?;
-    autoneural_core::quantize::refuse_idle_overrides(partitions, recipe)
+    if given.is_empty() {
+        // Encodings that are kept count before what a recipe says.
+        let within = |error: Error| error.within(format!("recipe `{}`", recipe.name));
+        refuse_untaken_weights(partitions, recipe, &bundle.target()?).map_err(within)?;
+    }
+    refuse_idle_overrides(partitions, recipe)
 }
 
 /// Runs the stage, with the recipe that calibration left in the bundle, or with `other` that has the same samples.

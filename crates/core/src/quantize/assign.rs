@@ -19,7 +19,6 @@ use crate::program::Group;
 use crate::recipe::Recipe;
 use crate::target::Target;
 use autoneural_base::error::{Error, Result};
-use autoneural_base::text::glob;
 
 /// Tables in order, each with how many encodings came from where; and what was settled of encodings that are kept.
 pub type Tables = (Vec<(Table, Counts)>, Vec<Settled>);
@@ -141,37 +140,6 @@ pub fn quantize(
 /// with.
 pub fn decisive(partitions: &[Partition], group: &Group) -> BTreeSet<Group> {
     Ties::new(partitions).groups(group)
-}
-
-/// Refuses overrides of a recipe that fit no tensor: their author believes that they have an effect.
-///
-/// # Errors
-/// An override fits no tensor; the error names it and says what it could fit.
-pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
-    let (mut weights, mut activations) = (BTreeSet::new(), BTreeSet::new());
-    for graph in partitions.iter().map(|partition| &partition.graph) {
-        weights.extend(graph.nodes().iter().filter_map(|node| Some(weight(graph, node)?.name.as_str())));
-        let computed = graph.values().filter(|(_, v)| v.element == ElementType::F32 && v.constant().is_none());
-        activations.extend(computed.map(|(_, value)| value.name.as_str()));
-    }
-    for (index, exception) in recipe.overrides().iter().enumerate() {
-        let fits = |names: &BTreeSet<&str>| names.iter().any(|name| glob(&exception.tensor, name));
-        let (own, other, what, other_what) = match exception.bits.integer.is_signed() {
-            true => (&weights, &activations, "weight", "activations, which take uint8 or uint16"),
-            false => (&activations, &weights, "activation", "weights, which take int4, int8 or int16"),
-        };
-        if !fits(own) {
-            let message = format!("`{}` fits no {what} of the model", exception.tensor);
-            let help = match fits(other) {
-                true => format!("it fits {other_what}"),
-                false => {
-                    "the names are those in encodings/*.json of a bundle of this model; `*` stands for anything".into()
-                }
-            };
-            return Err(Error::input(recipe.place_of_override(index), message).help(help));
-        }
-    }
-    Ok(())
 }
 
 /// Refuses blocks of a recipe that no weight of a group gets: their author believes that they have an effect.

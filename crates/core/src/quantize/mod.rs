@@ -4,6 +4,7 @@
 mod assign;
 mod blocks;
 mod codes;
+mod early;
 mod entry;
 mod given;
 mod given_class;
@@ -25,9 +26,10 @@ mod table;
 mod ties;
 mod weights;
 
-pub use assign::{decisive, quantize, refuse_idle_overrides};
+pub use assign::{decisive, quantize};
 pub use blocks::{MOST, can_be_cut, channel_scales, in_blocks, onto_grid, with_channel_scales};
 pub use codes::{CodeSource, pack, unpack};
+pub use early::{refuse_idle_overrides, refuse_untaken_weights};
 pub use given::Given;
 pub use kept::Settled;
 pub use layer::Layer;

@@ -83,13 +83,26 @@ impl Place<'_> {
         if let Some(kept) = self.kept {
             return Ok(kept);
         }
-        let of_all = match (self.node.op.is_depthwise(self.weight_shape), self.is_head) {
-            (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8).into(),
-            (_, true) => recipe.head.unwrap_or(recipe.weights),
-            _ => recipe.weights,
-        };
-        accept(self, self.exception.unwrap_or(of_all))
+        chosen((self.node, self.operator), self.weight_shape, (self.is_head, self.exception), recipe)
     }
+}
+
+/// The integers of a node's weights and their granularity, as a recipe says it; `exception` is its override of them.
+///
+/// # Errors
+/// The target does not take them.
+pub(crate) fn chosen(
+    of: (&Node, &Operator),
+    shape: &[usize],
+    (is_head, exception): (bool, Option<WeightBits>),
+    recipe: &PartRecipe,
+) -> Result<Weights> {
+    let of_all = match (of.0.op.is_depthwise(shape), is_head) {
+        (true, _) => recipe.depthwise.unwrap_or(IntegerType::Int8).into(),
+        (_, true) => recipe.head.unwrap_or(recipe.weights),
+        _ => recipe.weights,
+    };
+    accept(of, shape, exception.unwrap_or(of_all), exception.is_some())
 }
 
 /// The encoding of a constant. `weights` is that of the node's weight, from which the encoding of a bias follows.
@@ -222,21 +235,25 @@ fn refuse_overflow(encoding: &Encoding, bias: &[f32], node: &Node) -> Result<()>
 
 /// What the target takes of the integers that the recipe chose. Blocks that the recipe states for all weights of a group
 /// are for those that can be cut like this; the others have one scale per output channel.
-fn accept(place: &Place, bits: WeightBits) -> Result<Weights> {
-    let (operator, shape) = (place.operator, place.weight_shape);
-    let refuse = |message: String| Err(Error::input(&place.node.name, message).help("change the recipe"));
+fn accept(
+    (node, operator): (&Node, &Operator),
+    shape: &[usize],
+    bits: WeightBits,
+    is_exception: bool,
+) -> Result<Weights> {
+    let refuse = |message: String| Err(Error::input(&node.name, message).help("change the recipe"));
     let taken = || operator.weights.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if let Some(block) = bits.block {
         let wanted = Weights { integer: bits.integer, granularity: Granularity::Block(block) };
-        let fits = place.node.op.weight_axes(shape.len()).is_some_and(|axes| can_be_cut(shape, axes, block));
+        let fits = node.op.weight_axes(shape.len()).is_some_and(|axes| can_be_cut(shape, axes, block));
         if fits && operator.weights.contains(&wanted) {
             return Ok(wanted);
         }
-        if place.exception.is_some() && !fits {
+        if is_exception && !fits {
             let why = "they need a multiple of as many input channels and a kernel of one position";
             return refuse(format!("weights of shape {shape:?} cannot be cut into blocks of {block}: {why}"));
         }
-        if fits || place.exception.is_some() {
+        if fits || is_exception {
             return refuse(format!("the target takes {} weights of {}, not {wanted}", taken(), operator.name));
         }
     }

@@ -1,0 +1,63 @@
+//! What of a recipe is refused before anything runs: calibration may take long, and its author should not wait for it.
+
+use std::collections::BTreeSet;
+
+use super::weights::{chosen, weight};
+use crate::ir::ElementType;
+use crate::partition::Partition;
+use crate::recipe::Recipe;
+use crate::target::Target;
+use autoneural_base::error::{Error, Result};
+use autoneural_base::text::glob;
+
+/// Refuses integers of weights that a recipe states and the target does not take.
+///
+/// # Errors
+/// There are such weights; the error names the node, and says what the target takes.
+pub fn refuse_untaken_weights(partitions: &[Partition], recipe: &Recipe, target: &Target) -> Result<()> {
+    for partition in partitions {
+        let (graph, part) = (&partition.graph, recipe.part(&partition.group)?);
+        for node in graph.nodes() {
+            let (Some(operator), Some(value)) = (target.operator(node.op.name()), weight(graph, node)) else {
+                continue;
+            };
+            let stated = (partition.makes_main(node), recipe.weights_exception(&value.name));
+            chosen((node, operator), &value.shape, stated, part).map_err(|mut error| {
+                error.place = format!("{}: {}", partition.name, error.place);
+                error
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses overrides of a recipe that fit no tensor: their author believes that they have an effect.
+///
+/// # Errors
+/// An override fits no tensor; the error names it and says what it could fit.
+pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
+    let (mut weights, mut activations) = (BTreeSet::new(), BTreeSet::new());
+    for graph in partitions.iter().map(|partition| &partition.graph) {
+        weights.extend(graph.nodes().iter().filter_map(|node| Some(weight(graph, node)?.name.as_str())));
+        let computed = graph.values().filter(|(_, v)| v.element == ElementType::F32 && v.constant().is_none());
+        activations.extend(computed.map(|(_, value)| value.name.as_str()));
+    }
+    for (index, exception) in recipe.overrides().iter().enumerate() {
+        let fits = |names: &BTreeSet<&str>| names.iter().any(|name| glob(&exception.tensor, name));
+        let (own, other, what, other_what) = match exception.bits.integer.is_signed() {
+            true => (&weights, &activations, "weight", "activations, which take uint8 or uint16"),
+            false => (&activations, &weights, "activation", "weights, which take int4, int8 or int16"),
+        };
+        if !fits(own) {
+            let message = format!("`{}` fits no {what} of the model", exception.tensor);
+            let help = match fits(other) {
+                true => format!("it fits {other_what}"),
+                false => {
+                    "the names are those in encodings/*.json of a bundle of this model; `*` stands for anything".into()
+                }
+            };
+            return Err(Error::input(recipe.place_of_override(index), message).help(help));
+        }
+    }
+    Ok(())
+}
