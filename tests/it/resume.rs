@@ -10,7 +10,9 @@ fn an_error_keeps_what_is_finished() {
     let desk = Desk::new();
     let sound = std::fs::read_to_string(desk.path("recipe.toml")).unwrap();
     // The NPU takes no convolution from 8 to 16 bits: told when vision is quantized.
-    desk.edit("recipe.toml", |text| format!("{text}\n[[override]]\ntensor = \"blocks.0.0.conv_exp\"\ntype = \"uint8\"\n"));
+    desk.edit("recipe.toml", |text| {
+        format!("{text}\n[[override]]\ntensor = \"blocks.0.0.conv_exp\"\ntype = \"uint8\"\n")
+    });
     let output = desk.compile_part("out", &[]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let said = stderr(&output);

@@ -1,7 +1,5 @@
 //! AWQ: the input channels that matter most get larger weights, so that rounding changes their share of the outputs less.
 
-use std::collections::BTreeMap;
-
 use ndarray::{Array2, Axis};
 
 use super::factors::scaled;
@@ -36,8 +34,8 @@ impl Equalizer for Awq {
         Ok(Spots::find(group, graphs)?.all.iter().flat_map(|spot| spot.asks(group, Want::SecondMoments)).collect())
     }
 
-    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<BTreeMap<String, Constant>> {
-        scaled(&Spots::find(context.group, graphs)?, |spot, known| {
+    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<Vec<Frozen>> {
+        scaled(graphs, &Spots::find(context.group, graphs)?, |spot, known| {
             let moments = moments(spot, context)?;
             let sizes: Vec<f64> = (0..spot.channels).map(|at| f64::from(moments[[at, at]].max(0.0).sqrt())).collect();
             let readers: Vec<Array2<f32>> =

@@ -1,13 +1,10 @@
 //! Cross-layer equalization: the channels between two linear layers get the factors with which both layers use the range
 //! of their weights alike.
 
-use std::collections::BTreeMap;
-
 use super::factors::{largest, powers, raise, scaled};
 use super::method::{Context, Equalizer};
 use super::spots::Spots;
 use crate::evidence::Ask;
-use crate::ir::Constant;
 use crate::passes::Frozen;
 use crate::program::Group;
 use autoneural_base::error::Result;
@@ -30,8 +27,8 @@ impl Equalizer for CrossLayer {
         Spots::find(group, graphs).map(|_| vec![])
     }
 
-    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<BTreeMap<String, Constant>> {
-        scaled(&Spots::find(context.group, graphs)?, |spot, known| {
+    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<Vec<Frozen>> {
+        scaled(graphs, &Spots::find(context.group, graphs)?, |spot, known| {
             let (mut made, mut read) = (vec![0f32; spot.channels], vec![0f32; spot.channels]);
             // Biases and gains have one axis.
             let weights = spot.makers.iter().filter(|(name, _)| known(name).shape().len() > 1);

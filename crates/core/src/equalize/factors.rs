@@ -6,21 +6,24 @@ use std::sync::Arc;
 use super::spots::{Spot, Spots};
 use crate::encoding::magnitudes;
 use crate::ir::Constant;
+use crate::passes::Frozen;
+use crate::passes::rewrite::Rewrite;
 use autoneural_base::error::Result;
 
 /// A channel is scaled by at most 2 to this power, up or down, relative to the median channel.
 const MOST: f32 = 16.0;
 
-/// The constants of graphs whose spots are scaled one after the other. `powers` gives for a spot and the constants as they
+/// Graphs whose spots are scaled one after the other. `powers` gives for a spot and the constants as they
 /// are so far the logarithm (base 2) of each channel's factor: the value is divided by it, and the weights that read the
-/// value are multiplied by it. Only constants that change are returned.
+/// value are multiplied by it.
 ///
 /// # Errors
 /// Those of `powers`.
 pub(crate) fn scaled(
+    graphs: &[&Frozen],
     spots: &Spots,
     mut powers: impl FnMut(&Spot, &dyn Fn(&str) -> Constant) -> Result<Vec<f32>>,
-) -> Result<BTreeMap<String, Constant>> {
+) -> Result<Vec<Frozen>> {
     let mut made: BTreeMap<String, Constant> = BTreeMap::new();
     for spot in &spots.all {
         let known = |name: &str| made.get(name).unwrap_or(&spots.constants[name]).clone();
@@ -38,7 +41,20 @@ pub(crate) fn scaled(
             }
         }
     }
-    Ok(made)
+    graphs.iter().map(|graph| with_constants(graph, &made)).collect()
+}
+
+/// The graph with the numbers of these constants in place of its own. Names, types and shapes stay.
+fn with_constants(graph: &Frozen, constants: &BTreeMap<String, Constant>) -> Result<Frozen> {
+    let mut rewrite = Rewrite::new(graph)?;
+    for (id, value) in graph.values() {
+        if let (Some(_), Some(constant)) = (value.constant(), constants.get(&value.name)) {
+            let made = rewrite.new.constant(value.name.clone(), constant.clone())?;
+            rewrite.set(id, made);
+        }
+    }
+    graph.nodes().iter().try_for_each(|node| rewrite.copy(node))?;
+    Frozen::new(rewrite.finish()?)
 }
 
 /// The largest magnitude of each channel of weights, whose channels lie along an axis.

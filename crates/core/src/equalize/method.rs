@@ -1,9 +1,6 @@
 //! What an equalization method is, and what it is given.
 
-use std::collections::BTreeMap;
-
 use crate::evidence::{Ask, EvidenceSource};
-use crate::ir::Constant;
 use crate::passes::Frozen;
 use crate::program::Group;
 use crate::recipe::WeightBits;
@@ -21,7 +18,8 @@ pub struct Context<'a> {
     pub alpha: f32,
 }
 
-/// A rewrite of the numbers in the constants of a group of graphs that keeps what they compute, within rounding.
+/// A rewrite of a group of graphs that keeps what they compute, within rounding, and the names and shapes of their inputs,
+/// outputs and constants.
 pub trait Equalizer: Sync {
     /// Its name, as recipes write it.
     fn name(&self) -> &'static str;
@@ -40,9 +38,9 @@ pub trait Equalizer: Sync {
     /// It can rewrite nothing in these graphs; the error says why.
     fn wants(&self, group: &Group, graphs: &[&Frozen]) -> Result<Vec<Ask>>;
 
-    /// The constants that get new numbers, by name. The same arguments give the same constants.
+    /// The graphs, rewritten, in their order. The same arguments give the same graphs.
     ///
     /// # Errors
     /// As for [`Equalizer::wants`], or evidence is missing.
-    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<BTreeMap<String, Constant>>;
+    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<Vec<Frozen>>;
 }

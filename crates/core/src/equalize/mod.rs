@@ -1,11 +1,11 @@
-//! Equalization changes the numbers of constants so that a graph still computes the same function, and less of it is
-//! lost in integers. To decide how, it reads evidence. Each method is one file here and one line in the list below;
+//! Equalization rewrites graphs, mostly the numbers of their constants, so that they still compute the same function, and
+//! less of it is lost in integers. To decide how, it reads evidence. Each method is one file here and one line in the list below;
 //! recipes turn one on for each group of graphs (`equalize = { method = "smooth-quant" }`), and without such an entry
 //! nothing is equalized.
 //!
 //! It comes before everything else that is done with a frozen graph. The exported graph is run once to collect the
-//! evidence, and is then replaced by the equalized one: the same values, names and shapes, with other numbers in the
-//! constants. Statistics, encodings, codes and figures belong to the equalized graph.
+//! evidence, and is then replaced by the equalized one, with the same inputs, outputs and constants, of which some have
+//! other numbers. Statistics, encodings, codes and figures belong to the equalized graph.
 //!
 //! The graphs of a group are rewritten together, so that a constant which several of them share stays the same in all.
 
@@ -14,8 +14,6 @@ mod method;
 mod spots;
 
 pub use method::{Context, Equalizer};
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -39,6 +37,7 @@ methods! {
     smooth_quant::SmoothQuant,
     cross_layer::CrossLayer,
     awq::Awq,
+    rotation::Hadamard,
 }
 
 /// A method that a recipe chose.
@@ -122,27 +121,14 @@ impl Equalize {
         evidence: &dyn EvidenceSource,
     ) -> Result<Vec<Partition>> {
         let context = Context { group, weights, evidence, alpha: self.alpha.unwrap_or(HALF) };
-        let constants = self.method.0.apply(&graphs(group, partitions), &context)?;
+        let graphs = self.method.0.apply(&graphs(group, partitions), &context)?;
         let own = partitions.iter().filter(|partition| partition.group == *group);
-        own.map(|one| Ok(Partition { graph: with_constants(&one.graph, &constants)?, ..one.clone() })).collect()
+        Ok(own.zip(graphs).map(|(one, graph)| Partition { graph, ..one.clone() }).collect())
     }
 }
 
 fn graphs<'a>(group: &Group, partitions: &'a [Partition]) -> Vec<&'a Frozen> {
     partitions.iter().filter(|partition| partition.group == *group).map(|partition| &partition.graph).collect()
-}
-
-/// The graph with the numbers of these constants in place of its own. Names, types and shapes stay.
-fn with_constants(graph: &Frozen, constants: &BTreeMap<String, crate::ir::Constant>) -> Result<Frozen> {
-    let mut rewrite = crate::passes::rewrite::Rewrite::new(graph)?;
-    for (id, value) in graph.values() {
-        if let (Some(_), Some(constant)) = (value.constant(), constants.get(&value.name)) {
-            let made = rewrite.new.constant(value.name.clone(), constant.clone())?;
-            rewrite.set(id, made);
-        }
-    }
-    graph.nodes().iter().try_for_each(|node| rewrite.copy(node))?;
-    Frozen::new(rewrite.finish()?)
 }
 
 #[cfg(test)]
@@ -158,7 +144,10 @@ mod tests {
             assert_eq!(toml::from_str::<Equalize>(&text).unwrap(), Equalize { method: Method(*method), alpha: None });
         }
         let said = toml::from_str::<Equalize>("method = \"flat\"").unwrap_err().to_string();
-        assert!(said.contains("`flat` is no way to equalize; there are smooth-quant, cross-layer, awq"), "{said}");
+        assert!(
+            said.contains("`flat` is no way to equalize; there are smooth-quant, cross-layer, awq, hadamard"),
+            "{said}"
+        );
         assert!(toml::from_str::<Equalize>("method = \"smooth-quant\"\nbeta = 1").is_err());
     }
 }

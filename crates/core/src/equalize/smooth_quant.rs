@@ -1,13 +1,10 @@
 //! SmoothQuant: where some channels of a value are far larger than the others, they are made smaller, and the weights
 //! that read them larger, so that one scale fits all channels.
 
-use std::collections::BTreeMap;
-
 use super::factors::{largest, powers, raise, scaled};
 use super::method::{Context, Equalizer};
 use super::spots::Spots;
 use crate::evidence::{Ask, Observer, Want};
-use crate::ir::Constant;
 use crate::passes::Frozen;
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
@@ -35,8 +32,8 @@ impl Equalizer for SmoothQuant {
         true
     }
 
-    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<BTreeMap<String, Constant>> {
-        scaled(&Spots::find(context.group, graphs)?, |spot, known| {
+    fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<Vec<Frozen>> {
+        scaled(graphs, &Spots::find(context.group, graphs)?, |spot, known| {
             let mut of_values = vec![0f32; spot.channels];
             for ask in spot.asks(context.group, Want::Peaks) {
                 let Observer::Peaks(seen) = context.evidence.get(&ask)? else {

@@ -30,6 +30,7 @@ enum Step {
     Slice { axis: usize, start: usize, end: usize },
     ScaleAxis { axis: usize, factors: usize },
     ScaleBlocks { block: Shape, factors: usize },
+    Hadamard { axis: usize, block: usize },
 }
 
 fn address<T: ?Sized>(of: &Arc<T>) -> usize {
@@ -51,6 +52,7 @@ impl Identity {
             Transform::ScaleBlocks { block, factors } => {
                 Step::ScaleBlocks { block: block.clone(), factors: address(factors) }
             }
+            Transform::Hadamard { axis, block } => Step::Hadamard { axis: *axis, block: *block },
         };
         Identity { place, shapes: constant.shapes.clone(), steps: constant.transforms.iter().map(step).collect() }
     }
@@ -76,6 +78,8 @@ mod tests {
             stored.scaled(1, Arc::clone(&factors)),
             stored.scaled(0, vec![2., 3.].into()),
             stored.scaled_in_blocks(vec![1, 2], factors),
+            stored.hadamard(0, 2),
+            stored.hadamard(1, 2),
             // The same numbers, in another place.
             Constant::from_values(vec![1., 2., 3., 4.], vec![2, 2]),
         ];

@@ -2,6 +2,7 @@
 //! read.
 
 mod element;
+mod hadamard;
 mod identity;
 mod index;
 mod permute;

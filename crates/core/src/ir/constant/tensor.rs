@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::hadamard::hadamard;
 use super::permute::permute;
 use super::view::{StoredType, View};
 use crate::ir::float8::scale_blocks;
@@ -43,6 +44,11 @@ pub(super) enum Transform {
     ScaleBlocks {
         block: Shape,
         factors: Arc<[f32]>,
+    },
+    /// Hadamard transform of each `block` numbers along one axis.
+    Hadamard {
+        axis: usize,
+        block: usize,
     },
 }
 
@@ -154,6 +160,13 @@ impl Constant {
         self.with(Transform::ScaleBlocks { block, factors }, self.shape().clone())
     }
 
+    /// The constant with every `block` numbers along `axis` replaced by their Hadamard transform (Sylvester's matrix, scaled to be orthogonal). `block` is a
+    /// power of two that divides the axis.
+    pub fn hadamard(&self, axis: usize, block: usize) -> Self {
+        debug_assert!(self.element_type().is_real() && block.is_power_of_two() && self.shape()[axis] % block == 0);
+        self.with(Transform::Hadamard { axis, block }, self.shape().clone())
+    }
+
     fn with(&self, transform: Transform, shape: Shape) -> Self {
         let mut made = self.clone();
         made.transforms.push(transform);
@@ -175,6 +188,9 @@ impl Constant {
                     scale_axis(&mut values, shape[axis + 1..].iter().product(), factors);
                 }
                 Transform::ScaleBlocks { block, factors } => scale_blocks(&mut values, shape, block, factors),
+                Transform::Hadamard { axis, block } => {
+                    hadamard(&mut values, *block, shape[axis + 1..].iter().product());
+                }
                 moving => values = moved(values, shape, moving),
             }
         }
@@ -215,7 +231,7 @@ fn moved<T: Copy>(values: Vec<T>, shape: &[usize], transform: &Transform) -> Vec
             let rows = values.chunks_exact(shape[*axis] * inner);
             rows.flat_map(|row| &row[start * inner..end * inner]).copied().collect()
         }
-        Transform::ScaleAxis { .. } | Transform::ScaleBlocks { .. } => values,
+        Transform::ScaleAxis { .. } | Transform::ScaleBlocks { .. } | Transform::Hadamard { .. } => values,
     }
 }
 
