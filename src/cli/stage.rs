@@ -263,8 +263,8 @@ impl OnBundle {
     /// # Errors
     /// The bundle is unreadable or lacks encodings, or it cannot be written.
     pub fn emit(&self, session: &Session) -> Result<()> {
-        let bundle = open(session, &self.bundle, Stage::Emit)?;
-        stages::emit(&bundle, session.progress())?;
+        let mut bundle = open(session, &self.bundle, Stage::Emit)?;
+        stages::emit(&mut bundle, session.progress())?;
         finish_stage(session, bundle, Stage::Emit)
     }
 

@@ -4,7 +4,9 @@ use super::round::{codes, is_code, round};
 use crate::drivers::{Driver, of_bundle};
 use autoneural_base::error::Result;
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{Bundle, Key, Making, RECIPE};
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, Key, Making, RECIPE, Stage};
+use autoneural_core::doubts::of_moments;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::{Constants, Table};
@@ -19,18 +21,20 @@ const FOLDER: &str = "qdq";
 ///
 /// # Errors
 /// Encodings are missing or contradict each other, a rounding method fails, or files cannot be read or written.
-pub fn emit(bundle: &Making, progress: &dyn Progress) -> Result<()> {
+pub fn emit(bundle: &mut Making, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
     let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+    let mut warnings = Vec::new();
     for group in groups(&partitions) {
-        emit_group(bundle, &*driver, &group, &recipe, progress)?;
+        warnings.extend(emit_group(bundle, &*driver, &group, &recipe, progress)?);
     }
+    bundle.manifest.set_warnings(Stage::Emit.name(), warnings);
     driver.emit(bundle, progress)
 }
 
-/// Writes the codes and quantized models of one group.
+/// Writes the codes and quantized models of one group. Gives warnings about what weights were rounded by.
 ///
 /// # Errors
 /// As for [`emit`].
@@ -40,11 +44,11 @@ pub fn emit_group(
     group: &Group,
     recipe: &Recipe,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Vec<Warning>> {
     let (partitions, tables) = own(bundle, group)?;
     let constants = Constants::of(partitions.iter().zip(&tables))?;
     let rounder = recipe.part(group)?.rounder();
-    round((bundle, group), (&partitions, &tables), &constants, rounder, progress)?;
+    let doubtful = round((bundle, group), (&partitions, &tables), &constants, rounder, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
         _ if is_code(group, path) => true,
         Some(("model" | "equalized" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
@@ -74,7 +78,8 @@ pub fn emit_group(
         progress.finish();
         Ok(())
     })?;
-    driver.emit_of_group(bundle, group, progress)
+    driver.emit_of_group(bundle, group, progress)?;
+    Ok(of_moments(&doubtful, rounder.method.name(), group, Stage::Emit.name()))
 }
 
 fn own(bundle: &Bundle, group: &Group) -> Result<(Vec<Partition>, Vec<Table>)> {

@@ -11,6 +11,7 @@ use autoneural_base::error::{Error, Result};
 use autoneural_base::files;
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Bundle, CODES, Key, Making};
+use autoneural_core::doubts::{Moments, Noting};
 use autoneural_core::encoding::Encoding;
 use autoneural_core::evidence::EvidenceSource;
 use autoneural_core::ir::Value;
@@ -23,7 +24,8 @@ use autoneural_core::quantize::{
 use autoneural_engines::back::codes::{CodeFile, digest, write};
 use autoneural_engines::back::onnx::DataWriter;
 
-/// Makes the codes of all constants of a group: a file for each layer, and one for all other constants.
+/// Makes the codes of all constants of a group: a file for each layer, and one for all other constants. Gives the
+/// moments that said too little of what they were asked for.
 ///
 /// # Errors
 /// A rounding method fails, evidence is missing, or a file cannot be written.
@@ -33,8 +35,9 @@ pub(crate) fn round(
     constants: &Constants,
     rounder: Rounder,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Vec<Moments>> {
     let files = file_names(constants);
+    let mut doubtful = Vec::new();
     let (collected, mut keys, follows) = (KeptEvidence(bundle), Vec::new(), rounder.method.follows());
     // What a method that follows the quantized layers makes of a layer depends on all of these.
     let mut before = follows.then(|| of_runs(bundle, partitions)).transpose()?;
@@ -68,7 +71,7 @@ pub(crate) fn round(
         if !is_known {
             progress.begin(&layer.0.name);
         }
-        bundle.unit(&unit(file), &format!("{CODES}{group}"), key, &Silent, |folder| {
+        let found: Vec<Moments> = bundle.unit(&unit(file), &format!("{CODES}{group}"), key, &Silent, |folder| {
             if follows && prefix.get().is_none() {
                 let made = Prefix::new(bundle, partitions, tables, &collected)?;
                 for (layer, file) in constants.layers.iter().zip(&files).take(at) {
@@ -77,11 +80,14 @@ pub(crate) fn round(
                 prefix.get_or_init(|| made);
             }
             let source: &dyn EvidenceSource = prefix.get().map_or(&collected, |prefix| prefix);
-            let (codes, of_biases) = round_layer(rounder, layer, source)?;
+            let noting = Noting::new(source);
+            let (codes, of_biases) = round_layer(rounder, layer, &noting)?;
             let (_, weights, biases) = layer;
             let all: Vec<_> = std::iter::once((*weights, codes)).chain(biases.iter().copied().zip(of_biases)).collect();
-            write(&folder.join(file), &all, &rounder.name())
+            write(&folder.join(file), &all, &rounder.name())?;
+            Ok(noting.doubtful())
         })?;
+        doubtful.extend(found);
         if let Some(prefix) = prefix.get() {
             settle(bundle, group, prefix, layer, file)?;
         }
@@ -100,7 +106,7 @@ pub(crate) fn round(
         true => progress.reuse(&format!("round {group}")),
         false => progress.finish(),
     }
-    Ok(())
+    Ok(doubtful)
 }
 
 /// Tells the quantized prefix what a layer that is rounded stands for.

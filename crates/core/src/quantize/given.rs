@@ -364,6 +364,16 @@ impl Given {
         self.params.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
+    /// Where the range that is given for a value stands, if one is.
+    pub(crate) fn place_of(&self, group: &Group, name: &str) -> Option<String> {
+        self.activation(group, name).map(|(entry, _)| entry.place())
+    }
+
+    /// Where the encoding that is given for a constant stands, if one is.
+    pub(crate) fn place_of_constant(&self, group: &Group, name: &str) -> Option<String> {
+        self.constant(group, name).map(|(entry, _)| entry.place())
+    }
+
     /// Whether an error is about one of the files and not about the model or its recipe.
     pub fn is_of_file(&self, error: &Error) -> bool {
         self.activations.values().chain(self.params.values()).any(|Entry { file, .. }| {
@@ -383,7 +393,11 @@ fn refuse_other_form(given: &Encoding, computed: &Encoding) -> Result<(), String
         || given.axis.is_some() != computed.axis.is_some()
         || given.scale.len() != computed.scale.len()
     {
-        return Err(format!("has {} where it should have {}", form(given), form(computed)));
+        return Err(format!(
+            "has {} where it should have {}: was it made for another model?",
+            form(given),
+            form(computed)
+        ));
     }
     let symmetric = computed.integer.is_signed() && computed.zero_point.iter().all(|&zero_point| zero_point == 0);
     match given.zero_point.iter().find(|zero_point| symmetric && **zero_point != 0) {
