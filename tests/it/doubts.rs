@@ -358,6 +358,42 @@ fn doubts_stand_in_the_summary_the_report_and_json() {
     }
 }
 
+/// Whether there were enough samples does not depend on their order: ranges that are owed to one of them are told.
+#[test]
+fn ranges_that_are_owed_to_one_sample_are_told() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    std::fs::create_dir(at("none")).unwrap();
+    // One of the same eight samples is loud; they begin with another one.
+    let compiled = |name: &str, begin: usize, factor: f32| {
+        let of = |sample: usize| if sample == 0 { factor } else { 1.0 };
+        let all = (begin..begin + 8).map(|at| at % 8).flat_map(|sample| {
+            let by = of(sample);
+            numbers(768, sample).into_iter().map(move |value| value * by)
+        });
+        let bytes: Vec<u8> = all.flat_map(f32::to_le_bytes).collect();
+        let view = TensorView::new(Dtype::F32, vec![8, 3, 16, 16], &bytes).unwrap();
+        let file = at(&format!("{name}.safetensors"));
+        std::fs::write(&file, serialize([("image", view)], None).unwrap()).unwrap();
+        let args = ["compile", "tests/fixtures/onnx/classifier.onnx", "--target", "sa8295p", "--calibration", &file];
+        let more = ["--verification", &file, "--verify", "none", "--out", &at(name), "--toolkit", &at("none")];
+        let said = succeed(&[&args[..], &more].concat());
+        (said, json(&folder.path().join(name).join("report.json"))["calibration"].clone())
+    };
+    let (said, even) = compiled("even", 0, 1.0);
+    assert!(!said.contains("too few samples"), "{said}");
+    assert_eq!((&even[0]["runs"], &even[0]["is_enough"]), (&json!(8), &json!(true)), "{even}");
+    let (said, first) = compiled("first", 0, 20.0);
+    assert!(said.contains("too few samples calibrate classifier: without the one run that reaches furthest"), "{said}");
+    assert_eq!(first[0]["is_enough"], false, "{first}");
+    assert!(first[0]["widest"][0].as_f64().unwrap() > 50.0, "{first}");
+    assert_eq!(compiled("last", 1, 20.0).1, first);
+    let page = at("page.md");
+    succeed(&["report", &at("first"), "--out", &at("page.html"), "--markdown", &page]);
+    let written = std::fs::read_to_string(&page).unwrap();
+    assert!(written.contains("## Were the calibration samples enough") && written.contains("too few: add samples"));
+}
+
 /// The pictures and words of a vision-language model are samples like others.
 #[test]
 fn pictures_of_one_colour_and_repeated_questions_are_told() {

@@ -100,7 +100,7 @@ impl CoverageReport {
         let (percent, name) = self.widest.as_ref().filter(|_| self.is_enough == Some(false))?;
         Some(format!(
             "too few samples calibrate {}: without the one run that reaches furthest {} of {} ranges would be more than \
-             {:.0} % narrower, `{name}` {percent:.0} %; add samples",
+             {:.0} % narrower, `{name}` {percent:.0} %; add samples like it, or leave it out if it shows nothing real",
             self.group, self.beyond, self.ranges, self.allowed_percent
         ))
     }

@@ -36,24 +36,21 @@ pub fn of_given(
         };
         for (id, value) in graph.values() {
             if let Some(constant) = value.constant()
-                && let Some(place) = given.place_of_constant(group, &value.name)
+                && let Some((entry, _)) = given.constant(group, &value.name)
                 && let Some(encoding) = table.params.get(&value.name)
                 && idle_share(&constant.to_f32(), &value.shape, encoding) > 2.0 / 3.0
-                && !idle.contains(&place)
+                && !idle.contains(&entry.place())
             {
-                idle.push(place);
+                idle.push(entry.place());
                 continue;
             }
-            let (Some(place), Some(encoding)) =
-                (given.place_of(group, &value.name), table.activations.get(&value.name))
-            else {
-                continue;
-            };
+            let Some((entry, _)) = given.activation(group, &value.name) else { continue };
+            let Some(encoding) = table.activations.get(&value.name) else { continue };
             let Some(seen) = statistics.get(group, &value.name).filter(|seen| seen.max > seen.min) else { continue };
             let [low, high] = encoding.range().map(f64::from);
             let [min, max] = [f64::from(seen.min.min(0.0)), f64::from(seen.max.max(0.0))];
             let covered = high.min(max) - low.max(min);
-            let told = format!("{place} {low:.4} to {high:.4}, seen {min:.4} to {max:.4}");
+            let told = format!("{} {low:.4} to {high:.4}, seen {min:.4} to {max:.4}", entry.place());
             if covered < LEAST_COVERED * (max - min) && !is_masked(id) && !narrow.contains(&told) {
                 narrow.push(told);
             } else if high - low > MOST_TIMES * (max - min) && !wide.contains(&told) {

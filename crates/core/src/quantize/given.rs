@@ -77,13 +77,13 @@ impl Given {
     }
 
     /// The entry of a value that is not constant, and whether it is settled.
-    fn activation(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
+    pub(crate) fn activation(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
         let kept = || self.kept.get(group)?.activations.get(name);
         self.activations.get(name).map(|entry| (entry, self.settles)).or_else(|| Some((kept()?, true)))
     }
 
     /// The entry of a constant, and whether it is settled.
-    fn constant(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
+    pub(crate) fn constant(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
         let kept = || self.kept.get(group)?.params.get(name);
         let found = self.params.get(name).map(|entry| (entry, self.settles)).or_else(|| Some((kept()?, true)));
         // What has 32 bits follows from others, wherever it is added.
@@ -318,7 +318,8 @@ impl Given {
             let message = format!("is a bias in 32 bits; here a node of its own adds it, which takes {wanted}");
             return Err(entry.error(message).help("leave it out of the file: its encoding follows from its values"));
         }
-        refuse_other_form(&entry.encoding, computed).map_err(|message| entry.error(message))?;
+        refuse_other_form(&entry.encoding, computed)
+            .map_err(|message| entry.error(message).help("was it made for another model?"))?;
         if let (Some(given), Some(0), None) = (entry.axis.filter(|&axis| axis != 0), computed.axis, computed.block) {
             let message = format!("has a scale for each index of axis {given}; output channels are axis 0");
             return Err(entry.error(message));
@@ -364,16 +365,6 @@ impl Given {
         self.params.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
-    /// Where the range that is given for a value stands, if one is.
-    pub(crate) fn place_of(&self, group: &Group, name: &str) -> Option<String> {
-        self.activation(group, name).map(|(entry, _)| entry.place())
-    }
-
-    /// Where the encoding that is given for a constant stands, if one is.
-    pub(crate) fn place_of_constant(&self, group: &Group, name: &str) -> Option<String> {
-        self.constant(group, name).map(|(entry, _)| entry.place())
-    }
-
     /// Whether an error is about one of the files and not about the model or its recipe.
     pub fn is_of_file(&self, error: &Error) -> bool {
         self.activations.values().chain(self.params.values()).any(|Entry { file, .. }| {
@@ -393,11 +384,7 @@ fn refuse_other_form(given: &Encoding, computed: &Encoding) -> Result<(), String
         || given.axis.is_some() != computed.axis.is_some()
         || given.scale.len() != computed.scale.len()
     {
-        return Err(format!(
-            "has {} where it should have {}: was it made for another model?",
-            form(given),
-            form(computed)
-        ));
+        return Err(format!("has {} where it should have {}", form(given), form(computed)));
     }
     let symmetric = computed.integer.is_signed() && computed.zero_point.iter().all(|&zero_point| zero_point == 0);
     match given.zero_point.iter().find(|zero_point| symmetric && **zero_point != 0) {
