@@ -59,12 +59,12 @@ impl Emit {
             let place = made.part.display().to_string();
             return session.print(&made, &format!("shard {shard}: {} ({} {layers})", in_line(&place), made.layers));
         }
-        let bundle = open(session, &self.bundle, Stage::Emit)?;
+        let mut bundle = open(session, &self.bundle, Stage::Emit)?;
         let parts = match &self.join[..] {
             [] => None,
             paths => Some(RoundedParts::read(paths)?),
         };
-        stages::emit(&bundle, parts.as_ref(), session.progress())?;
+        stages::emit(&mut bundle, parts.as_ref(), session.progress())?;
         finish_stage(session, bundle, Stage::Emit)
     }
 }

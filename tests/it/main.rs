@@ -12,6 +12,7 @@ mod common;
 mod crash;
 mod docs;
 mod doors;
+mod doubts;
 mod environments;
 mod evidence;
 mod extent;

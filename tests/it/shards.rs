@@ -216,4 +216,12 @@ fn another_recipe_or_graphs_that_are_rewritten_are_refused() {
         output.status.code() == Some(3) && said.contains("recipe.language.equalize: looks at all samples"),
         "{said}"
     );
+    desk.edit("recipe.toml", |text| {
+        text.replace("equalize = { method = \"smooth-quant\", alpha = 0.5 }\n", "")
+            .replace("observer = \"min-max\"", "observer = { default = \"min-max\", softmax = \"moving-average\" }")
+    });
+    let output = run(&desk, "calibrate", "parts", &["--shard", "1/2", "--part", &desk.text("part-1")]);
+    let said = stderr(&output);
+    let words = "observer.softmax: moving-average goes from sample to sample in order; a shard does not know";
+    assert!(output.status.code() == Some(3) && said.contains(words), "{said}");
 }

@@ -2,6 +2,7 @@
 //! checkpoints, of the libraries that run models, or of the command line.
 
 pub mod closeness;
+pub mod doubts;
 pub mod encoding;
 pub mod engine;
 pub mod equalize;

@@ -64,6 +64,15 @@ pub const REGRESSIONS: &[(&str, Change, &[&str])] = &[
         &["language.decode: logits: ", " % RMS error, worse by 5.000 points than", "(rms-error)"],
     ),
     (
+        "a worse verification sample",
+        |sealed| {
+            sealed.edit("report.json", |report| {
+                shift(&mut partition(report, "vision")["outputs"][0]["by_sample"]["worst_db"]["npu"], -3.0)
+            })
+        },
+        &["vision: features: ", " dB in the worst sample, worse by 3.00 dB than", "(output-worst-sample)"],
+    ),
+    (
         "SQNR of sequences",
         |sealed| sealed.edit("report.json", |report| shift(&mut report["chain"]["logits_sqnr_db"]["npu"], -1.5)),
         &["sequences: ", "worse by 1.50 dB than", "(chain-sqnr)"],

@@ -3,7 +3,7 @@
 use half::f16;
 
 use autoneural_base::error::{Error, Result};
-use autoneural_core::ir::ElementType;
+use autoneural_core::ir::{ElementType, index_of};
 use autoneural_engines::engine::{Data, Tensor};
 
 /// The kind of number that an element is.
@@ -115,7 +115,9 @@ impl Kind {
 /// A number that is not finite, or that the input's elements cannot be.
 pub fn convert(place: &str, kind: Kind, bytes: &[u8], shape: Vec<usize>, element: ElementType) -> Result<Tensor> {
     let wrong = |at: usize, value: &dyn std::fmt::Display, why: &str| {
-        Err(Error::input(place, format!("element {at} is {value}{why}")))
+        let at_place = if shape.len() > 1 { format!(", at {:?}", index_of(at, &shape)) } else { String::new() };
+        let error = Error::input(place, format!("element {at} is {value}{why}{at_place}"));
+        Err(error.help("look how the sample was made; correct it, or leave it out"))
     };
     let elements = bytes.chunks_exact(kind.bytes).map(|bytes| kind.one(bytes)).enumerate();
     let count = bytes.len() / kind.bytes;

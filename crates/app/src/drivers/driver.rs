@@ -7,6 +7,7 @@ use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_base::warning::Warning;
 use autoneural_bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
+use autoneural_core::doubts::Look;
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::program::{Group, Load, Step, Visit};
@@ -168,6 +169,12 @@ pub trait Driver {
     fn warnings(&self, _bundle: &Bundle, _recipe: &Recipe, _list: &str, _stage: &str) -> Vec<Warning> {
         vec![]
     }
+
+    /// What each sample shows, in short.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    fn looks(&self, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<Look>>;
 
     /// The place among the verification samples of the one on which layers are measured.
     ///

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
+use super::coverage::CoverageReport;
 use super::outputs::OutputReport;
 use super::partition::{PartitionReport, cpu_nodes, in_fp16, npu_nodes};
 use super::segments;
@@ -33,6 +34,9 @@ pub struct Report {
     pub target: String,
     /// What the figures were made with.
     pub samples: SamplesReport,
+    /// Whether the samples that calibrated were enough, by group.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<CoverageReport>,
     /// Encodings that were learned elsewhere and taken in place of calibrated ones.
     pub given_encodings: Vec<GivenRecord>,
     /// One entry per partition.
@@ -179,6 +183,7 @@ impl Report {
             model: bundle.manifest.model.clone(),
             target: bundle.manifest.target.clone(),
             samples,
+            calibration: vec![],
             given_encodings: bundle.manifest.given_encodings.clone(),
             partitions: made,
             sizes: Some(sizes),

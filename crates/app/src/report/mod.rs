@@ -2,9 +2,11 @@
 
 mod advice;
 mod basis;
+mod by_sample;
 mod cause;
 mod columns;
 mod contents;
+mod coverage;
 mod judge;
 mod layers;
 mod limits;
@@ -22,9 +24,11 @@ pub use crate::as_built::FrozenReport;
 pub use crate::drivers::{PromptCounts, PromptsReport};
 pub use advice::Advisor;
 pub use basis::Basis;
+pub use by_sample::{BySample, FEWEST};
 pub use cause::{Cause, CauseReport, WeakOutput};
 pub use columns::Columns;
 pub use contents::{ChainReport, Demands, Report, SCHEMA, SamplesReport};
+pub use coverage::{CoverageReport, coverage_of};
 pub use layers::{Histogram, LayerReport};
 pub use limits::Limits;
 pub use outputs::{LowestStep, OutputReport, OwnEncoding, WorstCut};

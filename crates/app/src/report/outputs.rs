@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::by_sample::BySample;
 use super::columns::Columns;
 use crate::verify::{OutputComparison, Sqnr, StepAt};
 use autoneural_bundle::round;
@@ -29,6 +30,9 @@ pub struct OutputReport {
     /// The step in which it is at its lowest, on the NPU where that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lowest: Option<LowestStep>,
+    /// Sample by sample; `None` where nothing was compared, and in a report of a version that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_sample: Option<BySample>,
     /// What its encoding alone does to the float numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<OwnEncoding>,
@@ -95,6 +99,7 @@ impl OutputReport {
             largest_difference: plain(Closeness::largest_difference),
             npu_to_simulated_db: comparison.npu_to_simulated.as_ref().map(|sqnr| round(sqnr.db())),
             lowest: LowestStep::of(comparison),
+            by_sample: BySample::of(comparison),
             encoding: OwnEncoding::of(comparison),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::Columns;
 use super::contents::Report;
+use super::coverage::CoverageReport;
 use super::partition::PartitionReport;
 use super::segments::SegmentReport;
 use super::text::wrapped;
@@ -42,6 +43,8 @@ pub fn table(report: &Report) -> String {
     text.push_str(&frozen(report));
     text.push_str(&encodings(report));
     text.push_str(&extent(report));
+    text.push_str(&by_sample(report));
+    text.push_str(&coverage(report));
     text.push_str(&plain_outputs(report));
     let (db_figures, agreed) = (report.chain.logits_sqnr_db, report.chain.top1_agreement_percent);
     let chain = |name: &str, figure: Option<f64>, agreed: Option<f64>| {
@@ -109,16 +112,18 @@ fn segments(partition: &PartitionReport) -> Option<String> {
 /// All outputs of a model whose samples are arrays, in plain figures: of one that is asked with words the tokens say
 /// more.
 fn plain_outputs(report: &Report) -> String {
-    let mut rows = vec![["output", "engine", "SQNR", "cosine", "largest difference"].map(String::from)];
+    let mut rows = vec![["output", "engine", "SQNR", "worst sample", "cosine", "largest difference"].map(String::from)];
     for partition in report.partitions.iter().filter(|_| report.samples.steps == 0) {
         for output in &partition.outputs {
             let (db, cosine, largest) = (output.sqnr_db, output.cosine, output.largest_difference);
             for (engine, of) in [("simulated", (|c| c.simulated) as fn(Columns) -> Option<f64>), ("NPU", |c| c.npu)] {
                 let (Some(db), Some(cosine), Some(largest)) = (of(db), of(cosine), of(largest)) else { continue };
                 let name = format!("{}/{}", partition.name, output.name);
+                let worst = output.by_sample.as_ref().and_then(|found| of(found.worst_db));
+                let worst = worst.map_or("-".into(), |worst| format!("{worst:.1} dB"));
                 let figures = [format!("{db:.1} dB"), format!("{cosine:.6}"), format!("{largest:.4e}")];
                 let [db, cosine, largest] = figures;
-                rows.push([name, engine.to_string(), db, cosine, largest]);
+                rows.push([name, engine.to_string(), db, worst, cosine, largest]);
             }
         }
     }
@@ -155,6 +160,26 @@ fn extent(report: &Report) -> String {
     let what = if is_whole { "steps compared with float" } else { "only these steps were compared with float" };
     let steps = wrapped(&format!("{what}: {}", said.join("; ")), 0);
     format!("\nSQNR is of the main output and of the weakest, over all steps together\n{steps}")
+}
+
+/// The worst sample of the main output of each partition, where there are several.
+fn by_sample(report: &Report) -> String {
+    let main = |partition: &PartitionReport| partition.outputs.first()?.by_sample.clone();
+    let said = |partition: &PartitionReport| {
+        let found = main(partition).filter(|found| found.samples > 1)?;
+        Some(format!("{} {}", partition.name, found.words()?))
+    };
+    let said: Vec<String> = report.partitions.iter().filter_map(said).collect();
+    let samples = report.partitions.iter().filter_map(main).map(|found| found.samples).max().unwrap_or(0);
+    match said.is_empty() {
+        true => String::new(),
+        false => wrapped(&format!("worst of {samples} samples: {}", said.join("; ")), 0),
+    }
+}
+
+/// Groups that too few samples calibrated.
+fn coverage(report: &Report) -> String {
+    report.calibration.iter().filter_map(CoverageReport::line).map(|line| wrapped(&line, 0)).collect()
 }
 
 /// How far the frozen graphs are from the checkpoint, if that was compared.

@@ -11,6 +11,7 @@ use autoneural_base::files::{self, Folder};
 use autoneural_base::json::{LARGEST_JSON, json_of};
 use autoneural_base::version::VERSION;
 use autoneural_bundle::{hash_bytes, hash_of};
+use autoneural_core::doubts::Moments;
 
 /// Version of the format.
 const SCHEMA: u32 = 1;
@@ -33,6 +34,8 @@ pub(crate) struct RoundedFile {
     pub bytes: u64,
     /// SHA-256 of what it holds.
     pub sha256: String,
+    /// Moments that said too little of what the method asked for.
+    pub doubtful: Vec<Moments>,
 }
 
 /// The list of a part.
@@ -100,11 +103,12 @@ impl RoundedParts {
         Ok(RoundedParts(made))
     }
 
-    /// Copies the codes of a layer, by their path, to `to`. They must have been made of the same (`key`).
+    /// Copies the codes of a layer, by their path, to `to`. They must have been made of the same (`key`). Gives the moments
+    /// that said too little for them.
     ///
     /// # Errors
     /// No part has them, they were made of something else, or the file is not the one that was written.
-    pub(crate) fn copy(&self, path: &str, key: &str, to: &Path) -> Result<()> {
+    pub(crate) fn copy(&self, path: &str, key: &str, to: &Path) -> Result<Vec<Moments>> {
         let found = self.0.iter().find_map(|(folder, part)| {
             let file = part.files.iter().find(|file| file.path == path)?;
             Some((folder, file))
@@ -121,6 +125,7 @@ impl RoundedParts {
         if hash_bytes(&bytes) != file.sha256 {
             return Err(Error::input(place.display(), "is not the file that was written").help(AGAIN));
         }
-        files::write(to, &bytes)
+        files::write(to, &bytes)?;
+        Ok(file.doubtful.clone())
     }
 }

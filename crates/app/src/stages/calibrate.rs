@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::coverage::coverage_of;
 use super::equalize::equalize_phase;
 use super::graph_files::float_models;
 use super::kept::kept_file;
+use super::looks;
 use super::memory::for_evidence;
 use crate::calibrate::Found;
 use crate::drivers::{Driver, Kept, Phase, Run, of_bundle};
@@ -17,7 +19,9 @@ use autoneural_base::files;
 use autoneural_base::json::write_json;
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Bundle, INPUTS, Key, Making, RECIPE, STATISTICS, Stage};
-use autoneural_core::evidence::{Ask, Collection, Observer, Plan, StatisticsTable, Want, choose, sites};
+use autoneural_core::evidence::{
+    Ask, Chosen, Collection, Observer, ObserverKind, Plan, Ranges, StatisticsTable, Want, choose, sites,
+};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::asks;
@@ -63,8 +67,7 @@ fn calibrate_from(bundle: &mut Making, recipe: &Recipe, from: From, progress: &d
         calibrate_phase(bundle, &*driver, phase, recipe, from, progress)?;
     }
     keep_samples(bundle, &*driver, recipe)?;
-    note_samples(bundle, &*driver, recipe);
-    Ok(())
+    note_samples(bundle, &*driver, recipe)
 }
 
 /// Refuses a recipe or samples that do not fit the program, and a program that this machine has no memory for.
@@ -82,11 +85,14 @@ pub(crate) fn refuse_unfit_samples(
     driver.refuse_too_large(bundle)
 }
 
-/// Adds warnings about the samples to the manifest.
-pub fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) {
-    let stage = Stage::Calibrate.name();
-    let warnings = driver.warnings(bundle, recipe, "calibration", stage);
-    bundle.manifest.set_warnings(stage, warnings);
+/// Adds warnings about the samples that calibrate to the manifest.
+///
+/// # Errors
+/// A sample that cannot be read.
+pub(crate) fn note_samples(bundle: &mut Making, driver: &dyn Driver, recipe: &Recipe) -> Result<()> {
+    let warnings = looks::warnings(bundle, driver, recipe, Stage::Calibrate)?;
+    bundle.manifest.set_warnings(Stage::Calibrate.name(), warnings);
+    Ok(())
 }
 
 /// Runs a phase, in as many passes as the requested evidence takes; mostly this is one. Afterwards a file holds what
@@ -105,7 +111,7 @@ pub(crate) fn calibrate_phase(
 ) -> Result<bool> {
     let phases = driver.phases();
     let (phase, before) = (&phases[number], number.checked_sub(1).map(|before| statistics_of(&phases, before)));
-    let observers = phase.groups.iter().map(|group| Ok(recipe.part(group)?.observer)).collect::<Result<Vec<_>>>()?;
+    let observers = phase.groups.iter().map(|group| Ok(&recipe.part(group)?.observer)).collect::<Result<Vec<_>>>()?;
     let is_rewritten = equalize_phase(bundle, driver, number, recipe, progress)?;
     let partitions = bundle.partitions()?;
     let run = Run { bundle, partitions: &partitions, recipe, progress };
@@ -137,8 +143,9 @@ pub(crate) fn calibrate_phase(
             let mut statistics: StatisticsTable =
                 before.as_ref().map_or(Ok(Default::default()), |before| bundle.json(before))?;
             let mut own = made.statistics(&partitions);
-            choose_ranges(&mut own, recipe, asks, folder)?;
+            choose_ranges(&mut own, (&partitions, recipe, &made.ranges), asks, folder)?;
             statistics.merge(&own);
+            write_json(&made.ranges.coverage(), &folder.join(name_of(&coverage_of(phase))))?;
             write_json(&statistics, &folder.join(name_of(&statistics_of(&phases, number))))
         })?;
     }
@@ -175,10 +182,30 @@ pub(crate) fn plan(partitions: &[Partition], groups: &[Group], recipe: &Recipe) 
     Plan::new(wanted, &all, for_evidence())
 }
 
-/// Makes ranges of the histograms that observers asked for, which are of no use behind it.
-fn choose_ranges(statistics: &mut StatisticsTable, recipe: &Recipe, asks: &[Ask], folder: &Path) -> Result<()> {
+/// Makes ranges of what observers saw beside the ends: moving averages, and the histograms that they asked for, which
+/// are of no use behind it.
+fn choose_ranges(
+    statistics: &mut StatisticsTable,
+    (partitions, recipe, ranges): (&[Partition], &Recipe, &Ranges),
+    asks: &[Ask],
+    folder: &Path,
+) -> Result<()> {
+    let mut observers: BTreeMap<(Group, String), ObserverKind> = BTreeMap::new();
+    for group in groups(partitions) {
+        let (part, averages) = (recipe.part(&group)?, ranges.averages(&group));
+        for site in sites(partitions, &group) {
+            let observer = part.observer.of(site.class);
+            if let (ObserverKind::MovingAverage, Some(average)) = (observer, averages.get(&site.name)) {
+                let range = average.ok_or_else(|| Error::internal(&site.name, "has no order of runs"))?;
+                let chosen = Chosen { eight: range, sixteen: range };
+                statistics.choose(&group, &site.name, |_| Some(chosen));
+            }
+            observers.insert((group.clone(), site.name), observer);
+        }
+    }
     for ask in asks.iter().filter(|ask| ask.want == Want::Histogram) {
-        let (path, observer) = (folder.join(evidence::file(ask)), recipe.part(&ask.group)?.observer);
+        let Some(&observer) = observers.get(&(ask.group.clone(), ask.site.clone())) else { continue };
+        let path = folder.join(evidence::file(ask));
         let bytes = files::read(files::open(&path)?, &path, u64::MAX)?;
         if let Observer::Histogram(histogram) = evidence::read(&bytes, &path, ask)? {
             statistics.choose(&ask.group, &ask.site, |seen| choose(observer, &histogram, seen));

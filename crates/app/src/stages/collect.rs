@@ -14,7 +14,7 @@ use autoneural_base::folder::{self, Partial};
 use autoneural_base::json::write_json;
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{Bundle, Stage};
-use autoneural_core::evidence::Collection;
+use autoneural_core::evidence::{Collection, ObserverKind};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::groups;
 use autoneural_core::recipe::Recipe;
@@ -50,6 +50,7 @@ pub fn collect(
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     refuse_unfit_samples(bundle, &*driver, recipe, &partitions)?;
     refuse_rewritten(recipe, &partitions)?;
+    refuse_ordered(recipe, &partitions)?;
     bundle.check(&|path| path.starts_with("model/"), progress)?;
     let range = shard.range(recipe.calibration.len(), "calibration samples")?;
     let mut own = recipe.clone();
@@ -100,6 +101,22 @@ fn refuse_rewritten(recipe: &Recipe, partitions: &[Partition]) -> Result<()> {
                 "looks at all samples before ranges are seen; shards have a share of them",
             )
             .help("run `autoneural calibrate` without --shard, or leave `equalize` out"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses recipes whose ranges depend on the order of all samples.
+fn refuse_ordered(recipe: &Recipe, partitions: &[Partition]) -> Result<()> {
+    for group in groups(partitions) {
+        let mut observers = recipe.part(&group)?.observer.all();
+        if let Some((key, _)) = observers.find(|(_, kind)| *kind == ObserverKind::MovingAverage) {
+            let place = format!("{}: recipe.{group}.observer.{key}", recipe.path().display());
+            return Err(Error::input(
+                place,
+                "moving-average goes from sample to sample in order; a shard does not know where the one before it ended",
+            )
+            .help("run `autoneural calibrate` without --shard, or choose another observer"));
         }
     }
     Ok(())

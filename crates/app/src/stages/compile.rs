@@ -15,6 +15,7 @@ use crate::drivers::{Driver, Source, of_bundle};
 use crate::report::Report;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
+use autoneural_base::warning::Warning;
 use autoneural_bundle::{GivenFiles, Making, Stage};
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::Partition;
@@ -53,10 +54,11 @@ pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, prog
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;
     plan.recipe.refuse_idle_goals(&partitions)?;
     driver.refuse_unfit(plan.recipe, &partitions)?;
-    let made = quantize_and_build(bundle, (&*driver, &partitions), plan, progress)?;
+    let Finished(made, warnings) = quantize_and_build(bundle, (&*driver, &partitions), plan, progress)?;
     made.note(bundle, &*driver)?;
+    bundle.manifest.set_warnings(Stage::Emit.name(), warnings);
     driver.emit(bundle, progress)?;
-    note_samples(bundle, &*driver, plan.recipe);
+    note_samples(bundle, &*driver, plan.recipe)?;
     bundle.manifest.given_encodings = keep_given(bundle, plan.given)?;
     let warnings = warn_of_given(bundle, &partitions, plan.given)?;
     bundle.manifest.warnings.extend(warnings);
@@ -69,13 +71,17 @@ pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, prog
     verify(bundle, plan.recipe, runtime, &plan.comparing, progress)
 }
 
-/// From samples to context binaries; gives what the manifest says of the partitions in order.
+/// What the manifest says of partitions whose quantized models are there, and warnings about their codes.
+#[derive(Default)]
+struct Finished(Quantized, Vec<Warning>);
+
+/// From samples to context binaries.
 fn quantize_and_build(
     bundle: &Making,
     (driver, partitions): (&dyn Driver, &[Partition]),
     plan: &Plan,
     progress: &dyn Progress,
-) -> Result<Quantized> {
+) -> Result<Finished> {
     let compiler = plan.compiler;
     let (sender, receiver) = channel();
     let builder = Builder { bundle, compiler, progress, queue: Mutex::new(receiver), stopped: AtomicBool::new(false) };
@@ -100,19 +106,19 @@ fn quantize_all(
     plan: &Plan,
     queue: Sender<Partition>,
     progress: &dyn Progress,
-) -> Result<Quantized> {
-    let finish = |partitions: &[Partition], group: &Group, statistics: &StatisticsTable| -> Result<Quantized> {
+) -> Result<Finished> {
+    let finish = |partitions: &[Partition], group: &Group, statistics: &StatisticsTable| -> Result<Finished> {
         let (recipe, given) = (plan.recipe, plan.given);
         let made = quantize_group(bundle, (driver, partitions), group, statistics, recipe, given, progress)?;
-        emit_group(bundle, driver, (group, None), recipe, progress)?;
+        let warnings = emit_group(bundle, driver, (group, None), recipe, progress)?;
         for partition in partitions.iter().filter(|partition| partition.group == *group) {
             // Nobody receives any more where a build failed; that error is told at the end.
             let _ = queue.send(partition.clone());
         }
-        Ok(made)
+        Ok(Finished(made, warnings))
     };
     let (phases, all) = (driver.phases(), groups(partitions));
-    let mut finished: BTreeMap<Group, Quantized> = BTreeMap::new();
+    let mut finished: BTreeMap<Group, Finished> = BTreeMap::new();
     let mut partitions = Cow::Borrowed(partitions);
     for number in 0..phases.len() {
         if calibrate_phase(bundle, driver, number, plan.recipe, From::Samples, progress)? {
@@ -132,8 +138,11 @@ fn quantize_all(
             }
         }
     }
-    let mut made = Quantized::default();
-    all.iter().filter_map(|group| finished.remove(group)).for_each(|one| made.extend(one));
+    let mut made = Finished::default();
+    for Finished(quantized, warnings) in all.iter().filter_map(|group| finished.remove(group)) {
+        made.0.extend(quantized);
+        made.1.extend(warnings);
+    }
     Ok(made)
 }
 

@@ -6,7 +6,9 @@ use crate::drivers::{Driver, of_bundle};
 use crate::shards::RoundedParts;
 use autoneural_base::error::Result;
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{Bundle, Key, Making, RECIPE};
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{Bundle, Key, Making, RECIPE, Stage};
+use autoneural_core::doubts::of_moments;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::{Constants, Table};
@@ -22,18 +24,20 @@ const FOLDER: &str = "qdq";
 /// # Errors
 /// Encodings are missing or contradict each other, a rounding method fails, parts do not belong to this bundle, or files
 /// cannot be read or written.
-pub fn emit(bundle: &Making, parts: Option<&RoundedParts>, progress: &dyn Progress) -> Result<()> {
+pub fn emit(bundle: &mut Making, parts: Option<&RoundedParts>, progress: &dyn Progress) -> Result<()> {
     let (driver, partitions) = (of_bundle(bundle)?, bundle.partitions()?);
     // Encodings may have been edited: they must agree over all borders.
     bundle.tables(&partitions)?;
     let recipe = Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?;
+    let mut warnings = Vec::new();
     for group in groups(&partitions) {
-        emit_group(bundle, &*driver, (&group, parts), &recipe, progress)?;
+        warnings.extend(emit_group(bundle, &*driver, (&group, parts), &recipe, progress)?);
     }
+    bundle.manifest.set_warnings(Stage::Emit.name(), warnings);
     driver.emit(bundle, progress)
 }
 
-/// Writes the codes and quantized models of one group.
+/// Writes the codes and quantized models of one group. Gives warnings about what weights were rounded by.
 ///
 /// # Errors
 /// As for [`emit`].
@@ -43,13 +47,13 @@ pub fn emit_group(
     (group, parts): (&Group, Option<&RoundedParts>),
     recipe: &Recipe,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Vec<Warning>> {
     let (partitions, tables) = own(bundle, group)?;
     let constants = Constants::of(partitions.iter().zip(&tables))?;
     let rounder = recipe.part(group)?.rounder();
     // Layers that follow one another are not in parts.
     let parts = parts.filter(|_| !rounder.method.follows());
-    round((bundle, group), (&partitions, &tables), (&constants, rounder), parts, progress)?;
+    let doubtful = round((bundle, group), (&partitions, &tables), (&constants, rounder), parts, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
         _ if is_code(group, path) => true,
         Some(("model" | "equalized" | "encodings", file)) => group.owns(file) && !file.ends_with(".onnx"),
@@ -79,7 +83,8 @@ pub fn emit_group(
         progress.finish();
         Ok(())
     })?;
-    driver.emit_of_group(bundle, group, progress)
+    driver.emit_of_group(bundle, group, progress)?;
+    Ok(of_moments(&doubtful, rounder.method.name(), group, Stage::Emit.name()))
 }
 
 /// The graphs of a group with their encodings.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::calibrate::keep_recipe;
+use super::coverage::{coverage, is_coverage};
 use super::graph_files::of_graphs;
 use super::kept_evidence::KeptEvidence;
 use crate::drivers::{Driver, of_bundle};
@@ -15,12 +16,13 @@ use autoneural_bundle::{
     Bundle, GivenFiles, GivenRecord, INPUTS, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord,
     SegmentRecord, Stage, models_of,
 };
+use autoneural_core::doubts::{Noting, Seen, of_given, of_moments, of_ranges};
 use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::rounding::LayerEvidence;
 use autoneural_core::quantize::{
-    Settled, Table, decisive, layers, of_constants, of_zeros, refuse_idle_overrides, refuse_untaken_weights,
+    Settled, Table, decisive, layers, of_constants, refuse_idle_overrides, refuse_untaken_weights,
 };
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::segments;
@@ -206,6 +208,7 @@ pub fn quantize_group(
             || group.owns(file)
             || driver.decides(group, file)
             || of_scales.contains(path)
+            || is_coverage(path)
             || all_groups.iter().any(|c| c.owns(file)) && file.ends_with(".json")
     })?;
     let key = key.and("bits", recipe.bits()).setting("statistics", &statistics);
@@ -216,7 +219,8 @@ pub fn quantize_group(
         let partitions = bundle.partitions()?;
         let target = bundle.target()?;
         let learned = given.resolved(bundle, &partitions)?;
-        let seen = (&statistics, &evidence as &dyn EvidenceSource);
+        let noting = Noting::new(&evidence);
+        let seen = (&statistics, &noting as &dyn EvidenceSource);
         let made = autoneural_core::quantize::quantize(&partitions, group, seen, recipe, &target, &learned);
         let (made, settled) = made.map_err(|error| match learned.is_of_file(&error) {
             true => error,
@@ -231,7 +235,11 @@ pub fn quantize_group(
             records.push(PartitionRecord::new(partition, table, *counts, scheme, segments));
         }
         let tables: Vec<&Table> = made.iter().map(|(table, _)| table).collect();
-        let mut warnings: Vec<Warning> = of_zeros(group, &tables).into_iter().collect();
+        let coverage = coverage(bundle)?;
+        let mut warnings =
+            of_ranges(&partitions, group, &tables, Seen { statistics: &statistics, coverage: &coverage });
+        warnings.extend(of_given(&partitions, group, &tables, (&learned, &statistics)));
+        warnings.extend(of_moments(&noting.doubtful(), scales.name(), group, Stage::Quantize.name()));
         warnings.extend(of_constants(&partitions, group, &tables));
         warnings.extend(warn_of_settled(group, &settled));
         warnings.extend(driver.warn_of_encodings(bundle, group, &tables, whole)?);

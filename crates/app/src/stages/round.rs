@@ -13,6 +13,7 @@ use crate::shards::RoundedParts;
 use autoneural_base::error::Result;
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Bundle, CODES, Key, Making};
+use autoneural_core::doubts::{Moments, Noting};
 use autoneural_core::evidence::EvidenceSource;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
@@ -86,7 +87,8 @@ impl<'a> Rounding<'a> {
         &self.constants.layers[at].0.name
     }
 
-    /// Rounds a layer into the file `to`. Codes of a layer before it, by its file, are read by `written`.
+    /// Rounds a layer into the file `to`. Codes of a layer before it, by its file, are read by `written`. Gives the moments
+    /// that said too little.
     ///
     /// # Errors
     /// The method fails, or a file cannot be read or written.
@@ -96,7 +98,7 @@ impl<'a> Rounding<'a> {
         tasks: &[Task],
         to: &Path,
         written: &dyn Fn(&str) -> Result<CodeFile>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Moments>> {
         if self.rounder.method.follows() && self.prefix.get().is_none() {
             let made = Prefix::new(self.bundle, self.graphs.0, self.graphs.1, self.collected)?;
             for (layer, task) in self.constants.layers.iter().zip(tasks).take(at) {
@@ -105,11 +107,12 @@ impl<'a> Rounding<'a> {
             self.prefix.get_or_init(|| made);
         }
         let source: &dyn EvidenceSource = self.prefix.get().map_or(self.collected, |prefix| prefix);
-        let layer = &self.constants.layers[at];
-        let (codes, of_biases) = round_layer(self.rounder, layer, source)?;
+        let (layer, noting) = (&self.constants.layers[at], Noting::new(source));
+        let (codes, of_biases) = round_layer(self.rounder, layer, &noting)?;
         let (_, weights, biases) = layer;
         let all: Vec<_> = std::iter::once((*weights, codes)).chain(biases.iter().copied().zip(of_biases)).collect();
-        write(to, &all, &self.rounder.name())
+        write(to, &all, &self.rounder.name())?;
+        Ok(noting.doubtful())
     }
 
     /// Tells layers that follow what a layer became, where the method wants to know.
@@ -125,7 +128,8 @@ impl<'a> Rounding<'a> {
 }
 
 /// Makes the codes of all constants of a group: a file for each layer, and one for all other constants. Where there are
-/// `parts`, layers were rounded before, and are taken from them.
+/// `parts`, layers were rounded before, and are taken from them. Gives the moments that said too little of what they were
+/// asked for.
 ///
 /// # Errors
 /// A rounding method fails, evidence is missing, a file cannot be written, or a part does not have what it should.
@@ -135,10 +139,10 @@ pub(crate) fn round(
     (constants, rounder): (&Constants, Rounder),
     parts: Option<&RoundedParts>,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Vec<Moments>> {
     let collected = KeptEvidence(bundle);
     let rounding = Rounding::new((bundle, group), graphs, (constants, rounder), &collected);
-    let tasks = rounding.tasks()?;
+    let (tasks, mut doubtful) = (rounding.tasks()?, Vec::new());
     let of_others = key(bundle, group, constants.others.iter(), "")?;
     let unit = |file: &str| format!("emit/codes/{group}/{file}");
     let mut is_known = constants.others.is_empty() || bundle.knows(&unit(""), &of_others)?;
@@ -156,10 +160,13 @@ pub(crate) fn round(
         if !is_known {
             progress.begin(rounding.name(at));
         }
-        bundle.unit(&unit(file), &format!("{CODES}{group}"), key.clone(), &Silent, |folder| match parts {
-            Some(parts) => parts.copy(&format!("{group}/{file}"), &key.digest(), &folder.join(file)),
-            None => rounding.layer(at, &tasks, &folder.join(file), &written),
-        })?;
+        let folder_of_codes = format!("{CODES}{group}");
+        let found: Vec<Moments> =
+            bundle.unit(&unit(file), &folder_of_codes, key.clone(), &Silent, |folder| match parts {
+                Some(parts) => parts.copy(&format!("{group}/{file}"), &key.digest(), &folder.join(file)),
+                None => rounding.layer(at, &tasks, &folder.join(file), &written),
+            })?;
+        doubtful.extend(found);
         rounding.settle(at, || written(file))?;
         if !is_known {
             progress.tick(rounding.name(at));
@@ -176,7 +183,7 @@ pub(crate) fn round(
         true => progress.reuse(&format!("round {group}")),
         false => progress.finish(),
     }
-    Ok(())
+    Ok(doubtful)
 }
 
 /// Tells the quantized prefix what a layer that is rounded stands for.

@@ -99,13 +99,14 @@ fn of_group(
     for &at in wanted {
         progress.begin(rounding.name(at));
         let (task, path) = (&tasks[at], folder.join(&tasks[at].file));
-        rounding.layer(at, &tasks, &path, &none)?;
+        let doubtful = rounding.layer(at, &tasks, &path, &none)?;
         let file = Folder::open(&folder)?.file(&task.file)?;
         made.push(RoundedFile {
             path: format!("{group}/{}", task.file),
             key: task.key.digest(),
             bytes: file.metadata().at(&path)?.len(),
             sha256: hash_of(&file, &path)?,
+            doubtful,
         });
         progress.tick(rounding.name(at));
     }

@@ -1,10 +1,12 @@
 //! Verify: all engines run the verification samples; the report says how far they are apart.
 
+use super::coverage::coverage;
 use super::known::{FROM_ELSEWHERE, Known, NPU, SIMULATION};
 use super::layers::{knows_layers, measure_layers};
+use super::looks;
 use crate::as_built;
 use crate::drivers::{Driver, Engines, GoldenExtent, LoadAny, Run, and_samples, of_bundle};
-use crate::report::{Advisor, Demands, Report, weak_outputs};
+use crate::report::{Advisor, Demands, Report, coverage_of, weak_outputs};
 use crate::tune::Tuned;
 use crate::verify::{Extent, LoadEngines, On};
 use autoneural_base::error::{Error, Result};
@@ -105,9 +107,8 @@ pub fn verify(
     }
     report.samples.images = driver.inputs(bundle, recipe, &recipe.verification)?;
     report.samples.prompts = driver.prompts(bundle, recipe)?;
-    let stage = Stage::Verify.name();
-    let warnings = driver.warnings(bundle, recipe, "verification", stage);
-    bundle.manifest.set_warnings(stage, warnings);
+    let warnings = looks::warnings(bundle, &*driver, recipe, Stage::Verify)?;
+    bundle.manifest.set_warnings(Stage::Verify.name(), warnings);
     let golden = (what.golden, golden_extent(what.extent));
     driver.make_golden(bundle, recipe, runtime, golden, progress)?;
     bundle.finish_stage(Stage::Verify)?;
@@ -179,6 +180,7 @@ fn explain(bundle: &Making, partitions: &[Partition], report: &mut Report) -> Re
     let given = GivenFiles::of_bundle(bundle)?.resolved(bundle, partitions)?;
     let sources = Sources::new(partitions, &bundle.statistics()?, &recipe, &target, &given)?;
     let tuned = Tuned::beside(bundle);
+    report.calibration = coverage_of(partitions, &coverage(bundle)?, (&sources, &recipe))?;
     let (sources, tuned) = (&sources, tuned.as_ref());
     let advisor = Advisor { partitions, tables: &tables, sources, recipe: &recipe, target: &target, tuned };
     let verdict = report.verdict.clone();

@@ -8,7 +8,9 @@
 //! of the samples saw can be added to what another one saw, and is then exactly what a run over all samples would have
 //! seen. The order of the shards matters for ranges alone, which say when they were last widened ([`MinMax`]).
 
+mod class;
 mod collection;
+mod coverage;
 mod exact;
 mod histogram;
 mod moments;
@@ -25,7 +27,9 @@ mod source;
 mod statistics;
 mod sums;
 
+pub use class::ValueClass;
 pub use collection::{Collection, Watcher};
+pub use coverage::{Coverage, CoverageTable};
 pub use exact::Exact;
 pub use histogram::Histogram;
 pub use moments::{Means, SecondMoments};

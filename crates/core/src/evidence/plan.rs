@@ -13,13 +13,13 @@ use autoneural_base::error::{Error, Result};
 /// is collected does not depend on the plan.
 ///
 /// ```
-/// use autoneural_core::evidence::{Ask, Collection, Observer, Plan, Site, Want};
+/// use autoneural_core::evidence::{Ask, Collection, Observer, Plan, Site, ValueClass, Want};
 /// use autoneural_core::ir::ops::Rows;
 /// use autoneural_core::program::Group;
 ///
 /// # fn main() -> Result<(), autoneural_base::error::Error> {
 /// let group = Group::new("encoder")?;
-/// let site = Site { group: group.clone(), name: "x".into(), shape: vec![2, 2], readers: vec![] };
+/// let site = Site { group: group.clone(), name: "x".into(), shape: vec![2, 2], class: ValueClass::Inputs, readers: vec![] };
 /// let ask = |want| Ask::new(&group, "x", want, &Rows::LastAxis);
 /// let plan = Plan::new([ask(Want::Range), ask(Want::Means)], &[site], 1 << 20)?;
 /// assert_eq!(plan.passes.len(), 1); // both fit into 1 MiB
@@ -89,11 +89,13 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::ValueClass;
     use crate::ir::ops::Rows;
     use crate::program::Group;
 
     fn site(name: &str, width: usize) -> Site {
-        Site { group: Group::fixed("some"), name: name.into(), shape: vec![1, 128, width], readers: vec![] }
+        let (group, shape) = (Group::fixed("some"), vec![1, 128, width]);
+        Site { group, name: name.into(), shape, class: ValueClass::Others, readers: vec![] }
     }
 
     fn ask(name: &str, want: Want) -> Ask {

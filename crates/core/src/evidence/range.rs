@@ -16,6 +16,8 @@ pub enum ObserverKind {
     Mse,
     /// The range that loses the least information.
     Entropy,
+    /// The ends of the runs one after the other, of which each moves the range a little.
+    MovingAverage,
 }
 
 impl std::fmt::Display for ObserverKind {
@@ -25,6 +27,7 @@ impl std::fmt::Display for ObserverKind {
             ObserverKind::Percentile => "percentile",
             ObserverKind::Mse => "mse",
             ObserverKind::Entropy => "entropy",
+            ObserverKind::MovingAverage => "moving-average",
         })
     }
 }
@@ -33,7 +36,7 @@ impl ObserverKind {
     /// The evidence that it requests about a site in order to make a range of it.
     pub fn wants(self, _site: &Site) -> Vec<Want> {
         match self {
-            ObserverKind::MinMax => vec![Want::Range],
+            ObserverKind::MinMax | ObserverKind::MovingAverage => vec![Want::Range],
             ObserverKind::Percentile | ObserverKind::Mse | ObserverKind::Entropy => vec![Want::Range, Want::Histogram],
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ValueClass;
 use crate::ir::ops::{InputKind, Rows};
 use crate::ir::{Graph, Node, Shape};
 use crate::partition::Partition;
@@ -18,6 +19,8 @@ pub struct Site {
     pub name: String,
     /// Its shape in the first of these graphs; in another one it may have more or fewer tokens.
     pub shape: Shape,
+    /// What it is.
+    pub class: ValueClass,
     /// The linear layers that read it.
     pub readers: Vec<Linear>,
 }
@@ -115,11 +118,12 @@ pub fn sites(partitions: &[Partition], group: &Group) -> Vec<Site> {
     let (mut made, mut places): (Vec<Site>, BTreeMap<String, usize>) = Default::default();
     for partition in partitions.iter().filter(|partition| partition.group == *group) {
         let graph = &partition.graph;
-        for (_, value) in graph.values().filter(|(_, v)| v.constant().is_none() && v.element.is_real()) {
+        for (id, value) in graph.values().filter(|(_, v)| v.constant().is_none() && v.element.is_real()) {
             let next = made.len();
             if *places.entry(value.name.clone()).or_insert(next) == next {
                 let (name, shape) = (value.name.clone(), value.shape.clone());
-                made.push(Site { group: group.clone(), name, shape, readers: vec![] });
+                let class = ValueClass::of(partition, id);
+                made.push(Site { group: group.clone(), name, shape, class, readers: vec![] });
             }
         }
         for node in graph.nodes() {

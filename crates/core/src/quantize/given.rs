@@ -77,13 +77,13 @@ impl Given {
     }
 
     /// The entry of a value that is not constant, and whether it is settled.
-    fn activation(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
+    pub(crate) fn activation(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
         let kept = || self.kept.get(group)?.activations.get(name);
         self.activations.get(name).map(|entry| (entry, self.settles)).or_else(|| Some((kept()?, true)))
     }
 
     /// The entry of a constant, and whether it is settled.
-    fn constant(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
+    pub(crate) fn constant(&self, group: &Group, name: &str) -> Option<(&Entry, bool)> {
         let kept = || self.kept.get(group)?.params.get(name);
         let found = self.params.get(name).map(|entry| (entry, self.settles)).or_else(|| Some((kept()?, true)));
         // What has 32 bits follows from others, wherever it is added.
@@ -318,7 +318,8 @@ impl Given {
             let message = format!("is a bias in 32 bits; here a node of its own adds it, which takes {wanted}");
             return Err(entry.error(message).help("leave it out of the file: its encoding follows from its values"));
         }
-        refuse_other_form(&entry.encoding, computed).map_err(|message| entry.error(message))?;
+        refuse_other_form(&entry.encoding, computed)
+            .map_err(|message| entry.error(message).help("was it made for another model?"))?;
         if let (Some(given), Some(0), None) = (entry.axis.filter(|&axis| axis != 0), computed.axis, computed.block) {
             let message = format!("has a scale for each index of axis {given}; output channels are axis 0");
             return Err(entry.error(message));

@@ -113,9 +113,10 @@ pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
 /// All requests for evidence about a group of graphs: those of the observer about every value, and those of scales and of
 /// rounding about what each layer multiplies with its weights.
 pub fn asks(partitions: &[Partition], group: &Group, recipe: &PartRecipe) -> Vec<Ask> {
-    let (observer, rounder) = (recipe.observer, recipe.rounder());
+    let rounder = recipe.rounder();
     let mut made = Vec::new();
     for site in sites(partitions, group) {
+        let observer = recipe.observer.of(site.class);
         made.extend(observer.wants(&site).into_iter().map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)));
     }
     for layer in layers(partitions, group) {

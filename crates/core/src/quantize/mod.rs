@@ -39,7 +39,7 @@ pub use legality::refusal;
 pub use lost::warn_of_lost;
 pub use multiplier::settle;
 pub use names::Aliases;
-pub use outliers::{of_constants, of_embeddings, of_zeros};
+pub use outliers::{of_constants, of_embeddings};
 pub use ranges::RangeSource;
 pub use round::{RoundedNow, round_layer, round_other};
 pub use sources::Sources;

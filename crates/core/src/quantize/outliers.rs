@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::table::Table;
 use super::weights::weight;
-use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
+use crate::encoding::{Encoding, IntegerType};
 use crate::ir::{Constant, index_of};
 use crate::partition::Partition;
 use crate::program::Group;
@@ -210,24 +210,6 @@ fn vanished(values: &[f32], shape: &[usize], axis: usize, encoding: &Encoding) -
     Some(format!(
         "of channel {first}{more} one weight is so large that all others become zero, with {share:.0} % of its energy"
     ))
-}
-
-/// A warning about values of a group that were zero throughout calibration.
-pub fn of_zeros(group: &Group, tables: &[&Table]) -> Option<Warning> {
-    let is_zero = |encoding: &Encoding| encoding.scale.iter().all(|&scale| scale <= SMALLEST_SCALE);
-    let activations = tables.iter().flat_map(|table| &table.activations);
-    let names: BTreeSet<&str> =
-        activations.filter(|(_, encoding)| is_zero(encoding)).map(|(name, _)| name.as_str()).collect();
-    let first = names.first()?;
-    let message = match names.len() {
-        1 => "was zero in all of calibration; what else it becomes later is lost".to_string(),
-        count => {
-            format!("was zero in all of calibration, as were {} more; what else they become later is lost", count - 1)
-        }
-    };
-    let help = "nothing is to be done where weights are zero on purpose, as in pruned branches; else calibrate with \
-        samples that reach it";
-    Some(Warning::new(STAGE, format!("{}: `{first}`", group.name()), message).help(help))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Recipes: TOML files that name the samples of a model and state how each group of its graphs is quantized.
 
 mod bits;
+mod observers;
 mod origin;
 mod part;
 mod paths;
@@ -20,6 +21,7 @@ use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
 pub use bits::{Products, WeightBits};
+pub use observers::Observers;
 pub use origin::Origin;
 pub use part::PartRecipe;
 pub use preprocess::{Colors, Layout, Preprocess, Resize, Size, quoted};
@@ -256,7 +258,7 @@ impl Recipe {
     pub fn other_statistics(&self, other: &Recipe) -> Option<(String, String)> {
         let place = |key: &str| format!("{}: {key}", other.path.display());
         for (group, part) in &self.parts {
-            let (calibrated, asked) = (Some(part.observer), other.parts.get(group).map(|part| part.observer));
+            let (calibrated, asked) = (Some(&part.observer), other.parts.get(group).map(|part| &part.observer));
             if calibrated != asked {
                 let key = format!("recipe.{}.observer", group.name());
                 return Some((place(&key), "is not the observer that `calibrate` ran with".into()));

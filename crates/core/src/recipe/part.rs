@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use super::bits::{Products, WeightBits};
+use super::observers::Observers;
 use crate::encoding::IntegerType;
 use crate::equalize::Equalize;
-use crate::evidence::ObserverKind;
 use crate::quantize::rounding::{Method, Rounder};
 use crate::quantize::scales::Scales;
 
@@ -21,7 +21,7 @@ pub struct PartRecipe {
     /// Integers of all values that are computed.
     pub activations: IntegerType,
     /// How ranges are observed.
-    pub observer: ObserverKind,
+    pub observer: Observers,
     /// Integers of state that grows with the tokens, which are keys and values of attention; those of activations if
     /// not given.
     pub kv_cache: Option<IntegerType>,

@@ -243,7 +243,7 @@ impl<'a> Found<'a> {
             Rule::Version | Rule::Input => CauseKind::Version,
             Rule::LayerDrop | Rule::LayerFloor => CauseKind::Layer,
             Rule::Goal if check.place.partition.is_empty() => CauseKind::Other,
-            Rule::Goal | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => CauseKind::Output,
+            Rule::Goal | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError | Rule::OutputWorst => CauseKind::Output,
             _ => CauseKind::Other,
         };
         let (mut place, mut message) = (check.place.clone(), check.message.clone());
@@ -261,6 +261,6 @@ impl<'a> Found<'a> {
 
 /// Whether a check is about the figure of a layer or an output.
 fn is_symptom(rule: Rule) -> bool {
-    use Rule::{Goal, LayerDrop, LayerFloor, RmsError, SqnrDrop, SqnrFloor};
-    matches!(rule, Goal | SqnrFloor | SqnrDrop | RmsError | LayerFloor | LayerDrop)
+    use Rule::{Goal, LayerDrop, LayerFloor, OutputWorst, RmsError, SqnrDrop, SqnrFloor};
+    matches!(rule, Goal | SqnrFloor | SqnrDrop | RmsError | OutputWorst | LayerFloor | LayerDrop)
 }

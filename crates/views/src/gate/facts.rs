@@ -125,6 +125,13 @@ pub struct OutputFacts {
     pub sqnr_db: Columns,
     /// RMS error in percent.
     pub rms_error_percent: Columns,
+    /// SQNR of the worst sample, in dB; none where there is one sample, and in a baseline of a version before.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub worst_db: Columns,
+}
+
+fn is_none(columns: &Columns) -> bool {
+    *columns == Columns::default()
 }
 
 impl Facts {
@@ -224,6 +231,7 @@ impl Facts {
             for (output, facts) in &partition.outputs {
                 let place = format!("{name}: {output}");
                 both(&place, "SQNR", facts.sqnr_db, -200.0, 200.0)?;
+                both(&place, "SQNR of the worst sample", facts.worst_db, -200.0, 200.0)?;
                 both(&place, "RMS error", facts.rms_error_percent, 0.0, 1e12)?;
             }
             for (layer, columns) in &partition.layers {
@@ -241,7 +249,12 @@ fn partition_facts(bundle: &Bundle, report: &Report, partition: &PartitionReport
     };
     let mut outputs = BTreeMap::new();
     for output in &partition.outputs {
-        let facts = OutputFacts { sqnr_db: output.sqnr_db, rms_error_percent: output.rms_error_percent };
+        let of_several = output.by_sample.as_ref().filter(|found| found.samples > 1);
+        let facts = OutputFacts {
+            sqnr_db: output.sqnr_db,
+            rms_error_percent: output.rms_error_percent,
+            worst_db: of_several.map(|found| found.worst_db).unwrap_or_default(),
+        };
         if outputs.insert(output.name.clone(), facts).is_some() {
             return Err(twice("output", &output.name));
         }

@@ -7,7 +7,8 @@ use super::check::{Check, Location, Outcome, Rule};
 use super::facts::{EvaluationFacts, Facts, PartitionFacts};
 use super::goals::place_of;
 use super::judge::{
-    ANSWERS, BYTES, FLOAT_DB, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit,
+    ANSWERS, BYTES, FLOAT_DB, Figures, Judge, Measure, NPU_DB, PERPLEXITY, RMS, SIMULATED_DB, TOKENS, Unit, WORST_DB,
+    WORST_SIMULATED_DB,
 };
 use super::sets;
 use autoneural_app::report::{Columns, GoalKind, GoalReport, Report, VerdictState};
@@ -78,6 +79,7 @@ fn db(simulated: bool) -> Unit {
 fn outputs(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &PartitionFacts) {
     let thresholds = &judge.thresholds.outputs;
     let (floor, drop, rise) = (thresholds.floor_db, thresholds.drop_db, thresholds.rms_rise_points);
+    let worst_drop = thresholds.worst_sample_drop_db;
     for (name, output) in &now.outputs {
         let place = || Location::of(partition, name);
         let before = baseline.outputs.get(name);
@@ -91,6 +93,12 @@ fn outputs(judge: &mut Judge, partition: &str, baseline: &PartitionFacts, now: &
         judge.hold(Rule::SqnrFloor, place(), Measure::AtLeast, db(simulated), sqnr, floor);
         judge.hold(Rule::SqnrDrop, place(), Measure::Drop, db(simulated), sqnr, drop);
         judge.hold(Rule::RmsError, place(), Measure::Rise, RMS, rms, rise);
+        // A baseline of a version before does not know the worst sample.
+        let (worst, simulated) = judge.column(before.map(|b| b.worst_db).unwrap_or_default(), output.worst_db);
+        if worst.baseline.is_some() {
+            let unit = if simulated { WORST_SIMULATED_DB } else { WORST_DB };
+            judge.hold(Rule::OutputWorst, place(), Measure::Drop, unit, worst, worst_drop);
+        }
     }
 }
 

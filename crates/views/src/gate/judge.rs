@@ -64,6 +64,8 @@ pub(crate) const SAME_CLASS: Unit = Unit { of: " % of samples with the class of 
 pub(crate) const SET_DB: Unit = Unit { of: " dB", ..NPU_DB };
 /// The same of the worst sample.
 pub(crate) const WORST_DB: Unit = Unit { of: " dB in the worst sample", ..NPU_DB };
+/// The same in simulation.
+pub(crate) const WORST_SIMULATED_DB: Unit = Unit { of: " dB simulated in the worst sample", ..NPU_DB };
 /// Perplexity.
 pub(crate) const PERPLEXITY: Unit = Unit { of: " perplexity", difference: "", digits: 4, words: WORDS };
 /// Sizes.

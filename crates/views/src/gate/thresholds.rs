@@ -66,6 +66,8 @@ pub struct Outputs {
     pub drop_db: f64,
     /// Largest rise of the RMS error in points of percent.
     pub rms_rise_points: f64,
+    /// Largest drop of SQNR in the worst sample, in dB.
+    pub worst_sample_drop_db: f64,
 }
 
 /// Thresholds of layers.
@@ -245,10 +247,11 @@ impl Thresholds {
         self.all.get(table)?.get(name).map(said)
     }
 
-    fn tolerances(&self) -> [(&'static str, f64); 16] {
+    fn tolerances(&self) -> [(&'static str, f64); 17] {
         [
             ("outputs.drop_db", self.outputs.drop_db),
             ("outputs.rms_rise_points", self.outputs.rms_rise_points),
+            ("outputs.worst_sample_drop_db", self.outputs.worst_sample_drop_db),
             ("layers.drop_db", self.layers.drop_db),
             ("chain.drop_db", self.chain.drop_db),
             ("chain.same_token_drop_points", self.chain.same_token_drop_points),

@@ -343,11 +343,19 @@ fn samples(subject: &Subject, body: &mut String) {
         "Recipe {}: {calibration} samples for calibration, {verification} for verification.",
         recipe.name
     )));
+    let coverage = calibration::coverage(subject);
+    if !coverage.is_empty() {
+        body.push_str(&note(
+            "Were the calibration samples enough? Each range that calibration saw is held against what is left of it \
+             without the one run that reaches furthest: a run like it is as likely to come later. They are enough when \
+             at most 5 % of the ranges are narrower by more than the room that the recipe gives (headroom), or a tenth.",
+        ));
+        body.push_str(&coverage.html());
+    }
     let settled = calibration::settled(subject);
     if !settled.is_empty() {
         body.push_str(&note(&format!(
-            "A range has settled when no later run widens it by more than 1 %. {} There are enough runs when 99 % of \
-             the ranges settle within the first four fifths of them.",
+            "A range has settled when no later run widens it by more than 1 %; this depends on the order of the runs. {}",
             subject.about_runs
         )));
         body.push_str(&settled.html());

@@ -58,6 +58,7 @@ pub fn markdown(subject: &Subject) -> String {
     add("Work of one run (speed was not measured)", Some(speed::table(subject)));
     add("Size", sizes::device(subject));
     add("Size of partitions", sizes::partitions(subject));
+    add("Were the calibration samples enough", Some(calibration::coverage(subject)));
     add("When ranges settled", Some(calibration::settled(subject)));
     add("Provenance", Some(provenance::facts(subject)));
     text

@@ -56,16 +56,31 @@ pub(crate) fn partitions(subject: &Subject) -> Table {
 
 /// A line per output of every partition.
 pub(crate) fn outputs(subject: &Subject) -> Table {
-    let mut table = Table::new(&[&titles(subject, "NPU to simulation")[..], &["lowest step"]].concat());
+    let mut table = Table::new(
+        &[&titles(subject, "NPU to simulation")[..], &["worst sample", "5th percentile", "lowest step"]].concat(),
+    );
     for partition in &subject.report.partitions {
         for output in &partition.outputs {
             let mut row = row(subject, partition, output, "");
             row[2] = Cell::figure(output.npu_to_simulated_db, 1, " dB");
+            row.extend(by_sample(output));
             row.push(lowest(output));
             table.row(row);
         }
     }
     table
+}
+
+/// Two cells: the worst sample, and what all but one in twenty reach, on the NPU where that was measured.
+fn by_sample(output: &OutputReport) -> [Cell; 2] {
+    let Some(found) = &output.by_sample else { return [Cell::text("not recorded"), Cell::Nothing] };
+    let worst = found.worst_db.best().map_or("not measured".into(), |db| format!("{db:.1} dB"));
+    let worst = match found.samples {
+        1 => format!("{worst}, the only one"),
+        samples => format!("{worst} in verification[{}] of {samples}", found.worst),
+    };
+    let fifth = found.percentile5_db.and_then(|columns| columns.best());
+    [Cell::Text(worst), fifth.map_or(Cell::Nothing, |db| Cell::Number(format!("{db:.1} dB")))]
 }
 
 /// The step in which an output is at its lowest.

@@ -5,6 +5,7 @@ use super::sections::engine_name;
 use super::subject::Subject;
 use super::table::{Cell, Table};
 use autoneural_app::evaluate::{ArraysEngine, ArraysReport};
+use autoneural_app::report::FEWEST;
 use autoneural_core::engine::EngineKind;
 
 /// How many samples, of how many the set has.
@@ -78,7 +79,7 @@ pub(crate) fn outputs(subject: &Subject) -> Table {
                     Cell::text(&output.output),
                     Cell::text(engine_name(engine.engine)),
                     db(output.sqnr_db),
-                    db(output.percentile5_db),
+                    if report.samples < FEWEST { Cell::Nothing } else { db(output.percentile5_db) },
                     db(output.worst_db),
                     number(output.cosine, |cosine| format!("{cosine:.6}")),
                     number(output.largest_difference, |largest| format!("{largest:.4e}")),

@@ -10,13 +10,15 @@ use crate::drivers::{Driver, Kept, LoadAny, Parity, Phase, Run, Takes, and_sampl
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_base::warning::Warning;
-use autoneural_bundle::{Bundle, InputRecord, Key, Making};
+use autoneural_bundle::{Bundle, InputRecord, Key, Making, hash_bytes, short};
+use autoneural_core::doubts::{Flat, Look, Shown};
 use autoneural_core::evidence::StatisticsTable;
+use autoneural_core::ir::le_bytes;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, Step, Visit};
 use autoneural_core::recipe::{self, Recipe, Sample};
 use autoneural_core::sqnr::Sqnr;
-use autoneural_engines::engine::{Engine, Reference, Tensor};
+use autoneural_engines::engine::{Data, Engine, Reference, Tensor};
 use autoneural_front::Checkpoint;
 
 /// Its name in a program.
@@ -65,6 +67,17 @@ impl Driver for Tensors {
         let partitions = bundle.partitions().unwrap_or_default();
         made.extend(takes::warnings(&Names::new(&partitions), recipe, samples, (&place, stage)));
         made
+    }
+
+    fn looks(&self, bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<Look>> {
+        let partitions = bundle.partitions()?;
+        let names = Names::new(&partitions);
+        let look = |sample: &Sample| {
+            let arrays = read(&names, recipe, sample).map_err(|error| error.within(&sample.place))?;
+            let shown = arrays.tensors.iter().map(|(name, tensor)| shown(name, tensor)).collect();
+            Ok(Look { shown, words: None })
+        };
+        samples.iter().map(look).collect()
     }
 
     fn sample_key(&self, key: Key, bundle: &Making, recipe: &Recipe, sample: &Sample) -> Result<Key> {
@@ -205,4 +218,18 @@ impl Driver for Tensors {
             false => Ok(made),
         }
     }
+}
+
+/// What an array shows. Integers may well be the same everywhere, as those of a mask.
+fn shown(input: &str, tensor: &Tensor) -> Shown {
+    let (digest, flat) = match &tensor.data {
+        Data::F32(values) => (hash_bytes(&le_bytes(values)), Flat::of(values, &tensor.shape)),
+        Data::I32(values) => {
+            (hash_bytes(&values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()), None)
+        }
+        // No input takes codes.
+        Data::U8(codes) => (hash_bytes(codes), None),
+        Data::U16(codes) => (hash_bytes(&codes.iter().flat_map(|code| code.to_le_bytes()).collect::<Vec<u8>>()), None),
+    };
+    Shown { input: input.to_string(), digest: short(&digest), flat }
 }

@@ -23,6 +23,7 @@ use autoneural_base::progress::Progress;
 use autoneural_base::text::bytes;
 use autoneural_base::warning::Warning;
 use autoneural_bundle::{Bundle, InputRecord, Key, Making, PartitionRecord};
+use autoneural_core::doubts::Look;
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::program::{Group, Visit};
@@ -77,6 +78,10 @@ impl Driver for Vlm {
 
     fn warnings(&self, bundle: &Bundle, recipe: &Recipe, list: &str, stage: &str) -> Vec<Warning> {
         samples::warn_of_raw(bundle, recipe, list, stage)
+    }
+
+    fn looks(&self, _bundle: &Bundle, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<Look>> {
+        samples::looks(&self.definition, recipe, samples)
     }
 
     fn layer_sample(&self, recipe: &Recipe) -> Result<usize> {

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use crate::drivers::{PromptCounts, PromptsReport};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::warning::Warning;
-use autoneural_bundle::{Bundle, InputRecord, Key, Making, RECIPE};
+use autoneural_bundle::{Bundle, InputRecord, Key, Making, RECIPE, hash_bytes, short};
+use autoneural_core::doubts::{Flat, Look, Shown};
 use autoneural_core::recipe::{Recipe, Sample, Words};
 use autoneural_front::Definition;
-use autoneural_host::CHAT_TEMPLATE;
+use autoneural_host::{CHAT_TEMPLATE, load_square};
 
 /// Refuses samples that are arrays, pictures for a model that takes none, and a list without a picture for one that
 /// does.
@@ -65,6 +66,31 @@ pub(crate) fn and_words(key: Key, bundle: &Making, sample: &Sample) -> Result<Ke
             key.setting("window", &(window.tokens, window.number)).and("text", hash)
         }
     })
+}
+
+/// What each sample shows: its pictures as the vision encoder gets them, and its words.
+///
+/// # Errors
+/// A picture cannot be read.
+pub(crate) fn looks(definition: &Definition, recipe: &Recipe, samples: &[Sample]) -> Result<Vec<Look>> {
+    let look = |sample: &Sample| {
+        let mut shown = Vec::new();
+        for (path, name) in recipe.image_paths(sample).iter().zip(&sample.images) {
+            let pixels = definition.seeing().and_then(|vision| load_square(path, vision));
+            let pixels = pixels.map_err(|error| error.within(&sample.place))?;
+            let is_one = pixels.chunks(3).all(|pixel| *pixel == pixels[..3]);
+            let is_black = pixels.first().is_some_and(|code| *code == 0) && pixels.iter().all(|code| *code == 0);
+            let flat = is_one.then_some(if is_black { Flat::Zero } else { Flat::Even });
+            shown.push(Shown { input: name.display().to_string(), digest: short(&hash_bytes(&pixels)), flat });
+        }
+        let words = match sample.words() {
+            Words::Text(text) => format!("{:?}", (text, sample.tokens)),
+            Words::Conversation(said) => format!("{:?}", (said, &sample.answer)),
+            Words::Window(window) => format!("{:?}", (window.file, window.tokens, window.number)),
+        };
+        Ok(Look { shown, words: Some(short(&hash_bytes(words.as_bytes()))) })
+    };
+    samples.iter().map(look).collect()
 }
 
 /// Whether a chat template has a part in what these samples ask.

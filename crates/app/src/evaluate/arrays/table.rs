@@ -1,6 +1,7 @@
 //! The figures as tables for a terminal.
 
 use super::report::{ArraysEngine, ArraysReport};
+use crate::report::FEWEST;
 use autoneural_base::shown::in_line;
 use autoneural_base::text::columns;
 
@@ -33,7 +34,7 @@ pub fn arrays_table(report: &ArraysReport) -> String {
                 output.output.clone(),
                 engine.engine.name().to_string(),
                 db(output.sqnr_db),
-                db(output.percentile5_db),
+                if report.samples < FEWEST { "-".into() } else { db(output.percentile5_db) },
                 db(output.worst_db),
                 output.cosine.map_or("-".into(), |cosine| format!("{cosine:.6}")),
                 output.largest_difference.map_or("-".into(), |largest| format!("{largest:.4e}")),

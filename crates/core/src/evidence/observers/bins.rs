@@ -6,6 +6,8 @@ use crate::evidence::Histogram;
 pub(super) struct Bins {
     /// Middle of a part, within the ends, and how many numbers are in it.
     pub(super) filled: Vec<(f64, f64)>,
+    /// How wide each of these parts is; 0 for what is so near to zero that it counts as zero.
+    pub(super) widths: Vec<f64>,
     /// The ends; 0 is always between them, since every encoding has it.
     pub(super) ends: [f64; 2],
     /// All numbers.
@@ -16,13 +18,14 @@ impl Bins {
     /// Of a histogram whose numbers are between these ends.
     pub(super) fn new(histogram: &Histogram, [min, max]: [f32; 2]) -> Self {
         let ends = [f64::from(min.min(0.0)), f64::from(max.max(0.0))];
-        let filled = histogram.counts().iter().enumerate().filter(|(_, count)| **count > 0).map(|(bin, count)| {
+        let (mut filled, mut widths) = (Vec::new(), Vec::new());
+        for (bin, count) in histogram.counts().iter().enumerate().filter(|(_, count)| **count > 0) {
             let [low, high] = Histogram::ends(bin).map(f64::from);
-            (((low + high) / 2.0).clamp(f64::from(min), f64::from(max)), *count as f64)
-        });
-        let filled: Vec<(f64, f64)> = filled.collect();
+            filled.push((((low + high) / 2.0).clamp(f64::from(min), f64::from(max)), *count as f64));
+            widths.push(if low < 0.0 && high > 0.0 { 0.0 } else { high - low });
+        }
         let total = filled.iter().map(|(_, count)| count).sum();
-        Bins { filled, ends, total }
+        Bins { filled, widths, ends, total }
     }
 
     /// A range of them as stored; never wider than the ends.

@@ -1,6 +1,7 @@
 //! Entropy: the range that loses the least information, by the Kullback-Leibler divergence of what integers can tell
 //! apart from what was seen. After S. Migacz, "8-bit Inference with TensorRT", GTC 2017: magnitudes beyond a threshold
-//! are cut off, on both sides. Parts of the histogram take the place of its 2048 equal bins.
+//! are cut off, on both sides. Parts of the histogram take the place of its 2048 equal bins: as these are not of one
+//! width, a level spreads its numbers over them by their widths. Zero is a level of its own, which integers tell exactly.
 
 use std::collections::BTreeMap;
 
@@ -36,13 +37,16 @@ fn divergence(bins: &Bins, [low, high]: [f64; 2], bits: u32) -> f64 {
     }
     let level = |x: f64| ((x - low) / step).round() as i64;
     let is_inside = |x: &f64| (low..=high).contains(x);
-    // For each level how many numbers, and how many parts, are inside.
+    // For each level how many numbers are inside, and how wide their parts are together.
     let mut levels: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
-    for (x, count) in bins.filled.iter().filter(|(x, _)| is_inside(x)) {
-        let of = levels.entry(level(*x)).or_default();
-        *of = (of.0 + count, of.1 + 1.0);
+    let mut inside = 0.0;
+    for ((x, count), width) in bins.filled.iter().zip(&bins.widths).filter(|((x, _), _)| is_inside(x)) {
+        inside += count;
+        if *width > 0.0 {
+            let of = levels.entry(level(*x)).or_default();
+            *of = (of.0 + count, of.1 + width);
+        }
     }
-    let inside: f64 = levels.values().map(|(count, _)| count).sum();
     let first = bins.filled.iter().position(|(x, _)| is_inside(x));
     let (Some(first), Some(last)) = (first, bins.filled.iter().rposition(|(x, _)| is_inside(x))) else {
         return f64::INFINITY;
@@ -53,8 +57,12 @@ fn divergence(bins: &Bins, [low, high]: [f64; 2], bits: u32) -> f64 {
     );
     let lost = bins.filled[first..=last].iter().enumerate().map(|(at, (x, count))| {
         let cut = if at == 0 { below } else { 0.0 } + if first + at == last { above } else { 0.0 };
-        let (numbers, parts) = levels[&level(*x)];
-        let (seen, told) = ((count + cut) / bins.total, numbers / parts / inside);
+        let width = bins.widths[first + at];
+        let told = match levels.get(&level(*x)).filter(|_| width > 0.0) {
+            Some((numbers, widths)) => numbers * width / widths,
+            None => *count,
+        };
+        let (seen, told) = ((count + cut) / bins.total, told / inside);
         seen * (seen / told).ln()
     });
     lost.sum()

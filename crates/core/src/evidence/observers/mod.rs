@@ -14,11 +14,11 @@ use bins::Bins;
 const BITS: [u32; 2] = [8, 16];
 
 /// The ranges that a method makes of a histogram, whose numbers are between the ends `seen`; `None` for a method that
-/// keeps all that was seen.
+/// looks at no histogram.
 pub fn choose(kind: ObserverKind, histogram: &Histogram, seen: [f32; 2]) -> Option<Chosen> {
     let bins = Bins::new(histogram, seen);
     let [eight, sixteen] = match kind {
-        ObserverKind::MinMax => return None,
+        ObserverKind::MinMax | ObserverKind::MovingAverage => return None,
         ObserverKind::Percentile => [percentile::range(&bins); 2],
         ObserverKind::Mse => BITS.map(|bits| mse::range(&bins, bits)),
         ObserverKind::Entropy => BITS.map(|bits| entropy::range(&bins, bits)),
@@ -100,6 +100,21 @@ mod tests {
         // Rounding to 16 bits costs less than cutting it off.
         assert_eq!(chosen(ObserverKind::Mse, &values).sixteen[1], 40.0);
         assert_eq!(choose(ObserverKind::MinMax, &Histogram::default(), [0.0; 2]), None);
+    }
+
+    /// Numbers of all sizes down to nothing, and many zeros, as a Relu makes them: no reason to cut much off.
+    #[test]
+    fn what_lies_near_zero_does_not_draw_the_range_in() {
+        let bell =
+            |at: usize| (((at * 7919) % 2003) as f32 / 1001.0 - 1.0) * (((at * 104_729) % 1999) as f32 / 999.5 - 1.0);
+        let values: Vec<f32> = (0..200_000).map(|at| 3.0 * bell(at)).collect();
+        let cut: Vec<f32> = values.iter().map(|value| value.max(0.0)).collect();
+        for values in [&values, &cut] {
+            let made = chosen(ObserverKind::Entropy, values);
+            for ([_, high], least) in [(made.eight, 1.5), (made.sixteen, 2.5)] {
+                assert!(high > least, "{high} of {:?}", ends(values));
+            }
+        }
     }
 
     #[test]

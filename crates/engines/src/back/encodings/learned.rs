@@ -14,10 +14,14 @@ use autoneural_core::quantize::Given;
 /// Adds what a file says to what is given; `path` is only for messages.
 ///
 /// # Errors
-/// Malformed JSON, another version, an entry that is impossible or stands twice, one that contradicts a file before.
+/// Malformed JSON, another version, an entry that is impossible or stands twice, one that contradicts a file before,
+/// no entry at all.
 pub fn add(given: &mut Given, path: &Path, bytes: &[u8]) -> Result<()> {
     let Lists { activations, params, either } = parse(bytes, path)?;
     let place = path.display().to_string();
+    if activations.is_empty() && params.is_empty() && either.is_empty() {
+        return Err(Error::input(place, "holds no encoding").help("leave the file out, and all ranges are calibrated"));
+    }
     for (entries, are_params) in [(activations, false), (params, true)] {
         let mut names = BTreeSet::new();
         for (name, entry) in entries {

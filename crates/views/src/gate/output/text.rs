@@ -76,7 +76,7 @@ fn cause(text: &mut String, statement: &Statement, judgement: &Judgement, cause:
 /// Outputs and goals, what is of whole sequences, layers, the rest.
 fn rank(rule: Rule) -> u8 {
     match rule {
-        Rule::Goal | Rule::GoalLoosened | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => 0,
+        Rule::Goal | Rule::GoalLoosened | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError | Rule::OutputWorst => 0,
         Rule::ChainSqnr | Rule::ChainTokens | Rule::Accuracy | Rule::Perplexity | Rule::Demands => 1,
         Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => 1,
         Rule::LayerFloor | Rule::LayerDrop => 2,

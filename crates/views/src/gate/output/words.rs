@@ -70,7 +70,7 @@ pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
     for &at in &cause.follows {
         let kind = match judgement.checks[at].rule {
             Rule::LayerFloor | Rule::LayerDrop => (0, "layers"),
-            Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError => (1, "outputs"),
+            Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError | Rule::OutputWorst => (1, "outputs"),
             Rule::Goal | Rule::GoalLoosened => (2, "goals"),
             Rule::ChainSqnr | Rule::ChainTokens => (2, "whole sequences"),
             Rule::Accuracy | Rule::Perplexity => (3, "evaluations"),

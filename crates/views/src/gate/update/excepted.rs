@@ -46,7 +46,9 @@ impl Excepted {
                 }
                 Rule::GraphChanged if partition.is_empty() => made.is_list = true,
                 Rule::Goal if name == "sequences" && partition.is_empty() => made.is_chain = true,
-                Rule::Goal | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError if !partition.is_empty() => {
+                Rule::Goal | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError | Rule::OutputWorst
+                    if !partition.is_empty() =>
+                {
                     made.outputs.insert((partition, name));
                 }
                 // Nothing of these is in a baseline.

@@ -96,7 +96,9 @@ impl Update<'_> {
         let held = Held { rule: Rule::RmsError, what: "", measure: Measure::Rise, unit: RMS, ..held };
         let (before, after) = (old.rms_error_percent, new.rms_error_percent);
         let rms_error_percent = self.columns(&held, place, limits.rms_rise_points, simulated, before, after);
-        OutputFacts { sqnr_db, rms_error_percent }
+        let held = Held { rule: Rule::OutputWorst, what: "worst sample", measure: Measure::Drop, unit: NPU_DB, ..held };
+        let worst_db = self.columns(&held, place, limits.worst_sample_drop_db, simulated, old.worst_db, new.worst_db);
+        OutputFacts { sqnr_db, rms_error_percent, worst_db }
     }
 
     /// Nodes outside the NPU: none may be more than were accepted.
