@@ -66,7 +66,12 @@ impl TypedOp for Weight {
 fn tensor(constant: &Constant) -> TractResult<Tensor> {
     let shape = constant.shape().as_slice();
     match constant.element_type() {
-        ElementType::F32 => Ok(tract_ndarray::ArrayD::from_shape_vec(shape, constant.to_f32())?.into()),
+        ElementType::F32 => {
+            // SAFETY: every place is written to before anything reads it.
+            let mut made = unsafe { Tensor::uninitialized::<f32>(shape)? };
+            constant.write_f32(made.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?);
+            Ok(made)
+        }
         ElementType::I32 => {
             let values: Vec<i32> = constant.to_i64().into_iter().map(|value| value as i32).collect();
             Tensor::from_shape(shape, &values)

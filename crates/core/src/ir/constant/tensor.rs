@@ -196,6 +196,14 @@ impl Constant {
         values
     }
 
+    /// Writes the values, row-major, to as many places.
+    pub fn write_f32(&self, to: &mut [f32]) {
+        match &self.storage {
+            Storage::View(view) if self.transforms.is_empty() => view.write_f32(to),
+            _ => to.copy_from_slice(&self.to_f32()),
+        }
+    }
+
     /// The values, row-major, as integers; fractions of real numbers are cut off.
     pub fn to_i64(&self) -> Vec<i64> {
         self.all_moved(match &self.storage {

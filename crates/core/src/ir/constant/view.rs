@@ -91,6 +91,18 @@ impl View {
         made
     }
 
+    /// Writes the elements as real numbers to as many places.
+    pub(super) fn write_f32(&self, to: &mut [f32]) {
+        match self.stored {
+            StoredType::Bf16 => {
+                let elements = self.bytes().as_chunks().0;
+                to.iter_mut().zip(elements).for_each(|(to, &two)| *to = bf16::from_le_bytes(two).to_f32());
+            }
+            _ => to.copy_from_slice(&self.read()),
+        }
+        self.release();
+    }
+
     /// The elements as integers; fractions are cut off.
     pub(super) fn to_i64(&self) -> Vec<i64> {
         self.stored.read_integers(self.bytes())
