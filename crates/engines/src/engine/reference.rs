@@ -22,9 +22,9 @@ use autoneural_core::partition::Partition;
 /// Help for a model that passed the check and does not run nevertheless.
 const DAMAGED: &str = "the bundle is damaged, or this is a defect of autoneural: `autoneural export` makes it anew";
 
-/// Bytes of float32 from which on the matrices of a watched model are not kept in memory: a language model of a billion
-/// parameters has 4.7 GB, an encoder of pictures of 300 million parameters 1.2 GB, mostly in convolutions.
-const MANY_WEIGHTS: usize = 1 << 30;
+/// Bytes of float32 from which on the weights of a watched model are not kept in memory. A language model of a billion
+/// parameters has 4.7 GB, an encoder of pictures of 300 million parameters 1.1 GB.
+const MANY_WEIGHTS: usize = 1 << 28;
 
 type Runnable = Arc<TypedRunnableModel>;
 

@@ -1,10 +1,10 @@
 //! Weights of float models for tract: read where they stand in the data file, in the type that they have there. A large
-//! model's matrices can stay there, and become float32 only while the product that reads them is computed.
+//! model's weights can stay there, and become float32 only while the layer that reads them is computed.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use autoneural_onnx::{DataFiles, GraphProto, ModelProto, encode};
+use autoneural_onnx::{DataFiles, GraphProto, ModelProto, NodeProto, encode};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::internal::{
     EvalContext, EvalOp, Op, StaticName, TypedOp, as_op, not_out_of_plan, op_as_typed_op,
@@ -14,7 +14,7 @@ use tract_onnx::tract_core::ops::konst::Const;
 use crate::back::onnx::{DataType, decode, value_info};
 use autoneural_core::ir::{Constant, ElementType, Shape, StoredType, View};
 
-/// Elements of a matrix that is worth reading late.
+/// Elements of a weight that is worth reading late.
 const LARGE: usize = 1 << 18;
 
 /// A weight, which becomes numbers whenever it is computed. The optimizer cannot put them in its place.
@@ -84,7 +84,7 @@ fn tensor(constant: &Constant) -> TractResult<Tensor> {
     }
 }
 
-/// The model of a file, before it is optimized. Large matrices that are at least `late_from` bytes of float32 together are
+/// The model of a file, before it is optimized. Large weights that are at least `late_from` bytes of float32 together are
 /// read in each run anew.
 ///
 /// # Errors
@@ -155,20 +155,21 @@ fn taken(graph: &mut GraphProto, data: &mut DataFiles) -> Result<Vec<(String, Co
     Ok(made)
 }
 
-/// Names of the large matrices that nothing but products reads, if they are so many bytes together.
+/// Names of the large weights that nothing but products and convolutions reads, if they are so many bytes together.
 fn late(graph: &GraphProto, constants: &[(String, Constant)], from: usize) -> HashSet<String> {
-    let mut read_by_others = HashSet::new();
-    for node in &graph.node {
-        let is_matrix = |at: usize| node.op_type == "MatMul" && at == 1;
-        read_by_others
-            .extend(node.input.iter().enumerate().filter(|(at, _)| !is_matrix(*at)).map(|(_, name)| name.as_str()));
-    }
+    let is_weight = |node: &NodeProto, at: usize| at == 1 && matches!(node.op_type.as_str(), "MatMul" | "Conv");
+    let read_by_others: HashSet<&str> = graph
+        .node
+        .iter()
+        .flat_map(|node| node.input.iter().enumerate().filter(|(at, _)| !is_weight(node, *at)))
+        .map(|(_, name)| name.as_str())
+        .collect();
     let elements = |constant: &Constant| constant.shape().iter().product::<usize>();
-    let found = constants.iter().filter(|(name, constant)| {
-        let is_matrix = constant.shape().len() == 2 && constant.element_type().is_real();
-        is_matrix && elements(constant) >= LARGE && !read_by_others.contains(name.as_str())
-    });
-    let found: Vec<_> = found.collect();
+    let found: Vec<_> = constants
+        .iter()
+        .filter(|(name, constant)| constant.element_type().is_real() && !read_by_others.contains(name.as_str()))
+        .filter(|(_, constant)| elements(constant) >= LARGE)
+        .collect();
     let bytes: usize = found.iter().map(|(_, constant)| 4 * elements(constant)).sum();
     if bytes < from { HashSet::new() } else { found.into_iter().map(|(name, _)| name.clone()).collect() }
 }
@@ -218,8 +219,13 @@ mod tests {
     }
 
     fn run(model: TypedModel) -> Vec<u32> {
-        let x: Vec<f32> = (0..3 * SIDE).map(|at| (at as f32 * 0.37).sin()).collect();
-        let x = Tensor::from_shape(&[3, SIDE], &x).unwrap();
+        run_on(model, &[3, SIDE])
+    }
+
+    /// The bits of what a model makes of an input of this shape.
+    fn run_on(model: TypedModel, shape: &[usize]) -> Vec<u32> {
+        let x: Vec<f32> = (0..shape.iter().product()).map(|at: usize| (at as f32 * 0.37).sin()).collect();
+        let x = Tensor::from_shape(shape, &x).unwrap();
         let made = model.into_optimized().unwrap().into_runnable().unwrap().run(tvec!(x.into_tvalue())).unwrap();
         made[0].to_plain_array_view::<f32>().unwrap().iter().map(|value| value.to_bits()).collect()
     }
@@ -250,6 +256,34 @@ mod tests {
             let (row, column) = (place / SIDE, place % SIDE);
             let sum: f64 = (0..SIDE).map(|at| x(row, at) * f64::from(whole[0][at * SIDE + column])).sum();
             assert!((sum + f64::from(whole[1][column]) - f64::from(f32::from_bits(*bits))).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn kernels_that_are_read_late_give_the_same_numbers() {
+        for (shape, groups, side) in
+            [([512, 512, 1, 1], 1, 1), ([256, 128, 3, 3], 1, 5), ([512, 256, 1, 2], 2, 4), ([65536, 1, 2, 2], 65536, 2)]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let inputs = vec![1, shape[1] * groups, side, side];
+            let count = shape.iter().product::<usize>();
+            let kernel = Constant::from_values((0..count).map(|at| (at as f32 * 0.7).sin()).collect(), shape.to_vec());
+            let mut b = Builder::new("kernel");
+            let x = b.input("x", inputs.clone(), ElementType::F32).unwrap();
+            let kernel = b.constant("kernel", kernel).unwrap();
+            let op = ops::Conv { strides: [1, 1], pads: [0; 4], groups, dilations: [1, 1] };
+            let y = b.node("y", op, &[x, kernel]).unwrap();
+            let graph = Frozen::new(b.finish(vec![y])).unwrap();
+            let port = |name: &str| vec![Port::plain(name.into())];
+            let group = Group::fixed("kernel");
+            let made = Partition { name: "kernel".into(), group, graph, inputs: port("x"), outputs: port("y") };
+            let path = folder.path().join("kernel.onnx");
+            let mut data = DataWriter::create(folder.path(), &made.group).unwrap();
+            emit_float(&made, &path, &mut data).unwrap();
+            data.finish().unwrap();
+            let late = load(&path, Some(0)).unwrap();
+            assert!(late.nodes().iter().any(|node| node.op_is::<Weight>()));
+            assert_eq!(run_on(load(&path, None).unwrap(), &inputs), run_on(late, &inputs), "{shape:?}");
         }
     }
 
