@@ -22,13 +22,13 @@ pub fn prepare() {
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// The system's allocator, which remembers that it had no memory: the program ends by a signal then, and says nothing
-/// else.
+/// else. It asks for large pages where much is taken at once.
 pub struct Remembering;
 
 // SAFETY: every call goes to the system's allocator as it is.
 unsafe impl GlobalAlloc for Remembering {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        seen(unsafe { System.alloc(layout) })
+        seen(unsafe { System.alloc(layout) }, layout.size())
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
@@ -36,17 +36,31 @@ unsafe impl GlobalAlloc for Remembering {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        seen(unsafe { System.alloc_zeroed(layout) })
+        seen(unsafe { System.alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        seen(unsafe { System.realloc(at, layout, size) })
+        seen(unsafe { System.realloc(at, layout, size) }, size)
     }
 }
 
-fn seen(at: *mut u8) -> *mut u8 {
+/// Memory of at least this many bytes is that of tensors. It comes from the system and goes back to it each time, page by
+/// page: with small ones that takes longer than what is done with the numbers.
+const MUCH: usize = 4 << 20;
+/// Size of a small page, or of a multiple of it.
+const PAGE: usize = 1 << 16;
+
+fn seen(at: *mut u8, size: usize) -> *mut u8 {
     if at.is_null() {
         REFUSED.store(true, Ordering::Relaxed);
+    } else if size >= MUCH {
+        let start = at.align_offset(PAGE);
+        let length = (size - start) / PAGE * PAGE;
+        // SAFETY: the range is in what was just allocated. The advice changes no contents; where the system does not take
+        // it, pages stay small.
+        unsafe {
+            libc::madvise(at.add(start).cast(), length, libc::MADV_HUGEPAGE);
+        }
     }
     at
 }

@@ -15,7 +15,7 @@ use autoneural_core::ir::{Builder, Constant, ElementType, Op, Shape, StoredType,
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::Frozen;
 use autoneural_core::program::{self, Group, Program};
-use autoneural_engines::back::onnx::DataWriter;
+use autoneural_engines::back::onnx::{ConstantPlace, DataWriter};
 use autoneural_front::{Definition, refuse_unfit};
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +44,9 @@ struct StoredConstant {
     shape: Shape,
     #[serde(default, skip_serializing_if = "is_real")]
     element: ElementType,
+    /// The type of the elements in the data file, where it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<StoredType>,
     offset: u64,
 }
 
@@ -69,11 +72,11 @@ fn stated(node: &str, outputs: Vec<String>) -> Vec<String> {
     if is_usual { vec![] } else { outputs }
 }
 
-/// Writes a partition to `folder/<name>.json`. `places` are the offsets of its constants in the data file, by name.
+/// Writes a partition to `folder/<name>.json`. `places` are those of its constants in the data file, by name.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Path) -> Result<()> {
+pub fn write(partition: &Partition, places: &BTreeMap<String, ConstantPlace>, folder: &Path) -> Result<()> {
     let graph = &partition.graph;
     let name = |id: &ValueId| graph.value(*id).name.clone();
     let inputs = partition.inputs.iter().zip(graph.inputs()).map(|(port, &id)| StoredInput {
@@ -81,11 +84,15 @@ pub fn write(partition: &Partition, places: &BTreeMap<String, u64>, folder: &Pat
         shape: graph.value(id).shape.clone(),
         element: graph.value(id).element,
     });
-    let constants = graph.values().filter(|(_, value)| value.constant().is_some()).map(|(_, value)| StoredConstant {
-        name: value.name.clone(),
-        shape: value.shape.clone(),
-        element: value.element,
-        offset: places[&value.name],
+    let constants = graph.values().filter(|(_, value)| value.constant().is_some()).map(|(_, value)| {
+        let ConstantPlace { offset, stored } = places[&value.name];
+        StoredConstant {
+            name: value.name.clone(),
+            shape: value.shape.clone(),
+            element: value.element,
+            stored: (stored != StoredType::of(value.element)).then_some(stored),
+            offset,
+        }
     });
     let nodes = graph.nodes().iter().map(|node| StoredNode {
         name: node.name.clone(),
@@ -171,11 +178,13 @@ fn read_graph(bundle: &Folder, path: &Path, (at, name): (&str, &str), maps: &mut
     }
     for constant in stored.constants {
         let elements = constant.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        let stored = constant.stored.unwrap_or(StoredType::of(constant.element));
+        if stored.element() != constant.element {
+            return Err(fail(&constant.name, format!("is stored in a type that is not {}", constant.element.name())));
+        }
         let view = elements
             .zip(usize::try_from(constant.offset).ok())
-            .and_then(|(elements, offset)| {
-                View::new(Arc::clone(&map), offset, elements, StoredType::of(constant.element))
-            })
+            .and_then(|(elements, offset)| View::new(Arc::clone(&map), offset, elements, stored))
             .ok_or_else(|| fail(&constant.name, format!("reaches beyond the end of {}", data_path.display())))?;
         let id = b.constant(constant.name.clone(), Constant::from_view(view, constant.shape))?;
         known.insert(constant.name, id);
@@ -230,6 +239,32 @@ mod tests {
             let bundle = Folder::open(folder.path()).unwrap();
             let made = read_graph(&bundle, &path, ("model/", "parts"), &mut Maps::new()).unwrap();
             assert_eq!(made.graph.to_string(), partition.graph.to_string());
+        }
+    }
+    #[test]
+    fn constants_are_read_in_the_type_that_they_are_stored_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model");
+        std::fs::create_dir(&model).unwrap();
+        std::fs::write(model.join("parts.data"), [0, 0, 0xc0, 0x3f, 0x80, 0xbf]).unwrap();
+        let mut b = Builder::new("parts");
+        let x = b.input("x", vec![2], ElementType::F32).unwrap();
+        let c = b.constant("c", Constant::from_values(vec![1.5, -1.0], vec![2])).unwrap();
+        let y = b.node("y", ops::Add, &[x, c]).unwrap();
+        let graph = Frozen::new(b.finish(vec![y])).unwrap();
+        let (inputs, outputs) = (vec![Port::plain("x".into())], vec![Port::plain("y".into())]);
+        let partition = Partition { name: "parts".into(), group: Group::fixed("parts"), graph, inputs, outputs };
+        let place = ConstantPlace { offset: 2, stored: StoredType::Bf16 };
+        write(&partition, &BTreeMap::from([("c".to_string(), place)]), &model).unwrap();
+        let (bundle, path) = (Folder::open(folder.path()).unwrap(), model.join("parts.json"));
+        let read = || read_graph(&bundle, &path, ("model/", "parts"), &mut Maps::new());
+        let found = read().unwrap();
+        let constant = found.graph.values().find_map(|(_, value)| value.constant()).unwrap();
+        assert_eq!((constant.to_f32(), constant.stored_type()), (vec![1.5, -1.0], StoredType::Bf16));
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (stored, said) in [("i32", "a type that is not f32"), ("f32", "reaches beyond the end")] {
+            std::fs::write(&path, text.replace("\"bf16\"", &format!("\"{stored}\""))).unwrap();
+            assert!(read().unwrap_err().message.contains(said));
         }
     }
 }

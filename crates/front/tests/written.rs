@@ -1,9 +1,11 @@
 //! What this program writes as ONNX, the importer reads as the same graph.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use autoneural_base::map::Map;
 use autoneural_core::ir::ops::{Chance, OPERATORS};
-use autoneural_core::ir::{Builder, Constant, ElementType, Graph, ValueId, ops, sample_graph};
+use autoneural_core::ir::{Builder, Constant, ElementType, Graph, StoredType, ValueId, View, ops, sample_graph};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::{Frozen, as_built};
 use autoneural_core::program::Group;
@@ -65,4 +67,24 @@ fn constants_of_every_type_come_back() {
         let (_folder, path) = written(graph.clone());
         assert_eq!(graph.difference(&import(&path, &[]).unwrap().graph), None);
     }
+}
+
+#[test]
+fn large_weights_come_back_in_the_type_that_they_keep() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let (shape, elements) = (vec![512, 1024], 512 * 1024);
+    std::fs::write(&path, [0x80, 0x3f].repeat(elements)).unwrap();
+    let map = Arc::new(Map::open(&path).unwrap());
+    let weights = Constant::from_view(View::new(map, 0, elements, StoredType::Bf16).unwrap(), shape);
+    let mut b = Builder::new("g");
+    let x = b.input("x", vec![2, 512], ElementType::F32).unwrap();
+    let weights = b.constant("weights", weights).unwrap();
+    let y = b.node("y", ops::MatMul, &[x, weights]).unwrap();
+    let graph = Frozen::new(b.finish(vec![y])).unwrap();
+    let (_folder, path) = written(graph.clone());
+    let back = import(&path, &[]).unwrap().graph;
+    assert_eq!(graph.difference(&back), None);
+    let constant = back.values().find_map(|(_, value)| value.constant()).unwrap();
+    assert_eq!((constant.stored_type(), constant.element(elements - 1)), (StoredType::Bf16, 1.0));
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use super::calibrate::{From, calibrate_phase, keep_samples, note_samples, statistics_of};
-use super::memory::fits_beside_calibration;
+use super::memory::{fits_beside_calibration, fits_twice};
 use super::{Comparing, Quantized, keep_given, quantize_group, verify, warn_of_given};
 use super::{build_partition, check_encodings, emit_group};
 use crate::drivers::{Driver, Source, of_bundle};
@@ -84,7 +84,14 @@ fn quantize_and_build(
 ) -> Result<Finished> {
     let compiler = plan.compiler;
     let (sender, receiver) = channel();
-    let builder = Builder { bundle, compiler, progress, queue: Mutex::new(receiver), stopped: AtomicBool::new(false) };
+    let builder = Builder {
+        bundle,
+        compiler,
+        progress,
+        queue: Mutex::new(receiver),
+        alone: Mutex::new(()),
+        stopped: AtomicBool::new(false),
+    };
     std::thread::scope(|scope| {
         let second = scope.spawn(|| builder.work());
         let made = quantize_all(bundle, (driver, partitions), plan, sender, progress);
@@ -152,6 +159,8 @@ struct Builder<'a> {
     compiler: Option<&'a dyn Compiler>,
     progress: &'a dyn Progress,
     queue: Mutex<Receiver<Partition>>,
+    /// Held by who builds what there is no memory for twice.
+    alone: Mutex<()>,
     stopped: AtomicBool,
 }
 
@@ -165,6 +174,8 @@ impl Builder<'_> {
         loop {
             let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(partition) = next else { return Ok(()) };
+            let is_scant = self.compiler.is_some() && !fits_twice(self.bundle, &partition);
+            let _alone = is_scant.then(|| self.alone.lock().unwrap_or_else(PoisonError::into_inner));
             if self.stopped.load(Ordering::Relaxed) {
                 return Ok(());
             }

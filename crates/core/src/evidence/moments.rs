@@ -10,9 +10,9 @@ use crate::ir::ops::Rows;
 
 /// Rows that are summed in single precision before they are added to the exact sums.
 const BATCH: usize = 128;
-/// Columns of a batch that stay in the nearest cache: 32 KiB.
-const TILE: usize = 64;
-/// Sums that a product of two columns is spread over, so that it becomes vector instructions.
+/// Columns whose products with another column are computed at once: those of a batch stay in the nearest cache.
+const TILE: usize = 32;
+/// Sums that a product of two columns is spread over: row `r` counts to sum `r % LANES`, and the sums are added in order.
 const LANES: usize = 16;
 
 /// Sums of the products of every two columns, `X^T X`, over the rows of each channel group. For each group they are the
@@ -108,12 +108,17 @@ impl Batch {
             return;
         }
         let start = self.group * triangle(self.width);
-        let column = |at: usize| &self.columns[at * BATCH..][..BATCH];
+        let column = |at: usize| &self.columns[at * BATCH..][..self.filled];
+        let mut tile = [[0.0; TILE]; BATCH];
         for first in (0..self.width).step_by(TILE) {
             let last = self.width.min(first + TILE);
+            for low in first..last {
+                tile.iter_mut().zip(column(low)).for_each(|(row, value)| row[low - first] = *value);
+            }
             for high in first..self.width {
-                for low in first..last.min(high + 1) {
-                    sums.add(start + triangle(high) + low, product(column(high), column(low)));
+                let made = products(column(high), &tile);
+                for (low, product) in (first..last.min(high + 1)).zip(made) {
+                    sums.add(start + triangle(high) + low, product);
                 }
             }
         }
@@ -122,14 +127,50 @@ impl Batch {
     }
 }
 
-fn product(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    for (a, b) in a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
+/// The products of a column with those of a tile, which holds them row by row. Wider registers give the same numbers: each
+/// product is rounded before it is added.
+fn products(column: &[f32], tile: &[[f32; TILE]; BATCH]) -> [f32; TILE] {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") {
+            // SAFETY: the processor has these instructions.
+            return unsafe { products_in_512_bits(column, tile) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: as above.
+            return unsafe { products_in_256_bits(column, tile) };
         }
     }
-    lanes.iter().sum()
+    products_of(column, tile)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn products_in_512_bits(column: &[f32], tile: &[[f32; TILE]; BATCH]) -> [f32; TILE] {
+    products_of(column, tile)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn products_in_256_bits(column: &[f32], tile: &[[f32; TILE]; BATCH]) -> [f32; TILE] {
+    products_of(column, tile)
+}
+
+#[inline(always)]
+fn products_of(column: &[f32], tile: &[[f32; TILE]; BATCH]) -> [f32; TILE] {
+    let mut made = [0.0; TILE];
+    for lane in 0..LANES.min(column.len()) {
+        let mut sums = [0f32; TILE];
+        for (value, row) in column[lane..].iter().step_by(LANES).zip(tile[lane..].iter().step_by(LANES)) {
+            for at in 0..TILE {
+                sums[at] += value * row[at];
+            }
+        }
+        for at in 0..TILE {
+            made[at] += sums[at];
+        }
+    }
+    made
 }
 
 /// Sums of each column over the rows of each channel group. A row with a NaN or an infinity is left out.
@@ -196,6 +237,27 @@ mod tests {
             }
             let mean = values.chunks(width).map(|row| f64::from(row[a])).sum::<f64>() / count as f64;
             assert_eq!(means.of(0, a), mean);
+        }
+    }
+
+    #[test]
+    fn products_are_rounded_as_sums_of_lanes_whatever_the_registers_are() {
+        let mut seed = 1u32;
+        let mut next = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let mut tile = [[0.0; TILE]; BATCH];
+        tile.iter_mut().flatten().for_each(|value| *value = next());
+        for rows in [1, LANES - 1, LANES + 1, 100, BATCH] {
+            let column: Vec<f32> = (0..rows).map(|_| next()).collect();
+            let made = products(&column, &tile);
+            assert_eq!(made, products_of(&column, &tile));
+            for (at, found) in made.into_iter().enumerate() {
+                let mut lanes = [0f32; LANES];
+                (0..rows).for_each(|row| lanes[row % LANES] += column[row] * tile[row][at]);
+                assert_eq!(found.to_bits(), lanes.iter().sum::<f32>().to_bits(), "{rows} {at}");
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod agrees;
 mod array;
 mod ort_session;
 mod reference;
+mod weights;
 
 pub use array::{Array, Elements};
 pub(crate) use array::{of_ort, to_ort};

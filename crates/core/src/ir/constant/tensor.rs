@@ -113,6 +113,21 @@ impl Constant {
         }
     }
 
+    /// The type in which the values are stored, where all of them are in it as they are: half precision or bfloat16 in a
+    /// file, with transforms that only move them. Else the type as which this program stores elements.
+    pub fn stored_type(&self) -> StoredType {
+        let scales =
+            |transform: &Transform| matches!(transform, Transform::ScaleAxis { .. } | Transform::ScaleBlocks { .. });
+        match &self.storage {
+            Storage::View(View { stored: stored @ (StoredType::F16 | StoredType::Bf16), .. })
+                if !self.transforms.iter().any(scales) =>
+            {
+                *stored
+            }
+            _ => StoredType::of(self.element_type()),
+        }
+    }
+
     /// Shape of the constant.
     pub fn shape(&self) -> &Shape {
         &self.shapes[self.shapes.len() - 1]
@@ -197,16 +212,39 @@ impl Constant {
         values
     }
 
+    /// Writes the values, row-major, to as many places.
+    pub fn write_f32(&self, to: &mut [f32]) {
+        match &self.storage {
+            Storage::View(view) if self.transforms.is_empty() => view.write_f32(to),
+            _ => to.copy_from_slice(&self.to_f32()),
+        }
+    }
+
     /// The values, row-major, as integers; fractions of real numbers are cut off.
     pub fn to_i64(&self) -> Vec<i64> {
-        let values = match &self.storage {
+        self.all_moved(match &self.storage {
             _ if self.element_type().is_real() => return self.to_f32().into_iter().map(|value| value as i64).collect(),
             Storage::View(view) => view.to_i64(),
             Storage::Integers(_, values) => values.to_vec(),
             Storage::Values(_) => unreachable!("these are real"),
-        };
+        })
+    }
+
+    /// Stored elements after all transforms, which must be such that only move them.
+    fn all_moved<T: Copy>(&self, stored: Vec<T>) -> Vec<T> {
         let steps = self.transforms.iter().zip(&self.shapes);
-        steps.fold(values, |values, (transform, shape)| moved(values, shape, transform))
+        steps.fold(stored, |values, (transform, shape)| moved(values, shape, transform))
+    }
+
+    /// The values as little-endian bytes of this type, row-major: of [`Constant::stored_type`], or of that of the
+    /// elements.
+    pub fn to_bytes_of(&self, stored: StoredType) -> Vec<u8> {
+        match &self.storage {
+            Storage::View(view) if stored.bytes() == 2 && self.stored_type() == stored => {
+                self.all_moved(view.to_pairs()).into_flattened()
+            }
+            _ => self.to_le_bytes(),
+        }
     }
 
     /// The values as little-endian bytes, row-major, [`ElementType::bytes`] for each.

@@ -91,9 +91,28 @@ impl View {
         made
     }
 
+    /// Writes the elements as real numbers to as many places.
+    pub(super) fn write_f32(&self, to: &mut [f32]) {
+        match self.stored {
+            StoredType::Bf16 => {
+                let elements = self.bytes().as_chunks().0;
+                to.iter_mut().zip(elements).for_each(|(to, &two)| *to = bf16::from_le_bytes(two).to_f32());
+            }
+            _ => to.copy_from_slice(&self.read()),
+        }
+        self.release();
+    }
+
     /// The elements as integers; fractions are cut off.
     pub(super) fn to_i64(&self) -> Vec<i64> {
         self.stored.read_integers(self.bytes())
+    }
+
+    /// The elements as they are stored, where each takes two bytes.
+    pub(super) fn to_pairs(&self) -> Vec<[u8; 2]> {
+        let made = self.bytes().as_chunks().0.to_vec();
+        self.release();
+        made
     }
 
     /// The element at a row-major position, as a real number.
@@ -132,11 +151,10 @@ impl View {
 impl StoredType {
     /// Elements in these bytes as real numbers.
     pub(super) fn read(self, bytes: &[u8]) -> Vec<f32> {
-        let two = |b: &[u8]| [b[0], b[1]];
         match self {
-            StoredType::F32 => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-            StoredType::F16 => bytes.chunks_exact(2).map(|b| f16::from_le_bytes(two(b)).to_f32()).collect(),
-            StoredType::Bf16 => bytes.chunks_exact(2).map(|b| bf16::from_le_bytes(two(b)).to_f32()).collect(),
+            StoredType::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+            StoredType::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
+            StoredType::Bf16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
             StoredType::F8E4m3 => bytes.iter().map(|&b| float8::e4m3(b)).collect(),
             StoredType::F8E5m2 => bytes.iter().map(|&b| float8::e5m2(b)).collect(),
             StoredType::I32 | StoredType::I64 | StoredType::Bool => {

@@ -7,8 +7,8 @@ use std::path::Path;
 use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::names::{float_name, read_name};
-use super::proto::{DataType, model, stored_tensor, summary};
-use super::{DataWriter, decode, float, nodes, split};
+use super::proto::{model, summary};
+use super::{ConstantPlace, DataWriter, decode, float, nodes, split};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Graph, Node, ValueId};
@@ -27,14 +27,16 @@ pub fn check_float(partition: &Partition, path: &Path) -> Result<()> {
     let (found, made) = parts(path)?;
     let bytes = data_bytes(path, &partition.group)?;
     let stored = initializers(&found, &made, path)?;
-    let expected = float::graph(&partition.graph, |value, _| {
-        let name = value.name.as_str();
-        let tensor = stored.get(name).ok_or_else(|| other(path, format!("the constant `{name}` is not in it")))?;
-        let length = value.element.bytes() * value.shape.iter().product::<usize>();
+    let expected = float::graph(&partition.graph, |value, constant| {
+        let kept = float::kept_type(constant);
+        let name = &float::stored_name(value, kept);
+        let tensor =
+            stored.get(name.as_str()).ok_or_else(|| other(path, format!("the constant `{name}` is not in it")))?;
+        let length = kept.bytes() * value.shape.iter().product::<usize>();
         let offset = offset(tensor).filter(|offset| offset.checked_add(length as u64).is_some_and(|end| end <= bytes));
         let offset = offset.ok_or_else(|| other(path, format!("`{name}` is not in its data file")))?;
         let data = DataWriter::name_of(&partition.group);
-        Ok(stored_tensor(name, DataType::of_element(value.element), &value.shape, offset, length, &data))
+        Ok(float::stored(value, ConstantPlace { offset, stored: kept }, &data))
     })?;
     let producer_version = found.producer_version.clone();
     if made == expected && found == (ModelProto { producer_version, graph: None, ..model(GraphProto::default()) }) {

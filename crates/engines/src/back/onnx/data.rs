@@ -84,15 +84,15 @@ impl DataWriter {
         Ok(offset)
     }
 
-    /// Appends the numbers of a constant, unless they are there already, and returns their offset in bytes.
+    /// Appends the bytes that are made of a constant, unless they are there already, and returns their offset in bytes.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn append_constant(&mut self, constant: &Constant) -> Result<u64> {
+    pub fn append_constant(&mut self, constant: &Constant, bytes: impl FnOnce() -> Vec<u8>) -> Result<u64> {
         if let Some(offset) = self.place_of(constant) {
             return Ok(offset);
         }
-        let offset = self.append(&constant.to_le_bytes())?;
+        let offset = self.append(&bytes())?;
         self.places.insert(Identity::of(constant), (constant.clone(), offset));
         Ok(offset)
     }

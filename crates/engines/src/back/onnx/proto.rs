@@ -14,8 +14,8 @@ use autoneural_onnx::{
 use super::data::DataWriter;
 use autoneural_base::error::Result;
 use autoneural_core::encoding::IntegerType;
-use autoneural_core::ir::ElementType;
 use autoneural_core::ir::ops::Attribute;
+use autoneural_core::ir::{ElementType, StoredType};
 
 /// ONNX operator set of everything emitted: the first with `RMSNormalization`.
 const OPSET: i64 = 23;
@@ -31,6 +31,26 @@ impl DataType {
     pub(crate) const FLOAT: DataType = DataType(1);
     /// int64.
     pub(crate) const INT64: DataType = DataType(7);
+
+    /// The type of elements that are stored in this one.
+    pub(crate) fn of_stored(stored: StoredType) -> Self {
+        DataType(match stored {
+            StoredType::F16 => 10,
+            StoredType::Bf16 => 16,
+            StoredType::F8E4m3 => 17,
+            StoredType::F8E5m2 => 19,
+            StoredType::F32 | StoredType::I32 | StoredType::I64 | StoredType::Bool => {
+                return Self::of_element(stored.element());
+            }
+        })
+    }
+
+    /// How elements of this type are stored, if float models have such.
+    pub(crate) fn stored(self) -> Option<StoredType> {
+        let all =
+            [StoredType::F32, StoredType::F16, StoredType::Bf16, StoredType::I32, StoredType::I64, StoredType::Bool];
+        all.into_iter().find(|stored| Self::of_stored(*stored) == self)
+    }
 
     /// The type of elements that have no encoding.
     pub(crate) fn of_element(element: ElementType) -> Self {
