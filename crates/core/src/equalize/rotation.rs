@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::method::{Context, Equalizer};
 use crate::evidence::Ask;
-use crate::ir::{Constant, Graph, Node, Op, ValueId, ops};
+use crate::ir::ops::InputKind;
+use crate::ir::{Constant, Graph, Node, Op, Value, ValueId, ops};
 use crate::passes::Frozen;
 use crate::passes::rewrite::{Links, Rewrite};
 use crate::program::Group;
-use crate::quantize::weight;
 use autoneural_base::error::{Error, Result};
 
 /// Ashkboos et al., arXiv 2404.00456, section 3.1, for the residual stream: what is added to the stream is rotated in the
@@ -144,7 +144,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// What a node that reads the stream is to it.
     fn visit(&mut self, node: &Node) -> Result<(), String> {
-        let (graph, last) = (self.graph, graph_rank(self.graph, node) - 1);
+        let (graph, last) = (self.graph, rank(self.graph, node) - 1);
         match &node.op {
             Op::Add(_) => {
                 let others = node.inputs.iter().filter(|id| !self.inside.contains(id));
@@ -213,7 +213,14 @@ impl Walk<'_> {
     }
 }
 
-fn graph_rank(graph: &Graph, node: &Node) -> usize {
+/// The constant weights of a node.
+fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
+    let at = node.op.signature().position(InputKind::Weight)?;
+    node.inputs.get(at).map(|&id| graph.value(id)).filter(|value| value.constant().is_some())
+}
+
+/// How many axes the value has that a node reads first.
+fn rank(graph: &Graph, node: &Node) -> usize {
     node.inputs.first().map_or(1, |&id| graph.value(id).shape.len().max(1))
 }
 
