@@ -31,7 +31,7 @@ pub use codes::{CodeSource, pack, unpack};
 pub use given::Given;
 pub use kept::Settled;
 pub use layer::Layer;
-pub use layers::{Constants, Item, asks, layers};
+pub use layers::{Constants, Item, asks, layers, observed};
 pub(crate) use legality::case;
 pub use legality::refusal;
 pub use lost::warn_of_lost;
