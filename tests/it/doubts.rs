@@ -230,6 +230,21 @@ fn observers_are_chosen_by_class() {
     assert!(inputs[0].unwrap() < 0.5 * largest("x") && inputs[1..] == [None; 3], "{inputs:?}");
     let (layers, _) = chosen("{ default = \"min-max\", layers = \"percentile\", outputs = \"mse\" }");
     assert!(layers[0].is_none() && layers[1].is_some() && layers[3].is_some(), "{layers:?}");
+    // Values that share an encoding have one observer, that of the first class.
+    let mut made = Builder::new("net");
+    let x = made.input("x", vec![1, ROWS, WIDTHS[0]], ElementType::F32).unwrap();
+    let up = made.constant("up.weight", Constant::from_values(weights(0), vec![WIDTHS[0], WIDTHS[1]])).unwrap();
+    let up = made.node("up", ops::MatMul, &[x, up]).unwrap();
+    let flat = made.node("flat", ops::Reshape { shape: vec![1, ROWS * WIDTHS[1]] }, &[up]).unwrap();
+    let tied = Case::of(made.finish(vec![flat]));
+    tied.recipe("");
+    let text = std::fs::read_to_string(tied.path("recipe.toml")).unwrap();
+    let text = text.replace("\"min-max\"", "{ default = \"min-max\", outputs = \"percentile\" }");
+    std::fs::write(tied.path("recipe.toml"), text).unwrap();
+    tied.warnings(&samples, &[]);
+    let statistics = json(&tied.path("bundle/calibration/statistics.json"));
+    let has = ["x", "up", "flat"].map(|name| statistics["net"][name]["chosen"].is_object());
+    assert_eq!(has, [false, true, true]);
     // The order of the samples is that of the average.
     let mut swapped = samples.clone();
     swapped.swap(2, 5);

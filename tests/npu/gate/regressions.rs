@@ -70,7 +70,7 @@ pub const REGRESSIONS: &[(&str, Change, &[&str])] = &[
                 shift(&mut partition(report, "vision")["outputs"][0]["by_sample"]["worst_db"]["npu"], -3.0)
             })
         },
-        &["vision: features: ", " dB in the worst sample, worse by 3.00 dB than", "(output-worst-sample)"],
+        &["vision: features: ", " dB in the worst sample, worse by 3.00 dB than", "(sample-drop)"],
     ),
     (
         "SQNR of sequences",

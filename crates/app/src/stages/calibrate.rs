@@ -24,7 +24,7 @@ use autoneural_core::evidence::{
 };
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
-use autoneural_core::quantize::asks;
+use autoneural_core::quantize::{asks, observed};
 use autoneural_core::recipe::Recipe;
 use autoneural_engines::back::evidence;
 
@@ -193,7 +193,7 @@ fn choose_ranges(
     let mut observers: BTreeMap<(Group, String), ObserverKind> = BTreeMap::new();
     for group in groups(partitions) {
         let (part, averages) = (recipe.part(&group)?, ranges.averages(&group));
-        for site in sites(partitions, &group) {
+        for site in observed(partitions, &group) {
             let observer = part.observer.of(site.class);
             if let (ObserverKind::MovingAverage, Some(average)) = (observer, averages.get(&site.name)) {
                 let range = average.ok_or_else(|| Error::internal(&site.name, "has no order of runs"))?;

@@ -7,7 +7,8 @@ use crate::ir::{Op, ValueId};
 use crate::partition::Partition;
 use crate::program::State;
 
-/// What a value is. Of several that it could be, the first of this list counts.
+/// What a value is. Of several that it could be, and of several values that share an encoding, the first of this list
+/// counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueClass {

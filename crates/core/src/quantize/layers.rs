@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::layer::Layer;
 use super::table::Table;
+use super::ties::Ties;
 use super::weights::{bias, weight};
 use crate::encoding::Encoding;
-use crate::evidence::{Ask, Linear, Want, sites};
+use crate::evidence::{Ask, Linear, Site, ValueClass, Want, sites};
 use crate::ir::ops::Rows;
 use crate::ir::{Graph, Node, Value};
 use crate::partition::Partition;
@@ -110,12 +111,29 @@ pub fn layers(partitions: &[Partition], group: &Group) -> Vec<Layer> {
     made
 }
 
+/// The sites of a group of graphs, each of the class that counts among all values which share its encoding: a range
+/// covers all of them, so that one of them with another observer would undo what was chosen for the others.
+pub fn observed(partitions: &[Partition], group: &Group) -> Vec<Site> {
+    let (ties, mut made) = (Ties::new(partitions), sites(partitions, group));
+    let mut classes: BTreeMap<usize, ValueClass> = BTreeMap::new();
+    for site in &made {
+        if let Some(tied) = ties.class(group, &site.name) {
+            classes.entry(tied).and_modify(|class| *class = site.class.min(*class)).or_insert(site.class);
+        }
+    }
+    for site in &mut made {
+        let tied = ties.class(group, &site.name);
+        site.class = tied.and_then(|tied| classes.get(&tied)).copied().unwrap_or(site.class);
+    }
+    made
+}
+
 /// All requests for evidence about a group of graphs: those of the observer about every value, and those of scales and of
 /// rounding about what each layer multiplies with its weights.
 pub fn asks(partitions: &[Partition], group: &Group, recipe: &PartRecipe) -> Vec<Ask> {
     let rounder = recipe.rounder();
     let mut made = Vec::new();
-    for site in sites(partitions, group) {
+    for site in observed(partitions, group) {
         let observer = recipe.observer.of(site.class);
         made.extend(observer.wants(&site).into_iter().map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)));
     }

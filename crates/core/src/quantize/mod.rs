@@ -33,7 +33,7 @@ pub use early::{refuse_idle_overrides, refuse_untaken_weights};
 pub use given::Given;
 pub use kept::Settled;
 pub use layer::Layer;
-pub use layers::{Constants, Item, asks, layers};
+pub use layers::{Constants, Item, asks, layers, observed};
 pub(crate) use legality::case;
 pub use legality::refusal;
 pub use lost::warn_of_lost;

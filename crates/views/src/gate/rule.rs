@@ -61,7 +61,7 @@ rules! {
     RmsError: "rms-error", "RMS error of an output of a partition is not above the baseline.",
         ["outputs.rms_rise_points"], "PARTITION: OUTPUT", "outputs";
     /// SQNR of an output in the worst sample against the baseline.
-    OutputWorst: "output-worst-sample", "SQNR of an output in the worst verification sample is not below the baseline.",
+    OutputWorst: "sample-drop", "SQNR of an output in the worst verification sample is not below the baseline.",
         ["outputs.worst_sample_drop_db"], "PARTITION: OUTPUT", "outputs";
     /// Least SQNR of a layer.
     LayerFloor: "layer-floor", "A layer has at least so much SQNR.",
