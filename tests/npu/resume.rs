@@ -97,6 +97,8 @@ fn a_run_that_was_killed_goes_on_where_it_was() {
         "qdq/vision.data",
         "calibration/statistics.json",
         "encodings/language.decode.json",
+        "codes/language/layers.0.conv.out_proj.weight.safetensors",
+        "codes/language/layers.0.feed_forward.w2.weight.safetensors",
         "qdq/language.data",
         "context/projector_qnn.bin",
         "context/language.decode_qnn.bin",

@@ -364,7 +364,7 @@ impl Bundle {
         for partition in partitions {
             let name = format!("encodings/{}.json", partition.name);
             let path = self.path(&name);
-            let table = encodings::read(&self.read(&name, LARGEST_JSON)?, &path, &partition.graph)?;
+            let table = encodings::read(&self.read(&name, encodings::LARGEST)?, &path, &partition.graph)?;
             let ports = partition.inputs.iter().chain(&partition.outputs).filter(|port| !port.encoding_key.is_empty());
             for port in ports {
                 let encoding = table.activation(&port.name).map_err(|error| error.within(path.display()))?;

@@ -270,7 +270,7 @@ fn partition_facts(bundle: &Bundle, report: &Report, partition: &PartitionReport
         let message = format!("has the partition `{}`, of which the bundle has no encodings", partition.name);
         return Err(Error::input(path.display(), message));
     }
-    let table = encodings::look(&bundle.read(&file, autoneural_base::json::LARGEST_JSON)?, &bundle.path(&file))?;
+    let table = encodings::look(&bundle.read(&file, encodings::LARGEST)?, &bundle.path(&file))?;
     let constants = table.params.iter().filter(|(_, encoding)| encoding.integer != IntegerType::Int32);
     let sizes = report.sizes.as_ref().and_then(|sizes| sizes.partitions.iter().find(|s| s.name == partition.name));
     let buffers = |sizes: &PartitionSizes| {

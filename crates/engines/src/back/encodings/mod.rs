@@ -31,6 +31,10 @@ use autoneural_core::quantize::Table;
 use axes::channel_axis;
 use lists::refuse_misplaced;
 
+/// Largest file of a bundle's encodings that is read. Blocks of 64 weights of a model of 1.2 billion parameters take about
+/// 600 MB, one scale per channel some megabytes.
+pub const LARGEST: u64 = 1 << 30;
+
 /// Writes the table of a partition, whose graph tells how scales of blocks lie. Entries are sorted by name.
 ///
 /// # Errors
