@@ -83,11 +83,11 @@ def made_up(name, pixels):
 
 
 def demonstration(place):
-    """AutoNeural-Tiny's vision encoder as ONNX, with pictures: 64 calibrate, 24 others judge."""
+    """The vision encoder of AutoNeural-Tiny, trained in float, as ONNX, with pictures: 64 calibrate, 24 others judge."""
     folder = place.work / "models/autoneural-tiny"
     bundle, calibration, judge = folder / "bundle", folder / "calibration.npz", folder / "judge.npz"
     if not judge.exists():
-        demo, checkpoint = place.root / "calibration/demo.toml", place.root / "models/autoneural-tiny"
+        demo, checkpoint = place.root / "calibration/demo.toml", place.root / "models/autoneural-tiny-float"
         command = [place.program, "export", place.root / "graphs/autoneural-tiny.toml", "--weights", checkpoint]
         ran = measure.run([*command, "--target", "sa8295p", "--out", bundle], folder / "export.log")
         if ran.status != 0:

@@ -86,8 +86,14 @@ ROWS = (
     imported("llama", "drawn weights, 2 layers, 32 tokens"),
     Row(
         "autoneural-tiny", "W8A16", definitions.demonstration,
-        (DEFAULT, ("qronos, products split", ours.recipe(rounding="qronos", products="split", **CALIBRATED))),
-        note="trained weights, vision encoder, calibrated",
+        (DEFAULT, *(
+            (name, ours.recipe(**keys, **CALIBRATED)) for name, keys in (
+                ("gptq", {"rounding": "gptq"}), ("qronos", {"rounding": "qronos"}),
+                ("nearest, products split", {"products": "split"}),
+                ("qronos, products split", {"rounding": "qronos", "products": "split"}),
+            )
+        )),
+        least_db=50.0, note="trained in float, vision encoder, calibrated",
     ),
     prose("W4A16 KV8", 35.0, ("nearest", {"weights": "int4"}), ("qronos", {"weights": "int4", "rounding": "qronos"})),
     prose("W4A16 KV8, blocks", 10.0, ("qronos", {"weights": "int4 in blocks of 32", "rounding": "qronos"})),

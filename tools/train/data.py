@@ -120,26 +120,27 @@ class Scenes(torch.utils.data.Dataset):
 class Album:
     """Scenes that are drawn once: their facts, and what a vision encoder that stays as it is sees of them."""
 
-    def __init__(self, path, model, count, batch=64):
-        """Reads the album at `path`; makes it first where there is none of this encoder."""
+    def __init__(self, path, model, count, workers, batch=64):
+        """Reads the album at `path`; makes it first, drawn by so many workers, where there is none of this encoder."""
         encoder = sum(float(p.double().abs().sum()) for p in model.vision.parameters())
         kept = torch.load(path, weights_only=True) if path.exists() else {}
         if kept.get("encoder") == encoder:
             self.features, self.facts = kept["features"], kept["facts"]
         else:
-            self.draw(model, count, batch)
+            self.draw(model, count, workers, batch)
             torch.save({"encoder": encoder, "features": self.features, "facts": self.facts}, path)
         self.by_use = {use: [k for k, f in enumerate(self.facts) if f["use"] == use] for use in USES}
 
-    def draw(self, model, count, batch):
+    def draw(self, model, count, workers, batch):
         scenes = Scenes(20_000_000, count)
-        loader = torch.utils.data.DataLoader(scenes, batch_size=batch, num_workers=1, collate_fn=lambda items: items)
+        # Stacked by the worker: what passes between processes takes a file descriptor a tensor.
+        stacked = lambda items: (torch.stack([picture for picture, _ in items]), [facts for _, facts in items])
+        loader = torch.utils.data.DataLoader(scenes, batch_size=batch, num_workers=workers, collate_fn=stacked)
+        device = next(model.parameters()).device
         features, self.facts = [], []
         with torch.no_grad():
-            for items in loader:
-                pictures, facts = zip(*items)
-                device = next(model.parameters()).device
-                features.append(model.see(torch.stack(pictures).to(device)).half().cpu())
+            for pictures, facts in loader:
+                features.append(model.see(pictures.to(device)).half().cpu())
                 self.facts.extend(facts)
         self.features = torch.cat(features)
 

@@ -139,7 +139,7 @@ class Optimizer:
             part.load_state_dict(state)
 
 
-def run_stage(name, config, work, device, tokenizer, threads):
+def run_stage(name, config, work, device, tokenizer, workers, batches):
     stage = STAGES[name]
     done, saved_at = work / f"{name}.pt", work / f"{name}.partial.pt"
     if done.exists():
@@ -166,12 +166,12 @@ def run_stage(name, config, work, device, tokenizer, threads):
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         step, seconds = saved["step"], saved["seconds"]
-    left, batch = stage["steps"] - step, stage["batch"]
+    left, batch = stage["steps"] - step, batches * stage["batch"]
     if name == "seeing":
         data = Scenes(step * batch, left * batch)
     elif stage.get("album"):
         data = AlbumConversations(
-            tokenizer, Album(work / "album.pt", model, ALBUM), stage["first"] + step * batch, left * batch, stage["chances"], stage["turns"],
+            tokenizer, Album(work / "album.pt", model, ALBUM, workers), stage["first"] + step * batch, left * batch, stage["chances"], stage["turns"],
             config["vision"]["msfa"]["output_resolution"] ** 2,
         )  # fmt: skip
     else:
@@ -181,7 +181,7 @@ def run_stage(name, config, work, device, tokenizer, threads):
             config["vision"]["msfa"]["output_resolution"] ** 2, stage.get("uses"),
         )  # fmt: skip
     loader = torch.utils.data.DataLoader(
-        data, batch_size=batch, num_workers=1 if threads < 4 else 8, prefetch_factor=8,
+        data, batch_size=batch, num_workers=workers, prefetch_factor=8,
         collate_fn=with_labels if name == "seeing" else collate,
     )  # fmt: skip
     model.train()
@@ -222,6 +222,8 @@ def main():
     parser.add_argument("stages", nargs="*", default=list(STAGES), help=f"any of {', '.join(STAGES)}; all by default")
     parser.add_argument("--work", type=Path, default=ROOT / "out" / "train", help="where states are kept")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--workers", type=int, help="processes that draw pictures; by default 1, or 8 with 4 threads or more")
+    parser.add_argument("--batches", type=int, default=1, help="so many times as large as STAGES says; a GPU has room for 3")
     arguments = parser.parse_args()
     unknown = set(arguments.stages) - set(STAGES)
     if unknown:
@@ -231,8 +233,9 @@ def main():
     arguments.work.mkdir(parents=True, exist_ok=True)
     tokenizer = open_tokenizer(arguments.work / "tokenizer.json", config["language"]["vocabulary"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    workers = arguments.workers or (1 if arguments.threads < 4 else 8)
     for name in arguments.stages:
-        run_stage(name, config, arguments.work, device, tokenizer, arguments.threads)
+        run_stage(name, config, arguments.work, device, tokenizer, workers, arguments.batches)
 
 
 if __name__ == "__main__":
