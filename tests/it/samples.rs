@@ -296,3 +296,23 @@ fn what_is_shown_of_a_sample_is_what_is_said() {
     let images: Vec<_> = sample.images.iter().map(|path| path.display().to_string()).collect();
     assert_eq!(images, ["a.png", "b.png", "c.png"]);
 }
+
+/// The pictures and words of a vision-language model are samples like others.
+#[test]
+fn pictures_of_one_colour_and_repeated_questions_are_told() {
+    let bench = Bench::new();
+    image::RgbImage::from_pixel(64, 64, image::Rgb([40, 40, 40])).save(bench.path("recipe/grey.png")).unwrap();
+    let sample = |list: &str, picture: &str| format!("[[{list}]]\nimage = \"{picture}\"\nprompt = \"Who?\"\n\n");
+    let photo = "image = \"photo.png\"\nprompt = \"Who?\"\n";
+    let more = format!("{photo}\n{}{}", sample("calibration", "grey.png"), sample("calibration", "photo.png"));
+    bench.edit(FILE, photo, &more);
+    bench.edit(FILE, "prompt = \"Where?\"", "prompt = \"Who?\"");
+    let found = warnings_of(&report(&bench));
+    for words in [
+        "recipe.toml: calibration: calibration[1] is of one colour or number throughout",
+        "recipe.toml: calibration: 1 of 3 samples repeat others: calibration[2] is calibration[0]",
+        "recipe.toml: verification: 1 of 1 samples that judge also calibrate: verification[0] is calibration[0]",
+    ] {
+        assert!(found.iter().any(|one| one.contains(words)), "{words}: {found:#?}");
+    }
+}
