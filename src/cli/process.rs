@@ -47,19 +47,20 @@ unsafe impl GlobalAlloc for Remembering {
 /// Memory of at least this many bytes is that of tensors. It comes from the system and goes back to it each time, page by
 /// page: with small ones that takes longer than what is done with the numbers.
 const MUCH: usize = 4 << 20;
-/// Size of a small page, or of a multiple of it.
-const PAGE: usize = 1 << 16;
+/// Size of a small page; with others the system does not take the advice.
+const PAGE: usize = 1 << 12;
 
 fn seen(at: *mut u8, size: usize) -> *mut u8 {
     if at.is_null() {
         REFUSED.store(true, Ordering::Relaxed);
     } else if size >= MUCH {
-        let start = at.align_offset(PAGE);
-        let length = (size - start) / PAGE * PAGE;
-        // SAFETY: the range is in what was just allocated. The advice changes no contents; where the system does not take
-        // it, pages stay small.
+        // All pages that it touches: as one piece it can still grow in its place, and needs no copy.
+        let start = at.map_addr(|address| address / PAGE * PAGE);
+        let length = (at.addr() - start.addr() + size).next_multiple_of(PAGE);
+        // SAFETY: these pages belong to the process. The advice changes no contents; where the system does not take it,
+        // pages stay small.
         unsafe {
-            libc::madvise(at.add(start).cast(), length, libc::MADV_HUGEPAGE);
+            libc::madvise(start.cast(), length, libc::MADV_HUGEPAGE);
         }
     }
     at
