@@ -165,7 +165,9 @@ impl Walk<'_> {
                     self.reader(reader, normalized, &gains.name)?;
                 }
             }
-            Op::Gather(ops::Gather { axis }) if *axis != last && node.inputs[1..].iter().all(|id| !self.inside.contains(id)) => {
+            Op::Gather(ops::Gather { axis })
+                if *axis != last && node.inputs[1..].iter().all(|id| !self.inside.contains(id)) =>
+            {
                 self.inside.extend(&node.outputs);
             }
             Op::Slice(ops::Slice { axis, .. }) if *axis != last => self.inside.extend(&node.outputs),
