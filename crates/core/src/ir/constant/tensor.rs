@@ -178,7 +178,9 @@ impl Constant {
     /// The constant with every `block` numbers along `axis` replaced by their Hadamard transform (Sylvester's matrix, scaled to be orthogonal). `block` is a
     /// power of two that divides the axis.
     pub fn hadamard(&self, axis: usize, block: usize) -> Self {
-        debug_assert!(self.element_type().is_real() && block.is_power_of_two() && self.shape()[axis] % block == 0);
+        debug_assert!(
+            self.element_type().is_real() && block.is_power_of_two() && self.shape()[axis].is_multiple_of(block)
+        );
         self.with(Transform::Hadamard { axis, block }, self.shape().clone())
     }
 
