@@ -157,6 +157,7 @@ fn verdict(subject: &Subject, body: &mut String) {
     body.push_str(&sections::partitions(subject).html());
     body.push_str(&note(&outputs_note(subject)));
     folded("Every output", &sections::outputs(subject), body);
+    folded("Where each output is lowest", &sections::lowest_of_outputs(subject), body);
     body.push_str("<h3 id=\"sequences\">Whole sequences</h3>\n");
     body.push_str(&note(
         "Every engine goes on from its own state, so errors add up from step to step. The tokens are those of float.",

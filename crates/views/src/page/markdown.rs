@@ -48,6 +48,7 @@ pub fn markdown(subject: &Subject) -> String {
         add(&titled("Encodings"), Some(changes::encodings(subject, &reference)));
     }
     add("Outputs", Some(sections::outputs(subject)));
+    add("Where each output is lowest", Some(sections::lowest_of_outputs(subject)));
     add("Whole sequences", Some(sections::sequences(subject)));
     add("Questions with known answers", Some(sections::evaluations(subject)));
     add("Texts", Some(texts::texts(subject)));

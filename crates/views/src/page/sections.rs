@@ -56,13 +56,23 @@ pub(crate) fn partitions(subject: &Subject) -> Table {
 
 /// A line per output of every partition.
 pub(crate) fn outputs(subject: &Subject) -> Table {
-    let mut table = Table::new(
-        &[&titles(subject, "NPU to simulation")[..], &["worst sample", "5th percentile", "lowest step"]].concat(),
-    );
+    let mut table = Table::new(&titles(subject, "NPU to simulation"));
     for partition in &subject.report.partitions {
         for output in &partition.outputs {
             let mut row = row(subject, partition, output, "");
             row[2] = Cell::figure(output.npu_to_simulated_db, 1, " dB");
+            table.row(row);
+        }
+    }
+    table
+}
+
+/// A line per output of every partition: where it is at its lowest.
+pub(crate) fn lowest_of_outputs(subject: &Subject) -> Table {
+    let mut table = Table::new(&["partition", "output", "worst sample", "5th percentile", "lowest step"]);
+    for partition in &subject.report.partitions {
+        for output in &partition.outputs {
+            let mut row = vec![Cell::text(&partition.name), Cell::text(&output.name)];
             row.extend(by_sample(output));
             row.push(lowest(output));
             table.row(row);
