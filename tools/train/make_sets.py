@@ -33,6 +33,7 @@ decode_steps = 12
 weights = "int8"
 activations = "uint16"
 observer = "min-max"
+headroom = 0.25
 products = "split"
 
 [recipe.projector]
