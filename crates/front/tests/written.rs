@@ -88,3 +88,18 @@ fn large_weights_come_back_in_the_type_that_they_keep() {
     let constant = back.values().find_map(|(_, value)| value.constant()).unwrap();
     assert_eq!((constant.stored_type(), constant.element(elements - 1)), (StoredType::Bf16, 1.0));
 }
+
+#[test]
+fn large_weights_that_are_other_numbers_than_the_stored_ones_are_written_as_those() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let elements = 512 * 1024;
+    std::fs::write(&path, [0x80, 0x3f].repeat(elements)).unwrap();
+    let map = Arc::new(Map::open(&path).unwrap());
+    let stored = Constant::from_view(View::new(map, 0, elements, StoredType::Bf16).unwrap(), vec![512, 1024]);
+    for weights in [stored.scaled(0, vec![3.0; 512].into()), stored.hadamard(1, 4)] {
+        assert_eq!(weights.stored_type(), StoredType::F32);
+        assert_eq!(weights.to_bytes_of(weights.stored_type()), weights.to_le_bytes());
+    }
+    assert_eq!(stored.permuted(&[1, 0]).sliced(0, 0, 4).stored_type(), StoredType::Bf16);
+}

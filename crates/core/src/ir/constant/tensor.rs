@@ -116,11 +116,10 @@ impl Constant {
     /// The type in which the values are stored, where all of them are in it as they are: half precision or bfloat16 in a
     /// file, with transforms that only move them. Else the type as which this program stores elements.
     pub fn stored_type(&self) -> StoredType {
-        let scales =
-            |transform: &Transform| matches!(transform, Transform::ScaleAxis { .. } | Transform::ScaleBlocks { .. });
+        let moves = |transform: &Transform| matches!(transform, Transform::Permute(_) | Transform::Slice { .. });
         match &self.storage {
             Storage::View(View { stored: stored @ (StoredType::F16 | StoredType::Bf16), .. })
-                if !self.transforms.iter().any(scales) =>
+                if self.transforms.iter().all(moves) =>
             {
                 *stored
             }
