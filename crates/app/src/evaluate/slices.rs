@@ -2,23 +2,21 @@
 //! takes the journals over.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::shards::Share;
+use crate::shards::{Share, own_build};
 use autoneural_base::error::{Error, IoContext, Result};
-use autoneural_base::files::{self, Folder};
+use autoneural_base::files::Folder;
 use autoneural_base::json::{LARGEST_JSON, json_of, text_of};
 use autoneural_base::version::VERSION;
-use autoneural_bundle::{Bundle, hash_of};
+use autoneural_bundle::Bundle;
 
 /// Version of the format.
 const SCHEMA: u32 = 1;
 /// The file that says what a folder is a slice of.
 pub(super) const LIST: &str = "slice.json";
-/// The program that is running.
-const PROGRAM: &str = "/proc/self/exe";
 
 /// Which part of a set is evaluated, and which parts were before.
 #[derive(Debug, Clone, Default)]
@@ -51,10 +49,8 @@ impl List {
     /// # Errors
     /// The program's own file cannot be read.
     pub(super) fn new(slice: Share, bundle: &Bundle, set: &str) -> Result<Self> {
-        let path = Path::new(PROGRAM);
-        let build = hash_of(&files::open(path)?, path)?;
         let (program, models, set) = (VERSION.to_string(), bundle.models_key(), set.to_string());
-        Ok(List { schema: SCHEMA, slice, program, build, models, set })
+        Ok(List { schema: SCHEMA, slice, program, build: own_build()?, models, set })
     }
 
     /// That of a folder.

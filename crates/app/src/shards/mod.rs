@@ -3,11 +3,13 @@
 
 mod join;
 mod part;
+mod program;
 mod rounded;
 mod share;
 
 pub use join::Parts;
 pub(crate) use part::{KNOWN, LIST, Origin, Part, RANGES, contents};
+pub(crate) use program::own_build;
 pub use rounded::RoundedParts;
 pub(crate) use rounded::{ROUNDED, RoundedFile, RoundedPart};
 pub use share::Share;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::program::own_build;
 use super::share::Share;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files::{self, Folder};
@@ -22,8 +23,6 @@ pub(crate) const LIST: &str = "part.json";
 pub(crate) const RANGES: &str = "ranges.json";
 /// Name of what the driver knows beside them.
 pub(crate) const KNOWN: &str = "known.json";
-/// The program that is running.
-const PROGRAM: &str = "/proc/self/exe";
 
 /// What all parts of one calibration have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +47,6 @@ impl Origin {
     /// The program's own file cannot be read.
     pub(crate) fn of(bundle: &Bundle, recipe: &Recipe) -> Result<Self> {
         const TARGET: &str = "model/target.toml";
-        let path = Path::new(PROGRAM);
         let files = &bundle.manifest.files;
         let is_model = |file: &&FileRecord| {
             (file.path.starts_with("model/") || file.path.starts_with(EQUALIZED)) && file.path != TARGET
@@ -57,7 +55,7 @@ impl Origin {
         let target = files.iter().find(|file| file.path == TARGET).map(|file| file.sha256.clone());
         Ok(Origin {
             program: VERSION.to_string(),
-            build: hash_of(&files::open(path)?, path)?,
+            build: own_build()?,
             model: digest(model),
             target: target.unwrap_or_default(),
             recipe: hash_bytes(recipe.text().as_bytes()),

@@ -5,20 +5,19 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::program::own_build;
 use super::share::{Share, refuse_gaps};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files::{self, Folder};
 use autoneural_base::json::{LARGEST_JSON, json_of};
 use autoneural_base::version::VERSION;
-use autoneural_bundle::{hash_bytes, hash_of};
+use autoneural_bundle::hash_bytes;
 use autoneural_core::doubts::Moments;
 
 /// Version of the format.
 const SCHEMA: u32 = 1;
 /// The file that lists the others.
 pub(crate) const ROUNDED: &str = "rounded.json";
-/// The program that is running.
-const PROGRAM: &str = "/proc/self/exe";
 /// What to do where a part cannot be used.
 const AGAIN: &str = "`autoneural emit --shard` with this bundle and program makes it again";
 
@@ -59,9 +58,7 @@ impl RoundedPart {
     /// # Errors
     /// The program's own file cannot be read.
     pub(crate) fn new(shard: Share, files: Vec<RoundedFile>) -> Result<Self> {
-        let path = Path::new(PROGRAM);
-        let build = hash_of(&files::open(path)?, path)?;
-        Ok(RoundedPart { schema: SCHEMA, shard, program: VERSION.to_string(), build, files })
+        Ok(RoundedPart { schema: SCHEMA, shard, program: VERSION.to_string(), build: own_build()?, files })
     }
 
     fn read(path: &Path) -> Result<Self> {
@@ -84,13 +81,12 @@ impl RoundedParts {
     /// # Errors
     /// A folder that is no part, a part of another program, a share that is missing or stands twice.
     pub fn read(paths: &[PathBuf]) -> Result<Self> {
-        let own = RoundedPart::new("1/1".parse().map_err(|error| Error::internal("1/1", error))?, vec![])?;
-        let mut made = Vec::new();
+        let (build, mut made) = (own_build()?, Vec::new());
         for path in paths {
             let part = RoundedPart::read(path)?;
-            let differs = match (part.program == own.program, part.build == own.build) {
+            let differs = match (part.program == VERSION, part.build == build) {
                 (true, true) => None,
-                (false, _) => Some(format!("version {} of the program, this is {}", part.program, own.program)),
+                (false, _) => Some(format!("version {} of the program, this is {VERSION}", part.program)),
                 (true, false) => Some("another build of the program".to_string()),
             };
             if let Some(differs) = differs {

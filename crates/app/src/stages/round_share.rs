@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::codes::file_names;
 use super::emit::own;
 use super::kept_evidence::KeptEvidence;
 use super::round::Rounding;
@@ -55,7 +54,7 @@ pub fn round_share(bundle: &Bundle, shard: Share, out: &Path, progress: &dyn Pro
             continue;
         }
         let (partitions, tables) = own(bundle, &group)?;
-        let count = file_names(&Constants::of(partitions.iter().zip(&tables))?).len();
+        let count = Constants::of(partitions.iter().zip(&tables))?.layers.len();
         all.extend((0..count).map(|layer| (group.clone(), layer)));
     }
     let mine = shard.range(all.len(), "layers that are rounded apart from others").map_err(|error| {

@@ -2,7 +2,7 @@
 //! whose tensors have the same names.
 
 use super::listed::listed;
-use crate::encoding::{Encoding, IntegerType};
+use crate::encoding::{Encoding, IntegerType, magnitudes};
 use crate::evidence::StatisticsTable;
 use crate::ir::{Op, ValueId};
 use crate::partition::Partition;
@@ -76,12 +76,7 @@ fn idle_share(weights: &[f32], shape: &[usize], encoding: &Encoding) -> f32 {
     if encoding.integer == IntegerType::Int32 || shape.get(axis) != Some(&encoding.scale.len()) {
         return 0.0;
     }
-    let inner: usize = shape[axis + 1..].iter().product();
-    let mut largest = vec![0f32; encoding.scale.len()];
-    for (at, weight) in weights.iter().enumerate() {
-        let slot = &mut largest[at / inner % encoding.scale.len()];
-        *slot = slot.max(weight.abs());
-    }
+    let largest = magnitudes(weights, shape, Some(axis));
     let most = encoding.integer.limits().1 as f32;
     let is_idle = |(largest, scale): &(&f32, &f32)| **largest > 0.0 && **largest < LEAST_TAKEN * most * **scale;
     largest.iter().zip(&encoding.scale).filter(is_idle).count() as f32 / largest.len().max(1) as f32

@@ -47,12 +47,7 @@ pub(crate) fn scaled(
 /// The graph with the numbers of these constants in place of its own. Names, types and shapes stay.
 fn with_constants(graph: &Frozen, constants: &BTreeMap<String, Constant>) -> Result<Frozen> {
     let mut rewrite = Rewrite::new(graph)?;
-    for (id, value) in graph.values() {
-        if let (Some(_), Some(constant)) = (value.constant(), constants.get(&value.name)) {
-            let made = rewrite.new.constant(value.name.clone(), constant.clone())?;
-            rewrite.set(id, made);
-        }
-    }
+    rewrite.replace_constants(constants)?;
     graph.nodes().iter().try_for_each(|node| rewrite.copy(node))?;
     Frozen::new(rewrite.finish()?)
 }

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::method::{Context, Equalizer};
-use crate::evidence::Ask;
-use crate::ir::ops::InputKind;
+use crate::evidence::{Ask, Linear};
 use crate::ir::{Constant, Graph, Node, Op, Value, ValueId, ops};
 use crate::passes::Frozen;
 use crate::passes::rewrite::{Links, Rewrite};
@@ -217,8 +216,8 @@ impl Walk<'_> {
 
 /// The constant weights of a node.
 fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
-    let at = node.op.signature().position(InputKind::Weight)?;
-    node.inputs.get(at).map(|&id| graph.value(id)).filter(|value| value.constant().is_some())
+    let linear = Linear::of(graph, node)?;
+    graph.find(&linear.weight).map(|id| graph.value(id))
 }
 
 /// How many axes the value has that a node reads first.
@@ -258,12 +257,7 @@ impl Stream {
         let input = rewrite.get(self.entry)?;
         let made = rewrite.new.node(name, ops::MatMul, &[input, matrix])?;
         rewrite.set(self.entry, made);
-        for (id, value) in graph.values() {
-            if let (Some(_), Some(constant)) = (value.constant(), constants.get(&value.name)) {
-                let made = rewrite.new.constant(value.name.clone(), constant.clone())?;
-                rewrite.set(id, made);
-            }
-        }
+        rewrite.replace_constants(constants)?;
         graph.nodes().iter().try_for_each(|node| rewrite.copy(node))?;
         Frozen::new(rewrite.finish()?)
     }

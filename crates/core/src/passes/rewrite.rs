@@ -1,6 +1,8 @@
 //! Rebuilding a graph node by node: what passes have in common.
 
-use crate::ir::{Builder, Graph, Node, Op, Origin, ValueId, ops};
+use std::collections::BTreeMap;
+
+use crate::ir::{Builder, Constant, Graph, Node, Op, Origin, ValueId, ops};
 use autoneural_base::error::Result;
 
 /// A new graph in the making, with a map from the old graph's values.
@@ -53,6 +55,20 @@ impl<'a> Rewrite<'a> {
     /// Makes `new` the value that stands for `old` in the new graph.
     pub fn set(&mut self, old: ValueId, new: ValueId) {
         self.map[old.index()] = Some(new);
+    }
+
+    /// Takes these constants, by name, in place of the old graph's own. Types and shapes must stay.
+    ///
+    /// # Errors
+    /// As for [`Rewrite::get`].
+    pub(crate) fn replace_constants(&mut self, constants: &BTreeMap<String, Constant>) -> Result<()> {
+        for (id, value) in self.old.values() {
+            if let (Some(_), Some(constant)) = (value.constant(), constants.get(&value.name)) {
+                let made = self.new.constant(value.name.clone(), constant.clone())?;
+                self.set(id, made);
+            }
+        }
+        Ok(())
     }
 
     /// A name that no value has, neither in the old graph nor in the new one: this one, or with a number behind it.
