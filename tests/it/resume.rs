@@ -94,20 +94,25 @@ fn two_runs_do_not_make_one_bundle() {
 fn overrides_that_cannot_hold_are_refused() {
     let desk = Desk::new();
     let sound = std::fs::read_to_string(desk.path("recipe.toml")).unwrap();
-    for (tensor, kind, words) in [
-        ("blocks.9.*", "int4", ["override[0]: `blocks.9.*` fits no weight", "encodings/*.json"]),
-        ("blocks.0.0.bn1", "int8", ["override[0]: `blocks.0.0.bn1` fits no weight", "uint8 or uint16"]),
-        ("linear_1.weight", "uint8", ["override[0]: `linear_1.weight` fits no activation", "int4, int8 or int16"]),
-        ("linear_1.weight", "int32", ["override[0].type", "int32 is no type to choose"]),
-        ("linear_1.weight", "int16", ["linear_1", "not int16"]),
-        ("linear_1.weight", "float", ["recipe.toml:", "`float` is no integer type"]),
+    let types = "says either `type`, of weights and activations, or `products`";
+    for (tensor, line, words) in [
+        ("blocks.9.*", "type = \"int4\"", ["override[0]: `blocks.9.*` fits no weight", "encodings/*.json"]),
+        ("blocks.0.0.bn1", "type = \"int8\"", ["override[0]: `blocks.0.0.bn1` fits no weight", "uint8 or uint16"]),
+        ("linear_1.weight", "type = \"uint8\"", ["`linear_1.weight` fits no activation", "int4, int8 or int16"]),
+        ("linear_1.weight", "type = \"int32\"", ["override[0].type", "int32 is no type to choose"]),
+        ("linear_1.weight", "type = \"int4 in blocks of 8\"", ["linear_1", "not int4 in blocks of 8"]),
+        ("linear_1.weight", "type = \"float\"", ["recipe.toml:", "`float` is no integer type"]),
+        ("linear_1.weight", "", ["override[0]", types]),
+        ("linear_1.weight", "type = \"int8\"\nproducts = \"split\"", ["override[0]", types]),
+        ("linear_1", "products = \"split\"", ["`linear_1` fits no product of two", "what other operators make"]),
+        ("linear_1", "products = \"halved\"", ["recipe.toml:", "`halved`"]),
     ] {
-        let exception = format!("\n[[override]]\ntensor = \"{tensor}\"\ntype = \"{kind}\"\n");
+        let exception = format!("\n[[override]]\ntensor = \"{tensor}\"\n{line}\n");
         std::fs::write(desk.path("recipe.toml"), format!("{sound}{exception}")).unwrap();
         let output = desk.compile_part("out", &[]);
-        assert_eq!(output.status.code(), Some(3), "{tensor} {kind}: {}", stderr(&output));
+        assert_eq!(output.status.code(), Some(3), "{tensor} {line}: {}", stderr(&output));
         for word in words {
-            assert!(stderr(&output).contains(word), "{tensor} {kind}: {word}:\n{}", stderr(&output));
+            assert!(stderr(&output).contains(word), "{tensor} {line}: {word}:\n{}", stderr(&output));
         }
     }
     // Keys of the cache go in and out under two names: both are one value.

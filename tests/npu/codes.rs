@@ -11,8 +11,7 @@ use autoneural::ir::{Builder, Constant, ElementType};
 use autoneural::partition::{Partition, Port};
 use autoneural::passes::Frozen;
 use autoneural::program::Group;
-use autoneural::quantize::{self, RoundedNow, Table};
-use autoneural::target::Products;
+use autoneural::quantize::{self, Forms, RoundedNow, Table};
 use serde_json::Value;
 
 use crate::common::files;
@@ -158,7 +157,7 @@ fn encodings_in_blocks_are_written_read_and_emitted() {
     let table = encodings::read(&std::fs::read(&file).unwrap(), &file, &partition.graph).unwrap();
     assert_eq!(table, made);
     let mut data = DataWriter::create(folder.path(), &Group::fixed("projector")).unwrap();
-    emit_qdq(&partition.graph, &table, &RoundedNow, Products::Whole, &model, &mut data).unwrap();
+    emit_qdq(&partition.graph, &table, &RoundedNow, &Forms::default(), &model, &mut data).unwrap();
     data.finish().unwrap();
     let x: Vec<f32> = (0..128).map(|at| ((at * 29) % 64) as f32 / 32.0 - 1.0).collect();
     let input = Tensor::f32(vec![1, 2, 64], x).encode(table.activations.get("x")).unwrap();

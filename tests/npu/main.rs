@@ -39,6 +39,7 @@ mod onnx_nodes;
 mod operators;
 mod outside;
 mod page;
+mod pairs;
 mod parity;
 mod pipeline;
 mod products;

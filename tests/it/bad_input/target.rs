@@ -124,6 +124,21 @@ fn contradictions_in_a_target_name_the_entry() {
             ["Neg", "activations: none is listed"],
         ),
         (
+            "pairs of what needs none",
+            operator("MatMul", "weights = [\"int8 per channel\"]\nin_pairs = [\"int8 per channel\"]"),
+            ["MatMul", "in_pairs: `int8 per channel`: int16 per channel and int16 per tensor can be pairs"],
+        ),
+        (
+            "pairs without halves",
+            operator("MatMul", "weights = [\"int4 per channel\"]\nin_pairs = [\"int16 per channel\"]"),
+            ["MatMul", "in_pairs: `int16 per channel` needs `int8 per channel` with uint16"],
+        ),
+        (
+            "pairs of what is taken",
+            operator("MatMul", "weights = [\"int16 per channel\"]\nin_pairs = [\"int16 per channel\"]"),
+            ["MatMul", "in_pairs: `int16 per channel` is taken as it stands"],
+        ),
+        (
             "no memory",
             "[memory]\nprocess_mib = 0\n".to_string() + &operator("Neg", ""),
             ["[memory]", "process_mib = 0"],

@@ -11,7 +11,7 @@ use autoneural_bundle::{Bundle, Key, Making, RECIPE, Stage};
 use autoneural_core::doubts::of_moments;
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
-use autoneural_core::quantize::{Constants, Table};
+use autoneural_core::quantize::{Constants, Forms, Table};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::{cut, segments};
 use autoneural_engines::back::onnx::{DataWriter, emit_qdq};
@@ -60,10 +60,9 @@ pub fn emit_group(
         _ => false,
     })?;
     let target = bundle.target()?;
-    let products = target.products(recipe.part(group)?.splits_products());
+    let forms = Forms::of(&target, recipe, group)?;
     // Cuts depend on these parts of the target; everything else of it is already in the encodings.
-    let key =
-        key.setting("operators", &target.operators()).setting("memory", &target.memory).setting("products", &products);
+    let key = key.setting("operators", &target.operators()).setting("memory", &target.memory).setting("forms", &forms);
     bundle.unit(&format!("emit/{}", group.name()), FOLDER, key, progress, |folder| {
         progress.start(&format!("emit {}", group.name()), partitions.len() as u64);
         let codes = codes(bundle, group, &constants)?;
@@ -71,11 +70,11 @@ pub fn emit_group(
         for (partition, table) in partitions.iter().zip(&tables) {
             progress.begin(&partition.name);
             let path = |name: &str| folder.join(format!("{name}.onnx"));
-            emit_qdq(&partition.graph, table, &*codes, products, &path(&partition.name), &mut data)?;
+            emit_qdq(&partition.graph, table, &*codes, &forms, &path(&partition.name), &mut data)?;
             let segments = segments(partition, table, &target)?;
             for segment in segments.iter().filter(|_| segments.len() > 1) {
                 let part = cut(&partition.graph, segment)?;
-                emit_qdq(&part, table, &*codes, products, &path(&segment.name), &mut data)?;
+                emit_qdq(&part, table, &*codes, &forms, &path(&segment.name), &mut data)?;
             }
             progress.tick(&partition.name);
         }

@@ -12,7 +12,7 @@ use autoneural_base::progress::Progress;
 use autoneural_bundle::{Bundle, Held, RECIPE};
 use autoneural_core::ir::Graph;
 use autoneural_core::partition::Partition;
-use autoneural_core::quantize::{Constants, Table};
+use autoneural_core::quantize::{Constants, Forms, Table};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::{Device, cut, segments};
 use autoneural_core::target::Target;
@@ -127,12 +127,12 @@ impl Whole<'_> {
         let codes = codes(bundle, group, &Constants::of(of_group)?)?;
         let (target, recipe): (Target, _) =
             (bundle.target()?, Recipe::parse(bundle.text(RECIPE)?, &bundle.path(RECIPE))?);
-        let products = target.products(recipe.part(group)?.splits_products());
+        let forms = Forms::of(&target, &recipe, group)?;
         let quantized = folder.join("qdq");
         std::fs::create_dir_all(&quantized).at(&quantized)?;
         let mut data = DataWriter::create(&quantized, group)?;
         let mut emit = |graph: &Graph, name: &str| {
-            emit_qdq(graph, table, &*codes, products, &quantized.join(format!("{name}.onnx")), &mut data)
+            emit_qdq(graph, table, &*codes, &forms, &quantized.join(format!("{name}.onnx")), &mut data)
         };
         if kind == EngineKind::Simulated {
             emit(&partition.graph, &partition.name)?;

@@ -14,7 +14,7 @@ use autoneural_base::progress::Progress;
 use autoneural_bundle::{Bundle, CODES, EQUALIZED, Key, Making, round};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
-use autoneural_core::quantize::Constants;
+use autoneural_core::quantize::{Constants, Forms};
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::Device;
 use autoneural_core::target::Target;
@@ -71,12 +71,12 @@ pub fn measure_layers(
             let group = partitions.iter().zip(&tables).filter(|(other, _)| other.group == partition.group);
             let constants = Constants::of(group)?;
             let codes = codes(bundle, &partition.group, &constants)?;
-            let products = target.products(recipe.part(&partition.group)?.splits_products());
+            let forms = Forms::of(&target, recipe, &partition.group)?;
             let mut load = |part: &Partition, device: Device| -> Result<Box<dyn Engine>> {
                 let scratch = tempfile::tempdir_in(folder).map_err(|error| Error::io(folder, &error))?;
                 let model = scratch.path().join(format!("{}.onnx", part.name));
                 let mut data = DataWriter::create(scratch.path(), &part.group)?;
-                emit_qdq(&part.graph, table, &*codes, products, &model, &mut data)?;
+                emit_qdq(&part.graph, table, &*codes, &forms, &model, &mut data)?;
                 data.finish()?;
                 match device {
                     Device::Cpu => Ok(Box::new(runtime.simulate(part, &model)?)),

@@ -8,8 +8,8 @@ use autoneural_base::error::{Error, IoContext, Kind, Result};
 use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::ElementType;
 use autoneural_core::ir::Op;
-use autoneural_core::quantize::{RoundedNow, Table, fit, of_sums, settle_weights, with_channel_scales};
-use autoneural_core::target::{Case, Products, Target, Weights};
+use autoneural_core::quantize::{Forms, RoundedNow, Table, fit, of_sums, settle_weights, with_channel_scales};
+use autoneural_core::target::{Case, Target, Weights};
 use autoneural_engines::back::onnx::{DataWriter, emit_float, emit_qdq};
 use autoneural_engines::back::qnn::{Compiler, Job, Layout, Runtime};
 use autoneural_engines::engine::{Engine, Reference, Tensor};
@@ -21,6 +21,8 @@ pub(crate) struct Choice {
     pub output_range: Option<[f32; 2]>,
     /// What is done to the scales of weights.
     pub multiplier: Multiplier,
+    /// Whether weights of 16 bits are written as two of 8 bits.
+    pub pairs: bool,
 }
 
 /// What is done to the scales of weights, for the sake of the multiplier from sums to outputs.
@@ -87,7 +89,10 @@ fn run_in(
     let (quantized, context) = (folder.join("qdq"), folder.join("context/model.onnx"));
     let model = quantized.join("model.onnx");
     let mut data = DataWriter::create(&quantized, &partition.group)?;
-    emit_qdq(&partition.graph, &table, &RoundedNow, Products::Whole, &model, &mut data)?;
+    let operator = partition.graph.nodes()[0].op.name();
+    let pairs = case.weights.filter(|_| choice.pairs).map(|weights| (operator.to_string(), weights));
+    let forms = Forms { pairs: pairs.into_iter().collect(), ..Forms::default() };
+    emit_qdq(&partition.graph, &table, &RoundedNow, &forms, &model, &mut data)?;
     data.finish()?;
     let inputs: Vec<Tensor> = (partition.inputs.iter().zip(&sample.inputs))
         .map(|(port, input)| input.encode(table.activations.get(&port.name)))

@@ -64,7 +64,7 @@ impl Judge<'_> {
     }
 
     fn takes(&self, operator: &Operator, case: &Case) -> Result<Ruling> {
-        let found = self.all_samples(operator, case)?;
+        let found = self.all_samples(operator, case, operator.has_pairs(case))?;
         if found.is_empty() {
             return Ok(Ruling::untested("this program builds no graph of the operator"));
         }
@@ -96,7 +96,7 @@ impl Judge<'_> {
     fn refuses(&self, operator: &Operator, cases: &[Case]) -> Result<Ruling> {
         let (mut all, mut taken, mut refused) = (Vec::new(), Vec::new(), 0);
         for case in cases {
-            for (sample, failure) in self.all_samples(operator, case)? {
+            for (sample, failure) in self.all_samples(operator, case, false)? {
                 match failure {
                     None => taken.push(format!("{case} {}", sample.name).trim_end().to_string()),
                     Some(Failure::NoReference(_)) => {}
@@ -122,7 +122,7 @@ impl Judge<'_> {
         let mut lowest = [f64::INFINITY; 2];
         for sample in self.samples_of(operator, &case)? {
             let mut figure = |bits| -> Result<Option<f64>> {
-                let choice = Choice { output_range: None, multiplier: Multiplier::Exactly(bits) };
+                let choice = Choice { multiplier: Multiplier::Exactly(bits), ..Choice::default() };
                 let (mut finding, _, _) = self.one(&sample, &case, choice)?;
                 finding.name = format!("{} {bits} bits", sample.name).trim_start().to_string();
                 let sqnr_db = finding.sqnr_db;
@@ -226,10 +226,16 @@ impl Judge<'_> {
         Ok(made)
     }
 
-    fn all_samples(&self, operator: &Operator, case: &Case) -> Result<Vec<(SampleFinding, Option<Failure>)>> {
+    fn all_samples(
+        &self,
+        operator: &Operator,
+        case: &Case,
+        pairs: bool,
+    ) -> Result<Vec<(SampleFinding, Option<Failure>)>> {
         let choice = Choice {
             output_range: operator.output_range,
             multiplier: operator.multiplier_bits.map_or(Multiplier::AsItIs, Multiplier::Settled),
+            pairs,
         };
         let made = self.samples_of(operator, case)?;
         made.iter()

@@ -10,7 +10,7 @@ use super::ranges;
 use super::scales::OfGroup;
 use super::table::{Counts, Table};
 use super::ties::Ties;
-use super::weights::{Place, encode, settle_weights, weight};
+use super::weights::{Place, encode, settle_weights, sum_step, weight};
 use crate::evidence::{EvidenceSource, StatisticsTable};
 use crate::ir::ElementType;
 use crate::ir::ops::InputKind;
@@ -212,7 +212,8 @@ fn encode_constants(
                     (place.kind(), operator.multiplier_bits, place.data, place.result)
                 {
                     let weights = (&mut made, place.weight_shape);
-                    settle_weights(&node.op, weights, (data, result), bits, operator.sum_step);
+                    let step = sum_step(operator, weights.0, data);
+                    settle_weights(&node.op, weights, (data, result), bits, step);
                 }
             }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {

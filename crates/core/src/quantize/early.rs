@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::forms::is_product;
 use super::weights::{chosen, weight};
 use crate::ir::ElementType;
 use crate::partition::Partition;
@@ -36,17 +37,20 @@ pub fn refuse_untaken_weights(partitions: &[Partition], recipe: &Recipe, target:
 /// # Errors
 /// An override fits no tensor; the error names it and says what it could fit.
 pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
-    let (mut weights, mut activations) = (BTreeSet::new(), BTreeSet::new());
+    let [mut weights, mut activations, mut products] = [const { BTreeSet::new() }; 3];
     for graph in partitions.iter().map(|partition| &partition.graph) {
         weights.extend(graph.nodes().iter().filter_map(|node| Some(weight(graph, node)?.name.as_str())));
         let computed = graph.values().filter(|(_, v)| v.element == ElementType::F32 && v.constant().is_none());
         activations.extend(computed.map(|(_, value)| value.name.as_str()));
+        let made = graph.nodes().iter().filter(|node| is_product(graph, node));
+        products.extend(made.map(|node| graph.value(node.outputs[0]).name.as_str()));
     }
     for (index, exception) in recipe.overrides().iter().enumerate() {
         let fits = |names: &BTreeSet<&str>| names.iter().any(|name| glob(&exception.tensor, name));
-        let (own, other, what, other_what) = match exception.bits.integer.is_signed() {
-            true => (&weights, &activations, "weight", "activations, which take uint8 or uint16"),
-            false => (&activations, &weights, "activation", "weights, which take int4, int8 or int16"),
+        let (own, other, what, other_what) = match exception.bits.map(|bits| bits.integer.is_signed()) {
+            Some(true) => (&weights, &activations, "weight", "activations, which take uint8 or uint16"),
+            Some(false) => (&activations, &weights, "activation", "weights, which take int4, int8 or int16"),
+            None => (&products, &activations, "product of two computed values", "what other operators make"),
         };
         if !fits(own) {
             let message = format!("`{}` fits no {what} of the model", exception.tensor);

@@ -1,6 +1,7 @@
 //! Encodings of constants. They depend on which input of its node a constant is.
 
 use super::blocks::{can_be_cut, channel_scales, in_blocks, with_channel_scales};
+use super::forms::STEPS;
 use super::multiplier::settle;
 use super::scales::OfGroup;
 use crate::encoding::{Encoding, IntegerType, magnitudes};
@@ -264,6 +265,15 @@ fn accept(
             refuse(format!("the target takes {} weights of {}, not {name}", taken(), operator.name))
         }
     }
+}
+
+/// The steps in which the chip keeps sums of products with these weights, in integers of theirs: of a pair the sums of the
+/// larger half count, whose multiplier is `STEPS - 1` times as large.
+pub(crate) fn sum_step(operator: &Operator, weights: &Encoding, data: &Encoding) -> Option<u32> {
+    let activations = Activations::Same(data.integer);
+    let case = Case { activations, weights: Some(Weights::of(weights)), bias: None };
+    let size = if operator.has_pairs(&case) { STEPS - 1 } else { 1 };
+    operator.sum_step.map(|step| step * size)
 }
 
 /// Moves the scales of weights of this shape to where the target's arithmetic represents them: [`settle`], for what is in

@@ -75,8 +75,11 @@ pub struct Override {
     /// Names as in `encodings/*.json`; `*` stands for any run of characters.
     pub tensor: String,
     /// Their integers: signed ones are for weights, unsigned ones for activations.
-    #[serde(rename = "type")]
-    pub bits: WeightBits,
+    #[serde(default, rename = "type")]
+    pub bits: Option<WeightBits>,
+    /// How the products that make them are written.
+    #[serde(default)]
+    pub products: Option<Products>,
 }
 
 impl Recipe {
@@ -217,10 +220,14 @@ impl Recipe {
             part.check().map_err(|(key, message)| (format!("recipe.{}.{key}", group.name()), message))?;
         }
         for (index, exception) in self.overrides.iter().enumerate() {
-            if exception.bits.integer == IntegerType::Int32 {
+            if exception.bits.is_some_and(|bits| bits.integer == IntegerType::Int32) {
                 let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of \
                                activations are";
                 return Err((format!("override[{index}].type"), message.into()));
+            }
+            if exception.bits.is_some() == exception.products.is_some() {
+                let message = "says either `type`, of weights and activations, or `products`, of what products make";
+                return Err((format!("override[{index}]"), message.into()));
             }
         }
         for (name, preprocess) in &self.preprocess {
@@ -353,10 +360,17 @@ impl Recipe {
     }
 
     fn exception_of(&self, name: &str, signed: bool) -> Option<WeightBits> {
-        let fits = |exception: &&Override| {
-            exception.bits.integer.is_signed() == signed && autoneural_base::text::glob(&exception.tensor, name)
+        let stated = self.overrides.iter().rev().filter_map(|exception| Some((&exception.tensor, exception.bits?)));
+        let fits = |(tensor, bits): &(&String, WeightBits)| {
+            bits.integer.is_signed() == signed && autoneural_base::text::glob(tensor, name)
         };
-        self.overrides.iter().rev().find(fits).map(|exception| exception.bits)
+        stated.into_iter().find(fits).map(|(_, bits)| bits)
+    }
+
+    /// The exceptions for products, in the order of the file: what they make, and whether they are split.
+    pub fn split_exceptions(&self) -> Vec<(String, bool)> {
+        let of = |exception: &Override| Some((exception.tensor.clone(), exception.products? == Products::Split));
+        self.overrides.iter().filter_map(of).collect()
     }
 
     /// The place of what is said of a group's weights, for messages.
@@ -382,7 +396,8 @@ impl Recipe {
         // These come after the encodings and do not change them.
         let mut parts = self.parts.clone();
         parts.values_mut().for_each(|part| (part.rounding, part.products) = Default::default());
-        format!("{parts:?} {:?}", self.overrides)
+        let types = self.overrides.iter().filter(|exception| exception.bits.is_some()).collect::<Vec<_>>();
+        format!("{parts:?} {types:?}")
     }
 
     /// Everything in the recipe that encodings and codes depend on, as text: the same text gives the same encodings and

@@ -1,10 +1,12 @@
 //! Targets: the TOML files in `targets/` that state what a chip takes. Nothing else in the program depends on a chip.
 
+mod contradictions;
+mod form;
 mod operator;
 mod types;
 
 pub use operator::{Case, Operator, Refusal};
-pub use types::{Activations, Granularity, Products, Weights};
+pub use types::{Activations, Granularity, Weights};
 
 use std::path::Path;
 
@@ -171,15 +173,6 @@ impl Target {
             operator.contradiction().map_err(|message| (operator.name.clone(), message))?;
         }
         Ok(())
-    }
-
-    /// How products are written for this chip where a recipe wants them `split`, which is done only where one alone loses
-    /// bits.
-    pub fn products(&self, split: bool) -> Products {
-        match (split, self.operator("MatMul").filter(|operator| operator.second_bits.is_some())) {
-            (true, Some(operator)) => Products::Split(operator.multiplier_bits),
-            _ => Products::Whole,
-        }
     }
 
     /// What the chip takes of an operator, if it takes it at all.

@@ -85,15 +85,6 @@ fn activation(text: &str) -> Result<IntegerType, String> {
     }
 }
 
-/// How products of two computed values of 16 bits are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Products {
-    /// As one product.
-    Whole,
-    /// As two of 16 by 8 bits, of which one has a multiplier of so many bits behind the leading one, if these are few.
-    Split(Option<u32>),
-}
-
 /// How many numbers share one scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Granularity {

@@ -44,7 +44,7 @@ fn of_node(
     let Some(operator) = target.operator(node.op.name()) else { return Ok(vec![]) };
     let mut case = case(&partition.graph, node, table)?;
     let mut made: Vec<WeightBits> = Vec::new();
-    for &stated in operator.weights.iter().filter(|stated| is_of_weights(stated.integer)) {
+    for stated in operator.all_weights().filter(|stated| is_of_weights(stated.integer)) {
         let (bits, wanted) = match stated.granularity {
             Granularity::Block(size) if !can_be_cut(&layer.shape, layer.axes, size) => continue,
             Granularity::Block(size) => (WeightBits { integer: stated.integer, block: Some(size) }, Some(stated)),

@@ -8,12 +8,13 @@ use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoP
 
 use super::names::{float_name, read_name};
 use super::proto::{model, summary};
-use super::{ConstantPlace, DataWriter, decode, float, nodes, split};
+use super::{ConstantPlace, DataWriter, decode, float, nodes, pair, split};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Graph, Node, ValueId};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
+use autoneural_core::quantize::{is_product, weight};
 
 /// Operator of a node that stands for a whole context binary.
 const CONTEXT_NODE: &str = "EPContext";
@@ -84,7 +85,7 @@ pub fn check_quantized(graph: &Graph, group: &Group, path: &Path) -> Result<()> 
             "QuantizeLinear" | "DequantizeLinear" => shape.converts(node),
             _ => shape.computes(node, &stored),
         };
-        if !is_known && shape.splits.get(node.name.as_str()) != Some(node) {
+        if !is_known && shape.others.get(node.name.as_str()) != Some(node) {
             return Err(other(path, format!("the node `{}` is another one", node.name)));
         }
     }
@@ -191,24 +192,23 @@ struct Shape<'a> {
     values: HashMap<&'a str, ValueId>,
     nodes: HashMap<&'a str, &'a Node>,
     makers: HashMap<ValueId, &'a Node>,
-    /// Nodes that products become which are split, by name.
-    splits: HashMap<String, NodeProto>,
+    /// Nodes that products and weights become which are written in another form, by name.
+    others: HashMap<String, NodeProto>,
 }
 
 impl<'a> Shape<'a> {
     fn of(graph: &'a Graph) -> Self {
         let nodes = graph.nodes();
+        let split = nodes.iter().filter(|node| is_product(graph, node)).flat_map(|node| split::nodes(graph, node));
+        let has_weights = |node: &&Node| weight(graph, node).is_some();
+        // What cannot be spelled out is in no model.
+        let pairs = nodes.iter().filter(has_weights).filter_map(|node| pair::nodes(graph, node).ok()).flatten();
         Shape {
             graph,
             values: graph.values().map(|(id, value)| (value.name.as_str(), id)).collect(),
             nodes: nodes.iter().map(|node| (node.name.as_str(), node)).collect(),
             makers: nodes.iter().flat_map(|node| node.outputs.iter().map(move |&id| (id, node))).collect(),
-            splits: nodes
-                .iter()
-                .filter(|node| split::is_product(graph, node))
-                .flat_map(|node| split::nodes(graph, node))
-                .map(|node| (node.name.clone(), node))
-                .collect(),
+            others: split.chain(pairs).map(|node| (node.name.clone(), node)).collect(),
         }
     }
 
@@ -233,7 +233,7 @@ impl<'a> Shape<'a> {
     fn converts(&self, found: &NodeProto) -> bool {
         let ([from, scale, zero_point], [to]) = (found.input.as_slice(), found.output.as_slice()) else { return false };
         let name = scale.strip_suffix("/scale").unwrap_or_default();
-        let Some(&id) = self.values.get(name) else { return false };
+        let Some(&id) = self.values.get(name) else { return self.reads_half(found, name) };
         let integers = [name.to_string(), format!("{name}/q")];
         let fits = match found.op_type.as_str() {
             "QuantizeLinear" => {
@@ -246,6 +246,18 @@ impl<'a> Shape<'a> {
             _ => integers.contains(from) && *to == format!("{name}/dq"),
         };
         fits && found.domain.is_empty() && *zero_point == format!("{name}/zero_point")
+    }
+
+    /// Whether a node makes the float that others read of half a constant.
+    fn reads_half(&self, found: &NodeProto, name: &str) -> bool {
+        let whole = pair::HALVES.iter().find_map(|half| name.strip_suffix(half)?.strip_suffix('/'));
+        let is_constant = |id: &ValueId| self.graph.value(*id).constant().is_some();
+        let inputs = ["q", "scale", "zero_point"].map(|part| format!("{name}/{part}"));
+        whole.and_then(|whole| self.values.get(whole)).is_some_and(is_constant)
+            && found.op_type == "DequantizeLinear"
+            && found.domain.is_empty()
+            && found.input == inputs
+            && found.output == [format!("{name}/dq")]
     }
 }
 

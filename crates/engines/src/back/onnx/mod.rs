@@ -5,6 +5,7 @@ mod data;
 mod float;
 mod names;
 mod nodes;
+mod pair;
 mod proto;
 mod qdq;
 mod split;

@@ -1,17 +1,17 @@
 //! The quantized model: the same nodes between QuantizeLinear and DequantizeLinear, integers at the border.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use autoneural_onnx::{AttributeProto, GraphProto};
 
 use super::names::{float_name, read_name};
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
-use super::{DataWriter, nodes, split};
+use super::{DataWriter, nodes, pair, split};
 use autoneural_base::error::Result;
 use autoneural_core::encoding::Encoding;
-use autoneural_core::ir::{Graph, Op, ValueId};
-use autoneural_core::quantize::{CodeSource, Table, pack};
-use autoneural_core::target::Products;
+use autoneural_core::ir::{Graph, Node, Op, Value, ValueId};
+use autoneural_core::quantize::{CodeSource, Forms, STEPS, Table, pack, unpack};
 
 /// Writes `path` and appends its weights to `data`.
 ///
@@ -19,8 +19,8 @@ use autoneural_core::target::Products;
 /// as integers and `v/dq` as the float that nodes read. An output's integers are those that nodes read, unless one is a
 /// convolution.
 ///
-/// The integers of constants are taken from `codes` as they are. `products` says how products of two computed values of 16
-/// bits are written.
+/// The integers of constants are taken from `codes` as they are. `forms` says what is written in another form than
+/// it stands.
 ///
 /// # Errors
 /// A value without an encoding: the table belongs to another graph. A constant without codes.
@@ -28,12 +28,18 @@ pub fn emit_qdq(
     graph: &Graph,
     table: &Table,
     codes: &dyn CodeSource,
-    products: Products,
+    forms: &Forms,
     path: &Path,
     data: &mut DataWriter,
 ) -> Result<()> {
-    let mut emitter =
-        Emitter { graph, table, data, products, made: GraphProto { name: graph.name.clone(), ..Default::default() } };
+    let mut emitter = Emitter {
+        graph,
+        table,
+        data,
+        forms,
+        reach: BTreeMap::new(),
+        made: GraphProto { name: graph.name.clone(), ..Default::default() },
+    };
     for &id in graph.inputs() {
         let info = emitter.border(id)?;
         emitter.made.input.push(info);
@@ -52,6 +58,9 @@ pub fn emit_qdq(
             emitter.made.initializer.push(tensor);
         } else {
             let encoding = table.param(&value.name)?;
+            if emitter.halves(value, encoding, codes)? {
+                continue;
+            }
             emitter.parameters(&value.name, encoding, &value.shape)?;
             let (kind, stored) = (DataType::of(encoding.integer), format!("{}/q", value.name));
             codes.read(value, encoding, &mut |bytes| {
@@ -78,7 +87,9 @@ struct Emitter<'a> {
     graph: &'a Graph,
     table: &'a Table,
     data: &'a mut DataWriter,
-    products: Products,
+    forms: &'a Forms,
+    /// Of weights that are written as a pair: the most that the smaller half of a channel adds up to.
+    reach: BTreeMap<String, f64>,
     made: GraphProto,
 }
 
@@ -116,6 +127,64 @@ impl Emitter<'_> {
         self.convert("DequantizeLinear", value, from.to_string(), format!("{value}/dq"), along);
     }
 
+    /// A constant that nodes with pairs alone read: the halves of weights, or the bias of the larger half. Gives whether it
+    /// is one.
+    fn halves(&mut self, value: &Value, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
+        let (graph, name) = (self.graph, &value.name);
+        let mut readers =
+            graph.nodes().iter().filter(|node| node.inputs.iter().any(|&id| graph.value(id).name == *name)).peekable();
+        let Some(pair) = readers.peek().and_then(|node| self.forms.pair(graph, node, self.table)) else {
+            return Ok(false);
+        };
+        let readers_axis = readers.peek().and_then(|node| node.op.weight_axes(value.shape.len()));
+        if readers.any(|node| self.forms.pair(graph, node, self.table).is_none()) {
+            return Ok(false);
+        }
+        let mut whole = Vec::new();
+        codes.read(value, encoding, &mut |bytes| {
+            whole = unpack(encoding.integer, bytes, value.shape.iter().product());
+            Ok(())
+        })?;
+        if pair.name != *name {
+            let steps = STEPS as i32;
+            let bias: Vec<i32> = whole.iter().map(|code| (code + steps / 2).div_euclid(steps)).collect();
+            self.half((value, pair::HALVES[0]), &pair::of_bias(encoding), &bias)?;
+            return Ok(true);
+        }
+        let halves = pair::halves(&whole);
+        let channels = readers_axis.and_then(|axes| axes.output);
+        self.reach.insert(name.clone(), reach(encoding, &halves[1], (&value.shape, channels)));
+        for ((half, encoding), codes) in pair::HALVES.into_iter().zip(pair::of_weights(encoding)).zip(&halves) {
+            self.half((value, half), &encoding, codes)?;
+        }
+        Ok(true)
+    }
+
+    fn half(&mut self, (value, half): (&Value, &str), encoding: &Encoding, codes: &[i32]) -> Result<()> {
+        let name = format!("{}/{half}", value.name);
+        self.parameters(&name, encoding, &value.shape)?;
+        let stored = format!("{name}/q");
+        let bytes = pack(encoding.integer, codes);
+        let made = tensor(&stored, DataType::of(encoding.integer), &value.shape, &bytes, self.data)?;
+        self.made.initializer.push(made);
+        let along = encoding.axis.map(|at| axis(at, value.shape.len()));
+        self.dequantize(&name, &stored, along.into_iter().collect());
+        Ok(())
+    }
+
+    /// A node whose weights are a pair: one with each half, and the sum of both.
+    fn pair(&mut self, ir: &Node, weights: &Value) -> Result<()> {
+        let (graph, made) = (self.graph, &self.graph.value(ir.outputs[0]).name);
+        let data = self.table.activation(&graph.value(ir.inputs[0]).name)?;
+        let largest = data.range().into_iter().fold(0.0, |most: f32, end| most.max(end.abs()));
+        let most = self.reach.get(&weights.name).copied().unwrap_or_default() * f64::from(largest);
+        for (half, encoding) in pair::HALVES.into_iter().zip(pair::of_sums(self.table.activation(made)?, most)) {
+            self.parameters(&pair::sum_name(made, half), &encoding, &[])?;
+        }
+        self.made.node.extend(pair::nodes(graph, ir)?);
+        self.quantize(ir.outputs[0], float_name(graph, ir.outputs[0]))
+    }
+
     /// Integers of a computed value, and the float that others read of them.
     fn quantize(&mut self, id: ValueId, from: String) -> Result<()> {
         let name = self.graph.value(id).name.clone();
@@ -139,21 +208,22 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    fn node(&mut self, ir: &autoneural_core::ir::Node) -> Result<()> {
+    fn node(&mut self, ir: &Node) -> Result<()> {
         let graph = self.graph;
         let inputs: Vec<String> = ir.inputs.iter().map(|&id| read_name(graph, id)).collect();
         if ir.op.requantizes() {
             // A change of encoding is the next QuantizeLinear reading the last DequantizeLinear.
             return self.quantize(ir.outputs[0], inputs[0].clone());
         }
-        if let Products::Split(bits) = self.products
-            && split::is_product(graph, ir)
-            && split::is_wide(graph, ir, self.table)
-        {
+        if let Some(weights) = self.forms.pair(graph, ir, self.table) {
+            return self.pair(ir, weights);
+        }
+        if self.forms.splits(graph, ir, self.table) {
             let (second, made) = (&graph.value(ir.inputs[1]).name, &graph.value(ir.outputs[0]).name);
             let first = &graph.value(ir.inputs[0]).name;
             let of = |name: &str| self.table.activation(name);
-            let between = split::encodings(made, [of(first)?, of(second)?, of(made)?], bits);
+            let between =
+                split::encodings(made, [of(first)?, of(second)?, of(made)?], self.forms.split.multiplier_bits);
             for (name, encoding) in &between {
                 self.parameters(name, encoding, &[])?;
             }
@@ -173,4 +243,16 @@ impl Emitter<'_> {
         }
         Ok(())
     }
+}
+
+/// The largest sum of the magnitudes of the weights of an output channel.
+fn reach(encoding: &Encoding, codes: &[i32], (shape, channels): (&[usize], Option<usize>)) -> f64 {
+    let inner: usize = channels.map_or(1, |axis| shape[axis + 1..].iter().product());
+    let mut sums = vec![0.0; channels.map_or(1, |axis| shape[axis])];
+    for (at, code) in codes.iter().enumerate() {
+        let channel = at / inner % sums.len();
+        let scale = encoding.scale[channel.min(encoding.scale.len() - 1)];
+        sums[channel] += f64::from(code.abs()) * f64::from(scale);
+    }
+    sums.into_iter().fold(0.0, f64::max)
 }

@@ -14,11 +14,9 @@ use autoneural_onnx::NodeProto;
 use super::names::{float_name, read_name};
 use super::proto::node;
 use autoneural_core::encoding::{Encoding, IntegerType};
-use autoneural_core::ir::{Graph, Node, Op};
-use autoneural_core::quantize::Table;
+use autoneural_core::ir::{Graph, Node};
+use autoneural_core::quantize::STEPS;
 
-/// Steps of 16 bits in one of 8, over the same range.
-const STEPS: i64 = 257;
 /// The middle of 16 bits.
 const MIDDLE: i64 = 1 << 15;
 /// The product with what is left is at most 1/128 of the largest product where all numbers are largest. It gets this share
@@ -30,17 +28,6 @@ const HIGH_SHARE: f32 = 1.0 + LOW_SHARE / 4.0;
 /// Values that stand between, by what is behind the product's name.
 const PARTS: [&str; 6] = ["high", "high.wide", "rest", "low", "product.high", "product.low"];
 
-/// Whether a node is such a product: it multiplies two values that are computed.
-pub(crate) fn is_product(graph: &Graph, ir: &Node) -> bool {
-    matches!(ir.op, Op::MatMul(_)) && ir.inputs.iter().all(|&id| graph.value(id).constant().is_none())
-}
-
-/// Whether all integers of a product have 16 bits.
-pub(crate) fn is_wide(graph: &Graph, ir: &Node, table: &Table) -> bool {
-    let integer = |id| table.activations.get(&graph.value(id).name).map(|encoding| encoding.integer);
-    ir.inputs.iter().chain(&ir.outputs).all(|&id| integer(id) == Some(IntegerType::Uint16))
-}
-
 /// The encodings of the values between, by name: from those of both operands and of the product. `bits` are those that the
 /// chip keeps of a multiplier behind the leading one, if it does not keep enough.
 ///
@@ -51,7 +38,8 @@ pub(crate) fn encodings(
     [first, second, product]: [&Encoding; 3],
     bits: Option<u32>,
 ) -> Vec<(String, Encoding)> {
-    let (step, zero_point) = (second.scale[0], (second.zero_point[0] + STEPS / 2) / STEPS);
+    let steps = i64::from(STEPS);
+    let (step, zero_point) = (second.scale[0], (second.zero_point[0] + steps / 2) / steps);
     let of = |integer, scale: f32, zero_point| Encoding {
         integer,
         scale: vec![scale],
@@ -69,7 +57,7 @@ pub(crate) fn encodings(
     }
     let made = [
         of(IntegerType::Uint8, high, zero_point),
-        of(IntegerType::Uint16, step, zero_point * STEPS),
+        of(IntegerType::Uint16, step, zero_point * steps),
         of(IntegerType::Uint16, step, MIDDLE),
         of(IntegerType::Uint8, step, 128),
         of(IntegerType::Uint16, of_high, product.zero_point[0]),

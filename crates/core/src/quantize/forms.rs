@@ -1,0 +1,81 @@
+//! Forms in which a quantized model writes what a chip does not take as it stands, or not well.
+
+use serde::Serialize;
+
+use super::table::Table;
+use super::weights::weight;
+use crate::encoding::IntegerType;
+use crate::ir::{Graph, Node, Op, Value};
+use crate::program::Group;
+use crate::recipe::Recipe;
+use crate::target::{Target, Weights};
+use autoneural_base::error::Result;
+use autoneural_base::text::glob;
+
+/// Integer steps of 16 bits in one of 8 bits, over the same range.
+pub const STEPS: u32 = 257;
+
+/// What of a graph is written in another form. The default writes everything as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Forms {
+    /// Products of two computed values of 16 bits that are written as two of 16 by 8 bits.
+    pub split: Split,
+    /// Weights of 16 bits that are written as two of 8 bits, by operator.
+    pub pairs: Vec<(String, Weights)>,
+}
+
+/// Products that are written as two.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Split {
+    /// Bits that the chip keeps of a multiplier behind the leading one, if these are few.
+    pub multiplier_bits: Option<u32>,
+    /// Whether all are.
+    pub all: bool,
+    /// Exceptions: patterns of names of what a product makes. The last one that fits counts.
+    pub exceptions: Vec<(String, bool)>,
+}
+
+impl Forms {
+    /// How the graphs of a group are written for a chip. Products are split only where one alone loses bits.
+    ///
+    /// # Errors
+    /// The recipe has no such group.
+    pub fn of(target: &Target, recipe: &Recipe, group: &Group) -> Result<Self> {
+        let mut made = Forms::default();
+        if let Some(product) = target.operator("MatMul").filter(|operator| operator.second_bits.is_some()) {
+            let (multiplier_bits, all) = (product.multiplier_bits, recipe.part(group)?.splits_products());
+            made.split = Split { multiplier_bits, all, exceptions: recipe.split_exceptions() };
+        }
+        for operator in target.operators() {
+            made.pairs.extend(operator.in_pairs.iter().map(|weights| (operator.name.clone(), *weights)));
+        }
+        Ok(made)
+    }
+
+    /// Whether a node is a product that is written as two.
+    pub fn splits(&self, graph: &Graph, node: &Node, table: &Table) -> bool {
+        let name = &graph.value(node.outputs[0]).name;
+        let exception = self.split.exceptions.iter().rev().find(|(pattern, _)| glob(pattern, name));
+        exception.map_or(self.split.all, |(_, split)| *split) && is_product(graph, node) && is_wide(graph, node, table)
+    }
+
+    /// The weights of a node, if they are written as a pair.
+    pub fn pair<'g>(&self, graph: &'g Graph, node: &Node, table: &Table) -> Option<&'g Value> {
+        let value = weight(graph, node)?;
+        let weights = Weights::of(table.params.get(&value.name)?);
+        let is_one = self.pairs.iter().any(|(name, pair)| name == node.op.name() && *pair == weights);
+        (is_one && is_wide(graph, node, table)).then_some(value)
+    }
+}
+
+/// Whether a node multiplies two values that are computed.
+pub fn is_product(graph: &Graph, node: &Node) -> bool {
+    matches!(node.op, Op::MatMul(_)) && node.inputs.iter().all(|&id| graph.value(id).constant().is_none())
+}
+
+/// Whether everything computed that a node reads and makes has 16 bits.
+fn is_wide(graph: &Graph, node: &Node, table: &Table) -> bool {
+    let computed = node.inputs.iter().chain(&node.outputs).map(|&id| graph.value(id));
+    let mut computed = computed.filter(|value| value.constant().is_none());
+    computed.all(|value| table.activations.get(&value.name).is_some_and(|one| one.integer == IntegerType::Uint16))
+}
