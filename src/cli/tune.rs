@@ -10,10 +10,13 @@ use autoneural::evaluate::{Slices, TextPlan};
 use autoneural::page::tuned_html;
 use autoneural::recipe::{Recipe, Windows};
 use autoneural::samples::is_recipe;
+use autoneural::shards::Share;
 use autoneural::shown::in_line;
 use autoneural::target::Target;
-use autoneural::tune::{Depth, FILE, Goal, TunePlan, Tuned, overrides, tune, tuned_table};
-use autoneural::{Error, Result, files, json, text};
+use autoneural::tune::{
+    Depth, FILE, Goal, MeasuredParts, TunePlan, Tuned, measure_share, overrides, tune, tuned_table,
+};
+use autoneural::{Error, Result, files, folder, json, text};
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum, ValueHint};
@@ -38,13 +41,20 @@ a minute or so, and better ones take its place. What is measured is kept: a run 
 and another goal asks for new checks only. Exit status 6: the goal is not reached; DIR has the best that is, and says \
 what stands in the way.
 
+With --shard only a share of the layers is measured, into a folder of its own; shares may be measured at the same time. \
+--join with the folders of all shares then goes on as if all had been measured here.
+
 Examples:
   autoneural tune classifier.onnx --recipe classifier.toml --calibration photos --goal 30dB \\
       --target sa8295p --out out/tuned
   autoneural tune classifier.onnx --recipe classifier.toml --calibration photos --budget-mb 2.9 \\
       --target sa8295p --out out/tuned
   autoneural tune llama.toml --weights weights --calibration llama-recipe.toml --target sa8295p --out out/tuned \\
-      --goal-perplexity 2.5% --text prose.txt --windows 60..70 --on simulated";
+      --goal-perplexity 2.5% --text prose.txt --windows 60..70 --on simulated
+  autoneural tune classifier.onnx --recipe classifier.toml --calibration photos --goal 30dB \\
+      --target sa8295p --out out/tuned --shard 1/2 --part out/measured-1
+  autoneural tune classifier.onnx --recipe classifier.toml --calibration photos --goal 30dB \\
+      --target sa8295p --out out/tuned --join out/measured-1 out/measured-2";
 
 /// Arguments of `tune`.
 #[derive(Args)]
@@ -84,6 +94,15 @@ pub struct Tune {
     /// Most assignments that are checked.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = at_least_one)]
     rounds: usize,
+    /// Measure only a share of the layers, such as 1/4, the first of four.
+    #[arg(long, value_name = "I/N", requires = "part")]
+    shard: Option<Share>,
+    /// Where a share goes: a folder that --join takes. A share that is there is replaced.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, requires = "shard")]
+    part: Option<PathBuf>,
+    /// Folders of all shares, whose measurements are taken over.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, num_args = 1.., conflicts_with = "shard")]
+    join: Vec<PathBuf>,
 }
 
 /// Engines that a choice is judged on.
@@ -139,9 +158,15 @@ impl Tune {
             // Told before samples are run.
             autoneural::text::read(text)?;
         }
+        let measured = match &self.join[..] {
+            [] => None,
+            paths => Some(MeasuredParts::read(paths)?),
+        };
         std::fs::create_dir_all(out).at(out)?;
         let _unless_used = Emptied(out);
-        let place = out.join("bundle");
+        // Shares may be measured at the same time.
+        let place =
+            self.shard.map_or(out.join("bundle"), |share| out.join(format!("{}-of-{}", share.number(), share.of())));
         let mut bundle = Making::begin(&place, if *force { Begin::Replace } else { Begin::Update }, *check_contents)?;
         bundle.set_command(command_line());
         record_toolkit(&mut bundle, session, runtime.as_ref());
@@ -159,10 +184,20 @@ impl Tune {
             recipe: &recipe,
             goal: self.goal(),
             text,
+            measured: measured.as_ref(),
             rounds: self.rounds,
             depth,
             compiler: compiler.as_ref().map(|compiler| compiler as &dyn Compiler),
         };
+        if let (Some(shard), Some(part)) = (self.shard, &self.part) {
+            let made = measure_share(&mut bundle, &plan, shard, part, session.progress())?;
+            drop(bundle);
+            // What it was measured in is of no use to others.
+            Making::kept(&place).map_or(Ok(()), |kept| folder::remove(&kept))?;
+            let layers = if made.layers == 1 { "layer" } else { "layers" };
+            let place = made.part.display().to_string();
+            return session.print(&made, &format!("shard {shard}: {} ({} {layers})", in_line(&place), made.layers));
+        }
         let head = self.head(&recipe)?;
         let mut publish = |tuned: &Tuned| write(out, &head, tuned);
         let (tuned, report) = tune(&mut bundle, &plan, runtime.as_ref(), &mut publish, session.progress())?;

@@ -9,6 +9,7 @@ pub mod parity;
 pub mod picky;
 pub mod picture;
 pub mod segments;
+pub mod stream;
 pub mod synth;
 pub mod terminal;
 pub mod tower;

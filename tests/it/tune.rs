@@ -6,6 +6,7 @@ use autoneural::recipe::Recipe;
 use serde_json::Value;
 
 use crate::common::picky::{LAYERS, PICKY, arguments, written};
+use crate::common::stream::{self, ROTATION};
 use crate::common::{autoneural, json, stderr};
 
 fn tune(folder: &Path, recipe: &Path, more: &[&str]) -> std::process::Output {
@@ -131,4 +132,87 @@ fn what_cannot_be_asked_for_is_told() {
     std::fs::write(&other, std::fs::read_to_string(&recipe).unwrap().replace("recipe.tower", "recipe.house")).unwrap();
     let output = tune(folder.path(), &other, &["--goal", "30dB"]);
     assert!(output.status.code() == Some(3), "{}", stderr(&output));
+}
+
+#[test]
+fn a_graph_that_the_recipe_rotates_is_measured_rotated_and_the_written_recipe_compiles() {
+    let folder = stream::written();
+    let recipe = stream::rotated(folder.path(), ["int8", "uint16"], "");
+    let output = tune(folder.path(), &recipe, &["--goal", "30dB"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let tuned = json(&folder.path().join("out/tune.json"));
+    let rotation = tuned["groups"][0]["layers"].as_array().unwrap().iter().find(|layer| layer["name"] == ROTATION);
+    // One number and its negative are exact in any integers, so that it gets the fewest.
+    let rotation = rotation.unwrap_or_else(|| panic!("{}", tuned["groups"][0]));
+    assert!(rotation["choices"].as_array().unwrap().iter().all(|choice| choice["noise"].as_f64().unwrap() < 1e-9));
+    assert!(chosen(&tuned).contains(&(ROTATION.into(), "int4".into())), "{rotation}");
+    // The graphs of the checkpoint do not have what the recipe says of these weights.
+    let tuned = folder.path().join("tuned.toml");
+    std::fs::copy(folder.path().join("out/recipe.toml"), &tuned).unwrap();
+    let compile = |recipe: &Path| {
+        let (model, made) = (folder.path().join("tower.onnx"), folder.path().join("made"));
+        let [model, recipe, made] = [&model, recipe, &made].map(|path| path.to_str().unwrap());
+        let arguments = ["compile", model, "--calibration", recipe, "--target", "sa8295p", "--out", made];
+        autoneural(&[&arguments[..], &["--verify", "none", "-q"]].concat())
+    };
+    let output = compile(&tuned);
+    assert!(output.status.success(), "{}", stderr(&output));
+    // Without the rotation nothing has them.
+    let text = std::fs::read_to_string(&tuned).unwrap();
+    std::fs::write(&tuned, text.replace("equalize = { method = \"hadamard\" }\n", "")).unwrap();
+    let said = stderr(&compile(&tuned));
+    assert!(said.contains("`x.rotation.weight` fits no weight of the model"), "{said}");
+}
+
+#[test]
+fn shares_of_the_layers_are_joined_to_what_one_run_measures() {
+    let (folder, recipe) = written("rounding = \"gptq\"\nbias_correction = true");
+    let out = folder.path().join("out");
+    let read = |name: &str| std::fs::read(out.join(name)).unwrap();
+    let run = |more: &[&str]| {
+        let output = tune(folder.path(), &recipe, &[&["--goal", "25dB"], more].concat());
+        (output.status.success(), stderr(&output))
+    };
+    let parts = ["part-1", "part-2"].map(|name| folder.path().join(name).to_str().unwrap().to_string());
+    assert_eq!(run(&[]), (true, String::new()));
+    let whole = ["tune.json", "recipe.toml"].map(read);
+    std::fs::remove_dir_all(&out).unwrap();
+    for (share, part) in ["1/2", "2/2"].iter().zip(&parts) {
+        assert_eq!(run(&["--shard", share, "--part", part]), (true, String::new()));
+        // What it was measured in is gone.
+        assert!(!out.exists());
+    }
+    let join = [&["--join"], &[parts[1].as_str(), parts[0].as_str()][..]].concat();
+    assert_eq!(run(&join), (true, String::new()));
+    assert_eq!(["tune.json", "recipe.toml"].map(read), whole);
+    // What is joined is what stands in the parts.
+    let file = Path::new(&parts[0]).join("measured.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut part: Value = serde_json::from_str(&text).unwrap();
+    part["layers"][0]["tried"][0]["noise"] = 7.25.into();
+    std::fs::write(&file, part.to_string()).unwrap();
+    std::fs::remove_dir_all(&out).unwrap();
+    assert_eq!(run(&join), (true, String::new()));
+    assert_eq!(json(&out.join("tune.json"))["groups"][0]["layers"][0]["choices"][0]["noise"], 7.25);
+    // What does not belong together is refused.
+    std::fs::remove_dir_all(&out).unwrap();
+    let refused = |more: &[&str], words: &str| {
+        let (is_done, said) = run(more);
+        assert!(!is_done && said.contains(words) && !out.join("tune.json").exists(), "{words}: {said}");
+    };
+    refused(&["--join", &parts[1]], "shard 1/2 is missing");
+    refused(&["--join", folder.path().to_str().unwrap()], "has no measured layers (no measured.json)");
+    refused(&["--shard", "1/9", "--part", &parts[0]], "there are 5 layers, too few for 9 shares");
+    refused(&["--shard", "1/2", "--part", folder.path().to_str().unwrap()], "exists and is no part");
+    let own = part["build"].take();
+    part["build"] = "0".into();
+    std::fs::write(&file, part.to_string()).unwrap();
+    refused(&join, "part-1: was made by another build of the program");
+    part["build"] = own;
+    part["layers"][0]["key"] = "0".into();
+    std::fs::write(&file, part.to_string()).unwrap();
+    refused(&join, "part-1: `layers.0.weight`: was measured with other weights, samples or bits");
+    part["layers"][0]["layer"] = "other".into();
+    std::fs::write(&file, part.to_string()).unwrap();
+    refused(&join, "no part has measurements of `layers.0.weight`");
 }

@@ -6,6 +6,7 @@ use autoneural::ir::{Builder, Constant, ElementType, Graph, ops};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::common::stream::{self, ROTATION};
 use crate::common::tower::{self, figure};
 use crate::common::{autoneural, json, numbers, stderr};
 
@@ -72,42 +73,9 @@ fn a_model_with_one_large_channel_holds_in_eight_bits_once_it_is_equalized() {
     assert_eq!(again["partitions"][0]["outputs"], plain["partitions"][0]["outputs"]);
 }
 
-/// Blocks that add to a stream, to one channel of it far more than to the others.
-fn stream() -> Graph {
-    const WIDTH: usize = 32;
-    let mut b = Builder::new("tower");
-    let mut x = b.input("x", vec![1, ROWS, WIDTH], ElementType::F32).unwrap();
-    let gains = |b: &mut Builder, name: &str, seed| {
-        let gains = numbers(WIDTH, seed).iter().map(|gain| 1.0 + gain / 2.0).collect();
-        b.constant(format!("{name}.gains"), Constant::from_values(gains, vec![WIDTH])).unwrap()
-    };
-    let normalized = ops::RmsNorm { axis: 2, epsilon: 1e-6 };
-    for block in 0..3 {
-        let name = |what: &str| format!("{block}.{what}");
-        let gains = gains(&mut b, &name("norm"), 60 + block);
-        let norm = b.node(name("norm"), normalized.clone(), &[x, gains]).unwrap();
-        let up = Constant::from_values(numbers(WIDTH * 64, 70 + block), vec![WIDTH, 64]);
-        let mut down = numbers(64 * WIDTH, 80 + block);
-        down.iter_mut().skip(LARGE.0).step_by(WIDTH).for_each(|weight| *weight *= LARGE.1);
-        let up = b.constant(name("up.weight"), up).unwrap();
-        let down = b.constant(name("down.weight"), Constant::from_values(down, vec![64, WIDTH])).unwrap();
-        let hidden = b.node(name("up"), ops::MatMul, &[norm, up]).unwrap();
-        let hidden = b.node(name("relu"), ops::Relu, &[hidden]).unwrap();
-        let made = b.node(name("down"), ops::MatMul, &[hidden, down]).unwrap();
-        x = b.node(name("sum"), ops::Add, &[x, made]).unwrap();
-    }
-    let gains = gains(&mut b, "last", 90);
-    let norm = b.node("last", normalized, &[x, gains]).unwrap();
-    let mut head = numbers(WIDTH * 24, 91);
-    head[LARGE.0 * 24..][..24].iter_mut().for_each(|weight| *weight = 0.0);
-    let head = b.constant("head.weight", Constant::from_values(head, vec![WIDTH, 24])).unwrap();
-    let scores = b.node("scores", ops::MatMul, &[norm, head]).unwrap();
-    b.finish(vec![scores])
-}
-
 #[test]
 fn a_rotated_stream_with_one_large_channel_holds_in_eight_bits() {
-    let folder = tower::written(stream(), &[1, ROWS, 32], |at| numbers(ROWS * 32, 50 + at));
+    let folder = stream::written();
     let out = folder.path().join("out");
     let plain = compile(folder.path(), "", &out);
     let rotated = compile(folder.path(), "equalize = { method = \"hadamard\" }", &out);
@@ -120,7 +88,7 @@ fn a_rotated_stream_with_one_large_channel_holds_in_eight_bits() {
     // The rotation of what comes in is a layer of its own.
     let encodings = json(&out.join("encodings/tower.json"));
     let of_rotation = encodings["param_encodings"].as_array().unwrap().iter();
-    let of_rotation = of_rotation.filter(|one| one["name"] == "x.rotation.weight").count();
+    let of_rotation = of_rotation.filter(|one| one["name"] == ROTATION).count();
     assert_eq!(of_rotation, 1);
 }
 

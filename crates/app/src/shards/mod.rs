@@ -9,7 +9,7 @@ mod share;
 
 pub use join::Parts;
 pub(crate) use part::{KNOWN, LIST, Origin, Part, RANGES, contents};
-pub(crate) use program::own_build;
+pub(crate) use program::{own_build, refuse_other_program};
 pub use rounded::RoundedParts;
 pub(crate) use rounded::{ROUNDED, RoundedFile, RoundedPart};
 pub use share::Share;

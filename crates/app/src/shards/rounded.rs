@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::program::own_build;
+use super::program::{own_build, refuse_other_program};
 use super::share::{Share, refuse_gaps};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files::{self, Folder};
@@ -84,14 +84,7 @@ impl RoundedParts {
         let (build, mut made) = (own_build()?, Vec::new());
         for path in paths {
             let part = RoundedPart::read(path)?;
-            let differs = match (part.program == VERSION, part.build == build) {
-                (true, true) => None,
-                (false, _) => Some(format!("version {} of the program, this is {VERSION}", part.program)),
-                (true, false) => Some("another build of the program".to_string()),
-            };
-            if let Some(differs) = differs {
-                return Err(Error::input(path.display(), format!("was made by {differs}")).help(AGAIN));
-            }
+            refuse_other_program(path, (&part.program, &part.build), &build, AGAIN)?;
             made.push((path.clone(), part));
         }
         let shares: Vec<_> = made.iter().map(|(path, part)| (part.shard, path.clone())).collect();

@@ -49,6 +49,8 @@ pub fn compile(bundle: &mut Making, plan: &Plan, runtime: Option<&Runtime>, prog
     plan.recipe.refuse_other_groups(&plan.source.program()?.groups())?;
     plan.source.check(bundle, plan.recipe)?;
     plan.source.export(bundle, plan.target, progress)?;
+    // Tuning has rewritten graphs in this bundle before; those of export are what is rewritten.
+    bundle.drop_equalized();
     let driver = of_bundle(bundle)?;
     let partitions = bundle.partitions()?;
     check_encodings(bundle, &partitions, plan.recipe, plan.given)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::candidates::Subject;
+use super::candidates::{Subject, Tunable};
 use super::net::Fed;
 use crate::drivers::{Driver, Run};
 use crate::stages::for_evidence;
@@ -35,7 +35,7 @@ pub(crate) fn fed(
     driver: &dyn Driver,
     run: &Run,
     samples: &[Sample],
-    subjects: &[Subject],
+    subjects: &[&Subject],
 ) -> Result<BTreeMap<usize, Vec<Fed>>> {
     let nets: BTreeMap<usize, &Partition> =
         subjects.iter().flat_map(|subject| &subject.nets).map(|(at, net)| (*at, net)).collect();
@@ -64,8 +64,8 @@ pub(crate) fn fed(
     }
 }
 
-/// What the rounders of some subjects want to know of the float model on these samples; `None` where that does not fit
-/// into memory together.
+/// What rounders want to know of the float model on these samples, for layers of some subjects; `None` where that does not
+/// fit into memory together.
 ///
 /// # Errors
 /// A sample that cannot be run.
@@ -73,12 +73,12 @@ pub(crate) fn collected(
     driver: &dyn Driver,
     run: &Run,
     samples: &[Sample],
-    subjects: &[(&Subject, Rounder)],
+    wanted: &[(&Subject, &[Tunable], Rounder)],
 ) -> Result<Option<BTreeMap<Ask, Observer>>> {
     let (mut asks, mut all) = (Vec::new(), Vec::new());
-    for (subject, rounder) in subjects {
+    for (subject, layers, rounder) in wanted {
         all.extend(sites(run.partitions, &subject.group));
-        for tunable in &subject.layers {
+        for tunable in *layers {
             for want in rounder.wants(&tunable.layer) {
                 let readers = tunable.layer.readers.iter();
                 asks.extend(readers.map(|of| Ask::new(&subject.group, &of.data, want, &of.rows)));
@@ -91,7 +91,7 @@ pub(crate) fn collected(
         return Ok(Some(BTreeMap::new()));
     }
     let collection = Collection::new(asks.clone());
-    let groups: Vec<Group> = subjects.iter().map(|(subject, _)| subject.group.clone()).collect();
+    let groups: Vec<Group> = wanted.iter().map(|(subject, ..)| subject.group.clone()).collect();
     let load = |partition: &Partition| -> Result<Box<dyn Engine>> {
         let watcher = collection.watcher(&partition.group, &partition.name);
         Ok(Box::new(Reference::load_watched(partition, &run.bundle.float_model(partition), watcher)?))

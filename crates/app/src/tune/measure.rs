@@ -6,13 +6,14 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 use super::candidates::{Basis, Encodings, Subject, Tunable};
 use super::evidence::{collected, fed, split};
 use super::net::{Fed, Net};
 use super::noise::Unit;
+use super::part::{MeasuredLayer, MeasuredParts};
+use super::tried::Tried;
 use crate::drivers::{Driver, Run, and_samples};
 use crate::stages::of_graphs;
 use autoneural_base::error::{Error, Result};
@@ -24,21 +25,14 @@ use autoneural_core::quantize::rounding::Rounder;
 use autoneural_core::quantize::{Constants, Item, Layer, Table, round_layer, unpack};
 use autoneural_core::recipe::{Recipe, WeightBits};
 
-/// What was found of a choice.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Tried {
-    /// Noise at the layer's own output, as a share of the signal's power.
-    pub local: f64,
-    /// Noise at the outputs of the graph.
-    pub noise: f64,
-}
-
 /// Measures the layers of a program.
 pub(crate) struct Meter<'a> {
     pub bundle: &'a Making,
     pub driver: &'a dyn Driver,
     pub basis: &'a Basis<'a>,
     pub subjects: &'a [Subject],
+    /// The layers of each subject that are measured here.
+    pub share: Vec<Range<usize>>,
     pub unit: Unit,
     pub progress: &'a dyn Progress,
     /// Encodings of each subject, made when they are first needed.
@@ -53,6 +47,38 @@ pub(crate) struct Meter<'a> {
 type Triple<'t> = (Layer, Item<'t>, Vec<Item<'t>>);
 
 impl<'a> Meter<'a> {
+    /// Measures all layers of some subjects.
+    pub(crate) fn new(
+        (bundle, driver): (&'a Making, &'a dyn Driver),
+        basis: &'a Basis<'a>,
+        subjects: &'a [Subject],
+        unit: Unit,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        let share = subjects.iter().map(|subject| 0..subject.layers.len()).collect();
+        let tables = subjects.iter().map(|_| OnceCell::new()).collect();
+        let (fed, evidence) = (OnceCell::new(), OnceCell::new());
+        Meter { bundle, driver, basis, subjects, share, unit, progress, tables, fed, evidence }
+    }
+
+    /// Measures only these layers, counted through all subjects.
+    pub(crate) fn only(mut self, wanted: &Range<usize>) -> Self {
+        let mut begin = 0;
+        for (share, subject) in self.share.iter_mut().zip(self.subjects) {
+            let end = begin + subject.layers.len();
+            let within = |at: usize| at.clamp(begin, end) - begin;
+            *share = within(wanted.start)..within(wanted.end);
+            begin = end;
+        }
+        self
+    }
+
+    /// Subjects with the layers of them that are measured here.
+    fn shared(&self) -> impl Iterator<Item = (&'a Subject, &[Tunable])> {
+        let all = self.subjects.iter().zip(&self.share);
+        all.map(|(subject, share)| (subject, &subject.layers[share.clone()])).filter(|(_, layers)| !layers.is_empty())
+    }
+
     fn run(&self) -> Run<'_> {
         let Meter { bundle, basis, progress, .. } = self;
         Run { bundle, partitions: basis.partitions, recipe: basis.recipe, progress: *progress }
@@ -71,7 +97,8 @@ impl<'a> Meter<'a> {
             return Ok(known);
         }
         let (_, samples) = split(&self.recipe().calibration);
-        let made = fed(self.driver, &self.run(), samples, self.subjects)?;
+        let subjects: Vec<&Subject> = self.shared().map(|(subject, _)| subject).collect();
+        let made = fed(self.driver, &self.run(), samples, &subjects)?;
         Ok(self.fed.get_or_init(|| made))
     }
 
@@ -80,9 +107,11 @@ impl<'a> Meter<'a> {
             return Ok(known);
         }
         let (samples, _) = split(&self.recipe().calibration);
-        let subjects: Vec<(&Subject, Rounder)> =
-            self.subjects.iter().map(|subject| Ok((subject, self.rounder(subject)?))).collect::<Result<_>>()?;
-        let made = collected(self.driver, &self.run(), samples, &subjects)?;
+        let wanted: Vec<(&Subject, &[Tunable], Rounder)> = self
+            .shared()
+            .map(|(subject, layers)| Ok((subject, layers, self.rounder(subject)?)))
+            .collect::<Result<_>>()?;
+        let made = collected(self.driver, &self.run(), samples, &wanted)?;
         Ok(self.evidence.get_or_init(|| made))
     }
 
@@ -143,41 +172,52 @@ impl<'a> Meter<'a> {
         })
     }
 
-    /// The whole measurement of a subject, layer by layer. Each is kept at once, so that a run that was stopped goes on
-    /// where it was.
+    /// The whole measurement of a subject, or of a share of its layers, layer by layer. Each is kept at once, so that a run
+    /// that was stopped goes on where it was. What `parts` have is not measured again.
     ///
     /// # Errors
-    /// An engine that fails.
-    pub(crate) fn measured(&self, at: usize) -> Result<Vec<Vec<Tried>>> {
-        let subject = &self.subjects[at];
-        let (key, count) = (self.key(subject)?, subject.layers.len());
+    /// An engine that fails, or parts that lack a layer or are of something else.
+    pub(crate) fn measured(&self, at: usize, parts: Option<&MeasuredParts>) -> Result<Vec<MeasuredLayer>> {
+        let (subject, wanted) = (&self.subjects[at], self.share[at].clone());
+        if wanted.is_empty() {
+            return Ok(vec![]);
+        }
+        let (key, group) = (self.key(subject)?, subject.group.name());
         let key_of = |number: usize| key.clone().and("layer", &subject.layers[number].layer.name);
-        let unit = |number: usize| format!("tune/layer/{}/{number}", subject.group);
+        let unit = |number: usize| format!("tune/layer/{group}/{number}");
         let mut known = true;
-        for number in 0..count {
+        for number in wanted.clone() {
             known &= self.bundle.knows(&unit(number), &key_of(number))?;
         }
         let (mut made, mut open) = (Vec::new(), None);
-        let what = format!("measure {}", subject.group);
+        let what = format!("measure {group}");
         if !known {
-            // Before the bar, because these have their own.
-            self.evidence()?;
-            self.progress.start(&what, count as u64);
-        }
-        for (number, tunable) in subject.layers.iter().enumerate() {
-            if !known {
-                self.progress.begin(&tunable.layer.name);
+            if parts.is_none() {
+                // Before the bar, because these have their own.
+                self.evidence()?;
             }
-            made.push(self.bundle.unit(&unit(number), "", key_of(number), &Silent, |_| {
+            self.progress.start(&what, wanted.len() as u64);
+        }
+        for number in wanted {
+            let (tunable, key) = (&subject.layers[number], key_of(number));
+            let (name, digest) = (&tunable.layer.name, key.digest());
+            if !known {
+                self.progress.begin(name);
+            }
+            let tried = self.bundle.unit(&unit(number), "", key, &Silent, |_| {
+                if let Some(parts) = parts {
+                    return parts.find((group, name), &digest, tunable.choices.len());
+                }
                 let (nets, kinds) = match &mut open {
                     Some(open) => open,
                     none => none.insert((self.nets(subject)?, constants(subject, self.tables(at)?)?)),
                 };
                 self.layer(subject, tunable, &mut nets[tunable.net], kinds)
-            })?);
+            })?;
             if !known {
-                self.progress.tick(&tunable.layer.name);
+                self.progress.tick(name);
             }
+            made.push(MeasuredLayer { group: group.to_string(), layer: name.clone(), key: digest, tried });
         }
         match known {
             true => self.progress.reuse(&what),

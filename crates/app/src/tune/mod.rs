@@ -8,37 +8,39 @@ mod evidence;
 mod measure;
 mod net;
 mod noise;
+mod part;
 mod plan;
+mod ready;
 mod record;
 mod search;
+mod share;
 mod table;
+mod tried;
 mod written;
 
+pub use part::MeasuredParts;
 pub use plan::{Depth, Figure, Goal, TunePlan};
 pub use record::{Checked, FILE, SCHEMA, State, Tuned, TunedChoice, TunedGroup, TunedLayer, TunedPoint};
+pub use share::{MeasuredShare, measure_share};
 pub use table::tuned_table;
 pub use written::overrides;
 
-use std::cell::OnceCell;
-
-use crate::drivers::{Driver, Takes, of_bundle};
+use crate::drivers::{Driver, Takes};
 use crate::report::{Columns, Demands, Report};
-use crate::stages::{Comparing, From, KeptEvidence, Plan, calibrate_phase, check_encodings, compile, keep_samples};
+use crate::stages::{Comparing, KeptEvidence, Plan, compile};
 use crate::verify::Extent;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{GivenFiles, Making};
-use autoneural_core::evidence::EvidenceSource;
-use autoneural_core::program::groups;
 use autoneural_core::recipe::{Recipe, Sample};
 use autoneural_core::tune::{Cost, Point, curve};
 use autoneural_engines::back::qnn::Runtime;
-use autoneural_front::PREFILL;
-use candidates::{Basis, Subject};
+use candidates::Subject;
 use check::Checker;
-use measure::{Meter, Tried};
-use noise::Unit;
+use measure::Meter;
+use ready::Ready;
 use search::{Quest, budget, costs};
+use tried::Tried;
 
 /// Takes what is known so far: a first answer, and better ones.
 pub type Publish<'a> = dyn FnMut(&Tuned) -> Result<()> + 'a;
@@ -56,35 +58,13 @@ pub fn tune(
     publish: &mut Publish,
     progress: &dyn Progress,
 ) -> Result<(Tuned, Option<Report>)> {
-    let (recipe, none) = (plan.recipe, GivenFiles::read(&[], false)?);
-    recipe.refuse_other_groups(&plan.source.program()?.groups())?;
-    plan.source.check(bundle, recipe)?;
-    plan.source.export(bundle, plan.target, progress)?;
-    let driver = of_bundle(bundle)?;
-    check_encodings(bundle, &bundle.partitions()?, recipe, &none)?;
-    driver.refuse_unfit(recipe, &bundle.partitions()?)?;
-    for number in 0..driver.phases().len() {
-        calibrate_phase(bundle, &*driver, number, recipe, From::Samples, progress)?;
-    }
-    keep_samples(bundle, &*driver, recipe)?;
-    let (partitions, statistics) = (bundle.partitions()?, bundle.statistics()?);
-    let seen = KeptEvidence(bundle);
-    let seen = (&statistics, &seen as &dyn EvidenceSource);
-    let basis = Basis { partitions: &partitions, seen, recipe, target: plan.target.0 };
-    let mut wanted = groups(&partitions);
-    if plan.text.is_some() {
-        // Nothing else takes part in reading a text.
-        wanted.retain(|group| partitions.iter().any(|part| part.name == PREFILL && part.group == *group));
-        if wanted.is_empty() {
-            return Err(Error::input(PREFILL, "this partition is missing: the model reads no text"));
-        }
-    }
-    let subjects: Vec<Subject> = wanted.iter().map(|group| basis.subject(group)).collect::<Result<_>>()?;
-    let unit = if plan.text.is_some() { Unit::Divergence } else { Unit::Power };
-    let tables = subjects.iter().map(|_| OnceCell::new()).collect();
-    let (fed, evidence) = (OnceCell::new(), OnceCell::new());
-    let meter =
-        Meter { bundle, driver: &*driver, basis: &basis, subjects: &subjects, unit, progress, tables, fed, evidence };
+    let recipe = plan.recipe;
+    let ready = Ready::new(bundle, plan, progress)?;
+    let (driver, partitions, statistics) = (&*ready.driver, &ready.partitions, &ready.statistics);
+    let kept = KeptEvidence(bundle);
+    let basis = ready.basis(&kept, plan);
+    let subjects = ready.subjects(&basis, plan)?;
+    let meter = Meter::new((bundle, driver), &basis, &subjects, plan.unit(), progress);
     let all = |of: &dyn Fn(usize) -> Result<Vec<Vec<Tried>>>| -> Result<Vec<Vec<Vec<Cost>>>> {
         subjects.iter().enumerate().map(|(at, subject)| Ok(costs(subject, &of(at)?))).collect()
     };
@@ -92,23 +72,28 @@ pub fn tune(
     let about = |tuned: State, costs: &[Vec<Vec<Cost>>], points: &[Point]| {
         told(plan, (&model, &of), (tuned, &subjects), costs, points)
     };
-    let guessed = all(&|at| meter.guessed(at))?;
-    publish(&about(State::Guessed, &guessed, &chosen(plan, &guessed)?))?;
-    let costs = all(&|at| meter.measured(at))?;
+    if plan.measured.is_none() {
+        let guessed = all(&|at| meter.guessed(at))?;
+        publish(&about(State::Guessed, &guessed, &chosen(plan, &guessed)?))?;
+    }
+    let tried = |at| -> Result<Vec<Vec<Tried>>> {
+        Ok(meter.measured(at, plan.measured)?.into_iter().map(|layer| layer.tried).collect())
+    };
+    let costs = all(&tried)?;
     drop(meter);
     let mut quests: Vec<Quest> =
         costs.iter().map(|costs| Quest::new(costs.clone(), plan.goal.most_noise().unwrap_or(f64::INFINITY))).collect();
     let mut points = chosen(plan, &costs)?;
     let mut tuned = about(State::Predicted, &costs, &points);
     publish(&tuned)?;
-    let checking = checking(recipe, &*driver, &partitions);
+    let checking = checking(recipe, driver, partitions);
     if let Some(runtime) = runtime.filter(|_| plan.depth >= Depth::Simulated) {
         let checker = Checker {
             bundle,
-            driver: &*driver,
-            partitions: &partitions,
+            driver,
+            partitions,
             subjects: &subjects,
-            statistics: &statistics,
+            statistics,
             runtime,
             text: plan.text.as_ref(),
             progress,
@@ -141,8 +126,8 @@ pub fn tune(
     if plan.depth < Depth::Npu {
         return Ok((tuned, None));
     }
-    let recipe = with(recipe, &overrides(&tuned), &checking.1)?;
-    let extent = Extent { partitions: None, sampled: Checker::extent(&*driver, &partitions).sampled };
+    let (recipe, none) = (with(recipe, &overrides(&tuned), &checking.1)?, GivenFiles::read(&[], false)?);
+    let extent = Extent { partitions: None, sampled: Checker::extent(driver, partitions).sampled };
     let demands = Demands { max_difference_db: f64::INFINITY, enough_db: 0.0, min_sqnr_db: None };
     let compiled = Plan {
         source: plan.source,

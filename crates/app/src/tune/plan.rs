@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::noise::Unit;
+use super::part::MeasuredParts;
 use crate::drivers::Source;
 use crate::evaluate::TextPlan;
 use autoneural_core::recipe::Recipe;
@@ -92,6 +94,8 @@ pub struct TunePlan<'a> {
     pub goal: Goal,
     /// The text that perplexity is judged on; without it SQNR judges.
     pub text: Option<TextPlan>,
+    /// What shares of the layers were measured to be; without them all are measured.
+    pub measured: Option<&'a MeasuredParts>,
     /// Most assignments that are checked.
     pub rounds: usize,
     /// What takes part.
@@ -101,6 +105,11 @@ pub struct TunePlan<'a> {
 }
 
 impl TunePlan<'_> {
+    /// What noise is measured in.
+    pub(crate) fn unit(&self) -> Unit {
+        if self.text.is_some() { Unit::Divergence } else { Unit::Power }
+    }
+
     /// What judges.
     pub(crate) fn figure(&self) -> Figure {
         if self.text.is_some() { Figure::PerplexityPercent } else { Figure::Db }

@@ -2,9 +2,9 @@
 //! few bytes.
 
 use super::candidates::Subject;
-use super::measure::Tried;
 use super::plan::Goal;
 use super::record::Checked;
+use super::tried::Tried;
 use autoneural_base::error::Result;
 use autoneural_core::tune::{Cost, Point, curve, within_bytes, within_noise};
 

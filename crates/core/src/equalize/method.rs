@@ -1,5 +1,7 @@
 //! What an equalization method is, and what it is given.
 
+use std::collections::BTreeSet;
+
 use crate::evidence::{Ask, EvidenceSource};
 use crate::passes::Frozen;
 use crate::program::Group;
@@ -16,6 +18,15 @@ pub struct Context<'a> {
     pub evidence: &'a dyn EvidenceSource,
     /// How much of the spread of channels goes into the weights, 0 to 1 ([`super::Equalize::alpha`]).
     pub alpha: f32,
+}
+
+/// What rewritten graphs have more than the graphs before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Added {
+    /// Names of weights.
+    pub weights: BTreeSet<String>,
+    /// Names of values that are computed.
+    pub values: BTreeSet<String>,
 }
 
 /// A rewrite of a group of graphs that keeps what they compute, within rounding, and the names and shapes of their inputs,
@@ -37,6 +48,11 @@ pub trait Equalizer: Sync {
     /// # Errors
     /// It can rewrite nothing in these graphs; the error says why.
     fn wants(&self, group: &Group, graphs: &[&Frozen]) -> Result<Vec<Ask>>;
+
+    /// What the rewritten graphs will have more than these; nothing, where none of them is rewritten.
+    fn adds(&self, _group: &Group, _graphs: &[&Frozen]) -> Added {
+        Added::default()
+    }
 
     /// The graphs, rewritten, in their order. The same arguments give the same graphs.
     ///

@@ -13,7 +13,7 @@ mod factors;
 mod method;
 mod spots;
 
-pub use method::{Context, Equalizer};
+pub use method::{Added, Context, Equalizer};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -107,6 +107,11 @@ impl Equalize {
     /// The method can equalize nothing in these graphs.
     pub fn wants(&self, group: &Group, partitions: &[Partition]) -> Result<Vec<Ask>> {
         self.method.0.wants(group, &graphs(group, partitions))
+    }
+
+    /// What the graphs of a group will have more when they are rewritten; nothing, if they are already.
+    pub fn adds(&self, group: &Group, partitions: &[Partition]) -> Added {
+        self.method.0.adds(group, &graphs(group, partitions))
     }
 
     /// The partitions of a group, whose weights become `weights`, with their graphs rewritten.

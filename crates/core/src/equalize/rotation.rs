@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::method::{Context, Equalizer};
+use super::method::{Added, Context, Equalizer};
 use crate::evidence::{Ask, Linear};
 use crate::ir::{Constant, Graph, Node, Op, Value, ValueId, ops};
 use crate::passes::Frozen;
@@ -29,6 +29,16 @@ impl Equalizer for Hadamard {
 
     fn wants(&self, group: &Group, graphs: &[&Frozen]) -> Result<Vec<Ask>> {
         streams(group, graphs).map(|_| vec![])
+    }
+
+    fn adds(&self, group: &Group, graphs: &[&Frozen]) -> Added {
+        let mut made = Added::default();
+        for (graph, stream) in graphs.iter().zip(streams(group, graphs).unwrap_or_default()) {
+            let [value, weights] = names(&graph.value(stream.entry).name);
+            made.values.insert(value);
+            made.weights.insert(weights);
+        }
+        made
     }
 
     fn apply(&self, graphs: &[&Frozen], context: &Context) -> Result<Vec<Frozen>> {
@@ -225,6 +235,11 @@ fn rank(graph: &Graph, node: &Node) -> usize {
     node.inputs.first().map_or(1, |&id| graph.value(id).shape.len().max(1))
 }
 
+/// Names of what comes in, rotated, and of the weights that rotate it.
+fn names(entry: &str) -> [String; 2] {
+    [format!("{entry}.rotated"), format!("{entry}.rotation.weight")]
+}
+
 /// What becomes of a constant.
 fn rotated<'a>(
     constant: &Constant,
@@ -251,8 +266,7 @@ impl Stream {
         let mut identity = vec![0f32; channels * channels];
         (0..channels).for_each(|at| identity[at * channels + at] = 1.0);
         let matrix = Constant::from_values(identity, vec![channels, channels]).hadamard(1, self.block);
-        let (name, of_matrix) =
-            (rewrite.free(format!("{}.rotated", entry.name)), rewrite.free(format!("{}.rotation.weight", entry.name)));
+        let [name, of_matrix] = names(&entry.name).map(|name| rewrite.free(name));
         let matrix = rewrite.new.constant(of_matrix, matrix)?;
         let input = rewrite.get(self.entry)?;
         let made = rewrite.new.node(name, ops::MatMul, &[input, matrix])?;

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::forms::is_product;
 use super::weights::{chosen, weight};
+use crate::equalize::Added;
 use crate::ir::ElementType;
 use crate::partition::Partition;
+use crate::program::groups;
 use crate::recipe::Recipe;
 use crate::target::Target;
 use autoneural_base::error::{Error, Result};
@@ -32,12 +34,21 @@ pub fn refuse_untaken_weights(partitions: &[Partition], recipe: &Recipe, target:
     Ok(())
 }
 
-/// Refuses overrides of a recipe that fit no tensor: their author believes that they have an effect.
+/// Refuses overrides of a recipe that fit no tensor, neither of these graphs nor of what the recipe's equalization will
+/// make of them: their author believes that they have an effect.
 ///
 /// # Errors
 /// An override fits no tensor; the error names it and says what it could fit.
 pub fn refuse_idle_overrides(partitions: &[Partition], recipe: &Recipe) -> Result<()> {
+    let mut added = Vec::new();
+    for group in groups(partitions) {
+        added.extend(recipe.part(&group)?.equalize.as_ref().map(|equalize| equalize.adds(&group, partitions)));
+    }
     let [mut weights, mut activations, mut products] = [const { BTreeSet::new() }; 3];
+    for Added { weights: more, values } in &added {
+        weights.extend(more.iter().map(String::as_str));
+        activations.extend(values.iter().map(String::as_str));
+    }
     for graph in partitions.iter().map(|partition| &partition.graph) {
         weights.extend(graph.nodes().iter().filter_map(|node| Some(weight(graph, node)?.name.as_str())));
         let computed = graph.values().filter(|(_, v)| v.element == ElementType::F32 && v.constant().is_none());
