@@ -21,6 +21,7 @@ mod inspect;
 mod lane;
 mod logits;
 mod man;
+mod memory;
 mod named;
 mod open_page;
 mod parity;
@@ -52,7 +53,7 @@ pub use process::prepare;
 use session::Session;
 
 #[global_allocator]
-static ALLOCATOR: process::Remembering = process::Remembering;
+static ALLOCATOR: memory::Remembering = memory::Remembering;
 
 /// Runs the program.
 pub fn run() -> ExitCode {

@@ -8,6 +8,7 @@ pub mod documents;
 pub mod parity;
 pub mod picky;
 pub mod picture;
+pub mod product;
 pub mod segments;
 pub mod stream;
 pub mod synth;

@@ -26,11 +26,11 @@ fn an_error_keeps_what_is_finished() {
 #[test]
 fn weights_that_the_target_does_not_take_are_refused_before_samples_run() {
     let desk = Desk::new();
-    desk.edit("recipe.toml", |text| text.replacen("weights = \"int8\"", "weights = \"int16\"", 1));
+    desk.edit("recipe.toml", |text| text.replacen("weights = \"int8\"", "weights = \"int8 in blocks of 32\"", 1));
     let output = desk.compile_part("out", &[]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let said = stderr(&output);
-    assert!(said.contains("recipe `") && said.contains("not int16"), "{said}");
+    assert!(said.contains("recipe `") && said.contains("not int8 in blocks of 32"), "{said}");
     assert!(!said.contains("calibrate"), "{said}");
 }
 

@@ -102,8 +102,8 @@ fn a_goal_that_is_out_of_reach_leaves_the_best_and_says_what_stands_in_the_way()
     let tuned = json(&folder.path().join("out/tune.json"));
     assert_eq!(tuned["reached"], false);
     let way = tuned["in_the_way"].as_array().unwrap();
-    assert!(way.iter().any(|line| line.as_str().unwrap().contains(" in int8 brings ")), "{way:?}");
-    assert!(chosen(&tuned).iter().all(|(_, bits)| bits == "int8"));
+    assert!(way.iter().any(|line| line.as_str().unwrap().contains(" in int16 brings ")), "{way:?}");
+    assert!(chosen(&tuned).iter().all(|(_, bits)| bits == "int16"));
     assert!(folder.path().join("out/recipe.toml").is_file());
 }
 

@@ -4,6 +4,7 @@ use autoneural::back::onnx::{DataWriter, emit_float};
 use autoneural::drivers::tensors::partition;
 use autoneural::ir::{Builder, Constant, ElementType, ops};
 use autoneural::passes::as_built;
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use tempfile::TempDir;
 
 use crate::common::{autoneural, json, numbers, stderr, succeed};
@@ -43,7 +44,10 @@ fn model(more: &str) -> TempDir {
         let numbers = numbers(CHANNELS * SIZE * SIZE, 70 + at);
         let bytes: Vec<u8> = numbers.iter().flat_map(|value| value.to_le_bytes()).collect();
         std::fs::create_dir_all(folder.path().join("samples")).unwrap();
-        std::fs::write(folder.path().join(format!("samples/{at}.raw")), bytes).unwrap();
+        std::fs::write(folder.path().join(format!("samples/{at}.raw")), &bytes).unwrap();
+        let view = TensorView::new(Dtype::F32, vec![1, CHANNELS, SIZE, SIZE], &bytes).unwrap();
+        let sample = serialize([("x", view)], None).unwrap();
+        std::fs::write(folder.path().join("sample.safetensors"), sample).unwrap();
     }
     folder
 }
@@ -92,7 +96,7 @@ fn activations_of_8_bits_take_no_weights_of_16() {
 fn a_model_with_pairs_is_asked_and_cut_as_any_other() {
     let folder = model("[[override]]\ntensor = \"second.w\"\ntype = \"int16\"\n");
     assert!(compile(&folder).status.success());
-    let [out, sample] = ["out", "samples/3.raw"].map(|name| folder.path().join(name).display().to_string());
+    let [out, sample] = ["out", "sample.safetensors"].map(|name| folder.path().join(name).display().to_string());
     let text = succeed(&["diff", &out, "--input", &sample, "--on", "simulated"]);
     assert!(text.contains("second"), "{text}");
 }

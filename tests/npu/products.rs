@@ -1,49 +1,9 @@
 //! Products of two computed values of 16 bits, of which the NPU reads the second in 8 bits.
 
-use autoneural::back::onnx::{DataWriter, emit_float};
-use autoneural::drivers::tensors::partition;
-use autoneural::ir::{Builder, ElementType, ops};
-use autoneural::passes::as_built;
-use safetensors::tensor::{Dtype, TensorView, serialize};
 use tempfile::TempDir;
 
-use crate::common::{autoneural, json, numbers, stderr, succeed};
-
-const ROWS: usize = 48;
-const INNER: usize = 32;
-
-/// A folder with a model that multiplies two inputs, samples and a recipe with these lines more.
-fn model(more: &str) -> TempDir {
-    let folder = TempDir::new().unwrap();
-    let shapes = [("a", vec![1, 4, ROWS, INNER]), ("b", vec![1, 4, INNER, ROWS])];
-    let mut b = Builder::new("product");
-    let [left, right] = shapes.clone().map(|(name, shape)| b.input(name, shape, ElementType::F32).unwrap());
-    let y = b.node("y", ops::MatMul, &[left, right]).unwrap();
-    let partition = partition("product", as_built(&b.finish(vec![y])).unwrap()).unwrap();
-    let mut data = DataWriter::create(folder.path(), &partition.group).unwrap();
-    emit_float(&partition, &folder.path().join("product.onnx"), &mut data).unwrap();
-    data.finish().unwrap();
-    let mut recipe = format!(
-        "schema = 2\nname = \"product\"\n[recipe.product]\nweights = \"int8\"\nactivations = \"uint16\"\n\
-         observer = \"min-max\"\n{more}"
-    );
-    for at in 0..4 {
-        let bytes = [0, 1].map(|side| -> Vec<u8> {
-            let numbers = numbers(4 * ROWS * INNER, 70 + 2 * at + side);
-            numbers.iter().flat_map(|value| value.to_le_bytes()).collect()
-        });
-        let views = shapes.iter().zip(&bytes).map(|((name, shape), bytes)| {
-            (name.to_string(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-        });
-        let name = format!("{at}.safetensors");
-        std::fs::write(folder.path().join(&name), serialize(views, None).unwrap()).unwrap();
-        // The last is among the others, so that no range is left.
-        let lists: &[&str] = if at < 3 { &["calibration"] } else { &["calibration", "verification"] };
-        lists.iter().for_each(|list| recipe.push_str(&format!("[[{list}]]\ntensors = \"{name}\"\n")));
-    }
-    std::fs::write(folder.path().join("recipe.toml"), recipe).unwrap();
-    folder
-}
+use crate::common::product::model;
+use crate::common::{autoneural, json, stderr, succeed};
 
 fn arguments(folder: &TempDir) -> Vec<String> {
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -69,8 +29,31 @@ fn figures(more: &str) -> [f64; 3] {
 fn two_products_of_8_bits_are_one_of_16() {
     let [simulated, npu, _] = figures("");
     assert!(simulated > 75.0 && npu < 55.0, "whole: {simulated}, {npu}");
-    let [simulated, npu, layer] = figures("products = \"split\"\n");
-    assert!(simulated > 75.0 && npu > 65.0 && layer > 65.0, "split: {simulated}, {npu}, {layer}");
+    let by_name = "[[override]]\ntensor = \"y\"\nproducts = \"split\"\n";
+    for more in ["products = \"split\"\n", by_name] {
+        let [simulated, npu, layer] = figures(more);
+        assert!(simulated > 75.0 && npu > 65.0 && layer > 65.0, "{more}: {simulated}, {npu}, {layer}");
+    }
+    let [_, npu, _] = figures(&format!("products = \"split\"\n{}", by_name.replace("split", "whole")));
+    assert!(npu < 55.0, "left whole: {npu}");
+}
+
+#[test]
+fn tune_splits_a_product_where_the_goal_wants_it() {
+    let folder = model("");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [graph, recipe, out] = ["product.onnx", "recipe.toml", "out"].map(path);
+    for (goal, form, least) in [("30dB", "whole", 30.0), ("60dB", "split", 60.0)] {
+        let of = ["tune", &graph, "--calibration", &recipe, "--target", "sa8295p", "--out", &out, "-q"];
+        succeed(&[&of[..], &["--goal", goal]].concat());
+        let tuned = json(&folder.path().join("out/tune.json"));
+        let layer = &tuned["groups"][0]["layers"][0];
+        let chosen = &layer["choices"][layer["chosen"].as_u64().unwrap() as usize];
+        assert_eq!((&layer["name"], &chosen["bits"]), (&"y".into(), &form.into()), "{tuned}");
+        assert!(tuned["reached"] == true && tuned["judged"]["npu"].as_f64().unwrap() >= least, "{tuned}");
+        let written = std::fs::read_to_string(folder.path().join("out/recipe.toml")).unwrap();
+        assert_eq!(written.contains("products = \"split\""), form == "split", "{written}");
+    }
 }
 
 #[test]

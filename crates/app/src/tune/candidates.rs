@@ -1,46 +1,77 @@
-//! The layers of a group with what each of them can become, and the encodings that they would have.
+//! The layers and products of a group with what each of them can become, and the encodings that they would have.
 
 use std::collections::BTreeSet;
 
 use crate::evaluate::reading;
 use crate::runs::has_layers_of_its_own;
 use autoneural_base::error::{Error, Result};
+use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
-use autoneural_core::quantize::{Given, Layer, Table, decisive, layers, quantize, weight};
-use autoneural_core::recipe::{Recipe, WeightBits, quoted};
+use autoneural_core::quantize::{Forms, Given, Layer, Split, Table, decisive, is_product, layers, quantize, weight};
+use autoneural_core::recipe::{Products, Recipe, WeightBits, quoted};
 use autoneural_core::segment::multiply_adds;
 use autoneural_core::target::Target;
-use autoneural_core::tune::{bits_of, choices, weight_bytes};
+use autoneural_core::tune::{Choice, Cost, Point, bits_of, choices, weight_bytes};
 use autoneural_front::PREFILL;
 
 /// Encodings of the nets of a subject, by what its layers are in them.
 pub(crate) type Encodings = Vec<(WeightBits, Vec<Table>)>;
 
-/// A layer that gets integers.
+/// Multiply-adds that count as much as a byte of weights.
+const MULTIPLY_ADDS: u64 = 100;
+
+/// What a choice is about.
+pub(crate) enum Of {
+    /// A layer, whose weights get integers.
+    Layer(Layer),
+    /// A product of two computed values, the second of which has this encoding.
+    Product(Encoding),
+}
+
+/// A part of a graph with choices.
 pub(crate) struct Tunable {
-    /// The layer.
-    pub layer: Layer,
+    /// Name of the weights, or of what the product makes.
+    pub name: String,
+    /// What it is.
+    pub of: Of,
     /// Which of the subject's graphs it is measured in.
     pub net: usize,
     /// What it would be without tuning.
-    pub base: WeightBits,
-    /// What it can be, by bytes.
-    pub choices: Vec<WeightBits>,
+    pub base: Choice,
+    /// What it can be, the cheapest first.
+    pub choices: Vec<Choice>,
     /// Multiply-adds of a run of its graph.
     pub multiply_adds: u64,
+    /// Whether weights of 16 bits are written as two of 8 bits.
+    pub has_pairs: bool,
 }
 
 impl Tunable {
-    /// Its weights.
-    pub(crate) fn elements(&self) -> u64 {
-        self.layer.shape.iter().map(|&size| size as u64).product()
+    /// The layer, if it is one.
+    pub(crate) fn layer(&self) -> Option<&Layer> {
+        match &self.of {
+            Of::Layer(layer) => Some(layer),
+            Of::Product(_) => None,
+        }
     }
 
-    /// Bytes of each choice.
-    pub(crate) fn bytes(&self) -> Vec<u64> {
-        self.choices.iter().map(|bits| weight_bytes(*bits, &self.layer.shape, self.layer.axes)).collect()
+    /// Its weights; a product has none.
+    pub(crate) fn elements(&self) -> u64 {
+        self.layer().map_or(0, |layer| layer.shape.iter().map(|&size| size as u64).product())
+    }
+
+    /// Bytes of a choice.
+    pub(crate) fn bytes(&self, choice: Choice) -> u64 {
+        let of = self.layer().zip(choice.weights());
+        of.map_or(0, |(layer, bits)| weight_bytes(bits, &layer.shape, layer.axes))
+    }
+
+    /// Bytes of a choice, and what it computes more than once, in bytes.
+    pub(crate) fn price(&self, choice: Choice) -> u64 {
+        let is_pair = self.has_pairs && choice.weights().is_some_and(|bits| bits.integer == IntegerType::Int16);
+        self.bytes(choice) + (choice.passes(is_pair) - 1) * self.multiply_adds / MULTIPLY_ADDS
     }
 }
 
@@ -50,8 +81,21 @@ pub(crate) struct Subject {
     pub group: Group,
     /// The graphs in which its layers are measured, and their places in the program.
     pub nets: Vec<(usize, Partition)>,
-    /// Its layers.
+    /// Its layers, and behind them its products.
     pub layers: Vec<Tunable>,
+}
+
+impl Subject {
+    /// Bytes of an assignment.
+    pub(crate) fn bytes(&self, point: &Point) -> u64 {
+        self.layers.iter().zip(&point.chosen).map(|(layer, &at)| layer.bytes(layer.choices[at])).sum()
+    }
+
+    /// Noise that the products of an assignment bring.
+    pub(crate) fn products(&self, point: &Point, costs: &[Vec<Cost>]) -> f64 {
+        let products = self.layers.iter().zip(&point.chosen).zip(costs).filter(|((one, _), _)| one.layer().is_none());
+        products.map(|((_, &at), costs)| costs[at].noise).sum()
+    }
 }
 
 /// What the choices of a program follow from.
@@ -84,7 +128,12 @@ impl Basis<'_> {
         let own: Vec<Partition> = places.iter().map(|&at| self.partitions[at].clone()).collect();
         let tables = self.tables(group, self.recipe)?;
         let mut nets = Vec::new();
-        for &at in places.iter().filter(|&&at| has_layers_of_its_own(self.partitions, at)) {
+        // One graph of several shows what they share.
+        let has_products = |at: usize| {
+            let graph = &self.partitions[at].graph;
+            at == places[0] && graph.nodes().iter().any(|node| is_product(graph, node))
+        };
+        for &at in places.iter().filter(|&&at| has_products(at) || has_layers_of_its_own(self.partitions, at)) {
             // A graph that takes in chunks says more with the logits of all tokens than with those of the last.
             let whole = (self.partitions[at].name == PREFILL).then(|| reading(self.partitions).ok()).flatten();
             nets.push((at, whole.map_or_else(|| self.partitions[at].clone(), |(_, whole)| whole)));
@@ -97,7 +146,9 @@ impl Basis<'_> {
                 return Err(Error::internal(&layer.name, "is in no graph that is measured"));
             };
             let base = bits_of(encoding);
-            let mut choices = choices(&layer, &own, &tables, self.target)?;
+            let mut choices: Vec<Choice> =
+                choices(&layer, &own, &tables, self.target)?.into_iter().map(Choice::Weights).collect();
+            let base = Choice::Weights(base);
             if !choices.contains(&base) || self.recipe.exception(&layer.name, true).is_some() {
                 // It runs on the CPU, or the recipe states it by name: it stays as it is.
                 choices = vec![base];
@@ -105,10 +156,51 @@ impl Basis<'_> {
             let graph = &nets[net].1.graph;
             let reads =
                 |node: &&autoneural_core::ir::Node| weight(graph, node).is_some_and(|value| value.name == layer.name);
-            let multiply_adds = graph.nodes().iter().filter(reads).map(|node| multiply_adds(graph, node)).sum();
-            made.push(Tunable { layer, net, base, choices, multiply_adds });
+            let readers = || graph.nodes().iter().filter(reads);
+            let operator = |node: &autoneural_core::ir::Node| self.target.operator(node.op.name());
+            let has_pairs = readers().filter_map(operator).any(|operator| !operator.in_pairs.is_empty());
+            let multiply_adds = readers().map(|node| multiply_adds(graph, node)).sum();
+            let name = layer.name.clone();
+            made.push(Tunable { name, of: Of::Layer(layer), net, base, choices, multiply_adds, has_pairs });
         }
+        self.add_products(group, (&nets, &tables), &mut made)?;
         Ok(Subject { group: group.clone(), nets, layers: made })
+    }
+
+    /// Adds the products of a group that the chip reads in few bits, each once. Those that the recipe states by name stay
+    /// as they are.
+    fn add_products(
+        &self,
+        group: &Group,
+        (nets, tables): (&[(usize, Partition)], &[Table]),
+        made: &mut Vec<Tunable>,
+    ) -> Result<()> {
+        let forms = Forms::of(self.target, self.recipe, group)?;
+        let all = Forms { split: Split { all: true, exceptions: vec![], ..forms.split.clone() }, ..forms.clone() };
+        if self.target.operator("MatMul").is_none_or(|operator| operator.second_bits.is_none()) {
+            return Ok(());
+        }
+        for (net, (_, partition)) in nets.iter().enumerate() {
+            let graph = &partition.graph;
+            for node in graph.nodes() {
+                let name = &graph.value(node.outputs[0]).name;
+                let Some(table) = tables.iter().find(|table| all.splits(graph, node, table)) else { continue };
+                if made.iter().any(|known| known.name == *name) || forms.split.exception(name).is_some() {
+                    continue;
+                }
+                let second = table.activation(&graph.value(node.inputs[1]).name)?.clone();
+                made.push(Tunable {
+                    name: name.clone(),
+                    of: Of::Product(second),
+                    net,
+                    base: Choice::Product(self.recipe.part(group)?.products),
+                    choices: vec![Choice::Product(Products::Whole), Choice::Product(Products::Split)],
+                    multiply_adds: multiply_adds(graph, node),
+                    has_pairs: false,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// For each kind of integers that a layer of a subject can have: the encodings of its nets, with as many layers in
@@ -118,9 +210,9 @@ impl Basis<'_> {
     /// Encodings cannot be made.
     pub(crate) fn encodings(&self, subject: &Subject) -> Result<Encodings> {
         let mut kinds: Vec<WeightBits> = Vec::new();
-        for bits in subject.layers.iter().flat_map(|layer| &layer.choices) {
-            if !kinds.contains(bits) {
-                kinds.push(*bits);
+        for bits in subject.layers.iter().flat_map(|layer| &layer.choices).filter_map(|choice| choice.weights()) {
+            if !kinds.contains(&bits) {
+                kinds.push(bits);
             }
         }
         let places: Vec<usize> =
@@ -128,8 +220,9 @@ impl Basis<'_> {
         let wanted: BTreeSet<usize> = subject.nets.iter().map(|(at, _)| *at).collect();
         let mut made = Vec::new();
         for bits in kinds {
-            let takers = subject.layers.iter().filter(|layer| layer.choices.contains(&bits));
-            let text: String = takers.map(|layer| exception(&layer.layer.name, bits)).collect();
+            let choice = Choice::Weights(bits);
+            let takers = subject.layers.iter().filter(|layer| layer.choices.contains(&choice));
+            let text: String = takers.map(|layer| exception(&layer.name, choice)).collect();
             let tables = self.tables(&subject.group, &self.recipe.with_overrides(&text)?)?;
             let tables = places.iter().zip(tables).filter(|(at, _)| wanted.contains(at)).map(|(_, table)| table);
             made.push((bits, tables.collect()));
@@ -139,6 +232,7 @@ impl Basis<'_> {
 }
 
 /// An exception of a recipe.
-pub(crate) fn exception(tensor: &str, bits: WeightBits) -> String {
-    format!("[[override]]\ntensor = {}\ntype = \"{bits}\"\n", quoted(tensor))
+pub(crate) fn exception(tensor: &str, choice: Choice) -> String {
+    let key = if choice.weights().is_some() { "type" } else { "products" };
+    format!("[[override]]\ntensor = {}\n{key} = \"{choice}\"\n", quoted(tensor))
 }

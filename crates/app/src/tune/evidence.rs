@@ -78,9 +78,9 @@ pub(crate) fn collected(
     let (mut asks, mut all) = (Vec::new(), Vec::new());
     for (subject, layers, rounder) in wanted {
         all.extend(sites(run.partitions, &subject.group));
-        for tunable in *layers {
-            for want in rounder.wants(&tunable.layer) {
-                let readers = tunable.layer.readers.iter();
+        for layer in layers.iter().filter_map(Tunable::layer) {
+            for want in rounder.wants(layer) {
+                let readers = layer.readers.iter();
                 asks.extend(readers.map(|of| Ask::new(&subject.group, &of.data, want, &of.rows)));
             }
         }

@@ -8,7 +8,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::candidates::{Basis, Encodings, Subject, Tunable};
+use super::candidates::{Basis, Encodings, Of, Subject, Tunable};
 use super::evidence::{collected, fed, split};
 use super::net::{Fed, Net};
 use super::noise::Unit;
@@ -19,11 +19,13 @@ use crate::stages::of_graphs;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Key, Making, STATISTICS};
+use autoneural_core::encoding::Encoding;
 use autoneural_core::evidence::{Ask, EvidenceSource, Observer};
 use autoneural_core::ir::{Constant, Value};
 use autoneural_core::quantize::rounding::Rounder;
-use autoneural_core::quantize::{Constants, Item, Layer, Table, round_layer, unpack};
-use autoneural_core::recipe::{Recipe, WeightBits};
+use autoneural_core::quantize::{Constants, Item, Layer, Table, in_8_bits, round_layer, unpack};
+use autoneural_core::recipe::{Products, Recipe, WeightBits};
+use autoneural_core::tune::Choice;
 
 /// Measures the layers of a program.
 pub(crate) struct Meter<'a> {
@@ -158,14 +160,21 @@ impl<'a> Meter<'a> {
             let mut made = Vec::new();
             for tunable in &subject.layers {
                 let mut tried = Vec::new();
-                for bits in &tunable.choices {
-                    let triple = of(&constants, tunable, *bits)?;
-                    let own = numbers(Rounder::default(), triple, &BTreeMap::new())?;
-                    let (local, _) = nets[tunable.net].with(&tunable.layer.name, &given(&own), None, 1)?;
+                let net = &mut nets[tunable.net];
+                for choice in &tunable.choices {
+                    let local = match (&tunable.of, choice) {
+                        (Of::Layer(_), Choice::Weights(bits)) => {
+                            let triple = of(&constants, tunable, *bits)?;
+                            let own = numbers(Rounder::default(), triple, &BTreeMap::new())?;
+                            net.with(&tunable.name, &given(&own), None, 1)?.0
+                        }
+                        (Of::Product(second), choice) => net.product(&tunable.name, &read(second, *choice), None, 1)?.0,
+                        (Of::Layer(_), Choice::Product(_)) => 0.0,
+                    };
                     tried.push(Tried { local, noise: local * share });
                 }
                 made.push(tried);
-                self.progress.tick(&tunable.layer.name);
+                self.progress.tick(&tunable.name);
             }
             self.progress.finish();
             Ok(made)
@@ -183,7 +192,7 @@ impl<'a> Meter<'a> {
             return Ok(vec![]);
         }
         let (key, group) = (self.key(subject)?, subject.group.name());
-        let key_of = |number: usize| key.clone().and("layer", &subject.layers[number].layer.name);
+        let key_of = |number: usize| key.clone().and("layer", &subject.layers[number].name);
         let unit = |number: usize| format!("tune/layer/{group}/{number}");
         let mut known = true;
         for number in wanted.clone() {
@@ -200,7 +209,7 @@ impl<'a> Meter<'a> {
         }
         for number in wanted {
             let (tunable, key) = (&subject.layers[number], key_of(number));
-            let (name, digest) = (&tunable.layer.name, key.digest());
+            let (name, digest) = (&tunable.name, key.digest());
             if !known {
                 self.progress.begin(name);
             }
@@ -232,9 +241,18 @@ impl<'a> Meter<'a> {
             Some(seen) => (rounder, seen),
             None => (Rounder::default(), &nothing),
         };
-        let name = &tunable.layer.name;
+        let name = &tunable.name;
+        if let Of::Product(second) = &tunable.of {
+            let mut tried = Vec::new();
+            for choice in &tunable.choices {
+                let (local, noise) = net.product(name, &read(second, *choice), Some(self.unit), usize::MAX)?;
+                tried.push(Tried { local, noise: noise.unwrap_or_default() });
+            }
+            return Ok(tried);
+        }
+        let choices: Vec<WeightBits> = tunable.choices.iter().filter_map(|choice| choice.weights()).collect();
         let (mut locals, mut rounded) = (Vec::new(), Vec::new());
-        for bits in &tunable.choices {
+        for bits in &choices {
             let own = numbers(rounder, of(kinds, tunable, *bits)?, source)?;
             locals.push(net.with(name, &given(&own), None, usize::MAX)?.0);
             rounded.push(own);
@@ -242,8 +260,7 @@ impl<'a> Meter<'a> {
         // How much of the noise at the layer arrives at the outputs, by bits.
         let mut arrives: BTreeMap<u32, f64> = BTreeMap::new();
         for bits in [4, 8] {
-            let of_width =
-                (0..locals.len()).filter(|&at| tunable.choices[at].integer.bits() == bits && locals[at] > 0.0);
+            let of_width = (0..locals.len()).filter(|&at| choices[at].integer.bits() == bits && locals[at] > 0.0);
             if let Some(at) = of_width.min_by(|&a, &b| locals[a].total_cmp(&locals[b])) {
                 let (local, noise) = net.with(name, &given(&rounded[at]), Some(self.unit), usize::MAX)?;
                 arrives.insert(bits, noise.unwrap_or_default() / local);
@@ -253,7 +270,7 @@ impl<'a> Meter<'a> {
             let near = arrives.iter().min_by_key(|(width, _)| width.abs_diff(bits.integer.bits()));
             near.map_or(1.0, |(_, share)| *share)
         };
-        let pairs = locals.iter().zip(&tunable.choices);
+        let pairs = locals.iter().zip(&choices);
         Ok(pairs.map(|(&local, &bits)| Tried { local, noise: local * share(bits) }).collect())
     }
 }
@@ -274,8 +291,8 @@ fn constants<'t>(subject: &'t Subject, tables: &'t [(WeightBits, Vec<Table>)]) -
 fn of<'k, 't>(kinds: &'k Kinds<'t>, tunable: &Tunable, bits: WeightBits) -> Result<&'k Triple<'t>> {
     let kind = kinds.iter().find(|(kind, _)| *kind == bits);
     let layers = kind.map(|(_, nets)| nets[tunable.net].layers.iter());
-    let found = layers.and_then(|mut layers| layers.find(|(layer, ..)| layer.name == tunable.layer.name));
-    found.ok_or_else(|| Error::internal(&tunable.layer.name, format!("has no encoding of {bits}")))
+    let found = layers.and_then(|mut layers| layers.find(|(layer, ..)| layer.name == tunable.name));
+    found.ok_or_else(|| Error::internal(&tunable.name, format!("has no encoding of {bits}")))
 }
 
 /// What the integers of a layer and its biases stand for.
@@ -289,6 +306,15 @@ fn numbers(rounder: Rounder, triple: &Triple, source: &dyn EvidenceSource) -> Re
         (value.name.clone(), Constant::from_values(real, value.shape.clone()))
     };
     Ok(all.map(real).collect())
+}
+
+/// The second operand of a product as the chip reads it: in 8 bits of its range where the product is whole.
+fn read(second: &Encoding, choice: Choice) -> impl Fn(&[f32]) -> Vec<f32> {
+    let encoding = match choice {
+        Choice::Product(Products::Whole) => in_8_bits(second),
+        _ => second.clone(),
+    };
+    move |values| encoding.dequantize(&encoding.quantize(values, &[values.len()]), &[values.len()])
 }
 
 fn given(own: &BTreeMap<String, Constant>) -> impl Fn(&Value, &Constant) -> Constant {

@@ -110,8 +110,10 @@ pub fn tune(
             }
             let text = overrides(&about(State::Predicted, &costs, &points));
             let noises = checker.noises(&with(recipe, &text, &checking.0)?)?;
-            for ((quest, point), noise) in quests.iter_mut().zip(&points).zip(noises) {
-                quest.add(point.clone(), noise);
+            for (((quest, point), noise), subject) in quests.iter_mut().zip(&points).zip(noises).zip(&subjects) {
+                // The simulation reads operands of products in all of their bits.
+                let of_products: f64 = subject.products(point, &quest.costs);
+                quest.add(point.clone(), subject.bytes(point), noise + of_products);
             }
             points = quests.iter().map(Quest::best).collect();
             tuned = with_checks(about(State::Checked, &costs, &points), &quests);
@@ -179,7 +181,7 @@ fn chosen(plan: &TunePlan, costs: &[Vec<Vec<Cost>>]) -> Result<Vec<Point>> {
     match plan.goal.most_noise() {
         Some(most) => Ok(costs.iter().map(|costs| Quest::new(costs.clone(), most).best()).collect()),
         None => budget(costs, &plan.goal)?.ok_or_else(|| {
-            let least: u64 = costs.iter().map(|costs| curve(costs)[0].bytes).sum();
+            let least: u64 = costs.iter().map(|costs| curve(costs)[0].price).sum();
             let (least, most) = (autoneural_base::text::bytes(least), &plan.goal);
             Error::input("--budget-mb", format!("{most} are too few: the least that the target takes is {least}"))
         }),
@@ -198,20 +200,23 @@ fn told(
         let layer = |((tunable, costs), &chosen): ((&candidates::Tunable, &Vec<Cost>), &usize)| {
             let choices = tunable.choices.iter().zip(costs);
             TunedLayer {
-                name: tunable.layer.name.clone(),
+                name: tunable.name.clone(),
                 elements: tunable.elements(),
                 multiply_adds: tunable.multiply_adds,
                 base: tunable.base,
                 chosen,
                 choices: choices
-                    .map(|(&bits, cost)| TunedChoice { bits, bytes: cost.bytes, noise: cost.noise })
+                    .map(|(&bits, cost)| TunedChoice { bits, bytes: tunable.bytes(bits), noise: cost.noise })
                     .collect(),
             }
         };
         TunedGroup {
             group: subject.group.name().to_string(),
             layers: subject.layers.iter().zip(costs).zip(&point.chosen).map(layer).collect(),
-            curve: curve(costs).iter().map(|point| TunedPoint { bytes: point.bytes, noise: point.noise }).collect(),
+            curve: curve(costs)
+                .iter()
+                .map(|point| TunedPoint { bytes: subject.bytes(point), noise: point.noise })
+                .collect(),
             checks: vec![],
         }
     };

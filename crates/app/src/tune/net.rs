@@ -88,19 +88,77 @@ impl<'a> Net<'a> {
         let reads = |node| weight(graph, node).is_some_and(|value| value.name == layer);
         let first = graph.nodes().iter().position(reads);
         let first = first.ok_or_else(|| Error::internal(layer, "is no layer of this graph"))?;
-        let at = self.parts.iter().position(|(segment, _)| segment.nodes.contains(&first)).unwrap_or_default();
-        self.open(at)?;
-        let made = graph.nodes()[first].outputs[0];
+        let (at, made) = (self.part_of(first), graph.nodes()[first].outputs[0]);
         let end = if unit.is_some() { self.parts[at].0.nodes.end } else { first + 1 };
         let mut segment = span(self.partition, first..end);
         if !segment.outputs.contains(&made) {
             segment.outputs.push(made);
         }
         let mut engine = Reference::of_graph(&part_with(self.partition, &segment, own)?)?;
+        let mut step = |inner: &Values, values: &Values| run(graph, &mut engine, &segment, &[inner, values]);
+        self.follow((at, made), &mut step, unit, most)
+    }
+
+    /// What another second operand of a product does to what the product makes, and, if wanted, to the outputs of the
+    /// graph. Others that read the operand get it as it is. At most `most` steps are run.
+    ///
+    /// # Errors
+    /// The graph makes no such value, or an engine fails.
+    pub(crate) fn product(
+        &mut self,
+        made: &str,
+        second: &dyn Fn(&[f32]) -> Vec<f32>,
+        unit: Option<Unit>,
+        most: usize,
+    ) -> Result<(f64, Option<f64>)> {
+        let graph = &*self.partition.graph;
+        let first = graph.nodes().iter().position(|node| graph.value(node.outputs[0]).name == made);
+        let first = first.ok_or_else(|| Error::internal(made, "is made by no node of this graph"))?;
+        let (node, at) = (&graph.nodes()[first], self.part_of(first));
+        let (operand, made) = (node.inputs[1], node.outputs[0]);
+        let whole: &Own = &|_, constant| constant.clone();
+        let engine = |nodes: Range<usize>| -> Result<(Segment, Reference)> {
+            let segment = span(self.partition, nodes);
+            let engine = Reference::of_graph(&part_with(self.partition, &segment, whole)?)?;
+            Ok((segment, engine))
+        };
+        let (alone, mut of_product) = engine(first..first + 1)?;
+        let behind = first + 1..self.parts[at].0.nodes.end;
+        let mut rest = (unit.is_some() && !behind.is_empty()).then(|| engine(behind)).transpose()?;
+        let mut step = |inner: &Values, values: &Values| -> Result<Values> {
+            let float = inner.get(&operand).or_else(|| values.get(&operand));
+            let float = float.ok_or_else(|| Error::internal(&graph.value(operand).name, "was not made"))?;
+            let changed = Tensor::f32(float.shape.clone(), second(float.as_f32()?));
+            let changed = Values::from([(operand, changed)]);
+            let mut others = run(graph, &mut of_product, &alone, &[&changed, inner, values])?;
+            if let Some((segment, engine)) = &mut rest {
+                others.extend(run(graph, engine, segment, &[&others, inner, values])?);
+            }
+            Ok(others)
+        };
+        self.follow((at, made), &mut step, unit, most)
+    }
+
+    /// The part that has a node.
+    fn part_of(&self, node: usize) -> usize {
+        self.parts.iter().position(|(segment, _)| segment.nodes.contains(&node)).unwrap_or_default()
+    }
+
+    /// What a change in a part does: `step` gives the values that it makes others, from those of the part and of the
+    /// whole graph in float.
+    fn follow(
+        &mut self,
+        (at, made): (usize, ValueId),
+        step: &mut dyn FnMut(&Values, &Values) -> Result<Values>,
+        unit: Option<Unit>,
+        most: usize,
+    ) -> Result<(f64, Option<f64>)> {
+        self.open(at)?;
+        let graph = &*self.partition.graph;
         let (mut local, mut noise) = (Ratio::default(), unit.map(Noise::new));
-        let Some((_, inner)) = &self.inner else { return Err(Error::internal(layer, "was not opened")) };
+        let Some((_, inner)) = &self.inner else { return Err(Error::internal(&graph.name, "was not opened")) };
         for ((values, count), inner) in self.steps.iter().zip(inner).take(most) {
-            let mut others = run(graph, &mut engine, &segment, &[inner, values])?;
+            let mut others = step(inner, values)?;
             local.add(inner[&made].as_f32()?, others[&made].as_f32()?);
             let Some(noise) = &mut noise else { continue };
             for (segment, engine) in &mut self.parts[at + 1..] {

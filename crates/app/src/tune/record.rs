@@ -10,6 +10,7 @@ use autoneural_base::json::{LARGEST_JSON, json_of};
 use autoneural_base::text::read_at_most;
 use autoneural_bundle::{Key, Making};
 use autoneural_core::recipe::WeightBits;
+use autoneural_core::tune::Choice;
 
 /// Version of the file.
 pub const SCHEMA: u32 = 1;
@@ -76,7 +77,7 @@ pub struct Tuned {
 pub struct TunedGroup {
     /// Its name.
     pub group: String,
-    /// Its layers, in the order in which they run.
+    /// Its layers, in the order in which they run, and behind them its products.
     pub layers: Vec<TunedLayer>,
     /// Bytes and noise, of the model of the measurements, along the best assignments.
     pub curve: Vec<TunedPoint>,
@@ -84,17 +85,17 @@ pub struct TunedGroup {
     pub checks: Vec<Checked>,
 }
 
-/// A layer.
+/// A layer, or a product.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TunedLayer {
-    /// Name of its weight.
+    /// Name of its weight, or of what the product makes.
     pub name: String,
     /// Its weights.
     pub elements: u64,
     /// Multiply-adds of a run.
     pub multiply_adds: u64,
     /// What it is without tuning.
-    pub base: WeightBits,
+    pub base: Choice,
     /// What was chosen, by place in `choices`.
     pub chosen: usize,
     /// What it can be, by bytes.
@@ -104,8 +105,8 @@ pub struct TunedLayer {
 /// A choice of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TunedChoice {
-    /// The integers.
-    pub bits: WeightBits,
+    /// The integers, or the form of a product.
+    pub bits: Choice,
     /// Bytes with scales.
     pub bytes: u64,
     /// Noise at the outputs, of this layer alone.
@@ -142,7 +143,7 @@ impl TunedLayer {
 impl TunedLayer {
     /// A choice, and the one that takes most noise away for each byte that it has more; `None` if none does.
     pub fn better(&self, now: WeightBits) -> Option<(TunedChoice, TunedChoice)> {
-        let now = *self.choices.iter().find(|choice| choice.bits == now)?;
+        let now = *self.choices.iter().find(|choice| choice.bits == Choice::Weights(now))?;
         let better = self.choices.iter().filter(|then| then.bytes > now.bytes && then.noise < now.noise);
         let gain = |then: &TunedChoice| (now.noise - then.noise) / (then.bytes - now.bytes) as f64;
         let then = better.max_by(|a, b| gain(a).total_cmp(&gain(b)))?;
@@ -232,12 +233,16 @@ mod tests {
 
     #[test]
     fn advice_is_what_takes_most_noise_away_for_its_bytes() {
-        let choice = |integer, block, bytes, noise| TunedChoice { bits: WeightBits { integer, block }, bytes, noise };
+        let choice = |integer, block, bytes, noise| TunedChoice {
+            bits: Choice::Weights(WeightBits { integer, block }),
+            bytes,
+            noise,
+        };
         let layer = TunedLayer {
             name: "w".into(),
             elements: 1000,
             multiply_adds: 0,
-            base: IntegerType::Int8.into(),
+            base: Choice::Weights(IntegerType::Int8.into()),
             chosen: 0,
             choices: vec![
                 choice(IntegerType::Int4, None, 500, 1.0),

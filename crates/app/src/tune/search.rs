@@ -1,12 +1,12 @@
 //! From measurements to an assignment: predictions of noise are corrected by what checks find, until the goal is met at
 //! few bytes.
 
-use super::candidates::Subject;
+use super::candidates::{Subject, Tunable};
 use super::plan::Goal;
 use super::record::Checked;
 use super::tried::Tried;
 use autoneural_base::error::Result;
-use autoneural_core::tune::{Cost, Point, curve, within_bytes, within_noise};
+use autoneural_core::tune::{Cost, Point, curve, within_noise, within_price};
 
 /// Bytes that are not worth another check, as a share of all.
 const NEAR: f64 = 0.005;
@@ -15,14 +15,17 @@ const ROOM: f64 = 0.97;
 
 /// The costs of a subject's choices.
 pub(crate) fn costs(subject: &Subject, tried: &[Vec<Tried>]) -> Vec<Vec<Cost>> {
-    let of = |(bytes, tried): (u64, &Tried)| Cost { bytes, noise: tried.noise };
-    let layers = subject.layers.iter().zip(tried);
-    layers.map(|(layer, tried)| layer.bytes().into_iter().zip(tried).map(of).collect()).collect()
+    let of = |(layer, tried): (&Tunable, &Vec<Tried>)| {
+        let pairs = layer.choices.iter().zip(tried);
+        pairs.map(|(choice, tried)| Cost { price: layer.price(*choice), noise: tried.noise }).collect()
+    };
+    subject.layers.iter().zip(tried).map(of).collect()
 }
 
 /// The assignment of one subject, as far as it is known.
 pub(crate) struct Quest {
-    costs: Vec<Vec<Cost>>,
+    /// What choices cost.
+    pub costs: Vec<Vec<Cost>>,
     curve: Vec<Point>,
     most: f64,
     /// Checks, each with its assignment.
@@ -54,7 +57,7 @@ impl Quest {
         };
         let point = within_noise(&self.costs, wanted).unwrap_or_else(|| self.least());
         let known = self.checks.iter().any(|(_, known)| known.chosen == point.chosen);
-        let is_near = |(_, met): &&(Checked, Point)| (met.bytes as f64 - point.bytes as f64) < NEAR * met.bytes as f64;
+        let is_near = |(_, met): &&(Checked, Point)| (met.price as f64 - point.price as f64) < NEAR * met.price as f64;
         match met {
             Some((_, met)) if known || self.met().as_ref().is_some_and(is_near) => (met.clone(), false),
             // What is known to miss says that nothing else is left to try.
@@ -63,10 +66,10 @@ impl Quest {
         }
     }
 
-    /// The checked assignment with the fewest bytes that meets the goal.
+    /// The cheapest checked assignment that meets the goal.
     fn met(&self) -> Option<&(Checked, Point)> {
         let met = self.checks.iter().filter(|(check, _)| check.measured <= self.most);
-        met.min_by_key(|(check, _)| check.bytes)
+        met.min_by_key(|(_, point)| point.price)
     }
 
     /// What was found best: the smallest that meets the goal, or what comes nearest to it.
@@ -86,9 +89,9 @@ impl Quest {
         }
     }
 
-    /// Adds what a check found.
-    pub(crate) fn add(&mut self, point: Point, measured: f64) {
-        let check = Checked { bytes: point.bytes, predicted: point.noise, measured };
+    /// Adds what a check found of an assignment with so many bytes.
+    pub(crate) fn add(&mut self, point: Point, bytes: u64, measured: f64) {
+        let check = Checked { bytes, predicted: point.noise, measured };
         self.checks.push((check, point));
     }
 }
@@ -109,7 +112,7 @@ fn between(met: &Checked, missed: &Checked, most: f64) -> f64 {
 pub(crate) fn budget(costs: &[Vec<Vec<Cost>>], goal: &Goal) -> Result<Option<Vec<Point>>> {
     let Goal::Bytes(most) = goal else { return Ok(None) };
     let all: Vec<Vec<Cost>> = costs.iter().flatten().cloned().collect();
-    let Some(found) = within_bytes(&all, *most) else { return Ok(None) };
+    let Some(found) = within_price(&all, *most) else { return Ok(None) };
     Ok(Some(apart(costs, &found.chosen)))
 }
 
@@ -121,8 +124,8 @@ pub(crate) fn apart(costs: &[Vec<Vec<Cost>>], chosen: &[usize]) -> Vec<Point> {
         let (own, others) = rest.split_at(layers.len());
         rest = others;
         let used = || layers.iter().zip(own).map(|(layer, &at)| layer[at]);
-        let (bytes, noise) = (used().map(|cost| cost.bytes).sum(), used().map(|cost| cost.noise).sum());
-        made.push(Point { bytes, noise, chosen: own.to_vec() });
+        let (price, noise) = (used().map(|cost| cost.price).sum(), used().map(|cost| cost.noise).sum());
+        made.push(Point { price, noise, chosen: own.to_vec() });
     }
     made
 }
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     fn quest(most: f64) -> Quest {
-        let cost = |bytes, noise| Cost { bytes, noise };
+        let cost = |price, noise| Cost { price, noise };
         let layer = |weight: f64| vec![cost(400, weight * 16.0), cost(600, weight * 4.0), cost(800, weight)];
         Quest::new((1..40).map(|at| layer(f64::from(at))).collect(), most)
     }
@@ -147,14 +150,15 @@ mod tests {
                     break;
                 }
                 let measured = factor * point.noise + floor;
-                quest.add(point, measured);
+                let bytes = point.price;
+                quest.add(point, bytes, measured);
             }
             let best = quest.best();
             let ideal = within_noise(&quest.costs, (3000.0 - floor) / factor);
             match ideal {
                 Some(ideal) => {
                     assert!(quest.is_met() && factor * best.noise + floor <= 3000.0, "{factor} {floor}");
-                    assert!(best.bytes as f64 <= ideal.bytes as f64 * 1.05, "{} {}", best.bytes, ideal.bytes);
+                    assert!(best.price as f64 <= ideal.price as f64 * 1.05, "{} {}", best.price, ideal.price);
                 }
                 None => assert!(!quest.is_met() && best == quest.least(), "{factor} {floor}"),
             }

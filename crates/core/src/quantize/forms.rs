@@ -12,9 +12,6 @@ use crate::target::{Target, Weights};
 use autoneural_base::error::Result;
 use autoneural_base::text::glob;
 
-/// Integer steps of 16 bits in one of 8 bits, over the same range.
-pub const STEPS: u32 = 257;
-
 /// What of a graph is written in another form. The default writes everything as it stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Forms {
@@ -33,6 +30,13 @@ pub struct Split {
     pub all: bool,
     /// Exceptions: patterns of names of what a product makes. The last one that fits counts.
     pub exceptions: Vec<(String, bool)>,
+}
+
+impl Split {
+    /// What an exception says of the product that makes a value of this name; `None` if none fits.
+    pub fn exception(&self, name: &str) -> Option<bool> {
+        self.exceptions.iter().rev().find(|(pattern, _)| glob(pattern, name)).map(|(_, split)| *split)
+    }
 }
 
 impl Forms {
@@ -55,8 +59,7 @@ impl Forms {
     /// Whether a node is a product that is written as two.
     pub fn splits(&self, graph: &Graph, node: &Node, table: &Table) -> bool {
         let name = &graph.value(node.outputs[0]).name;
-        let exception = self.split.exceptions.iter().rev().find(|(pattern, _)| glob(pattern, name));
-        exception.map_or(self.split.all, |(_, split)| *split) && is_product(graph, node) && is_wide(graph, node, table)
+        self.split.exception(name).unwrap_or(self.split.all) && is_product(graph, node) && is_wide(graph, node, table)
     }
 
     /// The weights of a node, if they are written as a pair.

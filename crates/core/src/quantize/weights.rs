@@ -1,9 +1,9 @@
 //! Encodings of constants. They depend on which input of its node a constant is.
 
 use super::blocks::{can_be_cut, channel_scales, in_blocks, with_channel_scales};
-use super::forms::STEPS;
 use super::multiplier::settle;
 use super::scales::OfGroup;
+use super::steps::STEPS;
 use crate::encoding::{Encoding, IntegerType, magnitudes};
 use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, Value};

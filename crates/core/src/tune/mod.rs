@@ -2,10 +2,12 @@
 //! its bytes and the noise that it alone brings to the outputs; noises add up. What is chosen is on the lower convex
 //! hull of all assignments, or better. Nothing here runs a model.
 
+mod choice;
 mod choices;
 mod search;
 mod size;
 
+pub use choice::Choice;
 pub use choices::{bits_of, choices};
-pub use search::{Cost, Point, curve, within_bytes, within_noise};
+pub use search::{Cost, Point, curve, within_noise, within_price};
 pub use size::weight_bytes;

@@ -15,7 +15,7 @@ use super::names::{float_name, read_name};
 use super::proto::node;
 use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::{Graph, Node};
-use autoneural_core::quantize::STEPS;
+use autoneural_core::quantize::{STEPS, in_8_bits};
 
 /// The middle of 16 bits.
 const MIDDLE: i64 = 1 << 15;
@@ -38,8 +38,7 @@ pub(crate) fn encodings(
     [first, second, product]: [&Encoding; 3],
     bits: Option<u32>,
 ) -> Vec<(String, Encoding)> {
-    let steps = i64::from(STEPS);
-    let (step, zero_point) = (second.scale[0], (second.zero_point[0] + steps / 2) / steps);
+    let (step, high) = (second.scale[0], in_8_bits(second));
     let of = |integer, scale: f32, zero_point| Encoding {
         integer,
         scale: vec![scale],
@@ -47,8 +46,7 @@ pub(crate) fn encodings(
         axis: None,
         block: None,
     };
-    let high = step * STEPS as f32;
-    let sums = f64::from(first.scale[0]) * f64::from(high);
+    let sums = f64::from(first.scale[0]) * f64::from(high.scale[0]);
     let mut of_high = product.scale[0] * HIGH_SHARE;
     if let Some(bits) = bits {
         let multiplier = sums / f64::from(of_high);
@@ -56,8 +54,8 @@ pub(crate) fn encodings(
         of_high = (sums / ((multiplier / unit).floor() * unit)) as f32;
     }
     let made = [
-        of(IntegerType::Uint8, high, zero_point),
-        of(IntegerType::Uint16, step, zero_point * steps),
+        high.clone(),
+        of(IntegerType::Uint16, step, high.zero_point[0] * i64::from(STEPS)),
         of(IntegerType::Uint16, step, MIDDLE),
         of(IntegerType::Uint8, step, 128),
         of(IntegerType::Uint16, of_high, product.zero_point[0]),
