@@ -7,6 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::common::desk::assert_same;
+use crate::common::picky;
 use crate::common::{
     GRAPH, RECIPE, WEIGHTS, autoneural, compile_args, copy, demo_bundle, json, root, stderr, stdout, succeed, toolkit,
 };
@@ -81,6 +82,33 @@ fn a_workflow_in_shards_and_slices_gives_what_one_command_gives() {
         "{}",
         stderr(&again)
     );
+}
+
+/// Layers that are measured in shards by Snakemake give what one command gives.
+#[test]
+fn a_workflow_that_tunes_measures_in_shards() {
+    if is_python_too_new() {
+        eprintln!("left out: there are no wheels of Snakemake for this Python");
+        return;
+    }
+    let (folder, recipe) = picky::written("rounding = \"gptq\"");
+    let goal = ["--goal", "25dB", "--on", "predicted"];
+    succeed(&picky::arguments(folder.path(), &recipe, &goal).iter().map(String::as_str).collect::<Vec<_>>());
+    let settings = [
+        format!("model={} --target sa8295p", folder.path().join("tower.onnx").display()),
+        format!("calibration={}", recipe.display()),
+        format!("bundle={}", folder.path().join("made").display()),
+        format!("program={}", env!("CARGO_BIN_EXE_autoneural")),
+        format!("tune={}", goal.join(" ")),
+        "shards=2".into(),
+    ];
+    let output = snakemake(folder.path(), &settings);
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+    assert!((1..=2).all(|number| folder.path().join(format!("made.measured/{number}/measured.json")).is_file()));
+    for name in ["tune.json", "recipe.toml"] {
+        let [whole, made] = ["out", "made.tuned"].map(|at| std::fs::read(folder.path().join(at).join(name)).unwrap());
+        assert!(whole == made, "{name}");
+    }
 }
 
 #[test]

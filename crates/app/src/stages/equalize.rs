@@ -60,7 +60,11 @@ pub(crate) fn equalize_phase(
         |folder| {
             let models = |partition: &Partition| bundle.float_model(partition);
             let mut seen: BTreeMap<Ask, Observer> = BTreeMap::new();
-            for pass in 0..plan.passes.len() {
+            for (pass, asks) in plan.passes.iter().enumerate() {
+                if asks.is_empty() {
+                    // The method looks at graphs and weights alone.
+                    continue;
+                }
                 let collection = Collection::of_pass(&plan, pass);
                 // What the driver keeps of this run is of calibration, which runs the samples again.
                 let scratch = tempfile::tempdir_in(folder).at(folder)?;
