@@ -9,8 +9,10 @@ use autoneural::evaluate::{ArraysPlan, Plan, Set, Slices, TextPlan, arrays_table
 use autoneural::recipe::Windows;
 use autoneural::report::{GoalReport, VerdictState, goal_lines};
 use autoneural::shards::Share;
+use autoneural::stages::Evaluated;
 use autoneural::{Error, Result, stages};
 use clap::{Args, ValueHint};
+use serde::Serialize;
 
 use super::run::{On, at_least_one, kinds, runtime};
 use super::samples::takes;
@@ -38,7 +40,8 @@ With --slice only a share of the set goes through the engines. The bundle is onl
 time. What they find is in their own folders, and --join takes all of them into the evaluation of the whole set, which \
 then has nothing left to compute.
 
-The figures are added to the bundle's report.json. A run that was stopped goes on where it was, and so does one with a \
+The figures are added to the bundle's report.json, and held against the recipe's `[goal.evaluation]`; a missed goal ends \
+with status 6. A run that was stopped goes on where it was, and so does one with a \
 larger --limit or other --windows.
 
 Examples:
@@ -157,16 +160,22 @@ impl Eval {
         let runtime = runtime(session, &kinds)?;
         let plan = Plan { kinds, limit: self.limit, blank: self.blank, slices: self.slices() };
         let found = stages::evaluate(&self.bundle, &set, &plan, runtime.as_ref(), session.progress())?;
+        self.judged(session, &found, &table(&found.evaluation))
+    }
+
+    /// Prints what was found with the verdict, and ends with an error where a goal of evaluations is missed. A slice has
+    /// no verdict.
+    fn judged<T: Serialize>(&self, session: &Session, found: &Evaluated<T>, table: &str) -> Result<()> {
+        if self.slice.is_some() {
+            return session.print(&found.evaluation, table);
+        }
         let is_of_evaluation = |goal: &GoalReport| goal.kind.is_of_evaluation();
         let goals = goal_lines(&found.verdict, is_of_evaluation);
         let verdict = match found.verdict.state {
             VerdictState::NoGoal => String::new(),
             _ => format!("\nverdict: {}\n{goals}", found.verdict.sentence()),
         };
-        if self.slice.is_some() {
-            return session.print(&found.evaluation, &table(&found.evaluation));
-        }
-        session.print(&found, &format!("{}{verdict}", table(&found.evaluation)))?;
+        session.print(found, &format!("{table}{verdict}"))?;
         let missed = found.verdict.goals_in(VerdictState::Missed).filter(|goal| is_of_evaluation(goal));
         let missed: Vec<String> = missed.map(GoalReport::line).collect();
         match missed.is_empty() {
@@ -195,6 +204,6 @@ impl Eval {
         };
         let (found, warnings) = stages::evaluate_arrays(&self.bundle, &plan, runtime.as_ref(), session.progress())?;
         warnings.iter().for_each(|warning| session.note(&warning.to_string()));
-        session.print(&found, &arrays_table(&found))
+        self.judged(session, &found, &arrays_table(&found.evaluation))
     }
 }

@@ -130,7 +130,10 @@ fn classes_are_counted_and_outputs_compared_on_every_engine() {
     assert!((top1 - top1.round()).abs() < 1e-2 && top1 < SAMPLES as f64, "{float}");
     assert!(float["classes"]["top5_percent"].as_f64() >= float["classes"]["top1_percent"].as_f64());
     let report = json(&bench.path("bundle/report.json"));
-    assert_eq!(report["array_evaluations"][0], found);
+    // What is printed has the verdict beside it.
+    let mut printed = found.clone();
+    assert_eq!(printed.as_object_mut().unwrap().remove("verdict"), Some(report["verdict"].clone()));
+    assert_eq!(report["array_evaluations"][0], printed);
     // The same again computes nothing, and a part of it is found in what was kept.
     let journal = |bench: &Bench| crate::common::files(&bench.path("bundle/.evaluation"));
     let kept = journal(&bench);
@@ -184,6 +187,51 @@ fn the_page_and_the_gate_take_the_figures() {
     std::fs::write(&baseline, more.to_string()).unwrap();
     let gate = autoneural(&["gate", &bundle, "--baseline", &baseline]);
     assert!(stderr(&gate).contains("top-1 101"), "{}", stderr(&gate));
+}
+
+/// Goals of right classes end `eval` and fail the gate, and a baseline keeps them.
+#[test]
+fn goals_of_classes_are_judged() {
+    let bench = Bench::new();
+    let recipe = "schema = 2\nname = \"classes\"\n[recipe.classifier]\nweights = \"int8\"\n\
+                  activations = \"uint16\"\nobserver = \"min-max\"\n[goal.evaluation]\n";
+    let model = root("tests/fixtures/onnx/classifier.onnx").display().to_string();
+    let compile = |goals: &str| {
+        bench.write("recipe.toml", &format!("{recipe}{goals}"));
+        let [bundle, samples, recipe] = ["bundle", "set.safetensors", "recipe.toml"].map(|name| bench.text(name));
+        let toolkit = toolkit().display().to_string();
+        let more = ["--calibration", &samples, "--recipe", &recipe, "--target", "sa8295p", "--toolkit", &toolkit];
+        let output = autoneural(&[&["compile", &model, "--out", &bundle, "--force"], more.as_slice()].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    let judge = || {
+        let output = bench.run("set.safetensors", &["--on", "float,npu"]);
+        (output.status.code(), stdout(&output), stderr(&output))
+    };
+    // Labels are the classes in turn, of which a classifier that nobody trained finds few.
+    let text = compile("top1_percent = 99.5\ntop5_percent = 0\ntop1_loss_points = 100\n");
+    assert!(text.contains("--set SET --on float,npu"), "{text}");
+    let (status, out, err) = judge();
+    assert_eq!(status, Some(6), "{out}{err}");
+    assert!(out.contains("verdict: 1 of 3 goals is missed"), "{out}");
+    assert!(err.contains("set.safetensors: top-1 ") && err.contains("wanted at least 99.5 %"), "{err}");
+    let [bundle, baseline] = ["bundle", "baseline.json"].map(|name| bench.text(name));
+    let update = autoneural(&["gate", &bundle, "--baseline", &baseline, "--update"]);
+    let gate = autoneural(&["gate", &bundle, "--baseline", &baseline]);
+    assert_eq!(gate.status.code(), Some(1), "{}{}", stderr(&update), stdout(&gate));
+    assert!(stdout(&gate).contains("set.safetensors: top-1 ") && stdout(&gate).contains("goal-missed"));
+    let facts = json(&bench.path("baseline.json"));
+    assert_eq!(facts["goals"]["samples"]["top1"], 99.5, "{}", facts["goals"]);
+    assert!(facts["sets"].to_string().contains("top5_percent"), "{}", facts["sets"]);
+    // With what it reaches all goals are met; but a goal was lowered.
+    compile("top1_percent = 0\ntop5_percent = 0\ntop1_loss_points = 100\n");
+    let (status, out, err) = judge();
+    assert_eq!(status, Some(0), "{out}{err}");
+    assert!(out.contains("all 3 goals are met on the NPU"), "{out}");
+    let gate = autoneural(&["gate", &bundle, "--baseline", &baseline]);
+    assert_eq!(gate.status.code(), Some(1), "{}", stdout(&gate));
+    assert!(stdout(&gate).contains("goal-loosened") && !stdout(&gate).contains("goal-missed"), "{}", stdout(&gate));
 }
 
 #[test]

@@ -121,6 +121,76 @@ fn questions_are_held_against_float_and_the_whole_set() {
     assert_eq!(states(json!([evaluation(3, 10, false, &good)]), &enough).1, [NotMeasured; 4]);
 }
 
+/// A set of samples with labels: right classes, right among five, classes of float.
+fn classes(samples: usize, is_labelled: bool, engines: &[(&str, [f64; 3])]) -> Value {
+    let engine = |(name, [top1, top5, same]): &(&str, [f64; 3])| {
+        let mut classes = json!({ "top1_percent": top1, "top5_percent": top5 });
+        if *name != "float" && engines[0].0 == "float" {
+            classes["agreement_percent"] = json!(same);
+        }
+        let mut made = json!({ "engine": name });
+        if is_labelled {
+            made["classes"] = classes;
+        }
+        made
+    };
+    let mut made = json!({
+        "set": "val", "samples": samples, "in_set": 50, "engines": engines.iter().map(engine).collect::<Vec<_>>(),
+    });
+    if is_labelled {
+        made["classes_of"] = json!("vision/features");
+    }
+    json!([made])
+}
+
+#[test]
+fn classes_are_held_against_float_and_the_whole_set() {
+    let goals = json!({ "evaluation": {
+        "top1_percent": 70, "top1_loss_points": 1, "top5_percent": 90, "top5_loss_points": 0.5, "same_class_percent": 97,
+    } });
+    let states = |found: Value, goals: &Value| {
+        let verdict = judged(|report| {
+            report["goals"] = goals.clone();
+            report["array_evaluations"] = found;
+        });
+        let of: Vec<VerdictState> = verdict.goals.iter().map(|goal| goal.state).collect();
+        (verdict, of)
+    };
+    use VerdictState::{Met, Missed, NotMeasured};
+    let good = [("float", [72.0, 91.0, 0.0]), ("npu", [71.5, 90.5, 98.0])];
+    assert_eq!(states(classes(50, true, &good), &goals).1, [Met; 5]);
+    // No set, one without labels, too few samples: nothing is met.
+    let (none, of) = states(json!([]), &goals);
+    assert_eq!(of, [NotMeasured; 5]);
+    assert_eq!(none.goals[0].line(), "samples: top-1 not measured, wanted at least 70 %");
+    assert_eq!(none.todo("out/x"), ["autoneural eval out/x --set SET --on float,npu"]);
+    assert_eq!(states(classes(50, false, &good), &goals).1, [NotMeasured; 5]);
+    let (few, of) = states(classes(49, true, &good), &goals);
+    assert_eq!(of, [NotMeasured; 5]);
+    assert!(few.goals[0].line().contains("49 of 50 samples were run"), "{}", few.goals[0].line());
+    // Without float beside it, and in simulation.
+    assert_eq!(
+        states(classes(50, true, &good[1..]), &goals).1,
+        [Met, NotMeasured, Met, NotMeasured, NotMeasured]
+    );
+    let simulated = [("float", [72.0, 91.0, 0.0]), ("simulated", [70.5, 90.5, 90.0])];
+    assert_eq!(
+        states(classes(50, true, &simulated), &goals).1,
+        [NotMeasured, Missed, NotMeasured, NotMeasured, Missed]
+    );
+    let (worse, of) = states(classes(50, true, &[good[0], ("npu", [60.0, 91.0, 96.9])]), &goals);
+    assert_eq!(of, [Missed, Missed, Met, Met, Missed]);
+    assert_eq!(worse.goals[1].line(), "val: top-1 below float 12.0 points, wanted at most 1 points");
+    assert_eq!(worse.goals[1].kind, GoalKind::Top1Loss);
+    // A goal may say how many are enough, and of which set.
+    let mut enough = goals.clone();
+    enough["evaluation"]["samples"] = json!(10);
+    assert_eq!(states(classes(10, true, &good), &enough).1, [Met; 5]);
+    assert_eq!(states(classes(9, true, &good), &enough).1, [NotMeasured; 5]);
+    enough["evaluation"]["set"] = json!("test");
+    assert_eq!(states(classes(10, true, &good), &enough).1, [NotMeasured; 5]);
+}
+
 #[test]
 fn a_goal_that_names_nothing_is_refused() {
     for (goal, wanted) in [

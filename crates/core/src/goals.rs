@@ -23,7 +23,7 @@ pub struct Goals {
     /// Goals of whole sequences, in which errors add up from step to step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequences: Option<SequenceGoals>,
-    /// Goals of questions with known answers.
+    /// Goals of questions with known answers, and of samples with labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<EvaluationGoals>,
 }
@@ -44,7 +44,7 @@ pub struct SequenceGoals {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationGoals {
-    /// Name of the set of questions, which is that of its folder. Without it the goals are about every set that was
+    /// Name of the set, which is that of its folder or file. Without it the goals are about every set that was
     /// evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set: Option<String>,
@@ -63,6 +63,24 @@ pub struct EvaluationGoals {
     /// Least share of the right answers' tokens at which the most likely token is that of float, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_agreement_percent: Option<f64>,
+    /// How many samples with labels are enough; without it, all samples of the set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
+    /// Least share of samples whose most likely class is the right one, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top1_percent: Option<f64>,
+    /// How far that share may be below float's, in percentage points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top1_loss_points: Option<f64>,
+    /// Least share of samples whose right class is among the five most likely ones, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5_percent: Option<f64>,
+    /// How far that share may be below float's, in percentage points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5_loss_points: Option<f64>,
+    /// Least share of samples whose most likely class is that of float, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_class_percent: Option<f64>,
 }
 
 impl Goals {
@@ -101,6 +119,11 @@ impl Goals {
                     ("exact_match_loss_points", of.exact_match_loss_points, 100.0),
                     ("perplexity_increase_percent", of.perplexity_increase_percent, f64::MAX),
                     ("token_agreement_percent", of.token_agreement_percent, 100.0),
+                    ("top1_percent", of.top1_percent, 100.0),
+                    ("top1_loss_points", of.top1_loss_points, 100.0),
+                    ("top5_percent", of.top5_percent, 100.0),
+                    ("top5_loss_points", of.top5_loss_points, 100.0),
+                    ("same_class_percent", of.same_class_percent, 100.0),
                 ],
             );
         }
@@ -127,8 +150,9 @@ impl Goals {
             }
         }
         let of = self.evaluation.as_ref();
-        if of.is_some_and(|of| of.questions == Some(0)) {
-            return Err(("goal.evaluation.questions".into(), "0 questions tell nothing".into()));
+        let counts = of.map(|of| [("questions", of.questions), ("samples", of.samples)]).unwrap_or_default();
+        if let Some((key, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
+            return Err((format!("goal.evaluation.{key}"), format!("0 {key} tell nothing")));
         }
         if of.is_some_and(|of| of.set.as_ref().is_some_and(String::is_empty)) {
             return Err(("goal.evaluation.set".into(), "the name is empty".into()));
@@ -187,6 +211,10 @@ mod tests {
             ("[evaluation]\nset = \"a\"", "goal.evaluation"),
             ("[sequences]", "goal.sequences"),
             ("[evaluation]\nquestions = 0\nexact_match_percent = 1", "goal.evaluation.questions"),
+            ("[evaluation]\nsamples = 0\ntop5_percent = 1", "goal.evaluation.samples"),
+            ("[evaluation]\ntop1_percent = 101", "goal.evaluation.top1_percent"),
+            ("[evaluation]\ntop1_loss_points = -1", "goal.evaluation.top1_loss_points"),
+            ("[evaluation]\nsamples = 5", "goal.evaluation"),
         ] {
             assert_eq!(goals(text).check().unwrap_err().0, key, "{text}");
         }

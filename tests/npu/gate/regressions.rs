@@ -98,6 +98,16 @@ pub const REGRESSIONS: &[(&str, Change, &[&str])] = &[
         &["100 of demo-eval on npu: 1.0700 perplexity, worse by 4.90 % than the baseline's 1.0200", "(perplexity)"],
     ),
     (
+        "right classes among five",
+        |sealed| {
+            sealed.edit("report.json", |report| {
+                report["array_evaluations"] = set(80.0, 98.0, [40.0, 30.0]);
+                report["array_evaluations"][0]["engines"][0]["classes"]["top5_percent"] = json!(97.0);
+            });
+        },
+        &["50 labelled samples of val on npu: 97.00 % top-5, worse by 2.00 points", "(top-5)"],
+    ),
+    (
         "classes that are not float's",
         |sealed| sealed.edit("report.json", |report| report["array_evaluations"] = set(80.0, 96.0, [40.0, 30.0])),
         &[

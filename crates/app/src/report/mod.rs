@@ -8,6 +8,7 @@ mod columns;
 mod contents;
 mod coverage;
 mod judge;
+mod judge_evaluations;
 mod layers;
 mod limits;
 mod outputs;

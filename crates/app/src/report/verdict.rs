@@ -50,6 +50,16 @@ pub enum GoalKind {
     PerplexityIncrease,
     /// Tokens of right answers at which the most likely token is that of float, in percent.
     TokenAgreement,
+    /// Samples whose most likely class is the right one, in percent.
+    Top1,
+    /// How far that is below float, in percentage points.
+    Top1Loss,
+    /// Samples whose right class is among the five most likely ones, in percent.
+    Top5,
+    /// How far that is below float, in percentage points.
+    Top5Loss,
+    /// Samples whose most likely class is that of float, in percent.
+    SameClass,
 }
 
 /// One goal, and what was reached.
@@ -57,7 +67,7 @@ pub enum GoalKind {
 pub struct GoalReport {
     /// What is measured.
     pub kind: GoalKind,
-    /// Where: `partition/output`, `sequences`, or the name of a set of questions.
+    /// Where: `partition/output`, `sequences`, or the name of a set of questions or samples.
     pub of: String,
     /// What is wanted: at least this much, or at most (see [`GoalKind::is_most`]).
     pub wanted: f64,
@@ -131,6 +141,11 @@ impl GoalKind {
             GoalKind::ExactMatchLoss => "exact match below float",
             GoalKind::PerplexityIncrease => "perplexity above float",
             GoalKind::TokenAgreement => "tokens as float",
+            GoalKind::Top1 => "top-1",
+            GoalKind::Top1Loss => "top-1 below float",
+            GoalKind::Top5 => "top-5",
+            GoalKind::Top5Loss => "top-5 below float",
+            GoalKind::SameClass => "class as float",
         }
     }
 
@@ -138,20 +153,27 @@ impl GoalKind {
     pub fn unit(self) -> &'static str {
         match self {
             GoalKind::OutputSqnr | GoalKind::Difference | GoalKind::SequenceSqnr => "dB",
-            GoalKind::ExactMatchLoss => "points",
+            GoalKind::ExactMatchLoss | GoalKind::Top1Loss | GoalKind::Top5Loss => "points",
             _ => "%",
         }
     }
 
     /// Whether a goal is the most that is allowed, not the least that is wanted.
     pub fn is_most(self) -> bool {
-        matches!(self, GoalKind::Difference | GoalKind::ExactMatchLoss | GoalKind::PerplexityIncrease)
+        use GoalKind::*;
+        matches!(self, Difference | ExactMatchLoss | PerplexityIncrease | Top1Loss | Top5Loss)
     }
 
     /// Whether `autoneural eval` measures it, and not `verify`.
     pub fn is_of_evaluation(self) -> bool {
         use GoalKind::*;
-        matches!(self, ExactMatch | ExactMatchLoss | PerplexityIncrease | TokenAgreement)
+        self.is_of_classes() || matches!(self, ExactMatch | ExactMatchLoss | PerplexityIncrease | TokenAgreement)
+    }
+
+    /// Whether it is about samples with labels, and not about questions.
+    pub fn is_of_classes(self) -> bool {
+        use GoalKind::*;
+        matches!(self, Top1 | Top1Loss | Top5 | Top5Loss | SameClass)
     }
 
     /// A figure with its unit.
@@ -212,6 +234,7 @@ impl GoalReport {
         // No path of a process has a NUL byte, which is what cannot be quoted.
         let bundle = shlex::try_quote(bundle).unwrap_or_default();
         match self.kind.is_of_evaluation() {
+            true if self.kind.is_of_classes() => format!("autoneural eval {bundle} --set SET --on float,npu"),
             true => format!("autoneural eval {bundle} --set DIR --on float,npu"),
             false => format!("autoneural verify {bundle} --calibration RECIPE.toml --require-npu"),
         }

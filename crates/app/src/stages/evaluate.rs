@@ -16,10 +16,10 @@ use autoneural_engines::back::qnn::Runtime;
 
 /// What an evaluation found, and how the bundle's goals stand then.
 #[derive(Debug, Clone, Serialize)]
-pub struct Evaluated {
+pub struct Evaluated<T> {
     /// What it found.
     #[serde(flatten)]
-    pub evaluation: EvaluationReport,
+    pub evaluation: T,
     /// All goals.
     pub verdict: Verdict,
 }
@@ -37,7 +37,7 @@ pub fn evaluate(
     plan: &Plan,
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
-) -> Result<Evaluated> {
+) -> Result<Evaluated<EvaluationReport>> {
     let held = (!plan.slices.is_slice()).then(|| Held::take(path)).transpose()?;
     let model = Model::open(path, &plan.kinds, progress)?;
     let mut report = report_of(model.bundle(), path)?;
@@ -61,7 +61,7 @@ pub fn evaluate_arrays(
     plan: &ArraysPlan,
     runtime: Option<&Runtime>,
     progress: &dyn Progress,
-) -> Result<(ArraysReport, Vec<Warning>)> {
+) -> Result<(Evaluated<ArraysReport>, Vec<Warning>)> {
     let held = (!plan.slices.is_slice()).then(|| Held::take(path)).transpose()?;
     let looked = Bundle::look(path)?;
     check(&looked, path, &plan.kinds, progress)?;
@@ -69,11 +69,11 @@ pub fn evaluate_arrays(
     let (made, warnings) = crate::evaluate::evaluate_arrays(&looked, plan, runtime, progress)?;
     looked.refuse_replaced()?;
     drop(looked);
-    let Some(held) = held else { return Ok((made, warnings)) };
+    let Some(held) = held else { return Ok((Evaluated { evaluation: made, verdict: report.verdict }, warnings)) };
     report.array_evaluations.retain(|other| !other.asks_the_same(&made));
     report.array_evaluations.push(made.clone());
     put(held, &mut report, progress)?;
-    Ok((made, warnings))
+    Ok((Evaluated { evaluation: made, verdict: report.verdict }, warnings))
 }
 
 /// The report that figures are added to. One that cannot be read is better told before a run than after it.

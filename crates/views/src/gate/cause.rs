@@ -198,7 +198,7 @@ impl<'a> Found<'a> {
             Rule::Goal | Rule::ChainSqnr | Rule::ChainTokens | Rule::Accuracy | Rule::Perplexity | Rule::Demands => {
                 self.first.or(self.version).or_else(|| self.sequences(at))
             }
-            Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => self.first.or(self.version),
+            Rule::Top5 | Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => self.first.or(self.version),
             Rule::BinarySize | Rule::BufferSize | Rule::NodesOutside => {
                 self.of(&[Rule::GraphChanged], Some(&check.place.partition)).or(self.version)
             }

@@ -348,12 +348,20 @@ fn goals(report: &Report) -> BTreeMap<String, BTreeMap<GoalKind, f64>> {
         add(set, GoalKind::ExactMatchLoss, of.exact_match_loss_points);
         add(set, GoalKind::PerplexityIncrease, of.perplexity_increase_percent);
         add(set, GoalKind::TokenAgreement, of.token_agreement_percent);
+        let set = of.set.as_deref().unwrap_or(ANY_SAMPLES);
+        add(set, GoalKind::Top1, of.top1_percent);
+        add(set, GoalKind::Top1Loss, of.top1_loss_points);
+        add(set, GoalKind::Top5, of.top5_percent);
+        add(set, GoalKind::Top5Loss, of.top5_loss_points);
+        add(set, GoalKind::SameClass, of.same_class_percent);
     }
     made
 }
 
 /// Where a goal is of every set of questions.
 const ANY_SET: &str = "questions";
+/// Where a goal is of every set of samples with labels.
+const ANY_SAMPLES: &str = "samples";
 
 fn versions(bundle: &Bundle) -> BTreeMap<String, String> {
     let (tool, toolkit) = (&bundle.manifest.tool, bundle.manifest.toolkit.as_ref());

@@ -58,6 +58,8 @@ pub(crate) const TOKENS: Unit =
 pub(crate) const ANSWERS: Unit = Unit { of: " % exact answers", ..TOKENS };
 /// Right classes.
 pub(crate) const TOP1: Unit = Unit { of: " % top-1", ..TOKENS };
+/// Right classes among the five most likely ones.
+pub(crate) const TOP5: Unit = Unit { of: " % top-5", ..TOKENS };
 /// Classes that are float's.
 pub(crate) const SAME_CLASS: Unit = Unit { of: " % of samples with the class of float", ..TOKENS };
 /// SQNR over a set of samples, on the engine that the place names.

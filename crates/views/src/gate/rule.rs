@@ -47,10 +47,10 @@ macro_rules! rules {
 rules! {
     /// Goals of the recipe.
     Goal: "goal-missed", "The figures reach the goals that the recipe states, whatever the baseline says.",
-        [], "PARTITION: OUTPUT, sequences, or the name of a set of questions", "outputs";
+        [], "PARTITION: OUTPUT, sequences, or the name of a set", "outputs";
     /// Goals of the recipe against those of the baseline.
     GoalLoosened: "goal-loosened", "The recipe states every goal of the baseline, and none is lower.",
-        [], "PARTITION: OUTPUT, sequences, or the name of a set of questions", "goals";
+        [], "PARTITION: OUTPUT, sequences, or the name of a set", "goals";
     /// Least SQNR of an output.
     SqnrFloor: "sqnr-floor", "An output of a partition has at least so much SQNR.",
         ["outputs.floor_db"], "PARTITION: OUTPUT", "outputs";
@@ -84,6 +84,9 @@ rules! {
     /// Perplexity of the right answers.
     Perplexity: "perplexity", "Perplexity of an evaluation is not above the baseline.",
         ["evaluation.perplexity_rise_percent", "evaluation.required"], "EVALUATION", "evaluations";
+    /// Right classes among the five most likely ones.
+    Top5: "top-5", "As many samples of an evaluation have the right class among five as in the baseline.",
+        ["evaluation.accuracy_drop_points", "evaluation.required"], "EVALUATION", "sets";
     /// Classes of samples against float.
     SameClass: "same-class", "As many samples of an evaluation keep the class of float as in the baseline.",
         ["evaluation.same_class_drop_points", "evaluation.required"], "EVALUATION", "sets";

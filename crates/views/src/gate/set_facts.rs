@@ -17,6 +17,9 @@ pub struct SetFacts {
     /// Samples whose most likely class is the right one, in percent; `None` for a set without labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top1_percent: Option<f64>,
+    /// Samples whose right class is among the five most likely ones, in percent; a baseline of a version before has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5_percent: Option<f64>,
     /// Samples whose most likely class is that of float, in percent; `None` where float was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_class_percent: Option<f64>,
@@ -41,6 +44,7 @@ pub(crate) fn facts(report: &ArraysReport) -> Vec<(String, SetFacts)> {
     let of = |engine: &ArraysEngine| {
         let facts = SetFacts {
             top1_percent: engine.classes.as_ref().map(|classes| classes.top1_percent),
+            top5_percent: engine.classes.as_ref().map(|classes| classes.top5_percent),
             same_class_percent: engine.classes.as_ref().and_then(|classes| classes.agreement_percent),
             outputs: engine.outputs.iter().map(output).collect(),
         };
@@ -53,7 +57,8 @@ pub(crate) fn facts(report: &ArraysReport) -> Vec<(String, SetFacts)> {
 /// The figures that no run can give, with what they are and their place.
 pub(crate) fn impossible(sets: &Sets) -> Option<String> {
     for (name, set) in sets {
-        let percents = [("top-1", set.top1_percent), ("same class", set.same_class_percent)];
+        let percents =
+            [("top-1", set.top1_percent), ("top-5", set.top5_percent), ("same class", set.same_class_percent)];
         for (what, figure) in percents {
             if let Some(figure) = figure.filter(|figure| !(0.0..=100.0).contains(figure)) {
                 return Some(format!("says {what} {figure} of {name}, which is impossible (0 to 100)"));

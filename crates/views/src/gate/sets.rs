@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::check::{Check, Location, Outcome, Rule};
-use super::judge::{Figures, Judge, Measure, SAME_CLASS, SET_DB, TOP1, Unit, WORST_DB};
+use super::judge::{Figures, Judge, Measure, SAME_CLASS, SET_DB, TOP1, TOP5, Unit, WORST_DB};
 use super::set_facts::{SetFacts, SetOutput, Sets};
 
 /// A figure that is held: its rule, its unit, and where it is found in facts.
@@ -18,16 +18,21 @@ pub(crate) struct Line {
 
 /// Where a figure is found.
 pub(crate) enum Of {
-    /// In the facts of the set.
-    Set(fn(&SetFacts) -> Option<f64>),
+    /// In the facts of the set: where it is read, and where it is put.
+    Set(fn(&SetFacts) -> Option<f64>, fn(&mut SetFacts) -> &mut Option<f64>),
     /// In those of each output.
     Output(fn(&SetOutput) -> f64),
 }
 
 /// All figures that are held; each falls short by being lower.
-pub(crate) const LINES: [Line; 4] = [
-    Line { rule: Rule::Accuracy, unit: TOP1, of: Of::Set(|set| set.top1_percent) },
-    Line { rule: Rule::SameClass, unit: SAME_CLASS, of: Of::Set(|set| set.same_class_percent) },
+pub(crate) const LINES: [Line; 5] = [
+    Line { rule: Rule::Accuracy, unit: TOP1, of: Of::Set(|set| set.top1_percent, |set| &mut set.top1_percent) },
+    Line { rule: Rule::Top5, unit: TOP5, of: Of::Set(|set| set.top5_percent, |set| &mut set.top5_percent) },
+    Line {
+        rule: Rule::SameClass,
+        unit: SAME_CLASS,
+        of: Of::Set(|set| set.same_class_percent, |set| &mut set.same_class_percent),
+    },
     Line { rule: Rule::SetSqnr, unit: SET_DB, of: Of::Output(|output| output.sqnr_db) },
     Line { rule: Rule::WorstSample, unit: WORST_DB, of: Of::Output(|output| output.worst_db) },
 ];
@@ -51,7 +56,7 @@ pub(crate) fn held<'a>(name: &str, before: Option<&'a SetFacts>, now: Option<&'a
     let mut made = Vec::new();
     for line in &LINES {
         match line.of {
-            Of::Set(of) => {
+            Of::Set(of, _) => {
                 let [baseline, now] = both.map(|set| set.and_then(of));
                 if baseline.is_some() || now.is_some() {
                     let place = Location::of("", name);

@@ -78,7 +78,7 @@ fn rank(rule: Rule) -> u8 {
     match rule {
         Rule::Goal | Rule::GoalLoosened | Rule::SqnrFloor | Rule::SqnrDrop | Rule::RmsError | Rule::OutputWorst => 0,
         Rule::ChainSqnr | Rule::ChainTokens | Rule::Accuracy | Rule::Perplexity | Rule::Demands => 1,
-        Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => 1,
+        Rule::Top5 | Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => 1,
         Rule::LayerFloor | Rule::LayerDrop => 2,
         _ => 3,
     }

@@ -74,7 +74,7 @@ pub fn follow(judgement: &Judgement, cause: &Cause) -> Option<String> {
             Rule::Goal | Rule::GoalLoosened => (2, "goals"),
             Rule::ChainSqnr | Rule::ChainTokens => (2, "whole sequences"),
             Rule::Accuracy | Rule::Perplexity => (3, "evaluations"),
-            Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => (3, "evaluations"),
+            Rule::Top5 | Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => (3, "evaluations"),
             Rule::ActivationsMoved | Rule::ConstantsMoved => (4, "encodings"),
             Rule::BinarySize | Rule::BufferSize | Rule::DeviceSize => (5, "sizes"),
             _ => (6, "others"),

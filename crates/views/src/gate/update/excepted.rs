@@ -41,7 +41,12 @@ impl Excepted {
                 Rule::Input => drop(made.inputs.insert(name)),
                 Rule::ChainSqnr | Rule::ChainTokens => made.is_chain = true,
                 Rule::DeviceSize => made.is_device = true,
-                Rule::Accuracy | Rule::Perplexity | Rule::SameClass | Rule::SetSqnr | Rule::WorstSample => {
+                Rule::Accuracy
+                | Rule::Perplexity
+                | Rule::Top5
+                | Rule::SameClass
+                | Rule::SetSqnr
+                | Rule::WorstSample => {
                     made.evaluations.insert(name);
                 }
                 Rule::GraphChanged if partition.is_empty() => made.is_list = true,

@@ -7,7 +7,7 @@ use crate::gate::facts::Facts;
 use crate::gate::judge::Measure;
 use crate::gate::rule::Rule;
 use crate::gate::set_facts::SetFacts;
-use crate::gate::sets;
+use crate::gate::sets::{self, Of};
 
 impl Update<'_> {
     pub(crate) fn sets(&mut self, before: &Facts, now: &Facts, made: &mut Facts) {
@@ -25,7 +25,7 @@ impl Update<'_> {
                 let held = Held { group: Group::Evaluations, rule, what: "", measure: Measure::Drop, unit };
                 let limit = sets::limit(&self.judge, rule);
                 let figure = self.figure(&held, &found.place, limit, found.figures.baseline, found.figures.now);
-                put(&mut kept, rule, found.output, figure, old);
+                put(&mut kept, &found, figure, old);
             }
             made.sets.insert(name.clone(), kept);
         }
@@ -36,18 +36,17 @@ impl Update<'_> {
 }
 
 /// Puts a figure as the baseline is to have it.
-fn put(kept: &mut SetFacts, rule: Rule, output: &str, figure: Option<f64>, old: &SetFacts) {
-    match rule {
-        Rule::Accuracy => kept.top1_percent = figure,
-        Rule::SameClass => kept.same_class_percent = figure,
-        _ => {
-            let before = old.outputs.get(output).copied();
-            let slot = match (kept.outputs.get_mut(output), before) {
+fn put(kept: &mut SetFacts, found: &sets::Held, figure: Option<f64>, old: &SetFacts) {
+    match found.line.of {
+        Of::Set(_, slot) => *slot(kept) = figure,
+        Of::Output(_) => {
+            let before = old.outputs.get(found.output).copied();
+            let slot = match (kept.outputs.get_mut(found.output), before) {
                 (Some(slot), _) => slot,
-                (None, Some(before)) => kept.outputs.entry(output.to_string()).or_insert(before),
+                (None, Some(before)) => kept.outputs.entry(found.output.to_string()).or_insert(before),
                 (None, None) => return,
             };
-            match (rule, figure) {
+            match (found.line.rule, figure) {
                 (Rule::WorstSample, Some(figure)) => slot.worst_db = figure,
                 (_, Some(figure)) => slot.sqnr_db = figure,
                 (_, None) => {}
