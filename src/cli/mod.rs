@@ -21,7 +21,6 @@ mod inspect;
 mod lane;
 mod logits;
 mod man;
-mod memory;
 mod named;
 mod open_page;
 mod parity;
@@ -53,7 +52,7 @@ pub use process::prepare;
 use session::Session;
 
 #[global_allocator]
-static ALLOCATOR: memory::Remembering = memory::Remembering;
+static ALLOCATOR: process::Remembering = process::Remembering;
 
 /// Runs the program.
 pub fn run() -> ExitCode {
