@@ -64,3 +64,4 @@ mod unreadable;
 mod verdict;
 mod wheel;
 mod workflows;
+mod wraps;

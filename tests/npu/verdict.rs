@@ -169,10 +169,7 @@ fn classes_are_held_against_float_and_the_whole_set() {
     assert_eq!(of, [NotMeasured; 5]);
     assert!(few.goals[0].line().contains("49 of 50 samples were run"), "{}", few.goals[0].line());
     // Without float beside it, and in simulation.
-    assert_eq!(
-        states(classes(50, true, &good[1..]), &goals).1,
-        [Met, NotMeasured, Met, NotMeasured, NotMeasured]
-    );
+    assert_eq!(states(classes(50, true, &good[1..]), &goals).1, [Met, NotMeasured, Met, NotMeasured, NotMeasured]);
     let simulated = [("float", [72.0, 91.0, 0.0]), ("simulated", [70.5, 90.5, 90.0])];
     assert_eq!(
         states(classes(50, true, &simulated), &goals).1,

@@ -10,7 +10,8 @@ use super::ranges;
 use super::scales::OfGroup;
 use super::table::{Counts, Table};
 use super::ties::Ties;
-use super::weights::{Place, encode, settle_weights, sum_step, weight};
+use super::weights::{Place, encode, pass, settle_weights, weight};
+use super::wraps::clear;
 use crate::evidence::{EvidenceSource, StatisticsTable};
 use crate::ir::ElementType;
 use crate::ir::ops::InputKind;
@@ -208,11 +209,15 @@ fn encode_constants(
                     counts.count(taken.is_some());
                 }
                 made = taken.unwrap_or(made);
+                if let (Some(InputKind::Weight), Some(data), Some(result)) = (place.kind(), place.data, place.result) {
+                    let factor = pass(operator, &made, data).into();
+                    clear(&node.op, &mut made, (data, result), factor);
+                }
                 if let (Some(InputKind::Weight), Some(bits), Some(data), Some(result)) =
                     (place.kind(), operator.multiplier_bits, place.data, place.result)
                 {
                     let weights = (&mut made, place.weight_shape);
-                    let step = sum_step(operator, weights.0, data);
+                    let step = operator.sum_step.map(|step| step * pass(operator, weights.0, data));
                     settle_weights(&node.op, weights, (data, result), bits, step);
                 }
             }

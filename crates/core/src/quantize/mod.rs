@@ -27,6 +27,7 @@ mod steps;
 mod table;
 mod ties;
 mod weights;
+mod wraps;
 
 pub use assign::{decisive, quantize};
 pub use blocks::{MOST, can_be_cut, channel_scales, in_blocks, onto_grid, with_channel_scales};
@@ -50,3 +51,4 @@ pub use stated::Stated;
 pub use steps::{STEPS, in_8_bits};
 pub use table::{Counts, Table};
 pub use weights::{fit, of_sums, settle_weights, weight};
+pub use wraps::WRAPS;

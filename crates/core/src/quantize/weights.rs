@@ -267,13 +267,11 @@ fn accept(
     }
 }
 
-/// The steps in which the chip keeps sums of products with these weights, in integers of theirs: of a pair the sums of the
-/// larger half count, whose multiplier is `STEPS - 1` times as large.
-pub(crate) fn sum_step(operator: &Operator, weights: &Encoding, data: &Encoding) -> Option<u32> {
+/// How many times the multiplier of the larger half of a pair is that of the whole; 1 of weights that are no pair.
+pub(crate) fn pass(operator: &Operator, weights: &Encoding, data: &Encoding) -> u32 {
     let activations = Activations::Same(data.integer);
     let case = Case { activations, weights: Some(Weights::of(weights)), bias: None };
-    let size = if operator.has_pairs(&case) { STEPS - 1 } else { 1 };
-    operator.sum_step.map(|step| step * size)
+    if operator.has_pairs(&case) { STEPS - 1 } else { 1 }
 }
 
 /// Moves the scales of weights of this shape to where the target's arithmetic represents them: [`settle`], for what is in

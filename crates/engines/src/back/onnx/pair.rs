@@ -16,7 +16,7 @@ use super::proto::node;
 use autoneural_base::error::Result;
 use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::{Graph, Node};
-use autoneural_core::quantize::STEPS;
+use autoneural_core::quantize::{STEPS, WRAPS};
 
 /// The halves, by what is behind a name.
 pub(crate) const HALVES: [&str; 2] = ["high", "low"];
@@ -48,14 +48,53 @@ pub(crate) fn of_bias(whole: &Encoding) -> Encoding {
     Encoding { scale: whole.scale.iter().map(|scale| scale * STEPS as f32).collect(), ..whole.clone() }
 }
 
-/// The encodings of what both nodes make, from that of their sum. No output of the second is larger than `most`.
-pub(crate) fn of_sums(whole: &Encoding, most: f64) -> [Encoding; 2] {
+/// The encodings of what both nodes make, from that of their sum. No output of the second is larger than `most`;
+/// `multiplier` is the least of the whole from sums to outputs. Offsets for which some kernels wrap around are avoided
+/// ([`WRAPS`]).
+pub(crate) fn of_sums(whole: &Encoding, most: f64, multiplier: f64) -> [Encoding; 2] {
     let high = Encoding { scale: vec![whole.scale[0] * (STEPS as f32 / (STEPS - 1) as f32)], ..whole.clone() };
-    let fits = |share: &i32| most <= f64::from(whole.scale[0]) * f64::from(*share).exp2() * (MIDDLE - 1) as f64;
+    let fits = |share: &i32| {
+        let factor = f64::from(*share).exp2();
+        let offset = MIDDLE as f64 * factor / multiplier;
+        most <= f64::from(whole.scale[0]) * factor * (MIDDLE - 1) as f64 && !(WRAPS.0..=WRAPS.1).contains(&offset)
+    };
     let share = SHARES.into_iter().find(fits).unwrap_or(*SHARES.end());
     let low =
         Encoding { scale: vec![whole.scale[0] * (share as f32).exp2()], zero_point: vec![MIDDLE], ..whole.clone() };
     [high, low]
+}
+
+/// What the smaller half of weights can add up to, by output channel.
+pub(crate) struct Reach(Vec<[f64; 2]>);
+
+/// Standard deviations of a sum of independent numbers that it does not leave.
+const SPREAD: f64 = 4.0;
+
+impl Reach {
+    /// Of the codes of the smaller half.
+    pub(crate) fn of(encoding: &Encoding, codes: &[i32], (shape, channels): (&[usize], Option<usize>)) -> Self {
+        let inner: usize = channels.map_or(1, |axis| shape[axis + 1..].iter().product());
+        // Sums of the codes, of their magnitudes and of their squares.
+        let mut sums = vec![[0.0f64; 3]; channels.map_or(1, |axis| shape[axis])];
+        for (at, &code) in codes.iter().enumerate() {
+            let (channel, code) = (at / inner % sums.len(), f64::from(code));
+            let [sum, magnitude, square] = &mut sums[channel];
+            (*sum, *magnitude, *square) = (*sum + code, *magnitude + code.abs(), *square + code * code);
+        }
+        let of = |(channel, [sum, magnitude, square]): (usize, &[f64; 3])| {
+            let scale = f64::from(encoding.scale[channel.min(encoding.scale.len() - 1)]);
+            // What is left by rounding is of either sign, whatever the weights are.
+            [sum.abs() * scale, magnitude.min(SPREAD * square.sqrt()) * scale]
+        };
+        Reach(sums.iter().enumerate().map(of).collect())
+    }
+
+    /// The largest output for inputs of this range.
+    pub(crate) fn most(&self, [low, high]: [f32; 2]) -> f64 {
+        let (low, high) = (f64::from(low), f64::from(high));
+        let (middle, half) = ((low + high).abs() / 2.0, (high - low) / 2.0);
+        self.0.iter().map(|[sum, spread]| sum * middle + spread * half).fold(0.0, f64::max)
+    }
 }
 
 /// Name of what the node with a half makes, from that of the whole.
@@ -107,6 +146,19 @@ mod tests {
     }
 
     #[test]
+    fn the_smaller_half_reaches_as_far_as_its_inputs_make_it() {
+        let scale = vec![0.5, 2.0];
+        let encoding =
+            Encoding { integer: IntegerType::Int16, zero_point: vec![0; 2], scale, axis: Some(0), block: None };
+        let reach = Reach::of(&encoding, &[3, -4, 1, 1], (&[2, 2], Some(0)));
+        // By hand: 0.5 x 7 with inputs of either sign, 2 x 2 with those above zero.
+        assert_eq!(reach.most([-1.0, 1.0]), 4.0);
+        assert_eq!(reach.most([0.0, 1.0]), 4.0);
+        let reach = Reach::of(&encoding, &[3, -4, 0, 0], (&[2, 2], Some(0)));
+        assert_eq!((reach.most([-1.0, 1.0]), reach.most([0.0, 1.0])), (3.5, 2.0));
+    }
+
+    #[test]
     fn multipliers_of_halves_are_as_short_as_that_of_the_whole() {
         let of = |integer, scale, zero_point| Encoding {
             integer,
@@ -117,16 +169,20 @@ mod tests {
         };
         let (weights, sum) = (of(IntegerType::Int16, 3e-6, 0), of(IntegerType::Uint16, 2e-4, 777));
         for most in [0.0, 0.01, 1.0, 6.0, 1e9] {
-            let halves = of_weights(&weights).into_iter().zip(of_sums(&sum, most));
+            let halves = of_weights(&weights).into_iter().zip(of_sums(&sum, most, 1e-3));
             for (weights_of, sum_of) in halves {
                 let factor = f64::from(weights_of.scale[0]) / f64::from(sum_of.scale[0]) / (3e-6 / 2e-4);
                 assert!((factor.log2() - factor.log2().round()).abs() < 1e-6, "{factor}");
             }
         }
-        let [high, low] = of_sums(&sum, 1.0);
+        let [high, low] = of_sums(&sum, 1.0, 1e-3);
         assert_eq!((high.zero_point[0], low.zero_point[0]), (777, 1 << 15));
         // Nothing is cut off, and little of the range is left.
-        let reach = low.scale[0] * 32767.0;
-        assert!((1.0..2.0).contains(&reach), "{reach}");
+        let reach = |low: &Encoding| low.scale[0] * 32767.0;
+        assert!((1.0..2.0).contains(&reach(&low)), "{low:?}");
+        // A scale for which outputs would wrap around is left out.
+        let wraps = MIDDLE as f64 * f64::from(low.scale[0] / sum.scale[0]) / (1.5 * WRAPS.0);
+        let [_, low] = of_sums(&sum, 1.0, wraps);
+        assert!((2.0..4.0).contains(&reach(&low)), "{low:?}");
     }
 }

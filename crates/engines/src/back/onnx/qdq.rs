@@ -88,8 +88,8 @@ struct Emitter<'a> {
     table: &'a Table,
     data: &'a mut DataWriter,
     forms: &'a Forms,
-    /// Of weights that are written as a pair: the most that the smaller half of a channel adds up to.
-    reach: BTreeMap<String, f64>,
+    /// Of weights that are written as a pair: what the smaller half can add up to.
+    reach: BTreeMap<String, pair::Reach>,
     made: GraphProto,
 }
 
@@ -136,7 +136,7 @@ impl Emitter<'_> {
         let Some(pair) = readers.peek().and_then(|node| self.forms.pair(graph, node, self.table)) else {
             return Ok(false);
         };
-        let readers_axis = readers.peek().and_then(|node| node.op.weight_axes(value.shape.len()));
+        let axes = readers.peek().and_then(|node| node.op.weight_axes(value.shape.len()));
         if readers.any(|node| self.forms.pair(graph, node, self.table).is_none()) {
             return Ok(false);
         }
@@ -152,8 +152,8 @@ impl Emitter<'_> {
             return Ok(true);
         }
         let halves = pair::halves(&whole);
-        let channels = readers_axis.and_then(|axes| axes.output);
-        self.reach.insert(name.clone(), reach(encoding, &halves[1], (&value.shape, channels)));
+        let channels = axes.and_then(|axes| axes.output);
+        self.reach.insert(name.clone(), pair::Reach::of(encoding, &halves[1], (&value.shape, channels)));
         for ((half, encoding), codes) in pair::HALVES.into_iter().zip(pair::of_weights(encoding)).zip(&halves) {
             self.half((value, half), &encoding, codes)?;
         }
@@ -176,9 +176,11 @@ impl Emitter<'_> {
     fn pair(&mut self, ir: &Node, weights: &Value) -> Result<()> {
         let (graph, made) = (self.graph, &self.graph.value(ir.outputs[0]).name);
         let data = self.table.activation(&graph.value(ir.inputs[0]).name)?;
-        let largest = data.range().into_iter().fold(0.0, |most: f32, end| most.max(end.abs()));
-        let most = self.reach.get(&weights.name).copied().unwrap_or_default() * f64::from(largest);
-        for (half, encoding) in pair::HALVES.into_iter().zip(pair::of_sums(self.table.activation(made)?, most)) {
+        let (sum, table) = (self.table.activation(made)?, self.table.param(&weights.name)?);
+        let most = self.reach.get(&weights.name).map_or(0.0, |reach| reach.most(data.range()));
+        let least = table.scale.iter().fold(f32::INFINITY, |least, &scale| least.min(scale));
+        let multiplier = f64::from(data.scale[0]) * f64::from(least) / f64::from(sum.scale[0]);
+        for (half, encoding) in pair::HALVES.into_iter().zip(pair::of_sums(sum, most, multiplier)) {
             self.parameters(&pair::sum_name(made, half), &encoding, &[])?;
         }
         self.made.node.extend(pair::nodes(graph, ir)?);
@@ -243,16 +245,4 @@ impl Emitter<'_> {
         }
         Ok(())
     }
-}
-
-/// The largest sum of the magnitudes of the weights of an output channel.
-fn reach(encoding: &Encoding, codes: &[i32], (shape, channels): (&[usize], Option<usize>)) -> f64 {
-    let inner: usize = channels.map_or(1, |axis| shape[axis + 1..].iter().product());
-    let mut sums = vec![0.0; channels.map_or(1, |axis| shape[axis])];
-    for (at, code) in codes.iter().enumerate() {
-        let channel = at / inner % sums.len();
-        let scale = encoding.scale[channel.min(encoding.scale.len() - 1)];
-        sums[channel] += f64::from(code.abs()) * f64::from(scale);
-    }
-    sums.into_iter().fold(0.0, f64::max)
 }
