@@ -118,6 +118,11 @@ fn encodings_are_kept_where_that_is_asked_for() {
         for (value, encoding) in &stated.activations {
             assert!(covers(&table.activations[value], encoding), "{name}: {value}: {:?}", table.activations[value]);
         }
+        // A convolution makes what its activation makes: the quantizer took the two as one.
+        for (sum, cut) in [("r1/sum", "r1"), ("r2/sum", "r2")] {
+            let [sum, cut] = [sum, cut].map(|name| &table.activations[name]);
+            assert_eq!(sum, cut, "{name}");
+        }
         for (value, encoding) in &table.activations {
             assert_eq!(encoding.integer, activations, "{name}: {value}");
         }

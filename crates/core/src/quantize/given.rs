@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::blocks::{of_rows, onto_grid, spread};
 use super::entry::{Entry, LARGEST_SCALE};
 use super::given_class::{GivenClass, refuse_other_integer};
+use super::joined;
 use super::kept::{self, Settled};
 use super::names::{Aliases, Names};
 use super::stated::Stated;
@@ -205,6 +206,9 @@ impl Given {
             for (_, entry) in one.activations.into_iter().chain(one.params) {
                 made.insert(is_param, found, entry)?;
             }
+        }
+        if self.settles {
+            partitions.iter().for_each(|one| joined::complete(&one.graph, &mut made.activations));
         }
         Ok(made)
     }

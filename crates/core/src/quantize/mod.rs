@@ -9,6 +9,7 @@ mod entry;
 mod forms;
 mod given;
 mod given_class;
+mod joined;
 mod kept;
 mod layer;
 mod layers;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::joined;
 use crate::encoding::Encoding;
 use crate::ir::{Graph, Value};
 
@@ -41,6 +42,7 @@ impl Stated {
                 made.params.insert(value.name.clone(), encoding);
             }
         }
+        joined::complete(graph, &mut made.activations);
         let is_gone = |name: &&String| !made.params.keys().any(|kept| base(kept).any(|base| base == name.as_str()));
         // What nodes of a bias have in 32 bits follows from the others.
         let lost: Vec<&String> = self
