@@ -5,7 +5,9 @@ scale is not that of input and weights. No figure of a CPU shows any of these.
 Writes float.onnx, quantized.onnx, sample.safetensors and samples.npz (four samples, the last of which is that of
 sample.safetensors). Needs numpy and onnx.
 
-usage: npu_faults.py OUT_DIR [--rows N] [--layers N] [--sigmoid seen] [--bias-scale FACTOR] [--collapse FACTOR]
+With --relu a Relu stands in the place of SiLU, and what the convolution makes has no integers of its own.
+
+usage: npu_faults.py OUT_DIR [--rows N] [--layers N] [--sigmoid seen] [--bias-scale FACTOR] [--collapse FACTOR] [--relu]
 """
 
 import argparse
@@ -28,15 +30,18 @@ def model(nodes, constants, shape, outputs):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
 
-def network(random, layers, gain):
+def network(random, layers, gain, relu):
     nodes, constants, last, channels = [], {}, "x", 3
     for at in range(layers):
         shape = (CHANNELS, channels, 1, 1)
         constants[f"w{at}"] = random.normal(0, gain / np.sqrt(channels), shape).astype(np.float32)
         constants[f"b{at}"] = random.normal(0, gain / 2, CHANNELS).astype(np.float32)
         nodes.append(helper.make_node("Conv", [last, f"w{at}", f"b{at}"], [f"h{at}"], f"conv{at}"))
-        nodes.append(helper.make_node("Sigmoid", [f"h{at}"], [f"s{at}"], f"sigmoid{at}"))
-        nodes.append(helper.make_node("Mul", [f"h{at}", f"s{at}"], [f"y{at}"], f"mul{at}"))
+        if relu:
+            nodes.append(helper.make_node("Relu", [f"h{at}"], [f"y{at}"], f"relu{at}"))
+        else:
+            nodes.append(helper.make_node("Sigmoid", [f"h{at}"], [f"s{at}"], f"sigmoid{at}"))
+            nodes.append(helper.make_node("Mul", [f"h{at}", f"s{at}"], [f"y{at}"], f"mul{at}"))
         last, channels = f"y{at}", CHANNELS
     return nodes, constants, last
 
@@ -78,6 +83,8 @@ def quantized(nodes, constants, values, last, args):
         name = node.output[0]
         own = f"{name}_made" if name == last else name
         made.append(helper.make_node(node.op_type, inputs, [own], node.name))
+        if args.relu and node.op_type == "Conv":
+            continue
         activation(own, name)
         if name == last:
             made[-1].output[0] = last
@@ -98,10 +105,11 @@ def main():
     cli.add_argument("--sigmoid", default="law", choices=["law", "seen"])
     cli.add_argument("--bias-scale", type=float, default=1.0)
     cli.add_argument("--collapse", type=float, default=1.0)
+    cli.add_argument("--relu", action="store_true")
     args = cli.parse_args()
     random = np.random.default_rng(3)
     # The largest of what calibration saw is well below 1 then.
-    nodes, constants, last = network(random, args.layers, 0.3 if args.sigmoid == "seen" else 1)
+    nodes, constants, last = network(random, args.layers, 0.3 if args.sigmoid == "seen" else 1, args.relu)
     shape = [1, 3, args.rows, COLUMNS]
     samples = random.normal(0, 1, [4, *shape]).astype(np.float32)
     names = [node.output[0] for node in nodes]

@@ -1,9 +1,10 @@
 """A float ONNX model of about 100 layers, its quantized form, and faults planted into the quantized form.
 
 Writes float.onnx, sample.safetensors, sound.onnx and planted.onnx, and prints the names of the values at which faults
-were planted, with the kind of each, as JSON. Needs numpy and onnx.
+were planted, with the kind of each, as JSON. With --joined a convolution and its Relu have one encoding, as AIMET writes
+them: what the convolution makes has none, and its faults are those of what the Relu makes. Needs numpy and onnx.
 
-usage: planted_faults.py OUT_DIR [--seed N] [--activations uint16|uint8] [--faults N]
+usage: planted_faults.py OUT_DIR [--seed N] [--activations uint16|uint8] [--faults N] [--joined]
 """
 
 import argparse
@@ -63,8 +64,14 @@ def encoding(values, bits):
     return np.float32(scale), int(np.round(-low / scale))
 
 
-def quantized(nodes, constants, values, last, bits, faults):
-    """The QDQ form. `faults` has the kind of fault by the name of a value."""
+def relus(nodes):
+    """What a Relu makes, by what the convolution before it makes."""
+    of_convolutions = {node.output[0] for node in nodes if node.op_type == "Conv"}
+    return {node.input[0]: node.output[0] for node in nodes if node.op_type == "Relu" and node.input[0] in of_convolutions}
+
+
+def quantized(nodes, constants, values, last, bits, faults, joined):
+    """The QDQ form. `faults` has the kind of fault by the name of a value; those of `joined` have no integers."""
     made, stored, integer = [], {}, np.uint8 if bits == 8 else np.uint16
     dequantized = {}
 
@@ -136,11 +143,12 @@ def quantized(nodes, constants, values, last, bits, faults):
             made[-1].output[0] = last
         else:
             made.append(copy)
-            activation(copy.output[0])
+            if copy.output[0] not in joined:
+                activation(copy.output[0])
     return model(made, stored, [image_info("image")], [image_info(last)])
 
 
-def planted(nodes, random, count):
+def planted(nodes, random, count, joined):
     """Kinds of faults by value, each kind in turn; those of weights at convolutions."""
     of_weights = {"weights twice", "channel zeroed", "bias dropped", "weights shifted", "weights of another layer"}
     places = [node for node in nodes[3:]]
@@ -148,7 +156,8 @@ def planted(nodes, random, count):
     faults = {}
     for at in range(count):
         kind = KINDS[at % len(KINDS)]
-        fits = (lambda node: node.op_type == "Conv") if kind in of_weights else (lambda node: node.op_type != "Relu")
+        is_of_values = lambda node: node.op_type != "Relu" and node.output[0] not in joined
+        fits = (lambda node: node.op_type == "Conv") if kind in of_weights else is_of_values
         place = next(node for node in places if fits(node) and node.output[0] not in faults)
         faults[place.output[0]] = kind
     return faults
@@ -170,6 +179,7 @@ def main():
     cli.add_argument("--seed", type=int, default=0)
     cli.add_argument("--activations", default="uint16", choices=["uint8", "uint16"])
     cli.add_argument("--faults", type=int, default=len(KINDS))
+    cli.add_argument("--joined", action="store_true")
     args = cli.parse_args()
     random = np.random.default_rng(args.seed)
     bits = 8 if args.activations == "uint8" else 16
@@ -179,15 +189,16 @@ def main():
     names = [node.output[0] for node in nodes]
     found = ReferenceEvaluator(model(nodes, constants, [image_info("image")], [image_info(name) for name in names]))
     values = dict(zip(names, found.run(None, {"image": image})), image=image)
-    faults = planted(nodes, random, args.faults)
+    joined = relus(nodes) if args.joined else {}
+    faults = planted(nodes, random, args.faults, joined)
     for name, made in (
         ("float", model(nodes, constants, [image_info("image")], [image_info(last)])),
-        ("sound", quantized(nodes, constants, dict(values), last, bits, {})),
-        ("planted", quantized(nodes, constants, dict(values), last, bits, dict(faults))),
+        ("sound", quantized(nodes, constants, dict(values), last, bits, {}, joined)),
+        ("planted", quantized(nodes, constants, dict(values), last, bits, dict(faults), joined)),
     ):
         onnx.save(made, os.path.join(args.out, f"{name}.onnx"))
     safetensors(os.path.join(args.out, "sample.safetensors"), {"image": image})
-    print(json.dumps(faults))
+    print(json.dumps({joined.get(name, name): kind for name, kind in faults.items()}))
 
 
 main()

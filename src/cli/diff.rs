@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use autoneural::back::qnn::Runtime;
 use autoneural::bundle::Bundle;
-use autoneural::diff::{Diff as Found, Given, Models, compare, extract, of_bundle_models, table};
+use autoneural::diff::{Diff as Found, Given, Layer, Looking, Models, compare, extract, of_bundle_models, table};
 use autoneural::front::GRAPHS;
 use autoneural::recipe::Recipe;
 use autoneural::shown::in_line;
@@ -27,7 +27,8 @@ less than its integers allow; or where its weights are plainly not those of the 
 wrong stands on top, with the likely cause and what to change.
 
 With --on npu the model is compiled in parts of which every value is an output, each operator once more by itself, and \
-the whole network once with its own outputs alone. Where that is much worse than its parts, beginnings of the network are \
+the whole network once with its own outputs alone. The first operator that is wrong is told as soon as it is known, on \
+standard error; with --first it ends there. Where that is much worse than its parts, beginnings of the network are \
 compiled until the operators are found that only go wrong together. An operator that the NPU does not take runs on the \
 CPU, and is named; such a network is not compiled as a whole.
 
@@ -35,6 +36,7 @@ Exit status 6: an operator is wrong.
 
 Examples:
   autoneural diff float.onnx quantized.onnx --input sample.safetensors --on npu
+  autoneural diff float.onnx quantized.onnx --input sample.safetensors --on npu --first
   autoneural diff float.onnx quantized.onnx --on simulated --all
   autoneural diff out/demo --partition vision --calibration calibration/demo.toml --on npu
   autoneural diff float.onnx quantized.onnx --input sample.safetensors --extract layers.3/Conv out/conv";
@@ -98,6 +100,9 @@ pub struct Diff {
     /// List all layers, and not only those next to a fault or with the most noise.
     #[arg(long)]
     all: bool,
+    /// End at the first operator that is wrong: of a large network this takes a small part of the time.
+    #[arg(long, conflicts_with = "extract")]
+    first: bool,
 }
 
 /// Engines that are compared with float.
@@ -134,8 +139,16 @@ impl Diff {
             return extract_into(models, (&node.to_string_lossy(), folder), &runtime, session);
         }
         let mut all = Vec::new();
+        let on_first = |layer: &Layer| {
+            let cause = layer.fault.as_ref().map_or("", |fault| fault.cause);
+            session.note(&in_line(&format!("first fault: {} ({}): {cause}", layer.name, layer.op)));
+        };
+        let looking = Looking { floor_db: self.floor, only_first: self.first, on_first: &on_first };
         for models in &models {
-            all.push(compare(models, (&runtime, target.as_ref()), self.floor, session.progress())?);
+            all.push(compare(models, (&runtime, target.as_ref()), &looking, session.progress())?);
+            if self.first && all.last().is_some_and(|found| !found.faults.is_empty()) {
+                break;
+            }
         }
         let texts: Vec<String> = all.iter().map(|found| self.text(found, all.len() > 1)).collect();
         session.print(&json!({ "schema": SCHEMA, "comparisons": all }), &texts.join("\n"))?;

@@ -63,9 +63,17 @@ fn causes(kind: &str) -> &'static [&'static str] {
 
 #[test]
 fn every_planted_fault_is_named_and_nothing_else() {
-    for (seed, activations) in [("0", "uint16"), ("1", "uint8"), ("2", "uint16"), ("3", "uint8")] {
+    let joined: &[&str] = &["--joined"];
+    for (seed, activations, more) in [
+        ("0", "uint16", &[][..]),
+        ("1", "uint8", &[]),
+        ("2", "uint16", &[]),
+        ("3", "uint8", joined),
+        ("4", "uint16", joined),
+    ] {
         let folder = TempDir::new().expect("a folder");
-        let args = [text(folder.path()), "--seed", seed, "--activations", activations, "--faults", "20"];
+        let args =
+            [&[text(folder.path()), "--seed", seed, "--activations", activations, "--faults", "20"], more].concat();
         let planted: Value = serde_json::from_str(&tool("planted_faults.py", &args)).expect("JSON");
         let mut planted: Vec<(String, &str)> = planted
             .as_object()
@@ -123,6 +131,23 @@ fn a_sound_network_is_as_good_as_a_whole_as_in_parts() {
     assert!(compiled["refused"].is_null() && compiled["searched"] == 1, "{compiled}");
 }
 
+/// AIMET gives an operator and its activation one encoding, and the NPU's compiler joins them.
+#[test]
+fn an_operator_and_its_activation_are_one_layer() {
+    let found = on_npu(&["--relu", "--layers", "2"]);
+    assert!(faults(&found).is_empty(), "{:?}", faults(&found));
+    let layers = found["comparisons"][0]["layers"].as_array().unwrap();
+    let named: Vec<(&str, &str)> =
+        layers.iter().map(|layer| (layer["name"].as_str().unwrap(), layer["node"].as_str().unwrap())).collect();
+    assert_eq!(named, [("x", "x_q"), ("y0", "conv0"), ("y1", "conv1")]);
+    for layer in layers {
+        assert!(layer["refused"].is_null() && layer["integer"] == "uint16", "{layer}");
+        assert!(layer["alone_db"]["npu"].as_f64().unwrap() > 40.0, "{layer}");
+    }
+    let found = on_npu(&["--relu", "--bias-scale", "2"]);
+    assert_eq!(faults(&found), [("y0".to_string(), "bias-off-scale".to_string())]);
+}
+
 /// What the NPU does otherwise than the file says is told as such, where no CPU shows it.
 #[test]
 fn what_the_npu_does_not_keep_to_is_told() {
@@ -131,6 +156,35 @@ fn what_the_npu_does_not_keep_to_is_told() {
     assert_eq!(faults(&on_npu(&["--bias-scale", "2"])), one("h0", "bias-off-scale"));
     // The bias belongs to an encoding that is wrong; with a sound one in its place the operator is not.
     assert_eq!(faults(&on_npu(&["--collapse", "8"])), one("x", "range-collapsed"));
+}
+
+/// The first fault ends the comparison where that is wished, and is told before the rest in any case.
+#[test]
+fn the_first_fault_is_enough_where_that_is_said() {
+    let folder = TempDir::new().expect("a folder");
+    let planted: Value =
+        serde_json::from_str(&tool("planted_faults.py", &[text(folder.path()), "--seed", "0", "--faults", "20"]))
+            .unwrap();
+    let [whole, first] = [&[][..], &["--first"]].map(|more| json(&diff(folder.path(), "planted.onnx", more)));
+    let of = |found: &Value, key: &str| found["comparisons"][0][key].clone();
+    assert_eq!((of(&whole, "left"), faults(&whole).len()), (0.into(), planted.as_object().unwrap().len()));
+    let [every, some] = [&whole, &first].map(|found| of(found, "layers").as_array().unwrap().clone());
+    assert!(!faults(&first).is_empty() && faults(&whole).starts_with(&faults(&first)), "{:?}", faults(&first));
+    assert!(some.len() < every.len() && every.starts_with(&some), "{} of {}", some.len(), every.len());
+    assert_eq!(of(&first, "left").as_u64().unwrap() as usize, every.len() - some.len());
+    // As text it is told as it is found; a sound network is compared to its end.
+    let files = ["float.onnx", "planted.onnx", "sound.onnx", "sample.safetensors"].map(|name| folder.path().join(name));
+    let [float, planted, sound, sample] = files.each_ref().map(|path| text(path));
+    let toolkit = toolkit();
+    let run = |quantized: &str| {
+        autoneural(&["diff", float, quantized, "--input", sample, "--toolkit", text(&toolkit), "--first"])
+    };
+    let output = run(planted);
+    let told = format!("first fault: {} (", faults(&whole)[0].0);
+    assert!(stderr(&output).contains(&told) && stdout(&output).contains("operators behind were not compared"));
+    let output = run(sound);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(!stdout(&output).contains("were not compared") && stdout(&output).contains("no fault in 101 layers"));
 }
 
 #[test]

@@ -234,6 +234,7 @@ impl<'a> Alone<'a> {
             more.extend([codes, scales]);
         }
         nodes.push(node);
+        nodes.extend(fed.unit.activation.map(|at| self.quantized.nodes[at].clone()));
     }
 }
 

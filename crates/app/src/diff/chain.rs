@@ -134,7 +134,7 @@ fn part(net: &Net, units: &[&Unit], wanted: Option<&HashSet<&str>>) -> Part {
                 made.nodes.push(net.nodes[at].clone());
             }
         }
-        made.nodes.push(net.nodes[unit.node].clone());
+        made.nodes.extend(unit.nodes().map(|at| net.nodes[at].clone()));
         for one in &unit.makes {
             let quantizers = one.quantizers.iter().filter(|_| !unit.is_conversion);
             for node in quantizers.map(|&at| &net.nodes[at]) {

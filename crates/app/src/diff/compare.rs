@@ -7,7 +7,7 @@ use super::around::Around;
 use super::chain::Chain;
 use super::compiled;
 use super::judge::{Known, judge};
-use super::layer::{Diff, Layer};
+use super::layer::{Compiled, Diff, Layer};
 use super::models::Models;
 use super::units::{Made, Unit, encode};
 use super::values::values;
@@ -19,6 +19,9 @@ use autoneural_core::target::Target;
 use autoneural_engines::back::qnn::{Place, Runtime};
 use autoneural_engines::engine::Array;
 
+/// Units of the first part; each one after it has twice as many. So a fault near the inputs, where values are largest, is
+/// found soon.
+const FIRST_UNITS: usize = 8;
 /// Most units that run as one model.
 const PART_UNITS: usize = 64;
 /// Most bytes of float values that the units of a part make.
@@ -27,17 +30,28 @@ const PART_BYTES: u64 = 256 << 20;
 /// Values by name.
 type Values = HashMap<String, Array>;
 
+/// How models are compared.
+pub struct Looking<'a> {
+    /// An operator may be wrong where it alone reaches less than this, in dB.
+    pub floor_db: f64,
+    /// Whether it ends with the part of the network in which the first operator is wrong.
+    pub only_first: bool,
+    /// Is told the first operator that is wrong, as soon as it is known.
+    pub on_first: &'a dyn Fn(&Layer),
+}
+
 /// Compares the models on an engine: the NPU of a target, or the simulation without one. An operator is wrong where it
-/// alone reaches less than `floor_db`, and less than its integers allow.
+/// alone reaches less than the floor, and less than its integers allow.
 ///
 /// # Errors
 /// An engine that does not run a model, values that take too much memory.
 pub fn compare(
     models: &Models,
     (runtime, target): (&Runtime, Option<&Target>),
-    floor_db: f64,
+    looking: &Looking,
     progress: &dyn Progress,
 ) -> Result<Diff> {
+    let floor_db = looking.floor_db;
     let Models { float, quantized, units, pairing, encodings, .. } = models;
     let parts = parts(models, &HashMap::new());
     progress.start("compare layers", parts.len() as u64 + 1);
@@ -68,16 +82,26 @@ pub fn compare(
     for (name, coded) in models.coded_inputs() {
         work.conversion(&name, (&name, "input"), &coded);
     }
+    let (mut is_told, mut left) = (work.tell_first(looking), units.len());
     for part in self::parts(models, &values) {
+        if is_told && looking.only_first {
+            break;
+        }
         let what = format!("{} of {} operators", part.end, units.len());
         progress.begin(&what);
+        left = units.len() - part.end;
         work.part(part, runtime)?;
         progress.tick(&what);
+        is_told = is_told || work.tell_first(looking);
     }
     progress.finish();
     let (mut layers, unpaired, dbs) = (work.found, work.unpaired, work.dbs);
     let compiled = match target {
         None => None,
+        Some(_) if left > 0 => {
+            let why = "the comparison ended at the first operator that is wrong";
+            Some(Compiled { refused: Some(why.into()), ..Compiled::default() })
+        }
         Some(target) => {
             let known = compiled::Known { models, values: &values, in_parts: &dbs, floor_db };
             let found = compiled::look(&known, (runtime, target), inputs, progress)?;
@@ -96,6 +120,7 @@ pub fn compare(
         input: models.input.clone(),
         floor_db,
         unpaired,
+        left,
         compiled,
         faults: layers.iter().filter(|layer| layer.fault.is_some()).map(|layer| layer.name.clone()).collect(),
         layers,
@@ -108,12 +133,12 @@ fn parts(models: &Models, values: &Values) -> Vec<std::ops::Range<usize>> {
         let makes = unit.makes.iter().filter_map(|made| values.get(models.pairing.get(&made.border)?));
         makes.map(Array::bytes).sum()
     };
-    let (mut made, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    let (mut made, mut begin, mut bytes, mut most) = (Vec::new(), 0, 0, FIRST_UNITS);
     for (at, unit) in models.units.iter().enumerate() {
         let own = size(unit);
-        if at > begin && (at - begin >= PART_UNITS || bytes + own > PART_BYTES) {
+        if at > begin && (at - begin >= most || bytes + own > PART_BYTES) {
             made.push(begin..at);
-            (begin, bytes) = (at, 0);
+            (begin, bytes, most) = (at, 0, (2 * most).min(PART_UNITS));
         }
         bytes += own;
     }
@@ -140,6 +165,13 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn on_npu(&self) -> bool {
         self.places.len() > 1
+    }
+
+    /// Tells the first layer that is wrong, if one is.
+    fn tell_first(&self, looking: &Looking) -> bool {
+        let first = self.found.iter().find(|layer| layer.fault.is_some());
+        first.into_iter().for_each(looking.on_first);
+        first.is_some()
     }
 
     /// Runs the units of a part on all engines and judges what they make.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::models::Models;
-use super::net::{Net, info};
+use super::net::{Net, info, label};
 use super::samples::{Sample, bytes_of};
 use super::units::{Read, Unit, dequantizes, quantizes};
 use super::values::values;
@@ -71,7 +71,8 @@ fn find<'a>(models: &'a Models, name: &str) -> Result<&'a Unit> {
             .makes
             .iter()
             .any(|made| made.names.iter().any(|one| one == name) || models.pairing.get(&made.border) == Some(name));
-        unit.name == name || (made && !unit.is_conversion)
+        let is_node = unit.nodes().any(|at| label(&models.quantized.nodes[at]) == name);
+        is_node || (made && !unit.is_conversion)
     };
     models.units.iter().find(is_named).ok_or_else(|| {
         Error::input(models.quantized.path.display(), format!("has no operator `{name}`"))
@@ -83,7 +84,7 @@ fn find<'a>(models: &'a Models, name: &str) -> Result<&'a Unit> {
 fn quantized(models: &Models, unit: &Unit, reads: &[String], makes: &[String]) -> Vec<NodeProto> {
     let net = &models.quantized;
     let mut nodes: Vec<NodeProto> = Vec::new();
-    let mut node = net.nodes[unit.node].clone();
+    let mut own: Vec<NodeProto> = unit.nodes().map(|at| net.nodes[at].clone()).collect();
     for (read, float) in unit.reads.iter().zip(reads) {
         let value = match read.dequantizer {
             None => float.clone(),
@@ -96,7 +97,7 @@ fn quantized(models: &Models, unit: &Unit, reads: &[String], makes: &[String]) -
                 value
             }
         };
-        node.input.iter_mut().filter(|name| **name == read.value).for_each(|name| name.clone_from(&value));
+        own[0].input.iter_mut().filter(|name| **name == read.value).for_each(|name| name.clone_from(&value));
     }
     let mut after = Vec::new();
     for (made, float) in unit.makes.iter().zip(makes) {
@@ -112,9 +113,10 @@ fn quantized(models: &Models, unit: &Unit, reads: &[String], makes: &[String]) -
                 value
             }
         };
-        node.output.iter_mut().filter(|name| **name == made.value).for_each(|name| name.clone_from(&value));
+        let outputs = own.iter_mut().flat_map(|node| &mut node.output);
+        outputs.filter(|name| **name == made.value).for_each(|name| name.clone_from(&value));
     }
-    nodes.push(node);
+    nodes.extend(own);
     nodes.extend(after);
     nodes
 }

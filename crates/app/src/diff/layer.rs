@@ -79,6 +79,8 @@ pub struct Diff {
     pub floor_db: f64,
     /// Number of operators that have no counterpart in the float model.
     pub unpaired: usize,
+    /// Number of operators that were not compared, as one before them is wrong.
+    pub left: usize,
     /// The outputs of the network as it is compiled; `None` in simulation.
     pub compiled: Option<Compiled>,
     /// Names of the values of operators that are wrong, in order.

@@ -27,7 +27,7 @@ mod weights;
 
 pub use bundle::{Given, of_bundle_models};
 pub use causes::Cause;
-pub use compare::compare;
+pub use compare::{Looking, compare};
 pub use extract::extract;
 pub use layer::{Compiled, CompiledOutput, Diff, Figures, Layer};
 pub use models::Models;

@@ -115,7 +115,15 @@ impl Pairing {
             let is_free = node.output.iter().all(|name| !taken.contains(name));
             node.op_type == unit.op && live == reads && is_free
         })?;
-        let outputs = float.nodes[*node].output.iter().filter(|name| !name.is_empty());
+        let last = match unit.activation {
+            None => *node,
+            Some(at) => {
+                let op = &quantized.nodes[at].op_type;
+                let made = float.nodes[*node].output.first()?;
+                *float.readers(made).iter().find(|&&reader| float.nodes[reader].op_type == *op)?
+            }
+        };
+        let outputs = float.nodes[last].output.iter().filter(|name| !name.is_empty());
         let outputs: Vec<Option<String>> = outputs.cloned().map(Some).collect();
         (outputs.len() == unit.makes.len()).then_some(outputs)
     }

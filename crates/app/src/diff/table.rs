@@ -52,6 +52,9 @@ pub fn table(diff: &Diff, all: bool) -> String {
             in_line(&refused.join(", "))
         ));
     }
+    if diff.left > 0 {
+        text.push_str(&format!("{} operators behind were not compared: --first\n", diff.left));
+    }
     if diff.unpaired > 0 {
         text.push_str(&format!(
             "{} values have no counterpart in the float model and are not compared\n",

@@ -1,7 +1,7 @@
 //! The units of a quantized model: each operator with the DequantizeLinear before and the QuantizeLinear behind it,
 //! so that what passes from unit to unit are integers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::net::{Net, label};
 use autoneural_base::error::Result;
@@ -45,12 +45,21 @@ pub(crate) struct Unit {
     pub op: String,
     /// The node.
     pub node: usize,
+    /// The activation behind it that makes one operator with it: quantizers leave out the integers between the two.
+    pub activation: Option<usize>,
     /// Whether the node is itself a QuantizeLinear: of an input, or to another encoding.
     pub is_conversion: bool,
     /// What it reads that follows from the inputs.
     pub reads: Vec<Read>,
     /// What it makes.
     pub makes: Vec<Made>,
+}
+
+impl Unit {
+    /// The node and its activation.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.node).chain(self.activation)
+    }
 }
 
 /// Whether a node makes integers.
@@ -66,33 +75,59 @@ pub(crate) fn dequantizes(node: &NodeProto) -> bool {
 /// The units of a model, in order.
 pub(crate) fn units(net: &Net) -> Vec<Unit> {
     let live = (0..net.nodes.len()).filter(|&at| net.is_live(at) && !dequantizes(&net.nodes[at]));
-    live.filter_map(|at| {
-        let node = &net.nodes[at];
-        let is_conversion = quantizes(node);
-        if is_conversion && is_of_operator(net, &node.input[0]) {
-            return None;
-        }
-        let mut reads: Vec<Read> = Vec::new();
-        for value in net.live_inputs(at) {
-            if !reads.iter().any(|read| read.value == *value) {
-                reads.push(read(net, value));
+    let live: Vec<usize> = live.collect();
+    let activations: HashMap<usize, usize> = live.iter().filter_map(|&at| Some((at, activation(net, at)?))).collect();
+    let joined: HashSet<usize> = activations.values().copied().collect();
+    live.into_iter()
+        .filter(|at| !joined.contains(at))
+        .filter_map(|at| {
+            let node = &net.nodes[at];
+            let activation = activations.get(&at).copied();
+            let is_conversion = quantizes(node);
+            if is_conversion && is_of_operator(net, &node.input[0]) {
+                return None;
             }
-        }
-        let outputs = node.output.iter().filter(|name| !name.is_empty());
-        let makes = match is_conversion {
-            true => vec![Made {
-                value: node.output[0].clone(),
-                border: node.output[0].clone(),
-                quantizers: vec![at],
-                names: names(net, &node.output[0]),
-                is_read_as_is: false,
-            }],
-            false => outputs.map(|value| made(net, value)).collect(),
-        };
-        let name = label(node).to_string();
-        Some(Unit { name, op: node.op_type.clone(), node: at, is_conversion, reads, makes })
-    })
-    .collect()
+            let mut reads: Vec<Read> = Vec::new();
+            for value in net.live_inputs(at) {
+                if !reads.iter().any(|read| read.value == *value) {
+                    reads.push(read(net, value));
+                }
+            }
+            let last = activation.map_or(node, |at| &net.nodes[at]);
+            let outputs = last.output.iter().filter(|name| !name.is_empty());
+            let makes = match is_conversion {
+                true => vec![Made {
+                    value: node.output[0].clone(),
+                    border: node.output[0].clone(),
+                    quantizers: vec![at],
+                    names: names(net, &node.output[0]),
+                    is_read_as_is: false,
+                }],
+                false => outputs.map(|value| made(net, value)).collect(),
+            };
+            let name = label(node).to_string();
+            Some(Unit { name, op: node.op_type.clone(), node: at, activation, is_conversion, reads, makes })
+        })
+        .collect()
+}
+
+/// Operators that cut what comes in, so that integers before them tell nothing more than those behind.
+const CUTS: [&str; 2] = ["Relu", "Clip"];
+
+/// The activation behind a node that computes on integers: where it alone reads what the node makes, and integers are
+/// made of it only behind the activation. The NPU's compiler joins the two.
+fn activation(net: &Net, at: usize) -> Option<usize> {
+    let node = &net.nodes[at];
+    let [value] = node.output.as_slice() else { return None };
+    let [next] = net.readers(value) else { return None };
+    let is_border = |name: &String| net.outputs.contains(name);
+    let of_integers = |name: &String| net.maker(name).is_some_and(|at| dequantizes(&net.nodes[at]));
+    let cut = &net.nodes[*next];
+    let is_cut = CUTS.contains(&cut.op_type.as_str()) && cut.input.first() == Some(value) && !is_border(value);
+    let made = cut.output.first().filter(|_| is_cut && net.live_inputs(*next).count() == 1)?;
+    let is_quantized = net.readers(made).iter().any(|&at| quantizes(&net.nodes[at]));
+    let is_operator = !quantizes(node) && !CUTS.contains(&node.op_type.as_str());
+    (is_operator && is_quantized && net.live_inputs(at).any(of_integers)).then_some(*next)
 }
 
 /// Whether a value is made by an operator, and by no conversion.
