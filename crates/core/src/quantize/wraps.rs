@@ -1,17 +1,16 @@
-//! Zero points for which outputs of a convolution wrap around on the chip.
+//! Multipliers for which outputs of a convolution wrap around on the chip.
 //!
-//! Depthwise convolutions with a stride choose one form for all channels, by the largest `zero point / multiplier` of
-//! them. Where that lies in [`WRAPS`], outputs above `2^15 x mantissa of the multiplier` of other channels become zero
-//! (3x3 with stride 2, onnxruntime-qnn 2.7.0, v68 and v73 alike; not with a stride of 1, not without groups). So the scales of
-//! the channels that are so small are raised, by a factor of two at most, until the largest lies below.
+//! Depthwise convolutions with a stride choose one form for all channels, by the least multiplier from sums to outputs.
+//! Where that lies in [`WRAPS`], outputs above `2^15 x mantissa of the multiplier` of other channels become zero (3x3 with
+//! stride 2, onnxruntime-qnn 2.7.0, v68 and v73 alike; not with a stride of 1, not without groups). So the scales of
+//! channels that are so small are raised, by a factor of two at most, until the least multiplier lies above.
 
 use crate::encoding::Encoding;
 use crate::ir::Op;
 
-/// From where to where the largest `zero point / multiplier` must not lie.
-pub const WRAPS: (f64, f64) = (1_073_741_824.0, 2_147_483_648.0);
-/// How far below it ends up, for what rounding and settling of scales change.
-const BELOW: f64 = 0.99;
+/// From where to where the least multiplier must not lie: from 2^-16 to 2^-15, with what rounding and settling of scales
+/// change.
+pub const WRAPS: (f64, f64) = (0.99 / 65536.0, 1.01 / 32768.0);
 
 /// Raises scales of weights for which outputs would wrap around. The multiplier of what the chip computes is `factor` times
 /// that of these weights.
@@ -21,16 +20,12 @@ pub(crate) fn clear(op: &Op, weights: &mut Encoding, (input, output): (&Encoding
         return;
     }
     let ratio = factor * f64::from(input.scale[0]) / f64::from(output.scale[0]);
-    let zero_point = output.zero_point[0] as f64;
-    let offset = |scale: f32| zero_point / (f64::from(scale) * ratio);
-    let largest = weights.scale.iter().map(|&scale| offset(scale)).fold(0.0, f64::max);
-    if !(WRAPS.0 * BELOW..=WRAPS.1 / BELOW).contains(&largest) {
+    let least = weights.scale.iter().map(|&scale| f64::from(scale) * ratio).fold(f64::INFINITY, f64::min);
+    if !(WRAPS.0..WRAPS.1).contains(&least) {
         return;
     }
     for scale in &mut weights.scale {
-        if offset(*scale) > WRAPS.0 * BELOW {
-            *scale = (zero_point / (WRAPS.0 * BELOW) / ratio) as f32;
-        }
+        *scale = f64::from(*scale).max(WRAPS.1 / ratio) as f32;
     }
 }
 

@@ -49,14 +49,14 @@ pub(crate) fn of_bias(whole: &Encoding) -> Encoding {
 }
 
 /// The encodings of what both nodes make, from that of their sum. No output of the second is larger than `most`;
-/// `multiplier` is the least of the whole from sums to outputs. Offsets for which some kernels wrap around are avoided
+/// `multiplier` is the least of the whole from sums to outputs. Those for which some kernels wrap around are avoided
 /// ([`WRAPS`]).
 pub(crate) fn of_sums(whole: &Encoding, most: f64, multiplier: f64) -> [Encoding; 2] {
     let high = Encoding { scale: vec![whole.scale[0] * (STEPS as f32 / (STEPS - 1) as f32)], ..whole.clone() };
     let fits = |share: &i32| {
         let factor = f64::from(*share).exp2();
-        let offset = MIDDLE as f64 * factor / multiplier;
-        most <= f64::from(whole.scale[0]) * factor * (MIDDLE - 1) as f64 && !(WRAPS.0..=WRAPS.1).contains(&offset)
+        most <= f64::from(whole.scale[0]) * factor * (MIDDLE - 1) as f64
+            && !(WRAPS.0..WRAPS.1).contains(&(multiplier / factor))
     };
     let share = SHARES.into_iter().find(fits).unwrap_or(*SHARES.end());
     let low =
@@ -181,7 +181,7 @@ mod tests {
         let reach = |low: &Encoding| low.scale[0] * 32767.0;
         assert!((1.0..2.0).contains(&reach(&low)), "{low:?}");
         // A scale for which outputs would wrap around is left out.
-        let wraps = MIDDLE as f64 * f64::from(low.scale[0] / sum.scale[0]) / (1.5 * WRAPS.0);
+        let wraps = 1.5 * WRAPS.0 * f64::from(low.scale[0] / sum.scale[0]);
         let [_, low] = of_sums(&sum, 1.0, wraps);
         assert!((2.0..4.0).contains(&reach(&low)), "{low:?}");
     }
