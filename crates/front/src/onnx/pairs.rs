@@ -303,8 +303,9 @@ impl Taking {
             let starts_at_zero = encoding.zero_point[0] == encoding.integer.limits().0;
             (starts_at_zero && SUMS.contains(&op)).then(|| encoding.range()[1])
         };
-        let cut: HashMap<String, f32> =
+        let mut cut: HashMap<String, f32> =
             self.made.iter().filter_map(|(name, op)| Some((name.clone(), is_cut(name, op)?))).collect();
+        cut.retain(|name, _| !self.is_cut_behind(name));
         if cut.is_empty() {
             return;
         }
@@ -339,6 +340,18 @@ impl Taking {
         self.taken.said.push(format!(
             "{at_zero} sums whose integers begin at 0 are cut there (Relu){six}: quantizers leave such activations out"
         ));
+    }
+
+    /// Whether a value only goes into activations that cut at 0 themselves, as AIMET leaves them.
+    fn is_cut_behind(&self, name: &str) -> bool {
+        let mut readers =
+            self.model.nodes.iter().filter(|node| node.inputs.iter().any(|input| input == name)).peekable();
+        let starts_at_zero = |node: &Node| {
+            let least = node.inputs.get(1).and_then(|least| self.model.constants.get(least));
+            least.is_some_and(|least| least.to_f32().first().is_some_and(|least| *least >= 0.0))
+        };
+        let cuts = |node: &Node| node.op_type == "Relu" || (node.op_type == "Clip" && starts_at_zero(node));
+        !self.model.outputs.iter().any(|output| output == name) && readers.peek().is_some() && readers.all(cuts)
     }
 }
 

@@ -149,3 +149,26 @@ fn what_is_no_pair_is_named() {
     let block = weight.replace("type: INT i: 0 }", "type: INT i: 0 } attribute { name: 'block_size' type: INT i: 3 }");
     refused(1, &block, "do not fit [2, 2]");
 }
+
+/// AIMET leaves activations where they are, though integers that begin at 0 stand before them.
+#[test]
+fn an_activation_that_is_there_is_not_put_back() {
+    let sum = |behind: &str| {
+        format!(
+            "initializer {{ name: 'zero' data_type: 2 int32_data: 0 }}
+             initializer {{ name: 'least' data_type: 1 float_data: -1 }}
+             node {{ op_type: 'Add' input: ['x', 'x'] output: 'a' }}
+             node {{ op_type: 'QuantizeLinear' input: ['a', 's', 'zero'] output: 'aq' }}
+             node {{ op_type: 'DequantizeLinear' input: ['aq', 's', 'zero'] output: 'ad' }} {behind}"
+        )
+    };
+    let relu = "node { op_type: 'Relu' input: 'ad' output: 'y' }";
+    let made = read(1, &sum(relu)).unwrap();
+    assert_eq!(operators(&made), ["Add", "Relu"], "{:?}", made.notes);
+    // One that lets numbers below 0 pass, and something else that reads the sum, need it.
+    let clip = "node { op_type: 'Clip' input: ['ad', 'least'] output: 'y' }";
+    assert_eq!(operators(&read(1, &sum(clip)).unwrap()), ["Add", "Relu", "Clip"]);
+    let both =
+        "node { op_type: 'Relu' input: 'ad' output: 'r' } node { op_type: 'Mul' input: ['r', 'ad'] output: 'y' }";
+    assert_eq!(operators(&read(1, &sum(both)).unwrap()), ["Add", "Relu", "Relu", "Mul"]);
+}
