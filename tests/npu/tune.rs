@@ -40,23 +40,23 @@ fn the_planted_layer_is_found_and_the_goal_holds_on_the_npu() {
 #[test]
 fn graphs_that_the_recipe_rewrites_are_measured_checked_and_compiled_as_they_become() {
     let folder = stream::written();
-    let run = |recipe: &std::path::Path| {
-        let arguments = arguments(folder.path(), recipe, &["--goal", "30dB", "--force"]);
-        succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        json(&folder.path().join("out/tune.json"))
-    };
-    // Without the rotation, 8 bits of the stream are too few whatever the weights are.
     let bits = ["int8", "uint8"];
-    let plain =
-        tower::compile(folder.path(), &tower::recipe(folder.path(), bits, ""), &[], &folder.path().join("plain"));
-    assert!(tower::figure(&plain, "npu") < 25.0, "{plain}");
-    let tuned = run(&stream::rotated(folder.path(), bits, "rounding = \"qronos\""));
+    let plain = tower::recipe(folder.path(), bits, "");
+    let plain = tower::compile(folder.path(), &plain, &[], &folder.path().join("plain"));
+    let recipe = stream::rotated(folder.path(), bits, "rounding = \"qronos\"");
+    // All in 8 bits takes 15.5 kB.
+    let arguments = arguments(folder.path(), &recipe, &["--budget-mb", "0.014"]);
+    succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let tuned = json(&folder.path().join("out/tune.json"));
     let group = &tuned["groups"][0];
     let layers = group["layers"].as_array().unwrap();
     assert!(layers.iter().any(|layer| layer["name"] == ROTATION), "{group}");
-    let judged = ["simulated", "npu"].map(|engine| tuned["judged"][engine].as_f64().unwrap());
-    assert!(judged.iter().all(|db| *db >= 30.0), "{judged:?}");
     assert!(!group["checks"].as_array().unwrap().is_empty());
+    // What 8 bits of the stream lose without the rotation is far more than some weights in 4 bits do with it.
+    for engine in ["simulated", "npu"] {
+        let [before, after] = [tower::figure(&plain, engine), tuned["judged"][engine].as_f64().unwrap()];
+        assert!(after > before + 6.0, "{engine}: {before} dB, tuned with a rotation {after} dB");
+    }
     let bundle = folder.path().join("out/bundle");
     assert!(bundle.join("equalized/tower.onnx").is_file());
     assert!(std::fs::read_to_string(bundle.join("encodings/tower.json")).unwrap().contains(ROTATION));
