@@ -59,7 +59,8 @@ fn table(tuned: &Tuned, group: &TunedGroup) -> Table {
     let noise = group.predicted().max(f64::MIN_POSITIVE);
     let mut layers: Vec<&TunedLayer> = group.layers.iter().collect();
     layers.sort_by(|a, b| b.choice().noise.total_cmp(&a.choice().noise));
-    let mut table = Table::new(&["layer", "weights", "without tuning", "chosen", "bytes", "alone", "share", "others"]);
+    let mut table =
+        Table::new(&["layer or product", "weights", "without tuning", "chosen", "bytes", "alone", "share", "others"]);
     for layer in layers {
         let own = layer.choice();
         let others = layer.choices.iter().filter(|other| other.bits != own.bits);
