@@ -36,8 +36,8 @@ fn malformed_recipes_are_refused() {
         (
             "weights that the target does not take",
             "weights = \"int8\"",
-            "weights = \"int16\"",
-            ["recipe `bench`: vision: conv_stem.conv", "not int16"],
+            "weights = \"int8 in blocks of 32\"",
+            ["recipe `bench`: vision:", "not int8 in blocks of 32"],
         ),
         (
             "a group that no graph is of",
