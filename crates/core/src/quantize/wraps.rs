@@ -2,8 +2,9 @@
 //!
 //! Depthwise convolutions with a stride choose one form for all channels, by the least multiplier from sums to outputs.
 //! Where that lies in [`WRAPS`], outputs above `2^15 x mantissa of the multiplier` of other channels become zero (stride
-//! 2, kernels of 2 to 7, onnxruntime-qnn 2.7.0, v68 and v73 alike; not with strides of 1 and 3, not without groups). So the scales of
-//! channels that are so small are raised, by a factor of two at most, until the least multiplier lies above.
+//! 2, kernels of 2 to 7, onnxruntime-qnn 2.7.0, v68 and v73 alike; not with strides of 1 and 3, not without groups). So
+//! the scales of channels that are so small are raised, by a factor of two at most, until the least multiplier lies
+//! above.
 
 use crate::encoding::Encoding;
 use crate::ir::Op;
