@@ -13,7 +13,7 @@ use crate::common::{SMALL_RECIPE, demo_bundle, root, stderr, succeed};
 
 /// Command lines that work. An argument `file:NAME` stands for the path of a file, `folder:NAME` for that of a folder,
 /// `any:NAME` for either.
-const LINES: [&str; 31] = [
+const LINES: [&str; 32] = [
     "compile file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml \
      --encodings file:encodings.json --out out --toolkit folder:empty",
     "export file:graph.toml --weights any:weights --target file:target.toml --out out",
@@ -47,6 +47,8 @@ const LINES: [&str; 31] = [
     "emit folder:bundle --join folder:empty",
     "tune file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml --out out \
      --budget-mb 1 --text file:prose.txt",
+    "tune file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml --out out \
+     --budget-mb 1 --join folder:empty",
 ];
 
 /// Options that name what is written, one that every command has, and two that models with words do not take.
