@@ -47,8 +47,9 @@ const LINES: [&str; 32] = [
     "emit folder:bundle --join folder:empty",
     "tune file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml --out out \
      --budget-mb 1 --text file:prose.txt",
-    "tune file:graph.toml --weights any:weights --target file:target.toml --calibration file:recipe.toml --out out \
-     --budget-mb 1 --join folder:empty",
+    // Weights are read behind the parts.
+    "tune file:graph.toml --weights out --target file:target.toml --calibration file:recipe.toml --out out --budget-mb 1 \
+     --join folder:empty",
 ];
 
 /// Options that name what is written, one that every command has, and two that models with words do not take.
