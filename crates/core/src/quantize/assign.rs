@@ -210,15 +210,12 @@ fn encode_constants(
                 }
                 made = taken.unwrap_or(made);
                 if let (Some(InputKind::Weight), Some(data), Some(result)) = (place.kind(), place.data, place.result) {
-                    let factor = pass(operator, &made, data).into();
-                    clear(&node.op, &mut made, (data, result), factor);
-                }
-                if let (Some(InputKind::Weight), Some(bits), Some(data), Some(result)) =
-                    (place.kind(), operator.multiplier_bits, place.data, place.result)
-                {
-                    let weights = (&mut made, place.weight_shape);
-                    let step = operator.sum_step.map(|step| step * pass(operator, weights.0, data));
-                    settle_weights(&node.op, weights, (data, result), bits, step);
+                    let factor = pass(operator, &made, data);
+                    clear(&node.op, &mut made, (data, result), factor.into());
+                    if let Some(bits) = operator.multiplier_bits {
+                        let step = operator.sum_step.map(|step| step * factor);
+                        settle_weights(&node.op, (&mut made, place.weight_shape), (data, result), bits, step);
+                    }
                 }
             }
             if table.params.get(&value.name).is_some_and(|known| *known != made) {
