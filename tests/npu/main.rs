@@ -12,6 +12,7 @@ mod codes;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
+mod cut;
 mod demo;
 mod diff;
 mod docs;

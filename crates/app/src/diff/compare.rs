@@ -60,7 +60,11 @@ pub fn compare(
         .iter()
         .flat_map(|unit| unit.makes.iter().map(|made| &made.border).chain(unit.reads.iter().map(|read| &read.border)));
     let wanted: HashSet<&str> = borders.filter_map(|border| pairing.get(border)).collect();
-    let values = values(float, runtime, models.sample.clone(), &wanted)?;
+    let mut values = values(float, runtime, models.sample.clone(), &wanted)?;
+    for made in units.iter().flat_map(|unit| &unit.makes) {
+        let value = pairing.get(&made.border).and_then(|name| values.get_mut(name));
+        value.into_iter().for_each(|value| models.cuts.apply(&made.border, value));
+    }
     progress.tick("the float model");
     let inputs = models.quantized_inputs()?;
     let places: Vec<Place> = std::iter::once(Place::Cpu).chain(target.map(Place::Npu)).collect();
@@ -193,13 +197,9 @@ impl<'a> Work<'a> {
             alone.push(self.alone.quantized(place, &all, &mut refused)?);
         }
         refused.extend(self.chains.iter().flat_map(|chain| chain.refused.clone()));
-        let part = Part {
-            reference: self.alone.in_float(&fed)?,
-            constants: constants(models, &fed, runtime)?,
-            so_far,
-            alone,
-            refused,
-        };
+        let mut reference = self.alone.in_float(&fed)?;
+        reference.iter_mut().for_each(|(border, array)| models.cuts.apply(border, array));
+        let part = Part { reference, constants: constants(models, &fed, runtime)?, so_far, alone, refused };
         for at in range {
             for made in &models.units[at].makes {
                 self.made(at, made, &part)?;

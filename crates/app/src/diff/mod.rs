@@ -13,6 +13,7 @@ mod causes;
 mod chain;
 mod compare;
 mod compiled;
+mod cut;
 mod extract;
 mod judge;
 mod layer;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::cut::Cuts;
 use super::net::{Net, label};
 use super::pair::Pairing;
 use super::samples::{self, Sample};
@@ -19,6 +20,7 @@ pub struct Models {
     pub(super) units: Vec<Unit>,
     pub(super) pairing: Pairing,
     pub(super) encodings: Encodings,
+    pub(super) cuts: Cuts,
     pub(super) sample: Sample,
     pub(super) input: String,
 }
@@ -43,8 +45,9 @@ impl Models {
         }
         let pairing = Pairing::of(&float, &quantized, &units)?;
         let encodings = Encodings::read(&quantized, runtime)?;
-        let mut made =
-            Models { float, quantized, units, pairing, encodings, sample: Sample::new(), input: String::new() };
+        let cuts = Cuts::of(&quantized, &units, &encodings, runtime)?;
+        let sample = Sample::new();
+        let mut made = Models { float, quantized, units, pairing, encodings, cuts, sample, input: String::new() };
         match input {
             Some((path, row)) => {
                 made.sample = samples::read(path, row, &made.float)?;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Sqnr;
-use super::spread::{added_percent, histogram, range, saturation_percent, seen, thinned};
+use super::spread::{added_percent, clamped, histogram, range, saturation_percent, seen, thinned};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_core::encoding::Encoding;
@@ -17,7 +17,7 @@ use autoneural_core::evidence::Watcher;
 use autoneural_core::ir::{ElementType, Node, Op};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Step;
-use autoneural_core::quantize::Table;
+use autoneural_core::quantize::{Table, cuts};
 use autoneural_core::segment::{Device, Segment, inside, part};
 use autoneural_engines::engine::{Data, Engine, Tensor};
 
@@ -41,6 +41,8 @@ pub struct LayerComparison {
     inputs: Vec<String>,
     /// Float numbers below this one are hidden by a mask and take no part.
     floor: Option<f32>,
+    /// What float numbers are cut to before they are compared: only an activation reads them that cuts them anyway.
+    cut: Option<[f32; 2]>,
     /// How the elements lie: the range, and the numbers in its parts in float and quantized.
     pub histogram: ([f32; 2], Vec<u32>, Vec<u32>),
     /// Share of float elements that lie outside the encoding's range, in percent.
@@ -102,10 +104,11 @@ pub fn layers(
     progress: &dyn Progress,
 ) -> Result<Vec<LayerComparison>> {
     let (graph, float) = (&partition.graph, kept.take());
-    let mut made = Vec::new();
+    let (mut made, cuts) = (Vec::new(), cuts(graph, table));
     for node in graph.nodes() {
         for &id in node.outputs.iter().filter(|id| graph.value(**id).element == ElementType::F32) {
-            made.push(layer(partition, node, &graph.value(id).name, table, &float)?);
+            let name = &graph.value(id).name;
+            made.push(layer((partition, node), name, (table, cuts.get(name).copied()), &float)?);
         }
     }
     // What comes in has the noise of its own encoding.
@@ -125,8 +128,10 @@ pub fn layers(
         run_parts((partition, on), &parts, inputs.clone(), load, progress, &mut |name, output| {
             let layer = made.iter_mut().find(|layer| layer.name == name);
             let (Some(layer), Some(reference)) = (layer, float.get(name)) else { return Ok(()) };
-            let test = seen(&thinned_real(output, table.activation(name)?)?, reference, layer.floor);
-            layer.db[on as usize] = Some(Sqnr::of(&seen(reference, reference, layer.floor), &test)?);
+            let output = thinned_real(output, table.activation(name)?)?;
+            let test = seen(&output, reference, layer.floor);
+            let reference = clamped(seen(reference, reference, layer.floor), layer.cut);
+            layer.db[on as usize] = Some(Sqnr::of(&reference, &test)?);
             layer.histogram.2 = histogram(&test, layer.histogram.0);
             Ok(())
         })?;
@@ -182,10 +187,9 @@ fn whole(partition: &Partition) -> Segment {
 }
 
 fn layer(
-    partition: &Partition,
-    node: &Node,
+    (partition, node): (&Partition, &Node),
     name: &str,
-    table: &Table,
+    (table, cut): (&Table, Option<[f32; 2]>),
     float: &BTreeMap<String, Vec<f32>>,
 ) -> Result<LayerComparison> {
     let (graph, encoding) = (&partition.graph, table.activation(name)?);
@@ -193,7 +197,7 @@ fn layer(
     let is_masked = matches!(node.op, Op::Add(_)) && node.inputs.iter().any(|id| is_mask(&graph.value(*id).name));
     let floor = is_masked.then_some(encoding.range()[0]);
     let values = float.get(name).map(Vec::as_slice).unwrap_or_default();
-    let values = seen(values, values, floor);
+    let values = clamped(seen(values, values, floor), cut);
     let range = range(&values);
     let read = node.inputs.iter().map(|&id| graph.value(id));
     let weights = node.inputs.get(1).and_then(|&id| table.params.get(&graph.value(id).name));
@@ -206,6 +210,7 @@ fn layer(
         bits: format!("{weights}A{}", encoding.integer.bits()),
         inputs: read.filter(|value| value.constant().is_none()).map(|value| value.name.clone()).collect(),
         floor,
+        cut,
         histogram: (range, histogram(&values, range), vec![]),
         saturation_percent: saturation_percent(&values, encoding),
         range_use_percent: encoding.range_use_percent(range),

@@ -19,6 +19,14 @@ pub(crate) fn seen(values: &[f32], float: &[f32], floor: Option<f32>) -> Vec<f32
     seen.map(|(value, _)| *value).collect()
 }
 
+/// Numbers, cut to a range.
+pub(crate) fn clamped(mut values: Vec<f32>, cut: Option<[f32; 2]>) -> Vec<f32> {
+    if let Some([low, high]) = cut {
+        values.iter_mut().for_each(|value| *value = value.max(low).min(high));
+    }
+    values
+}
+
 /// Range of numbers, with 0 in it; 0 to 0 without any.
 pub(crate) fn range(values: &[f32]) -> [f32; 2] {
     values.iter().fold([0.0, 0.0], |[low, high], &value| [low.min(value), high.max(value)])

@@ -104,7 +104,8 @@ pub fn quantize(
     let usual = usual(&ties, &given_classes, group);
     let classes = ranges::classes(partitions, &ties, statistics, recipe, target, &given_classes)?;
     for (number, class) in classes.into_iter().filter(|(number, _)| wanted.contains(number)) {
-        by_class.insert(number, class.encoding(recipe, given_classes.get(&number), usual)?);
+        let given = given_classes.get(&class.number(number));
+        by_class.insert(number, class.encoding(recipe, given, usual)?);
     }
     let mut said: Vec<Settled> = wanted.iter().filter_map(|class| settled.remove(class)).flatten().collect();
     // What is handed to another group has the integers that it has there.

@@ -36,6 +36,7 @@ pub use codes::{CodeSource, pack, unpack};
 pub use early::{refuse_idle_overrides, refuse_untaken_weights};
 pub use forms::{Forms, Split, is_product};
 pub use given::Given;
+pub use joined::{cuts, left};
 pub use kept::Settled;
 pub use layer::Layer;
 pub use layers::{Constants, Item, asks, layers, observed};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::given_class::GivenClass;
+use super::joined::cut;
 use super::ties::Ties;
 use crate::encoding::{Encoding, IntegerType};
 use crate::evidence::{Statistics, StatisticsTable};
@@ -16,6 +17,9 @@ use autoneural_base::error::{Error, Result};
 /// How far below the smallest score that is not masked the range of masked scores reaches: exp(-24) is 4e-11, so in a
 /// softmax 4096 masked tokens together weigh less than 2e-7.
 const MASK_MARGIN: f32 = 24.0;
+/// How small a share of a range an activation may leave that is the range of what it reads, too. Where less is left, the
+/// multiplier from sums to outputs would come near 1.
+const LEAST_LEFT: f32 = 1.0 / 64.0;
 /// A value that is 0 at most, and this low at least once, hides what it is added to.
 const HIDES: f32 = -100.0;
 
@@ -28,12 +32,14 @@ pub enum RangeSource {
     Known,
     /// It is the range of the scores that a mask does not hide.
     Masked,
+    /// It is that of what a Relu or Clip leaves of the value, which nothing else reads.
+    Behind,
     /// It was seen during calibration.
     Seen,
 }
 
 /// What is known about the range of a class of tied values.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Class {
     /// Range known without calibration.
     fixed: Option<[f32; 2]>,
@@ -53,11 +59,18 @@ pub(crate) struct Class {
     integer: Option<IntegerType>,
     /// Integers that an override of the recipe sets, and the value that it fits.
     exception: Option<(IntegerType, String)>,
+    /// The class behind the activation that alone reads the value, and that has the same encoding.
+    behind: Option<usize>,
     group: Option<Group>,
     name: String,
 }
 
 impl Class {
+    /// The number of the class whose encoding it has; `own` is its own.
+    pub(crate) fn number(&self, own: usize) -> usize {
+        self.behind.unwrap_or(own)
+    }
+
     /// The encoding of its values; `usual` are the integers of its group, if they are others than the recipe says.
     ///
     /// # Errors
@@ -105,6 +118,7 @@ impl Class {
         let is_wider = |known: [f32; 2]| self.seen.is_some_and(|[low, high]| low < known[0] || high > known[1]);
         match given {
             Some(given) => RangeSource::Given(given.file().to_string()),
+            None if self.behind.is_some() => RangeSource::Behind,
             None if self.masked.is_some() => RangeSource::Masked,
             None if self.fixed.is_some_and(|known| !is_wider(known)) => RangeSource::Known,
             None => RangeSource::Seen,
@@ -260,5 +274,25 @@ pub(crate) fn classes(
             class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
         }
     }
+    for (group, before, behind) in cut(partitions, recipe, target) {
+        if let (Some(own), Some(other)) = (ties.class(group, before), ties.class(group, behind)) {
+            join((own, other), given, &mut classes);
+        }
+    }
     Ok(classes)
+}
+
+/// Gives what an operator makes for an activation alone the range of what stands behind it, where no encoding of its own
+/// is given and overrides of the recipe do not tell the two apart.
+fn join((own, other): (usize, usize), given: &BTreeMap<usize, GivenClass>, classes: &mut BTreeMap<usize, Class>) {
+    let (Some(before), Some(behind)) = (classes.get(&own), classes.get(&other)) else { return };
+    let chosen = |class: &Class| class.exception.as_ref().map(|(integer, _)| *integer);
+    let agree = chosen(before).is_none_or(|own| chosen(behind) == Some(own));
+    let span = |class: &Class| class.seen.map(|[low, high]| high.max(0.0) - low.min(0.0));
+    let is_much = span(before).zip(span(behind)).is_some_and(|(whole, left)| left >= LEAST_LEFT * whole);
+    if own != other && !given.contains_key(&own) && agree && is_much {
+        let (name, group) = (before.name.clone(), before.group.clone());
+        let joined = Class { behind: Some(behind.number(other)), name, group, ..behind.clone() };
+        classes.insert(own, joined);
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::given::Given;
-use super::ranges::{self, RangeSource};
+use super::ranges::{self, Class, RangeSource};
 use super::ties::Ties;
 use crate::evidence::StatisticsTable;
 use crate::partition::Partition;
@@ -34,7 +34,8 @@ impl<'a> Sources<'a> {
         let ties = Ties::new(partitions);
         let (classes, _) = given.by_class(partitions, &ties)?;
         let found = ranges::classes(partitions, &ties, statistics, recipe, target, &classes)?;
-        let by_class = found.iter().map(|(number, class)| (*number, class.source(classes.get(number)))).collect();
+        let source = |(number, class): (&usize, &Class)| (*number, class.source(classes.get(&class.number(*number))));
+        let by_class = found.iter().map(source).collect();
         Ok(Sources { ties, by_class, given })
     }
 

@@ -226,6 +226,7 @@ fn method(partition: &Partition, node: &Node, name: &str, recipe: &Recipe, sourc
         RangeSource::Given(path) => format!("given in {}", file(path)),
         RangeSource::Known => "known range".into(),
         RangeSource::Masked => "scores that the mask leaves".into(),
+        RangeSource::Behind => "range of the activation behind it".into(),
         RangeSource::Seen => {
             recipe.part(&partition.group).map_or_else(|_| String::new(), |part| part.observer.to_string())
         }
