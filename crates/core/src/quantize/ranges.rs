@@ -274,23 +274,37 @@ pub(crate) fn classes(
             class.masked = Some([low.min(0.0) - MASK_MARGIN, high]);
         }
     }
-    for (group, before, behind) in cut(partitions, recipe, target) {
-        if let (Some(own), Some(other)) = (ties.class(group, before), ties.class(group, behind)) {
-            join((own, other), given, &mut classes);
+    let class = |group: &Group, name: &str| ties.class(group, name).filter(|class| !given.contains_key(class));
+    let found = cut(partitions, recipe, target).into_iter();
+    let pairs: Vec<(usize, usize)> = found
+        .filter_map(|(group, before, behind)| class(group, before).zip(ties.class(group, behind)))
+        .filter(|(before, behind)| before != behind && leaves_enough(&classes, *before, *behind))
+        .collect();
+    // An override of one is for both, as for all values that share an encoding.
+    for (before, behind) in pairs.iter().rev() {
+        let stated = classes.get(before).and_then(|class| class.exception.clone());
+        if let (Some(stated), Some(class)) = (stated, classes.get_mut(behind)) {
+            class.exception.get_or_insert(stated);
         }
+    }
+    for (before, behind) in pairs {
+        join((before, behind), &mut classes);
     }
     Ok(classes)
 }
 
-/// Gives what an operator makes for an activation alone the range of what stands behind it, where no encoding of its own
-/// is given and overrides of the recipe do not tell the two apart.
-fn join((own, other): (usize, usize), given: &BTreeMap<usize, GivenClass>, classes: &mut BTreeMap<usize, Class>) {
+/// Whether what an activation leaves of a range is not next to nothing.
+fn leaves_enough(classes: &BTreeMap<usize, Class>, before: usize, behind: usize) -> bool {
+    let span = |class| classes.get(&class).and_then(|class| class.seen).map(|[low, high]| high.max(0.0) - low.min(0.0));
+    span(before).zip(span(behind)).is_some_and(|(whole, left)| left >= LEAST_LEFT * whole)
+}
+
+/// Gives what an operator makes for an activation alone the range of what stands behind it, where overrides of the recipe
+/// do not tell the two apart.
+fn join((own, other): (usize, usize), classes: &mut BTreeMap<usize, Class>) {
     let (Some(before), Some(behind)) = (classes.get(&own), classes.get(&other)) else { return };
-    let chosen = |class: &Class| class.exception.as_ref().map(|(integer, _)| *integer);
-    let agree = chosen(before).is_none_or(|own| chosen(behind) == Some(own));
-    let span = |class: &Class| class.seen.map(|[low, high]| high.max(0.0) - low.min(0.0));
-    let is_much = span(before).zip(span(behind)).is_some_and(|(whole, left)| left >= LEAST_LEFT * whole);
-    if own != other && !given.contains_key(&own) && agree && is_much {
+    let stated = |class: &Class| class.exception.as_ref().map(|(integer, _)| *integer);
+    if stated(before).is_none_or(|own| stated(behind) == Some(own)) {
         let (name, group) = (before.name.clone(), before.group.clone());
         let joined = Class { behind: Some(behind.number(other)), name, group, ..behind.clone() };
         classes.insert(own, joined);
