@@ -15,7 +15,8 @@ use autoneural_base::error::Result;
 /// Where the encodings of a model come from.
 pub struct Sources<'a> {
     ties: Ties,
-    by_class: BTreeMap<usize, RangeSource>,
+    /// The class whose encoding a class has, which is mostly its own, and where the range comes from.
+    by_class: BTreeMap<usize, (usize, RangeSource)>,
     given: &'a Given,
 }
 
@@ -34,19 +35,23 @@ impl<'a> Sources<'a> {
         let ties = Ties::new(partitions);
         let (classes, _) = given.by_class(partitions, &ties)?;
         let found = ranges::classes(partitions, &ties, statistics, recipe, target, &classes)?;
-        let source = |(number, class): (&usize, &Class)| (*number, class.source(classes.get(&class.number(*number))));
+        let source = |(own, class): (&usize, &Class)| {
+            let number = class.number(*own);
+            (*own, (number, class.source(classes.get(&number))))
+        };
         let by_class = found.iter().map(source).collect();
         Ok(Sources { ties, by_class, given })
     }
 
     /// Where the range of a value comes from that is not constant; `None` if the value has no encoding.
     pub fn activation(&self, group: &Group, name: &str) -> Option<&RangeSource> {
-        self.by_class.get(&self.ties.class(group, name)?)
+        Some(&self.by_class.get(&self.ties.class(group, name)?)?.1)
     }
 
     /// Whether two values share their encoding.
     pub fn is_tied(&self, a: (&Group, &str), b: (&Group, &str)) -> bool {
-        self.ties.class(a.0, a.1).is_some_and(|class| self.ties.class(b.0, b.1) == Some(class))
+        let number = |of: (&Group, &str)| Some(self.by_class.get(&self.ties.class(of.0, of.1)?)?.0);
+        number(a).is_some_and(|class| number(b) == Some(class))
     }
 
     /// The file that gives the encoding of a constant; `None` if the encoding was computed.
