@@ -11,6 +11,8 @@ const MOST_MULTIPLY_ADDS: u64 = 1 << 26;
 const MOST_MADE: usize = 1 << 24;
 /// Most elements that a node may read that computes something other than sums of products.
 const MOST_COMPUTED: usize = 1 << 16;
+/// The same of a reduction, which takes a step for each element: weights are standardized by their mean and variance.
+const MOST_REDUCED: usize = 1 << 24;
 
 /// The graph in which nodes that read nothing but constants are replaced by their results, where [`worth_folding`] says
 /// so.
@@ -55,9 +57,14 @@ pub fn worth_folding(op: &Op, inputs: &[&Shape], made: &Shape) -> bool {
     match op.work() {
         Work::Requantizes => false,
         Work::Moves | Work::Elementwise => is_small,
+        Work::Computes if is_reduction(op) => is_small && read <= MOST_REDUCED,
         Work::Computes if cost == 0 => is_small && read <= MOST_COMPUTED,
         Work::Computes => is_small && cost <= MOST_MULTIPLY_ADDS,
     }
+}
+
+fn is_reduction(op: &Op) -> bool {
+    matches!(op, Op::ReduceL2(_) | Op::ReduceMax(_) | Op::ReduceMean(_) | Op::ReduceMin(_) | Op::ReduceSum(_))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! another way that loses less in integers.
 
 mod add_to_parts;
+mod constant_last;
 mod fold_biases;
 mod fold_constants;
 mod fold_pads;
@@ -17,8 +18,10 @@ mod legalize;
 mod merge_moves;
 mod prune;
 pub mod rewrite;
+mod skip_repeats;
 
 use add_to_parts::add_to_parts;
+use constant_last::constant_last;
 use fold_biases::fold_biases;
 use fold_constants::fold_constants;
 pub use fold_constants::worth_folding;
@@ -30,6 +33,7 @@ use last_axis::last_axis;
 use legalize::legalize;
 use merge_moves::merge_moves;
 pub use prune::prune;
+use skip_repeats::skip_repeats;
 
 use crate::ir::{Graph, validate};
 use crate::target::Target;
@@ -78,6 +82,12 @@ pub const PASSES: &[Pass] = &[
         apply: |graph, _| fold_constants(graph),
     },
     Pass {
+        name: "skip_repeats",
+        what: "reads what a broadcast repeats before it is repeated",
+        kind: Kind::Form,
+        apply: |graph, _| skip_repeats(graph),
+    },
+    Pass {
         name: "fold_pads",
         what: "moves padding into the convolution or pooling behind it",
         kind: Kind::Form,
@@ -103,6 +113,12 @@ pub const PASSES: &[Pass] = &[
         what: "spells out what ONNX has no operator for",
         kind: Kind::Form,
         apply: |graph, _| legalize(graph),
+    },
+    Pass {
+        name: "constant_last",
+        what: "turns products whose first factor is constant",
+        kind: Kind::Form,
+        apply: |graph, _| constant_last(graph),
     },
     Pass {
         name: "give_biases",

@@ -7,11 +7,13 @@ pub fn example(pass: &str) -> Graph {
     let b = Builder::new("example");
     match pass {
         "fold_constants" => fold_constants(b),
+        "skip_repeats" => skip_repeats(b),
         "fold_biases" => fold_biases(b),
         "fold_pads" => fold_pads(b),
         "fold_scales" => fold_scales(b),
         "add_to_parts" => add_to_parts(b),
         "legalize" => legalize(b),
+        "constant_last" => constant_last(b),
         "give_biases" => give_biases(b),
         "last_axis" => last_axis(b),
         "merge_moves" => merge_moves(b),
@@ -34,6 +36,15 @@ fn fold_constants(mut b: Builder) -> Graph {
     let (x, table) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "table", &[4, 3]));
     let turned = b.node("turned", ops::Transpose { perm: vec![1, 0] }, &[table]).unwrap();
     let y = b.node("y", ops::Add, &[x, turned]).unwrap();
+    b.finish(vec![y])
+}
+
+/// Rows divided by their lengths, which are as long as the rows.
+fn skip_repeats(mut b: Builder) -> Graph {
+    let x = input(&mut b, "x", &[1, 3, 4]);
+    let length = b.node("length", ops::ReduceL2 { axes: vec![2], keepdims: true }, &[x]).unwrap();
+    let repeated = b.node("repeated", ops::Concat { axis: 2 }, &[length; 4]).unwrap();
+    let y = b.node("y", ops::Div, &[x, repeated]).unwrap();
     b.finish(vec![y])
 }
 
@@ -96,6 +107,13 @@ fn legalize(mut b: Builder) -> Graph {
     let (k, v) = (input(&mut b, "k", &[1, 1, 4, 5]), input(&mut b, "v", &[1, 1, 5, 4]));
     let mask = input(&mut b, "mask", &[1, 1, 3, 5]);
     let y = b.node("attention", ops::Attention { scale: 0.5 }, &[q, k, v, mask]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A query that was learned, by keys.
+fn constant_last(mut b: Builder) -> Graph {
+    let (query, keys) = (constant(&mut b, "query", &[1, 1, 4]), input(&mut b, "keys", &[2, 4, 3]));
+    let y = b.node("y", ops::MatMul, &[query, keys]).unwrap();
     b.finish(vec![y])
 }
 

@@ -126,7 +126,7 @@ impl Making<'_> {
 
     /// A layer as networks have them, with factors behind it.
     fn layer(&mut self) -> ValueId {
-        match self.numbers.of(8) {
+        match self.numbers.of(9) {
             0 => {
                 let (x, w) = (self.input(&[1, 2, 4, 4]), self.constant(&[3, 2, 1, 1]));
                 let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
@@ -151,6 +151,11 @@ impl Making<'_> {
             }
             4 => self.attention(),
             5 => self.biased(),
+            6 => {
+                // A query that was learned.
+                let (query, keys) = (self.constant(&[1, 2, 4]), self.input(&[3, 4, 5]));
+                self.node(ops::MatMul, &[query, keys])
+            }
             _ => self.padded(),
         }
     }
@@ -239,7 +244,7 @@ impl Making<'_> {
         }
         let shape = self.b.shape(x).clone();
         let axis = self.numbers.of(shape.len().max(1));
-        match self.numbers.of(if shape.is_empty() { 2 } else { 10 }) {
+        match self.numbers.of(if shape.is_empty() { 2 } else { 11 }) {
             0 => self.node(ops::Sigmoid, &[x]),
             1 => self.node(ops::Silu, &[x]),
             2 => self.node(ops::Softmax { axis }, &[x]),
@@ -260,6 +265,13 @@ impl Making<'_> {
                 self.factors(x, &of_axis)
             }
             8 => self.tokens(x, axis),
+            9 => {
+                // What belongs to a row, as often as the row has elements.
+                let row = self.node(ops::ReduceMax { axes: vec![axis], keepdims: true }, &[x]);
+                let repeated = self.node(ops::Concat { axis }, &vec![row; shape[axis]]);
+                let inputs = if self.numbers.of(2) == 0 { [x, repeated] } else { [repeated, repeated] };
+                self.node(ops::Mul, &inputs)
+            }
             _ => {
                 // A constant that is computed.
                 let (a, b) = (self.constant(&shape), self.constant(&shape[axis..]));
