@@ -16,7 +16,7 @@ use autoneural_base::contain::contain;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::limits;
 use autoneural_core::evidence::Watcher;
-use autoneural_core::ir::ElementType;
+use autoneural_core::ir::{ElementType, ops};
 use autoneural_core::partition::Partition;
 
 /// Help for a model that passed the check and does not run nevertheless.
@@ -210,7 +210,8 @@ impl Reference {
             let inputs = model.input_outlets()?.to_vec();
             for name in watched(partition, watcher) {
                 let input = inputs.iter().copied().find(|outlet| model.node(outlet.node).name == name);
-                let outlet = input.or_else(|| model.find_outlet_label(name));
+                let outlet =
+                    input.or_else(|| model.find_outlet_label(name)).or_else(|| renamed(partition, &model, name));
                 let outlet = outlet.ok_or_else(|| TractError::msg(format!("value `{name}` is not in the model")))?;
                 let fact = model.outlet_fact(outlet)?.without_value();
                 let watch = Watch { name: name.to_string(), watcher: Arc::clone(watcher) };
@@ -251,6 +252,15 @@ impl Reference {
             })
             .collect()
     }
+}
+
+/// Where a value is that is an output once more in a reshape that does nothing, after which tract calls it.
+fn renamed(partition: &Partition, model: &TypedModel, name: &str) -> Option<OutletId> {
+    let graph = &partition.graph;
+    let id = graph.find(name)?;
+    let same = ops::Op::from(ops::Reshape { shape: graph.value(id).shape.clone() });
+    let mut copies = graph.nodes().iter().filter(|node| node.inputs == [id] && node.op == same);
+    copies.find_map(|node| model.find_outlet_label(&graph.value(node.outputs[0]).name))
 }
 
 /// Names of the values that a watcher wants and that are neither constant nor positions.

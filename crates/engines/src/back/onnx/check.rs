@@ -241,7 +241,8 @@ impl<'a> Shape<'a> {
                     Some(maker) if maker.op.requantizes() => read_name(self.graph, maker.inputs[0]),
                     _ => float_name(self.graph, id),
                 };
-                integers.contains(to) && *from == source
+                // Integers of an output may be made of those that nodes read.
+                integers.contains(to) && (*from == source || *to == name && *from == read_name(self.graph, id))
             }
             _ => integers.contains(from) && *to == format!("{name}/dq"),
         };

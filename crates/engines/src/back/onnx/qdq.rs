@@ -196,16 +196,18 @@ impl Emitter<'_> {
             self.graph.nodes().iter().filter(|node| node.inputs.contains(&id)).map(|node| &node.op).collect();
         let is_output = self.graph.outputs().contains(&id);
         // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output
-        // behind a transposition ("inserted using the NHWC format …, but was not selected by that EP").
+        // behind a transposition ("inserted using the NHWC format …, but was not selected by that EP"). The output's are
+        // made of these: a node whose float is quantized twice is computed in float, and a convolution of weights per
+        // channel not at all.
         let is_shared =
             is_output && !readers.iter().any(|op| op.signature().reads_image && op.signature().has_weights());
         let read = if is_shared { name.clone() } else { format!("{name}/q") };
-        if is_output && !is_shared {
-            self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
-        }
         self.convert("QuantizeLinear", &name, from, read.clone(), vec![]);
         if !readers.is_empty() {
             self.dequantize(&name, &read, vec![]);
+        }
+        if is_output && !is_shared {
+            self.convert("QuantizeLinear", &name, format!("{name}/dq"), name.clone(), vec![]);
         }
         Ok(())
     }
