@@ -90,7 +90,8 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
         let id = making.b.input(input.name.clone(), shape, element)?;
         match tensors::element_type(input.data_type) {
             Some(ElementType::Bool) => making.mark_truth(id),
-            Some(ElementType::I32 | ElementType::I64) => making.mark_whole(id),
+            Some(ElementType::I32 | ElementType::I64) if element.is_real() => making.mark_whole(id),
+            Some(ElementType::I32 | ElementType::I64) => making.mark_integers(id, &model, &input.name),
             _ => {}
         }
         making.know(&input.name, Known::Value(id));
@@ -257,7 +258,8 @@ fn folded<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Option<Vec<Kno
 }
 
 /// Operators that do the same to integers as to real numbers.
-const MIXES: [&str; 5] = ["Add", "Max", "Min", "Mul", "Sub"];
+const MIXES: [&str; 12] =
+    ["Abs", "Add", "ArgMax", "ArgMin", "Max", "Min", "Mul", "Neg", "ReduceMax", "ReduceMin", "ReduceSum", "Sub"];
 
 /// A node that is one of the IR.
 fn plain<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Vec<Known>, String> {
@@ -269,12 +271,22 @@ fn plain<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Result<Vec<Known>, Str
     if let Some(made) = constants.map(|constants| making.folded(&read.operator, &constants)).transpose()?.flatten() {
         return Ok(made.into_iter().map(Known::Constant).collect());
     }
-    // Integers that are computed with real numbers, as which integers are taken that a model computes with.
-    let is_any_real = told.onnx.inputs.iter().flatten().any(|input| input.element.is_real());
-    let is_mixed = is_any_real && MIXES.contains(&told.onnx.op_type.as_str());
-    let input = |&at: &usize| if is_mixed { spell::number(making, told, at) } else { making.input(told, at) };
+    let mixes = MIXES.contains(&told.onnx.op_type.as_str());
+    let joins = told.onnx.op_type == "Concat";
+    let is_any_real = told.onnx.inputs.iter().flatten().any(|one| one.element.is_real());
+    let is_computed = told.onnx.inputs.iter().flatten().any(|one| one.constant.is_none());
+    let input = |&at: &usize| match () {
+        // Integers that are computed with are taken as real numbers.
+        () if mixes && (is_any_real || is_computed) || joins && is_any_real => spell::number(making, told, at),
+        // Indices have 32 bits.
+        () if joins && is_computed => spell::index(making, told, at),
+        () => making.input(told, at),
+    };
     let inputs = read.inputs.iter().map(input).collect::<Result<Vec<_>, _>>()?;
     let outputs = told.node.outputs[..told.onnx.outputs].to_vec();
+    if let [name] = outputs.as_slice() {
+        return Ok(vec![Known::Value(making.last(name, read.operator, &inputs)?)]);
+    }
     let made = making.b.node_of(outputs, read.operator, &inputs).map_err(|error| error.message)?;
     Ok(made.into_iter().map(Known::Value).collect())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::lookups::{Lookups, rows};
 use super::model::{Given, Model, Node};
 use super::numbers::Numbers;
 use autoneural_core::ir::ops::{OnnxInput, OnnxNode};
@@ -62,6 +63,7 @@ pub struct Making<'m> {
     pub b: Builder,
     known: HashMap<&'m str, Known>,
     numbers: Numbers,
+    lookups: Lookups,
     /// Names that values of the graph have or will have.
     taken: HashSet<String>,
     opset: i64,
@@ -74,7 +76,16 @@ impl<'m> Making<'m> {
     pub fn new(model: &Model, names: impl Iterator<Item = &'m str>) -> Self {
         let taken = names.map(ToString::to_string).collect();
         let (b, opset, is_own) = (Builder::new(model.name.as_str()), model.opset, model.is_own);
-        Making { b, known: HashMap::new(), numbers: Numbers::default(), taken, opset, is_own, made: 0 }
+        Making {
+            b,
+            known: HashMap::new(),
+            numbers: Numbers::default(),
+            lookups: Lookups::default(),
+            taken,
+            opset,
+            is_own,
+            made: 0,
+        }
     }
 
     /// Whether this program wrote the model ([`Model::is_own`]).
@@ -267,6 +278,9 @@ impl<'m> Making<'m> {
         {
             return self.b.constant(name, made.clone()).map_err(|error| error.message);
         }
+        if let Some((table, integers, shape)) = self.lookups.through(self.b.graph(), &op, inputs)? {
+            return self.looked_up(name, table, integers, shape);
+        }
         self.b.node(name, op, inputs).map_err(|error| error.message)
     }
 
@@ -288,6 +302,40 @@ impl<'m> Making<'m> {
         let made = op.evaluate(inputs)?;
         self.count(&made)?;
         Ok(Some(made))
+    }
+
+    /// What integers pick of a table, in a shape of as many elements.
+    fn looked_up(&mut self, name: &str, table: Constant, integers: ValueId, shape: Shape) -> Result<ValueId, String> {
+        let of_table = self.computed(format!("{name}.table"), table.clone())?;
+        let pick = ops::Gather { axis: 0 };
+        let id = match *self.shape(integers) == shape {
+            true => self.b.node(name, pick, &[of_table, integers]).map_err(|error| error.message)?,
+            false => {
+                let picked = self.fresh(format!("{name}.picked"));
+                let picked = self.b.node(picked, pick, &[of_table, integers]).map_err(|error| error.message)?;
+                self.b.node(name, ops::Reshape { shape }, &[picked]).map_err(|error| error.message)?
+            }
+        };
+        self.lookups.know(id, table, integers);
+        Ok(id)
+    }
+
+    /// Says of which tables an input of integers picks.
+    pub fn mark_integers(&mut self, id: ValueId, model: &Model, name: &str) {
+        if let Some(rows) = rows(model, name) {
+            self.lookups.bound(id, rows);
+        }
+    }
+
+    /// Integers as real numbers, picked of a table; none where nobody says how many there are.
+    ///
+    /// # Errors
+    /// As for [`Making::constant`].
+    pub fn number_of(&mut self, integers: ValueId) -> Result<Option<ValueId>, String> {
+        let Some(table) = self.lookups.table(self.b.graph(), integers) else { return Ok(None) };
+        let name = self.fresh(format!("{}.number", self.b.graph().value(integers).name));
+        let shape = self.shape(integers).clone();
+        self.looked_up(&name, table, integers, shape).map(Some)
     }
 
     /// The value in another shape, under the name of the file's output.

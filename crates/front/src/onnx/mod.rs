@@ -16,6 +16,7 @@ mod image_tests;
 mod import;
 mod inline;
 mod inputs;
+mod lookups;
 mod making;
 mod model;
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub enum Given {
     Tensor(Constant),
     /// One of the ways of a choice.
     Body(Box<Body>),
-    /// Anything else, in a word: a graph, several tensors, several texts.
+    /// Anything else, in a word: a graph, several tensors.
     Other(&'static str),
 }
 
@@ -87,6 +87,13 @@ pub struct Body {
     pub outputs: Vec<String>,
     /// Names that it reads of the graphs around it.
     pub outside: Vec<String>,
+}
+
+impl Given {
+    /// Whether it is this integer.
+    pub fn is(&self, number: i64) -> bool {
+        matches!(self, Given::Plain(Attribute::Int(given)) if *given == number)
+    }
 }
 
 impl Node {

@@ -208,6 +208,10 @@ fn given(attribute: &AttributeProto, data: &mut DataFiles) -> std::result::Resul
         Ok(AttributeType::Float) => Given::Plain(Attribute::Float(attribute.f)),
         Ok(AttributeType::Floats) => Given::Plain(Attribute::Floats(attribute.floats.clone())),
         Ok(AttributeType::String) => Given::Plain(Attribute::Text(String::from_utf8_lossy(&attribute.s).into_owned())),
+        Ok(AttributeType::Strings) => {
+            let texts = attribute.strings.iter().map(|text| String::from_utf8_lossy(text).into_owned());
+            Given::Plain(Attribute::Texts(texts.collect()))
+        }
         Ok(AttributeType::Tensor) => {
             let tensor = attribute.t.as_ref().ok_or("is a tensor that is not there")?;
             Given::Tensor(tensors::constant(tensor, data)?)
@@ -231,6 +235,8 @@ fn constant_of(node: &Node) -> Result<Option<Constant>> {
         Given::Plain(Attribute::Floats(values)) => Constant::from_values(values.clone(), vec![values.len()]),
         Given::Plain(Attribute::Int(value)) => long(vec![*value], vec![]),
         Given::Plain(Attribute::Ints(values)) => long(values.clone(), vec![values.len()]),
-        Given::Plain(Attribute::Text(_)) | Given::Body(_) | Given::Other(_) => return Err(refused()),
+        Given::Plain(Attribute::Text(_) | Attribute::Texts(_)) | Given::Body(_) | Given::Other(_) => {
+            return Err(refused());
+        }
     }))
 }

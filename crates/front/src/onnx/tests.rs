@@ -372,6 +372,7 @@ fn an_output_that_is_another_value_gives_that_its_name() {
 
 #[test]
 fn indices_that_are_computed_are_named() {
-    let error = read(&model(&[2, 2], vec![], vec![node("GatherND x x -> y", vec![])])).err().unwrap().to_string();
+    let picks = node("GatherElements x x -> y", vec![]);
+    let error = read(&model(&[2, 2], vec![], vec![picks])).err().unwrap().to_string();
     assert!(error.contains("picks by indices that are computed"), "{error}");
 }

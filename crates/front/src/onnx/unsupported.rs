@@ -101,8 +101,9 @@ fn way_round(operator: &str) -> &'static str {
              (tracing does so), or cut it there into models that the host calls"
         }
         "LSTM" | "GRU" | "RNN" => {
-            "recurrent layers have no operator on the NPU: write their steps out (a cell for each step when the model is \
-             exported), or end the model before them and compute the rest on the host"
+            "recurrent layers are written out step by step where their weights are constant, all rows are equally long and \
+             the functions are those that ONNX takes by default: export the model so, or end it before them and compute \
+             the rest on the host"
         }
         "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
             "what has as many elements as the data says has no place on the NPU: end the model before it, and do the rest \

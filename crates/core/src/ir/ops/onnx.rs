@@ -16,6 +16,8 @@ pub enum Attribute {
     Floats(Vec<f32>),
     /// A text.
     Text(String),
+    /// Several texts.
+    Texts(Vec<String>),
 }
 
 /// An input of an ONNX node behind those of the operator.
@@ -242,6 +244,15 @@ impl OnnxNode {
         match self.attribute(name) {
             None => Ok(default.to_string()),
             Some(Attribute::Text(value)) => Ok(value.clone()),
+            Some(_) => Err(self.other_kind(name)),
+        }
+    }
+
+    /// An attribute of several texts.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>, String> {
+        match self.attribute(name) {
+            None => Ok(None),
+            Some(Attribute::Texts(values)) => Ok(Some(values.clone())),
             Some(_) => Err(self.other_kind(name)),
         }
     }

@@ -207,6 +207,10 @@ pub(crate) fn attribute(name: &str, value: &Attribute) -> AttributeProto {
             made.s = value.as_bytes().to_vec();
             AttributeType::String
         }
+        Attribute::Texts(values) => {
+            made.strings = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+            AttributeType::Strings
+        }
     };
     made.r#type = kind as i32;
     made

@@ -10,6 +10,7 @@ mod found;
 mod gelu;
 mod hard_swish;
 mod layer_norm;
+mod mish;
 mod rms_norm;
 mod rope;
 mod silu;
@@ -40,6 +41,7 @@ const PATTERNS: &[Pattern] = &[
     Pattern { name: "Gelu", find: gelu::find },
     Pattern { name: "HardSwish", find: hard_swish::find_swish },
     Pattern { name: "HardSigmoid", find: hard_swish::find_sigmoid },
+    Pattern { name: "Mish", find: mish::find },
     Pattern { name: "Silu", find: silu::find },
     Pattern { name: "Attention", find: attention::find },
     Pattern { name: "RotaryEmbedding", find: rope::find },

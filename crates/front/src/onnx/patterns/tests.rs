@@ -229,6 +229,16 @@ fn what_is_read_elsewhere_stays() {
 }
 
 #[test]
+fn a_product_with_the_tanh_of_its_softplus_is_mish() {
+    let names = recognized(|m, x| {
+        let soft = m.node(ops::Softplus, &[x]);
+        let bounded = m.node(ops::Tanh, &[soft]);
+        m.node(ops::Mul, &[bounded, x])
+    });
+    assert_eq!(names, ["Mish"]);
+}
+
+#[test]
 fn attention_is_found_wherever_its_factor_stands() {
     let heads = |m: &mut Making, x: ValueId| m.node(ops::Reshape { shape: vec![1, 2, 2, 4] }, &[x]);
     let names = recognized(|m, x| {

@@ -88,7 +88,8 @@ fn to_element<'m>(making: &mut Making<'m>, told: &Told<'m>, element: ElementType
         return Ok(Some(vec![Known::Constant(fold::cast(constant, element))]));
     }
     let from = told.onnx.input(0)?.element;
-    if from.is_real() && element == ElementType::Bool {
+    let is_index = |element| matches!(element, ElementType::I32 | ElementType::I64);
+    if element == ElementType::Bool && (from.is_real() || is_index(from)) {
         return truths::of_number(making, told);
     }
     // Integers of an operator that makes real numbers here: what this program wrote comes back as it was.
@@ -107,7 +108,9 @@ fn to_element<'m>(making: &mut Making<'m>, told: &Told<'m>, element: ElementType
             false => rests::truncated(making, told),
         };
     }
-    let is_index = |element| matches!(element, ElementType::I32 | ElementType::I64);
+    if is_index(from) && element.is_real() {
+        return Ok(Some(vec![Known::Value(truths::number(making, told, 0)?)]));
+    }
     // Real numbers have one type in the IR, and indices of both sizes are read alike.
     match from == element || (is_index(from) && is_index(element)) {
         true => identity(making, told),

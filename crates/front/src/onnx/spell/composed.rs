@@ -1,5 +1,6 @@
 //! Operators that are a few others in a row.
 
+use super::shapes::repeated;
 use super::spelled::Spelled;
 use super::truths::number;
 use crate::onnx::fold;
@@ -58,16 +59,12 @@ pub fn tile<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         return Err(format!("repeats {:?} by {times:?}", told.shape(0)?));
     }
     let axes: Vec<usize> = (0..times.len()).filter(|&axis| times[axis] > 1).collect();
-    let Some((&last, before)) = axes.split_last() else { return super::casts::identity(making, told) };
-    if let Some(axis) = axes.iter().find(|&&axis| times[axis] > super::shapes::MOST_REPEATED) {
-        let most = super::shapes::MOST_REPEATED;
-        return Err(format!("repeats axis {axis} {} times; at most {most} are supported", times[*axis]));
+    let Some(&last) = axes.last() else { return super::casts::identity(making, told) };
+    let mut made = making.input(told, 0)?;
+    for axis in axes {
+        made = repeated(making, told.name(), axis == last, made, (axis, times[axis]))?;
     }
-    let (mut made, name) = (making.input(told, 0)?, told.name());
-    for &axis in before {
-        made = making.step(format!("{name}.axis{axis}"), ops::Concat { axis }, &vec![made; times[axis]])?;
-    }
-    value(making.last(name, ops::Concat { axis: last }, &vec![made; times[last]])?)
+    value(made)
 }
 
 /// Sums up to each place along an axis: a product with a triangle of ones.

@@ -1,5 +1,6 @@
 //! Cuts of several axes, in steps, into parts of any size; and gathering by indices of any rank.
 
+use super::chosen;
 use super::spelled::Spelled;
 use crate::onnx::fold::{self, Cut};
 use crate::onnx::making::{Known, Making, Told};
@@ -75,6 +76,9 @@ pub fn split<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
 
 /// One place that is known is a cut, unless its index stands in a row, which is how this program writes a pick.
 pub fn gather<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    if chosen::is_computed(told, 1)? {
+        return chosen::gathered(making, told);
+    }
     let indices = told.onnx.input(1)?.shape.clone();
     let is_one = indices.len() != 1 && indices.iter().product::<usize>() == 1;
     let Some(place) = told.constant(1).filter(|_| is_one).map(|constant| constant.to_i64()[0]) else {

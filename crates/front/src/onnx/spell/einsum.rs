@@ -14,15 +14,13 @@ impl Equation {
     fn parse(text: &str, ranks: &[usize]) -> Result<Self, String> {
         let refused = |what: &str| format!("with the equation `{text}` is not supported: {what}");
         let plain: String = text.chars().filter(|letter| !letter.is_whitespace()).collect();
-        if plain.contains('.') {
-            return Err(refused("it leaves axes open (`...`)"));
-        }
+        let plain = spelled_out(&plain, ranks).ok_or_else(|| refused("its letters are not the axes of the inputs"))?;
         let (left, right) = match plain.split_once("->") {
             Some((left, right)) => (left, Some(right)),
             None => (plain.as_str(), None),
         };
         let operands: Vec<Vec<char>> = left.split(',').map(|letters| letters.chars().collect()).collect();
-        let is_letter = |letter: &char| letter.is_ascii_alphabetic();
+        let is_letter = |letter: &char| letter.is_ascii_alphabetic() || is_open(*letter);
         let fits = operands.len() == ranks.len() && operands.iter().zip(ranks).all(|(one, &rank)| one.len() == rank);
         if !fits || !operands.iter().flatten().all(is_letter) {
             return Err(refused("its letters are not the axes of the inputs"));
@@ -32,8 +30,10 @@ impl Equation {
             Some(letters) => letters.chars().collect(),
             // Without a result those that stand once, in the order of the alphabet.
             None => {
-                let mut once: Vec<char> = operands.iter().flatten().copied().filter(|&one| count(one) == 1).collect();
+                let all = || operands.iter().flatten().copied();
+                let mut once: Vec<char> = all().filter(|&one| count(one) == 1 || is_open(one)).collect();
                 once.sort_unstable();
+                once.dedup();
                 once
             }
         };
@@ -46,6 +46,40 @@ impl Equation {
         }
         Ok(Equation { operands, result })
     }
+}
+
+/// The letters that stand for axes an equation leaves open. They come before all others in the order of the alphabet.
+const OPEN: &str = "0123456789";
+
+fn is_open(letter: char) -> bool {
+    OPEN.contains(letter)
+}
+
+/// An equation with letters of their own in place of `...`, which are the same where they stand for as many axes counted
+/// from behind. None where an operand has fewer axes than letters, or there are more than letters for them.
+fn spelled_out(equation: &str, ranks: &[usize]) -> Option<String> {
+    const DOTS: &str = "...";
+    if !equation.contains(DOTS) {
+        return Some(equation.to_string());
+    }
+    let (left, right) = equation.split_once("->").map_or((equation, None), |(left, right)| (left, Some(right)));
+    let mut most = 0;
+    let mut operands = vec![];
+    for (operand, &rank) in left.split(',').zip(ranks) {
+        let mut letters = operand.to_string();
+        if let Some(before) = operand.find(DOTS) {
+            let count = rank.checked_sub(operand.len() - DOTS.len()).filter(|&count| count <= OPEN.len())?;
+            letters.replace_range(before..before + DOTS.len(), &OPEN[OPEN.len() - count..]);
+            most = most.max(count);
+        }
+        operands.push(letters);
+    }
+    if operands.len() != ranks.len() {
+        return None;
+    }
+    let all = &OPEN[OPEN.len() - most..];
+    let result = right.map_or(String::new(), |right| format!("->{}", right.replacen(DOTS, all, 1)));
+    Some(operands.join(",") + &result)
 }
 
 /// A value whose axes have letters.
@@ -100,9 +134,13 @@ pub fn einsum<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     }
     let made = made.summed(making, name, |letter| equation.result.contains(&letter))?;
     let made = made.ordered(making, name, &equation.result)?;
-    // The last step has the name of the node.
-    let shape = making.shape(made.id).clone();
-    Ok(Some(vec![Known::Value(making.reshaped(name, made.id, shape)?)]))
+    // The last step has the name of the node; what is an operand as it is has one of its own.
+    let is_operand = making.b.graph().value(made.id).name == told.node.inputs[0];
+    let id = match !is_operand && making.b.rename(made.id, name) {
+        true => made.id,
+        false => making.reshaped(name, made.id, making.shape(made.id).clone())?,
+    };
+    Ok(Some(vec![Known::Value(id)]))
 }
 
 /// The product of two: axes of both that are wanted are matrices apart, those that are not are summed over.
@@ -165,7 +203,10 @@ mod tests {
         assert_eq!(result("b i j, bjk -> bik", &[3, 3]).unwrap(), "bik");
         assert_eq!(result("kj,ji", &[2, 2]).unwrap(), "ik");
         assert_eq!(result("ij->", &[2]).unwrap(), "");
-        for (text, ranks) in [("...i->i", &[2][..]), ("ii->i", &[2]), ("ij->ik", &[2]), ("ij,jk->ik", &[2]), ("", &[1])]
+        assert_eq!(result("...i,ij->...j", &[3, 2]).unwrap(), "89j");
+        assert_eq!(result("b...,i...", &[2, 3]).unwrap(), "89bi");
+        for (text, ranks) in
+            [("...ik->i", &[1][..]), ("ii->i", &[2]), ("ij->ik", &[2]), ("ij,jk->ik", &[2]), ("", &[1])]
         {
             assert!(result(text, ranks).unwrap_err().contains(text), "{text}");
         }

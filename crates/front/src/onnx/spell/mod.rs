@@ -5,6 +5,7 @@ mod attention;
 mod batch_norm;
 mod casts;
 mod chain;
+mod chosen;
 mod composed;
 mod cuts;
 mod einsum;
@@ -14,6 +15,7 @@ mod masks;
 mod norms;
 mod pads;
 mod picks;
+mod recurrent;
 mod reductions;
 mod resize;
 mod rests;
@@ -24,7 +26,7 @@ mod truths;
 mod windows;
 
 pub use batch_norm::fuse;
-pub use truths::number;
+pub use truths::{index, number};
 
 use spelled::Spell;
 
@@ -49,6 +51,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Equal", truths::equal),
     ("Expand", shapes::expand),
     ("Flatten", shapes::flatten),
+    ("GRU", recurrent::gru),
     ("Gather", cuts::gather),
     ("GatherElements", picks::picked),
     ("GatherND", picks::picked),
@@ -63,6 +66,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("IsInf", truths::is_nan),
     ("IsNaN", truths::is_nan),
     ("LRN", reductions::local_response),
+    ("LSTM", recurrent::lstm),
     ("LayerNormalization", norms::layer_norm),
     ("Less", truths::less),
     ("LessOrEqual", truths::less_or_equal),
@@ -82,6 +86,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Pad", pads::pad),
     ("Pow", rests::power),
     ("RMSNormalization", norms::rms_norm),
+    ("RNN", recurrent::rnn),
     ("ReduceL1", reductions::of_each),
     ("ReduceLogSum", reductions::log_sum),
     ("ReduceLogSumExp", reductions::log_sum_exp),

@@ -1,5 +1,6 @@
 //! Picking and placing by indices that are known, as a gathering of rows; and one-hot rows.
 
+use super::chosen;
 use super::spelled::Spelled;
 use crate::onnx::fold::{self, Picked};
 use crate::onnx::making::{Known, Making, Told};
@@ -12,6 +13,12 @@ fn places(told: &Told) -> Result<Picked, String> {
 }
 
 pub fn picked<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
+    if told.onnx.op_type == "GatherND" && chosen::is_computed(told, 1)? {
+        return chosen::gathered_nd(making, told);
+    }
+    if told.onnx.op_type == "GatherElements" && told.constant(1).is_none() {
+        return chosen::gathered_elements(making, told);
+    }
     let from = places(told)?;
     let x = making.input(told, 0)?;
     Ok(Some(vec![Known::Value(gathered(making, told.name(), x, from)?)]))
@@ -85,15 +92,25 @@ pub fn one_hot<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         axis if axis == -1 || axis == rank as i64 => rank,
         axis => usize::try_from(axis).ok().filter(|&axis| axis < rank).ok_or("has an axis that is not there")?,
     };
+    let name = told.name();
+    if chosen::is_computed(told, 0)? {
+        if axis != rank {
+            return Err("makes rows along another axis than the last of computed indices".into());
+        }
+        let ids = chosen::indices(making, told, 0)?;
+        let rows = chosen::rows(making, name, ids, depth)?;
+        let [height, off] = [("height", on - off), ("off", off)]
+            .map(|(what, value)| making.numbers(format!("{name}.{what}"), vec![value], vec![1]));
+        let rows = making.step(format!("{name}.scaled"), ops::Mul, &[rows, height?])?;
+        let rows = making.step(format!("{name}.rows"), ops::Add, &[rows, off?])?;
+        let shape = [&indices[..], &[depth]].concat();
+        return Ok(Some(vec![Known::Value(making.reshaped(name, rows, shape)?)]));
+    }
     let mut table = vec![off; depth * depth];
     (0..depth).for_each(|row| table[row * depth + row] = on);
-    let name = told.name();
     let table = Constant::from_values(table, vec![depth, depth]);
     let table = making.computed(format!("{name}.table"), table)?;
     let ids = making.input(told, 0)?;
-    if making.b.graph().value(ids).element.is_real() {
-        return Err("picks by real numbers; integers are wanted".into());
-    }
     let row = vec![indices.iter().product()];
     let ids = making.step(format!("{name}.row"), ops::Reshape { shape: row }, &[ids])?;
     let rows = making.step(format!("{name}.rows"), ops::Gather { axis: 0 }, &[table, ids])?;

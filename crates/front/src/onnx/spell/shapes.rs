@@ -3,7 +3,7 @@
 use super::spelled::Spelled;
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
-use autoneural_core::ir::{Constant, ElementType, Shape, ops};
+use autoneural_core::ir::{Constant, ElementType, Shape, ValueId, ops};
 
 fn long(values: Vec<i64>, shape: Shape) -> Spelled {
     Ok(Some(vec![Known::Constant(Constant::from_integers(ElementType::I64, values, shape))]))
@@ -56,8 +56,36 @@ pub fn unsqueeze<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     reshaped(making, told, shape)
 }
 
-/// Most times that a value is joined to itself to be repeated.
-pub const MOST_REPEATED: usize = 64;
+/// Most times that a value is joined to itself at once.
+const MOST_JOINED: usize = 64;
+/// Most times that a value is repeated.
+const MOST_REPEATED: usize = 1 << 16;
+
+/// The value with what it has along an axis so many times in a row, under the name of the node where it is the last step.
+/// It is joined to itself, and what comes of that again: onnxruntime-qnn 2.7.0 picks wrongly where many indices pick of
+/// one element.
+pub fn repeated(
+    making: &mut Making,
+    name: &str,
+    last: bool,
+    x: ValueId,
+    (axis, times): (usize, usize),
+) -> Result<ValueId, String> {
+    let shape = making.shape(x);
+    let count = shape.iter().product::<usize>().checked_mul(times).filter(|_| times <= MOST_REPEATED);
+    count.ok_or_else(|| format!("repeats axis {axis} {times} times; at most {MOST_REPEATED} are supported"))?;
+    let (mut part, mut count, mut rest) = (x, times, vec![]);
+    while count > MOST_JOINED {
+        rest.extend(vec![part; count % MOST_JOINED]);
+        part = making.step(format!("{name}.part"), ops::Concat { axis }, &vec![part; MOST_JOINED])?;
+        count /= MOST_JOINED;
+    }
+    let parts = [vec![part; count], rest].concat();
+    match last {
+        true => making.last(name, ops::Concat { axis }, &parts),
+        false => making.step(format!("{name}.axis{axis}"), ops::Concat { axis }, &parts),
+    }
+}
 
 /// Repeats axes of size 1.
 pub fn expand<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
@@ -72,17 +100,31 @@ pub fn expand<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         let padded = [vec![1; shape.len() - from.len()], from].concat();
         made = making.step(format!("{}.aligned", told.name()), ops::Reshape { shape: padded }, &[made])?;
     }
-    let repeated: Vec<usize> = (0..shape.len()).filter(|&axis| making.shape(made)[axis] != shape[axis]).collect();
+    let axes: Vec<usize> = (0..shape.len()).filter(|&axis| making.shape(made)[axis] != shape[axis]).collect();
     // Axes of size 1 in front are all that is new.
-    let Some((&last, before)) = repeated.split_last() else {
+    let Some(&last) = axes.last() else {
         return Ok(Some(vec![Known::Value(making.reshaped(told.name(), made, shape)?)]));
     };
-    if let Some(axis) = repeated.iter().find(|&&axis| shape[axis] > MOST_REPEATED) {
-        return Err(format!("repeats axis {axis} {} times; at most {MOST_REPEATED} are supported", shape[*axis]));
+    for axis in axes {
+        made = repeated(making, told.name(), axis == last, made, (axis, shape[axis]))?;
     }
-    for &axis in before {
-        made = making.step(format!("{}.axis{axis}", told.name()), ops::Concat { axis }, &vec![made; shape[axis]])?;
+    Ok(Some(vec![Known::Value(made)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::onnx::tests::{longs, model, node, operators, read, run};
+
+    #[test]
+    fn many_times_the_same_are_joins_of_joins() {
+        for (op, times) in [("Expand", [2, 100]), ("Tile", [1, 100])] {
+            let nodes = vec![node(&format!("{op} x times -> y"), vec![])];
+            let made = read(&model(&[2, 1], vec![longs("times", &times)], nodes)).unwrap().graph;
+            assert_eq!(operators(&made), ["Concat", "Concat"], "{op}");
+            assert_eq!(run(&made, &[3.0, 4.0]), [[3.0; 100], [4.0; 100]].concat(), "{op}");
+        }
+        let nodes = vec![node("Tile x times -> y", vec![])];
+        let made = read(&model(&[1, 2], vec![longs("times", &[1, 65])], nodes)).unwrap().graph;
+        assert_eq!(run(&made, &[3.0, 4.0])[..4], [3.0, 4.0, 3.0, 4.0]);
     }
-    let parts = vec![made; shape[last]];
-    Ok(Some(vec![Known::Value(making.last(told.name(), ops::Concat { axis: last }, &parts)?)]))
 }

@@ -13,9 +13,18 @@ pub fn number<'m>(making: &mut Making<'m>, told: &Told<'m>, at: usize) -> Result
         return making.changed(&told.node.inputs[at], fold::cast(constant, ElementType::F32));
     }
     let id = making.input(told, at)?;
-    match making.b.graph().value(id).element.is_real() {
-        true => Ok(id),
-        false => Err(format!("computes with `{}`, whose elements pick others, too", told.node.inputs[at])),
+    if making.b.graph().value(id).element.is_real() {
+        return Ok(id);
+    }
+    let refused = || format!("computes with `{}`, whose elements pick others, too", told.node.inputs[at]);
+    making.number_of(id)?.ok_or_else(refused)
+}
+
+/// The integers at an input, those of a constant in 32 bits, as inputs have them.
+pub fn index<'m>(making: &mut Making<'m>, told: &Told<'m>, at: usize) -> Result<ValueId, String> {
+    match told.constant(at).filter(|constant| constant.element_type() == ElementType::I64) {
+        Some(constant) => making.changed(&told.node.inputs[at], fold::cast(constant, ElementType::I32)),
+        None => making.input(told, at),
     }
 }
 
