@@ -204,6 +204,80 @@ def picks():
     g.write()
 
 
+def lookups():
+    """Tokens that are computed with, too: places that count what is no padding, and the place of the largest token."""
+    g = Graph("lookups", 17)
+    ids = g.input("ids", [1, 6], TensorProto.INT64)
+    x = g.node("Gather", g.weight(20, 16, scale=1.0), ids, axis=0)
+    seen = g.node("Cast", g.node("Not", g.node("Equal", ids, g.ints(1))), to=TensorProto.INT32)
+    count = g.node("Mul", g.node("Cast", g.node("CumSum", seen, g.ints(1)), to=TensorProto.INT32), seen)
+    places = g.node("Add", g.node("Cast", count, to=TensorProto.INT64), g.ints(1))
+    x = g.node("Add", x, g.node("Gather", g.weight(8, 16, scale=0.5), places, axis=0))
+    x = g.node("LayerNormalization", x, g.weight(16, scale=1.0), axis=-1, epsilon=1e-5)
+    last = g.node("ArgMax", g.node("Cast", ids, to=TensorProto.INT32), axis=-1, keepdims=0)
+    at = g.node("Concat", g.ints([0]), g.node("Unsqueeze", last, g.ints(-1)), axis=-1)
+    y = g.node("GatherND", x, at)
+    z = g.node("Squeeze", g.node("Gather", x, g.node("Add", last, g.ints(0)), axis=1), g.ints(1))
+    hot = g.node("OneHot", places, g.ints(8), g.constant(np.array([-0.5, 1.5], dtype=np.float32)))
+    g.node("Add", g.node("Sub", y, g.node("Mul", z, g.real(0.25))), g.node("MatMul", g.node("ReduceSum", hot, g.ints(1), keepdims=0), g.weight(8, 16)), out="sentence")
+    g.output("sentence", [1, 16])
+    g.write()
+
+
+def recurrent():
+    """Recurrent layers of every kind, both ways, with states and without."""
+    g = Graph("recurrent", 17)
+    x = g.input("frames", [5, 2, 6])
+    part = lambda *shape: g.weight(*shape, scale=0.5)
+    y, h, c = g.node("LSTM", x, part(2, 16, 6), part(2, 16, 4), part(2, 32), direction="bidirectional", hidden_size=4, outputs=3)
+    y = g.node("Reshape", g.node("Transpose", y, perm=[0, 2, 1, 3]), g.ints(5, 2, 8))
+    y, _ = g.node("GRU", y, part(2, 12, 8), part(2, 12, 4), part(2, 24), "", h, direction="bidirectional", hidden_size=4,
+                  linear_before_reset=1, outputs=2)
+    y = g.node("ReduceSum", y, g.ints(1), keepdims=0)
+    y, _ = g.node("GRU", y, part(1, 12, 4), part(1, 12, 4), part(1, 24), direction="reverse", hidden_size=4, outputs=2)
+    y, last = g.node("RNN", g.node("Squeeze", y, g.ints(1)), part(1, 4, 4), part(1, 4, 4), hidden_size=4, outputs=2)
+    relu, _ = g.node("RNN", x, part(1, 4, 6), part(1, 4, 4), hidden_size=4, activations=["Relu"], outputs=2)
+    g.node("Squeeze", g.node("Add", y, relu), g.ints(1), out="sequence")
+    g.node("Add", last, g.node("ReduceSum", c, g.ints(0), keepdims=1), out="states")
+    g.output("sequence", [5, 2, 4])
+    g.output("states", [1, 2, 4])
+    g.write()
+
+
+def repeated():
+    """What is repeated to a size that broadcasting would give it, or by which it is read."""
+    g = Graph("repeated", 17)
+    x = g.input("rows", [2, 96])
+    length = g.node("Clip", g.node("ReduceL2", x, axes=[1], keepdims=1), g.real(1e-6))
+    y = g.node("Div", x, g.node("Expand", length, g.ints(2, 96)))
+    y = g.node("MatMul", y, g.weight(96, 8))
+    wide = g.node("Tile", g.node("Unsqueeze", y, g.ints(1)), g.ints(1, 70, 1))
+    rows = g.node("Einsum", wide, g.weight(70, 3), equation="...ij,ik->...kj")
+    g.node("Add", rows, g.node("MatMul", g.weight(1, 3, 2), g.weight(1, 2, 8)), out="sums")
+    g.output("sums", [2, 3, 8])
+    g.write()
+
+
+def pyramid():
+    """A backbone of which every stage is an output, which the next one reads; and a pool by attention to a learned query."""
+    g = Graph("pyramid", 17)
+    x = g.input("image", [1, 3, 32, 32])
+    x = g.node("Conv", x, g.weight(8, 3, 3, 3), g.weight(8), strides=[2, 2], pads=[1, 1, 1, 1])
+    first = g.node("Mul", x, g.node("HardSigmoid", x, alpha=1 / 6, beta=0.5), out="first")
+    second = g.node("Conv", first, g.weight(16, 8, 3, 3), g.weight(16), strides=[2, 2], pads=[1, 1, 1, 1], out="second")
+    x = g.node("Relu", g.node("Conv", second, g.weight(16, 16, 1, 1), g.weight(16)))
+    third = g.node("Add", second, x, out="third")
+    x = g.node("Conv", third, g.weight(16, 16, 3, 3), g.weight(16), strides=[2, 2], pads=[1, 1, 1, 1])
+    keys = g.node("Reshape", x, g.ints(1, 2, 8, 16))
+    query = g.weight(1, 2, 1, 8, scale=1.0)
+    scores = g.node("Softmax", g.node("MatMul", query, keys), axis=-1)
+    mixed = g.node("MatMul", scores, g.node("Transpose", keys, perm=[0, 1, 3, 2]))
+    g.node("Reshape", mixed, g.ints(1, 16), out="pooled")
+    for name, shape in [("pooled", [1, 16]), ("first", [1, 8, 16, 16]), ("second", [1, 16, 8, 8]), ("third", [1, 16, 8, 8])]:
+        g.output(name, shape)
+    g.write()
+
+
 def sums():
     """Sums of products by letters, weights on the left, operators that are a few others in a row."""
     g = Graph("sums", 18)
@@ -302,5 +376,5 @@ def gated():
 
 
 if __name__ == "__main__":
-    for make in [classifier, shuffle, sequence, tokens, padded, truths, picks, sums, styled, keras, modules, gated]:
+    for make in [classifier, shuffle, sequence, tokens, padded, truths, picks, lookups, recurrent, repeated, pyramid, sums, styled, keras, modules, gated]:
         make()

@@ -138,12 +138,15 @@ fn recipe(folder: &Path, groups: &[(&str, &str, &[usize])]) -> PathBuf {
 #[test]
 fn models_in_a_chain_are_groups_of_one_program() {
     let folder = TempDir::new().unwrap();
-    let groups: [(&str, &str, &[usize]); 5] = [
+    let groups: [(&str, &str, &[usize]); 8] = [
         ("classifier", "image", &[1, 3, 16, 16]),
         ("sequence", "sound", &[1, 4, 24]),
         ("padded", "patches", &[1, 128, 32]),
         ("styled", "image", &[1, 8, 6, 6]),
         ("keras", "image", &[1, 12, 12, 3]),
+        ("pyramid", "image", &[1, 3, 32, 32]),
+        ("recurrent", "frames", &[5, 2, 6]),
+        ("repeated", "rows", &[2, 96]),
     ];
     let recipe = recipe(folder.path(), &groups);
     let (out, toolkit) = (folder.path().join("out"), toolkit());
@@ -165,7 +168,16 @@ fn models_in_a_chain_are_groups_of_one_program() {
     succeed(&[&["compile"], &models[..], &args].concat());
     let report = json(&out.join("report.json"));
     // The first output of the fourth is a class: a number that is another one where two are near.
-    let floors = [("classifier", 40.0), ("sequence", 30.0), ("padded", 30.0), ("styled", 15.0), ("keras", 30.0)];
+    let floors = [
+        ("classifier", 40.0),
+        ("sequence", 30.0),
+        ("padded", 30.0),
+        ("styled", 15.0),
+        ("keras", 30.0),
+        ("pyramid", 30.0),
+        ("recurrent", 30.0),
+        ("repeated", 30.0),
+    ];
     for (at, (name, floor)) in floors.into_iter().enumerate() {
         let partition = &report["partitions"][at];
         assert_eq!(partition["name"], name);
@@ -175,7 +187,7 @@ fn models_in_a_chain_are_groups_of_one_program() {
         // The frozen graph is held against the one that was read.
         assert!(partition["frozen"]["sqnr_db"].as_f64().unwrap() > 90.0, "{name}: {}", partition["frozen"]);
     }
-    assert_eq!(json(&out.join("manifest.json"))["model"], "classifier+sequence+padded+styled+keras");
+    assert_eq!(json(&out.join("manifest.json"))["model"], groups.map(|(name, _, _)| name).join("+"));
 }
 
 #[test]
