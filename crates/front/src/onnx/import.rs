@@ -183,7 +183,9 @@ impl<'m> Walk<'m> {
         if let Some((name, _)) = node.attributes.iter().find(|(_, given)| matches!(given, Given::Other("a graph"))) {
             return Err(format!("has a graph of its own as the attribute `{name}`"));
         }
-        if node.outputs.first().is_none_or(String::is_empty) {
+        let is_unnamed = node.outputs.first().is_none_or(String::is_empty);
+        if is_unnamed && !(spell::may_lack_its_first(&node.op_type) && node.outputs.iter().any(|name| !name.is_empty()))
+        {
             return Err("has no first output".into());
         }
         let Some(told) = making.told(node)? else { return Ok(None) };

@@ -4,6 +4,7 @@ mod activations;
 mod attention;
 mod batch_norm;
 mod casts;
+mod cells;
 mod chain;
 mod chosen;
 mod composed;
@@ -142,6 +143,11 @@ const PARTLY: [&str; 21] = [
 /// Whether an operator is read that the IR does not have under its name.
 pub fn is_spelled(op_type: &str) -> bool {
     of(op_type).is_some() && !PARTLY.contains(&op_type)
+}
+
+/// Whether an operator may be asked for its later outputs alone, as a recurrent layer is for its last state.
+pub fn may_lack_its_first(op_type: &str) -> bool {
+    matches!(op_type, "LSTM" | "GRU" | "RNN")
 }
 
 /// How an operator is read that the IR has in another form.

@@ -1,6 +1,7 @@
 //! Recurrent layers, whose steps are written out: as many cells as there are steps, which is known when a model is read.
 //! What all steps make of the input is one product.
 
+use super::cells::Step;
 use super::spelled::Spelled;
 use super::truths::number;
 use crate::onnx::making::{Known, Making, Told};
@@ -56,6 +57,11 @@ pub fn rnn<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     layer(making, told, Layer::Rnn)
 }
 
+/// The name of the first output that is wanted.
+fn name_of<'m>(told: &Told<'m>) -> &'m str {
+    told.node.outputs.iter().find(|name| !name.is_empty()).map_or("", String::as_str)
+}
+
 fn layer<'m>(making: &mut Making<'m>, told: &Told<'m>, layer: Layer) -> Spelled {
     let known = ["direction", "hidden_size", "linear_before_reset", "input_forget", "layout", "activations"];
     told.onnx.expect(&known, 7)?;
@@ -90,7 +96,7 @@ fn layer<'m>(making: &mut Making<'m>, told: &Told<'m>, layer: Layer) -> Spelled 
     }
     let x = number(making, told, 0)?;
     let rows =
-        making.step(format!("{}.rows", told.name()), ops::Reshape { shape: vec![steps * batch, input] }, &[x])?;
+        making.step(format!("{}.rows", name_of(told)), ops::Reshape { shape: vec![steps * batch, input] }, &[x])?;
     let (mut of_steps, mut of_hidden, mut of_cells) = (vec![], vec![], vec![]);
     for (direction, &is_reverse) in is_reverse.iter().enumerate() {
         let way = Way { is_relu, ..Way::of(making, told, layer, &sizes, direction)? };
@@ -179,8 +185,8 @@ impl Way {
             biases = [Some(sum), None];
         }
         let name = match direction {
-            0 => told.name().to_string(),
-            _ => format!("{}.back", told.name()),
+            0 => name_of(told).to_string(),
+            _ => format!("{}.back", name_of(told)),
         };
         let mut state = |at: usize| -> Result<Option<ValueId>, String> {
             let is_zero = |constant: &Constant| constant.to_f32().iter().all(|&value| value == 0.0);
@@ -267,101 +273,34 @@ impl Way {
     }
 }
 
-/// One step in the making.
-struct Step<'a, 'm> {
-    making: &'a mut Making<'m>,
-    name: String,
-    hidden: usize,
-}
+#[cfg(test)]
+mod tests {
+    use crate::onnx::tests::{int, longs, model, node, read, reals, run};
 
-impl Step<'_, '_> {
-    fn node(&mut self, what: &str, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId, String> {
-        self.making.step(format!("{}.{what}", self.name), op, inputs)
+    #[test]
+    fn the_last_state_is_read_where_the_steps_are_not_wanted() {
+        let constants = vec![reals("w", &[1, 1, 1], &[1.0]), reals("r", &[1, 1, 1], &[2.0]), longs("flat", &[-1])];
+        let nodes =
+            vec![node("RNN x w r -> . last", vec![int("hidden_size", 1)]), node("Reshape last flat -> y", vec![])];
+        let mut asked = model(&[2, 1, 1], constants, nodes);
+        asked.graph.as_mut().unwrap().node[0].output[0].clear();
+        let made = run(&read(&asked).unwrap().graph, &[0.5, 0.25]);
+        assert!((made[0] - (2.0 * 0.5f32.tanh() + 0.25).tanh()).abs() < 1e-6, "{made:?}");
     }
 
-    fn sum(&mut self, what: &str, a: ValueId, b: Option<ValueId>) -> Result<ValueId, String> {
-        b.map_or(Ok(a), |b| self.node(what, ops::Add, &[a, b]))
-    }
-
-    /// Some of the gates, side by side.
-    fn gates(&mut self, what: &str, x: ValueId, gates: std::ops::Range<usize>) -> Result<ValueId, String> {
-        let axis = self.making.shape(x).len() - 1;
-        let (start, end) = (gates.start * self.hidden, gates.end * self.hidden);
-        self.node(what, ops::Slice { axis, start, end }, &[x])
-    }
-
-    fn rnn(&mut self, input: ValueId, product: Option<ValueId>, is_relu: bool) -> Result<ValueId, String> {
-        let sum = self.sum("sum", input, product)?;
-        match is_relu {
-            true => self.node("hidden", ops::Relu, &[sum]),
-            false => self.node("hidden", ops::Tanh, &[sum]),
-        }
-    }
-
-    /// The gates of an LSTM are input, output, forget and cell.
-    fn lstm(
-        &mut self,
-        input: ValueId,
-        product: Option<ValueId>,
-        cell: Option<ValueId>,
-    ) -> Result<(ValueId, ValueId), String> {
-        let sum = self.sum("sum", input, product)?;
-        let open = self.gates("open", sum, 0..3)?;
-        let open = self.node("gates", ops::Sigmoid, &[open])?;
-        let entry = self.gates("entry", open, 0..1)?;
-        let exit = self.gates("exit", open, 1..2)?;
-        let new = self.gates("new", sum, 3..4)?;
-        let new = self.node("bounded", ops::Tanh, &[new])?;
-        let mut cells = self.node("entered", ops::Mul, &[entry, new])?;
-        if let Some(cell) = cell {
-            let keep = self.gates("keep", open, 2..3)?;
-            let kept = self.node("kept", ops::Mul, &[keep, cell])?;
-            cells = self.node("cells", ops::Add, &[kept, cells])?;
-        }
-        let shown = self.node("shown", ops::Tanh, &[cells])?;
-        Ok((self.node("hidden", ops::Mul, &[exit, shown])?, cells))
-    }
-
-    /// The gates of a GRU are update, reset and hidden. With `recurrent` it resets before the product.
-    fn gru(
-        &mut self,
-        input: ValueId,
-        product: Option<ValueId>,
-        state: Option<ValueId>,
-        recurrent: Option<ValueId>,
-    ) -> Result<ValueId, String> {
-        let of_input = self.gates("open", input, 0..2)?;
-        let of_state = product.map(|product| self.gates("recurrent", product, 0..2)).transpose()?;
-        let open = self.sum("opened", of_input, of_state)?;
-        let open = self.node("gates", ops::Sigmoid, &[open])?;
-        let update = self.gates("update", open, 0..1)?;
-        let new = self.gates("new", input, 2..3)?;
-        let reset = self.gates("reset", open, 1..2)?;
-        let recalled = match (recurrent, state, product) {
-            (Some(recurrent), Some(state), _) => {
-                let less = self.node("less", ops::Mul, &[reset, state])?;
-                let weights = self.gates("weights", recurrent, 2..3)?;
-                Some(self.node("recalled", ops::MatMul, &[less, weights])?)
-            }
-            (None, _, Some(product)) => {
-                let part = self.gates("part", product, 2..3)?;
-                Some(self.node("recalled", ops::Mul, &[reset, part])?)
-            }
-            _ => None,
+    #[test]
+    fn what_no_step_can_be_written_of_is_told() {
+        let constants = || vec![reals("w", &[1, 1, 1], &[1.0]), reals("r", &[1, 1, 1], &[2.0])];
+        let layer = |text: &str, attributes, steps| {
+            read(&model(&[steps, 1, 1], constants(), vec![node(text, attributes)])).err().unwrap().to_string()
         };
-        let new = self.sum("renewed", new, recalled)?;
-        let new = self.node("bounded", ops::Tanh, &[new])?;
-        // `new + update (state - new)`
-        match state {
-            Some(state) => {
-                let away = self.node("away", ops::Sub, &[state, new])?;
-                let kept = self.node("kept", ops::Mul, &[update, away])?;
-                self.node("hidden", ops::Add, &[new, kept])
-            }
-            None => {
-                let kept = self.node("kept", ops::Mul, &[update, new])?;
-                self.node("hidden", ops::Sub, &[new, kept])
-            }
+        for (error, words) in [
+            (layer("RNN x w r -> y", vec![int("layout", 1)], 2), "`layout` 1 is not supported"),
+            (layer("RNN x w x -> y", vec![], 1), "has weights that are computed"),
+            (layer("RNN x w r -> y", vec![], 257), "has 257 steps; at most 256 are written out"),
+            (layer("LSTM x w r -> y", vec![], 2), "has weights of the shape [1, 1, 1]"),
+        ] {
+            assert!(error.contains(words) && error.contains("written out step by step"), "{words}: {error}");
         }
     }
 }
