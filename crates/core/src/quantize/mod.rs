@@ -28,6 +28,7 @@ mod steps;
 mod table;
 mod ties;
 mod weights;
+mod wide;
 mod wraps;
 
 pub use assign::{decisive, quantize};
@@ -53,4 +54,5 @@ pub use stated::Stated;
 pub use steps::{STEPS, in_8_bits};
 pub use table::{Counts, Table};
 pub use weights::{fit, of_sums, settle_weights, weight};
+pub use wide::{before_narrowing, widened};
 pub use wraps::WRAPS;
