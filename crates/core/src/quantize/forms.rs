@@ -21,7 +21,7 @@ pub struct Forms {
     pub split: Split,
     /// Weights of 16 bits that are written as two of 8 bits, by operator.
     pub pairs: Vec<(String, Weights)>,
-    /// Operators that are written in 16 bits where they have 8 bits, too, and which of these combinations stay as they are.
+    /// Operators that are written in 16 bits where they have 8 bits, and in which combinations with 8 bits they are not.
     pub widened: Vec<(String, Vec<Activations>)>,
 }
 
@@ -75,24 +75,20 @@ impl Forms {
         (is_one && is_wide(graph, node, table)).then_some(value)
     }
 
-    /// Whether a node that has values of 8 and of 16 bits is written in 16 bits, with a change of encoding at each value
-    /// of 8 bits.
+    /// Whether a node that has values of 8 bits is written in 16 bits, with a change of encoding at each value of 8 bits.
     pub fn widens(&self, graph: &Graph, node: &Node, table: &Table) -> bool {
         let Ok(activations) = activations(graph, node, table) else { return false };
-        let is_mixed = matches!(activations, Activations::Mixed(..));
         let stated = || self.widened.iter().find(|(name, _)| name == node.op.name());
-        is_mixed && stated().is_some_and(|(_, stays)| !stays.contains(&activations))
+        activations != WIDE && stated().is_some_and(|(_, stays)| !stays.contains(&activations))
     }
 }
 
+const WIDE: Activations = Activations::Same(IntegerType::Uint16);
+
 /// Of an operator that has 16 bits: the combinations with 8 bits that it is computed in as they are.
 fn stays(operator: &Operator) -> Option<Vec<Activations>> {
-    let wide = Activations::Same(IntegerType::Uint16);
-    let own = operator.activations.iter().filter(|one| matches!(one, Activations::Mixed(..)));
-    operator
-        .activations
-        .contains(&wide)
-        .then(|| own.filter(|one| !is_widened(operator, one)).cloned().collect())
+    let stays = operator.activations.iter().filter(|one| **one != WIDE && !is_widened(operator, one));
+    operator.activations.contains(&WIDE).then(|| stays.cloned().collect())
 }
 
 /// Whether a node multiplies two values that are computed.

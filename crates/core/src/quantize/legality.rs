@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::table::Table;
-use super::wide::computed;
 use super::weights::{bias, stated, weight};
+use super::wide::computed;
 use crate::ir::{Graph, Node, Value};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 use autoneural_base::error::Result;

@@ -9,13 +9,18 @@ use crate::target::{Activations, Operator};
 /// Integers that such an operator is computed in.
 const WIDE: IntegerType = IntegerType::Uint16;
 
-/// Whether an operator that has these integers is written in 16 bits throughout: it has both widths, and the target does
-/// not take the two together, or not in integers.
+/// Whether an operator that has these integers is written in 16 bits throughout: some have 8 bits, and the target does not
+/// take them, or takes 8 and 16 bits together in floating point.
 pub(crate) fn is_widened(operator: &Operator, activations: &Activations) -> bool {
+    let is_narrow = |integer: &IntegerType| *integer == IntegerType::Uint8;
+    let (is_mixed, has_narrow) = match activations {
+        Activations::Same(integer) => (false, is_narrow(integer)),
+        Activations::Mixed(inputs, output) => (true, inputs.iter().chain([output]).any(is_narrow)),
+    };
     let in_fp16 = || operator.in_fp16.iter().any(|stated| stated.activations.as_ref() == Some(activations));
-    matches!(activations, Activations::Mixed(..))
+    has_narrow
         && operator.activations.contains(&Activations::Same(WIDE))
-        && (!operator.activations.contains(activations) || in_fp16())
+        && (!operator.activations.contains(activations) || is_mixed && in_fp16())
 }
 
 /// The integers that an operator is computed in.
@@ -69,6 +74,8 @@ mod tests {
             ("MatMul", "uint16 x uint8 -> uint16", false),
             ("MatMul", "uint8 x uint16 -> uint16", true),
             ("Requantize", "uint16 -> uint8", false),
+            // It has no 8 bits.
+            ("LayerNormalization", "uint8", true),
             // It has no 16 bits.
             ("Log", "uint16 -> uint8", false),
         ] {
