@@ -113,7 +113,7 @@ fn values_get_8_bits_where_the_goal_allows_it_whatever_the_recipe_begins_with() 
     let mut made = Vec::new();
     for activations in ["uint16", "uint8"] {
         let (folder, recipe) = loud::written(activations, "");
-        let output = tune(folder.path(), &recipe, &["--goal", "25dB", "--activations", "8,16"]);
+        let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
         assert!(output.status.success(), "{}", stderr(&output));
         let tuned = json(&folder.path().join("out/tune.json"));
         let found = chosen(&tuned);
@@ -139,12 +139,12 @@ fn values_get_8_bits_where_the_goal_allows_it_whatever_the_recipe_begins_with() 
     // A value that the recipe states stays, and is no part of the choice.
     let (folder, recipe) =
         loud::written("uint16", &format!("[[override]]\ntensor = \"{DOES_WITH_8}\"\ntype = \"uint16\""));
-    let output = tune(folder.path(), &recipe, &["--goal", "25dB", "--activations", "8,16"]);
+    let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(chosen(&json(&folder.path().join("out/tune.json"))).iter().all(|(name, _)| name != DOES_WITH_8));
     // Shares of layers and values give the same as one run.
     let (folder, recipe) = loud::written("uint16", "");
-    let own = ["--goal", "25dB", "--activations", "8,16"];
+    let own = ["--goal", "28dB", "--activations", "8,16"];
     for shard in ["1/2", "2/2"] {
         let part = folder.path().join(&shard[..1]);
         let output =
@@ -157,7 +157,7 @@ fn values_get_8_bits_where_the_goal_allows_it_whatever_the_recipe_begins_with() 
     let joined = json(&folder.path().join("out/tune.json"));
     assert_eq!(joined["groups"], made[0]["groups"]);
     // Without the option they are no measurements of it.
-    let output = tune(folder.path(), &recipe, &["--goal", "25dB", "--join", &parts[0], &parts[1]]);
+    let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--join", &parts[0], &parts[1]]);
     assert!(output.status.code() == Some(3), "{}", stderr(&output));
 }
 

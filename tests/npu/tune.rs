@@ -66,7 +66,7 @@ fn graphs_that_the_recipe_rewrites_are_measured_checked_and_compiled_as_they_bec
 #[test]
 fn the_value_that_needs_16_bits_keeps_them_and_the_written_recipe_is_in_integers_on_the_npu() {
     let (folder, recipe) = loud::written("uint16", "rounding = \"gptq\"");
-    let arguments = arguments(folder.path(), &recipe, &["--goal", "25dB", "--activations", "8,16"]);
+    let arguments = arguments(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
     succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     let tuned = json(&folder.path().join("out/tune.json"));
     let group = &tuned["groups"][0];
@@ -81,12 +81,12 @@ fn the_value_that_needs_16_bits_keeps_them_and_the_written_recipe_is_in_integers
     let again = folder.path().join("again.toml");
     std::fs::write(&again, text).unwrap();
     let report = tower::compile(folder.path(), &again, &[], &folder.path().join("again"));
-    assert!(tower::figure(&report, "npu") >= 25.0, "{report}");
+    assert!(tower::figure(&report, "npu") >= 28.0, "{report}");
     let partition = &report["partitions"][0];
     assert_eq!(partition["nodes"], partition["npu_nodes"]);
     assert_eq!(partition["in_fp16"].as_array().map(Vec::len), Some(0), "{partition}");
     // All in 8 bits the same network is far from the goal.
     let narrow = tower::recipe(folder.path(), ["int8", "uint8"], "rounding = \"gptq\"");
-    let narrow = tower::compile(folder.path(), &narrow, &[], &folder.path().join("narrow"));
-    assert!(tower::figure(&narrow, "npu") < 20.0, "{narrow}");
+    let narrow = tower::compile(folder.path(), &narrow, &["--max-difference", "99"], &folder.path().join("narrow"));
+    assert!(tower::figure(&narrow, "npu") < 27.0, "{narrow}");
 }
