@@ -5,14 +5,53 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::candidates::{Basis, Of, Subject, Tunable, exception};
 use autoneural_base::error::Result;
 use autoneural_core::encoding::IntegerType;
-use autoneural_core::ir::Graph;
+use autoneural_core::ir::{Graph, Op};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
-use autoneural_core::quantize::{Shared, Table, shared, weight};
+use autoneural_core::quantize::{Shared, Table, cuts, shared, weight};
 use autoneural_core::tune::{Candidates, Choice, Operators, choices};
 
 /// What a value can be, the cheapest first.
 const WIDTHS: [IntegerType; 2] = [IntegerType::Uint8, IntegerType::Uint16];
+
+/// Values that get one width.
+struct Unit {
+    /// Those that share an encoding.
+    values: Vec<String>,
+    /// What operators make for an activation alone which makes one of these, in the same integers. Their rounding is that
+    /// of what the activation leaves, and is not measured by itself.
+    before: Vec<String>,
+    is_at_border: bool,
+}
+
+impl Unit {
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.values.iter().chain(&self.before)
+    }
+}
+
+/// Classes of values, each with what is joined to it.
+fn units(classes: Vec<Shared>, (own, tables): (&[Partition], &[Table])) -> Vec<Unit> {
+    let unit = |Shared { values, is_at_border }| Unit { values, before: vec![], is_at_border };
+    let mut made: Vec<Unit> = classes.into_iter().map(unit).collect();
+    for (graph, table) in own.iter().map(|partition| &*partition.graph).zip(tables) {
+        let joined = cuts(graph, table);
+        // From the end, so that of two activations in a row the last one takes both.
+        for node in graph.nodes().iter().rev().filter(|node| node.inputs.len() == 1) {
+            let [before, behind] = [node.inputs[0], node.outputs[0]].map(|id| &graph.value(id).name);
+            let place = |name: &String| made.iter().position(|unit| unit.all().any(|own| own == name));
+            let is_cut = matches!(node.op, Op::Relu(_) | Op::Clip(_)) && joined.contains_key(before);
+            let (Some(from), Some(to)) = (place(before), place(behind)) else { continue };
+            if is_cut && from != to {
+                let Unit { values, before, is_at_border } = made.remove(from);
+                let to = if from < to { to - 1 } else { to };
+                made[to].before.extend(values.into_iter().chain(before));
+                made[to].is_at_border |= is_at_border;
+            }
+        }
+    }
+    made
+}
 
 impl Basis<'_> {
     /// Adds the values of a subject whose bits can be chosen. Those that enter or leave a graph stay as they are, since
@@ -50,7 +89,7 @@ impl Basis<'_> {
             let base = encoding(tables, name).map(|encoding| encoding.integer);
             let both: Option<Vec<_>> = of_widths.iter().map(|tables| encoding(tables, name)).collect();
             let (Some(net), Some(base), Some(both)) = (net, base, both) else { continue };
-            classes.extend(one.values.iter().map(|name| (name.as_str(), made.len())));
+            classes.extend(one.all().map(|name| (name.as_str(), made.len())));
             made.push(Tunable {
                 name: name.clone(),
                 of: Of::Value { members: one.values.iter().cloned().collect(), encodings: both },
