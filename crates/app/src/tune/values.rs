@@ -63,14 +63,14 @@ impl Basis<'_> {
     pub(super) fn add_values(&self, subject: &mut Subject, (own, tables): (&[Partition], &[Table])) -> Result<()> {
         let group = subject.group.clone();
         let firm = self.beside_firm(subject, (own, tables))?;
-        let can = |one: &&Shared| {
+        let can = |one: &&Unit| {
             let is_free = |name: &String| self.recipe.exception(name, false).is_none() && !firm.contains(name);
-            !one.is_at_border && one.values.iter().all(is_free)
+            !one.is_at_border && one.all().all(is_free)
         };
-        let all = shared(self.partitions, &group);
+        let all = units(shared(self.partitions, &group), (own, tables));
         // An override names a value, and must mean no other.
-        let named = |one: &Shared| one.values.iter().find(|name| self.is_only_here(&group, name)).cloned();
-        let free: Vec<(String, &Shared)> = all.iter().filter(can).filter_map(|one| Some((named(one)?, one))).collect();
+        let named = |one: &Unit| one.values.iter().find(|name| self.is_only_here(&group, name)).cloned();
+        let free: Vec<(String, &Unit)> = all.iter().filter(can).filter_map(|one| Some((named(one)?, one))).collect();
         if free.is_empty() {
             return Ok(());
         }
