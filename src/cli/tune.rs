@@ -78,6 +78,10 @@ pub struct Tune {
     /// Most megabytes (of 10^6 bytes) that the weights of all layers may take, with their scales.
     #[arg(long, value_name = "MB", value_parser = with_unit("MB", 0.0, 1e6))]
     budget_mb: Option<f64>,
+    /// Let the search give computed values 8 bits in place of 16: 8,16. What an operator in 8 bits saves counts beside the
+    /// bytes of weights.
+    #[arg(long, value_name = "BITS", value_parser = widths, conflicts_with = "budget_mb")]
+    activations: Option<Widths>,
     /// A text on which assignments are checked by perplexity, in UTF-8, as `eval --text` takes it; not the one that
     /// calibrates, or other windows of it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "goal")]
@@ -103,6 +107,21 @@ pub struct Tune {
     /// Folders of all shares, whose measurements are taken over.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, num_args = 1.., conflicts_with = "shard")]
     join: Vec<PathBuf>,
+}
+
+/// Both widths that a computed value can have.
+#[derive(Clone, Copy)]
+struct Widths;
+
+fn widths(text: &str) -> std::result::Result<Widths, String> {
+    let mut bits: Vec<&str> = text.split(',').map(str::trim).collect();
+    bits.sort_unstable();
+    match bits[..] {
+        ["16", "8"] => Ok(Widths),
+        _ => {
+            Err("8,16 is possible: the search then chooses between the two; one width for all is for the recipe".into())
+        }
+    }
 }
 
 /// Engines that a choice is judged on.
@@ -185,6 +204,7 @@ impl Tune {
             goal: self.goal(),
             text,
             measured: measured.as_ref(),
+            has_widths: self.activations.is_some(),
             rounds: self.rounds,
             depth,
             compiler: compiler.as_ref().map(|compiler| compiler as &dyn Compiler),

@@ -5,6 +5,7 @@ use std::path::Path;
 use autoneural::recipe::Recipe;
 use serde_json::Value;
 
+use crate::common::loud::{self, DOES_WITH_8, NEEDS_16};
 use crate::common::picky::{LAYERS, PICKY, arguments, written};
 use crate::common::stream::{self, ROTATION};
 use crate::common::{autoneural, json, stderr};
@@ -108,6 +109,59 @@ fn a_goal_that_is_out_of_reach_leaves_the_best_and_says_what_stands_in_the_way()
 }
 
 #[test]
+fn values_get_8_bits_where_the_goal_allows_it_whatever_the_recipe_begins_with() {
+    let mut made = Vec::new();
+    for activations in ["uint16", "uint8"] {
+        let (folder, recipe) = loud::written(activations, "");
+        let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let tuned = json(&folder.path().join("out/tune.json"));
+        let found = chosen(&tuned);
+        for (name, bits) in [(DOES_WITH_8, "uint8"), (NEEDS_16, "uint16")] {
+            assert!(found.contains(&(name.into(), bits.into())), "{found:?}");
+        }
+        // Inputs and outputs stay.
+        assert!(found.iter().all(|(name, _)| name != "x" && name != "layers.8"), "{found:?}");
+        let widths = &tuned["groups"][0]["widths"];
+        let number = |of: &str, what: &str| widths[of][what].as_u64().unwrap();
+        assert!(number("chosen", "in_8_bits") > 0 && number("wide", "in_8_bits") == 0, "{widths}");
+        assert!(number("chosen", "moved") < number("wide", "moved"), "{widths}");
+        let text = std::fs::read_to_string(folder.path().join("out/recipe.toml")).unwrap();
+        let written = Recipe::parse(text.clone(), &recipe).unwrap();
+        let is_as_chosen = |name: &str, bits: &str| match activations == bits {
+            true => written.exception(name, false).is_none() && text.contains(&format!("# {name} stays {bits}: ")),
+            false => written.exception(name, false).is_some_and(|integer| integer.name() == bits),
+        };
+        assert!(is_as_chosen(DOES_WITH_8, "uint8") && is_as_chosen(NEEDS_16, "uint16"), "{text}");
+        assert!(text.contains("% of multiply-adds in 8 bits"), "{text}");
+        made.push(tuned);
+    }
+    // A value that the recipe states stays, and is no part of the choice.
+    let (folder, recipe) =
+        loud::written("uint16", &format!("[[override]]\ntensor = \"{DOES_WITH_8}\"\ntype = \"uint16\""));
+    let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(chosen(&json(&folder.path().join("out/tune.json"))).iter().all(|(name, _)| name != DOES_WITH_8));
+    // Shares of layers and values give the same as one run.
+    let (folder, recipe) = loud::written("uint16", "");
+    let own = ["--goal", "28dB", "--activations", "8,16"];
+    for shard in ["1/2", "2/2"] {
+        let part = folder.path().join(&shard[..1]);
+        let output =
+            tune(folder.path(), &recipe, &[&own[..], &["--shard", shard, "--part", part.to_str().unwrap()]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let parts = ["1", "2"].map(|part| folder.path().join(part).to_str().unwrap().to_string());
+    let output = tune(folder.path(), &recipe, &[&own[..], &["--join", &parts[0], &parts[1]]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let joined = json(&folder.path().join("out/tune.json"));
+    assert_eq!(joined["groups"], made[0]["groups"]);
+    // Without the option they are no measurements of it.
+    let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--join", &parts[0], &parts[1]]);
+    assert!(output.status.code() == Some(3), "{}", stderr(&output));
+}
+
+#[test]
 fn what_cannot_be_asked_for_is_told() {
     let (folder, recipe) = written("");
     // Any file is a text; this model reads none.
@@ -123,6 +177,8 @@ fn what_cannot_be_asked_for_is_told() {
         (&["--budget-mb", "0.0001"], 3, "are too few: the least that the target takes is"),
         (&["--goal", "30dB", "--keep-encodings"], 2, "tuning chooses them"),
         (&["--goal", "30dB", "--rounds", "0"], 2, "--rounds"),
+        (&["--goal", "30dB", "--activations", "8"], 2, "8,16 is possible"),
+        (&["--budget-mb", "1", "--activations", "8,16"], 2, "cannot be used with"),
     ] {
         let output = tune(folder.path(), &recipe, more);
         let said = stderr(&output);

@@ -1,9 +1,10 @@
 //! Products of two computed values of 16 bits, of which the NPU reads the second in 8 bits.
 
+use autoneural::ir::{Builder, ElementType, ops};
 use tempfile::TempDir;
 
 use crate::common::product::model;
-use crate::common::{autoneural, json, stderr, succeed};
+use crate::common::{autoneural, json, numbers, stderr, succeed, tower};
 
 fn arguments(folder: &TempDir) -> Vec<String> {
     let path = |name: &str| folder.path().join(name).display().to_string();
@@ -57,13 +58,26 @@ fn tune_splits_a_product_where_the_goal_wants_it() {
 }
 
 #[test]
+fn a_product_of_8_and_16_bits_is_computed_in_16() {
+    // As it stands the NPU takes it in floating point; `figures` refuses that.
+    let [simulated, npu, _] = figures("[[override]]\ntensor = \"a\"\ntype = \"uint8\"\n");
+    assert!(simulated > 40.0 && npu > 35.0, "{simulated}, {npu}");
+}
+
+#[test]
 fn what_the_npu_computes_in_floating_point_is_named() {
-    let folder = model("[[override]]\ntensor = \"a\"\ntype = \"uint8\"\n");
-    let arguments = arguments(&folder);
-    let text = succeed(&arguments.iter().map(String::as_str).filter(|one| *one != "-q").collect::<Vec<_>>());
+    let mut b = Builder::new("tower");
+    let x = b.input("x", vec![1, 4, 8, 8], ElementType::F32).unwrap();
+    let made = b.node("made", ops::Selu { alpha: 1.673_263_2, gamma: 1.050_701 }, &[x]).unwrap();
+    let folder = tower::written(b.finish(vec![made]), &[1, 4, 8, 8], |at| numbers(4 * 8 * 8, 90 + at));
+    let recipe = tower::recipe(folder.path(), ["int8", "uint16"], "");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let [model, recipe, out] = [path("tower.onnx"), recipe.display().to_string(), path("out")];
+    let text = succeed(&["compile", &model, "--calibration", &recipe, "--target", "sa8295p", "--out", &out]);
+    // What it becomes on the way to the NPU, all of it.
     let found = &json(&folder.path().join("out/report.json"))["partitions"][0]["in_fp16"];
-    assert_eq!((found.as_array().map(Vec::len), &found[0]["operator"]), (Some(1), &"MatMul".into()), "{found}");
-    assert!(text.contains("product: the NPU computes 1 MatMul in fp16 and not in integers"), "{text}");
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["operator"]), (Some(2), &"Elu".into()), "{found}");
+    assert!(text.contains("1 Elu") && text.contains("in fp16 and not in integers"), "{text}");
 }
 
 #[test]

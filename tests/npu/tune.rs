@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::common::loud::{self, DOES_WITH_8, NEEDS_16};
 use crate::common::picky::{PICKY, arguments, written};
 use crate::common::stream::{self, ROTATION};
 use crate::common::{json, succeed, tower};
@@ -60,4 +61,32 @@ fn graphs_that_the_recipe_rewrites_are_measured_checked_and_compiled_as_they_bec
     let bundle = folder.path().join("out/bundle");
     assert!(bundle.join("equalized/tower.onnx").is_file());
     assert!(std::fs::read_to_string(bundle.join("encodings/tower.json")).unwrap().contains(ROTATION));
+}
+
+#[test]
+fn the_value_that_needs_16_bits_keeps_them_and_the_written_recipe_is_in_integers_on_the_npu() {
+    let (folder, recipe) = loud::written("uint16", "rounding = \"gptq\"");
+    let arguments = arguments(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
+    succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let tuned = json(&folder.path().join("out/tune.json"));
+    let group = &tuned["groups"][0];
+    let bits = |name: &str| {
+        let layer = group["layers"].as_array().unwrap().iter().find(|layer| layer["name"] == name).unwrap();
+        layer["choices"][layer["chosen"].as_u64().unwrap() as usize]["bits"].clone()
+    };
+    assert_eq!([bits(DOES_WITH_8), bits(NEEDS_16)], ["uint8", "uint16"], "{group}");
+    assert_eq!((&tuned["state"], &tuned["reached"]), (&Value::from("compiled"), &Value::Bool(true)));
+    // The recipe by itself, on all samples that judge.
+    let text = std::fs::read_to_string(folder.path().join("out/recipe.toml")).unwrap();
+    let again = folder.path().join("again.toml");
+    std::fs::write(&again, text).unwrap();
+    let report = tower::compile(folder.path(), &again, &[], &folder.path().join("again"));
+    assert!(tower::figure(&report, "npu") >= 28.0, "{report}");
+    let partition = &report["partitions"][0];
+    assert_eq!(partition["nodes"], partition["npu_nodes"]);
+    assert_eq!(partition["in_fp16"].as_array().map(Vec::len), Some(0), "{partition}");
+    // All in 8 bits the same network is far from the goal.
+    let narrow = tower::recipe(folder.path(), ["int8", "uint8"], "rounding = \"gptq\"");
+    let narrow = tower::compile(folder.path(), &narrow, &["--max-difference", "99"], &folder.path().join("narrow"));
+    assert!(tower::figure(&narrow, "npu") < 27.0, "{narrow}");
 }

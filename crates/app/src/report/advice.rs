@@ -68,6 +68,9 @@ impl Advisor<'_> {
         if matches!(self.sources.activation(group, name), None | Some(RangeSource::Given(_))) {
             return None;
         }
+        if let Some(value) = self.tuned_value(group, name) {
+            return self.measured_value(value);
+        }
         let mut more = 0;
         for (partition, table) in self.partitions.iter().zip(self.tables) {
             let is_tied = |other: &str| self.sources.is_tied((group, name), (&partition.group, other));
@@ -87,6 +90,28 @@ impl Advisor<'_> {
             more = more.max(border(partition, &changed)?.saturating_sub(border(partition, table)?));
         }
         Some(self.exception(name, wider, more))
+    }
+
+    /// What `tune` measured of a value, or of those that it shares its encoding with.
+    fn tuned_value(&self, group: &Group, name: &str) -> Option<&TunedLayer> {
+        let found = self.tuned?.groups.iter().find(|one| one.group == group.name())?;
+        let is_tied = |value: &&TunedLayer| self.sources.is_tied((group, name), (group, &value.name));
+        found.layers.iter().filter(|layer| layer.is_value()).find(is_tied)
+    }
+
+    /// The change of a value from 8 to 16 bits, as it was measured.
+    fn measured_value(&self, value: &TunedLayer) -> Option<String> {
+        let mut encodings = self.tables.iter().filter_map(|table| table.activations.get(&value.name));
+        let is_narrow = encodings.next().is_some_and(|encoding| encoding.integer == IntegerType::Uint8);
+        let ((narrow, wide), figure) = (value.wider().filter(|_| is_narrow)?, self.tuned?.figure);
+        Some(format!(
+            "[[override]] with tensor = \"{}\" and type = \"{}\", as `tune` measured: what this value alone brings goes \
+             from {} to {}",
+            value.name,
+            wide.bits,
+            figure.words(narrow.noise),
+            figure.words(wide.noise)
+        ))
     }
 
     /// The change that takes most noise away for its bytes, as it was measured.

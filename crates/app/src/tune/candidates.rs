@@ -1,4 +1,4 @@
-//! The layers and products of a group with what each of them can become, and the encodings that they would have.
+//! The layers, products and values of a group with what each of them can become, and the encodings that they would have.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,11 @@ use autoneural_core::quantize::{Forms, Given, Layer, Split, Table, decisive, is_
 use autoneural_core::recipe::{Products, Recipe, WeightBits, quoted};
 use autoneural_core::segment::multiply_adds;
 use autoneural_core::target::Target;
-use autoneural_core::tune::{Choice, Cost, Point, bits_of, choices, weight_bytes};
+use autoneural_core::tune::{Choice, Cost, MULTIPLY_ADDS, Operators, Point, bits_of, choices, weight_bytes};
 use autoneural_front::PREFILL;
 
 /// Encodings of the nets of a subject, by what its layers are in them.
 pub(crate) type Encodings = Vec<(WeightBits, Vec<Table>)>;
-
-/// Multiply-adds that count as much as a byte of weights.
-const MULTIPLY_ADDS: u64 = 100;
 
 /// What a choice is about.
 pub(crate) enum Of {
@@ -28,6 +25,13 @@ pub(crate) enum Of {
     Layer(Layer),
     /// A product of two computed values, the second of which has this encoding.
     Product(Encoding),
+    /// Computed values that share an encoding.
+    Value {
+        /// Their names.
+        members: BTreeSet<String>,
+        /// What they are encoded as, by choice.
+        encodings: Vec<Encoding>,
+    },
 }
 
 /// A part of a graph with choices.
@@ -53,7 +57,15 @@ impl Tunable {
     pub(crate) fn layer(&self) -> Option<&Layer> {
         match &self.of {
             Of::Layer(layer) => Some(layer),
-            Of::Product(_) => None,
+            Of::Product(_) | Of::Value { .. } => None,
+        }
+    }
+
+    /// What its measurements are kept under: a value may have the name of a product.
+    pub(crate) fn record(&self) -> String {
+        match &self.of {
+            Of::Value { .. } => format!("{} (bits)", self.name),
+            _ => self.name.clone(),
         }
     }
 
@@ -81,19 +93,28 @@ pub(crate) struct Subject {
     pub group: Group,
     /// The graphs in which its layers are measured, and their places in the program.
     pub nets: Vec<(usize, Partition)>,
-    /// Its layers, and behind them its products.
+    /// Its layers, behind them its products, and behind these values whose bits can be chosen.
     pub layers: Vec<Tunable>,
+    /// What the bits of the values do to a run; `None` if there are none to choose.
+    pub operators: Option<Operators>,
 }
 
 impl Subject {
+    /// Layers and products, whose price does not depend on others.
+    pub(crate) fn alone(&self) -> &[Tunable] {
+        let is_value = |one: &Tunable| matches!(one.of, Of::Value { .. });
+        let count = self.layers.iter().position(is_value).unwrap_or(self.layers.len());
+        &self.layers[..count]
+    }
+
     /// Bytes of an assignment.
     pub(crate) fn bytes(&self, point: &Point) -> u64 {
-        self.layers.iter().zip(&point.chosen).map(|(layer, &at)| layer.bytes(layer.choices[at])).sum()
+        self.alone().iter().zip(&point.chosen).map(|(layer, &at)| layer.bytes(layer.choices[at])).sum()
     }
 
     /// Noise that the products of an assignment bring.
     pub(crate) fn products(&self, point: &Point, costs: &[Vec<Cost>]) -> f64 {
-        let products = self.layers.iter().zip(&point.chosen).zip(costs).filter(|((one, _), _)| one.layer().is_none());
+        let products = self.alone().iter().zip(&point.chosen).zip(costs).filter(|((one, _), _)| one.layer().is_none());
         products.map(|((_, &at), costs)| costs[at].noise).sum()
     }
 }
@@ -108,11 +129,13 @@ pub(crate) struct Basis<'a> {
     pub recipe: &'a Recipe,
     /// The target.
     pub target: &'a Target,
+    /// Whether the bits of computed values are chosen, too.
+    pub has_widths: bool,
 }
 
 impl Basis<'_> {
     /// The encodings of a group under a recipe.
-    fn tables(&self, group: &Group, recipe: &Recipe) -> Result<Vec<Table>> {
+    pub(super) fn tables(&self, group: &Group, recipe: &Recipe) -> Result<Vec<Table>> {
         let statistics = self.seen.0.of(&decisive(self.partitions, group));
         let given = Given::default();
         let (made, _) = quantize(self.partitions, group, (&statistics, self.seen.1), recipe, self.target, &given)?;
@@ -146,8 +169,10 @@ impl Basis<'_> {
                 return Err(Error::internal(&layer.name, "is in no graph that is measured"));
             };
             let base = bits_of(encoding);
-            let mut choices: Vec<Choice> =
-                choices(&layer, &own, &tables, self.target)?.into_iter().map(Choice::Weights).collect();
+            let mut choices: Vec<Choice> = choices(&layer, &own, &tables, (self.target, self.has_widths))?
+                .into_iter()
+                .map(Choice::Weights)
+                .collect();
             let base = Choice::Weights(base);
             if !choices.contains(&base) || self.recipe.exception(&layer.name, true).is_some() {
                 // It runs on the CPU, or the recipe states it by name: it stays as it is.
@@ -164,7 +189,11 @@ impl Basis<'_> {
             made.push(Tunable { name, of: Of::Layer(layer), net, base, choices, multiply_adds, has_pairs });
         }
         self.add_products(group, (&nets, &tables), &mut made)?;
-        Ok(Subject { group: group.clone(), nets, layers: made })
+        let mut subject = Subject { group: group.clone(), nets, layers: made, operators: None };
+        if self.has_widths {
+            self.add_values(&mut subject, (&own, &tables))?;
+        }
+        Ok(subject)
     }
 
     /// Adds the products of a group that the chip reads in few bits, each once. Those that the recipe states by name stay
@@ -233,6 +262,6 @@ impl Basis<'_> {
 
 /// An exception of a recipe.
 pub(crate) fn exception(tensor: &str, choice: Choice) -> String {
-    let key = if choice.weights().is_some() { "type" } else { "products" };
+    let key = if matches!(choice, Choice::Product(_)) { "products" } else { "type" };
     format!("[[override]]\ntensor = {}\n{key} = \"{choice}\"\n", quoted(tensor))
 }

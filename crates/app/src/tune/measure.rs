@@ -5,7 +5,7 @@
 //! layer.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::candidates::{Basis, Encodings, Of, Subject, Tunable};
@@ -137,6 +137,7 @@ impl<'a> Meter<'a> {
         let key = self.bundle.key(Key::new(), |path| of_graphs(path).is_some() || path == STATISTICS)?;
         let key = key.and("bits", recipe.bits()).setting("rounding", &recipe.part(&subject.group)?.rounder());
         let key = key.setting("unit", &self.unit).setting("steps", &recipe.steps());
+        let key = if self.basis.has_widths { key.setting("widths", &true) } else { key };
         and_samples(self.driver, key, self.bundle, recipe, &recipe.calibration)
     }
 
@@ -169,7 +170,11 @@ impl<'a> Meter<'a> {
                             net.with(&tunable.name, &given(&own), None, 1)?.0
                         }
                         (Of::Product(second), choice) => net.product(&tunable.name, &read(second, *choice), None, 1)?.0,
-                        (Of::Layer(_), Choice::Product(_)) => 0.0,
+                        (Of::Value { members, encodings }, choice) => {
+                            let change = given_as(&encodings[place(tunable, *choice)]);
+                            net.values(members, &change, None, 1)?.0
+                        }
+                        (Of::Layer(_), _) => 0.0,
                     };
                     tried.push(Tried { local, noise: local * share });
                 }
@@ -192,7 +197,7 @@ impl<'a> Meter<'a> {
             return Ok(vec![]);
         }
         let (key, group) = (self.key(subject)?, subject.group.name());
-        let key_of = |number: usize| key.clone().and("layer", &subject.layers[number].name);
+        let key_of = |number: usize| key.clone().and("layer", subject.layers[number].record());
         let unit = |number: usize| format!("tune/layer/{group}/{number}");
         let mut known = true;
         for number in wanted.clone() {
@@ -209,7 +214,7 @@ impl<'a> Meter<'a> {
         }
         for number in wanted {
             let (tunable, key) = (&subject.layers[number], key_of(number));
-            let (name, digest) = (&tunable.name, key.digest());
+            let (name, digest) = (&tunable.record(), key.digest());
             if !known {
                 self.progress.begin(name);
             }
@@ -250,6 +255,9 @@ impl<'a> Meter<'a> {
             }
             return Ok(tried);
         }
+        if let Of::Value { members, encodings } = &tunable.of {
+            return self.value(members, encodings, net);
+        }
         let choices: Vec<WeightBits> = tunable.choices.iter().filter_map(|choice| choice.weights()).collect();
         let (mut locals, mut rounded) = (Vec::new(), Vec::new());
         for bits in &choices {
@@ -273,6 +281,31 @@ impl<'a> Meter<'a> {
         let pairs = locals.iter().zip(&choices);
         Ok(pairs.map(|(&local, &bits)| Tried { local, noise: local * share(bits) }).collect())
     }
+}
+
+impl Meter<'_> {
+    /// What the encodings of values do, the coarsest first: how much of their noise arrives at the outputs is measured with
+    /// that one.
+    fn value(&self, members: &BTreeSet<String>, encodings: &[Encoding], net: &mut Net) -> Result<Vec<Tried>> {
+        let (mut made, mut arrives) = (Vec::new(), None);
+        for encoding in encodings {
+            let unit = arrives.is_none().then_some(self.unit);
+            let (local, noise) = net.values(members, &given_as(encoding), unit, usize::MAX)?;
+            let share = *arrives.get_or_insert(noise.unwrap_or_default() / local.max(f64::MIN_POSITIVE));
+            made.push(Tried { local, noise: if local > 0.0 { local * share } else { 0.0 } });
+        }
+        Ok(made)
+    }
+}
+
+/// Numbers as the integers of an encoding stand for them.
+fn given_as(encoding: &Encoding) -> impl Fn(&[f32]) -> Vec<f32> {
+    move |values| encoding.dequantize(&encoding.quantize(values, &[values.len()]), &[values.len()])
+}
+
+/// The place of a choice.
+fn place(tunable: &Tunable, choice: Choice) -> usize {
+    tunable.choices.iter().position(|one| *one == choice).unwrap_or_default()
 }
 
 /// The constants of each net, by what the layers are.

@@ -16,11 +16,12 @@ mod search;
 mod share;
 mod table;
 mod tried;
+mod values;
 mod written;
 
 pub use part::MeasuredParts;
 pub use plan::{Depth, Figure, Goal, TunePlan};
-pub use record::{Checked, FILE, SCHEMA, State, Tuned, TunedChoice, TunedGroup, TunedLayer, TunedPoint};
+pub use record::{Checked, FILE, SCHEMA, State, Tuned, TunedChoice, TunedGroup, TunedLayer, TunedPoint, TunedWidths};
 pub use share::{MeasuredShare, measure_share};
 pub use table::tuned_table;
 pub use written::overrides;
@@ -39,7 +40,7 @@ use candidates::Subject;
 use check::Checker;
 use measure::Meter;
 use ready::Ready;
-use search::{Quest, budget, costs};
+use search::{Costs, Quest, budget};
 use tried::Tried;
 
 /// Takes what is known so far: a first answer, and better ones.
@@ -65,13 +66,12 @@ pub fn tune(
     let basis = ready.basis(&kept, plan);
     let subjects = ready.subjects(&basis, plan)?;
     let meter = Meter::new((bundle, driver), &basis, &subjects, plan.unit(), progress);
-    let all = |of: &dyn Fn(usize) -> Result<Vec<Vec<Tried>>>| -> Result<Vec<Vec<Vec<Cost>>>> {
-        subjects.iter().enumerate().map(|(at, subject)| Ok(costs(subject, &of(at)?))).collect()
+    let all = |of: &dyn Fn(usize) -> Result<Vec<Vec<Tried>>>| -> Result<Vec<Costs>> {
+        subjects.iter().enumerate().map(|(at, subject)| Ok(Costs::of(subject, &of(at)?))).collect()
     };
     let (model, of) = (bundle.manifest.model.clone(), record::subject(bundle)?);
-    let about = |tuned: State, costs: &[Vec<Vec<Cost>>], points: &[Point]| {
-        told(plan, (&model, &of), (tuned, &subjects), costs, points)
-    };
+    let about =
+        |tuned: State, costs: &[Costs], points: &[Point]| told(plan, (&model, &of), (tuned, &subjects), costs, points);
     if plan.measured.is_none() {
         let guessed = all(&|at| meter.guessed(at))?;
         publish(&about(State::Guessed, &guessed, &chosen(plan, &guessed)?))?;
@@ -81,8 +81,8 @@ pub fn tune(
     };
     let costs = all(&tried)?;
     drop(meter);
-    let mut quests: Vec<Quest> =
-        costs.iter().map(|costs| Quest::new(costs.clone(), plan.goal.most_noise().unwrap_or(f64::INFINITY))).collect();
+    let most = plan.goal.most_noise().unwrap_or(f64::INFINITY);
+    let mut quests: Vec<Quest> = costs.iter().map(|costs| Quest::new(costs.searched.clone(), most)).collect();
     let mut points = chosen(plan, &costs)?;
     let mut tuned = about(State::Predicted, &costs, &points);
     publish(&tuned)?;
@@ -110,10 +110,14 @@ pub fn tune(
             }
             let text = overrides(&about(State::Predicted, &costs, &points));
             let noises = checker.noises(&with(recipe, &text, &checking.0)?)?;
-            for (((quest, point), noise), subject) in quests.iter_mut().zip(&points).zip(noises).zip(&subjects) {
+            let of_subjects = subjects.iter().zip(&costs);
+            for (((quest, point), noise), (subject, costs)) in
+                quests.iter_mut().zip(&points).zip(noises).zip(of_subjects)
+            {
                 // The simulation reads operands of products in all of their bits.
                 let of_products: f64 = subject.products(point, &quest.costs);
-                quest.add(point.clone(), subject.bytes(point), noise + of_products);
+                let size = (subject.bytes(point), costs.used(subject, point));
+                quest.add(point.clone(), size, noise + of_products);
             }
             points = quests.iter().map(Quest::best).collect();
             tuned = with_checks(about(State::Checked, &costs, &points), &quests);
@@ -177,10 +181,11 @@ fn checking(
 }
 
 /// What is chosen by predictions alone.
-fn chosen(plan: &TunePlan, costs: &[Vec<Vec<Cost>>]) -> Result<Vec<Point>> {
+fn chosen(plan: &TunePlan, costs: &[Costs]) -> Result<Vec<Point>> {
+    let costs: Vec<Vec<Vec<Cost>>> = costs.iter().map(|costs| costs.searched.clone()).collect();
     match plan.goal.most_noise() {
         Some(most) => Ok(costs.iter().map(|costs| Quest::new(costs.clone(), most).best()).collect()),
-        None => budget(costs, &plan.goal)?.ok_or_else(|| {
+        None => budget(&costs, &plan.goal)?.ok_or_else(|| {
             let least: u64 = costs.iter().map(|costs| curve(costs)[0].price).sum();
             let (least, most) = (autoneural_base::text::bytes(least), &plan.goal);
             Error::input("--budget-mb", format!("{most} are too few: the least that the target takes is {least}"))
@@ -193,10 +198,10 @@ fn told(
     plan: &TunePlan,
     (model, of): (&str, &str),
     (state, subjects): (State, &[Subject]),
-    costs: &[Vec<Vec<Cost>>],
+    costs: &[Costs],
     points: &[Point],
 ) -> Tuned {
-    let group = |((subject, costs), point): ((&Subject, &Vec<Vec<Cost>>), &Point)| {
+    let group = |((subject, costs), point): ((&Subject, &Costs), &Point)| {
         let layer = |((tunable, costs), &chosen): ((&candidates::Tunable, &Vec<Cost>), &usize)| {
             let choices = tunable.choices.iter().zip(costs);
             TunedLayer {
@@ -210,14 +215,18 @@ fn told(
                     .collect(),
             }
         };
+        let used = |point: &Point| costs.used(subject, point);
+        // Nothing has 8 bits that can have 16.
+        let wide = Point { price: 0, noise: 0.0, chosen: vec![] };
         TunedGroup {
             group: subject.group.name().to_string(),
-            layers: subject.layers.iter().zip(costs).zip(&point.chosen).map(layer).collect(),
-            curve: curve(costs)
+            layers: subject.layers.iter().zip(&costs.all).zip(&costs.chosen(point)).map(layer).collect(),
+            curve: curve(&costs.searched)
                 .iter()
-                .map(|point| TunedPoint { bytes: subject.bytes(point), noise: point.noise })
+                .map(|point| TunedPoint { bytes: subject.bytes(point), widths: used(point), noise: point.noise })
                 .collect(),
             checks: vec![],
+            widths: used(point).zip(used(&wide)).map(|(chosen, wide)| TunedWidths { chosen, wide }),
         }
     };
     let groups: Vec<TunedGroup> = subjects.iter().zip(costs).zip(points).map(group).collect();

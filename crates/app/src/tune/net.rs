@@ -1,6 +1,8 @@
 //! A graph in float, cut into parts, in which the weights of one layer can be others: so what that layer alone does to
 //! the outputs is measured without running what stands before it.
 
+mod values;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -234,14 +236,14 @@ mod tests {
     use autoneural_core::ir::{Builder, ops};
     use autoneural_core::passes::Frozen;
 
-    const WIDTH: usize = 6;
+    pub(super) const WIDTH: usize = 6;
 
-    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+    pub(super) fn numbers(count: usize, seed: usize) -> Vec<f32> {
         (0..count).map(|at| ((at * 37 + seed * 11) % 23) as f32 / 11.0 - 1.0).collect()
     }
 
     /// Layers with a residual past each of them, in more nodes than a part has.
-    fn graph() -> Partition {
+    pub(super) fn graph() -> Partition {
         let mut b = Builder::new("tower");
         let mut x = b.input("x", vec![1, 3, WIDTH], ElementType::F32).unwrap();
         for at in 0..7 {

@@ -96,6 +96,8 @@ pub struct TunePlan<'a> {
     pub text: Option<TextPlan>,
     /// What shares of the layers were measured to be; without them all are measured.
     pub measured: Option<&'a MeasuredParts>,
+    /// Whether the bits of computed values are chosen, too.
+    pub has_widths: bool,
     /// Most assignments that are checked.
     pub rounds: usize,
     /// What takes part.

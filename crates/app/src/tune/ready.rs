@@ -47,7 +47,13 @@ impl Ready {
     /// What choices follow from.
     pub(crate) fn basis<'a>(&'a self, seen: &'a KeptEvidence<'a>, plan: &'a TunePlan) -> Basis<'a> {
         let seen = (&self.statistics, seen as &dyn EvidenceSource);
-        Basis { partitions: &self.partitions, seen, recipe: plan.recipe, target: plan.target.0 }
+        Basis {
+            partitions: &self.partitions,
+            seen,
+            recipe: plan.recipe,
+            target: plan.target.0,
+            has_widths: plan.has_widths,
+        }
     }
 
     /// The groups that are tuned: with a text the one that reads it, as nothing else takes part.

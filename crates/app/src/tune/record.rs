@@ -9,8 +9,9 @@ use autoneural_base::error::Result;
 use autoneural_base::json::{LARGEST_JSON, json_of};
 use autoneural_base::text::read_at_most;
 use autoneural_bundle::{Key, Making};
+use autoneural_core::encoding::IntegerType;
 use autoneural_core::recipe::WeightBits;
-use autoneural_core::tune::Choice;
+use autoneural_core::tune::{Choice, WidthsUsed};
 
 /// Version of the file.
 pub const SCHEMA: u32 = 1;
@@ -77,18 +78,31 @@ pub struct Tuned {
 pub struct TunedGroup {
     /// Its name.
     pub group: String,
-    /// Its layers, in the order in which they run, and behind them its products.
+    /// Its layers, in the order in which they run, behind them its products, and behind these the values whose bits were
+    /// chosen.
     pub layers: Vec<TunedLayer>,
     /// Bytes and noise, of the model of the measurements, along the best assignments.
     pub curve: Vec<TunedPoint>,
     /// What was checked.
     pub checks: Vec<Checked>,
+    /// What a run has in 8 bits, where the bits of values were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widths: Option<TunedWidths>,
 }
 
-/// A layer, or a product.
+/// How much of a run is in 8 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TunedWidths {
+    /// With what was chosen.
+    pub chosen: WidthsUsed,
+    /// With all that can be chosen in 16 bits.
+    pub wide: WidthsUsed,
+}
+
+/// A layer, a product, or a value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TunedLayer {
-    /// Name of its weight, or of what the product makes.
+    /// Name of its weight, of what the product makes, or of the value.
     pub name: String,
     /// Its weights.
     pub elements: u64,
@@ -107,7 +121,7 @@ pub struct TunedLayer {
 pub struct TunedChoice {
     /// The integers, or the form of a product.
     pub bits: Choice,
-    /// Bytes with scales.
+    /// Bytes of weights with scales.
     pub bytes: u64,
     /// Noise at the outputs, of this layer alone.
     pub noise: f64,
@@ -118,6 +132,9 @@ pub struct TunedChoice {
 pub struct TunedPoint {
     /// Bytes of the layers' weights.
     pub bytes: u64,
+    /// What a run has in 8 bits, where the bits of values were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widths: Option<WidthsUsed>,
     /// Noise at the outputs.
     pub noise: f64,
 }
@@ -127,6 +144,9 @@ pub struct TunedPoint {
 pub struct Checked {
     /// Bytes of the layers' weights.
     pub bytes: u64,
+    /// What a run has in 8 bits, where the bits of values were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widths: Option<WidthsUsed>,
     /// Noise as the measurements of single layers add up.
     pub predicted: f64,
     /// Noise of the whole quantized model.
@@ -151,7 +171,39 @@ impl TunedLayer {
     }
 }
 
+impl TunedLayer {
+    /// Whether it is a value.
+    pub fn is_value(&self) -> bool {
+        matches!(self.base, Choice::Value(_))
+    }
+
+    /// What 16 bits of a value bring in place of its 8, by noise; `None` if it is no value.
+    pub fn wider(&self) -> Option<(TunedChoice, TunedChoice)> {
+        let of = |integer| self.choices.iter().find(|choice| choice.bits == Choice::Value(integer)).copied();
+        Some((of(IntegerType::Uint8)?, of(IntegerType::Uint16)?))
+    }
+}
+
+impl TunedWidths {
+    /// It in words.
+    pub fn words(&self) -> String {
+        let (chosen, wide) = (self.chosen, self.wide);
+        let share = 100.0 * chosen.in_8_bits as f64 / chosen.multiply_adds.max(1) as f64;
+        let [now, before] = [chosen.moved, wide.moved].map(autoneural_base::text::bytes);
+        format!(
+            "{share:.0} % of multiply-adds in 8 bits, a run reads and writes {now} of computed values in place of {before}"
+        )
+    }
+}
+
 impl TunedGroup {
+    /// Its values, those in 8 bits and all.
+    pub fn narrow(&self) -> (usize, usize) {
+        let values = || self.layers.iter().filter(|layer| layer.is_value());
+        let is_narrow = |layer: &&TunedLayer| layer.choice().bits == Choice::Value(IntegerType::Uint8);
+        (values().filter(is_narrow).count(), values().count())
+    }
+
     /// Bytes of the layers' weights with their scales.
     pub fn bytes(&self) -> u64 {
         self.layers.iter().map(|layer| layer.choice().bytes).sum()
@@ -170,7 +222,9 @@ impl TunedGroup {
     /// Noise of what was chosen, in simulation, if that was checked.
     pub fn measured(&self) -> Option<f64> {
         let (bytes, predicted) = (self.bytes(), self.predicted());
-        let is_it = |check: &&Checked| check.bytes == bytes && check.predicted == predicted;
+        // Sums in another order differ in their last bits.
+        let is_near = |check: &Checked| (check.predicted - predicted).abs() <= 1e-9 * predicted;
+        let is_it = |check: &&Checked| check.bytes == bytes && is_near(check);
         self.checks.iter().rev().find(is_it).map(|check| check.measured)
     }
 
@@ -229,7 +283,6 @@ impl Tuned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use autoneural_core::encoding::IntegerType;
 
     #[test]
     fn advice_is_what_takes_most_noise_away_for_its_bytes() {

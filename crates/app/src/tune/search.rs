@@ -6,20 +6,68 @@ use super::plan::Goal;
 use super::record::Checked;
 use super::tried::Tried;
 use autoneural_base::error::Result;
-use autoneural_core::tune::{Cost, Point, curve, within_noise, within_price};
+use autoneural_core::tune::{Cost, Narrow, Point, WidthsUsed, curve, within_noise, within_price};
 
 /// Bytes that are not worth another check, as a share of all.
 const NEAR: f64 = 0.005;
 /// Room that is left for what predictions miss, as a share of the noise.
 const ROOM: f64 = 0.97;
 
-/// The costs of a subject's choices.
-pub(crate) fn costs(subject: &Subject, tried: &[Vec<Tried>]) -> Vec<Vec<Cost>> {
-    let of = |(layer, tried): (&Tunable, &Vec<Tried>)| {
-        let pairs = layer.choices.iter().zip(tried);
-        pairs.map(|(choice, tried)| Cost { price: layer.price(*choice), noise: tried.noise }).collect()
-    };
-    subject.layers.iter().zip(tried).map(of).collect()
+/// What the choices of a subject cost.
+pub(crate) struct Costs {
+    /// Of each layer, product and value.
+    pub all: Vec<Vec<Cost>>,
+    /// What is searched: layers and products by themselves, and behind them the sets of values that may have 8 bits, as
+    /// one.
+    pub searched: Vec<Vec<Cost>>,
+    /// These sets; none where the bits of values are not chosen.
+    sets: Vec<Narrow>,
+}
+
+impl Costs {
+    /// The costs of what was tried.
+    pub(crate) fn of(subject: &Subject, tried: &[Vec<Tried>]) -> Self {
+        let of = |(layer, tried): (&Tunable, &Vec<Tried>)| {
+            let pairs = layer.choices.iter().zip(tried);
+            pairs.map(|(choice, tried)| Cost { price: layer.price(*choice), noise: tried.noise }).collect()
+        };
+        let mut all: Vec<Vec<Cost>> = subject.layers.iter().zip(tried).map(of).collect();
+        let Some(operators) = &subject.operators else {
+            return Costs { searched: all.clone(), all, sets: vec![] };
+        };
+        let (alone, values) = all.split_at_mut(subject.alone().len());
+        // Each in 8 and in 16 bits, which bring no more.
+        values.iter_mut().for_each(|value| value[1].noise = value[1].noise.min(value[0].noise));
+        let wide: f64 = values.iter().map(|value| value[1].noise).sum();
+        let more: Vec<f64> = values.iter().map(|value| value[0].noise - value[1].noise).collect();
+        let widths = operators.widths(&more);
+        let sets = widths.chain();
+        let least = sets.iter().map(|set| widths.price(set)).min().unwrap_or_default();
+        let of_set = |set: &Narrow| Cost { price: widths.price(set).abs_diff(least), noise: wide + widths.noise(set) };
+        let mut searched = alone.to_vec();
+        searched.push(sets.iter().map(of_set).collect());
+        Costs { all, searched, sets }
+    }
+
+    /// The values that have 8 bits.
+    pub(crate) fn narrow(&self, point: &Point) -> Narrow {
+        point.chosen.last().and_then(|&at| self.sets.get(at)).cloned().unwrap_or_default()
+    }
+
+    /// What a run has in 8 bits; nothing where the bits of values are not chosen.
+    pub(crate) fn used(&self, subject: &Subject, point: &Point) -> Option<WidthsUsed> {
+        subject.operators.as_ref().map(|operators| operators.used(&self.narrow(point)))
+    }
+
+    /// The choice of each layer, product and value.
+    pub(crate) fn chosen(&self, point: &Point) -> Vec<usize> {
+        if self.sets.is_empty() {
+            return point.chosen.clone();
+        }
+        let (alone, narrow) = (self.searched.len() - 1, self.narrow(point));
+        let of_values = (0..self.all.len() - alone).map(|value| usize::from(!narrow.contains(&value)));
+        point.chosen[..alone].iter().copied().chain(of_values).collect()
+    }
 }
 
 /// The assignment of one subject, as far as it is known.
@@ -90,8 +138,8 @@ impl Quest {
     }
 
     /// Adds what a check found of an assignment with so many bytes.
-    pub(crate) fn add(&mut self, point: Point, bytes: u64, measured: f64) {
-        let check = Checked { bytes, predicted: point.noise, measured };
+    pub(crate) fn add(&mut self, point: Point, (bytes, widths): (u64, Option<WidthsUsed>), measured: f64) {
+        let check = Checked { bytes, widths, predicted: point.noise, measured };
         self.checks.push((check, point));
     }
 }
@@ -151,7 +199,7 @@ mod tests {
                 }
                 let measured = factor * point.noise + floor;
                 let bytes = point.price;
-                quest.add(point, bytes, measured);
+                quest.add(point, (bytes, None), measured);
             }
             let best = quest.best();
             let ideal = within_noise(&quest.costs, (3000.0 - floor) / factor);

@@ -10,7 +10,7 @@ pub fn tuned_table(tuned: &Tuned) -> String {
     for group in &tuned.groups {
         rows.push([
             in_line(&group.group).to_string(),
-            group.layers.len().to_string(),
+            (group.layers.len() - group.narrow().1).to_string(),
             bytes(group.bytes()),
             format!("{:.2}", 8.0 * group.bytes() as f64 / group.elements().max(1) as f64),
             tuned.figure.words(group.predicted()),
@@ -21,6 +21,14 @@ pub fn tuned_table(tuned: &Tuned) -> String {
     let mut text = columns(&rows);
     for group in &tuned.groups {
         text.push_str(&format!("\n{}: {}", in_line(&group.group), kinds(group)));
+        if let Some(widths) = &group.widths {
+            let (narrow, all) = group.narrow();
+            text.push_str(&format!(
+                "\n{}: {narrow} of {all} values in 8 bits: {}",
+                in_line(&group.group),
+                widths.words()
+            ));
+        }
     }
     if let Some(judgement) = tuned.judgement() {
         text.push_str(&format!("\n{judgement}"));
@@ -41,7 +49,7 @@ pub fn tuned_table(tuned: &Tuned) -> String {
 /// How many layers are what.
 fn kinds(group: &TunedGroup) -> String {
     let mut counts: Vec<(String, usize)> = Vec::new();
-    for layer in &group.layers {
+    for layer in group.layers.iter().filter(|layer| !layer.is_value()) {
         let bits = layer.choice().bits.to_string();
         match counts.iter_mut().find(|(known, _)| *known == bits) {
             Some((_, count)) => *count += 1,

@@ -16,6 +16,9 @@ pub fn overrides(tuned: &Tuned) -> String {
         tuned.bits_per_weight()
     );
     for group in &tuned.groups {
+        if let Some(widths) = &group.widths {
+            text.push_str(&format!("# {}: {}.\n", in_line(&group.group), widths.words()));
+        }
         let noise: f64 = group.predicted();
         for layer in &group.layers {
             let reason = reason(tuned, layer, noise);
@@ -35,6 +38,11 @@ fn reason(tuned: &Tuned, layer: &TunedLayer, noise: f64) -> String {
     let (own, words) = (layer.choice(), |noise| tuned.figure.words(noise));
     let share = 100.0 * own.noise / noise.max(f64::MIN_POSITIVE);
     let mut made = format!("{}, {share:.1} % of all noise", words(own.noise));
+    if let Some((narrow, wide)) = layer.wider() {
+        let other = if own == narrow { wide } else { narrow };
+        made.push_str(&format!("; {}: {}", other.bits, words(other.noise)));
+        return made;
+    }
     // The neighbours that are no worse than others of their size.
     let less = layer.choices.iter().filter(|other| other.bytes < own.bytes);
     if let Some(less) = less.min_by(|a, b| a.noise.total_cmp(&b.noise)) {

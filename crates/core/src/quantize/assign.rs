@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::given::Given;
 use super::kept::{Settled, agree, refuse_small, usual};
 use super::layers::layers;
-use super::legality::{refusal, statement};
+use super::legality::{activations, refusal, statement};
 use super::ranges;
 use super::scales::OfGroup;
 use super::table::{Counts, Table};
 use super::ties::Ties;
 use super::weights::{Place, encode, pass, settle_weights, weight};
+use super::wide::{before_narrowing, is_widened, widened};
 use super::wraps::clear;
+use crate::encoding::Encoding;
 use crate::evidence::{EvidenceSource, StatisticsTable};
-use crate::ir::ElementType;
 use crate::ir::ops::InputKind;
+use crate::ir::{ElementType, Graph, Node};
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::recipe::Recipe;
@@ -171,6 +173,7 @@ fn encode_constants(
     let graph = &partition.graph;
     for node in graph.nodes() {
         let operator = &*statement(graph, node, target, table)?;
+        let (data, result) = read_and_made(graph, node, target, table)?;
         for (input, &id) in node.inputs.iter().enumerate() {
             let value = graph.value(id);
             let Some(constant) = value.constant().filter(|_| value.element.is_real()) else { continue };
@@ -184,8 +187,8 @@ fn encode_constants(
                 name: &value.name,
                 scales,
                 weight_shape,
-                data: node.inputs.iter().find_map(|&id| table.activations.get(&graph.value(id).name)),
-                result: table.activations.get(&graph.value(node.outputs[0]).name),
+                data: data.as_ref(),
+                result: result.as_ref(),
                 bias: node.inputs.get(2).and_then(|&id| graph.value(id).constant()),
                 is_head: partition.makes_main(node),
                 exception: recipe.weights_exception(&value.name),
@@ -227,6 +230,25 @@ fn encode_constants(
         }
     }
     Ok(())
+}
+
+/// The encodings of the first computed value that a node reads and of the first that it makes, as it is computed.
+fn read_and_made(
+    graph: &Graph,
+    node: &Node,
+    target: &Target,
+    table: &Table,
+) -> Result<(Option<Encoding>, Option<Encoding>)> {
+    let data = node.inputs.iter().find_map(|&id| table.activations.get(&graph.value(id).name));
+    let result = table.activations.get(&graph.value(node.outputs[0]).name);
+    let is_wide = match target.operator(node.op.name()) {
+        Some(operator) if result.is_some() => is_widened(operator, &activations(graph, node, table)?),
+        _ => false,
+    };
+    Ok(match is_wide {
+        true => (data.map(widened), result.map(before_narrowing)),
+        false => (data.cloned(), result.cloned()),
+    })
 }
 
 /// Refuses integers that the target does not take for a node with weights, because the recipe chose the bits of these

@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use super::legality::activations;
 use super::table::Table;
 use super::weights::weight;
+use super::wide::is_widened;
 use crate::encoding::IntegerType;
 use crate::ir::{Graph, Node, Op, Value};
 use crate::program::Group;
 use crate::recipe::Recipe;
-use crate::target::{Target, Weights};
+use crate::target::{Activations, Operator, Target, Weights};
 use autoneural_base::error::Result;
 use autoneural_base::text::glob;
 
@@ -19,6 +21,8 @@ pub struct Forms {
     pub split: Split,
     /// Weights of 16 bits that are written as two of 8 bits, by operator.
     pub pairs: Vec<(String, Weights)>,
+    /// Operators that are written in 16 bits where they have 8 bits, and in which combinations with 8 bits they are not.
+    pub widened: Vec<(String, Vec<Activations>)>,
 }
 
 /// Products that are written as two.
@@ -52,6 +56,7 @@ impl Forms {
         }
         for operator in target.operators() {
             made.pairs.extend(operator.in_pairs.iter().map(|weights| (operator.name.clone(), *weights)));
+            made.widened.extend(stays(operator).map(|stays| (operator.name.clone(), stays)));
         }
         Ok(made)
     }
@@ -69,6 +74,21 @@ impl Forms {
         let is_one = self.pairs.iter().any(|(name, pair)| name == node.op.name() && *pair == weights);
         (is_one && is_wide(graph, node, table)).then_some(value)
     }
+
+    /// Whether a node that has values of 8 bits is written in 16 bits, with a change of encoding at each value of 8 bits.
+    pub fn widens(&self, graph: &Graph, node: &Node, table: &Table) -> bool {
+        let Ok(activations) = activations(graph, node, table) else { return false };
+        let stated = || self.widened.iter().find(|(name, _)| name == node.op.name());
+        activations != WIDE && stated().is_some_and(|(_, stays)| !stays.contains(&activations))
+    }
+}
+
+const WIDE: Activations = Activations::Same(IntegerType::Uint16);
+
+/// Of an operator that has 16 bits: the combinations with 8 bits that it is computed in as they are.
+fn stays(operator: &Operator) -> Option<Vec<Activations>> {
+    let stays = operator.activations.iter().filter(|one| **one != WIDE && !is_widened(operator, one));
+    operator.activations.contains(&WIDE).then(|| stays.cloned().collect())
 }
 
 /// Whether a node multiplies two values that are computed.

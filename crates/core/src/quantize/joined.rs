@@ -77,7 +77,8 @@ pub(super) type Cut<'p> = (&'p Group, &'p str, &'p str);
 /// encodings of what has one name. From the end of each graph.
 pub(super) fn cut<'p>(partitions: &'p [Partition], recipe: &Recipe, target: &Target) -> Vec<Cut<'p>> {
     // How many graphs have a value of this name, and in how many it is cut.
-    let (mut graphs, mut cuts): (BTreeMap<(&Group, &str), usize>, BTreeMap<Cut, usize>) = Default::default();
+    let mut graphs: BTreeMap<(&Group, &str), usize> = BTreeMap::new();
+    let mut cuts: BTreeMap<Cut, usize> = BTreeMap::new();
     let mut made: Vec<Cut> = Vec::new();
     for partition in partitions {
         let (graph, group) = (&partition.graph, &partition.group);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::table::Table;
 use super::weights::{bias, stated, weight};
+use super::wide::computed;
 use crate::ir::{Graph, Node, Value};
 use crate::target::{Activations, Case, Operator, Target, Weights};
 use autoneural_base::error::Result;
@@ -23,7 +24,8 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
         return Ok(Some(format!("target {} takes {name} on the last axis only", target.name)));
     }
     let case = case(graph, node, table)?;
-    Ok((!operator.takes(&case)).then(|| format!("target {} does not take {name} in {case}", target.name)))
+    let computed = computed_in(operator, case.clone());
+    Ok((!operator.takes(&computed)).then(|| format!("target {} does not take {name} in {case}", target.name)))
 }
 
 /// The combination of integers that a node has.
@@ -37,6 +39,15 @@ pub(crate) fn case(graph: &Graph, node: &Node, table: &Table) -> Result<Case> {
         weights: param(stated(graph, node))?.map(Weights::of),
         bias: param(bias(graph, node))?.map(|encoding| encoding.integer),
     })
+}
+
+/// The combination of integers in which the NPU computes a node that has another: with 8 and 16 bits together, most are
+/// computed in 16. Weights in pairs are for nodes that have 16 bits by themselves.
+pub(crate) fn computed_in(operator: &Operator, case: Case) -> Case {
+    match case.weights.is_some_and(|weights| operator.in_pairs.contains(&weights)) {
+        true => case,
+        false => Case { activations: computed(operator, case.activations), ..case },
+    }
 }
 
 /// The statement that the encodings of a node's constants must follow: what the target states of the operator; or, if
@@ -55,7 +66,7 @@ pub(crate) fn statement<'a>(
     // The recipe chooses the integers of weights, so these follow the target. A node with other constants may have
     // activations that the target does not take, whatever the constants are.
     if weight(graph, node).is_none() && stated(graph, node).is_some() {
-        let activations = activations(graph, node, table)?;
+        let activations = computed(operator, activations(graph, node, table)?);
         if !operator.taken().iter().any(|case| case.weights.is_some() && case.activations == activations) {
             return Ok(Cow::Owned(Operator::on_cpu(name)));
         }
@@ -63,7 +74,8 @@ pub(crate) fn statement<'a>(
     Ok(Cow::Borrowed(operator))
 }
 
-fn activations(graph: &Graph, node: &Node, table: &Table) -> Result<Activations> {
+/// Integers of what a node reads and makes, but constants.
+pub(super) fn activations(graph: &Graph, node: &Node, table: &Table) -> Result<Activations> {
     let values = node.inputs.iter().filter_map(|&id| table.activations.get(&graph.value(id).name));
     let inputs = values.map(|encoding| encoding.integer).collect();
     Ok(Activations::new(inputs, table.activation(&graph.value(node.outputs[0]).name)?.integer))

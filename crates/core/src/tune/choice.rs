@@ -1,9 +1,10 @@
-//! What a part of a model may become: the integers of weights, or the form of a product.
+//! What a part of a model may become: the integers of weights or of a computed value, or the form of a product.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::IntegerType;
 use crate::recipe::{Products, WeightBits};
 
 /// A choice, as recipes write it.
@@ -14,6 +15,8 @@ pub enum Choice {
     Weights(WeightBits),
     /// How a product of two computed values is written.
     Product(Products),
+    /// The integers of a computed value.
+    Value(IntegerType),
 }
 
 impl Choice {
@@ -31,7 +34,7 @@ impl Choice {
     pub fn weights(self) -> Option<WeightBits> {
         match self {
             Choice::Weights(bits) => Some(bits),
-            Choice::Product(_) => None,
+            Choice::Product(_) | Choice::Value(_) => None,
         }
     }
 }
@@ -40,6 +43,7 @@ impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Choice::Weights(bits) => bits.fmt(f),
+            Choice::Value(integer) => f.write_str(integer.name()),
             Choice::Product(Products::Whole) => f.write_str("whole"),
             Choice::Product(Products::Split) => f.write_str("split"),
         }
@@ -59,6 +63,8 @@ impl TryFrom<String> for Choice {
         match text.as_str() {
             "whole" => Ok(Choice::Product(Products::Whole)),
             "split" => Ok(Choice::Product(Products::Split)),
+            "uint8" => Ok(Choice::Value(IntegerType::Uint8)),
+            "uint16" => Ok(Choice::Value(IntegerType::Uint16)),
             _ => WeightBits::try_from(text).map(Choice::Weights),
         }
     }
@@ -70,7 +76,7 @@ mod tests {
 
     #[test]
     fn every_choice_comes_back_as_it_was_written() {
-        for text in ["int4", "int4 in blocks of 32", "whole", "split"] {
+        for text in ["int4", "int4 in blocks of 32", "whole", "split", "uint8", "uint16"] {
             assert_eq!(Choice::try_from(text.to_string()).unwrap().to_string(), text);
         }
         assert!(Choice::try_from("halved".to_string()).is_err());

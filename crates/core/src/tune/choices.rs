@@ -3,26 +3,31 @@
 use crate::encoding::{Encoding, IntegerType};
 use crate::ir::Node;
 use crate::partition::Partition;
-use crate::quantize::{Layer, Table, can_be_cut, case, weight};
+use crate::quantize::{Layer, Table, can_be_cut, case, computed_in, weight};
 use crate::recipe::WeightBits;
-use crate::target::{Granularity, Target, Weights};
+use crate::target::{Activations, Case, Granularity, Target, Weights};
 use autoneural_base::error::Result;
 
 use super::size::weight_bytes;
 
 /// All that recipes can say of the weights of a layer and that the target computes in integers, by bytes. `tables` are
-/// encodings of the partitions, of which those of activations count. Nothing, where the target takes none: the layer is
-/// left to the CPU.
+/// encodings of the partitions, of which those of activations count; where activations may have 8 bits, it must be taken
+/// with these, too. Nothing, where the target takes none: the layer is left to the CPU.
 ///
 /// # Errors
 /// A table belongs to another graph.
-pub fn choices(layer: &Layer, partitions: &[Partition], tables: &[Table], target: &Target) -> Result<Vec<WeightBits>> {
+pub fn choices(
+    layer: &Layer,
+    partitions: &[Partition],
+    tables: &[Table],
+    (target, has_widths): (&Target, bool),
+) -> Result<Vec<WeightBits>> {
     let mut made: Option<Vec<WeightBits>> = None;
     for (partition, table) in partitions.iter().zip(tables).filter(|(partition, _)| partition.group == layer.group) {
         let graph = &partition.graph;
         let is_reader = |node: &&Node| weight(graph, node).is_some_and(|value| value.name == layer.name);
         for node in graph.nodes().iter().filter(is_reader) {
-            let taken = of_node(layer, (partition, node), table, target)?;
+            let taken = of_node(layer, (partition, node), table, (target, has_widths))?;
             match &mut made {
                 None => made = Some(taken),
                 Some(made) => made.retain(|bits| taken.contains(bits)),
@@ -39,10 +44,16 @@ fn of_node(
     layer: &Layer,
     (partition, node): (&Partition, &Node),
     table: &Table,
-    target: &Target,
+    (target, has_widths): (&Target, bool),
 ) -> Result<Vec<WeightBits>> {
     let Some(operator) = target.operator(node.op.name()) else { return Ok(vec![]) };
     let mut case = case(&partition.graph, node, table)?;
+    let narrow = Activations::Same(IntegerType::Uint8);
+    let has_widths = has_widths && operator.activations.contains(&narrow);
+    let in_integers = |case: &Case| {
+        let case = computed_in(operator, case.clone());
+        operator.takes(&case) && !operator.is_in_fp16(&case)
+    };
     let mut made: Vec<WeightBits> = Vec::new();
     for stated in operator.all_weights().filter(|stated| is_of_weights(stated.integer)) {
         let (bits, wanted) = match stated.granularity {
@@ -51,7 +62,9 @@ fn of_node(
             _ => (stated.integer.into(), operator.weights_of(stated.integer)),
         };
         case.weights = wanted;
-        if operator.takes(&case) && !operator.is_in_fp16(&case) && !made.contains(&bits) {
+        let is_taken =
+            in_integers(&case) && (!has_widths || in_integers(&Case { activations: narrow.clone(), ..case.clone() }));
+        if is_taken && !made.contains(&bits) {
             made.push(bits);
         }
     }

@@ -4,10 +4,14 @@
 
 mod choice;
 mod choices;
+mod operators;
 mod search;
 mod size;
+mod widths;
 
 pub use choice::Choice;
 pub use choices::{bits_of, choices};
+pub use operators::{Candidates, MULTIPLY_ADDS, Operators, WidthsUsed};
 pub use search::{Cost, Point, curve, within_noise, within_price};
 pub use size::weight_bytes;
+pub use widths::{Narrow, Widths};

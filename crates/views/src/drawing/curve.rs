@@ -3,6 +3,7 @@
 use super::svg::{PAD, Svg};
 use autoneural_app::tune::{Figure, Tuned, TunedGroup};
 use autoneural_base::text::bytes;
+use autoneural_core::tune::WidthsUsed;
 
 /// Size of the plot, without its words.
 const SIZE: [i32; 2] = [760, 320];
@@ -45,11 +46,14 @@ impl Axes {
 pub fn curve(tuned: &Tuned, group: &TunedGroup) -> String {
     let scale = group.scale();
     let figure = |noise: f64| tuned.figure.of(noise);
+    // A run reads weights once, and the values that it computes as often as they are written and read.
+    let moved = |bytes: u64, widths: Option<WidthsUsed>| (bytes + widths.map_or(0, |widths| widths.moved)) as f64;
     let line: Vec<(f64, f64)> =
-        group.curve.iter().map(|point| (point.bytes as f64, figure(point.noise * scale))).collect();
+        group.curve.iter().map(|point| (moved(point.bytes, point.widths), figure(point.noise * scale))).collect();
     let checks: Vec<(f64, f64)> =
-        group.checks.iter().map(|check| (check.bytes as f64, figure(check.measured))).collect();
-    let chosen = (group.bytes() as f64, figure(group.measured().unwrap_or(group.predicted() * scale)));
+        group.checks.iter().map(|check| (moved(check.bytes, check.widths), figure(check.measured))).collect();
+    let widths = group.widths.map(|widths| widths.chosen);
+    let chosen = (moved(group.bytes(), widths), figure(group.measured().unwrap_or(group.predicted() * scale)));
     let all: Vec<(f64, f64)> = line.iter().chain(&checks).copied().chain([chosen]).collect();
     let axes = Axes::of(&all);
     let mut svg = Svg::default();
@@ -58,7 +62,8 @@ pub fn curve(tuned: &Tuned, group: &TunedGroup) -> String {
         Figure::Db => "SQNR in dB, higher is better",
         Figure::PerplexityPercent => "perplexity above float in percent, lower is better",
     };
-    svg.text("quiet", PAD, PAD + 36, &format!("{unit}, over bytes of weights with scales"), None);
+    let over = if widths.is_some() { " and of computed values that a run moves" } else { "" };
+    svg.text("quiet", PAD, PAD + 36, &format!("{unit}, over bytes of weights with scales{over}"), None);
     for at in 0..=LINES {
         let share = f64::from(at) / f64::from(LINES);
         let between = |[low, high]: [f64; 2]| low + share * (high - low);

@@ -26,6 +26,10 @@ pub fn tuned_html(tuned: &Tuned) -> String {
     if let Some(judgement) = tuned.judgement() {
         body.push_str(&note(&judgement));
     }
+    for (group, widths) in tuned.groups.iter().filter_map(|group| Some((group, group.widths.as_ref()?))) {
+        let (narrow, all) = group.narrow();
+        body.push_str(&note(&format!("{}: {narrow} of {all} values in 8 bits: {}.", group.group, widths.words())));
+    }
     for line in &tuned.in_the_way {
         body.push_str(&note(&format!("In the way: {line}.")));
     }
@@ -59,8 +63,16 @@ fn table(tuned: &Tuned, group: &TunedGroup) -> Table {
     let noise = group.predicted().max(f64::MIN_POSITIVE);
     let mut layers: Vec<&TunedLayer> = group.layers.iter().collect();
     layers.sort_by(|a, b| b.choice().noise.total_cmp(&a.choice().noise));
-    let mut table =
-        Table::new(&["layer or product", "weights", "without tuning", "chosen", "bytes", "alone", "share", "others"]);
+    let mut table = Table::new(&[
+        "layer, product or value",
+        "weights",
+        "without tuning",
+        "chosen",
+        "bytes",
+        "alone",
+        "share",
+        "others",
+    ]);
     for layer in layers {
         let own = layer.choice();
         let others = layer.choices.iter().filter(|other| other.bits != own.bits);

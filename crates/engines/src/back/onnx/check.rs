@@ -8,7 +8,7 @@ use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoP
 
 use super::names::{float_name, read_name};
 use super::proto::{model, summary};
-use super::{ConstantPlace, DataWriter, decode, float, nodes, pair, split};
+use super::{ConstantPlace, DataWriter, decode, float, nodes, pair, split, wide};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Graph, Node, ValueId};
@@ -223,6 +223,7 @@ impl<'a> Shape<'a> {
         let shapes: Vec<_> = ir.inputs.iter().map(|&id| &self.graph.value(id).shape).collect();
         let inputs = ir.inputs.iter().map(|&id| read_name(self.graph, id)).collect();
         let outputs = ir.outputs.iter().map(|&id| float_name(self.graph, id)).collect();
+        let found = &NodeProto { input: wide::plain_inputs(self.graph, ir, &found.input), ..found.clone() };
         nodes::emit(ir, &shapes, inputs, outputs).is_ok_and(|(nodes, extra)| {
             let is_stored = |tensor: &TensorProto| stored.get(tensor.name.as_str()).is_some_and(|it| *it == tensor);
             nodes.contains(found) && extra.iter().all(is_stored)
@@ -233,7 +234,9 @@ impl<'a> Shape<'a> {
     fn converts(&self, found: &NodeProto) -> bool {
         let ([from, scale, zero_point], [to]) = (found.input.as_slice(), found.output.as_slice()) else { return false };
         let name = scale.strip_suffix("/scale").unwrap_or_default();
-        let Some(&id) = self.values.get(name) else { return self.reads_half(found, name) };
+        let Some(&id) = self.values.get(name) else {
+            return self.reads_half(found, name) || self.changes_width(found, name);
+        };
         let integers = [name.to_string(), format!("{name}/q")];
         let fits = match found.op_type.as_str() {
             "QuantizeLinear" => {
@@ -242,11 +245,30 @@ impl<'a> Shape<'a> {
                     _ => float_name(self.graph, id),
                 };
                 // Integers of an output may be made of those that nodes read.
-                integers.contains(to) && (*from == source || *to == name && *from == read_name(self.graph, id))
+                let is_of_output = *to == name && *from == read_name(self.graph, id);
+                let is_narrowed = *from == format!("{}/dq", wide::made(name));
+                integers.contains(to) && (*from == source || is_of_output || is_narrowed)
             }
             _ => integers.contains(from) && *to == format!("{name}/dq"),
         };
         fits && found.domain.is_empty() && *zero_point == format!("{name}/zero_point")
+    }
+
+    /// Whether a node makes a computed value in 16 bits, or the float that others read of it.
+    fn changes_width(&self, found: &NodeProto, name: &str) -> bool {
+        let Some((value, is_read)) = wide::of(name) else { return false };
+        let Some(&id) = self.values.get(value).filter(|id| self.graph.value(**id).constant().is_none()) else {
+            return false;
+        };
+        let source = if is_read { read_name(self.graph, id) } else { float_name(self.graph, id) };
+        let integers = format!("{name}/q");
+        let (from, to) = match found.op_type.as_str() {
+            "QuantizeLinear" => (source, integers),
+            _ => (integers, format!("{name}/dq")),
+        };
+        found.domain.is_empty()
+            && found.input == [from, format!("{name}/scale"), format!("{name}/zero_point")]
+            && found.output == [to]
     }
 
     /// Whether a node makes the float that others read of half a constant.

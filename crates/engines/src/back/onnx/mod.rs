@@ -9,6 +9,7 @@ mod pair;
 mod proto;
 mod qdq;
 mod split;
+mod wide;
 
 pub use autoneural_onnx::{encode, encode_as, read as decode};
 pub use check::{check_context, check_float, check_quantized};

@@ -1,17 +1,17 @@
 //! The quantized model: the same nodes between QuantizeLinear and DequantizeLinear, integers at the border.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use autoneural_onnx::{AttributeProto, GraphProto};
 
 use super::names::{float_name, read_name};
 use super::proto::{DataType, axis, int, model, node, tensor, value_info, write};
-use super::{DataWriter, nodes, pair, split};
+use super::{DataWriter, nodes, pair, split, wide};
 use autoneural_base::error::Result;
-use autoneural_core::encoding::Encoding;
+use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::{Graph, Node, Op, Value, ValueId};
-use autoneural_core::quantize::{CodeSource, Forms, STEPS, Table, pack, unpack};
+use autoneural_core::quantize::{CodeSource, Forms, STEPS, Table, before_narrowing, pack, unpack, widened};
 
 /// Writes `path` and appends its weights to `data`.
 ///
@@ -38,6 +38,7 @@ pub fn emit_qdq(
         data,
         forms,
         reach: BTreeMap::new(),
+        widened: BTreeSet::new(),
         made: GraphProto { name: graph.name.clone(), ..Default::default() },
     };
     for &id in graph.inputs() {
@@ -90,6 +91,8 @@ struct Emitter<'a> {
     forms: &'a Forms,
     /// Of weights that are written as a pair: what the smaller half can add up to.
     reach: BTreeMap<String, pair::Reach>,
+    /// Values of 8 bits that stand there in 16 bits, too.
+    widened: BTreeSet<ValueId>,
     made: GraphProto,
 }
 
@@ -236,15 +239,59 @@ impl Emitter<'_> {
         }
         let shapes: Vec<_> = ir.inputs.iter().map(|&id| &graph.value(id).shape).collect();
         let outputs: Vec<String> = ir.outputs.iter().map(|&id| float_name(graph, id)).collect();
+        let is_widened = self.forms.widens(graph, ir, self.table);
+        let inputs = if is_widened { self.wide_inputs(ir)? } else { inputs };
         let (nodes, extra) = nodes::emit(ir, &shapes, inputs, outputs.clone())?;
         self.made.node.extend(nodes);
         self.made.initializer.extend(extra);
         for (&id, from) in ir.outputs.iter().zip(outputs) {
             // Integers are what they are.
             if graph.value(id).element.is_real() {
+                let from = if is_widened { self.narrowed(id, from)? } else { from };
                 self.quantize(id, from)?;
             }
         }
+        Ok(())
+    }
+
+    /// What a node in 16 bits reads of its inputs.
+    fn wide_inputs(&mut self, ir: &Node) -> Result<Vec<String>> {
+        let graph = self.graph;
+        let mut names = Vec::new();
+        for &id in &ir.inputs {
+            let (value, own) = (graph.value(id), read_name(graph, id));
+            if value.constant().is_some() || self.table.integer_of(value)? != IntegerType::Uint8 {
+                names.push(own);
+                continue;
+            }
+            let name = wide::read(&value.name);
+            if self.widened.insert(id) {
+                let encoding = widened(self.table.activation(&value.name)?);
+                self.change(&name, &encoding, own)?;
+            }
+            names.push(format!("{name}/dq"));
+        }
+        Ok(names)
+    }
+
+    /// The float of what a node in 16 bits makes, from which its own integers are made.
+    fn narrowed(&mut self, id: ValueId, from: String) -> Result<String> {
+        let value = self.graph.value(id);
+        let encoding = self.table.activation(&value.name)?;
+        if encoding.integer != IntegerType::Uint8 {
+            return Ok(from);
+        }
+        let name = wide::made(&value.name);
+        self.change(&name, &before_narrowing(encoding), from)?;
+        Ok(format!("{name}/dq"))
+    }
+
+    /// A float as the integers of an encoding, and what they stand for.
+    fn change(&mut self, name: &str, encoding: &Encoding, from: String) -> Result<()> {
+        self.parameters(name, encoding, &[])?;
+        let integers = format!("{name}/q");
+        self.convert("QuantizeLinear", name, from, integers.clone(), vec![]);
+        self.dequantize(name, &integers, vec![]);
         Ok(())
     }
 }
