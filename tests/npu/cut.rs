@@ -18,8 +18,8 @@ fn model() -> Graph {
     for (at, name) in ["first", "second", "third"].into_iter().enumerate() {
         let weights = Constant::from_values(numbers(CHANNELS * CHANNELS, at), vec![CHANNELS, CHANNELS, 1, 1]);
         let bias = if at < 2 { vec![-1.0; CHANNELS] } else { vec![0.0; CHANNELS] };
-        let w = b.constant(&format!("{name}.w"), weights).unwrap();
-        let bias = b.constant(&format!("{name}.b"), Constant::from_values(bias, vec![CHANNELS])).unwrap();
+        let w = b.constant(format!("{name}.w"), weights).unwrap();
+        let bias = b.constant(format!("{name}.b"), Constant::from_values(bias, vec![CHANNELS])).unwrap();
         let conv = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
         y = b.node(name, conv, &[y, w, bias]).unwrap();
         y = match at {

@@ -130,11 +130,11 @@ mod tests {
         let conv = || ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
         for layer in ["a", "b"] {
             let weights = Constant::from_values(vec![0.5; 4], vec![2, 2, 1, 1]);
-            let w = b.constant(&format!("{layer}.w"), weights).unwrap();
-            let made = b.node(&format!("{layer}.conv"), conv(), &[y, w]).unwrap();
-            let relu = b.node(&format!("{layer}.relu"), ops::Relu, &[made]).unwrap();
+            let w = b.constant(format!("{layer}.w"), weights).unwrap();
+            let made = b.node(format!("{layer}.conv"), conv(), &[y, w]).unwrap();
+            let relu = b.node(format!("{layer}.relu"), ops::Relu, &[made]).unwrap();
             let clip = ops::Clip { min: None, max: Some(4.0) };
-            y = b.node(&format!("{layer}.clip"), clip, &[relu]).unwrap();
+            y = b.node(format!("{layer}.clip"), clip, &[relu]).unwrap();
             if layer == "b" && is_read_twice {
                 y = b.node("sum", ops::Add, &[y, made]).unwrap();
             }
@@ -168,8 +168,8 @@ mod tests {
         let [once, twice] = [false, true].map(|is_read_twice| convolutions("one", is_read_twice));
         let of_a = [pair("a.relu", "a.clip"), pair("a.conv", "a.relu")];
         let of_b = [pair("b.relu", "b.clip"), pair("b.conv", "b.relu")];
-        assert_eq!(names(&[once.clone()], ""), [&of_b[..], &of_a[..]].concat());
-        assert_eq!(names(&[twice.clone()], ""), [&of_b[..1], &of_a[..]].concat());
+        assert_eq!(names(std::slice::from_ref(&once), ""), [&of_b[..], &of_a[..]].concat());
+        assert_eq!(names(std::slice::from_ref(&twice), ""), [&of_b[..1], &of_a[..]].concat());
         // Graphs of a group share encodings.
         assert_eq!(names(&[once.clone(), twice], ""), [&of_b[..1], &of_a[..]].concat());
         // A pair of weights has no integers of its own sum.
