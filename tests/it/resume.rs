@@ -9,9 +9,11 @@ use crate::common::{autoneural, root, stderr};
 fn an_error_keeps_what_is_finished() {
     let desk = Desk::new();
     let sound = std::fs::read_to_string(desk.path("recipe.toml")).unwrap();
-    // The NPU takes no convolution from 8 to 16 bits: told when vision is quantized.
+    // The NPU takes no weights of 16 bits where a convolution makes 8: told when vision is quantized.
     desk.edit("recipe.toml", |text| {
-        format!("{text}\n[[override]]\ntensor = \"blocks.0.0.conv_exp\"\ntype = \"uint8\"\n")
+        let exception = |name: &str, integer| format!("[[override]]\ntensor = \"{name}\"\ntype = \"{integer}\"\n");
+        let weights = exception("blocks.0.0.conv_exp.weight*", "int16");
+        format!("{text}\n{weights}{}", exception("blocks.0.0.conv_exp", "uint8"))
     });
     let output = desk.compile_part("out", &[]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
