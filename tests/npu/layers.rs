@@ -86,3 +86,22 @@ fn noise_is_found_in_the_layer_that_makes_it() {
         }
     }
 }
+
+/// Figures of layers come from a model in which every value is an output. They are what the whole model reaches: nothing
+/// is computed in another way because somebody looks at it.
+#[test]
+fn the_last_layer_has_the_figure_of_the_output() {
+    let (folder, toolkit) = (TempDir::new().unwrap(), toolkit());
+    let out = folder.path().join("out");
+    let args = compile_args(out.to_str().unwrap(), &["--verify", "vision,projector", "--layers", "npu"]);
+    succeed(&[args.as_slice(), &["--toolkit", toolkit.to_str().unwrap()]].concat());
+    let report = json(&out.join("report.json"));
+    for partition in 0..2 {
+        let (found, output) = layers(&report, partition);
+        for engine in ["simulated", "npu"] {
+            let figure = |of: &Value| of[engine].as_f64().unwrap();
+            let (last, whole) = (figure(&found.last().unwrap()["sqnr_db"]), figure(output));
+            assert!((last - whole).abs() < 2.0, "partition {partition} {engine}: {last} {whole}");
+        }
+    }
+}

@@ -199,17 +199,22 @@ impl Emitter<'_> {
             self.graph.nodes().iter().filter(|node| node.inputs.contains(&id)).map(|node| &node.op).collect();
         let is_output = self.graph.outputs().contains(&id);
         // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output
-        // behind a transposition ("inserted using the NHWC format …, but was not selected by that EP"). The output's are
-        // made of these: a node whose float is quantized twice is computed in float, and a convolution of weights per
-        // channel not at all.
+        // behind a transposition ("inserted using the NHWC format …, but was not selected by that EP").
         let is_shared =
             is_output && !readers.iter().any(|op| op.signature().reads_image && op.signature().has_weights());
         let read = if is_shared { name.clone() } else { format!("{name}/q") };
+        // The output's integers are made of these: a node whose float is quantized twice is computed in float, and a
+        // convolution of weights per channel not at all. Of what only moves values, they are made of the float, which
+        // costs nothing there: of the other integers, they would be joined with them again, and refused as above.
+        let is_moved = self.graph.nodes().iter().any(|node| node.outputs.contains(&id) && node.op.moves_data_only());
+        if is_output && !is_shared && is_moved {
+            self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
+        }
         self.convert("QuantizeLinear", &name, from, read.clone(), vec![]);
         if !readers.is_empty() {
             self.dequantize(&name, &read, vec![]);
         }
-        if is_output && !is_shared {
+        if is_output && !is_shared && !is_moved {
             self.convert("QuantizeLinear", &name, format!("{name}/dq"), name.clone(), vec![]);
         }
         Ok(())
