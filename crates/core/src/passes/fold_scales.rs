@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::rewrite::{Links, Rewrite};
-use crate::ir::{Graph, Node, Op, ValueId, ops};
+use crate::ir::{Constant, Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
 /// What the pass does with a node.
@@ -122,19 +122,30 @@ impl Linear {
     }
 }
 
-/// `Mul(x, c)` with a `c` that differs along the channels of `x` only: `[1,C,1,1]` after a convolution, `[C]` after a
-/// linear layer.
+/// A product, in either order, of a linear layer's result and a constant that is one number, or differs along the channels
+/// only: `[1,C,1,1]` after a convolution, `[C]` after a linear layer.
 fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plans: &mut HashMap<usize, Plan>) {
-    let [x, c] = node.inputs[..] else { return };
-    let (Some(factors), Some(linear)) = (graph.value(c).constant(), linear(graph, links, x)) else { return };
-    // Number of axes of `x` from its channels on; the factors must have their channels as many axes before their end.
-    let behind = graph.value(x).shape.len() - linear.axis;
-    let Some(at) = factors.shape().len().checked_sub(behind) else { return };
-    let fits = factors.shape().iter().enumerate().all(|(axis, &size)| axis == at || size == 1);
-    if fits && factors.shape()[at] == linear.channels && graph.value(x).shape == graph.value(node.outputs[0]).shape {
-        scale_all(graph, &linear.nodes, &factors.to_f32().into(), &node.name, plans);
+    let [first, second] = node.inputs[..] else { return };
+    let (x, c) = if graph.value(first).constant().is_some() { (second, first) } else { (first, second) };
+    let (Some(constant), Some(linear)) = (graph.value(c).constant(), linear(graph, links, x)) else { return };
+    let shape = &graph.value(x).shape;
+    let Some(factors) = by_channel(constant, shape.len() - linear.axis, linear.channels) else { return };
+    if *shape == graph.value(node.outputs[0]).shape {
+        scale_all(graph, &linear.nodes, &factors.into(), &node.name, plans);
         plans.insert(position, Plan::Drop { input: x });
     }
+}
+
+/// The numbers of a constant for each channel, if it is the same everywhere else. `behind` is the number of axes from the
+/// channels on.
+fn by_channel(constant: &Constant, behind: usize, channels: usize) -> Option<Vec<f32>> {
+    let (shape, factors) = (constant.shape(), constant.to_f32());
+    if let [one] = factors[..] {
+        return Some(vec![one; channels]);
+    }
+    let at = shape.len().checked_sub(behind)?;
+    let fits = shape.iter().enumerate().all(|(axis, &size)| axis == at || size == 1);
+    (fits && shape[at] == channels).then(|| factors.to_vec())
 }
 
 /// Plans the factors for every one of the nodes. The node that runs last, which is the first of `makers`, gets the name
@@ -178,7 +189,7 @@ fn plan_attention(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::{Builder, Constant, ElementType, ops};
+    use crate::ir::{Builder, ElementType};
 
     /// A normalization and the product of its result and a constant.
     fn scaled_norm() -> (Builder, ValueId, ValueId) {
@@ -236,6 +247,25 @@ mod tests {
         let folded = fold_scales(&b.finish(vec![x])).unwrap();
         assert_eq!(folded.nodes().len(), 4);
         assert!(["bias.scaled", "bias.scaled.2"].iter().all(|name| folded.find(name).is_some()));
+    }
+
+    #[test]
+    fn one_number_on_either_side_goes_into_the_convolution_before_it() {
+        for is_first in [true, false] {
+            let mut b = Builder::new("g");
+            let x = b.input("x", vec![1, 2, 1, 1], ElementType::F32).unwrap();
+            let w = b.constant("w", Constant::from_values(vec![1., 2., 3., 4.], vec![2, 2, 1, 1])).unwrap();
+            let bias = b.constant("b", Constant::from_values(vec![5., 6.], vec![2])).unwrap();
+            let factor = b.constant("factor", Constant::from_values(vec![10.], vec![1])).unwrap();
+            let op = ops::Conv { strides: [1, 1], pads: [0; 4], groups: 1, dilations: [1, 1] };
+            let made = b.node("made", op, &[x, w, bias]).unwrap();
+            let inputs = if is_first { [factor, made] } else { [made, factor] };
+            let y = b.node("y", ops::Mul, &inputs).unwrap();
+            let folded = fold_scales(&b.finish(vec![y])).unwrap();
+            assert_eq!(folded.nodes().len(), 1);
+            let values = |name: &str| folded.value(folded.find(name).unwrap()).constant().unwrap().to_f32();
+            assert_eq!((values("w.scaled"), values("b.scaled")), (vec![10., 20., 30., 40.], vec![50., 60.]));
+        }
     }
 
     #[test]
