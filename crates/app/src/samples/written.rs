@@ -15,7 +15,7 @@ pub(crate) fn groups_text(name: &str, groups: &[Group]) -> String {
 /// How a group is quantized by default.
 pub(crate) fn group_text(group: &Group) -> String {
     let bits = "weights = \"int8\"\nactivations = \"uint16\"\nobserver = \"min-max\"\n\
-                headroom = 0.25\nbias_correction = true\n";
+                headroom = 0.25\nbias_correction = true\nproducts = \"split\"\n";
     format!("[recipe.{}]\n{bits}", group.name())
 }
 
