@@ -55,6 +55,7 @@ mod sets;
 mod shards;
 mod silu;
 mod sizes;
+mod sums;
 mod synth;
 mod targets;
 mod tensors;

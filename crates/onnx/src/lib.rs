@@ -8,6 +8,7 @@ mod file;
 #[rustfmt::skip]
 #[allow(missing_docs, clippy::all)]
 mod generated;
+mod raised;
 pub mod text;
 
 pub use data::{Bytes, DataFiles, Outside};
@@ -17,3 +18,4 @@ pub use file::{LARGEST_MODEL, decode, encode, encode_as, is_model, read};
 pub use generated::*;
 /// Messages in bytes.
 pub use prost::Message;
+pub use raised::{lower_raised, note_raised};

@@ -23,6 +23,19 @@ pub struct Forms {
     pub pairs: Vec<(String, Weights)>,
     /// Operators that are written in 16 bits where they have 8 bits, and in which combinations with 8 bits they are not.
     pub widened: Vec<(String, Vec<Activations>)>,
+    /// Operators whose sums the chip cuts off.
+    pub sums: Vec<Sums>,
+}
+
+/// An operator whose sums the chip keeps in steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// Its name.
+    pub operator: String,
+    /// Integers of a step.
+    pub step: u32,
+    /// Bits that the chip keeps of a multiplier behind the leading one, if these are few.
+    pub bits: Option<u32>,
 }
 
 /// Products that are written as two.
@@ -57,6 +70,8 @@ impl Forms {
         for operator in target.operators() {
             made.pairs.extend(operator.in_pairs.iter().map(|weights| (operator.name.clone(), *weights)));
             made.widened.extend(stays(operator).map(|stays| (operator.name.clone(), stays)));
+            let sums = |step| Sums { operator: operator.name.clone(), step, bits: operator.multiplier_bits };
+            made.sums.extend(operator.sum_step.map(sums));
         }
         Ok(made)
     }
@@ -97,7 +112,7 @@ pub fn is_product(graph: &Graph, node: &Node) -> bool {
 }
 
 /// Whether everything computed that a node reads and makes has 16 bits.
-fn is_wide(graph: &Graph, node: &Node, table: &Table) -> bool {
+pub(super) fn is_wide(graph: &Graph, node: &Node, table: &Table) -> bool {
     let computed = node.inputs.iter().chain(&node.outputs).map(|&id| graph.value(id));
     let mut computed = computed.filter(|value| value.constant().is_none());
     computed.all(|value| table.activations.get(&value.name).is_some_and(|one| one.integer == IntegerType::Uint16))

@@ -1,5 +1,6 @@
 //! Models that this program did not write, run once from memory.
 
+use autoneural_onnx::{Message, ModelProto, lower_raised};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 
@@ -47,7 +48,12 @@ impl Runtime {
 
     fn open_model(&self, model: &[u8], place: Place) -> ort::Result<Session> {
         match place {
-            Place::Cpu => self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?,
+            Place::Cpu => {
+                let mut meant = ModelProto::decode(model).map_err(|error| ort::Error::new(error.to_string()))?;
+                lower_raised(&mut meant);
+                let mut builder = self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?;
+                return builder.commit_from_memory(&meant.encode_to_vec());
+            }
             Place::Npu(target) => {
                 self.npu_builder(target)?.with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?
             }

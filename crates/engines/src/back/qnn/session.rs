@@ -6,6 +6,8 @@ use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use autoneural_onnx::lower_raised;
+
 use super::loading::{Loaded, PROVIDER, load};
 use super::{Compiler, Job, Layout, Toolkit};
 use crate::back::onnx::{check_context, check_float, check_quantized, decode};
@@ -112,8 +114,19 @@ impl Runtime {
     }
 
     fn cpu_session(&self, name: &str, model: &Path) -> Result<Session> {
+        let mut read = decode(model).map_err(|error| error.within(name))?;
+        let lowered = lower_raised(&mut read);
         let open = || -> ort::Result<Session> {
-            self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?.commit_from_file(model)
+            let mut builder = self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?;
+            for tensor in lowered {
+                let codes = tensor
+                    .raw_data
+                    .chunks_exact(4)
+                    .map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]));
+                let codes = ort::value::Tensor::from_array((tensor.dims.clone(), codes.collect::<Vec<i32>>()))?;
+                builder = builder.with_initializer(&tensor.name, codes.into_dyn())?;
+            }
+            builder.commit_from_file(model)
         };
         open().map_err(|error| {
             limits::explained(match self.is_tested {

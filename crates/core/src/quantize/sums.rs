@@ -1,0 +1,96 @@
+//! Biases for a chip that keeps sums in steps of several integers.
+//!
+//! Such a chip cuts two parts of a sum off to a step, downwards: the sum of the products, which loses half a step on
+//! average, and `bias + output zero point / multiplier`, which is the same for all of a channel and loses up to one step.
+//! (Measured on the SA8295P with one convolution, 64 biases, zero points and multipliers: the means of all channels follow
+//! this within 10 of 256 integers.) So every channel is off by about a step, always downwards, and a network with many
+//! convolutions adds it up. The bias that is written makes up for both: its constant part lies in the middle of the step
+//! that is nearest to what it should be and half a step more.
+
+use super::forms::{Forms, is_wide};
+use super::table::Table;
+use crate::encoding::IntegerType;
+use crate::ir::ops::InputKind;
+use crate::ir::{Graph, Node};
+
+/// A bias that is written as another one, for which the chip computes what it means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Raised {
+    /// Integers by which the chip's result is less than what is written: one step.
+    pub by: u32,
+    /// `output zero point / multiplier` of each channel, or of all.
+    constants: Vec<f64>,
+}
+
+/// Most constant parts that are known to a fraction of a step: scales are f32.
+const KNOWN: f64 = (1u64 << 29) as f64;
+
+impl Raised {
+    /// The integers to write for those of a bias.
+    pub fn codes(&self, bias: &[i32]) -> Vec<i32> {
+        let step = f64::from(self.by);
+        let raise = |(channel, &code): (usize, &i32)| {
+            let constant = self.constants[channel % self.constants.len()];
+            let kept = ((f64::from(code) + constant) / step + 0.5).round() * step;
+            (kept + step / 2.0 - constant).round() as i32
+        };
+        bias.iter().enumerate().map(raise).collect()
+    }
+}
+
+impl Forms {
+    /// How the bias of a node is written, if the chip cuts off what it adds. `bias` is its position among the inputs.
+    pub fn raised(&self, graph: &Graph, node: &Node, table: &Table) -> Option<(usize, Raised)> {
+        let at = node.op.signature().position(InputKind::Bias)?;
+        let sums = self.sums.iter().find(|sums| sums.operator == node.op.name())?;
+        let bias = table.params.get(&graph.value(*node.inputs.get(at)?).name)?;
+        if bias.integer != IntegerType::Int32 || !is_wide(graph, node, table) || self.pair(graph, node, table).is_some()
+        {
+            return None;
+        }
+        let made = table.activations.get(&graph.value(node.outputs[0]).name)?;
+        let constants = bias.scale.iter().map(|&scale| {
+            let multiplier = exact(f64::from(scale) / f64::from(made.scale[0]), sums.bits);
+            made.zero_point[0] as f64 / multiplier
+        });
+        let constants: Vec<f64> = constants.collect();
+        constants.iter().all(|constant| constant.abs() < KNOWN).then_some((at, Raised { by: sums.step, constants }))
+    }
+}
+
+/// A multiplier with as many bits behind the leading one as the chip keeps.
+fn exact(multiplier: f64, bits: Option<u32>) -> f64 {
+    let Some(bits) = bits else { return multiplier };
+    let unit = (multiplier.log2().floor() - f64::from(bits)).exp2();
+    (multiplier / unit).round() * unit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What the chip makes of a bias: the constant part cut off, and half a step less for the products.
+    fn of_chip(written: i32, constant: f64, step: u32) -> f64 {
+        let step = f64::from(step);
+        ((f64::from(written) + constant) / step).floor() * step - constant - step / 2.0
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn the_chip_computes_what_is_meant(
+            bias in -(1i32 << 30)..1 << 30,
+            constant in 0.0..KNOWN,
+            shift in 4u32..10,
+        ) {
+            let step = 1 << shift;
+            let raised = Raised { by: step, constants: vec![constant] };
+            let written = raised.codes(&[bias])[0];
+            let made = of_chip(written, constant, step);
+            prop_assert!((made - f64::from(bias)).abs() <= f64::from(step) / 2.0 + 1e-3, "{made} {bias}");
+            // By so much the simulation, which cuts nothing off, is to read it lower.
+            prop_assert!((f64::from(written) - f64::from(step) - made).abs() <= 0.5 + 1e-3);
+        }
+    }
+}
