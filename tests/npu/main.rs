@@ -23,6 +23,7 @@ mod eval;
 mod extent;
 mod frozen;
 mod gate;
+mod gelu;
 mod given;
 mod golden;
 mod graph;

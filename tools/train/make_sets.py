@@ -35,6 +35,7 @@ activations = "uint16"
 observer = "min-max"
 headroom = 0.25
 products = "split"
+gelu = "spelled"
 
 [recipe.projector]
 weights = "int8"

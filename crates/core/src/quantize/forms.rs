@@ -9,7 +9,7 @@ use super::wide::is_widened;
 use crate::encoding::IntegerType;
 use crate::ir::{Graph, Node, Op, Value};
 use crate::program::Group;
-use crate::recipe::Recipe;
+use crate::recipe::{GeluForm, Recipe};
 use crate::target::{Activations, Operator, Target, Weights};
 use autoneural_base::error::Result;
 use autoneural_base::text::glob;
@@ -23,6 +23,8 @@ pub struct Forms {
     pub pairs: Vec<(String, Weights)>,
     /// Operators that are written in 16 bits where they have 8 bits, and in which combinations with 8 bits they are not.
     pub widened: Vec<(String, Vec<Activations>)>,
+    /// Whether GELU is written as what it is made of.
+    pub spells_gelu: bool,
     /// Operators whose sums the chip cuts off.
     pub sums: Vec<Sums>,
 }
@@ -67,6 +69,7 @@ impl Forms {
             let (multiplier_bits, all) = (product.multiplier_bits, recipe.part(group)?.splits_products());
             made.split = Split { multiplier_bits, all, exceptions: recipe.split_exceptions() };
         }
+        made.spells_gelu = recipe.part(group)?.gelu == GeluForm::Spelled && takes_parts_of_gelu(target);
         for operator in target.operators() {
             made.pairs.extend(operator.in_pairs.iter().map(|weights| (operator.name.clone(), *weights)));
             made.widened.extend(stays(operator).map(|stays| (operator.name.clone(), stays)));
@@ -80,6 +83,11 @@ impl Forms {
     pub fn splits(&self, graph: &Graph, node: &Node, table: &Table) -> bool {
         let name = &graph.value(node.outputs[0]).name;
         self.split.exception(name).unwrap_or(self.split.all) && is_product(graph, node) && is_wide(graph, node, table)
+    }
+
+    /// Whether a node is a GELU that is written as what it is made of.
+    pub fn spells(&self, graph: &Graph, node: &Node, table: &Table) -> bool {
+        self.spells_gelu && matches!(node.op, Op::Gelu(_)) && is_wide(graph, node, table)
     }
 
     /// The weights of a node, if they are written as a pair.
@@ -96,6 +104,12 @@ impl Forms {
         let stated = || self.widened.iter().find(|(name, _)| name == node.op.name());
         activations != WIDE && stated().is_some_and(|(_, stays)| !stays.contains(&activations))
     }
+}
+
+/// Whether a chip takes in 16 bits all that a GELU is made of.
+fn takes_parts_of_gelu(target: &Target) -> bool {
+    let is_taken = |name| target.operator(name).is_some_and(|operator| operator.activations.contains(&WIDE));
+    ["Mul", "Add", "Sigmoid"].into_iter().all(is_taken)
 }
 
 const WIDE: Activations = Activations::Same(IntegerType::Uint16);

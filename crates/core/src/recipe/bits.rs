@@ -76,6 +76,17 @@ pub enum Products {
     Split,
 }
 
+/// How GELUs of 16 bits are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GeluForm {
+    /// As one operator.
+    #[default]
+    Whole,
+    /// As what it is made of, which a chip may compute more exactly.
+    Spelled,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,7 @@ use crate::partition::Partition;
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
-pub use bits::{Products, WeightBits};
+pub use bits::{GeluForm, Products, WeightBits};
 pub use observers::Observers;
 pub use origin::Origin;
 pub use part::PartRecipe;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::bits::{Products, WeightBits};
+use super::bits::{GeluForm, Products, WeightBits};
 use super::observers::Observers;
 use crate::encoding::IntegerType;
 use crate::equalize::Equalize;
@@ -46,6 +46,9 @@ pub struct PartRecipe {
     /// How products of two computed values are written for a chip that reads the second of them in 8 bits.
     #[serde(default)]
     pub products: Products,
+    /// How GELUs are written.
+    #[serde(default)]
+    pub gelu: GeluForm,
     /// How the spread of channels is moved from values into weights before anything is quantized; not at all if not
     /// given.
     pub equalize: Option<Equalize>,

@@ -8,7 +8,7 @@ use autoneural_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoP
 
 use super::names::{float_name, read_name};
 use super::proto::{model, summary};
-use super::{ConstantPlace, DataWriter, decode, float, nodes, pair, split, wide};
+use super::{ConstantPlace, DataWriter, decode, float, gelu, nodes, pair, split, wide};
 use autoneural_base::error::{Error, IoContext, Result};
 use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Graph, Node, ValueId};
@@ -192,7 +192,7 @@ struct Shape<'a> {
     values: HashMap<&'a str, ValueId>,
     nodes: HashMap<&'a str, &'a Node>,
     makers: HashMap<ValueId, &'a Node>,
-    /// Nodes that products and weights become which are written in another form, by name.
+    /// Nodes that products, weights and GELUs become which are written in another form, by name.
     others: HashMap<String, NodeProto>,
 }
 
@@ -203,12 +203,13 @@ impl<'a> Shape<'a> {
         let has_weights = |node: &&Node| weight(graph, node).is_some();
         // What cannot be spelled out is in no model.
         let pairs = nodes.iter().filter(has_weights).filter_map(|node| pair::nodes(graph, node).ok()).flatten();
+        let spelled = nodes.iter().flat_map(|node| gelu::nodes(graph, node));
         Shape {
             graph,
             values: graph.values().map(|(id, value)| (value.name.as_str(), id)).collect(),
             nodes: nodes.iter().map(|node| (node.name.as_str(), node)).collect(),
             makers: nodes.iter().flat_map(|node| node.outputs.iter().map(move |&id| (id, node))).collect(),
-            others: split.chain(pairs).map(|node| (node.name.clone(), node)).collect(),
+            others: split.chain(pairs).chain(spelled).map(|node| (node.name.clone(), node)).collect(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod check;
 mod data;
 mod float;
+mod gelu;
 mod names;
 mod nodes;
 mod pair;

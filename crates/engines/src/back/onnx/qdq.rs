@@ -7,7 +7,7 @@ use autoneural_onnx::{AttributeProto, GraphProto, note_raised};
 
 use super::names::{float_name, read_name};
 use super::proto::{DataType, axis, int, model, node, small_tensor, tensor, value_info, write};
-use super::{DataWriter, nodes, pair, split, wide};
+use super::{DataWriter, gelu, nodes, pair, split, wide};
 use autoneural_base::error::Result;
 use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::{Graph, Node, Op, Value, ValueId};
@@ -268,6 +268,14 @@ impl Emitter<'_> {
                 self.parameters(name, encoding, &[])?;
             }
             self.made.node.extend(split::nodes(graph, ir));
+            return self.quantize(ir.outputs[0], float_name(graph, ir.outputs[0]));
+        }
+        if self.forms.spells(graph, ir, self.table) {
+            for (name, encoding) in &gelu::encodings(graph, ir) {
+                self.parameters(name, encoding, &[])?;
+            }
+            self.made.initializer.extend(gelu::tensors(graph, ir));
+            self.made.node.extend(gelu::nodes(graph, ir));
             return self.quantize(ir.outputs[0], float_name(graph, ir.outputs[0]));
         }
         let shapes: Vec<_> = ir.inputs.iter().map(|&id| &graph.value(id).shape).collect();
