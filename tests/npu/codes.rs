@@ -42,13 +42,13 @@ for path in sys.argv[1:]:
         if tensor.name.endswith('/q'):
             found = codes[(group, tensor.name[:-2])]
             integer = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
-            raised = [int(note.value) for note in tensor.metadata_props if note.key == 'autoneural.raised_by']
+            cut_off = [int(note.value) for note in tensor.metadata_props if note.key == 'autoneural.cut_off']
             def holds(data):
-                # A bias of a convolution is written higher, by what the NPU cuts off.
-                if not raised:
+                # A bias of a convolution is the nearest that the NPU can keep.
+                if not cut_off:
                     return bytes(tensor.raw_data) == data
-                written, meant = (struct.unpack(f'<{len(data) // 4}i', one) for one in (tensor.raw_data, data))
-                return all(abs(w - raised[0] - m) <= raised[0] // 2 + 1 for w, m in zip(written, meant, strict=True))
+                kept, asked = (struct.unpack(f'<{len(data) // 4}i', one) for one in (tensor.raw_data, data))
+                return all(abs(k - a) <= cut_off[0] // 2 + 1 for k, a in zip(kept, asked, strict=True))
             assert any(holds(data) and record['shape'] == list(tensor.dims)
                        and record['integer'] == integer for record, data in found), tensor.name
             compared += 1

@@ -38,7 +38,7 @@ fn what_is_cut_off_is_made_up_for() {
     let report = tower::compile(folder.path(), &recipe, &["--layers", "none"], &out);
     let [simulated, npu] = ["simulated", "npu"].map(|engine| tower::figure(&report, engine));
     assert!(npu > 52.0 && (simulated - npu).abs() < 2.5, "{simulated} {npu}");
-    // The bias that is written is not the one that is meant; whoever simulates knows it.
+    // Whoever simulates sees what the NPU is meant to keep.
     let [out, sample] = [out, folder.path().join("7.safetensors")].map(|path| path.display().to_string());
     for (engine, whole) in [("simulated", simulated), ("npu", npu)] {
         let diff = succeed(&["diff", &out, "--input", &sample, "--on", engine, "--json"]);

@@ -18,4 +18,4 @@ pub use file::{LARGEST_MODEL, decode, encode, encode_as, is_model, read};
 pub use generated::*;
 /// Messages in bytes.
 pub use prost::Message;
-pub use raised::{lower_raised, note_raised};
+pub use raised::{note_cut_off, raise};

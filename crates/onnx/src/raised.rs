@@ -1,32 +1,31 @@
-//! Biases that are written higher than they are meant, because the NPU cuts off what it adds
-//! (`autoneural_core::quantize::Raised`). Whoever computes the model without cutting anything off reads them lower, by
-//! what stands beside the tensor.
+//! Biases that an NPU is given higher than they are meant, because it cuts off what it adds
+//! (`autoneural_core::quantize::Kept`). A model holds them as they are meant, with a note by how much to raise them.
 
 use crate::{ModelProto, StringStringEntryProto, TensorProto};
 
-/// The key of the integers by which a bias is written higher than it is meant.
-const KEY: &str = "autoneural.raised_by";
+/// The key of the integers that an NPU cuts off.
+const KEY: &str = "autoneural.cut_off";
 
-/// Notes beside a bias of int32 by how many integers it is written higher than it is meant.
-pub fn note_raised(tensor: &mut TensorProto, by: u32) {
-    tensor.metadata_props.push(StringStringEntryProto { key: KEY.into(), value: by.to_string() });
+/// Notes beside a bias of int32 how many integers an NPU cuts off of it.
+pub fn note_cut_off(tensor: &mut TensorProto, integers: u32) {
+    tensor.metadata_props.push(StringStringEntryProto { key: KEY.into(), value: integers.to_string() });
 }
 
-/// By how many integers a tensor is written higher than it is meant; 0 without a note.
-pub fn raised_by(tensor: &TensorProto) -> i32 {
+/// How many integers an NPU cuts off of a tensor; 0 without a note.
+fn cut_off(tensor: &TensorProto) -> i32 {
     let note = tensor.metadata_props.iter().find(|entry| entry.key == KEY);
     note.and_then(|entry| entry.value.parse().ok()).unwrap_or(0)
 }
 
-/// Lowers the biases of a model to what they are meant to be, and gives these.
-pub fn lower_raised(model: &mut ModelProto) -> Vec<&TensorProto> {
+/// Raises all biases by what an NPU cuts off of them. Gives whether there are any.
+pub fn raise(model: &mut ModelProto) -> bool {
     let initializers = model.graph.iter_mut().flat_map(|graph| &mut graph.initializer);
-    let lowered = initializers.filter(|tensor| raised_by(tensor) != 0).map(|tensor| {
-        let by = raised_by(tensor);
+    let mut is_raised = false;
+    for tensor in initializers {
+        let by = cut_off(tensor);
         let (words, _) = tensor.raw_data.as_chunks_mut::<4>();
-        words.iter_mut().for_each(|word| *word = i32::from_le_bytes(*word).saturating_sub(by).to_le_bytes());
-        tensor.metadata_props.retain(|entry| entry.key != KEY);
-        &*tensor
-    });
-    lowered.collect()
+        words.iter_mut().for_each(|word| *word = i32::from_le_bytes(*word).saturating_add(by).to_le_bytes());
+        is_raised |= by != 0;
+    }
+    is_raised
 }

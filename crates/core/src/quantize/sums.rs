@@ -4,8 +4,8 @@
 //! average, and `bias + output zero point / multiplier`, which is the same for all of a channel and loses up to one step.
 //! (Measured on the SA8295P with one convolution, 64 biases, zero points and multipliers: the means of all channels follow
 //! this within 10 of 256 integers.) So every channel is off by about a step, always downwards, and a network with many
-//! convolutions adds it up. The bias that is written makes up for both: its constant part lies in the middle of the step
-//! that is nearest to what it should be and half a step more.
+//! convolutions adds it up. Both are made up for: the model holds a bias that the chip can keep, nearest to what it should
+//! be, and the chip is given it a step higher, so that its constant part lies in the middle of a step.
 
 use super::forms::{Forms, is_wide};
 use super::table::Table;
@@ -13,11 +13,11 @@ use crate::encoding::IntegerType;
 use crate::ir::ops::InputKind;
 use crate::ir::{Graph, Node};
 
-/// A bias that is written as another one, for which the chip computes what it means.
+/// A bias as a chip can keep it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Raised {
-    /// Integers by which the chip's result is less than what is written: one step.
-    pub by: u32,
+pub struct Kept {
+    /// Integers that the chip cuts off of what it is given: one step.
+    pub cut_off: u32,
     /// `output zero point / multiplier` of each channel, or of all.
     constants: Vec<f64>,
 }
@@ -25,22 +25,22 @@ pub struct Raised {
 /// Most constant parts that are known to a fraction of a step: scales are f32.
 const KNOWN: f64 = (1u64 << 29) as f64;
 
-impl Raised {
-    /// The integers to write for those of a bias.
+impl Kept {
+    /// For the integers of a bias those that the chip can keep.
     pub fn codes(&self, bias: &[i32]) -> Vec<i32> {
-        let step = f64::from(self.by);
+        let step = f64::from(self.cut_off);
         let raise = |(channel, &code): (usize, &i32)| {
             let constant = self.constants[channel % self.constants.len()];
             let kept = ((f64::from(code) + constant) / step + 0.5).round() * step;
-            (kept + step / 2.0 - constant).round() as i32
+            (kept - step / 2.0 - constant).round() as i32
         };
         bias.iter().enumerate().map(raise).collect()
     }
 }
 
 impl Forms {
-    /// How the bias of a node is written, if the chip cuts off what it adds. `bias` is its position among the inputs.
-    pub fn raised(&self, graph: &Graph, node: &Node, table: &Table) -> Option<(usize, Raised)> {
+    /// The position of a node's bias among its inputs, and how the chip keeps it, if it cuts off what it adds.
+    pub fn kept(&self, graph: &Graph, node: &Node, table: &Table) -> Option<(usize, Kept)> {
         let at = node.op.signature().position(InputKind::Bias)?;
         let sums = self.sums.iter().find(|sums| sums.operator == node.op.name())?;
         let bias = table.params.get(&graph.value(*node.inputs.get(at)?).name)?;
@@ -54,7 +54,7 @@ impl Forms {
             made.zero_point[0] as f64 / multiplier
         });
         let constants: Vec<f64> = constants.collect();
-        constants.iter().all(|constant| constant.abs() < KNOWN).then_some((at, Raised { by: sums.step, constants }))
+        constants.iter().all(|constant| constant.abs() < KNOWN).then_some((at, Kept { cut_off: sums.step, constants }))
     }
 }
 
@@ -70,10 +70,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What the chip makes of a bias: the constant part cut off, and half a step less for the products.
-    fn of_chip(written: i32, constant: f64, step: u32) -> f64 {
+    /// What the chip makes of what it is given: the constant part cut off, and half a step less for the products.
+    fn of_chip(given: i32, constant: f64, step: u32) -> f64 {
         let step = f64::from(step);
-        ((f64::from(written) + constant) / step).floor() * step - constant - step / 2.0
+        ((f64::from(given) + constant) / step).floor() * step - constant - step / 2.0
     }
 
     proptest! {
@@ -85,12 +85,10 @@ mod tests {
             shift in 4u32..10,
         ) {
             let step = 1 << shift;
-            let raised = Raised { by: step, constants: vec![constant] };
-            let written = raised.codes(&[bias])[0];
-            let made = of_chip(written, constant, step);
-            prop_assert!((made - f64::from(bias)).abs() <= f64::from(step) / 2.0 + 1e-3, "{made} {bias}");
-            // By so much the simulation, which cuts nothing off, is to read it lower.
-            prop_assert!((f64::from(written) - f64::from(step) - made).abs() <= 0.5 + 1e-3);
+            let kept = Kept { cut_off: step, constants: vec![constant] }.codes(&[bias])[0];
+            prop_assert!((i64::from(kept) - i64::from(bias)).unsigned_abs() <= u64::from(step) / 2 + 1, "{kept} {bias}");
+            let made = of_chip(kept + step as i32, constant, step);
+            prop_assert!((made - f64::from(kept)).abs() <= 0.5 + 1e-3, "{made} {kept}");
         }
     }
 }

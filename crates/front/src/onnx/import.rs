@@ -43,8 +43,7 @@ pub struct Imported {
 /// A file that is no ONNX model, that breaks the rules of the format, or whose shapes are not known; and all operators
 /// and forms of operators that are not supported, with nodes and what to do instead.
 pub fn import(path: &Path, stated: &[StatedShape]) -> Result<Imported> {
-    let mut proto = autoneural_onnx::read(path)?;
-    autoneural_onnx::lower_raised(&mut proto);
+    let proto = autoneural_onnx::read(path)?;
     let mut data = DataFiles::beside(path.parent().unwrap_or(Path::new("")));
     let made = import_model(&proto, &mut data, stated).map_err(|error| error.within(path.display()))?;
     let files = std::iter::once(path.to_path_buf()).chain(data_files(&proto, path)).collect();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use autoneural_onnx::{AttributeProto, GraphProto, note_raised};
+use autoneural_onnx::{AttributeProto, GraphProto, note_cut_off};
 
 use super::names::{float_name, read_name};
 use super::proto::{DataType, axis, int, model, node, small_tensor, tensor, value_info, write};
@@ -59,7 +59,7 @@ pub fn emit_qdq(
             emitter.made.initializer.push(tensor);
         } else {
             let encoding = table.param(&value.name)?;
-            if emitter.halves(value, encoding, codes)? || emitter.raised(value, encoding, codes)? {
+            if emitter.halves(value, encoding, codes)? || emitter.kept(value, encoding, codes)? {
                 continue;
             }
             emitter.parameters(&value.name, encoding, &value.shape)?;
@@ -176,14 +176,14 @@ impl Emitter<'_> {
     }
 
     /// The bias of a node whose sums the chip cuts off. Gives whether it is one.
-    fn raised(&mut self, value: &Value, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
+    fn kept(&mut self, value: &Value, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
         let mut readers = self
             .graph
             .nodes()
             .iter()
             .filter(|node| node.inputs.iter().any(|&id| self.graph.value(id).name == value.name));
         let (Some(node), None) = (readers.next(), readers.next()) else { return Ok(false) };
-        let Some((at, raised)) = self.forms.raised(self.graph, node, self.table) else { return Ok(false) };
+        let Some((at, kept)) = self.forms.kept(self.graph, node, self.table) else { return Ok(false) };
         if self.graph.value(node.inputs[at]).name != value.name {
             return Ok(false);
         }
@@ -194,9 +194,9 @@ impl Emitter<'_> {
         })?;
         self.parameters(&value.name, encoding, &value.shape)?;
         let stored = format!("{}/q", value.name);
-        let bytes = pack(encoding.integer, &raised.codes(&meant));
+        let bytes = pack(encoding.integer, &kept.codes(&meant));
         let mut made = small_tensor(&stored, DataType::of(encoding.integer), &value.shape, bytes);
-        note_raised(&mut made, raised.by);
+        note_cut_off(&mut made, kept.cut_off);
         self.made.initializer.push(made);
         let along = encoding.axis.map(|at| axis(at, value.shape.len()));
         self.dequantize(&value.name, &stored, along.into_iter().collect());

@@ -1,10 +1,10 @@
 //! Models that this program did not write, run once from memory.
 
-use autoneural_onnx::{Message, ModelProto, lower_raised};
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 
 use super::Runtime;
+use super::session::raised;
 use crate::engine::{Array, of_ort, to_ort};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::limits;
@@ -48,14 +48,11 @@ impl Runtime {
 
     fn open_model(&self, model: &[u8], place: Place) -> ort::Result<Session> {
         match place {
-            Place::Cpu => {
-                let mut meant = ModelProto::decode(model).map_err(|error| ort::Error::new(error.to_string()))?;
-                lower_raised(&mut meant);
-                let mut builder = self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?;
-                return builder.commit_from_memory(&meant.encode_to_vec());
-            }
+            Place::Cpu => self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?,
             Place::Npu(target) => {
-                self.npu_builder(target)?.with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?
+                let builder = self.npu_builder(target)?;
+                let mut builder = builder.with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?;
+                return builder.commit_from_memory(&raised(model)?);
             }
         }
         .commit_from_memory(model)

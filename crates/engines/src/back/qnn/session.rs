@@ -1,12 +1,13 @@
 //! Sessions: the quantized model on the CPU, a new context binary, a context binary on the NPU.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use ort::environment::Environment;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use autoneural_onnx::lower_raised;
+use autoneural_onnx::{Message, ModelProto, encode, raise};
 
 use super::loading::{Loaded, PROVIDER, load};
 use super::{Compiler, Job, Layout, Toolkit};
@@ -114,19 +115,8 @@ impl Runtime {
     }
 
     fn cpu_session(&self, name: &str, model: &Path) -> Result<Session> {
-        let mut read = decode(model).map_err(|error| error.within(name))?;
-        let lowered = lower_raised(&mut read);
         let open = || -> ort::Result<Session> {
-            let mut builder = self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?;
-            for tensor in lowered {
-                let codes = tensor
-                    .raw_data
-                    .chunks_exact(4)
-                    .map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]));
-                let codes = ort::value::Tensor::from_array((tensor.dims.clone(), codes.collect::<Vec<i32>>()))?;
-                builder = builder.with_initializer(&tensor.name, codes.into_dyn())?;
-            }
-            builder.commit_from_file(model)
+            self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?.commit_from_file(model)
         };
         open().map_err(|error| {
             limits::explained(match self.is_tested {
@@ -197,7 +187,7 @@ impl Runtime {
             let name = data.file_name().unwrap_or_default();
             builder = builder.with_external_initializer_file_in_memory(name, read(data)?.into())?;
         }
-        builder.commit_from_memory(&read(model)?).map(drop)
+        builder.commit_from_memory(&raised(&read(model)?)?).map(drop)
     }
 
     /// Compiles again with fallback allowed and reads which nodes stayed outside.
@@ -351,6 +341,12 @@ impl Runtime {
         }
         Ok(names)
     }
+}
+
+/// A model as the NPU is given it: with biases raised by what it cuts off of them.
+pub(super) fn raised(model: &[u8]) -> ort::Result<Cow<'_, [u8]>> {
+    let mut made = ModelProto::decode(model).map_err(|error| ort::Error::new(error.to_string()))?;
+    Ok(if raise(&mut made) { Cow::Owned(encode(&made)) } else { Cow::Borrowed(model) })
 }
 
 impl Compiler for Runtime {
