@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::fold_scales::by_channel;
 use super::rewrite::{Links, Rewrite};
 use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op};
@@ -57,25 +58,12 @@ fn with_sum(graph: &Graph, links: &Links, sum: &Node) -> Option<(usize, Vec<f32>
     if !is_convolution || graph.value(sum.outputs[0]).shape != *shape {
         return None;
     }
-    let added = by_channel(constant, shape)?;
+    let added = by_channel(constant, shape.len() - 1, shape[1])?;
     let own = match node.inputs.get(2) {
         None => vec![0.0; added.len()],
         Some(&bias) => graph.value(bias).constant()?.to_f32(),
     };
     Some((maker, own.iter().zip(added).map(|(own, added)| own + added).collect()))
-}
-
-/// The numbers of a constant for the channels of an image `[N, C, H, W]`, if it is the same everywhere else.
-fn by_channel(constant: &Constant, image: &[usize]) -> Option<Vec<f32>> {
-    let (own, channels) = (constant.shape(), image[1]);
-    let behind = image.len().checked_sub(own.len())?;
-    let of_others = own.iter().enumerate().filter(|(axis, _)| axis + behind != 1);
-    let values = constant.to_f32();
-    match (of_others.map(|(_, size)| size).all(|&size| size == 1), values.as_slice()) {
-        (true, &[one]) => Some(vec![one; channels]),
-        (true, _) if values.len() == channels => Some(values),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -138,14 +138,14 @@ fn plan_product(graph: &Graph, links: &Links, position: usize, node: &Node, plan
 
 /// The numbers of a constant for each channel, if it is the same everywhere else. `behind` is the number of axes from the
 /// channels on.
-fn by_channel(constant: &Constant, behind: usize, channels: usize) -> Option<Vec<f32>> {
-    let (shape, factors) = (constant.shape(), constant.to_f32());
-    if let [one] = factors[..] {
-        return Some(vec![one; channels]);
+pub(super) fn by_channel(constant: &Constant, behind: usize, channels: usize) -> Option<Vec<f32>> {
+    let shape = constant.shape();
+    if shape.iter().all(|&size| size == 1) {
+        return Some(vec![constant.to_f32()[0]; channels]);
     }
     let at = shape.len().checked_sub(behind)?;
     let fits = shape.iter().enumerate().all(|(axis, &size)| axis == at || size == 1);
-    (fits && shape[at] == channels).then(|| factors.to_vec())
+    (fits && shape[at] == channels).then(|| constant.to_f32().to_vec())
 }
 
 /// Plans the factors for every one of the nodes. The node that runs last, which is the first of `makers`, gets the name
