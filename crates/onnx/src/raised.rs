@@ -23,9 +23,12 @@ pub fn raise(model: &mut ModelProto) -> bool {
     let mut is_raised = false;
     for tensor in initializers {
         let by = cut_off(tensor);
+        if by == 0 {
+            continue;
+        }
         let (words, _) = tensor.raw_data.as_chunks_mut::<4>();
         words.iter_mut().for_each(|word| *word = i32::from_le_bytes(*word).saturating_add(by).to_le_bytes());
-        is_raised |= by != 0;
+        is_raised = true;
     }
     is_raised
 }

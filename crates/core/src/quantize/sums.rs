@@ -29,12 +29,12 @@ impl Kept {
     /// For the integers of a bias those that the chip can keep.
     pub fn codes(&self, bias: &[i32]) -> Vec<i32> {
         let step = f64::from(self.cut_off);
-        let raise = |(channel, &code): (usize, &i32)| {
+        let nearest = |(channel, &code): (usize, &i32)| {
             let constant = self.constants[channel % self.constants.len()];
             let kept = ((f64::from(code) + constant) / step + 0.5).round() * step;
             (kept - step / 2.0 - constant).round() as i32
         };
-        bias.iter().enumerate().map(raise).collect()
+        bias.iter().enumerate().map(nearest).collect()
     }
 }
 

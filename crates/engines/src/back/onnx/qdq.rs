@@ -234,15 +234,17 @@ impl Emitter<'_> {
         // The output's integers are made of these: a node whose float is quantized twice is computed in float, and a
         // convolution of weights per channel not at all. Of what only moves values, they are made of the float, which
         // costs nothing there: of the other integers, they would be joined with them again, and refused as above.
-        let is_moved = self.graph.nodes().iter().any(|node| node.outputs.contains(&id) && node.op.moves_data_only());
-        if is_output && !is_shared && is_moved {
+        let is_own = is_output && !is_shared;
+        let moves = |node: &Node| node.outputs.contains(&id) && node.op.moves_data_only();
+        let is_moved = is_own && self.graph.nodes().iter().any(moves);
+        if is_moved {
             self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
         }
         self.convert("QuantizeLinear", &name, from, read.clone(), vec![]);
         if !readers.is_empty() {
             self.dequantize(&name, &read, vec![]);
         }
-        if is_output && !is_shared && !is_moved {
+        if is_own && !is_moved {
             self.convert("QuantizeLinear", &name, format!("{name}/dq"), name.clone(), vec![]);
         }
         Ok(())

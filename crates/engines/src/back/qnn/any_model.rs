@@ -48,14 +48,14 @@ impl Runtime {
 
     fn open_model(&self, model: &[u8], place: Place) -> ort::Result<Session> {
         match place {
-            Place::Cpu => self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?,
-            Place::Npu(target) => {
-                let builder = self.npu_builder(target)?;
-                let mut builder = builder.with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?;
-                return builder.commit_from_memory(&raised(model)?);
+            Place::Cpu => {
+                self.cpu_builder()?.with_optimization_level(GraphOptimizationLevel::Disable)?.commit_from_memory(model)
             }
+            Place::Npu(target) => self
+                .npu_builder(target)?
+                .with_config_entry(Self::NO_FALLBACK.0, Self::NO_FALLBACK.1)?
+                .commit_from_memory(&raised(model)?),
         }
-        .commit_from_memory(model)
     }
 }
 
