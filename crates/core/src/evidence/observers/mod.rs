@@ -44,17 +44,36 @@ mod tests {
         choose(kind, &histogram, ends(values)).unwrap()
     }
 
-    /// Mean squared error of 8-bit integers over a range.
+    /// Mean squared error of 8-bit integers over a range, where rounding errors are spread evenly over a step.
+    fn expected(values: &[f32], [low, high]: [f32; 2]) -> f64 {
+        let step = f64::from(high - low) / 255.0;
+        let outside = |v: &f32| f64::from(v - v.clamp(low, high)).powi(2);
+        step * step / 12.0 + values.iter().map(outside).sum::<f64>() / values.len() as f64
+    }
+
+    /// Ranges within the ends of these numbers: the pairs of 32 shares of each.
+    fn candidates(values: &[f32]) -> impl Iterator<Item = [f32; 2]> {
+        let [min, max] = ends(values);
+        let share = |at: usize| (at + 1) as f32 / 32.0;
+        (0..32 * 32).map(move |at| [min * share(at / 32), max * share(at % 32)])
+    }
+
+    /// Mean squared error of 8-bit integers over a range, number by number.
     fn error(values: &[f32], [low, high]: [f32; 2]) -> f64 {
         let encoding = Encoding::of_range(IntegerType::Uint8, low, high);
         let made = encoding.dequantize(&encoding.quantize(values, &[values.len()]), &[values.len()]);
         values.iter().zip(made).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>() / values.len() as f64
     }
 
-    /// Numbers that are dense in the middle, with tails: products of three spread numbers.
+    /// The middle of the part of a histogram that a number is in.
+    fn middle(value: f32) -> f32 {
+        f32::from_bits(value.to_bits() >> 18 << 18 | 1 << 17)
+    }
+
+    /// Numbers that are dense in the middle, with tails: products of three spread numbers. A histogram knows them exactly.
     fn tailed() -> impl Strategy<Value = Vec<f32>> {
         let number = (-1f32..1.0, -1f32..1.0, -1f32..1.0, 0f32..1.0);
-        let number = number.prop_map(|(a, b, c, d)| 4.0 * a * b * c / (0.02 + d));
+        let number = number.prop_map(|(a, b, c, d)| middle(4.0 * a * b * c / (0.02 + d)));
         prop::collection::vec(number, 400..1200)
     }
 
@@ -62,13 +81,9 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
         #[test]
         fn the_least_error_is_that_of_a_search_over_the_numbers_themselves(values in tailed()) {
-            let [min, max] = ends(&values);
-            let shares = || (1..=32).map(|at| at as f32 / 32.0);
-            let all = shares().flat_map(|low| shares().map(move |high| [min * low, max * high]));
-            let best = all.map(|range| error(&values, range)).fold(f64::INFINITY, f64::min);
-            let found = error(&values, chosen(ObserverKind::Mse, &values).eight);
-            // The search knows how each number rounds, the method what rounding costs on average.
-            prop_assert!(found <= 1.25 * best + 1e-12, "{} is not {}", found, best);
+            let best = candidates(&values).map(|range| expected(&values, range)).fold(f64::INFINITY, f64::min);
+            let found = expected(&values, chosen(ObserverKind::Mse, &values).eight);
+            prop_assert!(found <= 1.0001 * best, "{} is not {}", found, best);
         }
 
         #[test]
@@ -84,6 +99,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Of many numbers the rounding errors are as spread as the method takes them to be. (Of some hundred they are not: one
+    /// number that is far out may lie on a step or between two.)
+    #[test]
+    fn of_many_numbers_the_error_itself_is_the_least() {
+        let spread = |at: usize, factor: usize, parts: usize| ((at * factor) % parts) as f32 / (parts / 2) as f32 - 1.0;
+        let tailed = |at| (2.0 * spread(at, 7919, 2003) * spread(at, 104_729, 1999)).powi(3);
+        let values: Vec<f32> = (0..40_000).map(tailed).collect();
+        let best = candidates(&values).map(|range| error(&values, range)).fold(f64::INFINITY, f64::min);
+        let found = error(&values, chosen(ObserverKind::Mse, &values).eight);
+        assert!(found <= 1.05 * best, "{found} is not {best}");
+        assert!(best < 0.98 * error(&values, ends(&values)), "something is to be cut off");
     }
 
     #[test]
