@@ -40,8 +40,15 @@ def of_report(path, group=None):
     named = lambda entries: next(entry for entry in entries if group in (None, entry["name"]))
     partition, kinds = named(report["partitions"]), named(report["sizes"]["partitions"])["weights"]
     pooled = lambda output, engine: output["sqnr_db"].get(engine)
-    bits = 8 * sum(kind["bytes"] for kind in kinds) / max(sum(kind["elements"] for kind in kinds), 1)
-    figures = {"binary_bytes": partition["binary_bytes"], "bits_per_weight": round(bits, 2)}
+    # Integers of 32 bits are biases.
+    weights = [kind for kind in kinds if kind["bits"] < 32]
+    count = max(sum(kind["elements"] for kind in weights), 1)
+    bits = lambda *keys: round(8 * sum(kind[key] for kind in weights for key in keys) / count, 2)
+    figures = {
+        "binary_bytes": partition["binary_bytes"],
+        "bits_per_weight": bits("bytes"),
+        "bits_with_scales": bits("bytes", "scale_bytes"),
+    }
     if partition["nodes"] != partition["npu_nodes"]:
         figures["refused"] = f"{partition['cpu_nodes']} of {partition['nodes']} nodes on the CPU"
     for engine in ("simulated", "npu"):

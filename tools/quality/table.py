@@ -1,6 +1,8 @@
 """The rows that were measured as a table, and whether each reaches its goal."""
 
-HEAD = ("model", "bits", "by", "a weight", "simulated", "NPU", "worst", "error", "seconds", "memory", "size", "")
+HEAD = (
+    "model", "bits", "by", "a weight", "with scales", "simulated", "NPU", "worst", "error", "seconds", "memory", "size", "",
+)
 
 
 def npu(found):
@@ -61,10 +63,11 @@ def line(row, by, found):
     if found.get("on") == "our float graph":
         remark = f"on our float graph {remark}".strip()
     bits = "-" if "bits_per_weight" not in found else f"{found['bits_per_weight']:.2f}"
+    with_scales = "-" if "bits_with_scales" not in found else f"{found['bits_with_scales']:.2f}"
     # The root mean square of the error, as a share of that of the signal.
     error = "-" if npu(found) is None else f"{100 * 10 ** (-npu(found) / 20):.3g} %"
     return (
-        row["name"], row["bits"], by, bits, decibels(of("simulated", "db")), decibels(npu(found)),
+        row["name"], row["bits"], by, bits, with_scales, decibels(of("simulated", "db")), decibels(npu(found)),
         decibels(of("npu", "worst_db")), error, seconds, cost("peak_bytes", 1e9, "GB"),
         cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
         remark[:100],

@@ -76,7 +76,9 @@ class Table(unittest.TestCase):
 
 REPORT = {
     "sizes": {"partitions": [{"name": "net", "weights": [
-        {"bits": 4, "elements": 300, "bytes": 150}, {"bits": 8, "elements": 100, "bytes": 100},
+        {"bits": 4, "elements": 300, "bytes": 150, "scale_bytes": 15},
+        {"bits": 8, "elements": 100, "bytes": 100, "scale_bytes": 10},
+        {"bits": 32, "elements": 10, "bytes": 40, "scale_bytes": 0},
     ]}]},
     "partitions": [
         {
@@ -130,7 +132,7 @@ sys.exit(6)"""
         found = self.compiled(body, ours.recipe([("a.*", "int8")], rounding="gptq", equalize={"alpha": 0.5}))
         self.assertEqual(found["simulated"], {"db": 40.0, "worst_db": 38.0})
         self.assertEqual(found["npu"], {"db": 21.0, "worst_db": 20.0})
-        self.assertEqual(found["bits_per_weight"], 5.0)
+        self.assertEqual((found["bits_per_weight"], found["bits_with_scales"]), (5.0, 5.5))
         self.assertEqual((found["refused"], found["binary_bytes"]), ("1 of 10 nodes on the CPU", 7))
         recipe = (self.path / "out/recipe.toml").read_text()
         override = 'tensor = "a.*"\ntype = "int8"'

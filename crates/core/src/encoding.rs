@@ -116,6 +116,18 @@ pub struct Encoding {
 pub(crate) const SMALLEST_SCALE: f32 = 1e-12;
 
 impl Encoding {
+    /// Bytes that the scales take beside a constant of this shape: 4 for each, or with blocks 4 for each output channel and
+    /// 1 for each block, which has a multiple of its channel's scale (LPBQ). None for the 32-bit integers of biases, whose
+    /// scales are those of inputs and weights.
+    pub fn scale_bytes(&self, shape: &[usize]) -> u64 {
+        let entries = self.scale.len() as u64;
+        match (self.integer, self.axis.zip(self.block)) {
+            (IntegerType::Int32, _) => 0,
+            (_, Some((axis, block))) => entries + 4 * (entries / shape[axis].div_ceil(block).max(1) as u64),
+            (_, None) => 4 * entries,
+        }
+    }
+
     /// The affine encoding that covers `low..=high`, widened to contain 0 so that 0.0 is exact.
     pub fn of_range(integer: IntegerType, low: f32, high: f32) -> Self {
         let (low, high) = (low.min(0.0), high.max(0.0));
@@ -285,6 +297,19 @@ pub(crate) fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn scales_are_counted_by_hand() {
+        let of = |integer, entries: usize, axis, block| {
+            let (scale, zero_point) = (vec![1.0; entries], vec![0; entries]);
+            Encoding { integer, scale, zero_point, axis, block }.scale_bytes(&[10, 64])
+        };
+        assert_eq!(of(IntegerType::Int8, 1, None, None), 4);
+        assert_eq!(of(IntegerType::Int8, 10, Some(0), None), 40);
+        // 10 channels of two blocks each.
+        assert_eq!(of(IntegerType::Int4, 20, Some(1), Some(32)), 10 * 4 + 20);
+        assert_eq!(of(IntegerType::Int32, 10, Some(0), None), 0);
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]

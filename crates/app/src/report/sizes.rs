@@ -66,8 +66,11 @@ pub struct WeightSizes {
     pub bits: u32,
     /// Number of elements.
     pub elements: u64,
-    /// Bytes, two elements of 4 bits to one.
+    /// Bytes, two elements of 4 bits to one, without scales.
     pub bytes: u64,
+    /// Bytes of their scales; see [`autoneural_core::encoding::Encoding::scale_bytes`].
+    #[serde(default)]
+    pub scale_bytes: u64,
 }
 
 /// What a device holds.
@@ -114,6 +117,11 @@ impl PartitionSizes {
         self.weights.iter().map(|weights| weights.bytes).sum()
     }
 
+    /// Bytes of the scales of all constants.
+    pub fn scale_bytes(&self) -> u64 {
+        self.weights.iter().map(|weights| weights.scale_bytes).sum()
+    }
+
     /// Bytes of the constants of so many bits.
     pub fn bytes_of_bits(&self, bits: u32) -> u64 {
         self.weights.iter().filter(|weights| weights.bits == bits).map(|weights| weights.bytes).sum()
@@ -134,17 +142,21 @@ impl PartitionSizes {
         let cpu_weights = read.copied().filter(|&id| graph.value(id).constant().is_some()).collect();
         let inner = segments.iter().flat_map(|segment| &segment.inputs).copied();
         let handed_over = inner.filter(|id| !graph.inputs().contains(id)).collect();
-        let mut by_bits: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+        let mut by_bits: BTreeMap<u32, WeightSizes> = BTreeMap::new();
         for (_, value) in graph.values().filter(|(_, value)| value.constant().is_some()) {
-            let bits = match value.element.is_real() {
-                true => table.param(&value.name)?.integer.bits(),
-                false => 8 * value.element.bytes() as u32,
+            let (bits, scale_bytes) = match value.element.is_real() {
+                true => {
+                    let encoding = table.param(&value.name)?;
+                    (encoding.integer.bits(), encoding.scale_bytes(&value.shape))
+                }
+                false => (8 * value.element.bytes() as u32, 0),
             };
-            let (elements, bytes) = by_bits.entry(bits).or_default();
-            *elements += value.shape.iter().product::<usize>() as u64;
-            *bytes += table.bytes_of(value)?;
+            let empty = WeightSizes { bits, elements: 0, bytes: 0, scale_bytes: 0 };
+            let sizes = by_bits.entry(bits).or_insert(empty);
+            sizes.elements += value.shape.iter().product::<usize>() as u64;
+            sizes.bytes += table.bytes_of(value)?;
+            sizes.scale_bytes += scale_bytes;
         }
-        let weights = by_bits.into_iter().map(|(bits, (elements, bytes))| WeightSizes { bits, elements, bytes });
         let sum = |ports: &[Port], ids: &[ValueId], wanted: fn(&Port) -> bool| -> Result<u64> {
             let those = ports.iter().zip(ids).filter(|(port, _)| wanted(port));
             those.map(|(_, &id)| table.bytes_of(graph.value(id))).sum()
@@ -152,7 +164,7 @@ impl PartitionSizes {
         let of_kind = |kind| state.iter().filter(|state| state.kind == kind).map(|state| state.bytes).sum();
         Ok(PartitionSizes {
             name: partition.name.clone(),
-            weights: weights.collect(),
+            weights: by_bits.into_values().collect(),
             kv_cache_bytes: of_kind(StateKind::KvCache),
             conv_state_bytes: of_kind(StateKind::ConvState),
             input_bytes: sum(&partition.inputs, graph.inputs(), |_| true)?,

@@ -19,11 +19,12 @@ pub(crate) fn partitions(subject: &Subject) -> Option<Table> {
     let of_bits: Vec<String> = bits.iter().map(|bits| format!("weights of {bits} bits")).collect();
     let mut titles = vec!["partition"];
     titles.extend(of_bits.iter().map(String::as_str));
-    titles.extend(["binary", "inputs", "of which state", "outputs", "KV cache", "conv state"]);
+    titles.extend(["scales", "binary", "inputs", "of which state", "outputs", "KV cache", "conv state"]);
     let mut table = Table::new(&titles);
     for partition in &sizes.partitions {
         let mut row = vec![Cell::Text(partition.name.clone())];
         row.extend(bits.iter().map(|bits| amount(partition.bytes_of_bits(*bits))));
+        row.push(amount(partition.scale_bytes()));
         row.push(partition.binary_bytes.map_or(Cell::Missing, amount));
         row.extend([partition.input_bytes, partition.state_input_bytes, partition.output_bytes].map(amount));
         row.extend([partition.kv_cache_bytes, partition.conv_state_bytes].map(amount));
