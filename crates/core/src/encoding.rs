@@ -111,20 +111,24 @@ pub struct Encoding {
     pub block: Option<usize>,
 }
 
+/// Bytes of scales: 4 for each channel, and 1 for each block, which has a multiple of its channel's scale (LPBQ).
+pub(crate) fn scale_bytes(channels: u64, blocks: u64) -> u64 {
+    4 * channels + blocks
+}
+
 /// Smallest scale that an encoding gets: below it f32 reciprocals overflow and the NPU's fixed-point multipliers
 /// degenerate.
 pub(crate) const SMALLEST_SCALE: f32 = 1e-12;
 
 impl Encoding {
-    /// Bytes that the scales take beside a constant of this shape: 4 for each, or with blocks 4 for each output channel and
-    /// 1 for each block, which has a multiple of its channel's scale (LPBQ). None for the 32-bit integers of biases, whose
-    /// scales are those of inputs and weights.
+    /// Bytes that the scales take beside a constant of this shape; see [`scale_bytes`]. None for the 32-bit integers of
+    /// biases, whose scales are those of inputs and weights.
     pub fn scale_bytes(&self, shape: &[usize]) -> u64 {
         let entries = self.scale.len() as u64;
         match (self.integer, self.axis.zip(self.block)) {
             (IntegerType::Int32, _) => 0,
-            (_, Some((axis, block))) => entries + 4 * (entries / shape[axis].div_ceil(block).max(1) as u64),
-            (_, None) => 4 * entries,
+            (_, Some((axis, block))) => scale_bytes(entries / shape[axis].div_ceil(block).max(1) as u64, entries),
+            (_, None) => scale_bytes(entries, 0),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Biases that an NPU is given higher than they are meant, because it cuts off what it adds
-//! (`autoneural_core::quantize::Kept`). A model holds them as they are meant, with a note by how much to raise them.
+//! (`autoneural_core::quantize::CutOff`). A model holds them as they are meant, with a note by how much to raise them.
 
+use crate::tensor_proto::DataType;
 use crate::{ModelProto, StringStringEntryProto, TensorProto};
 
 /// The key of the integers that an NPU cuts off.
@@ -11,8 +12,11 @@ pub fn note_cut_off(tensor: &mut TensorProto, integers: u32) {
     tensor.metadata_props.push(StringStringEntryProto { key: KEY.into(), value: integers.to_string() });
 }
 
-/// How many integers an NPU cuts off of a tensor; 0 without a note.
+/// How many integers an NPU cuts off of a tensor; 0 without a note, and of what is no bias of int32.
 fn cut_off(tensor: &TensorProto) -> i32 {
+    if tensor.data_type != DataType::Int32 as i32 {
+        return 0;
+    }
     let note = tensor.metadata_props.iter().find(|entry| entry.key == KEY);
     note.and_then(|entry| entry.value.parse().ok()).unwrap_or(0)
 }

@@ -13,11 +13,11 @@ use crate::encoding::IntegerType;
 use crate::ir::ops::InputKind;
 use crate::ir::{Graph, Node};
 
-/// A bias as a chip can keep it.
+/// What a chip cuts off of a bias.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Kept {
+pub struct CutOff {
     /// Integers that the chip cuts off of what it is given: one step.
-    pub cut_off: u32,
+    pub step: u32,
     /// `output zero point / multiplier` of each channel, or of all.
     constants: Vec<f64>,
 }
@@ -25,10 +25,10 @@ pub struct Kept {
 /// Most constant parts that are known to a fraction of a step: scales are f32.
 const KNOWN: f64 = (1u64 << 29) as f64;
 
-impl Kept {
+impl CutOff {
     /// For the integers of a bias those that the chip can keep.
     pub fn codes(&self, bias: &[i32]) -> Vec<i32> {
-        let step = f64::from(self.cut_off);
+        let step = f64::from(self.step);
         let nearest = |(channel, &code): (usize, &i32)| {
             let constant = self.constants[channel % self.constants.len()];
             let kept = ((f64::from(code) + constant) / step + 0.5).round() * step;
@@ -39,8 +39,8 @@ impl Kept {
 }
 
 impl Forms {
-    /// The position of a node's bias among its inputs, and how the chip keeps it, if it cuts off what it adds.
-    pub fn kept(&self, graph: &Graph, node: &Node, table: &Table) -> Option<(usize, Kept)> {
+    /// The position of a node's bias among its inputs, and what the chip cuts off of it, if it does.
+    pub fn cut_off(&self, graph: &Graph, node: &Node, table: &Table) -> Option<(usize, CutOff)> {
         let at = node.op.signature().position(InputKind::Bias)?;
         let sums = self.sums.iter().find(|sums| sums.operator == node.op.name())?;
         let bias = table.params.get(&graph.value(*node.inputs.get(at)?).name)?;
@@ -54,7 +54,7 @@ impl Forms {
             made.zero_point[0] as f64 / multiplier
         });
         let constants: Vec<f64> = constants.collect();
-        constants.iter().all(|constant| constant.abs() < KNOWN).then_some((at, Kept { cut_off: sums.step, constants }))
+        constants.iter().all(|constant| constant.abs() < KNOWN).then_some((at, CutOff { step: sums.step, constants }))
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
             shift in 4u32..10,
         ) {
             let step = 1 << shift;
-            let kept = Kept { cut_off: step, constants: vec![constant] }.codes(&[bias])[0];
+            let kept = CutOff { step, constants: vec![constant] }.codes(&[bias])[0];
             prop_assert!((i64::from(kept) - i64::from(bias)).unsigned_abs() <= u64::from(step) / 2 + 1, "{kept} {bias}");
             let made = of_chip(kept + step as i32, constant, step);
             prop_assert!((made - f64::from(kept)).abs() <= 0.5 + 1e-3, "{made} {kept}");

@@ -1,19 +1,15 @@
 //! Bytes of weights on the device.
 
+use crate::encoding::scale_bytes;
 use crate::ir::ops::Axes;
 use crate::recipe::WeightBits;
 
-/// Bytes of a scale of an output channel.
-const SCALE: u64 = 4;
-/// Bytes of the multiple of it that a block has (LPBQ).
-const MULTIPLE: u64 = 1;
-
-/// Bytes of weights of this shape with their scales: 4 for each output channel, and one more for each block.
+/// Bytes of weights of this shape with their scales.
 pub fn weight_bytes(bits: WeightBits, shape: &[usize], axes: Axes) -> u64 {
     let elements: u64 = shape.iter().map(|&size| size as u64).product();
     let channels = axes.output.map_or(1, |axis| shape[axis] as u64);
     let blocks = bits.block.map_or(0, |size| elements / (size as u64).max(1));
-    bits.integer.bytes_of(shape) + channels * SCALE + blocks * MULTIPLE
+    bits.integer.bytes_of(shape) + scale_bytes(channels, blocks)
 }
 
 #[cfg(test)]

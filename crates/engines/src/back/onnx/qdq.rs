@@ -10,7 +10,7 @@ use super::proto::{DataType, axis, int, model, node, small_tensor, tensor, value
 use super::{DataWriter, gelu, nodes, pair, split, wide};
 use autoneural_base::error::Result;
 use autoneural_core::encoding::{Encoding, IntegerType};
-use autoneural_core::ir::{Graph, Node, Op, Value, ValueId};
+use autoneural_core::ir::{Graph, Node, Value, ValueId};
 use autoneural_core::quantize::{CodeSource, Forms, STEPS, Table, before_narrowing, pack, unpack, widened};
 
 /// Writes `path` and appends its weights to `data`.
@@ -37,10 +37,16 @@ pub fn emit_qdq(
         table,
         data,
         forms,
+        readers: BTreeMap::new(),
         reach: BTreeMap::new(),
         widened: BTreeSet::new(),
         made: GraphProto { name: graph.name.clone(), ..Default::default() },
     };
+    for node in graph.nodes() {
+        for id in node.inputs.iter().collect::<BTreeSet<_>>() {
+            emitter.readers.entry(*id).or_default().push(node);
+        }
+    }
     for &id in graph.inputs() {
         let info = emitter.border(id)?;
         emitter.made.input.push(info);
@@ -51,7 +57,7 @@ pub fn emit_qdq(
             emitter.dequantize(&name, &name, vec![]);
         }
     }
-    for (_, value) in graph.values() {
+    for (id, value) in graph.values() {
         let Some(constant) = value.constant() else { continue };
         if !value.element.is_real() {
             let kind = DataType::of_element(value.element);
@@ -59,7 +65,7 @@ pub fn emit_qdq(
             emitter.made.initializer.push(tensor);
         } else {
             let encoding = table.param(&value.name)?;
-            if emitter.halves(value, encoding, codes)? || emitter.kept(value, encoding, codes)? {
+            if emitter.halves(id, encoding, codes)? || emitter.bias(id, encoding, codes)? {
                 continue;
             }
             emitter.parameters(&value.name, encoding, &value.shape)?;
@@ -89,6 +95,8 @@ struct Emitter<'a> {
     table: &'a Table,
     data: &'a mut DataWriter,
     forms: &'a Forms,
+    /// The nodes that read each value.
+    readers: BTreeMap<ValueId, Vec<&'a Node>>,
     /// Of weights that are written as a pair: what the smaller half can add up to.
     reach: BTreeMap<String, pair::Reach>,
     /// Values of 8 bits that stand there in 16 bits, too.
@@ -96,7 +104,11 @@ struct Emitter<'a> {
     made: GraphProto,
 }
 
-impl Emitter<'_> {
+impl<'a> Emitter<'a> {
+    fn readers(&self, id: ValueId) -> Vec<&'a Node> {
+        self.readers.get(&id).cloned().unwrap_or_default()
+    }
+
     fn border(&self, id: ValueId) -> Result<autoneural_onnx::ValueInfoProto> {
         let value = self.graph.value(id);
         let kind = match value.element.is_real() {
@@ -132,22 +144,17 @@ impl Emitter<'_> {
 
     /// A constant that nodes with pairs alone read: the halves of weights, or the bias of the larger half. Gives whether it
     /// is one.
-    fn halves(&mut self, value: &Value, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
-        let (graph, name) = (self.graph, &value.name);
-        let mut readers =
-            graph.nodes().iter().filter(|node| node.inputs.iter().any(|&id| graph.value(id).name == *name)).peekable();
-        let Some(pair) = readers.peek().and_then(|node| self.forms.pair(graph, node, self.table)) else {
-            return Ok(false);
-        };
-        let axes = readers.peek().and_then(|node| node.op.weight_axes(value.shape.len()));
-        if readers.any(|node| self.forms.pair(graph, node, self.table).is_none()) {
+    fn halves(&mut self, id: ValueId, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
+        let (graph, value) = (self.graph, self.graph.value(id));
+        let name = &value.name;
+        let readers = self.readers(id);
+        let pair_of = |node: &&Node| self.forms.pair(graph, node, self.table);
+        let Some(pair) = readers.first().and_then(pair_of) else { return Ok(false) };
+        if readers.iter().any(|node| pair_of(node).is_none()) {
             return Ok(false);
         }
-        let mut whole = Vec::new();
-        codes.read(value, encoding, &mut |bytes| {
-            whole = unpack(encoding.integer, bytes, value.shape.iter().product());
-            Ok(())
-        })?;
+        let axes = readers[0].op.weight_axes(value.shape.len());
+        let whole = integers(codes, value, encoding)?;
         if pair.name != *name {
             let steps = STEPS as i32;
             let bias: Vec<i32> = whole.iter().map(|code| (code + steps / 2).div_euclid(steps)).collect();
@@ -176,27 +183,19 @@ impl Emitter<'_> {
     }
 
     /// The bias of a node whose sums the chip cuts off. Gives whether it is one.
-    fn kept(&mut self, value: &Value, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
-        let mut readers = self
-            .graph
-            .nodes()
-            .iter()
-            .filter(|node| node.inputs.iter().any(|&id| self.graph.value(id).name == value.name));
-        let (Some(node), None) = (readers.next(), readers.next()) else { return Ok(false) };
-        let Some((at, kept)) = self.forms.kept(self.graph, node, self.table) else { return Ok(false) };
-        if self.graph.value(node.inputs[at]).name != value.name {
+    fn bias(&mut self, id: ValueId, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
+        let [node] = self.readers(id)[..] else { return Ok(false) };
+        let Some((at, cut_off)) = self.forms.cut_off(self.graph, node, self.table) else { return Ok(false) };
+        if node.inputs[at] != id {
             return Ok(false);
         }
-        let mut meant = Vec::new();
-        codes.read(value, encoding, &mut |bytes| {
-            meant = unpack(encoding.integer, bytes, value.shape.iter().product());
-            Ok(())
-        })?;
+        let value = self.graph.value(id);
+        let kept = cut_off.codes(&integers(codes, value, encoding)?);
         self.parameters(&value.name, encoding, &value.shape)?;
         let stored = format!("{}/q", value.name);
-        let bytes = pack(encoding.integer, &kept.codes(&meant));
+        let bytes = pack(encoding.integer, &kept);
         let mut made = small_tensor(&stored, DataType::of(encoding.integer), &value.shape, bytes);
-        note_cut_off(&mut made, kept.cut_off);
+        note_cut_off(&mut made, cut_off.step);
         self.made.initializer.push(made);
         let along = encoding.axis.map(|at| axis(at, value.shape.len()));
         self.dequantize(&value.name, &stored, along.into_iter().collect());
@@ -223,13 +222,12 @@ impl Emitter<'_> {
         let name = self.graph.value(id).name.clone();
         let encoding = self.table.activation(&name)?;
         self.parameters(&name, encoding, &[])?;
-        let readers: Vec<&Op> =
-            self.graph.nodes().iter().filter(|node| node.inputs.contains(&id)).map(|node| &node.op).collect();
+        let readers = self.readers(id);
         let is_output = self.graph.outputs().contains(&id);
         // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output
         // behind a transposition ("inserted using the NHWC format …, but was not selected by that EP").
-        let is_shared =
-            is_output && !readers.iter().any(|op| op.signature().reads_image && op.signature().has_weights());
+        let convolves = |node: &&Node| node.op.signature().reads_image && node.op.signature().has_weights();
+        let (is_read, is_shared) = (!readers.is_empty(), is_output && !readers.iter().any(convolves));
         let read = if is_shared { name.clone() } else { format!("{name}/q") };
         // The output's integers are made of these: a node whose float is quantized twice is computed in float, and a
         // convolution of weights per channel not at all. Of what only moves values, they are made of the float, which
@@ -241,7 +239,7 @@ impl Emitter<'_> {
             self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
         }
         self.convert("QuantizeLinear", &name, from, read.clone(), vec![]);
-        if !readers.is_empty() {
+        if is_read {
             self.dequantize(&name, &read, vec![]);
         }
         if is_own && !is_moved {
@@ -337,4 +335,14 @@ impl Emitter<'_> {
         self.dequantize(name, &integers, vec![]);
         Ok(())
     }
+}
+
+/// The integers of a constant.
+fn integers(codes: &dyn CodeSource, value: &Value, encoding: &Encoding) -> Result<Vec<i32>> {
+    let mut made = Vec::new();
+    codes.read(value, encoding, &mut |bytes| {
+        made = unpack(encoding.integer, bytes, value.shape.iter().product());
+        Ok(())
+    })?;
+    Ok(made)
 }
