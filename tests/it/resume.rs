@@ -37,6 +37,24 @@ fn weights_that_the_target_does_not_take_are_refused_before_samples_run() {
 }
 
 #[test]
+fn a_form_that_the_target_has_no_parts_for_is_refused_before_samples_run() {
+    let desk = Desk::new();
+    let sound = std::fs::read_to_string(root("targets/sa8295p.toml")).unwrap();
+    let (before, sigmoid) = sound.split_once("name = \"Sigmoid\"").unwrap();
+    let poor = format!("{before}name = \"Sigmoid\"{}", sigmoid.replacen("[\"uint16\", \"uint8\"]", "[\"uint8\"]", 1));
+    std::fs::write(desk.path("target.toml"), poor).unwrap();
+    let (empty, target) = (desk.text("empty"), desk.text("target.toml"));
+    let args = desk.args("out", &["--toolkit", &empty]);
+    let args: Vec<&str> = args.iter().map(|arg| if arg == "sa8295p" { &target } else { arg.as_str() }).collect();
+    desk.edit("recipe.toml", |text| text.replacen("[recipe.vision]", "[recipe.vision]\ngelu = \"spelled\"", 1));
+    let output = autoneural(&args);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("recipe.vision.gelu: `spelled` needs Sigmoid in 16 bits"), "{said}");
+    assert!(!said.contains("calibrate"), "{said}");
+}
+
+#[test]
 fn other_weights_redo_what_reads_them() {
     let desk = Desk::new();
     succeeded(desk.compile_part("out", &["-q"]));

@@ -22,7 +22,7 @@ use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
 use autoneural_core::quantize::rounding::LayerEvidence;
 use autoneural_core::quantize::{
-    Settled, Table, decisive, layers, of_constants, refuse_idle_overrides, refuse_untaken_weights,
+    Settled, Table, decisive, layers, of_constants, refuse_idle_overrides, refuse_untaken_forms, refuse_untaken_weights,
 };
 use autoneural_core::recipe::Recipe;
 use autoneural_core::segment::segments;
@@ -32,18 +32,20 @@ use autoneural_engines::back::encodings;
 const FOLDER: &str = "encodings";
 
 /// Refuses given encodings and overrides of the recipe that fit no tensor of the exported graphs, given encodings inside
-/// groups that the recipe equalizes, and integers of weights that the target does not take. This happens before samples
+/// groups that the recipe equalizes, and integers of weights and forms that the target does not take. This happens before samples
 /// are run.
 ///
 /// # Errors
-/// There is such an encoding or override, or there are such integers.
+/// There is such an encoding or override, or there are such integers or forms.
 pub fn check_encodings(bundle: &Bundle, partitions: &[Partition], recipe: &Recipe, given: &GivenFiles) -> Result<()> {
     given.resolved(bundle, partitions)?.refuse_equalized(partitions, recipe)?;
+    let target = bundle.target()?;
     if given.is_empty() {
         // Encodings that are kept count before what a recipe says.
         let within = |error: Error| error.within(format!("recipe `{}`", recipe.name));
-        refuse_untaken_weights(partitions, recipe, &bundle.target()?).map_err(within)?;
+        refuse_untaken_weights(partitions, recipe, &target).map_err(within)?;
     }
+    refuse_untaken_forms(partitions, recipe, &target)?;
     refuse_idle_overrides(partitions, recipe)
 }
 

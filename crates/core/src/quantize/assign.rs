@@ -154,7 +154,7 @@ fn refuse_idle_blocks<'a>(group: &Group, recipe: &Recipe, tables: impl Iterator<
     match params.any(|(name, one)| one.block == Some(block) || recipe.weights_exception(name).is_some()) {
         true => Ok(()),
         false => Err(Error::input(
-            recipe.place_of_weights(group),
+            recipe.place_of(group, "weights"),
             format!("no weight of {group} gets blocks of {block}"),
         )
         .help(

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::forms::is_product;
+use super::forms::{is_product, lacks_for_gelu};
 use super::weights::{chosen, weight};
 use crate::equalize::Added;
-use crate::ir::ElementType;
+use crate::ir::{ElementType, Op};
 use crate::partition::Partition;
 use crate::program::groups;
-use crate::recipe::Recipe;
+use crate::recipe::{GeluForm, Recipe};
 use crate::target::Target;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::text::glob;
@@ -29,6 +29,23 @@ pub fn refuse_untaken_weights(partitions: &[Partition], recipe: &Recipe, target:
                 error.place = format!("{}: {}", partition.name, error.place);
                 error
             })?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a form of GELUs that a recipe states and the target has no parts for.
+///
+/// # Errors
+/// There are such GELUs; the error names the key, and an operator that the target does not take in 16 bits.
+pub fn refuse_untaken_forms(partitions: &[Partition], recipe: &Recipe, target: &Target) -> Result<()> {
+    let Some(lacking) = lacks_for_gelu(target) else { return Ok(()) };
+    for partition in partitions {
+        let has_any = partition.graph.nodes().iter().any(|node| matches!(node.op, Op::Gelu(_)));
+        if has_any && recipe.part(&partition.group)?.gelu == GeluForm::Spelled {
+            let message = format!("`spelled` needs {lacking} in 16 bits, which the target does not take");
+            let place = recipe.place_of(&partition.group, "gelu");
+            return Err(Error::input(place, message).help("leave the key out, or choose `whole`"));
         }
     }
     Ok(())

@@ -69,7 +69,7 @@ impl Forms {
             let (multiplier_bits, all) = (product.multiplier_bits, recipe.part(group)?.splits_products());
             made.split = Split { multiplier_bits, all, exceptions: recipe.split_exceptions() };
         }
-        made.spells_gelu = recipe.part(group)?.gelu == GeluForm::Spelled && takes_parts_of_gelu(target);
+        made.spells_gelu = recipe.part(group)?.gelu == GeluForm::Spelled;
         for operator in target.operators() {
             made.pairs.extend(operator.in_pairs.iter().map(|weights| (operator.name.clone(), *weights)));
             made.widened.extend(stays(operator).map(|stays| (operator.name.clone(), stays)));
@@ -106,10 +106,10 @@ impl Forms {
     }
 }
 
-/// Whether a chip takes in 16 bits all that a GELU is made of.
-fn takes_parts_of_gelu(target: &Target) -> bool {
-    let is_taken = |name| target.operator(name).is_some_and(|operator| operator.activations.contains(&WIDE));
-    ["Mul", "Add", "Sigmoid"].into_iter().all(is_taken)
+/// The first operator that a GELU is made of and a chip does not take in 16 bits.
+pub(super) fn lacks_for_gelu(target: &Target) -> Option<&'static str> {
+    let is_taken = |name: &&str| target.operator(name).is_some_and(|operator| operator.activations.contains(&WIDE));
+    ["Mul", "Add", "Sigmoid"].into_iter().find(|name| !is_taken(name))
 }
 
 const WIDE: Activations = Activations::Same(IntegerType::Uint16);

@@ -36,7 +36,7 @@ mod wraps;
 pub use assign::{decisive, quantize};
 pub use blocks::{MOST, can_be_cut, channel_scales, in_blocks, onto_grid, with_channel_scales};
 pub use codes::{CodeSource, pack, unpack};
-pub use early::{refuse_idle_overrides, refuse_untaken_weights};
+pub use early::{refuse_idle_overrides, refuse_untaken_forms, refuse_untaken_weights};
 pub use forms::{Forms, Split, Sums, is_product};
 pub use given::Given;
 pub use joined::{cuts, left};

@@ -373,9 +373,9 @@ impl Recipe {
         self.overrides.iter().filter_map(of).collect()
     }
 
-    /// The place of what is said of a group's weights, for messages.
-    pub(crate) fn place_of_weights(&self, group: &Group) -> String {
-        format!("{}: recipe.{group}.weights", self.path.display())
+    /// The place of a key of a group, for messages.
+    pub(crate) fn place_of(&self, group: &Group, key: &str) -> String {
+        format!("{}: recipe.{group}.{key}", self.path.display())
     }
 
     /// The place of an exception in the file, for messages.
