@@ -121,8 +121,8 @@ pub(crate) fn scale_bytes(channels: u64, blocks: u64) -> u64 {
 pub(crate) const SMALLEST_SCALE: f32 = 1e-12;
 
 impl Encoding {
-    /// Bytes that the scales take beside a constant of this shape; see [`scale_bytes`]. None for the 32-bit integers of
-    /// biases, whose scales are those of inputs and weights.
+    /// Bytes that the scales take beside a constant of this shape: 4 for each, or with blocks 4 for each channel and 1 for
+    /// each block. None for the 32-bit integers of biases, whose scales are those of inputs and weights.
     pub fn scale_bytes(&self, shape: &[usize]) -> u64 {
         let entries = self.scale.len() as u64;
         match (self.integer, self.axis.zip(self.block)) {
