@@ -62,14 +62,13 @@ def line(row, by, found):
     remark = words or found.get("failed") or found.get("refused") or ""
     if found.get("on") == "our float graph":
         remark = f"on our float graph {remark}".strip()
-    bits = "-" if "bits_per_weight" not in found else f"{found['bits_per_weight']:.2f}"
-    with_scales = "-" if "bits_with_scales" not in found else f"{found['bits_with_scales']:.2f}"
+    bits = lambda key: "-" if key not in found else f"{found[key]:.2f}"
     # The root mean square of the error, as a share of that of the signal.
     error = "-" if npu(found) is None else f"{100 * 10 ** (-npu(found) / 20):.3g} %"
     return (
-        row["name"], row["bits"], by, bits, with_scales, decibels(of("simulated", "db")), decibels(npu(found)),
-        decibels(of("npu", "worst_db")), error, seconds, cost("peak_bytes", 1e9, "GB"),
-        cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
+        row["name"], row["bits"], by, bits("bits_per_weight"), bits("bits_with_scales"),
+        decibels(of("simulated", "db")), decibels(npu(found)), decibels(of("npu", "worst_db")), error, seconds,
+        cost("peak_bytes", 1e9, "GB"), cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
         remark[:100],
     )
 

@@ -32,8 +32,8 @@ use autoneural_engines::back::encodings;
 const FOLDER: &str = "encodings";
 
 /// Refuses given encodings and overrides of the recipe that fit no tensor of the exported graphs, given encodings inside
-/// groups that the recipe equalizes, and integers of weights and forms that the target does not take. This happens before samples
-/// are run.
+/// groups that the recipe equalizes, and integers of weights and forms that the target does not take. This happens before
+/// samples are run.
 ///
 /// # Errors
 /// There is such an encoding or override, or there are such integers or forms.

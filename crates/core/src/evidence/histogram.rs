@@ -8,7 +8,7 @@ const LEAST: i32 = -32;
 /// Parts of one power of two, all of the same width: a number is known to 3 % of itself.
 const PARTS: usize = 32;
 /// Bits of an f32's fraction that do not count: the five highest of its 23 bits tell the 32 parts apart.
-const BELOW: u32 = 18;
+pub(super) const BELOW: u32 = 18;
 /// Parts of one sign.
 const OF_SIGN: usize = EXPONENTS * PARTS;
 

@@ -30,6 +30,7 @@ pub fn choose(kind: ObserverKind, histogram: &Histogram, seen: [f32; 2]) -> Opti
 mod tests {
     use super::*;
     use crate::encoding::{Encoding, IntegerType};
+    use crate::evidence::histogram::BELOW;
     use proptest::prelude::*;
 
     const CLIPPING: [ObserverKind; 3] = [ObserverKind::Percentile, ObserverKind::Mse, ObserverKind::Entropy];
@@ -51,11 +52,12 @@ mod tests {
         step * step / 12.0 + values.iter().map(outside).sum::<f64>() / values.len() as f64
     }
 
-    /// Ranges within the ends of these numbers: the pairs of 32 shares of each.
-    fn candidates(values: &[f32]) -> impl Iterator<Item = [f32; 2]> {
+    /// The least that any range within the ends of these numbers costs: pairs of 32 shares of each end.
+    fn least(values: &[f32], cost: impl Fn(&[f32], [f32; 2]) -> f64) -> f64 {
         let [min, max] = ends(values);
-        let share = |at: usize| (at + 1) as f32 / 32.0;
-        (0..32 * 32).map(move |at| [min * share(at / 32), max * share(at % 32)])
+        let shares = || (1..=32).map(|at| at as f32 / 32.0);
+        let all = shares().flat_map(|low| shares().map(move |high| [min * low, max * high]));
+        all.map(|range| cost(values, range)).fold(f64::INFINITY, f64::min)
     }
 
     /// Mean squared error of 8-bit integers over a range, number by number.
@@ -67,7 +69,7 @@ mod tests {
 
     /// The middle of the part of a histogram that a number is in.
     fn middle(value: f32) -> f32 {
-        f32::from_bits(value.to_bits() >> 18 << 18 | 1 << 17)
+        f32::from_bits(value.to_bits() >> BELOW << BELOW | 1 << (BELOW - 1))
     }
 
     /// Numbers that are dense in the middle, with tails: products of three spread numbers. A histogram knows them exactly.
@@ -81,7 +83,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
         #[test]
         fn the_least_error_is_that_of_a_search_over_the_numbers_themselves(values in tailed()) {
-            let best = candidates(&values).map(|range| expected(&values, range)).fold(f64::INFINITY, f64::min);
+            let best = least(&values, expected);
             let found = expected(&values, chosen(ObserverKind::Mse, &values).eight);
             prop_assert!(found <= 1.0001 * best, "{} is not {}", found, best);
         }
@@ -108,7 +110,7 @@ mod tests {
         let spread = |at: usize, factor: usize, parts: usize| ((at * factor) % parts) as f32 / (parts / 2) as f32 - 1.0;
         let tailed = |at| (2.0 * spread(at, 7919, 2003) * spread(at, 104_729, 1999)).powi(3);
         let values: Vec<f32> = (0..40_000).map(tailed).collect();
-        let best = candidates(&values).map(|range| error(&values, range)).fold(f64::INFINITY, f64::min);
+        let best = least(&values, error);
         let found = error(&values, chosen(ObserverKind::Mse, &values).eight);
         assert!(found <= 1.05 * best, "{found} is not {best}");
         assert!(best < 0.98 * error(&values, ends(&values)), "something is to be cut off");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use autoneural_onnx::{AttributeProto, GraphProto, note_cut_off};
+use autoneural_onnx::{AttributeProto, GraphProto, TensorProto, note_cut_off};
 
 use super::names::{float_name, read_name};
 use super::proto::{DataType, axis, int, model, node, small_tensor, tensor, value_info, write};
@@ -72,12 +72,9 @@ pub fn emit_qdq(
             let (kind, stored) = (DataType::of(encoding.integer), format!("{}/q", value.name));
             codes.read(value, encoding, &mut |bytes| {
                 let made = tensor(&stored, kind, &value.shape, bytes, emitter.data)?;
-                emitter.made.initializer.push(made);
+                emitter.constant(&value.name, encoding, made);
                 Ok(())
             })?;
-            let along = encoding.axis.map(|at| axis(at, value.shape.len()));
-            let blocks = encoding.block.map(|size| int("block_size", size));
-            emitter.dequantize(&value.name, &stored, along.into_iter().chain(blocks).collect());
         }
     }
     for ir in graph.nodes() {
@@ -142,6 +139,15 @@ impl<'a> Emitter<'a> {
         self.convert("DequantizeLinear", value, from.to_string(), format!("{value}/dq"), along);
     }
 
+    /// The integers of a constant, and the float that nodes read of them.
+    fn constant(&mut self, name: &str, encoding: &Encoding, integers: TensorProto) {
+        let (stored, rank) = (integers.name.clone(), integers.dims.len());
+        self.made.initializer.push(integers);
+        let along = encoding.axis.map(|at| axis(at, rank));
+        let blocks = encoding.block.map(|size| int("block_size", size));
+        self.dequantize(name, &stored, along.into_iter().chain(blocks).collect());
+    }
+
     /// A constant that nodes with pairs alone read: the halves of weights, or the bias of the larger half. Gives whether it
     /// is one.
     fn halves(&mut self, id: ValueId, encoding: &Encoding, codes: &dyn CodeSource) -> Result<bool> {
@@ -176,9 +182,7 @@ impl<'a> Emitter<'a> {
         let stored = format!("{name}/q");
         let bytes = pack(encoding.integer, codes);
         let made = tensor(&stored, DataType::of(encoding.integer), &value.shape, &bytes, self.data)?;
-        self.made.initializer.push(made);
-        let along = encoding.axis.map(|at| axis(at, value.shape.len()));
-        self.dequantize(&name, &stored, along.into_iter().collect());
+        self.constant(&name, encoding, made);
         Ok(())
     }
 
@@ -196,9 +200,7 @@ impl<'a> Emitter<'a> {
         let bytes = pack(encoding.integer, &kept);
         let mut made = small_tensor(&stored, DataType::of(encoding.integer), &value.shape, bytes);
         note_cut_off(&mut made, cut_off.step);
-        self.made.initializer.push(made);
-        let along = encoding.axis.map(|at| axis(at, value.shape.len()));
-        self.dequantize(&value.name, &stored, along.into_iter().collect());
+        self.constant(&value.name, encoding, made);
         Ok(true)
     }
 
@@ -227,7 +229,7 @@ impl<'a> Emitter<'a> {
         // A convolution reads integers of its own: onnxruntime-qnn 2.7.0 refuses graphs in which it reads an output
         // behind a transposition ("inserted using the NHWC format …, but was not selected by that EP").
         let convolves = |node: &&Node| node.op.signature().reads_image && node.op.signature().has_weights();
-        let (is_read, is_shared) = (!readers.is_empty(), is_output && !readers.iter().any(convolves));
+        let is_shared = is_output && !readers.iter().any(convolves);
         let read = if is_shared { name.clone() } else { format!("{name}/q") };
         // The output's integers are made of these: a node whose float is quantized twice is computed in float, and a
         // convolution of weights per channel not at all. Of what only moves values, they are made of the float, which
@@ -239,7 +241,7 @@ impl<'a> Emitter<'a> {
             self.convert("QuantizeLinear", &name, from.clone(), name.clone(), vec![]);
         }
         self.convert("QuantizeLinear", &name, from, read.clone(), vec![]);
-        if is_read {
+        if !readers.is_empty() {
             self.dequantize(&name, &read, vec![]);
         }
         if is_own && !is_moved {
