@@ -27,8 +27,50 @@ pub struct Exact {
     place: Vec<u8>,
 }
 
-/// The digits of a number: its place, the digit there, and the one below.
-type Digits = (u8, i64, i64);
+/// Digits of a number, or sums of those of several numbers: the highest place that one of them reaches, what is there,
+/// and what is at the place below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Digits {
+    place: u8,
+    high: i64,
+    low: i64,
+}
+
+impl Digits {
+    /// Those of a number. An infinite one counts as the largest number of its sign, NaN as nothing.
+    #[inline]
+    pub(super) fn of(value: f32) -> Self {
+        let bits = value.clamp(f32::MIN, f32::MAX).to_bits();
+        let (exponent, fraction) = ((bits >> FRACTION) & 0xff, bits & ((1 << FRACTION) - 1));
+        if bits << 1 == 0 || exponent == 0xff {
+            return Digits::default();
+        }
+        // In units of the smallest number there is.
+        let (mantissa, shift) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << FRACTION, exponent - 1) };
+        let (place, wide) = ((shift / DIGIT) as u8, i64::from(mantissa) << (shift % DIGIT));
+        let (above, here) = (wide >> DIGIT, wide & ((1 << DIGIT) - 1));
+        let signed = |digit: i64| if value < 0.0 { -digit } else { digit };
+        match above {
+            0 => Digits { place, high: signed(here), low: 0 },
+            above => Digits { place: place + 1, high: signed(above), low: signed(here) },
+        }
+    }
+
+    /// Adds others.
+    #[inline]
+    pub(super) fn add(&mut self, other: Digits) {
+        if other.place == self.place {
+            self.high = self.high.saturating_add(other.high);
+            self.low = self.low.saturating_add(other.low);
+        } else if other.place > self.place {
+            // What was added so far has no digit at the new place.
+            let kept = if other.place == self.place + 1 { self.high } else { 0 };
+            *self = Digits { low: other.low.saturating_add(kept), ..other };
+        } else if other.place + 1 == self.place {
+            self.low = self.low.saturating_add(other.high);
+        }
+    }
+}
 
 impl Exact {
     /// Bytes that a sum takes.
@@ -70,50 +112,22 @@ impl Exact {
 
     /// Adds a number to a sum. An infinite one counts as the largest number of its sign, NaN as nothing.
     pub(super) fn add(&mut self, at: usize, value: f32) {
-        if let Some(digits) = digits(value) {
-            self.take(at, digits);
-        }
+        self.take(at, Digits::of(value));
     }
 
     /// Adds as many other sums to these.
     pub(super) fn merge(&mut self, other: &Exact) {
         for at in 0..self.len() {
-            self.take(at, (other.place[at], other.high[at], other.low[at]));
+            self.take(at, Digits { place: other.place[at], high: other.high[at], low: other.low[at] });
         }
     }
 
-    fn take(&mut self, at: usize, (place, high, low): Digits) {
-        let own = self.place[at];
-        if place == own {
-            self.high[at] = self.high[at].saturating_add(high);
-            self.low[at] = self.low[at].saturating_add(low);
-        } else if place > own {
-            // What was added so far has no digit at the new place.
-            self.low[at] = if place == own + 1 { low.saturating_add(self.high[at]) } else { low };
-            self.high[at] = high;
-            self.place[at] = place;
-        } else if place + 1 == own {
-            self.low[at] = self.low[at].saturating_add(high);
-        }
+    /// Adds digits to a sum.
+    pub(super) fn take(&mut self, at: usize, digits: Digits) {
+        let mut own = Digits { place: self.place[at], high: self.high[at], low: self.low[at] };
+        own.add(digits);
+        (self.place[at], self.high[at], self.low[at]) = (own.place, own.high, own.low);
     }
-}
-
-/// The digits of a number; `None` for zero and NaN.
-fn digits(value: f32) -> Option<Digits> {
-    let bits = value.clamp(f32::MIN, f32::MAX).to_bits();
-    let (exponent, fraction) = ((bits >> FRACTION) & 0xff, bits & ((1 << FRACTION) - 1));
-    if bits << 1 == 0 || exponent == 0xff {
-        return None;
-    }
-    // In units of the smallest number there is.
-    let (mantissa, shift) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << FRACTION, exponent - 1) };
-    let (place, wide) = ((shift / DIGIT) as u8, i64::from(mantissa) << (shift % DIGIT));
-    let (above, here) = (wide >> DIGIT, wide & ((1 << DIGIT) - 1));
-    let signed = |digit: i64| if value < 0.0 { -digit } else { digit };
-    Some(match above {
-        0 => (place, signed(here), 0),
-        above => (place + 1, signed(above), signed(here)),
-    })
 }
 
 #[cfg(test)]

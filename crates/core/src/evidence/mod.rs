@@ -26,6 +26,7 @@ mod site;
 mod source;
 mod statistics;
 mod sums;
+mod taps;
 
 pub use class::ValueClass;
 pub use collection::{Collection, Watcher};

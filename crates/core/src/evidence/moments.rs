@@ -5,8 +5,10 @@ use std::ops::Deref;
 use ndarray::Array2;
 
 use super::Exact;
+use super::exact::Digits;
 use super::sums::Sums;
-use crate::ir::ops::Rows;
+use super::taps::Taps;
+use crate::ir::ops::{Rows, WindowAxis};
 
 /// Rows that are summed in single precision before they are added to the exact sums.
 const BATCH: usize = 128;
@@ -196,10 +198,40 @@ impl Means {
 
     /// Adds the rows of a value of this shape, row-major.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
+        let is_finite = values.iter().all(|value| value.is_finite());
+        match rows.axes(shape).filter(|_| is_finite && self.width() > 0 && self.fits(rows, shape)) {
+            Some(axes) => self.observe_planes(&axes, values),
+            None => self.observe_rows(rows, shape, values),
+        }
+    }
+
+    /// Adds row by row.
+    fn observe_rows(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         let width = self.width();
         self.0.observe(rows, shape, values, |sums, group, row| {
             row.iter().enumerate().for_each(|(column, value)| sums.add(group * width + column, *value));
         });
+    }
+
+    /// The same for the windows of channels whose numbers are all finite. The sums are exact, so they are the same to
+    /// the last bit.
+    fn observe_planes(&mut self, [down, across]: &[WindowAxis; 2], values: &[f32]) {
+        let (lines, columns) = (Taps::new(down), Taps::new(across));
+        let plane = down.size * across.size;
+        let planes = self.width() * self.groups() / (down.taps * across.taps);
+        for picture in values.chunks_exact((plane * planes).max(1)) {
+            let sums = picture.chunks_exact(plane).flat_map(|plane| {
+                // For each line of the plane, what each column of the window sees of it.
+                let mut seen: Vec<Vec<Digits>> = vec![Vec::with_capacity(down.size); across.taps];
+                for line in plane.chunks_exact(across.size) {
+                    let line: Vec<Digits> = line.iter().map(|value| Digits::of(*value)).collect();
+                    columns.sums(&line).into_iter().zip(&mut seen).for_each(|(sum, seen)| seen.push(sum));
+                }
+                let made: Vec<Vec<Digits>> = seen.iter().map(|lines_of| lines.sums(lines_of)).collect();
+                (0..down.taps).flat_map(move |y| made.iter().map(move |column| column[y]).collect::<Vec<_>>())
+            });
+            self.0.add((down.places * across.places) as u64, sums);
+        }
     }
 
     /// Adds the sums of another one. Returns whether both have the same columns and groups; if not, nothing changes.
@@ -219,6 +251,31 @@ impl Deref for Means {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn means_of_windows_are_those_of_their_rows(
+            sides in prop::array::uniform2(1usize..9),
+            kernel in prop::array::uniform2(1usize..5),
+            strides in prop::array::uniform2(1usize..4),
+            dilations in prop::array::uniform2(1usize..3),
+            pads in prop::array::uniform4(0usize..4),
+            (groups, each) in (1usize..3, 1usize..3),
+            numbers in prop::collection::vec(prop_oneof![-4f32..4.0, Just(0.0), -1e-9f32..1e-9, -1e30f32..1e30], 50),
+        ) {
+            let rows = Rows::Windows { kernel, strides, pads, groups, dilations };
+            let shape = [2, groups * each, sides[0], sides[1]];
+            let count = shape.iter().product();
+            let values: Vec<f32> = numbers.into_iter().cycle().take(count).collect();
+            let width = each * kernel[0] * kernel[1];
+            let (mut made, mut by_rows) = (Means::new(width, groups), Means::new(width, groups));
+            made.observe(&rows, &shape, &values);
+            by_rows.observe_rows(&rows, &shape, &values);
+            prop_assert_eq!(made, by_rows);
+        }
+    }
 
     #[test]
     fn sums_are_those_of_the_products_by_hand() {

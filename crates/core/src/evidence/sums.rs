@@ -2,6 +2,7 @@
 //! second moments are both made of them.
 
 use super::Exact;
+use super::exact::Digits;
 use crate::ir::ops::Rows;
 
 /// Sums over the rows of each channel group. A row with a NaN or an infinity is left out.
@@ -62,7 +63,7 @@ impl Sums {
         values: &[f32],
         mut take: impl FnMut(&mut Exact, usize, &[f32]),
     ) {
-        if rows.width(shape) != Some(self.width) || rows.groups() != self.groups() {
+        if !self.fits(rows, shape) {
             return;
         }
         rows.visit(shape, values, &mut |group, row| {
@@ -73,6 +74,18 @@ impl Sums {
                 self.non_finite += 1;
             }
         });
+    }
+
+    /// The same for rows that are all finite and of which the sums are known: `more` for each group, and each sum of
+    /// theirs.
+    pub(super) fn add(&mut self, more: u64, sums: impl Iterator<Item = Digits>) {
+        sums.enumerate().for_each(|(at, digits)| self.sums.take(at, digits));
+        self.rows.iter_mut().for_each(|rows| *rows = rows.saturating_add(more));
+    }
+
+    /// Whether a value of this shape has such rows.
+    pub(super) fn fits(&self, rows: &Rows, shape: &[usize]) -> bool {
+        rows.width(shape) == Some(self.width) && rows.groups() == self.groups()
     }
 
     /// Adds the sums of another one. Returns whether both have the same columns and groups; if not, nothing changes.

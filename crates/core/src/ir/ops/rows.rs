@@ -55,13 +55,14 @@ impl Rows {
         match (self, shape) {
             (Rows::LastAxis, _) => values.chunks_exact(width).for_each(|row| see(0, row)),
             (Rows::Windows { groups, .. }, &[count, channels, height, width_in]) => {
+                let Some(axes) = self.axes(shape) else { return };
                 let mut row = vec![0f32; width];
                 for group in 0..*groups {
                     for picture in values.chunks_exact(channels * height * width_in).take(count) {
                         let per_group = channels / groups;
                         let plane = height * width_in;
                         let own = &picture[group * per_group * plane..(group + 1) * per_group * plane];
-                        self.windows(own, [height, width_in], &mut row, &mut |row| see(group, row));
+                        Self::windows(own, &axes, &mut row, &mut |row| see(group, row));
                     }
                 }
             }
@@ -69,33 +70,63 @@ impl Rows {
         }
     }
 
+    /// The windows along height and width of a value of this shape; none where its rows are no windows.
+    pub fn axes(&self, shape: &[usize]) -> Option<[WindowAxis; 2]> {
+        let Rows::Windows { kernel, strides, pads, dilations, .. } = *self else { return None };
+        let &[_, _, height, width] = shape else { return None };
+        let axis =
+            |at: usize, size| WindowAxis::new(size, [pads[at], pads[at + 2]], kernel[at], strides[at], dilations[at]);
+        Some([axis(0, height), axis(1, width)])
+    }
+
     /// Shows the windows of some channels `[C, H, W]`, each in `row`.
-    fn windows(&self, channels: &[f32], [height, width]: [usize; 2], row: &mut [f32], see: &mut dyn FnMut(&[f32])) {
-        let Rows::Windows { kernel: [rows, columns], strides, pads, dilations, .. } = *self else { return };
-        let [top, left, bottom, right] = pads;
-        let places = |size: usize, before: usize, after: usize, window: usize, step: usize| {
-            (size + before + after).checked_sub(window).map_or(0, |free| free / step.max(1) + 1)
-        };
-        let down = places(height, top, bottom, (rows - 1).saturating_mul(dilations[0]).saturating_add(1), strides[0]);
-        let across =
-            places(width, left, right, (columns - 1).saturating_mul(dilations[1]).saturating_add(1), strides[1]);
-        for y in 0..down {
-            for x in 0..across {
+    fn windows(channels: &[f32], [down, across]: &[WindowAxis; 2], row: &mut [f32], see: &mut dyn FnMut(&[f32])) {
+        for y in 0..down.places {
+            for x in 0..across.places {
                 let mut numbers = row.iter_mut();
-                for plane in channels.chunks_exact(height * width) {
-                    for at_y in (y * strides[0]..).step_by(dilations[0].max(1)).take(rows) {
-                        let line = at_y.checked_sub(top).filter(|line| *line < height);
-                        for (at_x, number) in
-                            (x * strides[1]..).step_by(dilations[1].max(1)).take(columns).zip(numbers.by_ref())
-                        {
-                            let column = at_x.checked_sub(left).filter(|column| *column < width);
-                            *number = line.zip(column).map_or(0.0, |(line, column)| plane[line * width + column]);
+                for plane in channels.chunks_exact(down.size * across.size) {
+                    for tap_y in 0..down.taps {
+                        let line = down.at(y, tap_y);
+                        for (tap_x, number) in (0..across.taps).zip(numbers.by_ref()) {
+                            let at = line.zip(across.at(x, tap_x));
+                            *number = at.map_or(0.0, |(line, column)| plane[line * across.size + column]);
                         }
                     }
                 }
                 see(row);
             }
         }
+    }
+}
+
+/// Windows along one axis of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowAxis {
+    /// Elements of the picture.
+    pub size: usize,
+    /// Places of the window.
+    pub places: usize,
+    /// Elements of the window.
+    pub taps: usize,
+    /// Step from place to place.
+    pub stride: usize,
+    /// Elements of padding before the picture.
+    before: usize,
+    /// Step between elements of the window.
+    dilation: usize,
+}
+
+impl WindowAxis {
+    fn new(size: usize, [before, after]: [usize; 2], taps: usize, stride: usize, dilation: usize) -> Self {
+        let (stride, dilation) = (stride.max(1), dilation.max(1));
+        let window = taps.saturating_sub(1).saturating_mul(dilation).saturating_add(1);
+        let free = size.saturating_add(before).saturating_add(after).checked_sub(window);
+        WindowAxis { size, places: free.map_or(0, |free| free / stride + 1), taps, stride, before, dilation }
+    }
+
+    /// Where an element of the window lies in the picture when the window is at a place; nowhere in the padding.
+    pub fn at(&self, place: usize, tap: usize) -> Option<usize> {
+        (place * self.stride + tap * self.dilation).checked_sub(self.before).filter(|at| *at < self.size)
     }
 }
 
