@@ -6,6 +6,8 @@
 //! order. After J. Demmel and H. D. Nguyen, "Parallel Reproducible Summation", IEEE Transactions on Computers 64(7),
 //! 2015, with integers in place of their floating-point accumulators, and two places.
 
+use std::ops::Range;
+
 /// Bits of a digit.
 const DIGIT: u32 = 32;
 /// Exponent of the smallest number of single precision, from which places are counted.
@@ -38,22 +40,20 @@ pub(super) struct Digits {
 
 impl Digits {
     /// Those of a number. An infinite one counts as the largest number of its sign, NaN as nothing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(value: f32) -> Self {
         let bits = value.clamp(f32::MIN, f32::MAX).to_bits();
         let (exponent, fraction) = ((bits >> FRACTION) & 0xff, bits & ((1 << FRACTION) - 1));
-        if bits << 1 == 0 || exponent == 0xff {
-            return Digits::default();
-        }
         // In units of the smallest number there is.
-        let (mantissa, shift) = if exponent == 0 { (fraction, 0) } else { (fraction | 1 << FRACTION, exponent - 1) };
-        let (place, wide) = ((shift / DIGIT) as u8, i64::from(mantissa) << (shift % DIGIT));
+        let leading = if exponent == 0 { 0 } else { 1 << FRACTION };
+        let mantissa = if exponent == 0xff { 0 } else { u64::from(fraction | leading) };
+        let shift = exponent.saturating_sub(1);
+        let wide = mantissa << (shift % DIGIT);
         let (above, here) = (wide >> DIGIT, wide & ((1 << DIGIT) - 1));
-        let signed = |digit: i64| if value < 0.0 { -digit } else { digit };
-        match above {
-            0 => Digits { place, high: signed(here), low: 0 },
-            above => Digits { place: place + 1, high: signed(above), low: signed(here) },
-        }
+        let (reaches, sign) = (above != 0, if bits >> 31 == 1 { -1 } else { 1 });
+        let [high, low] = if reaches { [above, here] } else { [here, 0] };
+        let place = if mantissa == 0 { 0 } else { (shift / DIGIT) as u8 + u8::from(reaches) };
+        Digits { place, high: sign * high as i64, low: sign * low as i64 }
     }
 
     /// Adds others.
@@ -124,6 +124,59 @@ impl Exact {
 
     /// Adds digits to a sum.
     pub(super) fn take(&mut self, at: usize, digits: Digits) {
+        self.of(at..at + 1).take(0, digits);
+    }
+
+    /// Some of the sums, to add to.
+    pub(super) fn of(&mut self, range: Range<usize>) -> SomeSums<'_> {
+        let Exact { high, low, place } = self;
+        SomeSums { high: &mut high[range.clone()], low: &mut low[range.clone()], place: &mut place[range] }
+    }
+}
+
+/// Sums to add to, which may be divided among threads.
+pub(super) struct SomeSums<'a> {
+    high: &'a mut [i64],
+    low: &'a mut [i64],
+    place: &'a mut [u8],
+}
+
+impl SomeSums<'_> {
+    /// The first `count` sums, and those behind them.
+    pub(super) fn split_at(self, count: usize) -> (Self, Self) {
+        let (high, low, place) =
+            (self.high.split_at_mut(count), self.low.split_at_mut(count), self.place.split_at_mut(count));
+        (SomeSums { high: high.0, low: low.0, place: place.0 }, SomeSums { high: high.1, low: low.1, place: place.1 })
+    }
+
+    /// Adds numbers to as many sums, from this one on: the same as [`Exact::add`] of each. There is no branch, so the
+    /// compiler makes vector instructions of it where it may use wide registers.
+    #[inline(always)]
+    pub(super) fn add_all(&mut self, first: usize, values: &[f32]) {
+        let range = first..first + values.len();
+        let sums = self.high[range.clone()].iter_mut().zip(&mut self.low[range.clone()]).zip(&mut self.place[range]);
+        for (((high, low), place), &value) in sums.zip(values) {
+            let Digits { place: to, high: more, low: below } = Digits::of(value);
+            let (own, to) = (i64::from(*place), i64::from(to));
+            let (is_same, is_above, is_next) = (to == own, to > own, to == own + 1);
+            // 2^31 numbers of 32 bits do not overflow.
+            let low_here = low.wrapping_add(if is_same {
+                below
+            } else if to + 1 == own {
+                more
+            } else {
+                0
+            });
+            let low_above = below.wrapping_add(if is_next { *high } else { 0 });
+            let high_here = high.wrapping_add(if is_same { more } else { 0 });
+            *low = if is_above { low_above } else { low_here };
+            *high = if is_above { more } else { high_here };
+            *place = own.max(to) as u8;
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, at: usize, digits: Digits) {
         let mut own = Digits { place: self.place[at], high: self.high[at], low: self.low[at] };
         own.add(digits);
         (self.place[at], self.high[at], self.low[at]) = (own.place, own.high, own.low);
@@ -172,6 +225,19 @@ mod tests {
             let (whole, most) = (values.iter().sum::<f64>(), values.iter().fold(0f64, |most, v| most.max(v.abs())));
             let allowed = values.len() as f64 * most * 2f64.powi(-32);
             prop_assert!((made - whole).abs() <= allowed, "{} is not {}", made, whole);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn many_at_once_are_the_same_as_each(rows in prop::collection::vec(prop::array::uniform5(number()), 1..20)) {
+            let (mut made, mut each) = (Exact::new(7), Exact::new(7));
+            for row in rows {
+                made.of(1..7).add_all(1, &row);
+                row.into_iter().enumerate().for_each(|(at, value)| each.add(2 + at, value));
+            }
+            prop_assert_eq!(made, each);
         }
     }
 

@@ -1,11 +1,11 @@
 //! Second moments and means of the rows that linear layers multiply: sums over rows, which add up over runs and shards.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 
 use ndarray::Array2;
 
 use super::Exact;
-use super::exact::Digits;
+use super::exact::{Digits, SomeSums};
 use super::sums::Sums;
 use super::taps::Taps;
 use crate::ir::ops::{Rows, WindowAxis};
@@ -14,6 +14,10 @@ use crate::ir::ops::{Rows, WindowAxis};
 const BATCH: usize = 128;
 /// Columns whose products with another column are computed at once: those of a batch stay in the nearest cache.
 const TILE: usize = 32;
+/// Batches that are added at once, since the sums of wide rows leave the cache in between.
+const BATCHES: usize = 4;
+/// Columns from which on threads share the products; below, starting them takes longer.
+const SHARED: usize = 512;
 /// Sums that a product of two columns is spread over: row `r` counts to sum `r % LANES`, and the sums are added in order.
 const LANES: usize = 16;
 
@@ -56,16 +60,15 @@ impl SecondMoments {
 
     /// Adds the rows of a value of this shape, row-major.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
-        let width = self.width();
-        let mut batch = Batch { width, group: 0, columns: vec![0.0; width * BATCH], filled: 0 };
+        let mut batches = Batches { width: self.width(), group: 0, batches: vec![] };
         self.0.observe(rows, shape, values, |sums, group, row| {
-            if batch.filled == BATCH || batch.group != group {
-                batch.add_to(sums);
-                batch.group = group;
+            if batches.group != group || batches.are_full() {
+                batches.add_to(sums);
+                batches.group = group;
             }
-            batch.take(row);
+            batches.take(row);
         });
-        batch.add_to(self.0.sums_mut());
+        batches.add_to(self.0.sums_mut());
     }
 
     /// Adds the sums of another one. Returns whether both have the same columns and groups; if not, nothing changes.
@@ -87,75 +90,124 @@ fn triangle(row: usize) -> usize {
     row * (row + 1) / 2
 }
 
-/// Up to [`BATCH`] rows, stored column by column.
-struct Batch {
+/// Rows of a channel group that wait to be added.
+struct Batches {
     width: usize,
     group: usize,
-    /// `BATCH` numbers for each column; zeros follow those that are filled.
+    batches: Vec<Batch>,
+}
+
+/// Up to [`BATCH`] rows, stored column by column.
+struct Batch {
+    /// `BATCH` numbers for each column.
     columns: Vec<f32>,
+    /// How many of them are there.
     filled: usize,
 }
 
-impl Batch {
-    fn take(&mut self, row: &[f32]) {
-        for (column, value) in self.columns.chunks_exact_mut(BATCH).zip(row) {
-            column[self.filled] = *value;
-        }
-        self.filled += 1;
+impl Batches {
+    fn are_full(&self) -> bool {
+        self.batches.len() == BATCHES && self.batches.iter().all(|batch| batch.filled == BATCH)
     }
 
-    /// Adds the products of every two columns to the sums of the group, and empties the batch.
-    fn add_to(&mut self, sums: &mut Exact) {
-        if self.filled == 0 {
-            return;
+    fn take(&mut self, row: &[f32]) {
+        if self.batches.last().is_none_or(|last| last.filled == BATCH) {
+            self.batches.push(Batch { columns: vec![0.0; self.width * BATCH], filled: 0 });
         }
+        let Some(last) = self.batches.last_mut() else { return };
+        for (column, value) in last.columns.chunks_exact_mut(BATCH).zip(row) {
+            column[last.filled] = *value;
+        }
+        last.filled += 1;
+    }
+
+    /// Adds the products of every two columns to the sums of the group, and drops the rows.
+    fn add_to(&mut self, sums: &mut Exact) {
         let start = self.group * triangle(self.width);
-        let column = |at: usize| &self.columns[at * BATCH..][..self.filled];
-        let mut tile = [[0.0; TILE]; BATCH];
-        for first in (0..self.width).step_by(TILE) {
-            let last = self.width.min(first + TILE);
-            for low in first..last {
-                tile.iter_mut().zip(column(low)).for_each(|(row, value)| row[low - first] = *value);
+        let mut left = sums.of(start..start + triangle(self.width));
+        let threads = match self.width < SHARED {
+            true => 1,
+            false => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let all = &*self;
+        std::thread::scope(|scope| {
+            let mut first = 0;
+            for thread in 1..=threads {
+                // Row `r` of the triangle has `r + 1` products: shares of the same size end at square roots.
+                let last = (all.width as f64 * (thread as f64 / threads as f64).sqrt()) as usize;
+                let last = if thread == threads { all.width } else { last };
+                let (mut own, others) = left.split_at(triangle(last) - triangle(first));
+                left = others;
+                let rows = first..last;
+                match thread == threads {
+                    true => all.add_rows(rows, &mut own),
+                    false => drop(scope.spawn(move || all.add_rows(rows, &mut own))),
+                }
+                first = last;
             }
-            for high in first..self.width {
-                let made = products(column(high), &tile);
-                for (low, product) in (first..last.min(high + 1)).zip(made) {
-                    sums.add(start + triangle(high) + low, product);
+        });
+        self.batches.clear();
+    }
+
+    /// Adds the products of some columns with those up to them to their sums.
+    fn add_rows(&self, rows: Range<usize>, sums: &mut SomeSums) {
+        let mut tiles = vec![[[0.0; TILE]; BATCH]; self.batches.len()];
+        for first in (0..rows.end).step_by(TILE) {
+            let last = rows.end.min(first + TILE);
+            for (batch, tile) in self.batches.iter().zip(&mut tiles) {
+                for low in first..last {
+                    tile.iter_mut().zip(batch.column(low)).for_each(|(row, value)| row[low - first] = *value);
+                }
+            }
+            for high in rows.start.max(first)..rows.end {
+                let (to, count) = (triangle(high) - triangle(rows.start) + first, last.min(high + 1) - first);
+                // All batches one after the other, while these sums are in the cache.
+                for (batch, tile) in self.batches.iter().zip(&tiles) {
+                    add_products(batch.column(high), tile, count, sums, to);
                 }
             }
         }
-        self.columns.fill(0.0);
-        self.filled = 0;
     }
 }
 
-/// The products of a column with those of a tile, which holds them row by row. Wider registers give the same numbers: each
-/// product is rounded before it is added.
-fn products(column: &[f32], tile: &[[f32; TILE]; BATCH]) -> [f32; TILE] {
+impl Batch {
+    fn column(&self, at: usize) -> &[f32] {
+        &self.columns[at * BATCH..][..self.filled]
+    }
+}
+
+/// Adds the products of a column with the first `count` of a tile, which holds them row by row, to sums that begin at
+/// `to`. Wider registers give the same numbers: each product is rounded before it is added.
+fn add_products(column: &[f32], tile: &[[f32; TILE]; BATCH], count: usize, sums: &mut SomeSums, to: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") {
             // SAFETY: the processor has these instructions.
-            return unsafe { products_in_512_bits(column, tile) };
+            return unsafe { add_in_512_bits(column, tile, count, sums, to) };
         }
         if is_x86_feature_detected!("avx2") {
             // SAFETY: as above.
-            return unsafe { products_in_256_bits(column, tile) };
+            return unsafe { add_in_256_bits(column, tile, count, sums, to) };
         }
     }
-    products_of(column, tile)
+    add(column, tile, count, sums, to);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-fn products_in_512_bits(column: &[f32], tile: &[[f32; TILE]; BATCH]) -> [f32; TILE] {
-    products_of(column, tile)
+fn add_in_512_bits(column: &[f32], tile: &[[f32; TILE]; BATCH], count: usize, sums: &mut SomeSums, to: usize) {
+    add(column, tile, count, sums, to);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn products_in_256_bits(column: &[f32], tile: &[[f32; TILE]; BATCH]) -> [f32; TILE] {
-    products_of(column, tile)
+fn add_in_256_bits(column: &[f32], tile: &[[f32; TILE]; BATCH], count: usize, sums: &mut SomeSums, to: usize) {
+    add(column, tile, count, sums, to);
+}
+
+#[inline(always)]
+fn add(column: &[f32], tile: &[[f32; TILE]; BATCH], count: usize, sums: &mut SomeSums, to: usize) {
+    sums.add_all(to, &products_of(column, tile)[..count]);
 }
 
 #[inline(always)]
@@ -308,12 +360,16 @@ mod tests {
         tile.iter_mut().flatten().for_each(|value| *value = next());
         for rows in [1, LANES - 1, LANES + 1, 100, BATCH] {
             let column: Vec<f32> = (0..rows).map(|_| next()).collect();
-            let made = products(&column, &tile);
-            assert_eq!(made, products_of(&column, &tile));
-            for (at, found) in made.into_iter().enumerate() {
-                let mut lanes = [0f32; LANES];
-                (0..rows).for_each(|row| lanes[row % LANES] += column[row] * tile[row][at]);
-                assert_eq!(found.to_bits(), lanes.iter().sum::<f32>().to_bits(), "{rows} {at}");
+            // Twice, the second time to other sums than zeros; not all of the tile.
+            let (mut made, mut by_hand, count) = (Exact::new(TILE + 3), Exact::new(TILE + 3), TILE - 2);
+            for (column, factor) in [(&column, 1.0), (&column.iter().map(|value| value * 1e12).collect(), 1e12)] {
+                add_products(column, &tile, count, &mut made.of(1..TILE + 3), 1);
+                for at in 0..count {
+                    let mut lanes = [0f32; LANES];
+                    (0..rows).for_each(|row| lanes[row % LANES] += column[row] * tile[row][at]);
+                    by_hand.add(2 + at, lanes.iter().sum());
+                }
+                assert_eq!(made, by_hand, "{rows} {factor}");
             }
         }
     }

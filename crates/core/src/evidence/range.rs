@@ -166,27 +166,38 @@ impl From<Bits> for MinMax {
     }
 }
 
+/// Numbers that are looked at at once.
+const LANES: usize = 16;
+
+/// The smallest and the largest of the finite numbers, and how many there are. Every value of calibration passes through
+/// here: without branches, and with ends for each lane, the compiler makes vector instructions of it.
+fn ends(values: &[f32]) -> ([f32; 2], u64) {
+    let (mut low, mut high, mut count) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
+    let mut take = |at: usize, value: f32| {
+        let is_finite = value.abs() <= f32::MAX;
+        low[at] = if is_finite & (value < low[at]) { value } else { low[at] };
+        high[at] = if is_finite & (value > high[at]) { value } else { high[at] };
+        count[at] += u32::from(is_finite);
+    };
+    let chunks = values.chunks_exact(LANES);
+    chunks.remainder().iter().enumerate().for_each(|(at, value)| take(at, *value));
+    for chunk in chunks {
+        for at in 0..LANES {
+            take(at, chunk[at]);
+        }
+    }
+    // Which of two zeros comes first in a lane makes no difference.
+    let [low, high] =
+        [low.iter().copied().fold(f32::INFINITY, f32::min), high.iter().copied().fold(f32::NEG_INFINITY, f32::max)];
+    ([low + 0.0, high + 0.0], count.iter().map(|count| u64::from(*count)).sum())
+}
+
 impl MinMax {
     /// Adds the numbers of one run.
     pub fn observe(&mut self, values: &[f32]) {
-        let mut seen = Statistics {
-            min: f32::INFINITY,
-            max: f32::NEG_INFINITY,
-            count: 0,
-            non_finite: 0,
-            runs: 1,
-            settled: 1,
-            chosen: None,
-        };
-        // There is no branch in this loop, so the compiler makes vector instructions of it: every value of calibration
-        // passes through here.
-        for &value in values {
-            let finite = value.is_finite();
-            seen.min = seen.min.min(if finite { value } else { f32::INFINITY });
-            seen.max = seen.max.max(if finite { value } else { f32::NEG_INFINITY });
-            seen.non_finite += u64::from(!finite);
-        }
-        seen.count = values.len() as u64 - seen.non_finite;
+        let ([min, max], count) = ends(values);
+        let non_finite = values.len() as u64 - count;
+        let seen = Statistics { min, max, count, non_finite, runs: 1, settled: 1, chosen: None };
         let range = [seen.min, seen.max];
         self.merge(&MinMax { seen: Some(seen), range, steps: vec![(1, range)] });
     }
