@@ -3,7 +3,9 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{RECIPE, compile_args, demo_bundle, json, root, succeed, toolkit};
+use autoneural::ir::{Builder, ElementType, ops};
+
+use crate::common::{RECIPE, compile_args, demo_bundle, json, numbers, root, succeed, toolkit, tower};
 
 /// The layers of a partition, and its first output's figures.
 fn layers(report: &Value, partition: usize) -> (&Vec<Value>, &Value) {
@@ -104,4 +106,22 @@ fn the_last_layer_has_the_figure_of_the_output() {
             assert!((last - whole).abs() < 2.0, "partition {partition} {engine}: {last} {whole}");
         }
     }
+}
+
+/// Where every value is an output, ONNX Runtime moves a transpose to where the NPU does not take it. In parts it does.
+#[test]
+fn layers_that_are_refused_together_are_measured_in_parts() {
+    let mut b = Builder::new("tower");
+    let x = b.input("x", vec![1, 4, 32, 16], ElementType::F32).unwrap();
+    let heads = b.node("heads", ops::Reshape { shape: vec![4, 32, 16] }, &[x]).unwrap();
+    let turned = b.node("turned", ops::Transpose { perm: vec![0, 2, 1] }, &[heads]).unwrap();
+    let keys = b.node("keys", ops::Reshape { shape: vec![1, 4, 16, 32] }, &[turned]).unwrap();
+    let y = b.node("y", ops::MatMul, &[x, keys]).unwrap();
+    let folder = tower::written(b.finish(vec![y]), &[1, 4, 32, 16], |at| numbers(4 * 32 * 16, 60 + at));
+    let recipe = tower::recipe(folder.path(), ["int8", "uint16"], "products = \"split\"\n");
+    let report = tower::compile(folder.path(), &recipe, &["--layers", "npu"], &folder.path().join("out"));
+    let (found, outputs) = layers(&report, 0);
+    let figures: Vec<f64> = found.iter().map(|layer| layer["sqnr_db"]["npu"].as_f64().unwrap()).collect();
+    assert!(figures.len() == 4 && figures.iter().all(|figure| *figure > 60.0), "{figures:?}");
+    assert!(outputs["npu"].as_f64().unwrap() > 60.0, "{outputs}");
 }

@@ -5,12 +5,12 @@
 //! leaves it is not fused away, so the figures of layers tell where noise comes from; those of outputs tell what is
 //! loaded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Sqnr;
 use super::spread::{added_percent, clamped, histogram, range, saturation_percent, seen, thinned};
-use autoneural_base::error::{Error, Result};
+use autoneural_base::error::{Error, Kind, Result};
 use autoneural_base::progress::Progress;
 use autoneural_core::encoding::Encoding;
 use autoneural_core::evidence::Watcher;
@@ -18,7 +18,7 @@ use autoneural_core::ir::{ElementType, Node, Op};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Step;
 use autoneural_core::quantize::{Table, cuts};
-use autoneural_core::segment::{Device, Segment, inside, part};
+use autoneural_core::segment::{Device, Segment, halves, inside, part};
 use autoneural_engines::engine::{Data, Engine, Tensor};
 
 /// Bytes of values that leave a model at once; an engine holds them more than once.
@@ -125,7 +125,7 @@ pub fn layers(
         let whole = [whole(partition)];
         let segments = if on == On::Npu { segments } else { &whole };
         let parts = inside(partition, table, segments, MOST_AT_ONCE)?;
-        run_parts((partition, on), &parts, inputs.clone(), load, progress, &mut |name, output| {
+        run_parts((partition, table, on), parts, inputs.clone(), load, progress, &mut |name, output| {
             let layer = made.iter_mut().find(|layer| layer.name == name);
             let (Some(layer), Some(reference)) = (layer, float.get(name)) else { return Ok(()) };
             let output = thinned_real(output, table.activation(name)?)?;
@@ -140,27 +140,45 @@ pub fn layers(
     Ok(made)
 }
 
-/// Runs parts of a partition on an engine, each on what those before it made, and shows every value that they make.
+/// Runs parts of a partition on an engine, each on what those before it made, and shows every value that they make. A part
+/// that the NPU does not take is run in halves: with other outputs the compiler moves other nodes. What it does not take
+/// by itself is simulated, and not shown.
 fn run_parts(
-    (partition, on): (&Partition, On),
-    parts: &[Segment],
+    (partition, table, on): (&Partition, &Table, On),
+    parts: Vec<Segment>,
     mut known: BTreeMap<String, Tensor>,
     load: &mut LoadPart,
     progress: &dyn Progress,
     see: &mut dyn FnMut(&str, &Tensor) -> Result<()>,
 ) -> Result<()> {
-    for (at, segment) in parts.iter().enumerate() {
-        progress.part(&format!("{}: layers {on}, part {} of {}", partition.name, at + 1, parts.len()));
-        let opened = part(partition, segment)?;
+    let (count, mut left) = (parts.len(), VecDeque::from(parts));
+    let mut done = 0;
+    while let Some(segment) = left.pop_front() {
+        done += 1;
+        progress.part(&format!("{}: layers {on}, part {} of {}", partition.name, done.min(count), count));
+        let opened = part(partition, &segment)?;
         let read = |name: &String| known.get(name).cloned().ok_or_else(|| Error::internal(name, "was not made"));
         let inputs = opened.inputs.iter().map(|port| read(&port.name)).collect::<Result<Vec<_>>>()?;
-        let outputs = load(&opened, segment.device)?.run(&inputs)?;
-        for (port, output) in opened.outputs.iter().zip(&outputs) {
+        let (mut engine, is_taken) = match load(&opened, segment.device) {
+            Ok(engine) => (engine, true),
+            Err(error) if error.kind == Kind::Toolkit && segment.device == Device::Npu => {
+                if let Some([first, second]) = halves(partition, table, &segment)? {
+                    left.push_front(second);
+                    left.push_front(first);
+                    done -= 1;
+                    continue;
+                }
+                (load(&opened, Device::Cpu)?, false)
+            }
+            Err(error) => return Err(error),
+        };
+        let outputs = engine.run(&inputs)?;
+        for (port, output) in opened.outputs.iter().zip(&outputs).filter(|_| is_taken) {
             see(&port.name, output)?;
         }
         known.extend(opened.outputs.into_iter().map(|port| port.name).zip(outputs));
-        let later = parts[at + 1..].iter().flat_map(|part| &part.inputs);
-        let later: BTreeSet<&str> = later.map(|id| partition.graph.value(*id).name.as_str()).collect();
+        let later: BTreeSet<&str> =
+            left.iter().flat_map(|part| &part.inputs).map(|id| partition.graph.value(*id).name.as_str()).collect();
         known.retain(|name, _| later.contains(name.as_str()));
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Cuts segments into smaller parts whose values can all be outputs, to measure the layers in them.
 
+use std::ops::Range;
+
 use super::border::Border;
 use super::cut::cut_with;
 use super::pieces::pieces;
@@ -29,12 +31,28 @@ pub fn inside(partition: &Partition, table: &Table, segments: &[Segment], most: 
         let cuts = pieces(&weights, &border.bytes()[start..], most.max(largest)).unwrap_or_default();
         for cut in cuts {
             let nodes = start + cut.start..start + cut.end;
-            let outputs = graph.nodes()[nodes.clone()].iter().flat_map(|node| &node.outputs).copied().collect();
-            let (name, inputs) = (format!("{}.layers.{}", partition.name, made.len()), border.inputs(nodes.clone()));
-            made.push(Segment { name, nodes, inputs, outputs, ..segment.clone() });
+            made.push(opened(partition, &border, segment, nodes, made.len()));
         }
     }
     Ok(made)
+}
+
+/// Cuts such a part into two of as many nodes; `None` if it has a single one.
+///
+/// # Errors
+/// The table belongs to another graph.
+pub fn halves(partition: &Partition, table: &Table, segment: &Segment) -> Result<Option<[Segment; 2]>> {
+    let (border, nodes) = (Border::new(&partition.graph, table)?, segment.nodes.clone());
+    let middle = nodes.start + nodes.len() / 2;
+    let half = |nodes, number| opened(partition, &border, segment, nodes, number);
+    Ok((nodes.len() > 1).then(|| [half(nodes.start..middle, 0), half(middle..nodes.end, 1)]))
+}
+
+/// Some nodes of a segment, of which all that they make are outputs.
+fn opened(partition: &Partition, border: &Border, segment: &Segment, nodes: Range<usize>, number: usize) -> Segment {
+    let outputs = partition.graph.nodes()[nodes.clone()].iter().flat_map(|node| &node.outputs).copied().collect();
+    let (name, inputs) = (format!("{}.layers.{number}", partition.name), border.inputs(nodes.clone()));
+    Segment { name, nodes, inputs, outputs, ..segment.clone() }
 }
 
 /// A part of a partition as a partition of its own. Its ports have no roles, and are tied to no others.

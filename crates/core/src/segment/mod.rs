@@ -15,7 +15,7 @@ mod unit;
 
 pub use cost::multiply_adds;
 pub use cut::cut;
-pub use inside::{inside, part, part_with};
+pub use inside::{halves, inside, part, part_with};
 pub use span::span;
 pub use unit::{Device, Segment, is_whole};
 
