@@ -1,15 +1,17 @@
 //! What tuning looks at in float: the steps that layers are measured in, and what rounding alone wants to know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::candidates::{Subject, Tunable};
 use super::net::Fed;
 use crate::drivers::{Driver, Run};
 use crate::stages::for_evidence;
 use autoneural_base::error::{Error, Result};
-use autoneural_core::evidence::{Ask, Collection, Observer, Plan, sites};
+use autoneural_core::evidence::{Ask, Collection, Observer, Plan, Site, sites as sites_of};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
+use autoneural_core::quantize::Layer;
 use autoneural_core::quantize::rounding::Rounder;
 use autoneural_core::recipe::Sample;
 use autoneural_engines::engine::{Engine, Reference};
@@ -64,38 +66,86 @@ pub(crate) fn fed(
     }
 }
 
-/// What rounders want to know of the float model on these samples, for layers of some subjects; `None` where that does not
-/// fit into memory together.
+/// A layer that is measured: its subject, what it is, and how it is rounded.
+pub(crate) type Wanted<'a> = (&'a Subject, &'a Tunable, Rounder);
+
+/// What rounding wants to know of a layer.
+fn asks((subject, layer, rounder): &Wanted) -> BTreeSet<Ask> {
+    let of = |layer: &Layer| {
+        let readers = layer.readers.iter();
+        let wants = rounder.wants(layer);
+        readers.flat_map(|of| wants.iter().map(|&want| Ask::new(&subject.group, &of.data, want, &of.rows))).collect()
+    };
+    layer.layer().map(of).unwrap_or_default()
+}
+
+/// Cuts layers into stretches, of each of which memory holds all that rounding wants to know. One layer that takes more
+/// is a stretch of its own.
+pub(crate) fn stretches(partitions: &[Partition], wanted: &[Wanted], most: u64) -> Vec<Range<usize>> {
+    let sites = wanted.iter().map(|(subject, ..)| &subject.group).collect::<BTreeSet<_>>();
+    let sites: Vec<Site> = sites.into_iter().flat_map(|group| sites_of(partitions, group)).collect();
+    let shapes: BTreeMap<_, _> = sites.iter().map(|site| ((&site.group, site.name.as_str()), &site.shape)).collect();
+    let bytes = |ask: &Ask| shapes.get(&(&ask.group, ask.site.as_str())).map_or(0, |shape| Observer::bytes(ask, shape));
+    let asks: Vec<BTreeSet<Ask>> = wanted.iter().map(asks).collect();
+    cut(&asks, &bytes, most)
+}
+
+/// Cuts sets into runs of which all elements together have at most `most` bytes. A set that has more is alone.
+fn cut<T: Clone + Ord>(sets: &[BTreeSet<T>], bytes: &dyn Fn(&T) -> u64, most: u64) -> Vec<Range<usize>> {
+    let (mut made, mut start, mut held) = (Vec::new(), 0, BTreeSet::new());
+    for (at, own) in sets.iter().enumerate() {
+        held.extend(own.iter().cloned());
+        if held.iter().map(bytes).sum::<u64>() > most && start < at {
+            made.push(start..at);
+            (start, held) = (at, own.clone());
+        }
+    }
+    made.push(start..sets.len());
+    made
+}
+
+/// What rounders want to know of the float model on these samples, for a stretch of layers.
 ///
 /// # Errors
-/// A sample that cannot be run.
+/// A sample that cannot be run, or memory does not hold what a single layer wants.
 pub(crate) fn collected(
     driver: &dyn Driver,
     run: &Run,
     samples: &[Sample],
-    wanted: &[(&Subject, &[Tunable], Rounder)],
-) -> Result<Option<BTreeMap<Ask, Observer>>> {
-    let (mut asks, mut all) = (Vec::new(), Vec::new());
-    for (subject, layers, rounder) in wanted {
-        all.extend(sites(run.partitions, &subject.group));
-        for layer in layers.iter().filter_map(Tunable::layer) {
-            for want in rounder.wants(layer) {
-                let readers = layer.readers.iter();
-                asks.extend(readers.map(|of| Ask::new(&subject.group, &of.data, want, &of.rows)));
-            }
-        }
-    }
-    let Ok(Plan { passes }) = Plan::new(asks, &all, for_evidence()) else { return Ok(None) };
-    let [asks] = passes.as_slice() else { return Ok(None) };
+    wanted: &[Wanted],
+) -> Result<BTreeMap<Ask, Observer>> {
+    let asks: BTreeSet<Ask> = wanted.iter().flat_map(asks).collect();
     if asks.is_empty() {
-        return Ok(Some(BTreeMap::new()));
+        return Ok(BTreeMap::new());
     }
-    let collection = Collection::new(asks.clone());
-    let groups: Vec<Group> = wanted.iter().map(|(subject, ..)| subject.group.clone()).collect();
+    let groups: BTreeSet<&Group> = asks.iter().map(|ask| &ask.group).collect();
+    let groups: Vec<Group> = groups.into_iter().cloned().collect();
+    let all: Vec<Site> = groups.iter().flat_map(|group| sites_of(run.partitions, group)).collect();
+    // Refuses what is too large.
+    Plan::new(asks.iter().cloned(), &all, for_evidence())?;
+    let collection = Collection::new(asks);
     let load = |partition: &Partition| -> Result<Box<dyn Engine>> {
         let watcher = collection.watcher(&partition.group, &partition.name);
         Ok(Box::new(Reference::load_watched(partition, &run.bundle.float_model(partition), watcher)?))
     };
     driver.walk("look at what layers read", run, (samples, &groups), Box::new(load), &mut |_| Ok(()))?;
-    collection.take().map(Some)
+    collection.take()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_hold_what_fits_and_count_what_layers_share_once() {
+        let of = |sets: &[&[u64]], most| {
+            let sets: Vec<BTreeSet<u64>> = sets.iter().map(|set| set.iter().copied().collect()).collect();
+            cut(&sets, &|bytes| *bytes, most)
+        };
+        assert_eq!(of(&[&[3], &[4], &[5]], 12), [0..3]);
+        assert_eq!(of(&[&[3], &[4], &[5]], 8), [0..2, 2..3]);
+        assert_eq!(of(&[&[3], &[3, 4], &[4]], 7), [0..3]);
+        assert_eq!(of(&[&[1], &[9], &[2], &[3]], 5), [0..1, 1..2, 2..4]);
+        assert_eq!(of(&[&[], &[]], 0), [0..2]);
+    }
 }

@@ -4,18 +4,18 @@
 //! How much of it reaches the outputs is measured once for each width of integers, by running what comes behind the
 //! layer.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::candidates::{Basis, Encodings, Of, Subject, Tunable};
-use super::evidence::{collected, fed, split};
+use super::evidence::{Wanted, collected, fed, split, stretches};
 use super::net::{Fed, Net};
 use super::noise::Unit;
 use super::part::{MeasuredLayer, MeasuredParts};
 use super::tried::Tried;
 use crate::drivers::{Driver, Run, and_samples};
-use crate::stages::of_graphs;
+use crate::stages::{for_evidence, of_graphs};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Key, Making, STATISTICS};
@@ -41,8 +41,8 @@ pub(crate) struct Meter<'a> {
     pub tables: Vec<OnceCell<Encodings>>,
     /// What goes into the nets.
     pub fed: OnceCell<BTreeMap<usize, Vec<Fed>>>,
-    /// What rounding wants to know; `None` where memory does not hold it.
-    pub evidence: OnceCell<Option<BTreeMap<Ask, Observer>>>,
+    /// What rounding wants to know of the stretch of layers that is measured.
+    pub evidence: RefCell<BTreeMap<Ask, Observer>>,
 }
 
 /// A layer under one choice.
@@ -59,7 +59,7 @@ impl<'a> Meter<'a> {
     ) -> Self {
         let share = subjects.iter().map(|subject| 0..subject.layers.len()).collect();
         let tables = subjects.iter().map(|_| OnceCell::new()).collect();
-        let (fed, evidence) = (OnceCell::new(), OnceCell::new());
+        let (fed, evidence) = (OnceCell::new(), RefCell::default());
         Meter { bundle, driver, basis, subjects, share, unit, progress, tables, fed, evidence }
     }
 
@@ -104,17 +104,27 @@ impl<'a> Meter<'a> {
         Ok(self.fed.get_or_init(|| made))
     }
 
-    fn evidence(&self) -> Result<&Option<BTreeMap<Ask, Observer>>> {
-        if let Some(known) = self.evidence.get() {
-            return Ok(known);
-        }
+    /// Layers of a subject, each with its rounder.
+    fn wanted(&self, subject: &'a Subject, layers: Range<usize>) -> Result<Vec<Wanted<'a>>> {
+        let rounder = self.rounder(subject)?;
+        Ok(subject.layers[layers].iter().map(|layer| (subject, layer, rounder)).collect())
+    }
+
+    /// Stretches of the layers of a subject that are measured here, of which memory holds what rounding wants to know.
+    fn stretches(&self, at: usize) -> Result<Vec<Range<usize>>> {
+        let (subject, all) = (&self.subjects[at], self.share[at].clone());
+        let begin = all.start;
+        let made = stretches(self.basis.partitions, &self.wanted(subject, all)?, for_evidence());
+        Ok(made.into_iter().map(|stretch| begin + stretch.start..begin + stretch.end).collect())
+    }
+
+    /// Looks at what a stretch of layers reads.
+    fn look(&self, subject: &'a Subject, stretch: Range<usize>) -> Result<()> {
         let (samples, _) = split(&self.recipe().calibration);
-        let wanted: Vec<(&Subject, &[Tunable], Rounder)> = self
-            .shared()
-            .map(|(subject, layers)| Ok((subject, layers, self.rounder(subject)?)))
-            .collect::<Result<_>>()?;
-        let made = collected(self.driver, &self.run(), samples, &wanted)?;
-        Ok(self.evidence.get_or_init(|| made))
+        // What is known of other layers goes first.
+        self.evidence.take();
+        self.evidence.replace(collected(self.driver, &self.run(), samples, &self.wanted(subject, stretch)?)?);
+        Ok(())
     }
 
     fn tables(&self, at: usize) -> Result<&Encodings> {
@@ -199,53 +209,54 @@ impl<'a> Meter<'a> {
         let (key, group) = (self.key(subject)?, subject.group.name());
         let key_of = |number: usize| key.clone().and("layer", subject.layers[number].record());
         let unit = |number: usize| format!("tune/layer/{group}/{number}");
-        let mut known = true;
-        for number in wanted.clone() {
-            known &= self.bundle.knows(&unit(number), &key_of(number))?;
-        }
-        let (mut made, mut open) = (Vec::new(), None);
         let what = format!("measure {group}");
-        if !known {
-            if parts.is_none() {
-                // Before the bar, because these have their own.
-                self.evidence()?;
+        let (mut made, mut open, mut is_new) = (Vec::new(), None, false);
+        for stretch in self.stretches(at)? {
+            let mut known = true;
+            for number in stretch.clone() {
+                known &= self.bundle.knows(&unit(number), &key_of(number))?;
             }
-            self.progress.start(&what, wanted.len() as u64);
-        }
-        for number in wanted {
-            let (tunable, key) = (&subject.layers[number], key_of(number));
-            let (name, digest) = (&tunable.record(), key.digest());
             if !known {
-                self.progress.begin(name);
-            }
-            let tried = self.bundle.unit(&unit(number), "", key, &Silent, |_| {
-                if let Some(parts) = parts {
-                    return parts.find((group, name), &digest, tunable.choices.len());
+                if parts.is_none() {
+                    // Before the bar, because this has its own.
+                    self.look(subject, stretch.clone())?;
                 }
-                let (nets, kinds) = match &mut open {
-                    Some(open) => open,
-                    none => none.insert((self.nets(subject)?, constants(subject, self.tables(at)?)?)),
-                };
-                self.layer(subject, tunable, &mut nets[tunable.net], kinds)
-            })?;
-            if !known {
-                self.progress.tick(name);
+                self.progress.start(&what, stretch.len() as u64);
             }
-            made.push(MeasuredLayer { group: group.to_string(), layer: name.clone(), key: digest, tried });
+            is_new |= !known;
+            for number in stretch {
+                let (tunable, key) = (&subject.layers[number], key_of(number));
+                let (name, digest) = (&tunable.record(), key.digest());
+                if !known {
+                    self.progress.begin(name);
+                }
+                let tried = self.bundle.unit(&unit(number), "", key, &Silent, |_| {
+                    if let Some(parts) = parts {
+                        return parts.find((group, name), &digest, tunable.choices.len());
+                    }
+                    let (nets, kinds) = match &mut open {
+                        Some(open) => open,
+                        none => none.insert((self.nets(subject)?, constants(subject, self.tables(at)?)?)),
+                    };
+                    self.layer(subject, tunable, &mut nets[tunable.net], kinds)
+                })?;
+                if !known {
+                    self.progress.tick(name);
+                }
+                made.push(MeasuredLayer { group: group.to_string(), layer: name.clone(), key: digest, tried });
+            }
+            if !known {
+                self.progress.finish();
+            }
         }
-        match known {
-            true => self.progress.reuse(&what),
-            false => self.progress.finish(),
+        if !is_new {
+            self.progress.reuse(&what);
         }
         Ok(made)
     }
 
     fn layer(&self, subject: &Subject, tunable: &Tunable, net: &mut Net, kinds: &Kinds) -> Result<Vec<Tried>> {
-        let (rounder, nothing) = (self.rounder(subject)?, BTreeMap::new());
-        let (rounder, source) = match self.evidence()? {
-            Some(seen) => (rounder, seen),
-            None => (Rounder::default(), &nothing),
-        };
+        let (rounder, seen) = (self.rounder(subject)?, self.evidence.borrow());
         let name = &tunable.name;
         if let Of::Product(second) = &tunable.of {
             let mut tried = Vec::new();
@@ -261,7 +272,7 @@ impl<'a> Meter<'a> {
         let choices: Vec<WeightBits> = tunable.choices.iter().filter_map(|choice| choice.weights()).collect();
         let (mut locals, mut rounded) = (Vec::new(), Vec::new());
         for bits in &choices {
-            let own = numbers(rounder, of(kinds, tunable, *bits)?, source)?;
+            let own = numbers(rounder, of(kinds, tunable, *bits)?, &*seen)?;
             locals.push(net.with(name, &given(&own), None, usize::MAX)?.0);
             rounded.push(own);
         }
