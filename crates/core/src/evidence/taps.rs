@@ -2,46 +2,54 @@
 //! a picture, which are added up once for all of them.
 
 use super::exact::Digits;
-use crate::ir::ops::WindowAxis;
+use crate::ir::ops::{Run, WindowAxis};
 
 /// What each element of a window sees along one axis, at all places of the window.
 pub(super) struct Taps {
-    /// What elements of the window see in common: positions in the picture.
-    cores: Vec<Vec<usize>>,
-    /// For each element, the number of such a core, and what it sees beside it.
-    taps: Vec<(usize, Vec<usize>)>,
+    stride: usize,
+    /// What elements of the window see in common. Elements see positions a stride apart: those with the same remainder
+    /// differ at the borders alone.
+    cores: Vec<Run>,
+    /// For each element that sees something, the number of its core, and what it sees before and behind that.
+    taps: Vec<Option<(usize, [Run; 2])>>,
 }
 
 impl Taps {
     pub(super) fn new(axis: &WindowAxis) -> Self {
-        let seen = |tap| (0..axis.places).filter_map(|place| axis.at(place, tap)).collect::<Vec<usize>>();
-        let all: Vec<Vec<usize>> = (0..axis.taps).map(seen).collect();
-        let mut made = Taps { cores: vec![], taps: vec![] };
-        let mut classes: Vec<Option<usize>> = vec![];
-        for own in &all {
-            // Elements that meet anywhere are a stride apart: they differ at the borders alone.
-            let class = own.first().map(|first| first % axis.stride);
-            let core = classes.iter().position(|other| *other == class).unwrap_or_else(|| {
-                let like = all.iter().filter(|other| other.first().map(|first| first % axis.stride) == class);
-                let common = |at: &usize| like.clone().all(|other| other.binary_search(at).is_ok());
-                made.cores.push(own.iter().copied().filter(common).collect());
-                classes.push(class);
-                classes.len() - 1
-            });
-            let common = &made.cores[core];
-            let beside = own.iter().copied().filter(|at| common.binary_search(at).is_err()).collect();
-            made.taps.push((core, beside));
-        }
-        made
+        let stride = axis.stride;
+        let runs = || (0..axis.taps).map(|tap| axis.run(tap));
+        let seen: Vec<Run> = runs().filter(|run| run.count > 0).collect();
+        let mut remainders: Vec<usize> = seen.iter().map(|run| run.first % stride).collect();
+        remainders.sort_unstable();
+        remainders.dedup();
+        let core = |wanted: &usize| {
+            let like = || seen.iter().filter(|run| run.first % stride == *wanted);
+            let first = like().map(|run| run.first).max().unwrap_or(0);
+            let end = like().map(|run| run.first + run.count * stride).min().unwrap_or(0);
+            Run { first, count: end.saturating_sub(first) / stride }
+        };
+        let cores: Vec<Run> = remainders.iter().map(core).collect();
+        let tap = |run: Run| {
+            let at = remainders.binary_search(&(run.first % stride)).ok().filter(|_| run.count > 0)?;
+            let core = cores[at];
+            let before = ((core.first - run.first) / stride).min(run.count);
+            let behind = run.count.saturating_sub(before + core.count);
+            let first = core.first + core.count * stride;
+            Some((at, [Run { count: before, ..run }, Run { first, count: behind }]))
+        };
+        Taps { stride, taps: runs().map(tap).collect(), cores }
     }
 
     /// For each element of the window, the sum of the numbers that it sees.
     pub(super) fn sums(&self, numbers: &[Digits]) -> Vec<Digits> {
-        let sum = |mut sum: Digits, positions: &[usize]| {
-            positions.iter().for_each(|at| sum.add(numbers[*at]));
+        let with = |mut sum: Digits, run: &Run| {
+            numbers.iter().skip(run.first).step_by(self.stride).take(run.count).for_each(|number| sum.add(*number));
             sum
         };
-        let cores: Vec<Digits> = self.cores.iter().map(|core| sum(Digits::default(), core)).collect();
-        self.taps.iter().map(|(core, beside)| sum(cores[*core], beside)).collect()
+        let cores: Vec<Digits> = self.cores.iter().map(|core| with(Digits::default(), core)).collect();
+        let tap = |tap: &Option<(usize, [Run; 2])>| {
+            tap.as_ref().map_or(Digits::default(), |(core, beside)| beside.iter().fold(cores[*core], with))
+        };
+        self.taps.iter().map(tap).collect()
     }
 }

@@ -43,7 +43,7 @@ use serde::{Deserialize, Serialize};
 
 pub use onnx::{Attribute, Extra, Imported, OnnxForm, OnnxInput, OnnxNode};
 pub use operator::{Axes, Operator, Work};
-pub use rows::{Rows, WindowAxis};
+pub use rows::{Rows, Run, WindowAxis};
 pub use sample::{Chance, Constants, Purpose, Sample, SampleInput};
 pub use sampling::{Axis, Coordinates, Mode, Nearest, Sampling};
 pub use signature::{Elements, Input, InputKind, Signature};

@@ -128,6 +128,25 @@ impl WindowAxis {
     pub fn at(&self, place: usize, tap: usize) -> Option<usize> {
         (place * self.stride + tap * self.dilation).checked_sub(self.before).filter(|at| *at < self.size)
     }
+
+    /// All that an element of the window sees: positions in the picture, a stride apart.
+    pub fn run(&self, tap: usize) -> Run {
+        let offset = tap * self.dilation;
+        // The places where it is behind the padding before the picture, and not behind its end.
+        let first = self.before.saturating_sub(offset).div_ceil(self.stride);
+        let end = (self.before + self.size).saturating_sub(offset).div_ceil(self.stride).min(self.places);
+        let position = (first * self.stride + offset).saturating_sub(self.before);
+        Run { first: position, count: end.saturating_sub(first) }
+    }
+}
+
+/// Positions that follow each other in steps of one size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Run {
+    /// The first of them.
+    pub first: usize,
+    /// How many there are.
+    pub count: usize,
 }
 
 #[cfg(test)]
