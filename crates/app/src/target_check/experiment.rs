@@ -47,6 +47,10 @@ pub(crate) enum ExperimentResult {
         range: [f32; 2],
         /// How the provider laid it out.
         layout: Layout,
+        /// All outputs of the CPU and of the NPU.
+        outputs: [Vec<f32>; 2],
+        /// The encodings.
+        table: Table,
     },
     /// The NPU's compiler does not take it.
     Refused(String),
@@ -131,7 +135,8 @@ fn run_in(
     };
     let (simulated, npu) = (real(&simulated)?, real(&npu)?);
     let range = simulated.iter().fold([f32::INFINITY, f32::NEG_INFINITY], |[l, h], &v| [l.min(v), h.max(v)]);
-    Ok(ExperimentResult::Ran { sqnr_db: Sqnr::of(&simulated, &npu)?, range, layout })
+    let sqnr_db = Sqnr::of(&simulated, &npu)?;
+    Ok(ExperimentResult::Ran { sqnr_db, range, layout, outputs: [simulated, npu], table })
 }
 
 /// The sample's outputs in float.

@@ -6,10 +6,11 @@ use super::experiment::{self, Choice, ExperimentResult, Multiplier};
 use super::report::{SampleFinding, Status};
 use super::sample::{Sample, sample, samples};
 use super::statement::Statement;
+use super::sum_step;
 use autoneural_base::error::Result;
 use autoneural_core::encoding::IntegerType;
 use autoneural_core::ir::ops::{Constants, Purpose};
-use autoneural_core::target::{Activations, Case, Granularity, Operator, Target};
+use autoneural_core::target::{Activations, Case, Granularity, Operator, Target, Weights};
 use autoneural_engines::back::qnn::Runtime;
 
 /// A multiplier with one bit more than is exact costs at least this many dB; on v68 it costs 20 and more.
@@ -58,7 +59,7 @@ impl Judge<'_> {
             Statement::SecondBits(operator, _) => self.second_bits(operator),
             Statement::OutputRange(operator, range) => self.output_range(operator, *range),
             Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
-            Statement::SumStep(..) => Ok(Ruling::untested("this program has no experiment that decides it")),
+            Statement::SumStep(operator, step) => self.sum_step(operator, *step),
             Statement::Memory(..) => Ok(Ruling::untested("the emulator has the memory of this machine")),
         }
     }
@@ -143,6 +144,34 @@ impl Judge<'_> {
         }
         let sqnr_db = Some(lowest[0]).filter(|figure| figure.is_finite());
         Ok(Ruling { sqnr_db, ..Ruling::new(status, note.trim_start(), all) })
+    }
+
+    /// The means of channels are off as a chip is that keeps sums in such steps.
+    fn sum_step(&self, operator: &Operator, step: u32) -> Result<Ruling> {
+        let channels = Weights { integer: IntegerType::Int8, granularity: Granularity::Channel };
+        let case = Case { activations: Activations::Same(IntegerType::Uint16), weights: Some(channels), bias: None };
+        let Some(sample) = sum_step::sample(&operator.name)? else {
+            return Ok(Ruling::untested("this program builds no graph that shows the sums of the operator"));
+        };
+        let multiplier = operator.multiplier_bits.map_or(Multiplier::AsItIs, Multiplier::Settled);
+        let result = self.run(&sample, &case, Choice { multiplier, ..Choice::default() })?;
+        let (outputs, table) = match result {
+            ExperimentResult::Ran { outputs, table, .. } => (outputs, table),
+            ExperimentResult::Refused(why) => return Ok(Ruling::new(Status::Wrong, first_line(&why), vec![])),
+            ExperimentResult::NoReference(why) => return Ok(Ruling::untested(first_line(&why))),
+        };
+        let seen = sum_step::Seen::new(&sample.partition.graph, &table, &outputs)?;
+        let off = seen.off(step);
+        let note = match seen.nearest() {
+            _ if follows(step, off) => format!("means of channels are within {off:.0} integers"),
+            (1, near) if follows(1, near) => "nothing is cut off".into(),
+            (nearest, near) if follows(nearest, near) => {
+                format!("means of channels are {off:.0} integers off; with a step of {nearest} it is {near:.0}")
+            }
+            _ => format!("means of channels are {off:.0} integers off, and follow no step"),
+        };
+        let status = if follows(step, off) { Status::Confirmed } else { Status::Wrong };
+        Ok(Ruling::new(status, note, vec![]))
     }
 
     /// The provider brings the second of two operands of 16 bits to 8.
@@ -253,7 +282,7 @@ impl Judge<'_> {
         let name = sample.name.to_string();
         let mut finding = SampleFinding { name, sqnr_db: None, refused: None, in_float: vec![] };
         Ok(match self.run(sample, case, choice)? {
-            ExperimentResult::Ran { sqnr_db, range, layout } => {
+            ExperimentResult::Ran { sqnr_db, range, layout, .. } => {
                 finding.in_float = layout.in_float.into_iter().map(|node| node.operator).collect();
                 finding.sqnr_db = Some((sqnr_db * 10.0).round() / 10.0);
                 let failure = (sqnr_db < self.floor_db).then_some(Failure::Low(sqnr_db));
@@ -277,6 +306,12 @@ impl Judge<'_> {
     fn run(&self, sample: &Sample, case: &Case, choice: Choice) -> Result<ExperimentResult> {
         experiment::run(self.runtime, self.target, self.folder, sample, case, choice)
     }
+}
+
+/// Whether channels that are so many integers off follow a step. (Where nothing is cut off, they are some integers off by
+/// rounding.)
+fn follows(step: u32, off: f64) -> bool {
+    off <= f64::from(step.max(64)) / 8.0
 }
 
 /// What speaks against a sample.

@@ -9,6 +9,7 @@ mod judge;
 mod report;
 mod sample;
 mod statement;
+mod sum_step;
 mod table;
 
 pub use report::{Finding, Report, SampleFinding, Status};

@@ -48,6 +48,22 @@ impl Sample {
         let (graph, given) = sample_graph(sample, |count, deviation| normal(&mut random, count, deviation))?;
         Ok(Sample { name: sample.name, partition: alone(graph)?, inputs: given.iter().map(tensor).collect() })
     }
+
+    /// A graph with one input, which is filled with uniform numbers from -1 to 1.
+    ///
+    /// # Errors
+    /// The graph is invalid, which is a defect.
+    pub(crate) fn uniform(graph: Graph) -> Result<Self> {
+        let mut random = ChaCha8Rng::seed_from_u64(SEED);
+        let input = |id: &ValueId| {
+            let shape = graph.value(*id).shape.clone();
+            let uniform = |_| (random.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
+            let numbers = (0..shape.iter().product::<usize>()).map(uniform).collect();
+            Tensor::f32(shape, numbers)
+        };
+        let inputs = graph.inputs().iter().map(input).collect();
+        Ok(Sample { name: "", partition: alone(graph)?, inputs })
+    }
 }
 
 /// All samples of an operator for a purpose; empty if this program has no such operator.
