@@ -364,11 +364,12 @@ mod tests {
             let (mut made, mut by_hand, count) = (Exact::new(TILE + 3), Exact::new(TILE + 3), TILE - 2);
             for (column, factor) in [(&column, 1.0), (&column.iter().map(|value| value * 1e12).collect(), 1e12)] {
                 add_products(column, &tile, count, &mut made.of(1..TILE + 3), 1);
-                for at in 0..count {
+                let products = (0..count).map(|at| {
                     let mut lanes = [0f32; LANES];
                     (0..rows).for_each(|row| lanes[row % LANES] += column[row] * tile[row][at]);
-                    by_hand.add(2 + at, lanes.iter().sum());
-                }
+                    lanes.iter().sum()
+                });
+                products.enumerate().for_each(|(at, product)| by_hand.add(2 + at, product));
                 assert_eq!(made, by_hand, "{rows} {factor}");
             }
         }

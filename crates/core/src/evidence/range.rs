@@ -179,13 +179,14 @@ fn ends(values: &[f32]) -> ([f32; 2], u64) {
         high[at] = if is_finite & (value > high[at]) { value } else { high[at] };
         count[at] += u32::from(is_finite);
     };
-    let chunks = values.chunks_exact(LANES);
-    chunks.remainder().iter().enumerate().for_each(|(at, value)| take(at, *value));
+    let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
+        #[expect(clippy::needless_range_loop, reason = "of an iterator the compiler makes no vector instructions")]
         for at in 0..LANES {
             take(at, chunk[at]);
         }
     }
+    rest.iter().enumerate().for_each(|(at, value)| take(at, *value));
     // Which of two zeros comes first in a lane makes no difference.
     let [low, high] =
         [low.iter().copied().fold(f32::INFINITY, f32::min), high.iter().copied().fold(f32::NEG_INFINITY, f32::max)];
