@@ -153,8 +153,8 @@ impl Judge<'_> {
         let Some(sample) = sum_step::sample(&operator.name)? else {
             return Ok(Ruling::untested("this program builds no graph that shows the sums of the operator"));
         };
-        let multiplier = operator.multiplier_bits.map_or(Multiplier::AsItIs, Multiplier::Settled);
-        let result = self.run(&sample, &case, Choice { multiplier, ..Choice::default() })?;
+        let choice = Choice { multiplier: settled(operator), ..Choice::default() };
+        let result = self.run(&sample, &case, choice)?;
         let (outputs, table) = match result {
             ExperimentResult::Ran { outputs, table, .. } => (outputs, table),
             ExperimentResult::Refused(why) => return Ok(Ruling::new(Status::Wrong, first_line(&why), vec![])),
@@ -261,11 +261,7 @@ impl Judge<'_> {
         case: &Case,
         pairs: bool,
     ) -> Result<Vec<(SampleFinding, Option<Failure>)>> {
-        let choice = Choice {
-            output_range: operator.output_range,
-            multiplier: operator.multiplier_bits.map_or(Multiplier::AsItIs, Multiplier::Settled),
-            pairs,
-        };
+        let choice = Choice { output_range: operator.output_range, multiplier: settled(operator), pairs };
         let made = self.samples_of(operator, case)?;
         made.iter()
             .map(|sample| self.one(sample, case, choice).map(|(finding, failure, _)| (finding, failure)))
@@ -306,6 +302,11 @@ impl Judge<'_> {
     fn run(&self, sample: &Sample, case: &Case, choice: Choice) -> Result<ExperimentResult> {
         experiment::run(self.runtime, self.target, self.folder, sample, case, choice)
     }
+}
+
+/// What the pipeline does to the scales of the operator's weights.
+fn settled(operator: &Operator) -> Multiplier {
+    operator.multiplier_bits.map_or(Multiplier::AsItIs, Multiplier::Settled)
 }
 
 /// Whether channels that are so many integers off follow a step. (Where nothing is cut off, they are some integers off by

@@ -107,11 +107,16 @@ struct Batch {
 
 impl Batches {
     fn are_full(&self) -> bool {
-        self.batches.len() == BATCHES && self.batches.iter().all(|batch| batch.filled == BATCH)
+        self.batches.len() == BATCHES && self.needs_batch()
+    }
+
+    /// Whether there is no room for a row: only the last batch may have some.
+    fn needs_batch(&self) -> bool {
+        self.batches.last().is_none_or(|last| last.filled == BATCH)
     }
 
     fn take(&mut self, row: &[f32]) {
-        if self.batches.last().is_none_or(|last| last.filled == BATCH) {
+        if self.needs_batch() {
             self.batches.push(Batch { columns: vec![0.0; self.width * BATCH], filled: 0 });
         }
         let Some(last) = self.batches.last_mut() else { return };
