@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use zip::{CompressionMethod, ZipArchive};
@@ -51,7 +51,8 @@ impl Npz {
             let Some(array) = name.strip_suffix(".npy") else {
                 return Err(damaged(format!("its entry `{name}` is no .npy file")));
             };
-            let header = entry(&mut archive, &place, array, |entry, header, place| {
+            let header = entry(&mut archive, &place, array, |mut entry, place| {
+                let header = Header::read(&mut entry, place)?;
                 let is_deflated = entry.compression() != CompressionMethod::Stored;
                 if is_deflated && entry.size() > LARGEST_DEFLATED {
                     let message = format!("would have {} bytes inflated, at most {LARGEST_DEFLATED} are", entry.size());
@@ -68,21 +69,25 @@ impl Npz {
     }
 }
 
-/// Works on an entry behind its header.
+/// Works on an entry.
 fn entry<T>(
     archive: &mut ZipArchive<BufReader<File>>,
     place: &str,
     array: &str,
-    work: impl FnOnce(zip::read::ZipFile<'_, BufReader<File>>, Header, &str) -> Result<T>,
+    work: impl FnOnce(zip::read::ZipFile<'_, BufReader<File>>, &str) -> Result<T>,
 ) -> Result<T> {
     let place = format!("{place}: `{array}`");
     let damaged = |what: String| Error::input(&place, format!("cannot be read: {what}"));
     let done = contain(|| {
-        let mut entry = archive.by_name(&format!("{array}.npy")).map_err(|error| damaged(error.to_string()))?;
-        let header = Header::read(&mut entry, &place)?;
-        work(entry, header, &place)
+        let entry = archive.by_name(&file_of(array)).map_err(|error| damaged(error.to_string()))?;
+        work(entry, &place)
     });
     done.map_err(|panic| damaged(panic.to_string()))?
+}
+
+/// The name of the entry of an array.
+fn file_of(array: &str) -> String {
+    format!("{array}.npy")
 }
 
 impl ArrayFile for Npz {
@@ -91,7 +96,20 @@ impl ArrayFile for Npz {
     }
 
     fn read(&mut self, name: &str, row: Option<(usize, usize)>) -> Result<Vec<u8>> {
-        entry(&mut self.archive, &self.place, name, |mut entry, header, place| {
+        // What is not compressed is read from where the sample begins, and not from the start of the array.
+        let seekable = |archive: &mut ZipArchive<BufReader<File>>| {
+            let mut entry = archive.by_name_seek(&file_of(name)).ok()?;
+            let header = Header::read(&mut entry, &self.place).ok()?;
+            let seek = |entry: &mut zip::read::ZipFileSeek<'_, _>, bytes: u64| {
+                entry.seek(SeekFrom::Current(bytes as i64)).map(drop)
+            };
+            header.elements(&mut entry, seek, row, &self.place).ok()
+        };
+        if row.is_some() && let Ok(Some(found)) = contain(|| seekable(&mut self.archive)) {
+            return Ok(found);
+        }
+        entry(&mut self.archive, &self.place, name, |mut entry, place| {
+            let header = Header::read(&mut entry, place)?;
             header.elements(&mut entry, skip, row, place)
         })
     }
