@@ -1,6 +1,8 @@
-//! The machine that the program runs on: its memory.
+//! The machine that the program runs on: its memory and its cores.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread::available_parallelism;
 
 use rustix::process::{Resource, getrlimit};
 
@@ -11,6 +13,13 @@ pub fn memory() -> u64 {
     let installed = info.totalram.saturating_mul(u64::from(info.mem_unit));
     let address_space = getrlimit(Resource::As).current;
     [group_limit(Path::new("/")), address_space].into_iter().flatten().fold(installed, u64::min)
+}
+
+/// Threads that run at the same time: as many as the process may use cores. What it may use is asked once, since that
+/// takes longer than some of the work that is shared.
+pub fn threads() -> usize {
+    static KNOWN: OnceLock<usize> = OnceLock::new();
+    *KNOWN.get_or_init(|| available_parallelism().map_or(1, usize::from))
 }
 
 /// Gives memory that was freed back to the machine. The allocator keeps what a model took for the next, but the next

@@ -254,16 +254,10 @@ impl Encoding {
         }
     }
 
-    /// The integer of at most 16 bits for a real number. At 2^23 and above f32 holds integers only, so adding 1.5 *
-    /// 2^23 and subtracting it again rounds to the nearest integer, ties to even. Anything beyond 2^20 steps saturates
-    /// anyway.
+    /// The integer of at most 16 bits for a real number.
     fn code(&self, value: f32, scale: f32, zero_point: f32) -> i32 {
-        const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23, which leaves room for negative numbers
-        const FAR: f32 = 1_048_576.0;
         let (least, most) = self.integer.limits();
-        let steps = (value / scale).clamp(-FAR, FAR);
-        let rounded = (steps + ROUND) - ROUND;
-        (rounded + zero_point).clamp(least as f32, most as f32) as i32
+        (round(value / scale) + zero_point).clamp(least as f32, most as f32) as i32
     }
 
     /// The real numbers that the integers of a tensor of this shape stand for, row-major.
@@ -295,6 +289,15 @@ pub(crate) fn magnitudes(values: &[f32], shape: &[usize], axis: Option<usize>) -
         }
     }
     made
+}
+
+/// The nearest whole number, ties to even, of a number of steps for an integer of at most 16 bits: beyond 2^20 steps,
+/// where any such integer saturates, 2^20. At 2^23 and above f32 holds whole numbers only, so adding 1.5 * 2^23 and
+/// subtracting it again rounds, in fewer instructions than a call.
+pub(crate) fn round(steps: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23, which leaves room for negative numbers
+    const FAR: f32 = 1_048_576.0;
+    (steps.clamp(-FAR, FAR) + ROUND) - ROUND
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The numbers of one tensor as bfloat16, from its recipe and the seed.
 
 use std::sync::Mutex;
-use std::thread::available_parallelism;
 
 use half::bf16;
 use rand_chacha::ChaCha8Rng;
@@ -9,6 +8,7 @@ use rand_chacha::rand_core::RngCore;
 
 use super::random::{HeavyTails, exp, generator, normal};
 use super::recipe::{Kind, Recipe};
+use autoneural_base::machine::threads;
 
 /// Elements that share one stream of random numbers; whole rows, at least one.
 const BLOCK: usize = 1 << 16;
@@ -51,7 +51,7 @@ pub(crate) fn fill<E>(
                 rows.fill(&random, first + index * block, bytes);
             }
         };
-        let threads = available_parallelism().map_or(1, usize::from).min(here.div_ceil(block));
+        let threads = threads().min(here.div_ceil(block));
         std::thread::scope(|scope| {
             (1..threads).for_each(|_| drop(scope.spawn(work)));
             work();

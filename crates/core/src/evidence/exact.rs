@@ -32,7 +32,7 @@ pub struct Exact {
 /// Digits of a number, or sums of those of several numbers: the highest place that one of them reaches, what is there,
 /// and what is at the place below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Digits {
+struct Digits {
     place: u8,
     high: i64,
     low: i64,
@@ -41,7 +41,7 @@ pub(super) struct Digits {
 impl Digits {
     /// Those of a number. An infinite one counts as the largest number of its sign, NaN as nothing.
     #[inline(always)]
-    pub(super) fn of(value: f32) -> Self {
+    fn of(value: f32) -> Self {
         let bits = value.clamp(f32::MIN, f32::MAX).to_bits();
         let (exponent, fraction) = ((bits >> FRACTION) & 0xff, bits & ((1 << FRACTION) - 1));
         // In units of the smallest number there is.
@@ -58,7 +58,7 @@ impl Digits {
 
     /// Adds others.
     #[inline]
-    pub(super) fn add(&mut self, other: Digits) {
+    fn add(&mut self, other: Digits) {
         if other.place == self.place {
             self.high = self.high.saturating_add(other.high);
             self.low = self.low.saturating_add(other.low);
@@ -104,10 +104,10 @@ impl Exact {
 
     /// A sum, rounded to double precision.
     pub fn get(&self, at: usize) -> f64 {
-        let digits = (i128::from(self.high[at]) << DIGIT) + i128::from(self.low[at]);
+        let digits = self.high[at] as f64 * 2f64.powi(DIGIT as i32) + self.low[at] as f64;
         let exponent = LEAST + DIGIT as i32 * (i32::from(self.place[at]) - 1);
         // A power of two, by the bits of its exponent.
-        digits as f64 * f64::from_bits(((1023 + exponent) as u64) << 52)
+        digits * f64::from_bits(((1023 + exponent) as u64) << 52)
     }
 
     /// Adds a number to a sum. An infinite one counts as the largest number of its sign, NaN as nothing.
@@ -123,7 +123,7 @@ impl Exact {
     }
 
     /// Adds digits to a sum.
-    pub(super) fn take(&mut self, at: usize, digits: Digits) {
+    fn take(&mut self, at: usize, digits: Digits) {
         self.of(at..at + 1).take(0, digits);
     }
 
@@ -142,6 +142,12 @@ pub(super) struct SomeSums<'a> {
 }
 
 impl SomeSums<'_> {
+    /// Some of these.
+    pub(super) fn part(&mut self, range: Range<usize>) -> SomeSums<'_> {
+        let SomeSums { high, low, place } = self;
+        SomeSums { high: &mut high[range.clone()], low: &mut low[range.clone()], place: &mut place[range] }
+    }
+
     /// The first `count` sums, and those behind them.
     pub(super) fn split_at(self, count: usize) -> (Self, Self) {
         let (high, low, place) =

@@ -136,6 +136,6 @@ mod tests {
         assert_eq!(range, of(Want::Range));
         let ask = Ask::new(&Group::fixed("other"), "x", Want::SecondMoments, &Rows::LastAxis);
         assert_eq!(Observer::new(&ask, &[]), None);
-        assert_eq!(Observer::bytes(&ask, &[4, 8192]), 570_494_976);
+        assert_eq!(Observer::bytes(&ask, &[4, 8192]), 570_634_257);
     }
 }

@@ -2,7 +2,6 @@
 //! second moments are both made of them.
 
 use super::Exact;
-use super::exact::Digits;
 use crate::ir::ops::Rows;
 
 /// Sums over the rows of each channel group. A row with a NaN or an infinity is left out.
@@ -55,32 +54,10 @@ impl Sums {
         &mut self.sums
     }
 
-    /// Adds the rows of a value: `take` is called for each row with all sums, the row's group and the row.
-    pub(super) fn observe(
-        &mut self,
-        rows: &Rows,
-        shape: &[usize],
-        values: &[f32],
-        mut take: impl FnMut(&mut Exact, usize, &[f32]),
-    ) {
-        if !self.fits(rows, shape) {
-            return;
-        }
-        rows.visit(shape, values, &mut |group, row| {
-            if row.iter().all(|value| value.is_finite()) {
-                take(&mut self.sums, group, row);
-                self.rows[group] += 1;
-            } else {
-                self.non_finite += 1;
-            }
-        });
-    }
-
-    /// The same for rows that are all finite and of which the sums are known: `more` for each group, and each sum of
-    /// theirs.
-    pub(super) fn add(&mut self, more: u64, sums: impl Iterator<Item = Digits>) {
-        sums.enumerate().for_each(|(at, digits)| self.sums.take(at, digits));
-        self.rows.iter_mut().for_each(|rows| *rows = rows.saturating_add(more));
+    /// Adds rows that were summed: how many of each group there are, and how many were left out.
+    pub(super) fn count(&mut self, rows: &[u64], non_finite: u64) {
+        self.rows.iter_mut().zip(rows).for_each(|(own, more)| *own = own.saturating_add(*more));
+        self.non_finite = self.non_finite.saturating_add(non_finite);
     }
 
     /// Whether a value of this shape has such rows.

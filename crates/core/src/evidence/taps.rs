@@ -1,7 +1,6 @@
 //! Sums over the windows of a convolution without its windows: each element of a window sees nearly the same numbers of
 //! a picture, which are added up once for all of them.
 
-use super::exact::Digits;
 use crate::ir::ops::{Run, WindowAxis};
 
 /// What each element of a window sees along one axis, at all places of the window.
@@ -40,15 +39,15 @@ impl Taps {
         Taps { stride, taps: runs().map(tap).collect(), cores }
     }
 
-    /// For each element of the window, the sum of the numbers that it sees.
-    pub(super) fn sums(&self, numbers: &[Digits]) -> Vec<Digits> {
-        let with = |mut sum: Digits, run: &Run| {
-            numbers.iter().skip(run.first).step_by(self.stride).take(run.count).for_each(|number| sum.add(*number));
+    /// For each element of the window, the sum of what it sees: from `nothing` on, `add` adds what stands at a position.
+    pub(super) fn sums<T: Clone>(&self, nothing: &T, add: impl Fn(&mut T, usize)) -> Vec<T> {
+        let with = |mut sum: T, run: &Run| {
+            (0..run.count).for_each(|at| add(&mut sum, run.first + at * self.stride));
             sum
         };
-        let cores: Vec<Digits> = self.cores.iter().map(|core| with(Digits::default(), core)).collect();
+        let cores: Vec<T> = self.cores.iter().map(|core| with(nothing.clone(), core)).collect();
         let tap = |tap: &Option<(usize, [Run; 2])>| {
-            tap.as_ref().map_or(Digits::default(), |(core, beside)| beside.iter().fold(cores[*core], with))
+            tap.as_ref().map_or(nothing.clone(), |(core, beside)| beside.iter().fold(cores[*core].clone(), with))
         };
         self.taps.iter().map(tap).collect()
     }

@@ -50,7 +50,8 @@ macro_rules! numbers {
     ($($make:ident, $read:ident, $type:ty, $dtype:ident);* $(;)?) => {
         $(
             fn $make(name: &'static str, shape: Vec<usize>, numbers: &[$type]) -> Numbers {
-                let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+                let mut bytes = Vec::with_capacity(size_of_val(numbers));
+                numbers.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
                 Numbers { name, dtype: Dtype::$dtype, shape, bytes }
             }
 

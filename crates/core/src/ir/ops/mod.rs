@@ -35,6 +35,7 @@ mod sample;
 mod sampling;
 mod shapes;
 mod signature;
+mod some_rows;
 mod windows;
 
 use std::fmt;
@@ -47,6 +48,7 @@ pub use rows::{Rows, Run, WindowAxis};
 pub use sample::{Chance, Constants, Purpose, Sample, SampleInput};
 pub use sampling::{Axis, Coordinates, Mode, Nearest, Sampling};
 pub use signature::{Elements, Input, InputKind, Signature};
+pub use some_rows::SomeRows;
 
 use super::constant::Constant;
 use super::types::{ElementType, Shape};

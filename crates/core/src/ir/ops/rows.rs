@@ -125,7 +125,8 @@ impl WindowAxis {
     }
 
     /// Where an element of the window lies in the picture when the window is at a place; nowhere in the padding.
-    fn at(&self, place: usize, tap: usize) -> Option<usize> {
+    #[inline(always)]
+    pub(super) fn at(&self, place: usize, tap: usize) -> Option<usize> {
         (place * self.stride + tap * self.dilation).checked_sub(self.before).filter(|at| *at < self.size)
     }
 

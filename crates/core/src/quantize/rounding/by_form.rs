@@ -7,6 +7,7 @@ use super::lattice::{Grid, Lattice};
 use crate::encoding::Encoding;
 use crate::quantize::layer::Layer;
 use autoneural_base::error::{Error, Result};
+use autoneural_base::machine::threads;
 
 /// Whether nothing is known of what a layer's weights are multiplied with: they are rounded one by one.
 pub(crate) fn unfit(layer: &Layer) -> bool {
@@ -24,7 +25,7 @@ pub(crate) fn by_form(
     weights: &[f32],
     encoding: &Encoding,
     (width, damping): (usize, f64),
-    mut form: impl FnMut(usize, Vec<f32>) -> (Array2<f64>, Vec<f32>),
+    form: impl Fn(usize, Vec<f32>) -> (Array2<f64>, Vec<f32>) + Sync,
 ) -> Result<Vec<i32>> {
     let nearest = || encoding.quantize(weights, &layer.shape);
     let Some(channels) = Channels::of(layer, encoding) else { return Ok(nearest()) };
@@ -35,14 +36,30 @@ pub(crate) fn by_form(
     let (rows, scales) = (channels.rows(weights), channels.scales(encoding, &layer.shape));
     let (size, blocks) = (channels.of_group * width, channels.of_group * width.div_ceil(channels.block()));
     let mut codes = channels.rows(&nearest());
-    for (group, (rows, codes)) in rows.chunks(size).zip(codes.chunks_mut(size)).enumerate() {
+    let one = |group: usize, rows: &[f32], codes: &mut [i32]| {
         let (form, aims) = form(group, rows.to_vec());
         if let Some(lattice) = Lattice::new(form.view(), damping) {
             let scales = &scales[group * blocks..][..blocks];
             let grid = Grid { limits: encoding.integer.limits(), scales, block: channels.block() };
             codes.copy_from_slice(&lattice.round(&aims, &grid));
         }
-    }
+    };
+    // The groups of a depthwise convolution are many and small; where there is one, its channels are shared.
+    let groups = rows.len().div_ceil(size.max(1));
+    let share = groups.div_ceil(threads()).max(1);
+    std::thread::scope(|scope| {
+        for (part, (rows, codes)) in rows.chunks(share * size).zip(codes.chunks_mut(share * size)).enumerate() {
+            let one = &one;
+            let mut work = move || {
+                let groups = rows.chunks(size).zip(codes.chunks_mut(size)).enumerate();
+                groups.for_each(|(at, (rows, codes))| one(part * share + at, rows, codes));
+            };
+            match (part + 1) * share < groups {
+                true => drop(scope.spawn(work)),
+                false => work(),
+            }
+        }
+    });
     Ok(channels.tensor(&codes))
 }
 

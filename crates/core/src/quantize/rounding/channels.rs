@@ -50,14 +50,25 @@ impl Channels {
         (column / self.inner * self.count + channel) * self.inner + column % self.inner
     }
 
+    /// Whether the tensor has one row after the other, as that of a convolution.
+    fn is_by_row(&self) -> bool {
+        self.inner == self.width
+    }
+
     /// The numbers of the tensor, row by row.
     pub(crate) fn rows<T: Copy>(&self, tensor: &[T]) -> Vec<T> {
+        if self.is_by_row() {
+            return tensor.to_vec();
+        }
         let all = (0..self.count).flat_map(|channel| (0..self.width).map(move |column| (channel, column)));
         all.map(|(channel, column)| tensor[self.position(channel, column)]).collect()
     }
 
     /// The inverse of [`Channels::rows`].
     pub(crate) fn tensor<T: Copy + Default>(&self, rows: &[T]) -> Vec<T> {
+        if self.is_by_row() {
+            return rows.to_vec();
+        }
         let mut made = vec![T::default(); rows.len()];
         for (channel, row) in rows.chunks(self.width).enumerate() {
             for (column, &one) in row.iter().enumerate() {

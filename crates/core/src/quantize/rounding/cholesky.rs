@@ -4,7 +4,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, s};
 
 /// Columns that are factored between two products.
-const BLOCK: usize = 64;
+const BLOCK: usize = 32;
 
 /// Puts `L` of `A = L L^T` into the lower triangle of a symmetric matrix, and zeros above it. `None` if the matrix is
 /// not positive definite.

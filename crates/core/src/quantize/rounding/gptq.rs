@@ -1,12 +1,10 @@
 //! GPTQ: weights are rounded one after the other, and what one loses the next ones make up for, as far as the layer's
 //! inputs let them.
 
-use ndarray::Array2;
-
 use super::by_form::{by_form, centre, unfit};
 use super::method::{LayerEvidence, Rounding};
 use crate::encoding::Encoding;
-use crate::evidence::{SecondMoments, Want};
+use crate::evidence::Want;
 use crate::quantize::layer::Layer;
 use autoneural_base::error::Result;
 
@@ -27,7 +25,7 @@ impl Rounding for Gptq {
     }
 
     fn wants(&self, layer: &Layer) -> Vec<Want> {
-        if unfit(layer) { vec![] } else { vec![Want::SecondMoments, Want::Means] }
+        if unfit(layer) { vec![] } else { vec![Want::SecondMoments] }
     }
 
     fn round(&self, layer: &Layer, weights: &[f32], encoding: &Encoding, evidence: &LayerEvidence) -> Result<Vec<i32>> {
@@ -35,20 +33,14 @@ impl Rounding for Gptq {
             return Ok(encoding.quantize(weights, &layer.shape));
         }
         let moments = evidence.second_moments()?;
-        let means = evidence.means()?;
+        let is_centred = evidence.is_centred;
         by_form(layer, weights, encoding, (moments.width(), DAMPING), |group, aims| {
-            let mut form = square(&moments, group);
-            if evidence.is_centred {
-                let sums: Vec<f64> = (0..moments.width()).map(|at| means.of(group, at)).collect();
-                centre(&mut form, &sums, &sums, moments.rows()[group] as f64);
+            let mut form = moments.products(group);
+            if is_centred {
+                let means: Vec<f64> = (0..moments.width()).map(|at| moments.mean(group, at)).collect();
+                centre(&mut form, &means, &means, moments.rows()[group] as f64);
             }
             (form, aims)
         })
     }
-}
-
-/// The moments of a group as a whole matrix.
-fn square(moments: &SecondMoments, group: usize) -> Array2<f64> {
-    let width = moments.width();
-    Array2::from_shape_fn((width, width), |(a, b)| moments.of(group, a, b))
 }

@@ -12,6 +12,8 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use super::cholesky::cholesky;
+use crate::encoding::round;
+use autoneural_base::machine::threads;
 
 /// Columns that are rounded before their errors are carried to all others by one product of matrices.
 const BLOCK: usize = 64;
@@ -27,7 +29,7 @@ pub(crate) struct Lattice {
     order: Vec<usize>,
     /// `H`.
     form: Array2<f32>,
-    /// `L^T` of `H = L L^T`.
+    /// `L` of `H = L L^T`.
     factor: Array2<f32>,
 }
 
@@ -52,15 +54,15 @@ impl Lattice {
         }
         let mut order: Vec<usize> = (0..width).collect();
         order.sort_by(|&a, &b| form[(a, a)].total_cmp(&form[(b, b)]));
-        let mut damped = Array2::from_shape_fn((width, width), |(row, column)| {
-            let more = if row == column { damping * mean } else { 0.0 };
-            (form[(order[row], order[column])] + more) / mean
-        });
+        let mut damped = Array2::zeros((width, width));
+        for (mut row, &from) in damped.rows_mut().into_iter().zip(&order) {
+            let form = form.row(from);
+            row.iter_mut().zip(&order).for_each(|(number, &column)| *number = form[column] / mean);
+        }
+        damped.diag_mut().iter_mut().for_each(|number| *number += damping);
         let form = damped.mapv(|number| number as f32);
         cholesky(&mut damped)?;
-        // Columns of the factor are read one after the other, so they are stored as rows.
-        let factor = damped.t().mapv(|number| number as f32);
-        Some(Lattice { order, form, factor: factor.as_standard_layout().into_owned() })
+        Some(Lattice { order, form, factor: damped.mapv(|number| number as f32) })
     }
 
     /// Columns.
@@ -73,7 +75,7 @@ impl Lattice {
         let width = self.width();
         let per_row = grid.scales.len() / (weights.len() / width).max(1);
         let count = weights.len() / width;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads();
         let share = count.div_ceil(threads).next_multiple_of(ROWS);
         let mut made = vec![0; weights.len()];
         let inputs = weights.chunks(share * width).zip(grid.scales.chunks(share * per_row));
@@ -107,7 +109,7 @@ impl Lattice {
                 scales[row * width + at] = grid.scales[row * per_row + column / grid.block];
             }
         }
-        let nearest = |value: f32, scale: f32| (value / scale).round_ties_even().clamp(least, most);
+        let nearest = |value: f32, scale: f32| round(value / scale).clamp(least, most);
         let mut integers = vec![0f32; weights.len()];
         let mut errors = vec![0f32; weights.len()];
         let mut carried = vec![0f32; count * BLOCK];
@@ -115,18 +117,19 @@ impl Lattice {
             let last = width.min(first + BLOCK);
             let here = last - first;
             let mut carried = view_mut(&mut carried[..count * here], here);
-            let behind = self.factor.slice(s![first..last, last..]);
+            let behind = self.factor.slice(s![last.., first..last]);
             // Without columns behind, this is a product of nothing, and makes zeros.
-            general_mat_mul(1.0, &view(&errors, width).slice(s![.., last..]), &behind.t(), 0.0, &mut carried);
-            for row in 0..count {
-                let errors = &mut errors[row * width..][..width];
+            general_mat_mul(1.0, &view(&errors, width).slice(s![.., last..]), &behind, 0.0, &mut carried);
+            for (row, mut carried) in carried.rows_mut().into_iter().enumerate() {
                 for at in (first..last).rev() {
-                    let column = &row_of(&self.factor, at)[at..last];
-                    let own: f32 = errors[at + 1..last].iter().zip(&column[1..]).map(|(e, l)| e * l).sum();
                     let place = row * width + at;
-                    let aim = wanted[place] + (carried[(row, at - first)] + own) / column[0];
+                    // What this column and those before it in the block get from its own error.
+                    let factors = &row_of(&self.factor, at)[first..=at];
+                    let aim = wanted[place] + carried[at - first] / factors[at - first];
                     integers[place] = nearest(aim, scales[place]);
-                    errors[at] = wanted[place] - integers[place] * scales[place];
+                    let error = wanted[place] - integers[place] * scales[place];
+                    errors[place] = error;
+                    carried.iter_mut().zip(factors).for_each(|(carried, factor)| *carried += error * factor);
                 }
             }
         }

@@ -47,10 +47,11 @@ impl Rounding for Qronos {
         let moments = evidence.paired()?;
         let rows = moments.groups.iter().map(|group| group.rows).min().unwrap_or(0).max(1);
         let damping = (moments.width() as f64 / rows as f64).clamp(LEAST, MOST);
+        let is_centred = evidence.is_centred;
         by_form(layer, weights, encoding, (moments.width(), damping), |group, aims| {
             let seen = &moments.groups[group];
             let (mut own, mut cross) = (seen.own.clone(), seen.cross.clone());
-            if evidence.is_centred {
+            if is_centred {
                 let count = seen.rows.max(1) as f64;
                 let mean = |sums: &[f64]| sums.iter().map(|sum| sum / count).collect::<Vec<f64>>();
                 let (float, quantized) = (mean(&seen.float), mean(&seen.quantized));
