@@ -21,6 +21,11 @@ pub fn contain<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
+/// For a thread that works for others, to which its panics come back: they become errors there.
+pub fn contain_thread() {
+    CONTAINED.set(true);
+}
+
 /// Whether a panic on this thread would become an error, so that nothing need be printed about it.
 pub fn is_contained() -> bool {
     CONTAINED.get()

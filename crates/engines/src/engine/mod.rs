@@ -5,6 +5,7 @@ mod agrees;
 mod array;
 mod ort_session;
 mod reference;
+mod threads;
 mod weights;
 
 pub use array::{Array, Elements};

@@ -9,6 +9,7 @@ use tract_onnx::tract_core::internal::{
     EvalContext, EvalOp, Op, StaticName, TypedModelPatch, TypedOp, as_op, op_as_typed_op, op_out_of_plan,
 };
 
+use super::threads::use_all_cores;
 use super::weights;
 use super::{Data, Engine, Tensor};
 use crate::back::onnx::{check_float, float_bytes};
@@ -230,6 +231,7 @@ impl Reference {
     }
 
     fn run_tract(&self, inputs: &[Tensor]) -> TractResult<Vec<Tensor>> {
+        use_all_cores();
         let values = inputs
             .iter()
             .map(|input| {
