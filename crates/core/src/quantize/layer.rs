@@ -23,3 +23,12 @@ pub struct Layer {
     /// The nodes that read the weight, in the order in which the graphs run.
     pub readers: Vec<Linear>,
 }
+
+impl Layer {
+    /// Weights of an output channel: as many numbers are multiplied with them for each output. All weights, where no
+    /// axis tells output channels apart.
+    pub fn columns(&self) -> usize {
+        let channels = self.axes.output.map_or(1, |axis| self.shape[axis]);
+        self.shape.iter().product::<usize>().checked_div(channels).unwrap_or(0)
+    }
+}

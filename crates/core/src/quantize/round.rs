@@ -42,7 +42,7 @@ pub fn round_layer(
     let corrects_bias =
         rounder.corrects_bias && biases.len() == 1 && !layer.readers.is_empty() && biases.iter().all(one);
     let evidence = LayerEvidence::new(layer, evidence, corrects_bias);
-    let (method, encoding) = (rounder.method, weights.encoding);
+    let (method, encoding) = (rounder.of(layer), weights.encoding);
     let values = numbers(weights.value)?;
     let codes = method.round(layer, &values, encoding, &evidence)?;
     refuse_impossible(&codes, encoding, weights.value)?;

@@ -40,6 +40,8 @@ pub struct PartRecipe {
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,
+    /// Most columns of a layer that is rounded so; what has more is rounded to nearest. No limit if not given.
+    pub rounding_columns: Option<usize>,
     /// Whether biases make up for what rounding changes in the means of a layer's outputs.
     #[serde(default)]
     pub bias_correction: bool,
@@ -76,6 +78,9 @@ impl PartRecipe {
         if !(0.0..=MOST_HEADROOM).contains(&self.headroom) {
             return Err(("headroom".into(), format!("{} is impossible; 0 to {MOST_HEADROOM} are", self.headroom)));
         }
+        if self.rounding_columns == Some(0) {
+            return Err(("rounding_columns".into(), "no layer has 0 columns; 1 or more are possible".into()));
+        }
         let values = [Some(("activations", self.activations)), self.kv_cache.map(|integer| ("kv_cache", integer))];
         for (key, integer) in values.into_iter().flatten() {
             if integer.is_signed() {
@@ -88,7 +93,11 @@ impl PartRecipe {
 
     /// How weights and biases are rounded.
     pub fn rounder(&self) -> Rounder {
-        Rounder { method: self.rounding, corrects_bias: self.bias_correction }
+        Rounder {
+            method: self.rounding,
+            most_columns: self.rounding_columns,
+            corrects_bias: self.bias_correction,
+        }
     }
 
     /// Whether products of two computed values are to be split where the target says that this pays.

@@ -95,6 +95,8 @@ impl<'de> Deserialize<'de> for Method {
 pub struct Rounder {
     /// The method for weights.
     pub method: Method,
+    /// Most columns of a layer that it rounds; what has more becomes the nearest integers. No limit if not given.
+    pub most_columns: Option<usize>,
     /// Whether biases make up for what rounding changes in the means of a layer's outputs.
     pub corrects_bias: bool,
 }
@@ -102,11 +104,20 @@ pub struct Rounder {
 impl Rounder {
     /// The evidence that it requests about the values that a layer multiplies with its weights.
     pub fn wants(&self, layer: &Layer) -> Vec<Want> {
-        let mut made = self.method.wants(layer);
-        if self.corrects_bias && !self.method.follows() && !layer.readers.is_empty() && !made.contains(&Want::Means) {
+        let method = self.of(layer);
+        let mut made = method.wants(layer);
+        if self.corrects_bias && !method.follows() && !layer.readers.is_empty() && !made.contains(&Want::Means) {
             made.push(Want::Means);
         }
         made
+    }
+
+    /// The method that rounds a layer.
+    pub fn of(&self, layer: &Layer) -> Method {
+        match self.most_columns {
+            Some(most) if layer.columns() > most => Method::default(),
+            _ => self.method,
+        }
     }
 
     /// How a layer is rounded alone, on what it reads in the float model.
@@ -121,8 +132,9 @@ impl Rounder {
 
     /// Its name, of which codes that are kept depend.
     pub fn name(&self) -> String {
+        let most = self.most_columns.map_or(String::new(), |most| format!(" up to {most} columns"));
         let bias = if self.corrects_bias { " with bias correction" } else { "" };
-        format!("{}{bias}", self.method.name())
+        format!("{}{most}{bias}", self.method.name())
     }
 }
 
