@@ -5,7 +5,9 @@ use crate::drivers::Intake;
 use autoneural_core::program::Group;
 use autoneural_core::recipe::{Preprocess, quoted};
 
-/// The head of a recipe by default: W8A16 for all groups, with what costs next to nothing and mostly helps.
+/// The head of a recipe by default: W8A16 for all groups, with what costs little and mostly helps. How many columns are
+/// rounded by their products was chosen on the calibration samples of four networks, of which the last quarter judged:
+/// beyond 512 nothing is gained that its time is worth.
 pub(crate) fn groups_text(name: &str, groups: &[Group]) -> String {
     let mut text = format!("schema = 2\nname = {}\n", quoted(name));
     groups.iter().for_each(|group| text.push_str(&format!("\n{}", group_text(group))));
@@ -15,7 +17,8 @@ pub(crate) fn groups_text(name: &str, groups: &[Group]) -> String {
 /// How a group is quantized by default.
 pub(crate) fn group_text(group: &Group) -> String {
     let bits = "weights = \"int8\"\nactivations = \"uint16\"\nobserver = \"min-max\"\n\
-                headroom = 0.25\nbias_correction = true\nproducts = \"split\"\n";
+                headroom = 0.25\nrounding = \"gptq\"\nrounding_columns = 512\nbias_correction = true\n\
+                products = \"split\"\n";
     format!("[recipe.{}]\n{bits}", group.name())
 }
 
