@@ -135,9 +135,10 @@ fn sound_evidence_is_not_doubted() {
 #[test]
 fn samples_that_show_little_are_told() {
     let case = Case::sound();
+    case.recipe("");
     let [zero, even] = [0.0, 0.25].map(|number| vec![number; ROWS * WIDTHS[0]]);
     let with = |other: &Vec<f32>| [samples(7), vec![other.clone()]].concat();
-    expect(&case.warnings(&samples(1), &[]), &["samples.safetensors: calibration: one sample calibrates"]);
+    expect(&case.warnings(&samples(1), &[]), &["calibration: one sample calibrates"]);
     expect(&case.warnings(&with(&zero), &[]), &["calibration[7] is zero throughout"]);
     expect(&case.warnings(&with(&even), &[]), &["calibration[7] is of one colour or number throughout"]);
     expect(
@@ -155,6 +156,7 @@ fn samples_that_show_little_are_told() {
 #[test]
 fn ranges_with_nothing_in_them_are_told() {
     let case = Case::sound();
+    case.recipe("");
     for by in [1e-38, 1e-42] {
         let found = case.warnings(&scaled(by), &[]);
         assert!(found[0].starts_with("net: `x`: was "), "{found:#?}");
@@ -162,8 +164,10 @@ fn ranges_with_nothing_in_them_are_told() {
     }
     // A layer whose weights are zero, and one whose weights are nothing beside its bias.
     let zeros = Case::new([vec![0.0; WIDTHS[0] * WIDTHS[1]], weights(1)]);
+    zeros.recipe("");
     expect(&zeros.warnings(&samples(4), &[]), &["net: `up`: was zero in all of calibration, as were"]);
     let cut = Case::new([weights(0).iter().map(|weight| weight * 1e-30).collect(), weights(1)]);
+    cut.recipe("");
     expect(&cut.warnings(&samples(4), &[]), &["net: `up`: was "]);
 }
 

@@ -20,6 +20,12 @@ fn malformed_recipes_are_refused() {
             "observer = \"min-max\"\nrounding = \"up\"",
             ["recipe.toml:", "`up` is no rounding method; there are nearest"],
         ),
+        (
+            "no columns",
+            "observer = \"min-max\"",
+            "observer = \"min-max\"\nrounding_columns = 0",
+            ["rounding_columns", "no layer has 0 columns"],
+        ),
         ("unknown type", "\"int4\"", "\"int5\"", ["recipe.toml:", "`int5` is no integer type"]),
         (
             "unsigned weights",

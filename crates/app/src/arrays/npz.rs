@@ -105,7 +105,9 @@ impl ArrayFile for Npz {
             };
             header.elements(&mut entry, seek, row, &self.place).ok()
         };
-        if row.is_some() && let Ok(Some(found)) = contain(|| seekable(&mut self.archive)) {
+        if row.is_some()
+            && let Ok(Some(found)) = contain(|| seekable(&mut self.archive))
+        {
             return Ok(found);
         }
         entry(&mut self.archive, &self.place, name, |mut entry, place| {

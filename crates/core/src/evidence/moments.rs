@@ -102,7 +102,8 @@ impl SecondMoments {
                     false => left_out += work(),
                 }
             }
-            left_out += others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))).sum::<u64>();
+            left_out +=
+                others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))).sum::<u64>();
         });
         self.0.count(&rows, left_out);
     }
@@ -123,13 +124,7 @@ impl Deref for SecondMoments {
 
 /// Adds the rows of some channel groups to their sums, and counts them in `rows`. Returns how many rows of all of them
 /// are left out.
-fn add_groups(
-    some: &SomeRows,
-    values: &[f32],
-    groups: Range<usize>,
-    mut sums: SomeSums,
-    rows: &mut [u64],
-) -> u64 {
+fn add_groups(some: &SomeRows, values: &[f32], groups: Range<usize>, mut sums: SomeSums, rows: &mut [u64]) -> u64 {
     let (width, mut left_out, mut numbers, mut tiles) = (some.width(), 0, Vec::new(), Tiles::default());
     let each = triangle(width + 1);
     for (at, (group, seen)) in groups.zip(rows).enumerate() {

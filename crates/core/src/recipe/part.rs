@@ -93,11 +93,7 @@ impl PartRecipe {
 
     /// How weights and biases are rounded.
     pub fn rounder(&self) -> Rounder {
-        Rounder {
-            method: self.rounding,
-            most_columns: self.rounding_columns,
-            corrects_bias: self.bias_correction,
-        }
+        Rounder { method: self.rounding, most_columns: self.rounding_columns, corrects_bias: self.bias_correction }
     }
 
     /// Whether products of two computed values are to be split where the target says that this pays.

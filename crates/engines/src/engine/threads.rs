@@ -14,7 +14,8 @@ pub(super) fn use_all_cores() {
     static DONE: Once = Once::new();
     DONE.call_once(|| {
         if threads() > 1
-            && let Ok(pool) = ThreadPoolBuilder::new().num_threads(threads()).start_handler(|_| contain_thread()).build()
+            && let Ok(pool) =
+                ThreadPoolBuilder::new().num_threads(threads()).start_handler(|_| contain_thread()).build()
         {
             set_default_executor(Executor::MultiThread(Arc::new(pool)));
         }

@@ -109,7 +109,8 @@ mod tests {
     /// Every row of a value as [`Rows::visit`] shows it is there, column by column.
     #[test]
     fn columns_are_those_of_the_rows() {
-        let windows = Rows::Windows { kernel: [3, 2], strides: [2, 1], pads: [1, 1, 0, 1], groups: 2, dilations: [1, 2] };
+        let windows =
+            Rows::Windows { kernel: [3, 2], strides: [2, 1], pads: [1, 1, 0, 1], groups: 2, dilations: [1, 2] };
         for (rows, shape) in [(Rows::LastAxis, vec![2, 5, 6]), (windows, vec![2, 4, 4, 5])] {
             let values: Vec<f32> = (0..shape.iter().product()).map(|at| at as f32 + 1.0).collect();
             let some = SomeRows::new(&rows, &shape, usize::MAX).unwrap();

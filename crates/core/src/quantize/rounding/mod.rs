@@ -146,6 +146,9 @@ pub fn names() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evidence::Linear;
+    use crate::ir::ops::{Axes, Rows};
+    use crate::program::Group;
 
     #[test]
     fn every_method_has_a_name_of_its_own_and_a_source() {
@@ -156,6 +159,33 @@ mod tests {
             assert!(!Method::of_name(method.alone()).unwrap().follows(), "{}", method.name());
         }
         assert_eq!(Method::default().name(), "nearest");
+    }
+
+    #[test]
+    fn layers_of_many_columns_are_rounded_to_nearest() {
+        let gptq = Method::of_name("gptq").unwrap();
+        let rounder = Rounder { method: gptq, most_columns: Some(36), corrects_bias: true };
+        let layer = |shape: [usize; 4]| Layer {
+            group: Group::fixed("some"),
+            name: "w".into(),
+            shape: shape.to_vec(),
+            axes: Axes { output: Some(0), input: 1 },
+            groups: 1,
+            readers: vec![Linear {
+                graph: "g".into(),
+                node: "n".into(),
+                data: "x".into(),
+                weight: "w".into(),
+                rows: Rows::LastAxis,
+            }],
+        };
+        // 4 x 3 x 3 weights of each output channel, and 5 x 3 x 3.
+        let (narrow, wide) = (layer([8, 4, 3, 3]), layer([8, 5, 3, 3]));
+        assert_eq!((rounder.of(&narrow).name(), rounder.of(&wide).name()), ("gptq", "nearest"));
+        assert_eq!(rounder.wants(&narrow), [Want::SecondMoments, Want::Means]);
+        assert_eq!(rounder.wants(&wide), [Want::Means]);
+        assert_eq!(rounder.name(), "gptq up to 36 columns with bias correction");
+        assert_eq!(Rounder { most_columns: None, ..rounder }.of(&wide).name(), "gptq");
     }
 
     #[test]
