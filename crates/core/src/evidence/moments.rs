@@ -21,7 +21,7 @@ const ROWS: usize = 512;
 const SHARED: usize = 1 << 14;
 
 /// Sums of the products of every two columns, `X^T X`, and of each column, over rows of each channel group: over as many
-/// rows of a run as there are columns, but at least [`FEWEST`], or over all if there are not more. For each group they are
+/// rows of a run as there are columns, but at least 32, or over all if there are not more. For each group they are
 /// the lower triangle of a matrix, row by row, to whose columns a last one of ones is added: `(width + 1) * (width + 2) /
 /// 2` numbers. A row with a NaN or an infinity is left out.
 #[derive(Debug, Clone, PartialEq)]
