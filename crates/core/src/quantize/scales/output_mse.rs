@@ -32,8 +32,7 @@ impl Scaling for OutputMse {
             return Ok(vec![1.0; weighed.encoding.scale.len()]);
         }
         let moments = evidence.second_moments()?;
-        let width = weighed.layer.shape.iter().product::<usize>()
-            / weighed.layer.axes.output.map_or(1, |axis| weighed.layer.shape[axis].max(1));
+        let width = weighed.layer.columns();
         if moments.width() != width {
             let message = format!("has rows of {width} weights, which are multiplied with {} numbers", moments.width());
             return Err(Error::internal(&weighed.layer.name, message));
