@@ -272,6 +272,19 @@ impl Encoding {
             })
             .collect()
     }
+
+    /// The real numbers that the integers of these real numbers stand for: [`Encoding::dequantize`] of
+    /// [`Encoding::quantize`], without the integers in between where one scale of at most 16 bits is for all.
+    pub fn through(&self, values: &[f32], shape: &[usize]) -> Vec<f32> {
+        let (&[scale], &[zero_point]) = (&self.scale[..], &self.zero_point[..]) else {
+            return self.dequantize(&self.quantize(values, shape), shape);
+        };
+        if self.integer == IntegerType::Int32 {
+            return self.dequantize(&self.quantize(values, shape), shape);
+        }
+        let zero = zero_point as f32;
+        values.iter().map(|&value| (self.code(value, scale, zero) - zero_point as i32) as f32 * scale).collect()
+    }
 }
 
 /// The largest magnitude at each index of an axis; without an axis, that of the whole tensor.
@@ -353,6 +366,8 @@ mod tests {
                     let steps = (value / encoding.scale[entry(position)]).round_ties_even() as i64;
                     prop_assert_eq!(i64::from(code), steps.saturating_add(zero_point).clamp(least, most));
                 }
+                let back = encoding.dequantize(&encoding.quantize(&values, &shape), &shape);
+                prop_assert_eq!(encoding.through(&values, &shape), back);
             }
         }
     }

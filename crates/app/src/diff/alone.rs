@@ -240,10 +240,7 @@ impl<'a> Alone<'a> {
 
 /// A sound encoding in place of one that loses too much of these numbers.
 fn sound(values: &[f32], shape: &[usize], own: &Encoding) -> Option<Encoding> {
-    let of = |encoding: &Encoding| {
-        let codes = encoding.quantize(values, shape);
-        Sqnr::of(values, &encoding.dequantize(&codes, shape)).unwrap_or_default()
-    };
+    let of = |encoding: &Encoding| Sqnr::of(values, &encoding.through(values, shape)).unwrap_or_default();
     if own.integer == IntegerType::Int32 {
         return None;
     }

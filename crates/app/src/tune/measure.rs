@@ -311,7 +311,7 @@ impl Meter<'_> {
 
 /// Numbers as the integers of an encoding stand for them.
 fn given_as(encoding: &Encoding) -> impl Fn(&[f32]) -> Vec<f32> {
-    move |values| encoding.dequantize(&encoding.quantize(values, &[values.len()]), &[values.len()])
+    move |values| encoding.through(values, &[values.len()])
 }
 
 /// The place of a choice.
@@ -358,7 +358,7 @@ fn read(second: &Encoding, choice: Choice) -> impl Fn(&[f32]) -> Vec<f32> {
         Choice::Product(Products::Whole) => in_8_bits(second),
         _ => second.clone(),
     };
-    move |values| encoding.dequantize(&encoding.quantize(values, &[values.len()]), &[values.len()])
+    move |values| encoding.through(values, &[values.len()])
 }
 
 fn given(own: &BTreeMap<String, Constant>) -> impl Fn(&Value, &Constant) -> Constant {

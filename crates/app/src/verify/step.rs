@@ -81,7 +81,7 @@ impl Own {
     /// The encoding gives another number of elements, which is a defect.
     pub fn of(values: &[f32], encoding: &Encoding) -> Result<Self> {
         let shape = [values.len()];
-        let encoded = encoding.dequantize(&encoding.quantize(values, &shape), &shape);
+        let encoded = encoding.through(values, &shape);
         let [low, high] = encoding.range();
         let cut_off: Vec<f32> = values.iter().map(|value| value.max(low).min(high)).collect();
         let mut made = Own { outside: outside(values, encoding), reached: range(values), ..Own::default() };

@@ -126,7 +126,7 @@ mod tests {
             let through = |at: usize, value: f32| {
                 let (name, encoding) = &parts[at];
                 assert_eq!(*name, format!("y/{}", PARTS[at]));
-                encoding.dequantize(&encoding.quantize(&[value], &[1]), &[1])[0]
+                encoding.through(&[value], &[1])[0]
             };
             let whole = second.dequantize(&[code], &[1])[0];
             let high = through(0, whole);
