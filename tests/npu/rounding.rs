@@ -73,11 +73,13 @@ fn weights_of_four_bits_lose_less_the_more_a_method_knows() {
     };
     let nearest = compile("nearest", "");
     let corrected = compile("corrected", "bias_correction = true");
+    let behind = compile("behind", "bias_correction = \"quantized-prefix\"");
     let gptq = compile("gptq", "rounding = \"gptq\"\nbias_correction = true");
     let qronos = compile("qronos", "rounding = \"qronos\"\nbias_correction = true");
-    println!("{nearest:?} {corrected:?} {gptq:?} {qronos:?}");
+    println!("{nearest:?} {corrected:?} {behind:?} {gptq:?} {qronos:?}");
     for engine in 0..2 {
         assert!(corrected[engine] > nearest[engine] + 1.0, "{nearest:?} {corrected:?}");
+        assert!(behind[engine] > corrected[engine], "{corrected:?} {behind:?}");
         assert!(gptq[engine] > corrected[engine] + 1.0, "{corrected:?} {gptq:?}");
         assert!(qronos[engine] > corrected[engine] + 1.0, "{corrected:?} {qronos:?}");
     }
@@ -129,5 +131,5 @@ fn what_recipes_say_wrongly_of_rounding_is_told() {
     let said = refused("headroom = -0.5");
     assert!(said.contains("recipe.tower.headroom") && said.contains("0 to 3"), "{said}");
     let said = refused("bias_correction = \"yes\"");
-    assert!(said.contains("recipe.toml:7: ") && said.contains("expected a boolean"), "{said}");
+    assert!(said.contains("recipe.toml:7: ") && said.contains("`true`, `false` or \"quantized-prefix\""), "{said}");
 }

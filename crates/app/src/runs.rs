@@ -23,7 +23,7 @@ const MOST: usize = 32;
 pub(crate) fn wanted(partitions: &[Partition], recipe: &Recipe) -> Result<BTreeSet<String>> {
     let mut made = BTreeSet::new();
     for (at, partition) in partitions.iter().enumerate() {
-        if recipe.part(&partition.group)?.rounding.follows() && has_layers_of_its_own(partitions, at) {
+        if recipe.part(&partition.group)?.rounder().follows() && has_layers_of_its_own(partitions, at) {
             made.insert(partition.name.clone());
         }
     }

@@ -52,7 +52,7 @@ pub fn emit_group(
     let constants = Constants::of(partitions.iter().zip(&tables))?;
     let rounder = recipe.part(group)?.rounder();
     // Layers that follow one another are not in parts.
-    let parts = parts.filter(|_| !rounder.method.follows());
+    let parts = parts.filter(|_| !rounder.follows());
     let doubtful = round((bundle, group), (&partitions, &tables), (&constants, rounder), parts, progress)?;
     let key = bundle.key(Key::new(), |path| match path.split_once('/') {
         _ if is_code(group, path) => true,

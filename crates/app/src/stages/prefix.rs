@@ -3,20 +3,21 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
 
 use crate::runs;
 use autoneural_base::error::{Error, Result};
 use autoneural_bundle::Bundle;
-use autoneural_core::evidence::{Ask, EvidenceSource, Observer, PairedMoments};
+use autoneural_core::evidence::{Ask, EvidenceSource, Means, Observer, PairedMoments};
 use autoneural_core::ir::ops::Rows;
 use autoneural_core::ir::{Builder, Constant, Graph, Node, Value, ValueId};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::Frozen;
 use autoneural_core::quantize::Table;
-use autoneural_engines::engine::{Engine, Reference, Tensor};
+use autoneural_engines::engine::{Data, Engine, Reference, Tensor};
 
-/// The numbers of a run, by value: in float, and behind quantized layers.
-type Streams = [BTreeMap<ValueId, Tensor>; 2];
+/// The numbers of a run, by value.
+type Stream = BTreeMap<ValueId, Tensor>;
 
 /// Runs of a group's graphs as far as their layers are rounded.
 pub(crate) struct Prefix<'a> {
@@ -32,7 +33,10 @@ struct Walk<'a> {
     table: &'a Table,
     /// The next node.
     next: usize,
-    runs: Vec<Streams>,
+    /// The runs in float.
+    float: Vec<Stream>,
+    /// The same behind quantized layers.
+    quantized: Vec<Stream>,
 }
 
 impl<'a> Prefix<'a> {
@@ -48,16 +52,16 @@ impl<'a> Prefix<'a> {
     ) -> Result<Self> {
         let mut walks = Vec::new();
         for (partition, table) in partitions.iter().zip(tables) {
-            let mut runs = Vec::new();
+            let (mut float, mut quantized) = (Vec::new(), Vec::new());
             for inputs in runs::kept(bundle, partition)? {
                 let ids = partition.graph.inputs().iter().copied();
-                let float: BTreeMap<ValueId, Tensor> = ids.zip(inputs).collect();
-                let own = float.iter().map(|(&id, one)| Ok((id, through(table, partition.graph.value(id), one)?)));
-                let quantized = own.collect::<Result<_>>()?;
-                runs.push([float, quantized]);
+                let run: Stream = ids.zip(inputs).collect();
+                let own = run.iter().map(|(&id, one)| (id, through(table, partition.graph.value(id), one.clone())));
+                quantized.push(own.collect());
+                float.push(run);
             }
-            if !runs.is_empty() {
-                walks.push(Walk { partition, table, next: 0, runs });
+            if !float.is_empty() {
+                walks.push(Walk { partition, table, next: 0, float, quantized });
             }
         }
         if walks.is_empty() {
@@ -66,6 +70,29 @@ impl<'a> Prefix<'a> {
                 .help("`autoneural calibrate` with the same recipe keeps them"));
         }
         Ok(Prefix { collected, walks: RefCell::new(walks), rounded: RefCell::default() })
+    }
+
+    /// Runs the graphs that have a value until it is there, and gives `each` the columns of its rows and its numbers in each
+    /// run, in float and behind quantized layers.
+    fn visit(
+        &self,
+        site: &str,
+        rows: &Rows,
+        each: &mut dyn FnMut(usize, [&Tensor; 2]) -> Result<()>,
+    ) -> Result<()> {
+        for walk in self.walks.borrow_mut().iter_mut() {
+            let graph = &walk.partition.graph;
+            let Some(id) = graph.find(site) else { continue };
+            let Some(width) = rows.width(&graph.value(id).shape) else { continue };
+            walk.advance_to(id, &self.rounded.borrow())?;
+            for (float, quantized) in walk.float.iter().zip(&walk.quantized) {
+                let (Some(float), Some(quantized)) = (float.get(&id), quantized.get(&id)) else {
+                    return Err(Error::internal(site, "was let go before its layer was rounded"));
+                };
+                each(width, [float, quantized])?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes the real numbers of what was rounded.
@@ -81,19 +108,23 @@ impl EvidenceSource for Prefix<'_> {
 
     fn paired(&self, site: &str, rows: &Rows) -> Result<Option<PairedMoments>> {
         let mut all: Option<PairedMoments> = None;
-        for walk in self.walks.borrow_mut().iter_mut() {
-            let graph = &walk.partition.graph;
-            let Some(id) = graph.find(site) else { continue };
-            let Some(width) = rows.width(&graph.value(id).shape) else { continue };
-            walk.advance_to(id, &self.rounded.borrow())?;
+        self.visit(site, rows, &mut |width, [float, quantized]| {
             let made = all.get_or_insert_with(|| PairedMoments::new(width, rows.groups()));
-            for [float, quantized] in &walk.runs {
-                let (Some(float), Some(quantized)) = (float.get(&id), quantized.get(&id)) else {
-                    return Err(Error::internal(site, "was let go before its layer was rounded"));
-                };
-                made.observe(rows, &float.shape, float.as_f32()?, quantized.as_f32()?);
+            made.observe(rows, &float.shape, float.as_f32()?, quantized.as_f32()?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn paired_means(&self, site: &str, rows: &Rows) -> Result<Option<[Means; 2]>> {
+        let mut all: Option<[Means; 2]> = None;
+        self.visit(site, rows, &mut |width, streams| {
+            let made = all.get_or_insert_with(|| [(); 2].map(|()| Means::new(width, rows.groups())));
+            for (made, stream) in made.iter_mut().zip(streams) {
+                made.observe(rows, &stream.shape, stream.as_f32()?);
             }
-        }
+            Ok(())
+        })?;
         Ok(all)
     }
 }
@@ -123,19 +154,20 @@ impl Walk<'_> {
                 Some(numbers) => numbers.clone(),
                 None => {
                     let encoding = table.param(&value.name)?;
-                    encoding.dequantize(&encoding.quantize(&constant.to_f32(), &value.shape), &value.shape)
+                    encoding.through(&constant.to_f32(), &value.shape)
                 }
             };
             Ok(Constant::from_values(numbers, value.shape.clone()))
         };
-        let mut engines = [
-            Reference::of_graph(&alone(self.partition, node, &inputs, &|_, constant| Ok(constant.clone()))?)?,
-            Reference::of_graph(&alone(self.partition, node, &inputs, &own)?)?,
-        ];
         let later: BTreeSet<ValueId> =
             graph.nodes()[self.next + 1..].iter().flat_map(|later| &later.inputs).copied().collect();
-        for streams in &mut self.runs {
-            for (at, (values, engine)) in streams.iter_mut().zip(&mut engines).enumerate() {
+        let engines = [
+            alone(self.partition, node, &inputs, &|_, constant| Ok(constant.clone()))?,
+            alone(self.partition, node, &inputs, &own)?,
+        ];
+        let pass = |partition: &Partition, streams: &mut Vec<Stream>, is_quantized: bool| -> Result<()> {
+            let mut engine = Reference::of_graph(partition)?;
+            for values in streams {
                 let read = |id: &ValueId| {
                     let known = values.get(id).cloned();
                     known.ok_or_else(|| Error::internal(&graph.value(*id).name, "was not made"))
@@ -143,23 +175,31 @@ impl Walk<'_> {
                 let given = inputs.iter().map(read).collect::<Result<Vec<_>>>()?;
                 for (&id, output) in node.outputs.iter().zip(engine.run(&given)?) {
                     if later.contains(&id) {
-                        let is_quantized = at == 1;
-                        values
-                            .insert(id, if is_quantized { through(table, graph.value(id), &output)? } else { output });
+                        let kept = if is_quantized { through(table, graph.value(id), output) } else { output };
+                        values.insert(id, kept);
                     }
                 }
                 values.retain(|id, _| later.contains(id));
             }
-        }
+            Ok(())
+        };
+        let (float, quantized) = (&mut self.float, &mut self.quantized);
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| pass(&engines[0], float, false));
+            let own = pass(&engines[1], quantized, true);
+            other.join().unwrap_or_else(|panic| resume_unwind(panic)).and(own)
+        })?;
         self.next += 1;
         Ok(())
     }
 }
 
 /// What the integers of a value stand for.
-fn through(table: &Table, value: &Value, tensor: &Tensor) -> Result<Tensor> {
-    let encoding = table.activations.get(&value.name);
-    Ok(tensor.encode(encoding)?.decode(encoding))
+fn through(table: &Table, value: &Value, tensor: Tensor) -> Tensor {
+    match (table.activations.get(&value.name), &tensor.data) {
+        (Some(encoding), Data::F32(values)) => Tensor::f32(tensor.shape.clone(), encoding.through(values, &tensor.shape)),
+        _ => tensor,
+    }
 }
 
 /// A node as a partition of its own, with these inputs; `own` gives its constants.

@@ -62,7 +62,7 @@ impl<'a> Rounding<'a> {
         let Rounding { bundle, rounder, .. } = self;
         let mut made = Vec::new();
         // What a method that follows the quantized layers makes of a layer depends on all of these.
-        let mut before = rounder.method.follows().then(|| of_runs(bundle, self.graphs.0)).transpose()?;
+        let mut before = rounder.follows().then(|| of_runs(bundle, self.graphs.0)).transpose()?;
         for ((layer, weights, biases), file) in self.constants.layers.iter().zip(file_names(self.constants)) {
             let key = key(bundle, self.group, std::iter::once(weights).chain(biases), &rounder.name())?;
             let evidence = LayerEvidence::new(layer, self.collected, false);
@@ -99,7 +99,7 @@ impl<'a> Rounding<'a> {
         to: &Path,
         written: &dyn Fn(&str) -> Result<CodeFile>,
     ) -> Result<Vec<Moments>> {
-        if self.rounder.method.follows() && self.prefix.get().is_none() {
+        if self.rounder.follows() && self.prefix.get().is_none() {
             let made = Prefix::new(self.bundle, self.graphs.0, self.graphs.1, self.collected)?;
             for (layer, task) in self.constants.layers.iter().zip(tasks).take(at) {
                 settle(&made, layer, &written(&task.file)?);

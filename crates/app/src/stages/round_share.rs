@@ -48,9 +48,9 @@ pub fn round_share(bundle: &Bundle, shard: Share, out: &Path, progress: &dyn Pro
     let mut all: Vec<(Group, usize)> = Vec::new();
     let mut left_out = Vec::new();
     for group in groups(&partitions) {
-        let method = recipe.part(&group)?.rounder().method;
-        if method.follows() {
-            left_out.push(format!("`{}` in {group}", method.name()));
+        let rounder = recipe.part(&group)?.rounder();
+        if rounder.follows() {
+            left_out.push(format!("`{}` in {group}", rounder.name()));
             continue;
         }
         let (partitions, tables) = own(bundle, &group)?;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::listed::listed;
-use crate::evidence::{Ask, EvidenceSource, Observer, PairedMoments};
+use crate::evidence::{Ask, EvidenceSource, Means, Observer, PairedMoments};
 use crate::ir::ops::Rows;
 use crate::program::Group;
 use autoneural_base::error::Result;
@@ -82,6 +82,10 @@ impl EvidenceSource for Noting<'_> {
             self.note(site, moments.width(), moments.groups.iter().map(|group| (group.rows, zero(&group.own))));
         }
         Ok(found)
+    }
+
+    fn paired_means(&self, site: &str, rows: &Rows) -> Result<Option<[Means; 2]>> {
+        self.source.paired_means(site, rows)
     }
 }
 

@@ -3,10 +3,15 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::ir::ops::Rows;
+use crate::ir::ops::{Rows, SomeRows};
 
 /// Rows that are summed in single precision before they are added to the sums in double precision.
 const BATCH: usize = 256;
+/// Rows of a run that are looked at, of each channel group and picture, for each column of a row. With more of them
+/// EfficientNet-Lite0 has no more than 0.1 dB on calibration samples that were left out, with fewer 0.2 to 0.8 dB less.
+const OF_COLUMN: usize = 4;
+/// Least number of such rows.
+const FEWEST: usize = 32;
 
 /// Sums over the rows of one channel group. `x` is a row in float, `z` the same row behind quantized layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,33 +54,33 @@ impl PairedMoments {
         self.width
     }
 
-    /// Adds the rows of a value of this shape, row-major, in both streams.
+    /// Adds rows of a value of this shape, row-major, in both streams.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], float: &[f32], quantized: &[f32]) {
-        if rows.width(shape) != Some(self.width) || rows.groups() != self.groups.len() || self.width == 0 {
+        let Some(some) = SomeRows::new(rows, shape, FEWEST.max(OF_COLUMN * self.width)) else { return };
+        if some.width() != self.width || rows.groups() != self.groups.len() {
             return;
         }
-        let collected = |values: &[f32]| {
-            let mut made: Vec<Vec<f32>> = vec![vec![]; self.groups.len()];
-            rows.visit(shape, values, &mut |group, row| made[group].extend_from_slice(row));
-            made
-        };
-        let (mut float, mut quantized) = (collected(float), collected(quantized));
-        for (group, (x, z)) in self.groups.iter_mut().zip(float.iter_mut().zip(&mut quantized)) {
-            // Zeros add nothing.
-            for (x, z) in x.chunks_mut(self.width).zip(z.chunks_mut(self.width)) {
-                match x.iter().chain(&*z).all(|number| number.is_finite()) {
-                    true => group.rows += 1,
-                    false => [x, z].into_iter().for_each(|row| row.fill(0.0)),
-                }
-            }
-            for (x, z) in x.chunks(BATCH * self.width).zip(z.chunks(BATCH * self.width)) {
-                let view = |numbers| ArrayView2::from_shape((x.len() / self.width, self.width), numbers);
-                let (Ok(x), Ok(z)) = (view(x), view(z)) else { continue };
-                group.own.zip_mut_with(&z.t().dot(&z), |sum, more| *sum += f64::from(*more));
-                group.cross.zip_mut_with(&x.t().dot(&z), |sum, more| *sum += f64::from(*more));
-                for (sums, rows) in [(&mut group.float, x), (&mut group.quantized, z)] {
-                    for row in rows.rows() {
-                        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += f64::from(*value));
+        let (mut x, mut z) = (Vec::new(), Vec::new());
+        for (at, group) in self.groups.iter_mut().enumerate() {
+            for picture in 0..some.pictures() {
+                for first in (0..some.count()).step_by(BATCH) {
+                    let places = first..some.count().min(first + BATCH);
+                    let count = places.len();
+                    for (numbers, values) in [(&mut x, float), (&mut z, quantized)] {
+                        numbers.resize(count * self.width, 0.0);
+                        for (column, into) in numbers.chunks_exact_mut(count).enumerate() {
+                            some.column(values, (picture, at, column), places.clone(), into);
+                        }
+                    }
+                    group.rows += (count - clear([&mut x, &mut z], count)) as u64;
+                    let view = |numbers| ArrayView2::from_shape((self.width, count), numbers);
+                    let (Ok(x), Ok(z)) = (view(&x), view(&z)) else { continue };
+                    group.own.zip_mut_with(&z.dot(&z.t()), |sum, more| *sum += f64::from(*more));
+                    group.cross.zip_mut_with(&x.dot(&z.t()), |sum, more| *sum += f64::from(*more));
+                    for (sums, columns) in [(&mut group.float, x), (&mut group.quantized, z)] {
+                        for (sum, column) in sums.iter_mut().zip(columns.rows()) {
+                            *sum += column.iter().map(|&value| f64::from(value)).sum::<f64>();
+                        }
                     }
                 }
             }
@@ -99,13 +104,31 @@ impl PairedMoments {
     }
 }
 
+/// Fills rows with a NaN or an infinity in one of the streams with zeros in both, which add nothing, and returns how many
+/// there are. Numbers stand column by column, each of `count` rows.
+fn clear(streams: [&mut [f32]; 2], count: usize) -> usize {
+    if streams.iter().all(|numbers| numbers.iter().all(|number| number.is_finite())) {
+        return 0;
+    }
+    let is_bad = |row: &usize| {
+        streams.iter().any(|numbers| numbers.iter().skip(*row).step_by(count).any(|number| !number.is_finite()))
+    };
+    let bad: Vec<usize> = (0..count).filter(is_bad).collect();
+    for numbers in streams {
+        for row in &bad {
+            numbers.iter_mut().skip(*row).step_by(count).for_each(|number| *number = 0.0);
+        }
+    }
+    bad.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn sums_are_those_of_the_products_by_hand_and_add_up() {
-        let (count, width) = (BATCH + 3, 5);
+        let (count, width) = (BATCH + 3, BATCH / OF_COLUMN + 1);
         let x: Vec<f32> = (0..count * width).map(|at| ((at * 31) % 17) as f32 - 8.0).collect();
         let z: Vec<f32> = x.iter().enumerate().map(|(at, x)| x + (at % 3) as f32).collect();
         let mut made = PairedMoments::new(width, 1);

@@ -1,6 +1,6 @@
 //! Where methods get the evidence from that they requested.
 
-use super::{Ask, Observer, PairedMoments};
+use super::{Ask, Means, Observer, PairedMoments};
 use crate::ir::ops::Rows;
 use autoneural_base::error::{Error, Result};
 
@@ -20,6 +20,15 @@ pub trait EvidenceSource {
     fn paired(&self, site: &str, rows: &Rows) -> Result<Option<PairedMoments>> {
         let _ = rows;
         Err(Error::internal(site, "has no moments behind quantized layers here"))
+    }
+
+    /// Means of the same rows, in float and behind the layers that are rounded so far.
+    ///
+    /// # Errors
+    /// As for [`EvidenceSource::paired`].
+    fn paired_means(&self, site: &str, rows: &Rows) -> Result<Option<[Means; 2]>> {
+        let _ = rows;
+        Err(Error::internal(site, "has no means behind quantized layers here"))
     }
 }
 

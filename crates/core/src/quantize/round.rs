@@ -3,7 +3,7 @@
 use super::codes::{CodeSource, pack, refuse_impossible};
 use super::layer::Layer;
 use super::layers::Item;
-use super::rounding::{LayerEvidence, Rounded, Rounder, corrected, corrects};
+use super::rounding::{LayerEvidence, Rounded, Rounder, corrected, corrects, input_means};
 use crate::encoding::Encoding;
 use crate::evidence::EvidenceSource;
 use crate::ir::Value;
@@ -40,7 +40,7 @@ pub fn round_layer(
     // A weight that several nodes read with biases of their own has no means that are those of one bias.
     let one = |bias: &Item| corrects(layer, weights.encoding, bias.value.shape.iter().product());
     let corrects_bias =
-        rounder.corrects_bias && biases.len() == 1 && !layer.readers.is_empty() && biases.iter().all(one);
+        rounder.bias.is_on() && biases.len() == 1 && !layer.readers.is_empty() && biases.iter().all(one);
     let evidence = LayerEvidence::new(layer, evidence, corrects_bias);
     let (method, encoding) = (rounder.of(layer), weights.encoding);
     let values = numbers(weights.value)?;
@@ -51,7 +51,7 @@ pub fn round_layer(
     for Item { value, encoding } in biases {
         let mut bias = numbers(value)?;
         if corrects_bias {
-            bias = corrected(&bias, &rounded, &evidence, method.follows())?;
+            bias = corrected(&bias, &rounded, &input_means(&evidence, rounder.bias, &*method)?)?;
         }
         of_biases.push(pack(encoding.integer, &encoding.quantize(&bias, &value.shape)));
     }

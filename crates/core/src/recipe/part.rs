@@ -6,7 +6,7 @@ use super::bits::{GeluForm, Products, WeightBits};
 use super::observers::Observers;
 use crate::encoding::IntegerType;
 use crate::equalize::Equalize;
-use crate::quantize::rounding::{Method, Rounder};
+use crate::quantize::rounding::{BiasCorrection, Method, Rounder};
 use crate::quantize::scales::Scales;
 
 /// Most room beyond what was seen: four times the range.
@@ -44,7 +44,7 @@ pub struct PartRecipe {
     pub rounding_columns: Option<usize>,
     /// Whether biases make up for what rounding changes in the means of a layer's outputs.
     #[serde(default)]
-    pub bias_correction: bool,
+    pub bias_correction: BiasCorrection,
     /// How products of two computed values are written for a chip that reads the second of them in 8 bits.
     #[serde(default)]
     pub products: Products,
@@ -93,7 +93,7 @@ impl PartRecipe {
 
     /// How weights and biases are rounded.
     pub fn rounder(&self) -> Rounder {
-        Rounder { method: self.rounding, most_columns: self.rounding_columns, corrects_bias: self.bias_correction }
+        Rounder { method: self.rounding, most_columns: self.rounding_columns, bias: self.bias_correction }
     }
 
     /// Whether products of two computed values are to be split where the target says that this pays.

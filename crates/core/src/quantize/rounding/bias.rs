@@ -1,11 +1,55 @@
 //! Bias correction: what rounding changes in the mean of an output channel is taken back by its bias, which costs
 //! nothing on the NPU.
 
+use serde::{Deserialize, Deserializer};
+
 use super::channels::Channels;
-use super::method::{LayerEvidence, Rounded};
+use super::method::{LayerEvidence, Rounded, Rounding};
 use crate::encoding::Encoding;
+use crate::evidence::Means;
 use crate::quantize::layer::Layer;
 use autoneural_base::error::{Error, Result};
+
+/// What the recipe's word for [`BiasCorrection::BehindPrefix`] is.
+const BEHIND_PREFIX: &str = "quantized-prefix";
+
+/// Whether biases make up for what rounding changes in the means of a layer's outputs, and on which inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BiasCorrection {
+    /// They stay as they are.
+    #[default]
+    None,
+    /// On what the layer reads in the float model; a method that [follows](Rounding::follows) the quantized layers
+    /// corrects on what these make.
+    InFloat,
+    /// On what the layer really reads behind the quantized layers, whatever the method is.
+    BehindPrefix,
+}
+
+impl BiasCorrection {
+    /// Whether biases are corrected at all.
+    pub fn is_on(self) -> bool {
+        self != BiasCorrection::None
+    }
+}
+
+impl<'de> Deserialize<'de> for BiasCorrection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Switch(bool),
+            Word(String),
+        }
+        let wrong = || serde::de::Error::custom(format!("`true`, `false` or \"{BEHIND_PREFIX}\" is expected"));
+        match Written::deserialize(deserializer).map_err(|_| wrong())? {
+            Written::Switch(false) => Ok(BiasCorrection::None),
+            Written::Switch(true) => Ok(BiasCorrection::InFloat),
+            Written::Word(word) if word == BEHIND_PREFIX => Ok(BiasCorrection::BehindPrefix),
+            Written::Word(_) => Err(wrong()),
+        }
+    }
+}
 
 /// Whether each number of a bias has one row of a layer's weights, so that it can make up for what rounding changes in
 /// their mean. That of a transposed convolution has as many as its kernel has elements, and stays as it is.
@@ -13,26 +57,39 @@ pub(crate) fn corrects(layer: &Layer, encoding: &Encoding, bias: usize) -> bool 
     Channels::of(layer, encoding).is_some_and(|all| all.count == bias)
 }
 
-/// The bias `b + W m - Q n` for weights `W` that became `Q`: `m` are the means of what the layer reads in float, `n`
-/// those of what it reads behind the quantized layers, if the method follows these, else `m` again. (Nagel et al.,
-/// arXiv 1906.04721, section 4.2, with means that were seen.) A layer whose weights can only be rounded one by one keeps
-/// its bias.
+/// Means of the columns that a layer multiplies with its weights, for each channel group: in the float model, and behind
+/// the quantized layers.
+pub(crate) type InputMeans = Vec<[Vec<f64>; 2]>;
+
+/// The means by which a bias is corrected. Where nothing is to be known of quantized layers, both are of the float model.
 ///
 /// # Errors
-/// Evidence is missing, or is about rows of another width.
-pub(crate) fn corrected(bias: &[f32], rounded: &Rounded, evidence: &LayerEvidence, follows: bool) -> Result<Vec<f32>> {
+/// Evidence is missing.
+pub(crate) fn input_means(
+    evidence: &LayerEvidence,
+    correction: BiasCorrection,
+    method: &dyn Rounding,
+) -> Result<InputMeans> {
+    let of = |means: &Means, group| (0..means.width()).map(|at| means.of(group, at)).collect::<Vec<f64>>();
+    let [float, quantized] = if method.follows() || correction == BiasCorrection::BehindPrefix {
+        evidence.paired_means()?
+    } else {
+        let means = evidence.means()?;
+        [means.clone(), means]
+    };
+    Ok((0..float.groups()).map(|group| [of(&float, group), of(&quantized, group)]).collect())
+}
+
+/// The bias `b + W m - Q n` for weights `W` that became `Q`: `m` are the means of what the layer reads in float, `n`
+/// those of what it reads behind the quantized layers, or `m` again. (Nagel et al., arXiv 1906.04721, section 4.2, with
+/// means that were seen.) A layer whose weights can only be rounded one by one keeps its bias.
+///
+/// # Errors
+/// The means are of rows of another width.
+pub(crate) fn corrected(bias: &[f32], rounded: &Rounded, means: &InputMeans) -> Result<Vec<f32>> {
     let layer = rounded.layer;
     let Some(channels) = Channels::of(layer, rounded.encoding).filter(|all| all.count == bias.len()) else {
         return Ok(bias.to_vec());
-    };
-    // For each channel group, in float and behind quantized layers.
-    let means: Vec<[Vec<f64>; 2]> = if follows {
-        let of = |sums: &[f64], rows: u64| sums.iter().map(|sum| sum / rows.max(1) as f64).collect();
-        evidence.paired()?.groups.iter().map(|one| [of(&one.float, one.rows), of(&one.quantized, one.rows)]).collect()
-    } else {
-        let means = evidence.means()?;
-        let of = |group| (0..means.width()).map(|at| means.of(group, at)).collect::<Vec<f64>>();
-        (0..means.groups()).map(|group| [of(group), of(group)]).collect()
     };
     let real = rounded.encoding.dequantize(rounded.codes, &layer.shape);
     let (weights, real) = (channels.rows(rounded.weights), channels.rows(&real));

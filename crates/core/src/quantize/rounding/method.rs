@@ -116,6 +116,16 @@ impl<'a> LayerEvidence<'a> {
         }
     }
 
+    /// Means of the rows that the weights are multiplied with, in float and behind the layers that are already rounded.
+    ///
+    /// # Errors
+    /// As for [`LayerEvidence::paired`].
+    pub fn paired_means(&self) -> Result<[Means; 2]> {
+        self.merged(&|ask| self.source.paired_means(&ask.site, &ask.rows), &|[float, quantized], [x, z]| {
+            float.merge(x) && quantized.merge(z)
+        })
+    }
+
     /// Moments of the rows that the weights are multiplied with, in float and behind the layers that are already
     /// rounded.
     ///
@@ -125,19 +135,29 @@ impl<'a> LayerEvidence<'a> {
         if let Some(known) = self.paired.get() {
             return Ok(known);
         }
-        let mut all: Option<PairedMoments> = None;
+        let all = self.merged(&|ask| self.source.paired(&ask.site, &ask.rows), &|all, found| all.merge(found))?;
+        Ok(self.paired.get_or_init(|| all))
+    }
+
+    /// What graphs that ran again know of all values that the layer reads, merged by `merge`, which says whether they are
+    /// of the same rows.
+    fn merged<T>(
+        &self,
+        find: &dyn Fn(&Ask) -> Result<Option<T>>,
+        merge: &dyn Fn(&mut T, &T) -> bool,
+    ) -> Result<T> {
+        let mut all: Option<T> = None;
         for ask in self.asks(Want::SecondMoments) {
-            let Some(found) = self.source.paired(&ask.site, &ask.rows)? else { continue };
+            let Some(found) = find(&ask)? else { continue };
             let Some(all) = &mut all else {
                 all = Some(found);
                 continue;
             };
-            if !all.merge(&found) {
+            if !merge(all, &found) {
                 return Err(Error::internal(&self.layer.name, "reads values with rows of other sizes"));
             }
         }
-        let all = all.ok_or_else(|| Error::internal(&self.layer.name, "is in no graph whose runs were kept"))?;
-        Ok(self.paired.get_or_init(|| all))
+        all.ok_or_else(|| Error::internal(&self.layer.name, "is in no graph whose runs were kept"))
     }
 
     fn of_another_kind(&self) -> Error {

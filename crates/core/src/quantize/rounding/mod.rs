@@ -14,7 +14,7 @@
 //!   model.
 //! - **Constants that are not weights of a layer** (gammas, constants that are added or multiplied) are rounded to the
 //!   nearest integer, whatever the recipe says. A bias is, too, unless the recipe corrects it
-//!   ([`Rounder::corrects_bias`]).
+//!   ([`BiasCorrection`]).
 
 mod bias;
 mod by_form;
@@ -23,7 +23,8 @@ mod cholesky;
 mod lattice;
 mod method;
 
-pub(crate) use bias::{corrected, corrects};
+pub use bias::BiasCorrection;
+pub(crate) use bias::{corrected, corrects, input_means};
 pub(crate) use channels::Channels;
 pub use method::{LayerEvidence, Rounded, Rounding};
 
@@ -98,7 +99,7 @@ pub struct Rounder {
     /// Most columns of a layer that it rounds; what has more becomes the nearest integers. No limit if not given.
     pub most_columns: Option<usize>,
     /// Whether biases make up for what rounding changes in the means of a layer's outputs.
-    pub corrects_bias: bool,
+    pub bias: BiasCorrection,
 }
 
 impl Rounder {
@@ -106,7 +107,8 @@ impl Rounder {
     pub fn wants(&self, layer: &Layer) -> Vec<Want> {
         let method = self.of(layer);
         let mut made = method.wants(layer);
-        if self.corrects_bias && !method.follows() && !layer.readers.is_empty() && !made.contains(&Want::Means) {
+        let is_of_float = self.bias == BiasCorrection::InFloat && !method.follows();
+        if is_of_float && !layer.readers.is_empty() && !made.contains(&Want::Means) {
             made.push(Want::Means);
         }
         made
@@ -120,6 +122,11 @@ impl Rounder {
         }
     }
 
+    /// Whether it wants to know what the layers that are already rounded make of the samples.
+    pub fn follows(&self) -> bool {
+        self.method.follows() || self.bias == BiasCorrection::BehindPrefix
+    }
+
     /// How a layer is rounded alone, on what it reads in the float model.
     ///
     /// # Errors
@@ -127,13 +134,21 @@ impl Rounder {
     pub fn alone(&self) -> autoneural_base::error::Result<Self> {
         let method = Method::of_name(self.method.alone());
         let method = method.map_err(|error| autoneural_base::error::Error::internal("rounding", error))?;
-        Ok(Rounder { method, ..*self })
+        let bias = match self.bias {
+            BiasCorrection::BehindPrefix => BiasCorrection::InFloat,
+            other => other,
+        };
+        Ok(Rounder { method, bias, ..*self })
     }
 
     /// Its name, of which codes that are kept depend.
     pub fn name(&self) -> String {
         let most = self.most_columns.map_or(String::new(), |most| format!(" up to {most} columns"));
-        let bias = if self.corrects_bias { " with bias correction" } else { "" };
+        let bias = match self.bias {
+            BiasCorrection::None => "",
+            BiasCorrection::InFloat => " with bias correction",
+            BiasCorrection::BehindPrefix => " with bias correction behind the quantized prefix",
+        };
         format!("{}{most}{bias}", self.method.name())
     }
 }
@@ -164,7 +179,7 @@ mod tests {
     #[test]
     fn layers_of_many_columns_are_rounded_to_nearest() {
         let gptq = Method::of_name("gptq").unwrap();
-        let rounder = Rounder { method: gptq, most_columns: Some(36), corrects_bias: true };
+        let rounder = Rounder { method: gptq, most_columns: Some(36), bias: BiasCorrection::InFloat };
         let layer = |shape: [usize; 4]| Layer {
             group: Group::fixed("some"),
             name: "w".into(),
@@ -186,6 +201,11 @@ mod tests {
         assert_eq!(rounder.wants(&wide), [Want::Means]);
         assert_eq!(rounder.name(), "gptq up to 36 columns with bias correction");
         assert_eq!(Rounder { most_columns: None, ..rounder }.of(&wide).name(), "gptq");
+        // Behind the quantized prefix means are not of the float model; alone, they are again.
+        let behind = Rounder { bias: BiasCorrection::BehindPrefix, ..rounder };
+        assert_eq!((behind.wants(&narrow), behind.wants(&wide)), (vec![Want::SecondMoments], vec![]));
+        assert!(behind.follows() && !rounder.follows() && !behind.alone().unwrap().follows());
+        assert_eq!(behind.alone().unwrap().wants(&wide), [Want::Means]);
     }
 
     #[test]
