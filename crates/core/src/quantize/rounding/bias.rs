@@ -107,3 +107,64 @@ pub(crate) fn corrected(bias: &[f32], rounded: &Rounded, means: &InputMeans) -> 
     }
     Ok(made)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::IntegerType;
+    use crate::evidence::Linear;
+    use crate::ir::ops::{Axes, Rows};
+    use crate::program::Group;
+
+    #[test]
+    fn a_bias_makes_up_for_the_means_of_both_streams() {
+        let reader = Linear {
+            graph: "g".into(),
+            node: "n".into(),
+            data: "x".into(),
+            weight: "w".into(),
+            rows: Rows::LastAxis,
+        };
+        let layer = Layer {
+            group: Group::fixed("some"),
+            name: "w".into(),
+            shape: vec![2, 2],
+            axes: Axes { output: Some(0), input: 1 },
+            groups: 1,
+            readers: vec![reader],
+        };
+        let (scale, zero_point) = (vec![0.5, 0.5], vec![0, 0]);
+        let encoding = Encoding { integer: IntegerType::Int8, scale, zero_point, axis: Some(0), block: None };
+        // W = [[1.1, 2], [-3, 0.2]], Q = [[1, 2], [-3, 0]].
+        let rounded =
+            Rounded { layer: &layer, weights: &[1.1, 2.0, -3.0, 0.2], encoding: &encoding, codes: &[2, 4, -6, 0] };
+        let close = |made: Vec<f32>, wanted: [f32; 2]| {
+            made.iter().zip(wanted).all(|(made, wanted)| (made - wanted).abs() < 1e-5)
+        };
+        // The same means m = [10, 20] on both sides: b + (W - Q) m.
+        let same = vec![[vec![10.0, 20.0], vec![10.0, 20.0]]];
+        assert!(close(corrected(&[7.0, 8.0], &rounded, &same).unwrap(), [8.0, 12.0]));
+        // n = [11, 20] behind quantized layers: Q n is 1 and -3 more.
+        let behind = vec![[vec![10.0, 20.0], vec![11.0, 20.0]]];
+        assert!(close(corrected(&[7.0, 8.0], &rounded, &behind).unwrap(), [7.0, 15.0]));
+    }
+
+    #[test]
+    fn recipes_write_a_switch_or_a_word() {
+        #[derive(Debug, Deserialize)]
+        struct Part {
+            bias_correction: BiasCorrection,
+        }
+        let of = |written: &str| toml::from_str::<Part>(&format!("bias_correction = {written}"));
+        for (written, wanted) in [
+            ("true", BiasCorrection::InFloat),
+            ("false", BiasCorrection::None),
+            ("\"quantized-prefix\"", BiasCorrection::BehindPrefix),
+        ] {
+            assert_eq!(of(written).unwrap().bias_correction, wanted);
+        }
+        for wrong in ["\"prefix\"", "1"] {
+            assert!(of(wrong).unwrap_err().to_string().contains("\"quantized-prefix\" is expected"), "{wrong}");
+        }
+    }
+}
