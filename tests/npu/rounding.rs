@@ -87,6 +87,31 @@ fn weights_of_four_bits_lose_less_the_more_a_method_knows() {
 }
 
 #[test]
+fn weights_of_each_head_are_rounded_by_every_method() {
+    const SHAPE: [usize; 4] = [1, 2, 12, 16];
+    let mut b = Builder::new("tower");
+    let x = b.input("x", SHAPE.to_vec(), ElementType::F32).unwrap();
+    let weights = b.constant("w", Constant::from_values(numbers(2 * 16 * 8, 3), vec![2, 16, 8])).unwrap();
+    let product = b.node("product", ops::MatMul, &[x, weights]).unwrap();
+    let made = b.node("made", ops::Relu, &[product]).unwrap();
+    let folder = tower::written(b.finish(vec![made]), &SHAPE, |at| numbers(SHAPE.iter().product(), 20 + at));
+    for (at, lines) in [
+        "rounding = \"gptq\"\nbias_correction = true",
+        "rounding = \"qronos\"\nbias_correction = true",
+        "bias_correction = \"quantized-prefix\"",
+        "weight_scales = \"output-mse\"",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let recipe = tower::recipe(folder.path(), ["int8", "uint16"], lines);
+        let report = tower::compile(folder.path(), &recipe, &[], &folder.path().join(format!("out{at}")));
+        let made = figure(&report, "npu");
+        assert!(made > 35.0, "{lines}: {made} dB");
+    }
+}
+
+#[test]
 fn values_beyond_what_was_seen_have_room() {
     let folder = written();
     let compile = |name: &str, lines: &str| compile(folder.path(), lines, &folder.path().join(name));

@@ -42,8 +42,11 @@ impl Operator for MatMul {
         Some(Axes { output: Some(rank.saturating_sub(1)), input: rank.saturating_sub(2) })
     }
 
-    fn rows(&self, _: &[usize]) -> Option<Rows> {
-        Some(Rows::LastAxis)
+    /// Of weights for each head or sample, `[.., K, N]`, each are multiplied with rows of their own, so that no rows are
+    /// those of all of them.
+    fn rows(&self, weights: &[usize]) -> Option<Rows> {
+        let outer = &weights[..weights.len().saturating_sub(2)];
+        outer.iter().all(|&size| size == 1).then_some(Rows::LastAxis)
     }
 
     fn scaled_axis(&self, rank: usize) -> Option<usize> {
@@ -118,5 +121,12 @@ mod tests {
     fn leading_axes_broadcast() {
         assert_eq!(MatMul.shapes(&[&vec![1, 2, 6, 8], &vec![8, 5]]).unwrap(), [[1, 2, 6, 5]]);
         assert!(MatMul.shapes(&[&vec![1, 2, 6, 8], &vec![6, 5]]).is_err());
+    }
+
+    #[test]
+    fn weights_of_several_heads_have_no_rows_in_common() {
+        assert_eq!(MatMul.rows(&[8, 5]), Some(Rows::LastAxis));
+        assert_eq!(MatMul.rows(&[1, 8, 5]), Some(Rows::LastAxis));
+        assert_eq!(MatMul.rows(&[2, 8, 5]), None);
     }
 }
