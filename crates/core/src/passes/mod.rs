@@ -18,6 +18,7 @@ mod legalize;
 mod merge_moves;
 mod prune;
 pub mod rewrite;
+mod skip_neutral;
 mod skip_repeats;
 
 use add_to_parts::add_to_parts;
@@ -33,6 +34,7 @@ use last_axis::last_axis;
 use legalize::legalize;
 use merge_moves::merge_moves;
 pub use prune::prune;
+use skip_neutral::skip_neutral;
 use skip_repeats::skip_repeats;
 
 use crate::ir::{Graph, validate};
@@ -80,6 +82,12 @@ pub const PASSES: &[Pass] = &[
         what: "computes what depends on constants only",
         kind: Kind::Form,
         apply: |graph, _| fold_constants(graph),
+    },
+    Pass {
+        name: "skip_neutral",
+        what: "leaves out sums with zeros and products with ones",
+        kind: Kind::Form,
+        apply: |graph, _| skip_neutral(graph),
     },
     Pass {
         name: "skip_repeats",

@@ -7,6 +7,7 @@ pub fn example(pass: &str) -> Graph {
     let b = Builder::new("example");
     match pass {
         "fold_constants" => fold_constants(b),
+        "skip_neutral" => skip_neutral(b),
         "skip_repeats" => skip_repeats(b),
         "fold_biases" => fold_biases(b),
         "fold_pads" => fold_pads(b),
@@ -36,6 +37,17 @@ fn fold_constants(mut b: Builder) -> Graph {
     let (x, table) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "table", &[4, 3]));
     let turned = b.node("turned", ops::Transpose { perm: vec![1, 0] }, &[table]).unwrap();
     let y = b.node("y", ops::Add, &[x, turned]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A shift and a factor that were not trained.
+fn skip_neutral(mut b: Builder) -> Graph {
+    let x = input(&mut b, "x", &[1, 3]);
+    let of = |value: f32| Constant::from_values(vec![value; 3], vec![3]);
+    let (ones, zeros) = (b.constant("ones", of(1.0)).unwrap(), b.constant("zeros", of(0.0)).unwrap());
+    let scaled = b.node("scaled", ops::Mul, &[x, ones]).unwrap();
+    let shifted = b.node("shifted", ops::Add, &[scaled, zeros]).unwrap();
+    let y = b.node("y", ops::Relu, &[shifted]).unwrap();
     b.finish(vec![y])
 }
 
