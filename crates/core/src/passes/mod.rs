@@ -16,6 +16,7 @@ mod give_biases;
 mod last_axis;
 mod legalize;
 mod merge_moves;
+mod pick_first;
 mod prune;
 pub mod rewrite;
 mod skip_neutral;
@@ -33,6 +34,7 @@ use give_biases::give_biases;
 use last_axis::last_axis;
 use legalize::legalize;
 use merge_moves::merge_moves;
+use pick_first::pick_first;
 pub use prune::prune;
 use skip_neutral::skip_neutral;
 use skip_repeats::skip_repeats;
@@ -82,6 +84,12 @@ pub const PASSES: &[Pass] = &[
         what: "computes what depends on constants only",
         kind: Kind::Form,
         apply: |graph, _| fold_constants(graph),
+    },
+    Pass {
+        name: "pick_first",
+        what: "moves what integers pick, and not the integers",
+        kind: Kind::Form,
+        apply: |graph, _| pick_first(graph),
     },
     Pass {
         name: "skip_neutral",

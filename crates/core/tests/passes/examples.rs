@@ -7,6 +7,7 @@ pub fn example(pass: &str) -> Graph {
     let b = Builder::new("example");
     match pass {
         "fold_constants" => fold_constants(b),
+        "pick_first" => pick_first(b),
         "skip_neutral" => skip_neutral(b),
         "skip_repeats" => skip_repeats(b),
         "fold_biases" => fold_biases(b),
@@ -37,6 +38,15 @@ fn fold_constants(mut b: Builder) -> Graph {
     let (x, table) = (input(&mut b, "x", &[1, 3, 4]), constant(&mut b, "table", &[4, 3]));
     let turned = b.node("turned", ops::Transpose { perm: vec![1, 0] }, &[table]).unwrap();
     let y = b.node("y", ops::Add, &[x, turned]).unwrap();
+    b.finish(vec![y])
+}
+
+/// Tokens that are turned before they pick their embeddings.
+fn pick_first(mut b: Builder) -> Graph {
+    let ids = b.input("ids", vec![1, 3], ElementType::I64).unwrap();
+    let table = constant(&mut b, "table", &[5, 4]);
+    let turned = b.node("turned", ops::Transpose { perm: vec![1, 0] }, &[ids]).unwrap();
+    let y = b.node("y", ops::Gather { axis: 0 }, &[table, turned]).unwrap();
     b.finish(vec![y])
 }
 

@@ -244,7 +244,7 @@ impl Making<'_> {
         }
         let shape = self.b.shape(x).clone();
         let axis = self.numbers.of(shape.len().max(1));
-        match self.numbers.of(if shape.is_empty() { 2 } else { 11 }) {
+        match self.numbers.of(if shape.is_empty() { 2 } else { 13 }) {
             0 => self.node(ops::Sigmoid, &[x]),
             1 => self.node(ops::Silu, &[x]),
             2 => self.node(ops::Softmax { axis }, &[x]),
@@ -271,6 +271,35 @@ impl Making<'_> {
                 let repeated = self.node(ops::Concat { axis }, &vec![row; shape[axis]]);
                 let inputs = if self.numbers.of(2) == 0 { [x, repeated] } else { [repeated, repeated] };
                 self.node(ops::Mul, &inputs)
+            }
+            10 => {
+                // What was not trained.
+                let of = |number: f32| {
+                    Constant::from_values(vec![number; shape[axis..].iter().product()], shape[axis..].to_vec())
+                };
+                let (op, constant) = match self.numbers.of(4) {
+                    0 => (ops::Op::from(ops::Add), of(0.0)),
+                    1 => (ops::Sub.into(), of(0.0)),
+                    2 => (ops::Mul.into(), of(1.0)),
+                    _ => (ops::Div.into(), of(1.0)),
+                };
+                let name = self.name("c");
+                let constant = self.b.constant(name, constant).unwrap();
+                let same = self.node(op, &[x, constant]);
+                self.node(ops::Sigmoid, &[same])
+            }
+            11 => {
+                // Integers that are moved before they pick.
+                let (name, rows) = (self.name("x"), 2 + self.numbers.of(2));
+                let values = (0..rows * 2).map(|_| self.numbers.of(shape[axis]) as i64).collect();
+                self.inputs.push(Constant::from_integers(ElementType::I32, values, vec![rows, 2]));
+                let ids = self.b.input(name, vec![rows, 2], ElementType::I32).unwrap();
+                let moved = match self.numbers.of(3) {
+                    0 => self.node(ops::Transpose { perm: vec![1, 0] }, &[ids]),
+                    1 => self.node(ops::Reshape { shape: vec![rows * 2] }, &[ids]),
+                    _ => self.node(ops::Slice { axis: 0, start: 1, end: rows }, &[ids]),
+                };
+                self.node(ops::Gather { axis }, &[x, moved])
             }
             _ => {
                 // A constant that is computed.

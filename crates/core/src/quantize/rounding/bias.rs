@@ -118,13 +118,8 @@ mod tests {
 
     #[test]
     fn a_bias_makes_up_for_the_means_of_both_streams() {
-        let reader = Linear {
-            graph: "g".into(),
-            node: "n".into(),
-            data: "x".into(),
-            weight: "w".into(),
-            rows: Rows::LastAxis,
-        };
+        let reader =
+            Linear { graph: "g".into(), node: "n".into(), data: "x".into(), weight: "w".into(), rows: Rows::LastAxis };
         let layer = Layer {
             group: Group::fixed("some"),
             name: "w".into(),

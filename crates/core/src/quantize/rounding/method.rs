@@ -141,11 +141,7 @@ impl<'a> LayerEvidence<'a> {
 
     /// What graphs that ran again know of all values that the layer reads, merged by `merge`, which says whether they are
     /// of the same rows.
-    fn merged<T>(
-        &self,
-        find: &dyn Fn(&Ask) -> Result<Option<T>>,
-        merge: &dyn Fn(&mut T, &T) -> bool,
-    ) -> Result<T> {
+    fn merged<T>(&self, find: &dyn Fn(&Ask) -> Result<Option<T>>, merge: &dyn Fn(&mut T, &T) -> bool) -> Result<T> {
         let mut all: Option<T> = None;
         for ask in self.asks(Want::SecondMoments) {
             let Some(found) = find(&ask)? else { continue };
