@@ -74,12 +74,7 @@ impl<'a> Prefix<'a> {
 
     /// Runs the graphs that have a value until it is there, and gives `each` the columns of its rows and its numbers in each
     /// run, in float and behind quantized layers.
-    fn visit(
-        &self,
-        site: &str,
-        rows: &Rows,
-        each: &mut dyn FnMut(usize, [&Tensor; 2]) -> Result<()>,
-    ) -> Result<()> {
+    fn visit(&self, site: &str, rows: &Rows, each: &mut dyn FnMut(usize, [&Tensor; 2]) -> Result<()>) -> Result<()> {
         for walk in self.walks.borrow_mut().iter_mut() {
             let graph = &walk.partition.graph;
             let Some(id) = graph.find(site) else { continue };
@@ -197,7 +192,9 @@ impl Walk<'_> {
 /// What the integers of a value stand for.
 fn through(table: &Table, value: &Value, tensor: Tensor) -> Tensor {
     match (table.activations.get(&value.name), &tensor.data) {
-        (Some(encoding), Data::F32(values)) => Tensor::f32(tensor.shape.clone(), encoding.through(values, &tensor.shape)),
+        (Some(encoding), Data::F32(values)) => {
+            Tensor::f32(tensor.shape.clone(), encoding.through(values, &tensor.shape))
+        }
         _ => tensor,
     }
 }
