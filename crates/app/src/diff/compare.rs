@@ -7,7 +7,7 @@ use super::around::Around;
 use super::chain::Chain;
 use super::compiled;
 use super::judge::{Known, judge};
-use super::layer::{Compiled, Diff, Layer};
+use super::layer::{Compiled, Diff, Figures, Layer};
 use super::models::Models;
 use super::units::{Made, Unit, encode};
 use super::values::values;
@@ -80,7 +80,7 @@ pub fn compare(
         places,
         floor_db,
         found: vec![],
-        dbs: HashMap::new(),
+        so_far: HashMap::new(),
         unpaired: 0,
     };
     for (name, coded) in models.coded_inputs() {
@@ -99,7 +99,7 @@ pub fn compare(
         is_told = is_told || work.tell_first(looking);
     }
     progress.finish();
-    let (mut layers, unpaired, dbs) = (work.found, work.unpaired, work.dbs);
+    let (mut layers, unpaired, so_far) = (work.found, work.unpaired, work.so_far);
     let compiled = match target {
         None => None,
         Some(_) if left > 0 => {
@@ -107,7 +107,8 @@ pub fn compare(
             Some(Compiled { refused: Some(why.into()), ..Compiled::default() })
         }
         Some(target) => {
-            let known = compiled::Known { models, values: &values, in_parts: &dbs, floor_db };
+            let in_parts = so_far.into_iter().filter_map(|(name, figures)| Some((name, figures.npu?))).collect();
+            let known = compiled::Known { models, values: &values, in_parts: &in_parts, floor_db };
             let found = compiled::look(&known, (runtime, target), inputs, progress)?;
             if let Some((name, cause)) = &found.1
                 && let Some(layer) = layers.iter_mut().find(|layer| layer.name == *name)
@@ -161,8 +162,8 @@ struct Work<'a> {
     places: Vec<Place<'a>>,
     floor_db: f64,
     found: Vec<Layer>,
-    /// SQNR of what was made so far on the chosen engine, by the names of values.
-    dbs: HashMap<String, f64>,
+    /// SQNR of what was made so far, by the names of values.
+    so_far: HashMap<String, Figures>,
     unpaired: usize,
 }
 
@@ -286,7 +287,7 @@ impl<'a> Work<'a> {
             in_norm: false,
             shares_in_concat: shares,
             wide_inputs: 0,
-            input_db: None,
+            input_db: Figures::default(),
             input_scale: None,
             fixed_range: None,
         };
@@ -297,12 +298,15 @@ impl<'a> Work<'a> {
     /// Remembers the figure of the last layer for what reads it.
     fn note(&mut self, names: &[String]) {
         let figures = self.found.last().map(|layer| layer.so_far_db);
-        let db = figures.and_then(|figures| if self.on_npu() { figures.npu } else { figures.simulated });
-        self.dbs.extend(db.into_iter().flat_map(|db| names.iter().map(move |name| (name.clone(), db))));
+        self.so_far.extend(figures.into_iter().flat_map(|one| names.iter().map(move |name| (name.clone(), one))));
     }
 
-    fn worst_input(&self, unit: &Unit) -> Option<f64> {
-        unit.reads.iter().filter_map(|read| self.dbs.get(&read.border).copied()).reduce(f64::min)
+    /// The worst figures of what a unit reads.
+    fn worst_input(&self, unit: &Unit) -> Figures {
+        let of = |engine: fn(&Figures) -> Option<f64>| {
+            unit.reads.iter().filter_map(|read| engine(self.so_far.get(&read.border)?)).reduce(f64::min)
+        };
+        Figures { simulated: of(|one| one.simulated), npu: of(|one| one.npu) }
     }
 
     /// The scale of what the operator reads first, as the NPU gets it when it runs alone.

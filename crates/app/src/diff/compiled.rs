@@ -90,7 +90,7 @@ pub(crate) fn look(
 
 /// The cause of what goes wrong only where operators are compiled together; `in_norm` says that they are steps of a
 /// normalization that is spelled out.
-fn of_fusion(what: String, in_norm: bool) -> Cause {
+pub(super) fn of_fusion(what: String, in_norm: bool) -> Cause {
     let change = match in_norm {
         true => WHOLE_NORM,
         false => {

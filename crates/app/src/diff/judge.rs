@@ -1,6 +1,7 @@
 //! The figures of a layer, and whether it is wrong.
 
 use super::causes::{Evidence, find, is_certain};
+use super::compiled::of_fusion;
 use super::layer::{Figures, Layer};
 use super::units::decode;
 use super::weights::Weights;
@@ -37,8 +38,8 @@ pub(crate) struct Known<'a> {
     pub shares_in_concat: bool,
     /// Number of computed inputs of 16 bits.
     pub wide_inputs: usize,
-    /// The worst SQNR of what it reads, on the chosen engine.
-    pub input_db: Option<f64>,
+    /// The worst SQNR of what it reads.
+    pub input_db: Figures,
     /// Scale of its first input.
     pub input_scale: Option<f32>,
     /// The range that the NPU gives its output, whatever the encoding says.
@@ -83,9 +84,16 @@ pub(crate) fn judge(layer: &mut Layer, known: &Known, npu: bool, floor_db: f64) 
     let breaks = match (alone_db, so_far_db) {
         (Some(db), _) => is_low(db),
         // What came in with noise is not this operator's fault.
-        (None, Some(db)) => is_low(db) && known.input_db.is_none_or(|input| db < input - MARGIN_DB),
+        (None, Some(db)) => is_low(db) && on_engine(known.input_db).is_none_or(|input| db < input - MARGIN_DB),
         (None, None) => false,
     };
+    if let (false, true, Some(alone)) = (breaks, npu && so_far_db.is_some_and(is_low), alone_db) {
+        layer.fault = lost_among_others(layer.so_far_db, known.input_db)
+            .map(|words| of_fusion(format!("alone the NPU computes it with {alone:.1} dB; {words}"), known.in_norm));
+        if layer.fault.is_some() {
+            return;
+        }
+    }
     if !breaks && !is_certain(known.weights, known.missing) {
         return;
     }
@@ -115,6 +123,19 @@ pub(crate) fn judge(layer: &mut Layer, known: &Known, npu: bool, floor_db: f64) 
     layer.fault = Some(find(&evidence));
 }
 
+/// What tells that the NPU loses much more of what an operator reads than the simulation does. `None` where it does not, or
+/// where what it reads is lost already.
+fn lost_among_others(made: Figures, read: Figures) -> Option<String> {
+    let ([npu, of_npu], [simulated, of_simulation]) = ([read.npu?, made.npu?], [read.simulated?, made.simulated?]);
+    let is_lost = npu > MARGIN_DB && npu - of_npu > (simulated - of_simulation).max(0.0) + MARGIN_DB;
+    is_lost.then(|| {
+        format!(
+            "behind the operators before it, where it reads {npu:.1} dB, it makes {of_npu:.1} dB of them, and the \
+             simulation {of_simulation:.1} dB of {simulated:.1} dB"
+        )
+    })
+}
+
 /// What integers of these bits reach on these values, with ranges that fit and weights rounded to nearest.
 fn expected_db(values: &[f32], encoding: Option<&Encoding>, weights: &[Weights], npu: bool) -> f64 {
     let power: f64 = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>() / values.len().max(1) as f64;
@@ -125,4 +146,22 @@ fn expected_db(values: &[f32], encoding: Option<&Encoding>, weights: &[Weights],
     let of_weights: f64 = rounded.map(|one| 10f64.powf(-one.expected_db / 10.0)).sum();
     let of_engine = if npu { 10f64.powf(-NPU_DB / 10.0) } else { 1e-10 };
     -10.0 * (of_output + of_weights + of_engine).log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_only_among_others_is_told() {
+        let of = |npu, simulated| Figures { npu: Some(npu), simulated: Some(simulated) };
+        let words = lost_among_others(of(5.1, 34.0), of(34.2, 34.3)).unwrap();
+        assert!(words.contains("reads 34.2 dB") && words.contains("34.0 dB of 34.3 dB"), "{words}");
+        // Both lose it, as where two numbers that are nearly the same are subtracted.
+        assert_eq!(lost_among_others(of(4.0, 25.0), of(34.0, 60.0)), None);
+        // What is lost already tells nothing.
+        assert_eq!(lost_among_others(of(-15.0, 30.0), of(2.0, 30.0)), None);
+        // The simulation was not asked.
+        assert_eq!(lost_among_others(Figures { npu: Some(5.1), simulated: None }, of(34.2, 34.3)), None);
+    }
 }
