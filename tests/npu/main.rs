@@ -40,6 +40,7 @@ mod models;
 mod onnx_nodes;
 mod operators;
 mod outside;
+mod pads;
 mod page;
 mod pairs;
 mod parity;

@@ -13,6 +13,7 @@ mod fold_pads;
 pub(crate) mod fold_scales;
 mod frozen;
 mod give_biases;
+mod join_pads;
 mod last_axis;
 mod legalize;
 mod merge_moves;
@@ -31,6 +32,7 @@ use fold_pads::fold_pads;
 use fold_scales::fold_scales;
 pub use frozen::Frozen;
 use give_biases::give_biases;
+use join_pads::join_pads;
 use last_axis::last_axis;
 use legalize::legalize;
 use merge_moves::merge_moves;
@@ -108,6 +110,12 @@ pub const PASSES: &[Pass] = &[
         what: "moves padding into the convolution or pooling behind it",
         kind: Kind::Form,
         apply: |graph, _| fold_pads(graph),
+    },
+    Pass {
+        name: "join_pads",
+        what: "joins what is padded for a matrix product with a constant",
+        kind: Kind::Form,
+        apply: |graph, _| join_pads(graph),
     },
     FOLD_BIASES,
     Pass {

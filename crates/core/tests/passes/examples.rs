@@ -12,6 +12,7 @@ pub fn example(pass: &str) -> Graph {
         "skip_repeats" => skip_repeats(b),
         "fold_biases" => fold_biases(b),
         "fold_pads" => fold_pads(b),
+        "join_pads" => join_pads(b),
         "fold_scales" => fold_scales(b),
         "add_to_parts" => add_to_parts(b),
         "legalize" => legalize(b),
@@ -67,6 +68,15 @@ fn skip_repeats(mut b: Builder) -> Graph {
     let length = b.node("length", ops::ReduceL2 { axes: vec![2], keepdims: true }, &[x]).unwrap();
     let repeated = b.node("repeated", ops::Concat { axis: 2 }, &[length; 4]).unwrap();
     let y = b.node("y", ops::Div, &[x, repeated]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A column of ones behind what a product reads.
+fn join_pads(mut b: Builder) -> Graph {
+    let (x, keys) = (input(&mut b, "x", &[1, 4, 3]), input(&mut b, "keys", &[1, 5, 4]));
+    let pad = ops::Pad { before: vec![0, 0, 0], after: vec![0, 0, 1], padding: ops::Padding::Constant(1.0) };
+    let padded = b.node("padded", pad, &[x]).unwrap();
+    let y = b.node("y", ops::MatMul, &[keys, padded]).unwrap();
     b.finish(vec![y])
 }
 

@@ -244,7 +244,7 @@ impl Making<'_> {
         }
         let shape = self.b.shape(x).clone();
         let axis = self.numbers.of(shape.len().max(1));
-        match self.numbers.of(if shape.is_empty() { 2 } else { 13 }) {
+        match self.numbers.of(if shape.is_empty() { 2 } else { 14 }) {
             0 => self.node(ops::Sigmoid, &[x]),
             1 => self.node(ops::Silu, &[x]),
             2 => self.node(ops::Softmax { axis }, &[x]),
@@ -289,6 +289,16 @@ impl Making<'_> {
                 self.node(ops::Sigmoid, &[same])
             }
             11 => {
+                // Padded for a product.
+                let (rank, rows) = (shape.len(), shape[shape.len() - 1] + 1);
+                let side = |at: usize| (0..rank).map(|axis| usize::from(axis + 1 == rank && at == 1)).collect();
+                let padding = ops::Padding::Constant(self.numbers.of(2) as f32);
+                let padded = self.node(ops::Pad { before: side(0), after: side(1), padding }, &[x]);
+                let rows = if rank == 1 { self.node(ops::Reshape { shape: vec![1, rows] }, &[padded]) } else { padded };
+                let columns = self.constant(&[shape[rank - 1] + 1, 2]);
+                self.node(ops::MatMul, &[rows, columns])
+            }
+            12 => {
                 // Integers that are moved before they pick.
                 let (name, rows) = (self.name("x"), 2 + self.numbers.of(2));
                 let values = (0..rows * 2).map(|_| self.numbers.of(shape[axis]) as i64).collect();
