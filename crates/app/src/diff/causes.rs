@@ -137,8 +137,21 @@ pub(crate) fn find(evidence: &Evidence) -> Cause {
 }
 
 /// What to do about a normalization that is spelled out.
-pub(crate) const WHOLE_NORM: &str =
+const WHOLE_NORM: &str =
     "write the normalization as one operator (RMSNormalization, LayerNormalization), which the NPU computes well";
+
+/// The cause of what goes wrong only where operators are compiled together; `in_norm` says that they are steps of a
+/// normalization that is spelled out.
+pub(crate) fn of_fusion(what: String, in_norm: bool) -> Cause {
+    let change = match in_norm {
+        true => WHOLE_NORM,
+        false => {
+            "keep the compiler from joining the two, say by a Reshape between them and one back behind, and report it \
+             to the vendor"
+        }
+    };
+    Cause { cause: "fused-wrongly", what, change }
+}
 
 /// Whether constants alone say that an operator is wrong, whatever the figures of this sample are.
 pub(crate) fn is_certain(weights: &[Weights], missing: &[usize]) -> bool {

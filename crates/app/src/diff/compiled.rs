@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::around::Around;
-use super::causes::{Cause, WHOLE_NORM};
+use super::causes::{Cause, of_fusion};
 use super::chain::Chain;
 use super::judge::MARGIN_DB;
 use super::layer::{Compiled, CompiledOutput};
@@ -86,19 +86,6 @@ pub(crate) fn look(
     progress.finish();
     made.searched = search.compiled;
     Ok((made, fault))
-}
-
-/// The cause of what goes wrong only where operators are compiled together; `in_norm` says that they are steps of a
-/// normalization that is spelled out.
-pub(super) fn of_fusion(what: String, in_norm: bool) -> Cause {
-    let change = match in_norm {
-        true => WHOLE_NORM,
-        false => {
-            "keep the compiler from joining the two, say by a Reshape between them and one back behind, and report it \
-             to the vendor"
-        }
-    };
-    Cause { cause: "fused-wrongly", what, change }
 }
 
 /// The units that make values, by all names of these.

@@ -1,7 +1,6 @@
 //! The figures of a layer, and whether it is wrong.
 
-use super::causes::{Evidence, find, is_certain};
-use super::compiled::of_fusion;
+use super::causes::{Evidence, find, is_certain, of_fusion};
 use super::layer::{Figures, Layer};
 use super::units::decode;
 use super::weights::Weights;
