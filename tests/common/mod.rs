@@ -6,6 +6,7 @@ pub mod bench;
 pub mod desk;
 pub mod documents;
 pub mod loud;
+pub mod onnx;
 pub mod parity;
 pub mod picky;
 pub mod picture;

@@ -19,6 +19,7 @@ mod extent;
 mod given;
 mod graph;
 mod host;
+mod imported;
 mod inspect;
 mod internvl;
 mod layers;

@@ -73,6 +73,20 @@ impl<'a> Names<'a> {
         all.map(|(graph, port)| format!("`{}/{}`", graph.name, port.name)).collect::<Vec<_>>().join(", ")
     }
 
+    /// The elements of the input or output that an array is named after, by `graph/port` or by the port alone.
+    pub(crate) fn element(&self, name: &str) -> Option<ElementType> {
+        let of = |graph: &'a Partition| {
+            let inputs = graph.inputs.iter().zip(graph.graph.inputs());
+            inputs.chain(graph.outputs.iter().zip(graph.graph.outputs())).map(move |(port, id)| (graph, port, *id))
+        };
+        let mut all = self.partitions.iter().flat_map(of);
+        let is = |graph: &Partition, port: &Port| {
+            let whole = name.strip_prefix(graph.name.as_str()).and_then(|rest| rest.strip_prefix('/'));
+            port.name == name || whole == Some(&port.name)
+        };
+        all.find(|(graph, port, _)| is(graph, port)).map(|(graph, _, id)| graph.graph.value(id).element)
+    }
+
     /// The array of an output.
     fn find_output<'t>(&self, arrays: &'t Arrays, at: usize, port: &Port) -> Option<(String, &'t Tensor)> {
         let whole = format!("{}/{}", self.partitions[at].name, port.name);

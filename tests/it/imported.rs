@@ -1,0 +1,86 @@
+//! ONNX models of other programs: samples and references in their own types, and what is said where one is not taken.
+
+use std::path::Path;
+
+use safetensors::tensor::{Dtype, TensorView, serialize};
+use tempfile::TempDir;
+
+use crate::common::onnx::{BOOL, FLOAT, INT64, integers, reals, write};
+use crate::common::{autoneural, succeed};
+
+const TOKENS: usize = 4;
+const WIDTH: usize = 3;
+
+/// Rows of embeddings of 8 tokens.
+fn table() -> Vec<f32> {
+    (0..8 * WIDTH).map(|at| (at * 7 % 11) as f32 / 4.0 - 1.0).collect()
+}
+
+/// A model that embeds tokens, hides some of them, and says which number of each is the largest.
+fn embedding(path: &Path) {
+    let tokens = [1, TOKENS as i64];
+    let wide = [1, TOKENS as i64, WIDTH as i64];
+    let inputs: [(&str, i32, &[i64]); 3] = [("ids", INT64, &tokens), ("kept", BOOL, &tokens), ("scale", FLOAT, &wide)];
+    let constants = vec![reals("table", &[8, WIDTH as i64], table()), integers("last", &[-1])];
+    let nodes = [
+        "embed: Gather table ids -> rows",
+        "real: Cast kept to=1 -> real",
+        "wide: Unsqueeze real last -> wide",
+        "hide: Mul rows wide -> hidden",
+        "scaled: Mul hidden scale -> y",
+        "which: ArgMax y axis=-1 keepdims=0 -> best",
+    ];
+    write(path, &inputs, constants, &nodes, &[("y", FLOAT, &wide), ("best", INT64, &tokens)]);
+}
+
+/// What PyTorch holds of such a model: tokens and classes in 64 bits, truths as such, half and double precision.
+#[test]
+fn parity_takes_the_types_that_models_have() {
+    let folder = TempDir::new().unwrap();
+    let [model, out, reference] =
+        ["m.onnx", "out", "r.safetensors"].map(|name| folder.path().join(name).to_str().unwrap().to_string());
+    embedding(Path::new(&model));
+    succeed(&["export", &model, "--target", "sa8295p", "--out", &out, "-q"]);
+    let (ids, kept) = ([5i64, 0, 3, 7], vec![1u8, 1, 0, 1]);
+    let scale: Vec<half::f16> = (0..TOKENS * WIDTH).map(|at| half::f16::from_f32(at as f32 / 8.0 + 0.5)).collect();
+    let y: Vec<f64> = (0..TOKENS * WIDTH)
+        .map(|at| {
+            let value = table()[ids[at / WIDTH] as usize * WIDTH + at % WIDTH] * f32::from(kept[at / WIDTH]);
+            f64::from(value) * scale[at].to_f64()
+        })
+        .collect();
+    let best = |y: &[f64]| -> Vec<i64> {
+        let first = |row: &[f64]| {
+            let most = row.iter().copied().fold(f64::MIN, f64::max);
+            row.iter().position(|&value| value == most).unwrap() as i64
+        };
+        y.chunks(WIDTH).map(first).collect()
+    };
+    let record = |best: &[i64]| {
+        let [ids, best] = [&ids[..], best].map(|all| all.iter().flat_map(|one| one.to_le_bytes()).collect::<Vec<u8>>());
+        let scale: Vec<u8> = scale.iter().flat_map(|one| one.to_le_bytes()).collect();
+        let y: Vec<u8> = y.iter().flat_map(|one| one.to_le_bytes()).collect();
+        let nan: Vec<u8> = f32::NAN.to_le_bytes().to_vec();
+        let arrays = [
+            ("ids", Dtype::I64, vec![1, TOKENS], &ids),
+            ("kept", Dtype::BOOL, vec![1, TOKENS], &kept),
+            ("scale", Dtype::F16, vec![1, TOKENS, WIDTH], &scale),
+            ("y", Dtype::F64, vec![1, TOKENS, WIDTH], &y),
+            ("best", Dtype::I64, vec![1, TOKENS], &best),
+            // What is no input or output is not looked at.
+            ("note", Dtype::F32, vec![1], &nan),
+        ]
+        .map(|(name, dtype, shape, bytes)| (name, TensorView::new(dtype, shape, bytes).unwrap()));
+        std::fs::write(&reference, serialize(arrays, None).unwrap()).unwrap();
+    };
+    let figures = || -> Vec<f64> {
+        let said = autoneural(&["parity", &out, "--reference", &reference, "--json", "--min-sqnr", "0"]);
+        let found: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
+        found.as_array().unwrap().iter().map(|one| one["sqnr_db"].as_f64().unwrap()).collect()
+    };
+    record(&best(&y));
+    assert!(figures().iter().all(|&db| db > 100.0), "{:?}", figures());
+    // Another class is noise, as for all outputs.
+    record(&best(&y).iter().map(|class| class + 1).collect::<Vec<_>>());
+    assert!(figures()[0] > 100.0 && figures()[1] < 10.0, "{:?}", figures());
+}
