@@ -39,7 +39,7 @@ pub fn elements(model: &Model, notes: &mut Vec<String>) -> Result<Vec<ElementTyp
 }
 
 /// Operators that move what they read first.
-const MOVES: [&str; 13] = [
+const MOVES: [&str; 12] = [
     "Identity",
     "Reshape",
     "Squeeze",
@@ -52,7 +52,6 @@ const MOVES: [&str; 13] = [
     "Gather",
     "GatherElements",
     "GatherND",
-    "Concat",
 ];
 
 /// Operators that compute with numbers, whatever their type.
@@ -78,6 +77,7 @@ fn is_only_a_number(nodes: &[Node], name: &str) -> bool {
     let mut moved = vec![name];
     let mut at = 0;
     let mut is_cast = false;
+    let mut joined: Vec<&Node> = Vec::new();
     while at < moved.len() {
         let name = moved[at];
         at += 1;
@@ -88,17 +88,28 @@ fn is_only_a_number(nodes: &[Node], name: &str) -> bool {
             let is_first = node.inputs.first().is_some_and(|input| input == name);
             match node.op_type.as_str() {
                 "Cast" if node.attributes.iter().any(|(key, given)| key == "to" && is_number(given)) => is_cast = true,
+                // Other integers are the same numbers.
+                "Cast" => moved.extend(node.outputs.first().map(String::as_str)),
                 op if COMPUTES.contains(&op) => is_cast = true,
                 // Shapes are known.
                 "Shape" => {}
-                op if is_first && MOVES.contains(&op) && (op != "Concat" || node.inputs.len() == 1) => {
+                // Whether all that is joined is of this input is known at the end.
+                "Concat" => {
+                    let is_new = |name: &&str| !moved.contains(name);
+                    let made = node.outputs.first().map(String::as_str).filter(is_new);
+                    if made.is_some() {
+                        joined.push(node);
+                    }
+                    moved.extend(made);
+                }
+                op if is_first && MOVES.contains(&op) => {
                     moved.extend(node.outputs.first().map(String::as_str));
                 }
                 _ => return false,
             }
         }
     }
-    is_cast
+    is_cast && joined.iter().flat_map(|node| &node.inputs).all(|input| moved.contains(&input.as_str()))
 }
 
 /// Whether a type that is cast to is one of real numbers, or of truths.

@@ -150,5 +150,6 @@ mod tests {
         asked.graph.as_mut().unwrap().output.push(port("z", 1, &[]));
         let error = read(&asked).err().unwrap().to_string();
         assert!(error.contains("computes with `twice`, whose elements pick others, too"), "{error}");
+        assert!(error.contains("compute on the host what is computed of them"), "{error}");
     }
 }

@@ -10,6 +10,8 @@
 //! Values keep their names. A node gets the name of its first output, as everywhere in the IR.
 
 mod body;
+#[cfg(test)]
+mod film_tests;
 mod fold;
 #[cfg(test)]
 mod image_tests;
@@ -32,6 +34,8 @@ mod shapes;
 mod spell;
 #[cfg(test)]
 mod spelled_tests;
+#[cfg(test)]
+mod still_tests;
 mod tensors;
 #[cfg(test)]
 mod tests;

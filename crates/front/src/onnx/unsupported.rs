@@ -18,6 +18,11 @@ pub struct Unsupported {
     forms: BTreeMap<(String, String), Vec<String>>,
 }
 
+/// What is wrong with a node that does something else when a model is trained.
+pub const TRAINS: &str = "is in training mode";
+/// What is wrong with a node that computes with integers, behind their name.
+pub const PICKS_TOO: &str = ", whose elements pick others, too";
+
 impl Unsupported {
     /// A node of an operator that is not known.
     pub fn operator(&mut self, operator: String, node: &str) {
@@ -50,7 +55,10 @@ impl Unsupported {
             told.push(format!("nodes that cannot be read: {}", shortened(all.collect(), "; ")));
         }
         let mut ways: Vec<&str> = self.operators.keys().map(|operator| way_round(operator)).collect();
-        ways.extend(self.forms.keys().map(|(operator, _)| way_round(operator)).filter(|way| *way != OTHERWISE));
+        let of_form = |(operator, message): &(String, String)| {
+            way_of_form(operator, message).unwrap_or_else(|| way_round(operator))
+        };
+        ways.extend(self.forms.keys().map(of_form).filter(|way| *way != OTHERWISE));
         ways.sort_unstable();
         ways.dedup();
         let made = Error::input("", told.join("; "));
@@ -93,6 +101,30 @@ const COMPUTES_IN_INTEGERS: [&str; 12] = [
     "QLinearSoftmax",
 ];
 
+/// What to do about what is wrong with a node, whatever its operator is otherwise; none where that says it.
+fn way_of_form(operator: &str, message: &str) -> Option<&'static str> {
+    Some(match message {
+        TRAINS => "export the model for inference: in PyTorch after `model.eval()`",
+        _ if message.ends_with(PICKS_TOO) => {
+            "integers that pick rows of tables are not computed with, unless they pick themselves of a table that is \
+             constant: compute on the host what is computed of them, and give it to the model as an input of its own"
+        }
+        _ if message.contains(FOUR_AXES) && operator == "Conv" => {
+            "a convolution over three axes is read where weights are constant and its kernel is as long as its step along \
+             the first of them, without padding there (patch embeddings do so), or looks at one place of each frame: write \
+             others as a sum of convolutions over two axes, or end the model before it and compute the rest on the host"
+        }
+        _ if message.contains(FOUR_AXES) => {
+            "images have four axes, [N, C, H, W]: put further ones into the first two with Reshape, or end the model before \
+             it and compute the rest on the host"
+        }
+        _ => return None,
+    })
+}
+
+/// What operators of images say of other shapes.
+const FOUR_AXES: &str = "four axes are wanted, not ";
+
 /// What to do about an operator.
 fn way_round(operator: &str) -> &'static str {
     match operator {
@@ -105,7 +137,11 @@ fn way_round(operator: &str) -> &'static str {
              the functions are those that ONNX takes by default: export the model so, or end it before them and compute \
              the rest on the host"
         }
-        "NonZero" | "NonMaxSuppression" | "TopK" | "Unique" | "Compress" => {
+        "TopK" => {
+            "sorting is not supported: the largest number alone is ReduceMax, and its place ArgMax; for more of them end the \
+             model before it, and sort on the host"
+        }
+        "NonZero" | "NonMaxSuppression" | "Unique" | "Compress" => {
             "what has as many elements as the data says has no place on the NPU: end the model before it, and do the rest \
              on the host"
         }

@@ -5,6 +5,7 @@ use super::{rests, truths};
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
 use crate::onnx::tensors::element_type;
+use crate::onnx::unsupported::TRAINS;
 use autoneural_core::ir::ops::OnnxForm;
 use autoneural_core::ir::{Constant, ElementType};
 
@@ -26,7 +27,7 @@ pub fn identity(making: &mut Making, told: &Told) -> Spelled {
 /// Whatever its ratio is, it does nothing when a model is not trained. A mask that is asked for is all true.
 pub fn dropout(making: &mut Making, told: &Told) -> Spelled {
     if told.onnx.has(2) && told.constant(2).is_none_or(|mode| mode.to_i64() != [0]) {
-        return Err("is in training mode; export the model for inference".into());
+        return Err(TRAINS.into());
     }
     let mut made = vec![same(making, told)?];
     if told.onnx.outputs > 1 {

@@ -10,6 +10,7 @@ mod chosen;
 mod composed;
 mod cuts;
 mod einsum;
+mod frames;
 mod gemm;
 mod many;
 mod masks;

@@ -5,6 +5,7 @@ use super::masks::{HIDDEN, IS_HIDDEN};
 use super::spelled::Spelled;
 use crate::onnx::fold;
 use crate::onnx::making::{Known, Making, Told};
+use crate::onnx::unsupported::PICKS_TOO;
 use autoneural_core::ir::{Constant, ElementType, ValueId, ops};
 
 /// The numbers at an input; a constant of integers or truths becomes one of real numbers.
@@ -16,7 +17,7 @@ pub fn number<'m>(making: &mut Making<'m>, told: &Told<'m>, at: usize) -> Result
     if making.b.graph().value(id).element.is_real() {
         return Ok(id);
     }
-    let refused = || format!("computes with `{}`, whose elements pick others, too", told.node.inputs[at]);
+    let refused = || format!("computes with `{}`{PICKS_TOO}", told.node.inputs[at]);
     making.number_of(id)?.ok_or_else(refused)
 }
 

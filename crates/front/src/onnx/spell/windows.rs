@@ -1,5 +1,6 @@
 //! Windows along one axis, which are windows of height 1 along two; and windows over the whole image.
 
+use super::frames;
 use super::spelled::Spelled;
 use crate::onnx::making::{Known, Making, Told};
 use autoneural_core::ir::ops::{Attribute, OnnxNode, OpKind};
@@ -66,7 +67,10 @@ fn along_one_axis<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
 }
 
 pub fn conv<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
-    along_one_axis(making, told)
+    match told.node.op_type == "Conv" && told.shape(0)?.len() == 5 {
+        true => frames::conv(making, told),
+        false => along_one_axis(making, told),
+    }
 }
 
 pub fn pool<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
