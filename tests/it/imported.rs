@@ -6,7 +6,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use tempfile::TempDir;
 
 use crate::common::onnx::{BOOL, FLOAT, INT64, integers, reals, write};
-use crate::common::{autoneural, succeed};
+use crate::common::{autoneural, numbers, stderr, succeed};
 
 const TOKENS: usize = 4;
 const WIDTH: usize = 3;
@@ -83,4 +83,64 @@ fn parity_takes_the_types_that_models_have() {
     // Another class is noise, as for all outputs.
     record(&best(&y).iter().map(|class| class + 1).collect::<Vec<_>>());
     assert!(figures()[0] > 100.0 && figures()[1] < 10.0, "{:?}", figures());
+}
+
+/// Weights that follow from the data: the NPU takes none, so the CPU has that convolution.
+#[test]
+fn a_convolution_with_computed_weights_goes_to_the_cpu() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let image: (&str, i32, &[i64]) = ("x", FLOAT, &[1, 4, 6, 6]);
+    let experts = reals("experts", &[4, 4 * 4 * 9], numbers(4 * 4 * 4 * 9, 7));
+    let nodes = [
+        "mean: GlobalAveragePool x -> mean",
+        "flat: Flatten mean -> flat",
+        "mixed: MatMul flat experts -> mixed",
+        "kernel: Reshape mixed shape -> kernel",
+        "turned: Conv x kernel pads=1,1,1,1 -> y",
+    ];
+    let constants = vec![experts, integers("shape", &[4, 4, 3, 3])];
+    write(Path::new(&path("m.onnx")), &[image], constants, &nodes, &[("y", FLOAT, &[1, 4, 6, 6])]);
+    let x: Vec<u8> = numbers(4 * 36, 3).into_iter().flat_map(f32::to_le_bytes).collect();
+    let view = TensorView::new(Dtype::F32, vec![1, 4, 6, 6], &x).unwrap();
+    std::fs::write(path("x.safetensors"), serialize([("x", view)], None).unwrap()).unwrap();
+    std::fs::create_dir(path("empty")).unwrap();
+    let [model, samples, out, empty] = ["m.onnx", "x.safetensors", "out", "empty"].map(path);
+    let args = ["compile", &model, "--calibration", &samples, "--verification", &samples];
+    let said = succeed(&[&args[..], &["--target", "sa8295p", "--out", &out, "--toolkit", &empty]].concat());
+    let why = "m: on the CPU 1 Conv, in 1 of 2 segments: target sa8295p takes Conv where `w` is constant; here it is computed";
+    assert!(said.contains(why), "{said}");
+}
+
+/// All that is wrong with a model is told at once, with what to do about each.
+#[test]
+fn what_is_not_read_has_a_way_round() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("m.onnx");
+    let film: (&str, i32, &[i64]) = ("film", FLOAT, &[1, 2, 4, 6, 6]);
+    let inputs = [film, ("ids", INT64, &[1, 4]), ("scores", FLOAT, &[1, 9])];
+    let constants = vec![reals("w", &[1, 2, 3, 3, 3], numbers(54, 1)), integers("k", &[3])];
+    let nodes = [
+        "moves: Conv film w pads=1,1,1,1,1,1 -> a",
+        "next: ArgMax scores axis=1 -> best",
+        "picked: GatherElements scores ids axis=1 -> b",
+        "more: Add ids best -> sum",
+        "real: Cast sum to=1 -> c",
+        "sorted: TopK scores k -> d places",
+    ];
+    let outputs = ["a", "b", "c", "d"].map(|name| (name, FLOAT, &[][..]));
+    write(&path, &inputs, constants, &nodes, &outputs);
+    let [model, out] = [path, folder.path().join("out")].map(|path| path.to_str().unwrap().to_string());
+    let output = autoneural(&["export", &model, "--target", "sa8295p", "--out", &out]);
+    let said = stderr(&output);
+    for words in [
+        "Conv (`moves`) four axes are wanted, not [1, 2, 3, 3, 3]",
+        "Add (`more`) computes with `ids`, whose elements pick others, too",
+        "operators that are not supported: TopK (`sorted`)",
+        "write others as a sum of convolutions over two axes",
+        "compute on the host what is computed of them, and give it to the model as an input of its own",
+        "the largest number alone is ReduceMax, and its place ArgMax",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
 }

@@ -23,9 +23,22 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
     {
         return Ok(Some(format!("target {} takes {name} on the last axis only", target.name)));
     }
+    if let Some(input) = computed_constant(graph, node) {
+        return Ok(Some(format!(
+            "target {} takes {name} where `{input}` is constant; here it is computed",
+            target.name
+        )));
+    }
     let case = case(graph, node, table)?;
     let computed = computed_in(operator, case.clone());
     Ok((!operator.takes(&computed)).then(|| format!("target {} does not take {name} in {case}", target.name)))
+}
+
+/// The name of an input that targets take as a constant only, where a node computes it: weights that follow from the
+/// data, say.
+fn computed_constant(graph: &Graph, node: &Node) -> Option<&'static str> {
+    let inputs = node.inputs.iter().enumerate().filter(|(_, id)| graph.value(**id).constant().is_none());
+    inputs.filter_map(|(at, _)| node.op.signature().input(at)).find(|input| input.is_constant).map(|input| input.name)
 }
 
 /// The combination of integers that a node has.
