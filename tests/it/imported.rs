@@ -144,3 +144,32 @@ fn what_is_not_read_has_a_way_round() {
         assert!(said.contains(words), "{words}: {said}");
     }
 }
+
+/// A norm without an epsilon divides by zero where all numbers are: the sample that has them is told, and where.
+#[test]
+fn a_sample_that_makes_what_is_infinite_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let x: (&str, i32, &[i64]) = ("x", FLOAT, &[1, 2, 4]);
+    let nodes = [
+        "square: Mul x x -> square",
+        "mean: ReduceMean square axes=2,1 keepdims=1 -> mean",
+        "root: Sqrt mean -> root",
+        "inverse: Reciprocal root -> inverse",
+        "norm: Mul x inverse -> y",
+    ];
+    write(Path::new(&path("m.onnx")), &[x], vec![], &nodes, &[("y", FLOAT, &[1, 2, 4])]);
+    let mut values = numbers(3 * 8, 5);
+    values[16..].fill(0.0);
+    let bytes: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+    let view = TensorView::new(Dtype::F32, vec![3, 1, 2, 4], &bytes).unwrap();
+    std::fs::write(path("x.safetensors"), serialize([("x", view)], None).unwrap()).unwrap();
+    let [model, samples, out] = ["m.onnx", "x.safetensors", "out"].map(path);
+    let args = ["compile", &model, "--calibration", &samples, "--verification", &samples, "--verify", "none"];
+    let output = autoneural(&[&args[..], &["--target", "sa8295p", "--out", &out]].concat());
+    let said = stderr(&output);
+    let wanted = "x.safetensors: calibration[2]: m: inverse: is the first value of the float model that is infinite, at \
+                  [0, 0, 0]; Reciprocal makes it of `root`";
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains(wanted) && said.contains("the model divides by zero"), "{said}");
+}

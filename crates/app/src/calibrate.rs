@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::as_built::keeping;
 use crate::drivers::{Driver, Kept, LoadAny, Run};
 use crate::runs;
-use autoneural_base::error::Result;
-use autoneural_core::evidence::{Collection, Ranges, StatisticsTable};
+use autoneural_base::error::{Error, Result};
+use autoneural_core::evidence::{Collection, NotFinite, Ranges, StatisticsTable};
 use autoneural_core::partition::Partition;
-use autoneural_engines::engine::Reference;
+use autoneural_engines::engine::{Engine, Reference, Tensor};
 
 /// The ranges of a phase.
 pub struct Found {
@@ -26,6 +26,41 @@ impl Found {
         table.merge(&self.known);
         table
     }
+}
+
+/// The engine of a graph that is watched. A run ends with the first number that is not finite, if the collection looks
+/// for one: who runs the engine knows which sample it is, and later samples need not run.
+struct Finite {
+    engine: Reference,
+    collection: Arc<Collection>,
+    partition: Partition,
+}
+
+impl Engine for Finite {
+    fn run(&mut self, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let outputs = self.engine.run(inputs)?;
+        match self.collection.take_not_finite() {
+            Some(found) => Err(refused(&self.partition, &found)),
+            None => Ok(outputs),
+        }
+    }
+}
+
+/// What is said of the first number that is not finite.
+fn refused(partition: &Partition, NotFinite { value, at, number }: &NotFinite) -> Error {
+    let graph = &partition.graph;
+    let maker = graph.nodes().iter().find(|node| node.outputs.iter().any(|&id| graph.value(id).name == *value));
+    let made = maker.map_or(String::new(), |node| {
+        let read = node.inputs.iter().map(|&id| graph.value(id)).filter(|one| one.constant().is_none());
+        let read: Vec<String> = read.map(|one| format!("`{}`", one.name)).collect();
+        format!("; {} makes it of {}", node.op.name(), read.join(" and "))
+    });
+    let what = if number.is_nan() { "NaN" } else { "infinite" };
+    let message = format!("is the first value of the float model that is {what}, at {at:?}{made}");
+    Error::input(format!("{}: {value}", partition.name), message).help(
+        "leave this sample out if there is none like it in earnest; otherwise the model divides by zero, or its numbers \
+         grow too large, at this value",
+    )
 }
 
 /// Runs the calibration samples through the graphs of a phase, while a collection watches the requested values. What
@@ -47,6 +82,7 @@ pub fn phase(
     let load: Box<LoadAny<'_>> = Box::new(|partition: &Partition| {
         let watcher = collection.watcher(&partition.group, &partition.name);
         let engine = Reference::load_watched(partition, &models(partition), watcher)?;
+        let engine = Finite { engine, collection: Arc::clone(collection), partition: partition.clone() };
         let engine = keeping(engine, &partition.name, folder);
         Ok(match recorded.contains(&partition.name) {
             true => runs::recording(engine, &partition.name, folder),

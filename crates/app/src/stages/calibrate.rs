@@ -34,8 +34,10 @@ const FOLDER: &str = "calibration";
 /// Where what is known of the samples comes from.
 #[derive(Clone, Copy)]
 pub(crate) enum From<'a> {
-    /// They are run.
+    /// They are run. A number that is not finite ends that.
     Samples,
+    /// They are run. Encodings are given, which may stand in place of what is seen of values that are not finite.
+    AnySamples,
     /// They were run in shards.
     Parts(&'a Parts),
 }
@@ -127,7 +129,10 @@ pub(crate) fn calibrate_phase(
         let name = if pass == 0 { name } else { format!("{name}/{pass}") };
         bundle.unit(&name, FOLDER, key, progress, |folder| {
             let made = match from {
-                From::Samples => run_phase((driver, number), &run, (&plan, pass), folder)?,
+                From::Samples | From::AnySamples => {
+                    let refuses = matches!(from, From::Samples);
+                    run_phase((driver, number), &run, (&plan, pass, refuses), folder)?
+                }
                 From::Parts(parts) => {
                     let all: Vec<_> = phase.groups.iter().flat_map(|group| sites(&partitions, group)).collect();
                     parts.join(driver, (number, phase), (asks, &all), &partitions, (folder, pass == 0))?
@@ -156,11 +161,14 @@ pub(crate) fn calibrate_phase(
 fn run_phase(
     (driver, number): (&dyn Driver, usize),
     run: &Run,
-    (plan, pass): (&Plan, usize),
+    (plan, pass, refuses): (&Plan, usize, bool),
     folder: &Path,
 ) -> Result<Found> {
     let (bundle, seen) = (run.bundle, Collection::of_pass(plan, pass));
     let models = |partition: &Partition| bundle.float_model(partition);
+    if refuses {
+        seen.look_for_not_finite();
+    }
     // What the driver keeps, it keeps in the first pass.
     let scratch = tempfile::tempdir_in(folder).at(folder)?;
     let kept = if pass == 0 { folder } else { scratch.path() };

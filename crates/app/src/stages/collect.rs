@@ -71,6 +71,7 @@ pub fn collect(
         let plan = plan(&partitions, &one.groups, recipe)?;
         for pass in 0..plan.passes.len() {
             let seen = Collection::of_pass(&plan, pass);
+            seen.look_for_not_finite();
             let scratch = tempfile::tempdir_in(root).at(root)?;
             let folder = if pass == 0 { made.as_path() } else { scratch.path() };
             let found = phase(&*driver, number, &run, &models, &seen, &Kept { folder, earlier: &earlier })?;

@@ -130,7 +130,8 @@ fn quantize_all(
     let mut finished: BTreeMap<Group, Finished> = BTreeMap::new();
     let mut partitions = Cow::Borrowed(partitions);
     for number in 0..phases.len() {
-        if calibrate_phase(bundle, driver, number, plan.recipe, From::Samples, progress)? {
+        let from = if plan.given.is_empty() { From::Samples } else { From::AnySamples };
+        if calibrate_phase(bundle, driver, number, plan.recipe, from, progress)? {
             partitions = Cow::Owned(bundle.partitions()?);
         }
         let statistics = bundle.json(&statistics_of(&phases, number))?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Ask, EvidenceSource, Observer, Plan, Ranges, Want};
+use crate::ir::index_of;
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 
@@ -29,9 +30,31 @@ pub struct Collection {
     seen: Mutex<Seen>,
 }
 
+/// A number that is none, or is infinite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotFinite {
+    /// The value that has it.
+    pub value: String,
+    /// Where in the value.
+    pub at: Vec<usize>,
+    /// NaN or an infinity.
+    pub number: f32,
+}
+
+impl NotFinite {
+    fn first(value: &str, shape: &[usize], numbers: &[f32]) -> Option<Self> {
+        let at = numbers.iter().position(|number| !number.is_finite())?;
+        Some(NotFinite { value: value.to_string(), at: index_of(at, shape), number: numbers[at] })
+    }
+}
+
 #[derive(Default)]
 struct Seen {
     ranges: Ranges,
+    /// Whether the first number that is not finite is looked for.
+    looks: bool,
+    /// The first one that was seen since it was asked for.
+    not_finite: Option<NotFinite>,
     /// All other evidence, which is large: graphs of a group share it.
     others: BTreeMap<Ask, Observer>,
 }
@@ -72,6 +95,17 @@ impl Collection {
         let asks = own.map(|((_, name), asks)| (name.clone(), asks.clone())).collect();
         drop(seen);
         Arc::new(OfGraph { collection: Arc::clone(self), place, asks })
+    }
+
+    /// From now on looks for the first number that is not finite, of the values whose ranges are asked for. Values come
+    /// behind those that they are computed of, so it is where the trouble begins.
+    pub fn look_for_not_finite(&self) {
+        self.seen().looks = true;
+    }
+
+    /// Takes out the first number that was seen and is not finite.
+    pub fn take_not_finite(&self) -> Option<NotFinite> {
+        self.seen().not_finite.take()
     }
 
     /// The ranges that were seen.
@@ -126,7 +160,10 @@ impl Watcher for OfGraph {
         let mut seen = self.collection.seen();
         for ask in asks {
             if ask.want == Want::Range {
-                seen.ranges.observe(self.place, name, values);
+                let are_finite = seen.ranges.observe(self.place, name, values);
+                if seen.looks && !are_finite && seen.not_finite.is_none() {
+                    seen.not_finite = NotFinite::first(name, shape, values);
+                }
                 continue;
             }
             if let Some(observer) = seen.others.get_mut(ask) {
@@ -174,6 +211,15 @@ mod tests {
         watcher.see("x", &[1, 2], &[1.0, 2.0]);
         assert_eq!(later.ranges().statistics(&[]), Default::default());
         assert_eq!(later.take().unwrap().into_keys().collect::<Vec<_>>(), [asks[1].clone()]);
+        // Numbers that are not finite are told where that is asked for: the first of each run.
+        first.see("y", &[1, 2], &[f32::NAN, 0.0]);
+        assert_eq!(made.take_not_finite(), None);
+        made.look_for_not_finite();
+        first.see("y", &[2, 2], &[0.0, 1.0, 2.0, f32::INFINITY]);
+        first.see("x", &[1, 1, 2], &[f32::NAN, 0.0]);
+        let found = NotFinite { value: "y".into(), at: vec![1, 1], number: f32::INFINITY };
+        assert_eq!((made.take_not_finite(), made.take_not_finite()), (Some(found), None));
+        made.take_seen();
         // It was taken, and nothing came since.
         assert!(made.take().unwrap_err().to_string().contains("was not seen"));
     }

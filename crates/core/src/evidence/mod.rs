@@ -31,7 +31,7 @@ mod sums;
 mod taps;
 
 pub use class::ValueClass;
-pub use collection::{Collection, Watcher};
+pub use collection::{Collection, NotFinite, Watcher};
 pub use coverage::{Coverage, CoverageTable};
 pub use exact::Exact;
 pub use histogram::Histogram;

@@ -65,18 +65,20 @@ impl Ranges {
         })
     }
 
-    /// Adds numbers of a value in one run of the graph at a place.
-    pub(super) fn observe(&mut self, place: usize, name: &str, values: &[f32]) {
+    /// Adds numbers of a value in one run of the graph at a place. Returns whether all are finite.
+    pub(super) fn observe(&mut self, place: usize, name: &str, values: &[f32]) -> bool {
         let mut range = MinMax::default();
         range.observe(values);
         let is_finite = |seen: &Statistics| seen.count > 0;
         let coverage = range.statistics().filter(is_finite).map(|seen| Coverage::of_run([seen.min, seen.max]));
         let average = coverage.map(|coverage| coverage.ends);
+        let are_finite = range.statistics().is_none_or(|seen| seen.non_finite == 0);
         let (run, values) = (OfValue { range, coverage, average }, &mut self.0[place].values);
         match values.get_mut(name) {
             Some(known) => known.merge(&run),
             None => drop(values.insert(name.to_string(), run)),
         }
+        are_finite
     }
 
     /// Adds what later samples saw.
