@@ -9,6 +9,7 @@ pub mod json;
 pub mod limits;
 pub mod machine;
 pub mod map;
+pub mod mistakes;
 pub mod progress;
 pub mod shown;
 pub mod text;

@@ -116,6 +116,31 @@ fn malformed_recipes_are_refused() {
         bench.write("recipe/recipe.toml", text);
         bench.expect(case, &bench.compile(), INPUT, &words);
     }
+    // All mistakes at once: an unknown key, what is no value, a missing key, and an impossible value.
+    let mut text = sound.replacen("name = \"bench\"", "name = \"bench\"\ncolor = 7", 1);
+    for (from, to) in
+        [("\"int4\"", "\"int5\""), ("observer = \"min-max\"\n", ""), ("decode_steps = 1", "decode_steps = \"x\"")]
+    {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    bench.write("recipe/recipe.toml", &text);
+    let words = [
+        "recipe.toml: has 4 mistakes: line ",
+        "unknown field `color`",
+        "`int5` is no integer type",
+        "missing field `observer`",
+        "invalid type: string \"x\"",
+    ];
+    bench.expect("several mistakes", &bench.compile(), INPUT, &words);
+    let text = sound.replacen("\"int4\"", "\"uint8\"", 1).replacen("\"uint16\"", "\"int16\"", 1);
+    bench.write("recipe/recipe.toml", text);
+    let words = [
+        "recipe.toml: has 2 mistakes: recipe.",
+        "recipe.language.weights: uint8 is no type of weights",
+        "recipe.vision.activations: int16 is no type of activations",
+    ];
+    bench.expect("several impossible values", &bench.compile(), INPUT, &words);
     std::fs::remove_file(bench.path("recipe/recipe.toml")).expect("the recipe");
     bench.expect("no recipe", &bench.compile(), INPUT, &["recipe.toml", "No such file"]);
 }

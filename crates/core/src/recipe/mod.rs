@@ -19,6 +19,7 @@ use crate::goals::Goals;
 use crate::partition::Partition;
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
+use autoneural_base::mistakes;
 
 pub use bits::{GeluForm, Products, WeightBits};
 pub use observers::Observers;
@@ -144,7 +145,7 @@ impl Recipe {
                  beside it, as `--recipe RECIPE.toml --calibration SAMPLES`",
             ));
         }
-        made.check().and_then(|()| made.check_steps()).map_err(|(key, message)| made.error(&key, &message))?;
+        made.check_steps().map_err(|(key, message)| made.error(&key, &message))?;
         let [calibration, verification] = origins;
         sample::settle(&mut made.calibration, made.schema, calibration, "calibration")?;
         match made.verification.is_empty() {
@@ -159,9 +160,7 @@ impl Recipe {
     /// # Errors
     /// As for [`Recipe::read`], but samples may be missing.
     pub fn without_samples(path: &Path) -> Result<Self> {
-        let made = Self::unsettled(autoneural_base::text::read(path)?, path)?;
-        made.check().map_err(|(key, message)| made.error(&key, &message))?;
-        Ok(made)
+        Self::unsettled(autoneural_base::text::read(path)?, path)
     }
 
     /// The recipe with more exceptions behind those that it has: `more` is the text of `[[override]]` tables. Samples are
@@ -172,14 +171,12 @@ impl Recipe {
     pub fn with_overrides(&self, more: &str) -> Result<Self> {
         let text = format!("{}\n\n{more}", self.text.trim_end());
         let made = Self::unsettled(text, &self.path)?;
-        made.check().map_err(|(key, message)| made.error(&key, &message))?;
         let (calibration, verification) = (self.calibration.clone(), self.verification.clone());
         Ok(Recipe { calibration, verification, notes: self.notes.clone(), ..made })
     }
 
     fn unsettled(text: String, path: &Path) -> Result<Self> {
-        let mut made: Recipe =
-            toml::from_str(&text).map_err(|error| autoneural_base::text::toml_error(path, &text, &error))?;
+        let mut made: Recipe = mistakes::read(&text, path, Recipe::check)?;
         (made.path, made.text) = (path.to_path_buf(), text);
         Ok(made)
     }
@@ -211,30 +208,35 @@ impl Recipe {
         Ok(())
     }
 
-    fn check(&self) -> Result<(), (String, String)> {
+    /// What is impossible: keys, and why.
+    fn check(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
         if !(1..=sample::CONVERSATIONS).contains(&self.schema) {
             let message = format!("schema {} is not known to this version, which reads schemas 1 and 2", self.schema);
-            return Err(("schema".into(), message));
+            // Its other keys may mean something else.
+            return vec![("schema".into(), message)];
         }
         for (group, part) in &self.parts {
-            part.check().map_err(|(key, message)| (format!("recipe.{}.{key}", group.name()), message))?;
+            let of_group = |(key, message)| (format!("recipe.{}.{key}", group.name()), message);
+            found.extend(part.check().into_iter().map(of_group));
         }
         for (index, exception) in self.overrides.iter().enumerate() {
             if exception.bits.is_some_and(|bits| bits.integer == IntegerType::Int32) {
                 let message = "int32 is no type to choose; int4, int8 and int16 of weights and uint8 and uint16 of \
                                activations are";
-                return Err((format!("override[{index}].type"), message.into()));
+                found.push((format!("override[{index}].type"), message.into()));
             }
             if exception.bits.is_some() == exception.products.is_some() {
                 let message = "says either `type`, of weights and activations, or `products`, of what products make";
-                return Err((format!("override[{index}]"), message.into()));
+                found.push((format!("override[{index}]"), message.into()));
             }
         }
         for (name, preprocess) in &self.preprocess {
-            preprocess.check().map_err(|(key, message)| (format!("preprocess.{name}.{key}"), message))?;
+            let of_name = |(key, message)| (format!("preprocess.{name}.{key}"), message);
+            found.extend(preprocess.check().err().map(of_name));
         }
-        self.goals.check()?;
-        Ok(())
+        found.extend(self.goals.check().err());
+        found
     }
 
     fn check_steps(&self) -> Result<(), (String, String)> {

@@ -57,8 +57,9 @@ pub struct PartRecipe {
 }
 
 impl PartRecipe {
-    /// Refuses what no group can be: the key, and why.
-    pub(super) fn check(&self) -> Result<(), (String, String)> {
+    /// What no group can be: the keys, and why.
+    pub(super) fn check(&self) -> Vec<(String, String)> {
+        let mut found: Vec<(String, String)> = Vec::new();
         let weights = [
             Some(("weights", self.weights.integer)),
             self.head.map(|bits| ("head", bits.integer)),
@@ -67,28 +68,28 @@ impl PartRecipe {
         for (key, integer) in weights.into_iter().flatten() {
             if !integer.is_signed() || integer == IntegerType::Int32 {
                 let message = format!("{} is no type of weights; int4, int8 and int16 are", integer.name());
-                return Err((key.into(), message));
+                found.push((key.into(), message));
             }
         }
         if let Some(equalize) = &self.equalize
             && let Err(message) = equalize.check()
         {
-            return Err(("equalize.alpha".into(), message));
+            found.push(("equalize.alpha".into(), message));
         }
         if !(0.0..=MOST_HEADROOM).contains(&self.headroom) {
-            return Err(("headroom".into(), format!("{} is impossible; 0 to {MOST_HEADROOM} are", self.headroom)));
+            found.push(("headroom".into(), format!("{} is impossible; 0 to {MOST_HEADROOM} are", self.headroom)));
         }
         if self.rounding_columns == Some(0) {
-            return Err(("rounding_columns".into(), "no layer has 0 columns; 1 or more are possible".into()));
+            found.push(("rounding_columns".into(), "no layer has 0 columns; 1 or more are possible".into()));
         }
         let values = [Some(("activations", self.activations)), self.kv_cache.map(|integer| ("kv_cache", integer))];
         for (key, integer) in values.into_iter().flatten() {
             if integer.is_signed() {
                 let message = format!("{} is no type of activations; uint8 and uint16 are", integer.name());
-                return Err((key.into(), message));
+                found.push((key.into(), message));
             }
         }
-        Ok(())
+        found
     }
 
     /// How weights and biases are rounded.
