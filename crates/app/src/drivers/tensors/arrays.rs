@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::names::Names;
 use crate::arrays::{About, ArrayFile, Rows, convert, open};
 use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::ElementType;
@@ -49,16 +48,17 @@ impl Wanted<'_> {
 }
 
 impl Arrays {
-    /// What a file holds of the inputs and outputs of graphs, in the elements that they have there: a model that is
-    /// exported counts tokens and truths in other types than its graphs. What is no port is left unread.
+    /// What a file holds of the inputs and outputs of graphs, in the elements that they have there, which `element` says
+    /// of a name: a model that is exported counts tokens and truths in other types than its graphs. What is no port is
+    /// left unread.
     ///
     /// # Errors
     /// A file that cannot be read, a number that the port's elements cannot be.
-    pub(crate) fn of_ports(path: &Path, names: &Names) -> Result<Self> {
+    pub(crate) fn of_ports(path: &Path, element: &dyn Fn(&str) -> Option<ElementType>) -> Result<Self> {
         let (place, mut file) = (path.display().to_string(), open(path)?);
         let mut tensors = BTreeMap::new();
         for (name, about) in file.abouts().clone() {
-            let Some(element) = names.element(&name) else { continue };
+            let Some(element) = element(&name) else { continue };
             let bytes = file.read(&name, None)?;
             let tensor = convert(&format!("{place}: `{name}`"), about.kind, &bytes, about.shape, element)?;
             tensors.insert(name, tensor);

@@ -195,7 +195,7 @@ impl Driver for Tensors {
     fn parity(&self, bundle: &Bundle, recorded: &Checkpoint, progress: &dyn Progress) -> Result<Vec<Parity>> {
         let (partitions, path) = (bundle.partitions()?, recorded.path());
         let names = Names::new(&partitions);
-        let arrays = Arrays::of_ports(path, &names)?;
+        let arrays = Arrays::of_ports(path, &|name| names.element(name))?;
         let (mut made, mut handed) = (Vec::new(), BTreeMap::new());
         progress.start("parity", partitions.len() as u64);
         for (at, partition) in partitions.iter().enumerate() {
