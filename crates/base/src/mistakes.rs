@@ -18,35 +18,35 @@ const MOST_ROUNDS: usize = 3 * MOST;
 
 /// A mistake: where it is, and what.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mistake {
+struct Mistake {
     /// Behind the name of the file: `:LINE`, or `: KEY`.
-    pub place: String,
+    place: String,
     /// What is wrong.
-    pub message: String,
+    message: String,
 }
 
-/// What a file says, or every mistake in it. `check` finds those that its form does not show: keys and messages.
+/// What a file says, or every mistake in it. Where its form has none, `check` finds those in what it says: keys and
+/// messages.
 ///
 /// # Errors
 /// Text that is no TOML, keys that are not known or missing, values that are none, and what `check` finds.
 pub fn read<T: DeserializeOwned>(text: &str, path: &Path, check: impl Fn(&T) -> Vec<(String, String)>) -> Result<T> {
-    let (made, mut found) = match toml::from_str::<T>(text) {
-        Ok(made) => (Some(made), vec![]),
+    let found = match toml::from_str::<T>(text) {
+        // What is left of a file without its mistakes is none that could be checked.
+        Ok(made) => match check(&made) {
+            found if found.is_empty() => return Ok(made),
+            found => found.into_iter().map(|(key, message)| Mistake { place: format!(": {key}"), message }).collect(),
+        },
         Err(first) => match DeTable::parse(text) {
             Err(_) => return Err(toml_error(path, text, &first)),
             Ok(table) => of_form::<T>(text, table),
         },
     };
-    let of_key = |(key, message)| Mistake { place: format!(": {key}"), message };
-    found.extend(made.iter().flat_map(check).map(of_key));
-    match (made, found.is_empty()) {
-        (Some(made), true) => Ok(made),
-        _ => Err(told(path, &found)),
-    }
+    Err(told(path, &found))
 }
 
 /// The error that tells mistakes.
-pub fn told(path: &Path, found: &[Mistake]) -> Error {
+fn told(path: &Path, found: &[Mistake]) -> Error {
     if let [Mistake { place, message }] = found {
         return Error::input(format!("{}{place}", path.display()), message);
     }
@@ -63,20 +63,13 @@ pub fn told(path: &Path, found: &[Mistake]) -> Error {
     Error::input(path.display(), format!("has {count} mistakes: {}", all.join("; ")))
 }
 
-/// What the reader stops at, one after the other, by line; and what the rest of the file says, if that is enough.
-fn of_form<T: DeserializeOwned>(text: &str, mut table: Spanned<DeTable<'_>>) -> (Option<T>, Vec<Mistake>) {
+/// What the reader stops at, one after the other, by line.
+fn of_form<T: DeserializeOwned>(text: &str, mut table: Spanned<DeTable<'_>>) -> Vec<Mistake> {
     // Tables that a key was taken out of, which is missing now.
     let mut cut: Vec<(Range<usize>, String)> = Vec::new();
     let mut found: Vec<(usize, String)> = Vec::new();
-    let mut made = None;
     for _ in 0..MOST_ROUNDS {
-        let error = match T::deserialize(Deserializer::from(table.clone())) {
-            Ok(read) => {
-                made = Some(read);
-                break;
-            }
-            Err(error) => error,
-        };
+        let Err(error) = T::deserialize(Deserializer::from(table.clone())) else { break };
         let span = error.span().unwrap_or(0..0);
         let is_own = cut.iter().any(|(of, key)| *of == span && error.message() == format!("missing field `{key}`"));
         let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
@@ -90,7 +83,7 @@ fn of_form<T: DeserializeOwned>(text: &str, mut table: Spanned<DeTable<'_>>) -> 
         }
     }
     found.sort();
-    (made, found.into_iter().map(|(line, message)| Mistake { place: format!(":{line}"), message }).collect())
+    found.into_iter().map(|(line, message)| Mistake { place: format!(":{line}"), message }).collect()
 }
 
 /// Takes out the entry or element at a place in the text; false if none is there.
@@ -177,14 +170,14 @@ mod tests {
                     [[piece]]\nsize = 1\nname = 2\nwidth = 3\n[[piece]]\nsize = 300\nname = \"p\"\n\
                     [[piece]]\nsize = 1\nname = \"p\"\ndepth = -1\n";
         let said = said(text);
-        assert!(said.starts_with("f.toml: has 8 mistakes: line 2: unknown field `color`"), "{said}");
+        assert!(said.starts_with("f.toml: has 7 mistakes: line 2: unknown field `color`"), "{said}");
         for words in [
             "; line 4: invalid type: string \"x\", expected u8; ",
             "; line 6: missing field `name`; ",
             "; line 10: invalid type: integer `2`, expected a string; ",
             "; line 11: unknown field `width`",
             "; line 13: invalid value: integer `300`, expected u8; ",
-            "; line 18: invalid value: integer `-1`, expected u8; title: is bad",
+            "; line 18: invalid value: integer `-1`, expected u8",
         ] {
             assert!(said.contains(words), "{words}: {said}");
         }
