@@ -141,7 +141,7 @@ mod tests {
         let seen = |runs: &[[f32; 2]]| {
             let mut made = Ranges::default();
             let place = made.place(&group, "some");
-            runs.iter().for_each(|run| made.observe(place, "x", run));
+            runs.iter().for_each(|run| assert!(made.observe(place, "x", run)));
             made
         };
         let of = |ranges: &Ranges| ranges.averages(&group)["x"];
