@@ -4,6 +4,7 @@
 //! A plain `cargo test` leaves this ring out. `make test` runs it, and sets AUTONEURAL_TOOLKIT (the vendor toolkit),
 //! AUTONEURAL_CHECK_PYTHONPATH (the onnx package) and AUTONEURAL_WHEELS (the folder of the wheel).
 
+mod axes;
 mod bad_input;
 mod bits;
 mod blocks;

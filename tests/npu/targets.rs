@@ -75,6 +75,7 @@ sum_step = 128
 [[operator]]
 name = "Sigmoid"
 activations = ["uint16"]
+most_axes = 3
 output_range = [0.0, 2.0]
 
 [[operator]]
@@ -109,6 +110,7 @@ fn every_kind_of_false_statement_is_found() {
         ("MatMul", "multiplier_bits = 12", "wrong"),
         ("MatMul", "sum_step = 128", "wrong"),
         ("Sigmoid", "output_range = [0, 2]", "wrong"),
+        ("Sigmoid", "most_axes = 3", "wrong"),
         ("Softmax", "output_range = [0, 0.5]", "wrong"),
         ("Softmax", "last_axis_only", "wrong"),
     ] {

@@ -108,6 +108,7 @@ fn contradictions_in_a_target_name_the_entry() {
             operator("Neg", "last_axis_only = true"),
             ["Neg", "last_axis_only: the operator has no axis"],
         ),
+        ("no axes", operator("Neg", "most_axes = 0"), ["Neg", "most_axes = 0; 2 to 16 make sense"]),
         (
             "too many inputs",
             "[[operator]]\nname = \"Neg\"\nactivations = [\"uint8 x uint16 -> uint8\"]\n".into(),

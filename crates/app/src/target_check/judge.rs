@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::experiment::{self, Choice, ExperimentResult, Multiplier};
 use super::report::{SampleFinding, Status};
-use super::sample::{Sample, sample, samples};
+use super::sample::{Sample, on_axes, sample, samples};
 use super::statement::Statement;
 use super::sum_step;
 use autoneural_base::error::Result;
@@ -46,6 +46,11 @@ impl Ruling {
     }
 }
 
+/// Which inputs are constant in a combination.
+fn constants(case: &Case) -> Constants {
+    Constants { weights: case.weights.is_some(), bias: case.bias.is_some() }
+}
+
 impl Judge<'_> {
     /// Decides whether a statement of the target is true, by experiments on the engine.
     ///
@@ -59,6 +64,7 @@ impl Judge<'_> {
             Statement::SecondBits(operator, _) => self.second_bits(operator),
             Statement::OutputRange(operator, range) => self.output_range(operator, *range),
             Statement::LastAxisOnly(operator) => self.last_axis_only(operator),
+            Statement::MostAxes(_, operator, most) => self.most_axes(operator, *most),
             Statement::SumStep(operator, step) => self.sum_step(operator, *step),
             Statement::Memory(..) => Ok(Ruling::untested("the emulator has the memory of this machine")),
         }
@@ -227,6 +233,17 @@ impl Judge<'_> {
         Ok(Ruling { sqnr_db, ..Ruling::new(status, note, all) })
     }
 
+    /// On one axis more the engine does not take the operator, with constants if it may have them.
+    fn most_axes(&self, operator: &Operator, most: usize) -> Result<Ruling> {
+        let taken = operator.taken();
+        let case = taken.iter().find(|case| case.weights.is_some()).or(taken.first());
+        let sample = case.map(|case| on_axes(&operator.name, constants(case), most + 1)).transpose()?.flatten();
+        let (Some(case), Some(sample)) = (case, sample) else {
+            return Ok(Ruling::untested("this program builds no graph of the operator on so many axes"));
+        };
+        self.refused_there(&sample, case, &format!("the engine takes {} on {} axes", operator.name, most + 1))
+    }
+
     /// On another axis the engine does not take the operator.
     fn last_axis_only(&self, operator: &Operator) -> Result<Ruling> {
         let (Some(case), Some(sample)) =
@@ -234,19 +251,23 @@ impl Judge<'_> {
         else {
             return Ok(Ruling::untested("the ONNX operator has no form for another single axis"));
         };
-        let (finding, failure, _) = self.one(&sample, &case, Choice::default())?;
+        self.refused_there(&sample, &case, "the engine takes it on another axis")
+    }
+
+    /// The ruling on a statement that the engine does not take a sample; in words what is wrong if it does.
+    fn refused_there(&self, sample: &Sample, case: &Case, taken: &str) -> Result<Ruling> {
+        let (finding, failure, _) = self.one(sample, case, Choice::default())?;
         Ok(match failure {
-            None => Ruling::new(Status::Wrong, "the engine takes it on another axis", vec![finding]),
+            None => Ruling::new(Status::Wrong, taken, vec![finding]),
             Some(Failure::NoReference(why)) => Ruling::new(Status::Untested, first_line(&why), vec![finding]),
             Some(_) => Ruling::new(Status::Confirmed, "", vec![finding]),
         })
     }
 
     fn samples_of(&self, operator: &Operator, case: &Case) -> Result<Vec<Sample>> {
-        let constants = Constants { weights: case.weights.is_some(), bias: case.bias.is_some() };
         let granularity = case.weights.map(|weights| weights.granularity);
         let purpose = if matches!(granularity, Some(Granularity::Block(_))) { Purpose::Blocks } else { Purpose::Usual };
-        let mut made = samples(&operator.name, constants, purpose)?;
+        let mut made = samples(&operator.name, constants(case), purpose)?;
         match granularity {
             Some(Granularity::Block(size)) => made.retain(|sample| sample.has_blocks_of(size)),
             Some(Granularity::Channel) => made.retain(Sample::has_channels),

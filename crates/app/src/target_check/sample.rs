@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use autoneural_base::error::Result;
-use autoneural_core::ir::ops::{self, Constants, OpKind, Purpose};
+use autoneural_core::ir::ops::{self, Constants, OpKind, Purpose, SampleInput};
 use autoneural_core::ir::{Constant, Graph, Op, ValueId, sample_graph};
 use autoneural_core::partition::{Partition, Port};
 use autoneural_core::passes::Frozen;
@@ -83,6 +83,29 @@ pub(crate) fn samples(operator: &str, constants: Constants, purpose: Purpose) ->
 pub(crate) fn sample(operator: &str, purpose: Purpose) -> Result<Option<Sample>> {
     let constants = Constants { weights: true, bias: true };
     Ok(samples(operator, constants, purpose)?.into_iter().next())
+}
+
+/// The first sample of an operator, behind so many axes of two that it has this number of axes in all; none if it cannot
+/// have them.
+///
+/// # Errors
+/// As for [`samples`].
+pub(crate) fn on_axes(operator: &str, constants: Constants, axes: usize) -> Result<Option<Sample>> {
+    let made = OpKind::of_name(operator).map(|kind| (kind.samples)(constants)).unwrap_or_default();
+    let Some(mut sample) = made.into_iter().next() else { return Ok(None) };
+    let rank = |input: &SampleInput| match input {
+        SampleInput::Read(shape) | SampleInput::Positive(shape) => shape.len(),
+        _ => 0,
+    };
+    let most = sample.inputs.iter().map(rank).max().unwrap_or_default();
+    let Some(more) = axes.checked_sub(most) else { return Ok(None) };
+    sample.operator = sample.operator.renumbered(|axis| axis + more);
+    for input in &mut sample.inputs {
+        if let SampleInput::Read(shape) | SampleInput::Positive(shape) = input {
+            *shape = [vec![2; more], std::mem::take(shape)].concat();
+        }
+    }
+    Ok(Sample::new(&sample).ok())
 }
 
 fn tensor(given: &Constant) -> Tensor {

@@ -1,6 +1,7 @@
 //! The statements of a target file.
 
 use autoneural_base::error::Result;
+use autoneural_core::ir::ops::{Constants, OpKind, Work};
 use autoneural_core::target::{Case, Operator, Refusal, Target};
 
 /// One statement.
@@ -12,6 +13,8 @@ pub(crate) enum Statement<'a> {
     SecondBits(&'a Operator, u32),
     OutputRange(&'a Operator, [f32; 2]),
     LastAxisOnly(&'a Operator),
+    /// Of what is stated, an operator that shows it, and the number.
+    MostAxes(&'a str, &'a Operator, usize),
     Memory(&'static str, u32),
 }
 
@@ -30,6 +33,9 @@ pub(crate) fn statements<'a>(target: &'a Target, only: Option<&str>) -> Result<V
         let memory = [("process_mib", target.memory.process_mib), ("context_mib", target.memory.context_mib)];
         made.extend(memory.into_iter().filter_map(|(key, size)| Some(Statement::Memory(key, size?))));
     }
+    let shows_axes = |operator: &&Operator| operator.most_axes.is_none() && is_elementwise(&operator.name);
+    let shown = target.usual_most_axes.zip(target.operators().iter().find(shows_axes)).filter(|_| only.is_none());
+    made.extend(shown.map(|(most, operator)| Statement::MostAxes("all others", operator, most)));
     for operator in operators {
         made.extend(operator.taken().into_iter().map(|case| Statement::Takes(operator, case)));
         made.extend(operator.refused.iter().map(|refusal| Statement::Refuses(operator, refusal)));
@@ -38,8 +44,15 @@ pub(crate) fn statements<'a>(target: &'a Target, only: Option<&str>) -> Result<V
         made.extend(operator.second_bits.map(|bits| Statement::SecondBits(operator, bits)));
         made.extend(operator.output_range.map(|range| Statement::OutputRange(operator, range)));
         made.extend(operator.last_axis_only.then_some(Statement::LastAxisOnly(operator)));
+        made.extend(operator.most_axes.map(|most| Statement::MostAxes(&operator.name, operator, most)));
     }
     Ok(made)
+}
+
+fn is_elementwise(operator: &str) -> bool {
+    let constants = Constants { weights: true, bias: true };
+    let samples = OpKind::of_name(operator).map(|kind| (kind.samples)(constants)).unwrap_or_default();
+    samples.first().is_some_and(|sample| sample.operator.work() == Work::Elementwise)
 }
 
 impl Statement<'_> {
@@ -55,6 +68,7 @@ impl Statement<'_> {
                 (operator.name.clone(), format!("output_range = [{low}, {high}]"))
             }
             Statement::LastAxisOnly(operator) => (operator.name.clone(), "last_axis_only".into()),
+            Statement::MostAxes(name, _, most) => (name.to_string(), format!("most_axes = {most}")),
             Statement::Memory(key, size) => ("[memory]".into(), format!("{key} = {size}")),
         }
     }

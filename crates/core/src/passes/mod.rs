@@ -7,6 +7,7 @@
 
 mod add_to_parts;
 mod constant_last;
+mod fewer_axes;
 mod fold_biases;
 mod fold_constants;
 mod fold_pads;
@@ -25,6 +26,7 @@ mod skip_repeats;
 
 use add_to_parts::add_to_parts;
 use constant_last::constant_last;
+use fewer_axes::fewer_axes;
 use fold_biases::fold_biases;
 use fold_constants::fold_constants;
 pub use fold_constants::worth_folding;
@@ -155,6 +157,12 @@ pub const PASSES: &[Pass] = &[
         what: "turns what the target takes on the last axis only to that axis",
         kind: Kind::Form,
         apply: |graph, context| last_axis(graph, context.target),
+    },
+    Pass {
+        name: "fewer_axes",
+        what: "joins axes where there are more than the target takes",
+        kind: Kind::Form,
+        apply: |graph, context| fewer_axes(graph, context.target),
     },
     Pass {
         name: "merge_moves",

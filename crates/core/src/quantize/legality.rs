@@ -29,6 +29,10 @@ pub fn refusal(graph: &Graph, node: &Node, target: &Target, table: &Table) -> Re
             target.name
         )));
     }
+    let axes = node.inputs.iter().chain(&node.outputs).map(|&id| graph.value(id).shape.len()).max();
+    if let Some((most, axes)) = target.most_axes(name).zip(axes).filter(|(most, axes)| axes > most) {
+        return Ok(Some(format!("target {} takes {name} on {most} axes at most, not on {axes}", target.name)));
+    }
     let case = case(graph, node, table)?;
     let computed = computed_in(operator, case.clone());
     Ok((!operator.takes(&computed)).then(|| format!("target {} does not take {name} in {case}", target.name)))

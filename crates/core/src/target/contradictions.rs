@@ -8,6 +8,14 @@ use crate::encoding::IntegerType;
 /// Most entries of a list. An operator has about a dozen combinations, and the lists are multiplied with each other.
 const MOST_LISTED: usize = 64;
 
+/// Refuses numbers of axes that say nothing.
+pub(super) fn possible_axes(most: Option<usize>) -> Result<(), String> {
+    match most.filter(|most| !(2..=16).contains(most)) {
+        Some(most) => Err(format!("most_axes = {most}; 2 to 16 make sense")),
+        None => Ok(()),
+    }
+}
+
 impl Operator {
     /// Refuses statements that contradict each other, in words.
     pub(super) fn contradiction(&self) -> Result<(), String> {
@@ -112,6 +120,7 @@ impl Operator {
         {
             return Err(format!("sum_step = {step}; a power of two up to 32768 is wanted"));
         }
+        possible_axes(self.most_axes)?;
         if let Some([low, high]) = self.output_range
             && !(low.is_finite() && high.is_finite() && low < high)
         {

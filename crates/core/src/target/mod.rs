@@ -26,6 +26,10 @@ pub struct Target {
     pub description: String,
     /// The chip in the vendor's numbers.
     pub soc: Soc,
+    /// Most axes that what an operator reads and makes may have, for those that have no number of their own; see
+    /// [`Target::most_axes`].
+    #[serde(rename = "most_axes")]
+    pub usual_most_axes: Option<usize>,
     /// What a device can hold.
     #[serde(default)]
     pub memory: Memory,
@@ -166,6 +170,7 @@ impl Target {
             let message = format!("context_mib = {context} is more than process_mib = {process}, which holds it");
             return Err(("[memory]".into(), message));
         }
+        contradictions::possible_axes(self.usual_most_axes).map_err(|message| (self.name.clone(), message))?;
         for (at, operator) in self.operators.iter().enumerate() {
             if self.operators[..at].iter().any(|other| other.name == operator.name) {
                 return Err((operator.name.clone(), "stands twice; one entry states all of an operator".into()));
@@ -173,6 +178,12 @@ impl Target {
             operator.contradiction().map_err(|message| (operator.name.clone(), message))?;
         }
         Ok(())
+    }
+
+    /// Most axes that what an operator reads and makes may have; `None` where that is not stated. The entry of the operator
+    /// says it, or the file for all that have no number of their own.
+    pub fn most_axes(&self, operator: &str) -> Option<usize> {
+        self.operator(operator).and_then(|operator| operator.most_axes).or(self.usual_most_axes)
     }
 
     /// What the chip takes of an operator, if it takes it at all.

@@ -45,6 +45,8 @@ pub struct Operator {
     /// Whether the operator works on the last axis only.
     #[serde(default)]
     pub last_axis_only: bool,
+    /// Most axes that its inputs and outputs may have. `None`: as many as the target states for all operators.
+    pub most_axes: Option<usize>,
     /// Range of the output as real numbers, if it does not depend on the input.
     pub output_range: Option<[f32; 2]>,
 }
@@ -132,6 +134,7 @@ impl Operator {
             sum_step: None,
             second_bits: None,
             last_axis_only: form.axis,
+            most_axes: None,
             output_range: None,
         }
     }

@@ -19,6 +19,7 @@ pub fn example(pass: &str) -> Graph {
         "constant_last" => constant_last(b),
         "give_biases" => give_biases(b),
         "last_axis" => last_axis(b),
+        "fewer_axes" => fewer_axes(b),
         "merge_moves" => merge_moves(b),
         "prune" => prune(b),
         other => panic!("there is no example for the pass {other}"),
@@ -161,6 +162,16 @@ fn give_biases(mut b: Builder) -> Graph {
 fn last_axis(mut b: Builder) -> Graph {
     let x = input(&mut b, "x", &[1, 2, 3, 4]);
     let y = b.node("y", ops::Softmax { axis: 1 }, &[x]).unwrap();
+    b.finish(vec![y])
+}
+
+/// A picture that is cut into windows, each of which is turned, squashed and averaged.
+fn fewer_axes(mut b: Builder) -> Graph {
+    let x = input(&mut b, "x", &[1, 4, 6, 5]);
+    let cut = b.node("cut", ops::Reshape { shape: vec![1, 2, 2, 3, 2, 5] }, &[x]).unwrap();
+    let windows = b.node("windows", ops::Transpose { perm: vec![0, 1, 3, 2, 4, 5] }, &[cut]).unwrap();
+    let squashed = b.node("squashed", ops::Softmax { axis: 5 }, &[windows]).unwrap();
+    let y = b.node("y", ops::ReduceMean { axes: vec![5], keepdims: false }, &[squashed]).unwrap();
     b.finish(vec![y])
 }
 

@@ -23,6 +23,7 @@
 
 mod arg;
 mod arithmetic;
+mod axes;
 mod elementwise;
 mod onnx;
 mod operator;
