@@ -40,6 +40,7 @@ mod llama;
 mod models;
 mod onnx_nodes;
 mod operators;
+mod outer;
 mod outside;
 mod pads;
 mod page;

@@ -18,6 +18,7 @@ mod join_pads;
 mod last_axis;
 mod legalize;
 mod merge_moves;
+mod outer_products;
 mod pick_first;
 mod prune;
 pub mod rewrite;
@@ -38,6 +39,7 @@ use join_pads::join_pads;
 use last_axis::last_axis;
 use legalize::legalize;
 use merge_moves::merge_moves;
+use outer_products::outer_products;
 use pick_first::pick_first;
 pub use prune::prune;
 use skip_neutral::skip_neutral;
@@ -169,6 +171,12 @@ pub const PASSES: &[Pass] = &[
         what: "joins transposes that follow each other, and reshapes",
         kind: Kind::Form,
         apply: |graph, _| merge_moves(graph),
+    },
+    Pass {
+        name: "outer_products",
+        what: "turns a factor of outer products, which are wrong without",
+        kind: Kind::Form,
+        apply: |graph, _| outer_products(graph),
     },
     Pass { name: "prune", what: "drops what nobody reads", kind: Kind::Form, apply: |graph, _| prune(graph) },
 ];

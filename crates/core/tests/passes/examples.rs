@@ -21,6 +21,7 @@ pub fn example(pass: &str) -> Graph {
         "last_axis" => last_axis(b),
         "fewer_axes" => fewer_axes(b),
         "merge_moves" => merge_moves(b),
+        "outer_products" => outer_products(b),
         "prune" => prune(b),
         other => panic!("there is no example for the pass {other}"),
     }
@@ -183,6 +184,15 @@ fn merge_moves(mut b: Builder) -> Graph {
     let flat = b.node("flat", ops::Reshape { shape: vec![24] }, &[back]).unwrap();
     let rows = b.node("rows", ops::Reshape { shape: vec![4, 6] }, &[flat]).unwrap();
     let y = b.node("y", ops::Sigmoid, &[rows]).unwrap();
+    b.finish(vec![y])
+}
+
+/// What keys add to the memory of linear attention: each number of a key with each of its value.
+fn outer_products(mut b: Builder) -> Graph {
+    let (key, value) = (input(&mut b, "key", &[3, 4]), input(&mut b, "value", &[3, 4]));
+    let key = b.node("key.column", ops::Reshape { shape: vec![3, 4, 1] }, &[key]).unwrap();
+    let value = b.node("value.row", ops::Reshape { shape: vec![3, 1, 4] }, &[value]).unwrap();
+    let y = b.node("y", ops::Mul, &[key, value]).unwrap();
     b.finish(vec![y])
 }
 

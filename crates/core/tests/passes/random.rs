@@ -244,7 +244,7 @@ impl Making<'_> {
         }
         let shape = self.b.shape(x).clone();
         let axis = self.numbers.of(shape.len().max(1));
-        match self.numbers.of(if shape.is_empty() { 2 } else { 14 }) {
+        match self.numbers.of(if shape.is_empty() { 2 } else { 15 }) {
             0 => self.node(ops::Sigmoid, &[x]),
             1 => self.node(ops::Silu, &[x]),
             2 => self.node(ops::Softmax { axis }, &[x]),
@@ -310,6 +310,13 @@ impl Making<'_> {
                     _ => self.node(ops::Slice { axis: 0, start: 1, end: rows }, &[ids]),
                 };
                 self.node(ops::Gather { axis }, &[x, moved])
+            }
+            13 if shape.len() < 4 => {
+                // Each element of a row with each.
+                let (before, last) = shape.split_at(shape.len() - 1);
+                let to = |shape: [usize; 2]| ops::Reshape { shape: [before, &shape].concat() };
+                let (column, row) = (self.node(to([last[0], 1]), &[x]), self.node(to([1, last[0]]), &[x]));
+                self.node(ops::Mul, &[column, row])
             }
             _ => {
                 // A constant that is computed.

@@ -137,6 +137,8 @@ mod tests {
         assert_eq!(reads, [[8, 3, 2, 3, 2]]);
         let (op, reads) = on_fewer(&ops::MatMul.into(), &[&[1, 2, 3, 7, 7, 8], &[8, 9]], 4).unwrap();
         assert_eq!((op, reads), (ops::MatMul.into(), vec![vec![6, 7, 7, 8], vec![8, 9]]));
-        assert!(on_fewer(&ops::GlobalAveragePool.into(), &[&[1, 2, 3, 7, 7, 8]], 4).is_none());
+        let (_, reads) = on_fewer(&ops::GlobalAveragePool.into(), &[&[1, 2, 3, 7, 7, 8]], 4).unwrap();
+        assert_eq!(reads, [[1, 2, 147, 8]]);
+        assert!(on_fewer(&ops::Transpose { perm: vec![1, 0] }.into(), &[&[2, 3]], 1).is_none());
     }
 }
