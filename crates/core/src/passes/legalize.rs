@@ -1,6 +1,6 @@
 //! Spells out operators that ONNX does not have as several that it has.
 
-use super::rewrite::{Rewrite, on_last_axis};
+use super::rewrite::{Links, Rewrite, on_last_axis};
 use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
@@ -16,6 +16,7 @@ use autoneural_base::error::Result;
 /// # Errors
 /// The new graph cannot be built, which is a defect of this pass.
 pub(crate) fn legalize(graph: &Graph) -> Result<Graph> {
+    let links = Links::new(graph);
     let mut rewrite = Rewrite::new(graph)?;
     for node in graph.nodes() {
         let shape = &graph.value(node.outputs[0]).shape;
@@ -34,7 +35,9 @@ pub(crate) fn legalize(graph: &Graph) -> Result<Graph> {
             }
             Op::Silu(_) => {
                 let inputs = rewrite.inputs(node)?;
-                silu(&mut rewrite.new, node, inputs[0])?
+                let maker = links.maker[node.inputs[0].index()].map(|at| &graph.nodes()[at].op);
+                let behind_conv = matches!(maker, Some(Op::Conv(_) | Op::ConvTranspose(_)));
+                silu(&mut rewrite.new, node, inputs[0], behind_conv)?
             }
             Op::Mish(_) => {
                 let x = rewrite.get(node.inputs[0])?;
@@ -150,16 +153,22 @@ fn is_square(graph: &Graph, node: &Node) -> bool {
     base.shape == made.shape && exponent.is_some_and(|exponent| exponent.to_f32().iter().all(|&value| value == 2.0))
 }
 
-/// Rows of an image for which onnxruntime-qnn 2.7.0 computes a 16-bit SiLU behind a convolution wrongly (-2 to 6 dB on
-/// the emulator, where 5 to 8 rows, 13 and more, and any number of columns have what the simulation has).
-const LOST_ROWS: std::ops::RangeInclusive<usize> = 9..=12;
+/// Most rows of an image for which onnxruntime-qnn 2.7.0 computes SiLU wrongly (0 to 20 dB on the emulator, whatever reads
+/// it and however many columns there are; more rows have what the simulation has).
+const LOST_ROWS: usize = 12;
+/// Of those, most rows that are right behind a convolution.
+const RIGHT_BEHIND_CONV: usize = 8;
 
-/// `x * sigmoid(x)`; of an image with rows that would be lost, all pixels are one row while it is computed.
-fn silu(b: &mut Builder, node: &Node, x: ValueId) -> Result<ValueId> {
+/// `x * sigmoid(x)`; of an image with rows that would be lost, pixels are along one axis while it is computed, as the
+/// vendor's compiler does not take it for SiLU then.
+fn silu(b: &mut Builder, node: &Node, x: ValueId, behind_conv: bool) -> Result<ValueId> {
     let name = &node.name;
     let shape = b.shape(x).clone();
+    let right = if behind_conv { RIGHT_BEHIND_CONV } else { 0 };
     let flat = match shape[..] {
-        [images, channels, rows, columns] if LOST_ROWS.contains(&rows) => vec![images, channels, 1, rows * columns],
+        [images, channels, rows, columns] if rows > right && rows <= LOST_ROWS => {
+            vec![images, channels, rows * columns]
+        }
         _ => {
             let gate = b.node(format!("{name}.sigmoid"), ops::Sigmoid, &[x])?;
             return b.node(name.clone(), ops::Mul, &[x, gate]);
