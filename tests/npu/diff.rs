@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use autoneural::ir::{Builder, ElementType, ops};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{autoneural, root, stderr, stdout, toolkit};
+use crate::common::tower;
+use crate::common::{autoneural, numbers, root, stderr, stdout, succeed, toolkit};
 
 const VERIFICATION: i32 = 6;
 
@@ -232,4 +235,30 @@ fn an_extracted_operator_shows_its_fault_in_both_forms() {
     assert_eq!(binary["comparisons"][0]["layers"], written["comparisons"][0]["layers"]);
     let words = std::fs::read_to_string(out.join("quantized.textproto")).expect("text");
     assert!(words.contains("op_type: \"Conv\"") && words.contains("op_type: \"QuantizeLinear\""), "{words}");
+}
+
+/// Of an operand in 16 bits that is multiplied in two halves the rest of the high one is computed beside it, however much
+/// that is of a sample that is smaller than those that calibrated.
+#[test]
+fn what_the_high_half_of_an_operand_loses_is_no_fault() {
+    let mut b = Builder::new("tower");
+    let x = b.input("x", vec![1, 4, 8, 8], ElementType::F32).unwrap();
+    let turned = b.node("turned", ops::Transpose { perm: vec![0, 1, 3, 2] }, &[x]).unwrap();
+    let y = b.node("y", ops::MatMul, &[x, turned]).unwrap();
+    let folder = tower::written(b.finish(vec![y]), &[1, 4, 8, 8], |at| numbers(256, 90 + at));
+    let out = folder.path().join("out");
+    let recipe = tower::recipe(folder.path(), ["int8", "uint16"], "products = \"split\"");
+    tower::compile(folder.path(), &recipe, &["--verify", "none"], &out);
+    let small: Vec<u8> = numbers(256, 99).into_iter().flat_map(|number| (number * 0.05).to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F32, vec![1, 4, 8, 8], &small).unwrap();
+    let sample = folder.path().join("small.safetensors");
+    std::fs::write(&sample, serialize([("x", view)], None).unwrap()).unwrap();
+    let found: Value =
+        serde_json::from_str(&succeed(&["diff", text(&out), "--input", text(&sample), "--json"])).unwrap();
+    assert!(faults(&found).is_empty(), "{:?}", faults(&found));
+    let layers = found["comparisons"][0]["layers"].as_array().unwrap();
+    let halves: Vec<&Value> = layers.iter().filter(|layer| layer["op"] == "QuantizeLinear").collect();
+    assert_eq!(halves.len(), 2, "{layers:?}");
+    // What is read behind such a change is as far from float as what made it.
+    assert!(halves.iter().all(|layer| layer["so_far_db"]["simulated"].as_f64().unwrap() < 30.0), "{halves:?}");
 }

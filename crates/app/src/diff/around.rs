@@ -77,6 +77,18 @@ impl<'a> Around<'a> {
         self.of_norms.contains(&at)
     }
 
+    /// Whether what a change of encoding loses is computed beside it, as where a product is written with the high and the
+    /// low bits of an operand: the difference of what it reads and what it makes.
+    pub(crate) fn is_made_up_for(&self, at: usize) -> bool {
+        let Some(source) = self.units[at].reads.first() else { return false };
+        let mut changed = vec![at];
+        changed.extend(self.readers_of(at).filter(|&reader| self.units[reader].is_conversion));
+        let differences =
+            changed.iter().flat_map(|&one| self.readers_of(one)).filter(|&one| self.units[one].op == "Sub");
+        let reads = |one: usize| self.units[one].reads.iter().any(|read| read.border == source.border);
+        self.units[at].is_conversion && differences.into_iter().any(reads)
+    }
+
     /// Whether what a unit makes goes into a softmax.
     pub(crate) fn is_masked(&self, at: usize) -> bool {
         self.units[at].op == "Add" && self.readers_of(at).any(|reader| self.units[reader].op == "Softmax")

@@ -84,7 +84,7 @@ pub fn compare(
         unpaired: 0,
     };
     for (name, coded) in models.coded_inputs() {
-        work.conversion(&name, (&name, "input"), &coded);
+        work.conversion(&name, (&name, "input"), &coded, None);
     }
     let (mut is_told, mut left) = (work.tell_first(looking), units.len());
     for part in self::parts(models, &values) {
@@ -220,7 +220,9 @@ impl<'a> Work<'a> {
         let encodings = models.encodings.of_made(&models.quantized, made);
         if unit.is_conversion {
             if let Some(encodings) = &encodings {
-                self.conversion(&made.border, (&unit.name, &unit.op), encodings);
+                let found = [0, 1].map(|engine| part.so_far.get(engine)?.get(&made.border));
+                let is_made_up_for = self.around.is_made_up_for(at);
+                self.conversion(&made.border, (&unit.name, &unit.op), encodings, Some((found, is_made_up_for)));
                 self.note(&made.names);
             }
             return Ok(());
@@ -264,8 +266,15 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Judges an encoding that stands for no operator: of an input, or a change to another one.
-    fn conversion(&mut self, border: &str, (node, op): (&str, &str), encodings: &(Encoding, Encoding)) {
+    /// Judges an encoding that stands for no operator: of an input, or a change to another one. Of a change: what the
+    /// engines made of it after all before, and whether what it loses is made up for.
+    fn conversion(
+        &mut self,
+        border: &str,
+        (node, op): (&str, &str),
+        encodings: &(Encoding, Encoding),
+        change: Option<([Option<&Array>; 2], bool)>,
+    ) {
         let name = self.models.pairing.get(border);
         let Some((name, float)) = name.and_then(|name| Some((name, self.values.get(name)?))) else { return };
         let Some(reals) = float.reals() else { return };
@@ -279,7 +288,7 @@ impl<'a> Work<'a> {
             encodings: Some(encodings),
             float,
             reference: Some(float),
-            so_far: both,
+            so_far: change.map_or(both, |(made, _)| made),
             alone: both,
             weights: &[],
             missing: &[],
@@ -292,6 +301,7 @@ impl<'a> Work<'a> {
             fixed_range: None,
         };
         judge(&mut layer, &known, self.on_npu(), self.floor_db);
+        layer.fault = layer.fault.filter(|_| !change.is_some_and(|(_, is_made_up_for)| is_made_up_for));
         self.found.push(layer);
     }
 
