@@ -83,7 +83,9 @@ fn standardized(making: &mut Making, told: &Told) -> Result<Option<Vec<Known>>, 
     }
     let mut made = vec![Constant::from_values(made, x.shape().clone())];
     let momentum = f64::from(told.onnx.float("momentum", 0.9)?);
-    for (at, what, found) in [(3, "mean", &mean), (4, "variance", &variance)].into_iter().take(told.onnx.outputs - 1) {
+    for (at, what, found) in
+        [(3, "mean", &mean), (4, "variance", &variance)].into_iter().take(told.onnx.outputs.saturating_sub(1))
+    {
         let before = numbers(told, at, what, channels)?;
         let running = before.iter().zip(found).map(|(before, found)| before * momentum + found * (1.0 - momentum));
         made.push(Constant::from_values(narrow(&running.collect::<Vec<f64>>()), vec![channels]));
