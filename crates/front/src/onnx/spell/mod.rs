@@ -7,6 +7,7 @@ mod casts;
 mod cells;
 mod chain;
 mod chosen;
+mod columns;
 mod composed;
 mod cuts;
 mod einsum;
@@ -44,6 +45,7 @@ const SPELLS: &[(&str, Spell)] = &[
     ("Celu", activations::celu),
     ("Clip", composed::clip),
     ("ConstantOfShape", shapes::constant_of_shape),
+    ("Col2Im", columns::col2im),
     ("Conv", windows::conv),
     ("ConvTranspose", windows::conv),
     ("CumSum", composed::cumulative),
