@@ -15,6 +15,7 @@ mod command_line;
 mod common;
 mod cut;
 mod demo;
+mod detours;
 mod diff;
 mod docs;
 mod doors;

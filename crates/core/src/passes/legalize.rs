@@ -1,5 +1,6 @@
 //! Spells out operators that ONNX does not have as several that it has.
 
+use super::detours::detour;
 use super::rewrite::{Links, Rewrite, on_last_axis};
 use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
@@ -11,6 +12,7 @@ use autoneural_base::error::Result;
 /// - Constant indices are i32 and count from the front, which is what an NPU reads.
 /// - Reductions keep their axes, and a reshape drops them.
 /// - Squares are products.
+/// - What the vendor's compiler gets wrong is computed in another way.
 /// - Joins to a constant of one number are paddings of images.
 ///
 /// # Errors
@@ -28,16 +30,14 @@ pub(crate) fn legalize(graph: &Graph) -> Result<Graph> {
             rewrite.set(node.outputs[0], made);
             continue;
         }
+        if let Some(made) = detour(&mut rewrite, (graph, &links), node)? {
+            rewrite.set(node.outputs[0], made);
+            continue;
+        }
         let made = match &node.op {
             Op::Pow(_) if is_square(graph, node) => {
                 let base = rewrite.get(node.inputs[0])?;
                 rewrite.new.node(node.name.clone(), ops::Mul, &[base, base])?
-            }
-            Op::Silu(_) => {
-                let inputs = rewrite.inputs(node)?;
-                let maker = links.maker[node.inputs[0].index()].map(|at| &graph.nodes()[at].op);
-                let behind_conv = matches!(maker, Some(Op::Conv(_) | Op::ConvTranspose(_)));
-                silu(&mut rewrite.new, node, inputs[0], behind_conv)?
             }
             Op::Mish(_) => {
                 let x = rewrite.get(node.inputs[0])?;
@@ -151,33 +151,6 @@ fn is_square(graph: &Graph, node: &Node) -> bool {
     let [base, made] = [node.inputs[0], node.outputs[0]].map(|id| graph.value(id));
     let exponent = graph.value(node.inputs[1]).constant();
     base.shape == made.shape && exponent.is_some_and(|exponent| exponent.to_f32().iter().all(|&value| value == 2.0))
-}
-
-/// Most rows of an image for which onnxruntime-qnn 2.7.0 computes SiLU wrongly (0 to 20 dB on the emulator, whatever reads
-/// it and however many columns there are; more rows have what the simulation has).
-const LOST_ROWS: usize = 12;
-/// Of those, most rows that are right behind a convolution.
-const RIGHT_BEHIND_CONV: usize = 8;
-
-/// `x * sigmoid(x)`; of an image with rows that would be lost, pixels are along one axis while it is computed, as the
-/// vendor's compiler does not take it for SiLU then.
-fn silu(b: &mut Builder, node: &Node, x: ValueId, behind_conv: bool) -> Result<ValueId> {
-    let name = &node.name;
-    let shape = b.shape(x).clone();
-    let right = if behind_conv { RIGHT_BEHIND_CONV } else { 0 };
-    let flat = match shape[..] {
-        [images, channels, rows, columns] if rows > right && rows <= LOST_ROWS => {
-            vec![images, channels, rows * columns]
-        }
-        _ => {
-            let gate = b.node(format!("{name}.sigmoid"), ops::Sigmoid, &[x])?;
-            return b.node(name.clone(), ops::Mul, &[x, gate]);
-        }
-    };
-    let x = b.node(format!("{name}.row"), ops::Reshape { shape: flat }, &[x])?;
-    let gate = b.node(format!("{name}.sigmoid"), ops::Sigmoid, &[x])?;
-    let product = b.node(format!("{name}.product"), ops::Mul, &[x, gate])?;
-    b.node(name.clone(), ops::Reshape { shape }, &[product])
 }
 
 /// `x * tanh(softplus(x))` as `x (1 - n²) / (1 + n²)` with `n = 1 - sigmoid(x)`. No chip of the targets has Mish; for normal

@@ -7,6 +7,7 @@
 
 mod add_to_parts;
 mod constant_last;
+mod detours;
 mod fewer_axes;
 mod fold_biases;
 mod fold_constants;
