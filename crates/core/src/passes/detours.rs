@@ -189,6 +189,9 @@ mod tests {
         assert_eq!(along_one_axis(&[1, 6, 20], 0), None);
     }
 
+    /// An operator, its constants, the shape of all else that it reads, and how many nodes are made of it.
+    type Case<'a> = (Op, Vec<Option<Constant>>, &'a [usize], usize);
+
     #[test]
     fn detours_compute_the_same() {
         let numbers = |count: usize| (0..count).map(|at| ((at * 37 % 19) as f32 - 9.0) / 8.0).collect::<Vec<f32>>();
@@ -197,7 +200,7 @@ mod tests {
         let turned = ops::ConvTranspose { strides: [2, 2], pads: [1, 1, 1, 1], output_padding: [1, 0], groups: 2 };
         let places = Constant::from_integers(ElementType::I64, (0..36).map(|at| at * 5 % 7 - 7).collect(), vec![6, 6]);
         let base = Constant::from_values(vec![2.0, 0.5, 1.0], vec![3]);
-        let cases: Vec<(Op, Vec<Option<Constant>>, &[usize], usize)> = vec![
+        let cases: Vec<Case> = vec![
             (conv.into(), vec![None, Some(of(&[3, 2, 2, 3]))], &[1, 2, 7, 9], 1),
             (turned.into(), vec![None, Some(of(&[2, 1, 3, 3]))], &[1, 2, 3, 4], 1),
             (ops::Gather { axis: 1 }.into(), vec![None, Some(places)], &[2, 7, 4], 4),

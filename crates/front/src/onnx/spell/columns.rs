@@ -17,8 +17,9 @@ pub fn col2im<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let ([rows, columns], [height, width]) = (sizes(1, "image_shape")?, sizes(2, "block_shape")?);
     let [down, along] = told.onnx.sizes("strides", [1; 2])?;
     let is_plain = told.onnx.sizes("dilations", [1; 2])? == [1; 2] && told.onnx.sizes("pads", [0; 4])? == [0; 4];
-    let fits =
-        |size: usize, block: usize, stride: usize| block > 0 && size % block == 0 && (stride == block || size == block);
+    let fits = |size: usize, block: usize, stride: usize| {
+        block > 0 && size.is_multiple_of(block) && (stride == block || size == block)
+    };
     if !is_plain || !fits(rows, height, down) || !fits(columns, width, along) {
         return Err(
             "puts together windows that overlap, are padded, or leave pixels out; those that lie side by side are \
@@ -32,7 +33,9 @@ pub fn col2im<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
     let (down, along) = (rows / height, columns / width);
     let channels = match shape[..] {
         [_, each, places]
-            if Some(places) == down.checked_mul(along) && each > 0 && window.is_some_and(|all| each % all == 0) =>
+            if Some(places) == down.checked_mul(along)
+                && each > 0
+                && window.is_some_and(|all| each.is_multiple_of(all)) =>
         {
             each / (height * width)
         }
