@@ -32,9 +32,10 @@ fn padding_itself(graph: &Graph, links: &Links, node: &Node) -> Option<(ValueId,
     let pad = maker(*node.inputs.first()?)?;
     let Op::Pad(Pad { before, after, padding }) = &pad.op else { return None };
     let (&[0, 0, top, left], &[0, 0, bottom, right]) = (&before[..], &after[..]) else { return None };
-    if *padding != Padding::Constant(0.0) {
+    if !matches!(padding, Padding::Constant(0.0) | Padding::Edge) {
         return None;
     }
+    let is_zero = *padding != Padding::Edge;
     let sum = |pads: [usize; 4]| {
         let [a, b, c, d] = pads;
         [a.saturating_add(top), b.saturating_add(left), c.saturating_add(bottom), d.saturating_add(right)]
@@ -42,13 +43,14 @@ fn padding_itself(graph: &Graph, links: &Links, node: &Node) -> Option<(ValueId,
     // Every window of a pool has to hold an element.
     let fits = |pads: &[usize; 4], kernel: [usize; 2]| (0..4).all(|at| pads[at] < kernel[at % 2]);
     let op = match &node.op {
-        Op::Conv(conv) => Op::Conv(ops::Conv { pads: sum(conv.pads), ..conv.clone() }),
-        Op::AveragePool(pool) if pool.counts_pads || pool.pads == [0; 4] => {
+        Op::Conv(conv) if is_zero => Op::Conv(ops::Conv { pads: sum(conv.pads), ..conv.clone() }),
+        Op::AveragePool(pool) if is_zero && (pool.counts_pads || pool.pads == [0; 4]) => {
             let pads = sum(pool.pads);
             fits(&pads, pool.kernel).then(|| ops::AveragePool { pads, counts_pads: true, ..pool.clone() })?.into()
         }
-        // Zeros are never the largest of what is not below zero; with padding of its own the pool leaves some out.
-        Op::MaxPool(pool) if is_never_negative(maker(pad.inputs[0])?) => {
+        // Zeros are never the largest of what is not below zero, and what is repeated is in the same window; with padding
+        // of its own the pool leaves both out.
+        Op::MaxPool(pool) if !is_zero || is_never_negative(maker(pad.inputs[0])?) => {
             let pads = sum(pool.pads);
             fits(&pads, pool.kernel).then(|| ops::MaxPool { pads, ..pool.clone() })?.into()
         }
@@ -106,6 +108,8 @@ mod tests {
         assert_eq!(left(zeros, [0, 0, 1, 1], false, padded), ["Pad", "AveragePool"]);
         let largest = ops::MaxPool { kernel: [3, 3], strides: [2, 2], pads: [0; 4] };
         assert_eq!(left(zeros, [0, 0, 1, 1], true, largest.clone()), ["Relu", "MaxPool"]);
-        assert_eq!(left(zeros, [0, 0, 1, 1], false, largest), ["Pad", "MaxPool"]);
+        assert_eq!(left(zeros, [0, 0, 1, 1], false, largest.clone()), ["Pad", "MaxPool"]);
+        assert_eq!(left(Padding::Edge, [0, 0, 1, 2], false, largest.clone()), ["MaxPool"]);
+        assert_eq!(left(Padding::Edge, [0, 0, 3, 0], false, largest), ["Pad", "MaxPool"]);
     }
 }

@@ -182,7 +182,8 @@ impl Making<'_> {
         let mut amounts = || [0, 0, self.numbers.of(2), self.numbers.of(3)].to_vec();
         let (before, after) = (amounts(), amounts());
         let filling = [0.0, 0.0, 0.0, 0.5][self.numbers.of(4)];
-        let x = self.node(ops::Pad { before, after, padding: ops::Padding::Constant(filling) }, &[x]);
+        let padding = if self.numbers.of(4) == 0 { ops::Padding::Edge } else { ops::Padding::Constant(filling) };
+        let x = self.node(ops::Pad { before, after, padding }, &[x]);
         let pads = [0, 1, 0, 1].map(|most| self.numbers.of(most + 1));
         let (kernel, strides) = ([2, 3], [1, 2]);
         match self.numbers.of(3) {

@@ -34,6 +34,28 @@ fn padding_below_zero_cuts_off() {
     assert!(error.to_string().contains("keeps nothing of axis 1"), "{error}");
 }
 
+/// What is less than any number is never the largest; where others read it, it is no number that integers hold.
+#[test]
+fn padding_with_what_is_least_is_that_of_pools() {
+    let constants = || vec![longs("pads", &[0, 0, 0, 1, 0, 0, 0, 2]), reals("least", &[], &[f32::NEG_INFINITY])];
+    let pool = |kernel| vec![ints("kernel_shape", &[1, kernel]), ints("strides", &[1, 2])];
+    let nodes = vec![node("Pad x pads least -> wide", vec![]), node("MaxPool wide -> y", pool(3))];
+    let made = read(&model(&[1, 1, 1, 4], constants(), nodes)).unwrap().graph;
+    assert_eq!(run(&made, &[-1.0, -2.0, -3.0, -4.0]), [-1.0, -2.0, -4.0]);
+    // A window that holds nothing but padding, and another reader.
+    let small = vec![node("Pad x pads least -> wide", vec![]), node("MaxPool wide -> y", pool(2))];
+    let also = vec![
+        node("Pad x pads least -> wide", vec![]),
+        node("MaxPool wide -> most", pool(3)),
+        node("ReduceMax wide -> all", vec![]),
+        node("Add most all -> y", vec![]),
+    ];
+    for nodes in [small, also] {
+        let error = read(&model(&[1, 1, 1, 4], constants(), nodes)).map(drop).unwrap_err().to_string();
+        assert!(error.contains("Pad with -inf is not supported"), "{error}");
+    }
+}
+
 /// What a node that resizes `[1,1,1,N]` by factors or to sizes makes of it.
 fn resized(values: &[f32], op: &str, attributes: Vec<AttributeProto>, scale: f32) -> Vec<f32> {
     let constants = vec![reals("scales", &[4], &[1.0, 1.0, 1.0, scale])];

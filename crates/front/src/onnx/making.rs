@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::lookups::{Lookups, rows};
 use super::model::{Given, Model, Node};
 use super::numbers::Numbers;
+use super::pooled::pooled;
 use autoneural_core::ir::ops::{OnnxInput, OnnxNode};
 use autoneural_core::ir::{Builder, Constant, Graph, Op, Shape, ValueId, ops};
 use autoneural_core::passes::worth_folding;
@@ -68,6 +69,7 @@ pub struct Making<'m> {
     taken: HashSet<String>,
     opset: i64,
     is_own: bool,
+    pooled: HashMap<String, Vec<usize>>,
     made: usize,
 }
 
@@ -84,6 +86,7 @@ impl<'m> Making<'m> {
             taken,
             opset,
             is_own,
+            pooled: pooled(&model.nodes, &model.outputs),
             made: 0,
         }
     }
@@ -91,6 +94,11 @@ impl<'m> Making<'m> {
     /// Whether this program wrote the model ([`Model::is_own`]).
     pub fn is_own(&self) -> bool {
         self.is_own
+    }
+
+    /// Where only pools of the largest read a value: the smallest of their kernels along each axis of images.
+    pub fn pooled(&self, name: &str) -> Option<&[usize]> {
+        self.pooled.get(name).map(Vec::as_slice)
     }
 
     /// Says that a value is 0 or 1 everywhere: it stands for a truth.

@@ -28,6 +28,7 @@ mod order;
 mod outputs;
 mod pairs;
 mod patterns;
+mod pooled;
 mod read;
 mod renamed;
 mod shapes;

@@ -15,7 +15,7 @@ pub fn pad<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         return casts::identity(making, told);
     }
     if amounts().all(|&amount| amount >= 0) {
-        return Ok(None);
+        return least(making, told, (&before, &after), padding);
     }
     let cut = |amount: i64| usize::try_from(amount.saturating_neg()).unwrap_or_default();
     let added = |amounts: &[i64]| amounts.iter().map(|&amount| usize::try_from(amount).unwrap_or_default()).collect();
@@ -39,4 +39,28 @@ pub fn pad<'m>(making: &mut Making<'m>, told: &Told<'m>) -> Spelled {
         made = making.last(name, pad, &[made])?;
     }
     Ok(Some(vec![Known::Value(made)]))
+}
+
+/// Padding with what is less than any number, before pools of the largest, as frameworks pad `same`. The edge in its place
+/// gives the same: a window that is larger than the padding holds the element that is repeated. None of other padding.
+fn least<'m>(
+    making: &mut Making<'m>,
+    told: &Told<'m>,
+    (before, after): (&[i64], &[i64]),
+    padding: ops::Padding,
+) -> Spelled {
+    let kernel = told.node.outputs.first().and_then(|name| making.pooled(name)).unwrap_or_default();
+    let sizes = |amounts: &[i64]| -> Vec<usize> { amounts.iter().map(|&amount| amount as usize).collect() };
+    let (before, after) = (sizes(before), sizes(after));
+    let fits = |amounts: &[usize]| {
+        let (outer, inner) = amounts.split_at(amounts.len().min(2));
+        outer.iter().all(|&amount| amount == 0) && inner.iter().zip(kernel).all(|(amount, kernel)| amount < kernel)
+    };
+    let is_least = padding == ops::Padding::Constant(f32::NEG_INFINITY) && kernel.len() + 2 == before.len();
+    if !is_least || !fits(&before) || !fits(&after) {
+        return Ok(None);
+    }
+    let x = making.input(told, 0)?;
+    let pad = ops::Pad { before, after, padding: ops::Padding::Edge };
+    Ok(Some(vec![Known::Value(making.last(told.name(), pad, &[x])?)]))
 }
