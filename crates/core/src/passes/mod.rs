@@ -23,6 +23,8 @@ mod outer_products;
 mod pick_first;
 mod prune;
 pub mod rewrite;
+#[cfg(test)]
+mod run;
 mod skip_neutral;
 mod skip_repeats;
 
