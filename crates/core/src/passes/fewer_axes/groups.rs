@@ -80,7 +80,7 @@ pub(super) fn on_fewer(op: &Op, reads: &[&[usize]], most: usize) -> Option<(Op, 
     let last = rank.checked_sub(1)?;
     let apart = match op {
         _ if let Some(axis) = op.numbered_axis() => Apart::axis(axis),
-        _ if let Some(axes) = op.reduced_axes() => Apart { alone: vec![], together: axes.to_vec() },
+        _ if let Some(axes) = op.reduced_axes() => Apart { alone: vec![], together: axes },
         Op::LayerNorm(_) => Apart::axis(last),
         Op::MatMul(_) => Apart { alone: vec![last - 1, last], together: vec![] },
         // Samples and channels.
