@@ -1,7 +1,7 @@
 //! Ways round what the compiler of onnxruntime-qnn 2.7.0 gets wrong or refuses: other operators that compute the same.
 //! Figures are SQNR of single operators on its emulator, where the other form has what the simulation has (44 to 89 dB).
 
-use super::rewrite::{Links, Rewrite, on_last_axis};
+use super::rewrite::{Links, Rewrite, from_front, on_last_axis};
 use crate::ir::{Constant, ElementType, Graph, Node, Op, Shape, ValueId, ops};
 use autoneural_base::error::Result;
 
@@ -143,14 +143,12 @@ fn picked_last(
     indices: &Constant,
 ) -> Result<Option<ValueId>> {
     let data = graph.value(node.inputs[0]);
-    let (size, count) = (data.shape[axis] as i64, indices.shape().iter().product::<usize>());
+    let count = indices.shape().iter().product::<usize>();
     let is_lost = LOST_SIZES.contains(&data.shape[axis + 1..].iter().product()) && count >= LOST_PICKS;
-    let from_front = |index: i64| if index < 0 { index.saturating_add(size) } else { index };
-    let places: Vec<i64> = indices.to_i64().into_iter().map(from_front).collect();
-    let fits = places.iter().all(|place| (0..size).contains(place) && i32::try_from(*place).is_ok());
-    if !is_lost || !fits || !data.element.is_real() {
+    if !is_lost || !data.element.is_real() {
         return Ok(None);
     }
+    let Some(places) = from_front(indices, data.shape[axis]) else { return Ok(None) };
     let name = rewrite.free(format!("{}.places", node.name));
     let places = rewrite.new.constant(name, Constant::from_integers(ElementType::I32, places, vec![count]))?;
     let inputs = [rewrite.get(node.inputs[0])?, places];

@@ -1,7 +1,7 @@
 //! Spells out operators that ONNX does not have as several that it has.
 
 use super::detours::detour;
-use super::rewrite::{Links, Rewrite, on_last_axis};
+use super::rewrite::{Links, Rewrite, from_front, on_last_axis};
 use crate::ir::{Builder, Constant, ElementType, Graph, Node, Op, ValueId, ops};
 use autoneural_base::error::Result;
 
@@ -117,13 +117,10 @@ fn padding(rewrite: &mut Rewrite, graph: &Graph, node: &Node, axis: usize) -> Re
 /// bounds.
 fn plain_indices(graph: &Graph, node: &Node, axis: usize) -> Option<Constant> {
     let [data, indices] = [0, 1].map(|at| graph.value(node.inputs[at]));
-    let stored = indices.constant()?.to_i64();
-    let size = data.shape[axis] as i64;
-    let made: Vec<i64> =
-        stored.iter().map(|&index| if index < 0 { index.saturating_add(size) } else { index }).collect();
-    let is_plain = indices.element == ElementType::I32 && made == stored;
-    let fits = made.iter().all(|&index| (0..size).contains(&index) && i32::try_from(index).is_ok());
-    (fits && !is_plain).then(|| Constant::from_integers(ElementType::I32, made, indices.shape.clone()))
+    let stored = indices.constant()?;
+    let made = from_front(stored, data.shape[axis])?;
+    let is_plain = indices.element == ElementType::I32 && made == stored.to_i64();
+    (!is_plain).then(|| Constant::from_integers(ElementType::I32, made, indices.shape.clone()))
 }
 
 /// For a reduction that drops its axes, the one that keeps them: NPU compilers take only the latter.

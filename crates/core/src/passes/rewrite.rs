@@ -124,6 +124,15 @@ pub(crate) fn on_last_axis(
     b.node(name, ops::Transpose { perm: back }, &[made])
 }
 
+/// Constant indices along an axis of this size, counted from the front; `None` where one is out of bounds, or no i32.
+pub(crate) fn from_front(indices: &Constant, size: usize) -> Option<Vec<i64>> {
+    let size = size as i64;
+    let count = |index: i64| if index < 0 { index.saturating_add(size) } else { index };
+    let made: Vec<i64> = indices.to_i64().into_iter().map(count).collect();
+    let fits = |index: &i64| (0..size).contains(index) && i32::try_from(*index).is_ok();
+    made.iter().all(fits).then_some(made)
+}
+
 /// Who makes and who reads each value of a graph.
 pub struct Links {
     /// Position of the node that makes the value.
