@@ -4,6 +4,7 @@
 mod agrees;
 mod array;
 mod ort_session;
+mod panels;
 mod reference;
 mod threads;
 mod weights;

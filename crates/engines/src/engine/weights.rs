@@ -11,6 +11,7 @@ use tract_onnx::tract_core::internal::{
 };
 use tract_onnx::tract_core::ops::konst::Const;
 
+use super::panels::in_panels;
 use crate::back::onnx::{DataType, decode, value_info};
 use autoneural_core::ir::{Constant, ElementType, Shape, StoredType, View};
 
@@ -96,13 +97,10 @@ pub(super) fn load(path: &Path, late_from: Option<usize>) -> TractResult<TypedMo
     let graph = proto.graph.get_or_insert_default();
     let constants = taken(graph, &mut DataFiles::beside(folder)).map_err(failed)?;
     let late = late_from.map_or_else(HashSet::new, |bytes| late(graph, &constants, bytes));
+    let (left, constants): (Vec<_>, Vec<_>) = constants.into_iter().partition(|(name, _)| late.contains(name));
+    let left = in_panels(graph, left);
     let mut model = parsed(&proto)?;
-    let mut left = HashMap::new();
     for (name, constant) in constants {
-        if late.contains(&name) {
-            left.insert(name, constant);
-            continue;
-        }
         let id = model.node_id_by_name(&name)?;
         let value = tensor(&constant)?.into_arc_tensor();
         model.set_outlet_fact(id.into(), InferenceFact::try_from(&value)?)?;
@@ -193,19 +191,20 @@ mod tests {
 
     const SIDE: usize = 512;
 
-    /// A product with a matrix that a checkpoint has as the transpose of this one in bfloat16, and an addition; the
-    /// folder has its float model.
-    fn product(folder: &Path) -> Partition {
-        let bits = (0..SIDE * SIDE).map(|at| u16::try_from(0x3c00 + at * 7 % 0x300).unwrap() | ((at % 2) as u16) << 15);
+    /// A product with a matrix of so many rows and columns that a checkpoint has as the transpose of this one in bfloat16,
+    /// and an addition; the folder has its float model.
+    fn product(folder: &Path, rows: usize, columns: usize) -> Partition {
+        let bits =
+            (0..rows * columns).map(|at| u16::try_from(0x3c00 + at * 7 % 0x300).unwrap() | ((at % 2) as u16) << 15);
         let path = folder.join("checkpoint");
         std::fs::write(&path, bits.flat_map(u16::to_le_bytes).collect::<Vec<_>>()).unwrap();
         let map = std::sync::Arc::new(Map::open(&path).unwrap());
-        let view = View::new(map, 0, SIDE * SIDE, StoredType::Bf16).unwrap();
-        let matrix = Constant::from_view(view, vec![SIDE, SIDE]).permuted(&[1, 0]);
+        let view = View::new(map, 0, rows * columns, StoredType::Bf16).unwrap();
+        let matrix = Constant::from_view(view, vec![columns, rows]).permuted(&[1, 0]);
         let mut b = Builder::new("product");
-        let x = b.input("x", vec![3, SIDE], ElementType::F32).unwrap();
+        let x = b.input("x", vec![3, rows], ElementType::F32).unwrap();
         let matrix = b.constant("matrix", matrix).unwrap();
-        let bias = b.constant("bias", Constant::from_values(vec![0.5; SIDE], vec![SIDE])).unwrap();
+        let bias = b.constant("bias", Constant::from_values(vec![0.5; columns], vec![columns])).unwrap();
         let y = b.node("y", ops::MatMul, &[x, matrix]).unwrap();
         let z = b.node("z", ops::Add, &[y, bias]).unwrap();
         let graph = Frozen::new(b.finish(vec![z])).unwrap();
@@ -233,7 +232,7 @@ mod tests {
     #[test]
     fn a_large_matrix_keeps_its_type_in_the_file_and_its_numbers_in_tract_whenever_it_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        let (partition, path) = (product(folder.path()), folder.path().join("product.onnx"));
+        let (partition, path) = (product(folder.path(), SIDE, SIDE), folder.path().join("product.onnx"));
         check_float(&partition, &path).unwrap();
         let stored = decode(&path).unwrap().graph.unwrap().initializer;
         assert_eq!(stored.iter().find(|tensor| tensor.name == "matrix/stored").unwrap().data_type, 16);
@@ -257,6 +256,17 @@ mod tests {
             let sum: f64 = (0..SIDE).map(|at| x(row, at) * f64::from(whole[0][at * SIDE + column])).sum();
             assert!((sum + f64::from(whole[1][column]) - f64::from(f32::from_bits(*bits))).abs() < 1e-4);
         }
+    }
+
+    #[test]
+    fn matrices_that_are_read_late_in_panels_give_the_same_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        // Panels of 256 columns, the last of which has 188.
+        product(folder.path(), 4096, 700);
+        let path = folder.path().join("product.onnx");
+        let late = load(&path, Some(0)).unwrap();
+        assert_eq!(late.nodes().iter().filter(|node| node.op_is::<Weight>()).count(), 3);
+        assert_eq!(run_on(load(&path, None).unwrap(), &[3, 4096]), run_on(late, &[3, 4096]));
     }
 
     #[test]
@@ -290,7 +300,7 @@ mod tests {
     #[test]
     fn weights_that_are_not_there_are_told_by_name() {
         let folder = tempfile::tempdir().unwrap();
-        product(folder.path());
+        product(folder.path(), SIDE, SIDE);
         let path = folder.path().join("product.onnx");
         let refused = |change: &dyn Fn(&mut GraphProto)| {
             let mut proto = decode(&path).unwrap();

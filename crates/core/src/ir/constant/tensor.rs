@@ -215,8 +215,13 @@ impl Constant {
 
     /// Writes the values, row-major, to as many places.
     pub fn write_f32(&self, to: &mut [f32]) {
-        match &self.storage {
-            Storage::View(view) if self.transforms.is_empty() => view.write_f32(to),
+        match (&self.storage, self.transforms.as_slice()) {
+            (Storage::View(view), []) => view.write_f32(to),
+            (Storage::View(view), [Transform::Slice { axis, start, end }]) => {
+                let shape = &self.shapes[0];
+                let inner: usize = shape[axis + 1..].iter().product();
+                view.write_f32_of_rows(shape[*axis] * inner, start * inner..end * inner, to);
+            }
             _ => to.copy_from_slice(&self.to_f32()),
         }
     }

@@ -1,5 +1,6 @@
 //! Elements of tensors in memory-mapped files.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -93,14 +94,23 @@ impl View {
 
     /// Writes the elements as real numbers to as many places.
     pub(super) fn write_f32(&self, to: &mut [f32]) {
-        match self.stored {
-            StoredType::Bf16 => {
-                let elements = self.bytes().as_chunks().0;
-                to.iter_mut().zip(elements).for_each(|(to, &two)| *to = bf16::from_le_bytes(two).to_f32());
-            }
-            _ => to.copy_from_slice(&self.read()),
-        }
+        self.stored.write(self.bytes(), to);
         self.release();
+    }
+
+    /// Writes these elements of every row of `length` elements as real numbers to as many places.
+    ///
+    /// Pages that hold the ends of rows also hold other parts of them, so memory is given back by whoever reads the last
+    /// part.
+    pub(super) fn write_f32_of_rows(&self, length: usize, of_each: Range<usize>, to: &mut [f32]) {
+        let (bytes, places) = (self.stored.bytes(), of_each.len());
+        let rows = self.bytes().chunks_exact(length * bytes);
+        for (row, to) in rows.zip(to.chunks_exact_mut(places)) {
+            self.stored.write(&row[of_each.start * bytes..of_each.end * bytes], to);
+        }
+        if of_each.end == length {
+            self.release();
+        }
     }
 
     /// The elements as integers; fractions are cut off.
@@ -149,6 +159,17 @@ impl View {
 }
 
 impl StoredType {
+    /// Writes the elements in these bytes as real numbers to as many places.
+    fn write(self, bytes: &[u8], to: &mut [f32]) {
+        match self {
+            StoredType::Bf16 => {
+                let elements = bytes.as_chunks().0;
+                to.iter_mut().zip(elements).for_each(|(to, &two)| *to = bf16::from_le_bytes(two).to_f32());
+            }
+            _ => to.copy_from_slice(&self.read(bytes)),
+        }
+    }
+
     /// Elements in these bytes as real numbers.
     pub(super) fn read(self, bytes: &[u8]) -> Vec<f32> {
         match self {

@@ -16,7 +16,7 @@ pub use autoneural_onnx::{encode, encode_as, read as decode};
 pub use check::{check_context, check_float, check_quantized};
 pub use data::DataWriter;
 pub use float::{ConstantPlace, emit_as_built, emit_float, float_bytes};
-pub(crate) use proto::{DataType, value_info};
+pub(crate) use proto::{DataType, axis, node, value_info};
 pub use proto::{op_counts, summary};
 pub use qdq::emit_qdq;
 
