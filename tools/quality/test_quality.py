@@ -6,11 +6,13 @@ import sys
 import tempfile
 import types
 import unittest
+import unittest.mock
 
 import language
 import measure
 import models
 import ours
+import peers
 import rows
 import table
 
@@ -141,6 +143,19 @@ sys.exit(6)"""
         said = (self.path / "out/bundle/said").read_text()
         self.assertIn("one.npz --verification", said)
         self.assertIn("other.npz --recipe", said)
+
+    def test_peers_of_a_language_model_are_told_so(self):
+        place = types.SimpleNamespace(python=None)
+        for name, says in (
+            ("ort_quantize.py", ""), ("judge_language.py", '{"float": 16.0, "simulated": {"above_percent": 90.0}}'),
+        ):
+            (self.path / name).write_text(f"import sys\nprint(sys.argv[1:], file=sys.stderr)\nprint({says!r})")
+        model = models.Model(self.path / "net.onnx", "one.npz", "other.npz", language=True)
+        with unittest.mock.patch.object(peers, "INSIDE", self.path):
+            found = peers.quantize(place, "ONNX Runtime", "net.onnx", "net.onnx", model, "int4", self.path / "out")
+        self.assertEqual((found["float"], found["simulated"]), (16.0, {"above_percent": 90.0}))
+        self.assertIn("'int4', '--language'", (self.path / "out/quantize.log").read_text())
+        self.assertIn("other.npz']", (self.path / "out/judge.log").read_text())
 
     def test_rows_have_names_of_their_own(self):
         names = [(one.name, one.bits) for one in rows.ROWS]
