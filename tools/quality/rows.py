@@ -24,8 +24,6 @@ BLOCKS = ours.recipe(
     weights="int4 in blocks of 16", rounding="qronos", **CALIBRATED,
 )
 SMOOTH = ours.recipe(equalize={"method": "smooth-quant", "alpha": 0.5}, **CALIBRATED)
-# Of SmolLM2's linear layers, for the peers as well.
-BLOCKS_OF_32 = "int4 in blocks of 32"
 PEERS = ("ONNX Runtime", "AIMET")
 
 
@@ -54,14 +52,14 @@ class Row:
     note: str = ""
 
 
-def prose(bits, *methods, **more):
+def prose(bits, weights, most_percent, *methods, more_peers=(), most_of_peer=None):
     """SmolLM2-135M, judged by how likely it finds prose. The method that counts is `qronos`. Peers are simulated, and
     all but AIMET's configuration for this NPU keep keys and values in 16 bits: both favour them."""
-    made = tuple((name, language.recipe(**keys)) for name, keys in methods)
+    made = tuple((name, language.recipe(weights=weights, **keys)) for name, keys in methods)
     return Row(
-        "smollm2-135m", bits, language.model("smollm2-135m", "smollm2"), made,
-        (*PEERS, "AIMET, default"), emulated=("qronos",),
-        note="weights that were in 4 bits before; perplexity, peers simulated", **more,
+        "smollm2-135m", bits, language.model("smollm2-135m", "smollm2"), made, (*PEERS, "AIMET, default", *more_peers),
+        weights, most_percent=most_percent, most_of_peer=most_of_peer, emulated=("qronos",),
+        note="weights that were in 4 bits before; perplexity, peers simulated",
     )
 
 
@@ -105,14 +103,12 @@ ROWS = (
         )),
         least_db=50.0, note="trained in float, vision encoder, calibrated",
     ),
+    # AIMET's SeqMSE takes most of an hour of processor time.
     prose(
-        "W4A16 KV8", ("nearest", {"weights": "int4"}), ("qronos", {"weights": "int4", "rounding": "qronos"}),
-        most_percent=35.0, most_of_peer=0.5, weights="int4",
+        "W4A16 KV8", "int4", 35.0, ("nearest", {}), ("qronos", {"rounding": "qronos"}), more_peers=("AIMET, SeqMSE",),
+        most_of_peer=0.5,
     ),
-    prose(
-        "W4A16 KV8, blocks", ("qronos", {"weights": BLOCKS_OF_32, "rounding": "qronos"}), most_percent=10.0,
-        weights=BLOCKS_OF_32,
-    ),
+    prose("W4A16 KV8, blocks", "int4 in blocks of 32", 10.0, ("qronos", {"rounding": "qronos"})),
     Row(
         "mobilenetv5", "W8A16", models.exported("mobilenetv5", fuse_for_peers=True), (DEFAULT, METHODS[3]),
         ("ONNX Runtime", "AIMET", "AIMET, default"), least_db=35.0,
