@@ -47,6 +47,7 @@ def measured(place, row):
     folder = place.work / row.name / row.bits.replace("/", "-").replace(", ", "-").replace(" ", "-")
     made = {"name": row.name, "bits": row.bits, "note": row.note, "ours": {}, "peers": {}}
     made |= {"least_db": row.least_db, "most_bits": row.most_bits, "most_percent": row.most_percent}
+    made["most_of_peer"] = row.most_of_peer
     fused = None
 
     def keep(where, name, found):
@@ -56,8 +57,8 @@ def measured(place, row):
 
     for name, recipe in row.methods:
         of_method = folder / name.replace(", ", "-").replace(" ", "-")
-        if row.most_percent is not None:
-            keep("ours", name, language.compare(place, row.name, model, recipe, of_method))
+        if model.language:
+            keep("ours", name, language.compare(place, row.name, model, recipe, of_method, name in row.emulated))
             continue
         keep("ours", name, ours.compile_model(place, model, recipe, of_method))
         if fused is None and list((of_method / "bundle/model").glob("*.onnx")):

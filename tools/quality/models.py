@@ -25,6 +25,8 @@ class Model:
     # Other groups and samples of a model that takes words, as the end of its recipe, and the folder `photos` beside it.
     rest: str | None = None
     photos: pathlib.Path | None = None
+    # Whether it is a language model, which is judged by how likely it finds prose.
+    language: bool = False
 
 
 def trained(name, *options, fuse_for_peers=False):

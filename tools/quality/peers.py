@@ -39,13 +39,18 @@ def quantize(place, peer, source, reference, model, weights, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     name, more = SCRIPTS[peer]
+    if model.language:
+        more = [*more, "--language"]
     quantized = folder / "quantized.onnx"
     command = script(place, name, source, model.calibration, quantized, weights, *more)
     ran = measure.run(command, folder / "quantize.log", place.python)
     if ran.status != 0:
         return {"failed": ran.complaint()}
     costs = {"seconds": round(ran.seconds, 1), "peak_bytes": ran.peak_bytes}
-    command = script(place, "judge.py", reference, quantized, model.judge, folder / "context.onnx")
+    if model.language:
+        command = script(place, "judge_language.py", reference, quantized, model.judge)
+    else:
+        command = script(place, "judge.py", reference, quantized, model.judge, folder / "context.onnx")
     judged = measure.run(command, folder / "judge.log", place.python)
     if judged.status != 0:
         return {**costs, "failed": judged.complaint()}

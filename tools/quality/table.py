@@ -5,9 +5,14 @@ HEAD = (
 )
 
 
+def of(found, engine, key="db"):
+    """A figure of an engine, in dB if not said otherwise, or None."""
+    return (found.get(engine) or {}).get(key)
+
+
 def npu(found):
     """The figure on the NPU in dB, or None."""
-    return (found.get("npu") or {}).get("db")
+    return of(found, "npu")
 
 
 # Beyond this a figure says no more: the float model of another engine is as far away.
@@ -18,12 +23,24 @@ def verdict(row):
     """What is to be reached and what was, as words, and whether it was: `(wanted, reached, met)`; met is None without a
     figure to reach."""
     if row.get("most_percent") is not None:
-        own = (found.get("above_percent") for found in row["ours"].values())
-        reached = min((one for one in own if one is not None), default=None)
-        most = row["most_percent"]
-        return f"+{most:g} % at most", percent(reached), reached is not None and reached <= most
+        return of_perplexity(row)
     wanted, reached, met = of_decibels(row)
     return decibels(wanted) + ("" if row["least_db"] is not None else ", of the better peer"), decibels(reached), met
+
+
+def of_perplexity(row):
+    """Of language models less is better. What counts is ours on the NPU. Peers are simulated, which favours them."""
+    figures = lambda made, engine: (of(found, engine, "above_percent") for found in made.values())
+    least = lambda known: min((one for one in known if one is not None), default=None)
+    reached, peer = least(figures(row["ours"], "npu")), least(figures(row["peers"], "simulated"))
+    limits, wanted = [row["most_percent"]], f"+{row['most_percent']:g} % at most"
+    share = row.get("most_of_peer")
+    if share is not None and peer is None:
+        wanted += ", and no peer has a figure"
+    elif share is not None:
+        limits.append(share * peer)
+        wanted += f", and {share:g} of the better peer's {percent(peer)}, simulated"
+    return wanted, percent(reached), reached is not None and reached <= min(limits)
 
 
 def of_decibels(row):
@@ -46,20 +63,34 @@ def decibels(figure):
 
 
 def percent(figure):
-    return "-" if figure is None else f"+{figure:.1f} %"
+    return "-" if figure is None else f"{figure:+.1f} %"
+
+
+def of_engine(found, engine):
+    """What an engine reached, as words."""
+    above = of(found, engine, "above_percent")
+    return decibels(of(found, engine)) if above is None else percent(above)
 
 
 def figure(found):
-    """The figure that counts, as words."""
-    return percent(found["above_percent"]) if "above_percent" in found else decibels(npu(found))
+    """The figure that counts, as words. Perplexity of a peer is known in simulation alone."""
+    if "float" in found and not found.get("npu"):
+        return f"{of_engine(found, 'simulated')}, simulated"
+    return of_engine(found, "npu")
+
+
+def perplexities(found):
+    """What the percents of a language model are of, as words."""
+    engines = (("simulated", "simulated"), ("npu", "NPU"))
+    of_each = [("float", found["float"]), *((word, of(found, engine, "perplexity")) for engine, word in engines)]
+    return "perplexity " + ", ".join(f"{value:.2f} {word}" for word, value in of_each if value is not None)
 
 
 def line(row, by, found):
-    of = lambda engine, key: (found.get(engine) or {}).get(key)
     cost = lambda key, scale, unit: "-" if key not in found else f"{found[key] / scale:.2f} {unit}"
     seconds = "-" if "seconds" not in found else f"{found['seconds']:.1f} s"
-    words = f"perplexity {found['perplexity']:.2f}, {figure(found)}, simulated" if "perplexity" in found else ""
-    remark = words or found.get("failed") or found.get("refused") or ""
+    words = perplexities(found) if "float" in found else ""
+    remark = found.get("failed") or found.get("refused") or words
     if found.get("on") == "our float graph":
         remark = f"on our float graph {remark}".strip()
     bits = lambda key: "-" if key not in found else f"{found[key]:.2f}"
@@ -67,7 +98,7 @@ def line(row, by, found):
     error = "-" if npu(found) is None else f"{100 * 10 ** (-npu(found) / 20):.3g} %"
     return (
         row["name"], row["bits"], by, bits("bits_per_weight"), bits("bits_with_scales"),
-        decibels(of("simulated", "db")), decibels(npu(found)), decibels(of("npu", "worst_db")), error, seconds,
+        of_engine(found, "simulated"), of_engine(found, "npu"), decibels(of(found, "npu", "worst_db")), error, seconds,
         cost("peak_bytes", 1e9, "GB"), cost("binary_bytes", 1e6, "MB") if found.get("binary_bytes") else "-",
         remark[:100],
     )

@@ -5,6 +5,7 @@ Without it both peers leave nodes of an export to the CPU. Inputs of symbolic sh
 usage: simplify.py MODEL.onnx CALIBRATION.npz OUT.onnx
 """
 
+import pathlib
 import sys
 
 import numpy as np
@@ -35,6 +36,8 @@ options.add_session_config_entry("session.optimized_model_external_initializers_
 # A linear layer stays as it is: joined to a Gemm, the NPU would not take it.
 unjoined = {"disabled_optimizers": ["MatMulAddFusion"]}
 onnxruntime.InferenceSession(static, options, providers=["CPUExecutionProvider"], **unjoined)
+for left in (static, static + ".data"):
+    pathlib.Path(left).unlink(missing_ok=True)
 # ONNX Runtime's quantizer stumbles over properties of a model.
 model = onnx.load(out, load_external_data=False)
 del model.metadata_props[:]
