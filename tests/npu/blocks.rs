@@ -133,6 +133,27 @@ fn scales_of_channels_lose_less_as_scales_of_blocks() {
     assert!(blocks[1] > plain[1] + 6.0, "{plain:?}, {blocks:?}");
 }
 
+#[test]
+fn blocks_that_share_the_scale_of_their_channel_hold_the_numbers_of_weights_without_blocks() {
+    for is_conv in [false, true] {
+        let weights: Vec<f32> = numbers(OUTPUTS * INPUTS, 9).iter().map(|number| number * 0.1).collect();
+        let [plain, shared] = ["int4", "int4 in blocks of 128\"\nblock_scales = \"shared"].map(|bits| {
+            // Values that are small in their range.
+            let folder = model(is_conv, &weights, bits, 300.0);
+            let arguments = arguments(folder.path(), None);
+            succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            let partition = json(&folder.path().join("out/report.json"))["partitions"][0].clone();
+            assert_eq!(partition["in_fp16"], json!([]));
+            ["simulated", "npu"].map(|engine| partition["outputs"][0]["sqnr_db"][engine].as_f64().unwrap())
+        });
+        println!("{plain:?} {shared:?}");
+        // Biases of convolutions are in multiples of the same parts of scales, so they are finer, too.
+        let (finer, gained) = if is_conv { (3.0, 2.0) } else { (0.1, 3.0) };
+        assert!((-0.1..finer).contains(&(shared[0] - plain[0])), "{plain:?} {shared:?}");
+        assert!(shared[1] > plain[1] + gained && shared[1] > shared[0] - 0.5, "{plain:?} {shared:?}");
+    }
+}
+
 /// An entry of a file in AIMET's format 1.0.0 or 2.0.0, for weights with output channels outermost or innermost.
 fn entry(is_new: bool, is_conv: bool, block: usize, name: &str) -> Value {
     let (scales, multiples, _) = on_grid(block);

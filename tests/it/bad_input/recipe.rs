@@ -26,6 +26,12 @@ fn malformed_recipes_are_refused() {
             "observer = \"min-max\"\nrounding_columns = 0",
             ["rounding_columns", "no layer has 0 columns"],
         ),
+        (
+            "scales of no blocks",
+            "weights = \"int4\"",
+            "weights = \"int4\"\nblock_scales = \"shared\"",
+            ["block_scales", "no weights of this group are in blocks"],
+        ),
         ("unknown type", "\"int4\"", "\"int5\"", ["recipe.toml:", "`int5` is no integer type"]),
         (
             "unsigned weights",

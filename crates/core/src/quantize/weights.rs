@@ -1,13 +1,13 @@
 //! Encodings of constants. They depend on which input of its node a constant is.
 
-use super::blocks::{can_be_cut, channel_scales, in_blocks, with_channel_scales};
+use super::blocks::{MOST, can_be_cut, channel_scales, in_blocks, spread, with_channel_scales};
 use super::multiplier::settle;
 use super::scales::OfGroup;
 use super::steps::STEPS;
 use crate::encoding::{Encoding, IntegerType, magnitudes};
 use crate::ir::ops::InputKind;
 use crate::ir::{Constant, Graph, Node, Op, Value};
-use crate::recipe::{PartRecipe, WeightBits};
+use crate::recipe::{BlockScales, PartRecipe, WeightBits};
 use crate::target::{Activations, Case, Granularity, Operator, Weights};
 use autoneural_base::error::{Error, Result};
 
@@ -128,21 +128,29 @@ pub(crate) fn encode(
                     leave_room_for_bias(magnitudes, &bias.to_f32(), data, most);
                 }
             };
+            // With a scale for each index of an axis. Sums, and biases with them, are in multiples of a scale, or of one
+            // of so many parts of it.
+            let of_channels = |axis: Option<usize>, parts: u32| -> Result<Encoding> {
+                let mut magnitudes = magnitudes(&values, shape, axis);
+                let whole = Encoding::symmetric(chosen.integer, &magnitudes, axis);
+                let shares = place.scales.shares(place.name, &values, &whole)?;
+                magnitudes.iter_mut().zip(shares).for_each(|(magnitude, share)| *magnitude *= share);
+                leave_room(&mut magnitudes, f64::from(parts) * chosen.integer.limits().1 as f64);
+                Ok(Encoding::symmetric(chosen.integer, &magnitudes, axis))
+            };
             Ok(match (chosen.granularity, node.op.weight_axes(shape.len())) {
+                (Granularity::Block(size), Some(axes)) if recipe.block_scales == BlockScales::Shared => {
+                    spread(&of_channels(axes.output, MOST)?, shape, axes, size)
+                        .map_err(|message| Error::internal(place.name, message))?
+                }
                 (Granularity::Block(size), Some(axes)) => {
                     let mut least = vec![0.0; place.bias.map_or(0, |bias| bias.shape().iter().product())];
                     leave_room(&mut least, 1.0);
                     let importance = place.scales.importance(place.name)?;
                     in_blocks(chosen.integer, (&values, shape), axes, size, (&least, &importance))
                 }
-                _ if chosen.integer.is_signed() => {
-                    let axis = channels(&node.op, chosen.granularity, shape);
-                    let mut magnitudes = magnitudes(&values, shape, axis);
-                    let whole = Encoding::symmetric(chosen.integer, &magnitudes, axis);
-                    let shares = place.scales.shares(place.name, &values, &whole)?;
-                    magnitudes.iter_mut().zip(shares).for_each(|(magnitude, share)| *magnitude *= share);
-                    leave_room(&mut magnitudes, chosen.integer.limits().1 as f64);
-                    Encoding::symmetric(chosen.integer, &magnitudes, axis)
+                (granularity, _) if chosen.integer.is_signed() => {
+                    of_channels(channels(&node.op, granularity, shape), 1)?
                 }
                 _ => fit(&node.op, chosen, &values, shape),
             })

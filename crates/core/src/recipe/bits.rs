@@ -65,6 +65,18 @@ impl TryFrom<String> for WeightBits {
     }
 }
 
+/// Whose scale the blocks of weights have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BlockScales {
+    /// Each its own.
+    #[default]
+    Own,
+    /// All of an output channel the same. The numbers are those of weights without blocks; but a chip that sums in
+    /// multiples of a part of it keeps sums finer.
+    Shared,
+}
+
 /// How products of two computed values of 16 bits are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -21,7 +21,7 @@ use crate::program::Group;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::mistakes;
 
-pub use bits::{GeluForm, Products, WeightBits};
+pub use bits::{BlockScales, GeluForm, Products, WeightBits};
 pub use observers::Observers;
 pub use origin::Origin;
 pub use part::PartRecipe;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::bits::{GeluForm, Products, WeightBits};
+use super::bits::{BlockScales, GeluForm, Products, WeightBits};
 use super::observers::Observers;
 use crate::encoding::IntegerType;
 use crate::equalize::Equalize;
@@ -37,6 +37,9 @@ pub struct PartRecipe {
     /// How the scales of weights are chosen.
     #[serde(default)]
     pub weight_scales: Scales,
+    /// Whose scale blocks have.
+    #[serde(default)]
+    pub block_scales: BlockScales,
     /// How weights are rounded.
     #[serde(default)]
     pub rounding: Method,
@@ -78,6 +81,11 @@ impl PartRecipe {
         }
         if !(0.0..=MOST_HEADROOM).contains(&self.headroom) {
             found.push(("headroom".into(), format!("{} is impossible; 0 to {MOST_HEADROOM} are", self.headroom)));
+        }
+        let has_blocks = self.weights.block.or(self.head.and_then(|bits| bits.block)).is_some();
+        if self.block_scales == BlockScales::Shared && !has_blocks {
+            let message = "no weights of this group are in blocks; write `int4 in blocks of 64`, or leave it out";
+            found.push(("block_scales".into(), message.into()));
         }
         if self.rounding_columns == Some(0) {
             found.push(("rounding_columns".into(), "no layer has 0 columns; 1 or more are possible".into()));
