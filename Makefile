@@ -23,7 +23,7 @@ help:
 	@echo 'make demo     autoneural demo: compile a small model for the SA8295P, in out/demo, with a report, and ask it a question'
 	@echo 'make wheel    build the wheel for pip into dist'
 	@echo 'make bench    time and memory of compiling the full model with made-up weights (15 minutes, 16 GB of disk)'
-	@echo 'make bench-quality  fidelity on the NPU beside that of other quantizers (hours, 15 GB of disk; QUALITY="--rows NAME")'
+	@echo 'make bench-quality  fidelity on the NPU beside that of other quantizers (hours, 30 GB of disk; QUALITY="--rows NAME")'
 	@echo 'make train    train the demonstration model again, into out/train (hours; needs tools/requirements.txt)'
 	@echo 'make test     run all tests'
 	@echo 'make real     models with weights that somebody trained (an image classifier, three of text in pictures, a sentence encoder, a language model)'
