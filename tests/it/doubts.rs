@@ -209,6 +209,27 @@ fn moments_that_say_too_little_are_told() {
     assert!(found[0].contains("output-mse"), "{found:#?}");
 }
 
+#[test]
+fn sums_in_coarse_steps_are_told_where_blocks_would_make_them_finer() {
+    let case = Case::sound();
+    let with = |bits: &str, more: &str| {
+        case.recipe(&format!("{more}\n[[override]]\ntensor = \"*.weight\"\ntype = \"{bits}\"\n"));
+        case.warnings(&samples(8), &[])
+    };
+    let found = with("int4", "");
+    expect(&found, &["1 layer has one scale for all weights of a channel in few bits"]);
+    // 24 input channels of the other one cannot be cut into blocks.
+    assert!(found[0].contains("`up.weight` (") && !found[0].contains("down"), "{found:#?}");
+    expect(&with("int8", ""), &[]);
+    case.recipe("[[override]]\ntensor = \"up.weight\"\ntype = \"int4 in blocks of 16\"\n");
+    expect(&case.warnings(&samples(8), &[]), &[]);
+    // A narrow value is summed without steps.
+    case.recipe(
+        "[[override]]\ntensor = \"*.weight\"\ntype = \"int4\"\n[[override]]\ntensor = \"*\"\ntype = \"uint8\"\n",
+    );
+    expect(&case.warnings(&samples(8), &[]), &[]);
+}
+
 /// Observers by class of values: that of one class moves ranges of that class and no others.
 #[test]
 fn observers_are_chosen_by_class() {

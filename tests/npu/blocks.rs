@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use autoneural::back::onnx::{DataWriter, emit_float};
+use autoneural::bundle::Bundle;
 use autoneural::drivers::tensors::partition;
 use autoneural::ir::{Builder, Constant, ElementType, ops};
 use autoneural::passes::as_built;
+use autoneural::quantize::{lost_to_steps, weight};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -151,6 +153,43 @@ fn blocks_that_share_the_scale_of_their_channel_hold_the_numbers_of_weights_with
         let (finer, gained) = if is_conv { (3.0, 2.0) } else { (0.1, 3.0) };
         assert!((-0.1..finer).contains(&(shared[0] - plain[0])), "{plain:?} {shared:?}");
         assert!(shared[1] > plain[1] + gained && shared[1] > shared[0] - 0.5, "{plain:?} {shared:?}");
+    }
+}
+
+#[test]
+fn steps_of_sums_take_what_is_counted() {
+    for is_conv in [false, true] {
+        let weights: Vec<f32> = numbers(OUTPUTS * INPUTS, 9).iter().map(|number| number * 0.1).collect();
+        let folder = model(is_conv, &weights, "int4", 1000.0);
+        // Far from the simulation, which is what is measured here.
+        let mut arguments = arguments(folder.path(), None);
+        arguments.extend(["--max-difference", "100"].map(String::from));
+        succeed(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let bundle = Bundle::look(&folder.path().join("out")).unwrap();
+        let partitions = bundle.partitions().unwrap();
+        let table = bundle.tables(&partitions).unwrap().remove(0);
+        let (graph, target) = (&partitions[0].graph, bundle.target().unwrap());
+        let layer = graph.nodes().iter().find(|node| weight(graph, node).is_some()).unwrap();
+        let counted = lost_to_steps(&target, graph, layer, &table);
+
+        let biases = if is_conv { numbers(OUTPUTS, 4) } else { vec![0.0; OUTPUTS] };
+        let (mut power, mut count) = (0.0, 0.0);
+        for sample in [6, 7] {
+            let data = numbers(INPUTS * 12, 50 + sample);
+            for (row, channel) in (0..12).flat_map(|row| (0..OUTPUTS).map(move |channel| (row, channel))) {
+                let at = |input: usize| if is_conv { data[input * 12 + row] } else { data[row * INPUTS + input] };
+                let products = (0..INPUTS).map(|input| at(input) * weights[channel * INPUTS + input]);
+                power += f64::from(products.sum::<f32>() + biases[channel]).powi(2);
+                count += 1.0;
+            }
+        }
+        let report = json(&folder.path().join("out/report.json"));
+        let noise = |engine: &str| {
+            let found = report["partitions"][0]["outputs"][0]["sqnr_db"][engine].as_f64().unwrap();
+            power / count * 10f64.powf(-found / 10.0)
+        };
+        let share = (noise("npu") - noise("simulated")) / counted;
+        assert!((0.5..2.0).contains(&share), "convolution: {is_conv}: {share}");
     }
 }
 

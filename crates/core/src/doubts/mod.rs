@@ -9,8 +9,10 @@ mod listed;
 mod moments;
 mod ranges;
 mod samples;
+mod sums;
 
 pub use given::of_given;
 pub use moments::{Moments, Noting, of_moments};
 pub use ranges::{Seen, of_ranges};
 pub use samples::{Flat, Look, Shown, of_overlap, of_samples};
+pub use sums::of_sums;

@@ -55,7 +55,7 @@ pub use shared::{Shared, shared};
 pub use sources::Sources;
 pub use stated::Stated;
 pub use steps::{STEPS, in_8_bits};
-pub use sums::CutOff;
+pub use sums::{CutOff, lost_to_steps, steps_of_sums};
 pub use table::{Counts, Table};
 pub(crate) use weights::constant as constant_of;
 pub use weights::{fit, of_sums, settle_weights, weight};
