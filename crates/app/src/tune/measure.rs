@@ -21,9 +21,9 @@ use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Key, Making, STATISTICS};
 use autoneural_core::encoding::Encoding;
 use autoneural_core::evidence::{Ask, EvidenceSource, Observer};
-use autoneural_core::ir::{Constant, Value};
+use autoneural_core::ir::{Constant, Node, Value};
 use autoneural_core::quantize::rounding::Rounder;
-use autoneural_core::quantize::{Constants, Item, Layer, Table, in_8_bits, round_layer, unpack};
+use autoneural_core::quantize::{Constants, Item, Layer, Table, in_8_bits, lost_to_steps, round_layer, unpack, weight};
 use autoneural_core::recipe::{Products, Recipe, WeightBits};
 use autoneural_core::tune::Choice;
 
@@ -177,7 +177,8 @@ impl<'a> Meter<'a> {
                         (Of::Layer(_), Choice::Weights(bits)) => {
                             let triple = of(&constants, tunable, *bits)?;
                             let own = numbers(Rounder::default(), triple, &BTreeMap::new())?;
-                            net.with(&tunable.name, &given(&own), None, 1)?.0
+                            let rounded = net.with(&tunable.name, &given(&own), None, 1)?.0;
+                            rounded + self.lost_to_steps(at, tunable, *bits, net, 1)?
                         }
                         (Of::Product(second), choice) => net.product(&tunable.name, &read(second, *choice), None, 1)?.0,
                         (Of::Value { members, encodings }, choice) => {
@@ -238,7 +239,7 @@ impl<'a> Meter<'a> {
                         Some(open) => open,
                         none => none.insert((self.nets(subject)?, constants(subject, self.tables(at)?)?)),
                     };
-                    self.layer(subject, tunable, &mut nets[tunable.net], kinds)
+                    self.layer(at, tunable, &mut nets[tunable.net], kinds)
                 })?;
                 if !known {
                     self.progress.tick(name);
@@ -255,7 +256,8 @@ impl<'a> Meter<'a> {
         Ok(made)
     }
 
-    fn layer(&self, subject: &Subject, tunable: &Tunable, net: &mut Net, kinds: &Kinds) -> Result<Vec<Tried>> {
+    fn layer(&self, at: usize, tunable: &Tunable, net: &mut Net, kinds: &Kinds) -> Result<Vec<Tried>> {
+        let subject = &self.subjects[at];
         let (rounder, seen) = (self.rounder(subject)?, self.evidence.borrow());
         let name = &tunable.name;
         if let Of::Product(second) = &tunable.of {
@@ -289,8 +291,25 @@ impl<'a> Meter<'a> {
             let near = arrives.iter().min_by_key(|(width, _)| width.abs_diff(bits.integer.bits()));
             near.map_or(1.0, |(_, share)| *share)
         };
-        let pairs = locals.iter().zip(&choices);
-        Ok(pairs.map(|(&local, &bits)| Tried { local, noise: local * share(bits) }).collect())
+        let mut made = Vec::new();
+        for (local, bits) in locals.iter().zip(choices) {
+            let local = local + self.lost_to_steps(at, tunable, bits, net, usize::MAX)?;
+            made.push(Tried { local, noise: local * share(bits) });
+        }
+        Ok(made)
+    }
+
+    /// What the chip's steps of sums take from the output of a layer under a choice, as a share of it, in at most `most`
+    /// steps of the net. Engines do not show it.
+    fn lost_to_steps(&self, at: usize, tunable: &Tunable, bits: WeightBits, net: &mut Net, most: usize) -> Result<f64> {
+        let kind = self.tables(at)?.iter().find(|(kind, _)| *kind == bits);
+        let table = kind.map(|(_, tables)| &tables[tunable.net]);
+        let table = table.ok_or_else(|| Error::internal(&tunable.name, format!("has no encodings of {bits}")))?;
+        let graph = &*self.subjects[at].nets[tunable.net].1.graph;
+        let reads = |node: &&Node| weight(graph, node).is_some_and(|value| value.name == tunable.name);
+        let readers = graph.nodes().iter().filter(reads);
+        let lost = readers.map(|node| lost_to_steps(self.basis.target, graph, node, table)).fold(0.0, f64::max);
+        Ok(if lost > 0.0 { lost / net.power(&tunable.name, most)?.max(f64::MIN_POSITIVE) } else { 0.0 })
     }
 }
 

@@ -87,9 +87,7 @@ impl<'a> Net<'a> {
         most: usize,
     ) -> Result<(f64, Option<f64>)> {
         let graph = &*self.partition.graph;
-        let reads = |node| weight(graph, node).is_some_and(|value| value.name == layer);
-        let first = graph.nodes().iter().position(reads);
-        let first = first.ok_or_else(|| Error::internal(layer, "is no layer of this graph"))?;
+        let first = self.first(layer)?;
         let (at, made) = (self.part_of(first), graph.nodes()[first].outputs[0]);
         let end = if unit.is_some() { self.parts[at].0.nodes.end } else { first + 1 };
         let mut segment = span(self.partition, first..end);
@@ -139,6 +137,31 @@ impl<'a> Net<'a> {
             Ok(others)
         };
         self.follow((at, made), &mut step, unit, most)
+    }
+
+    /// Mean square of what a layer makes in float, in the first `most` steps.
+    ///
+    /// # Errors
+    /// The graph has no such layer, or an engine fails.
+    pub(crate) fn power(&mut self, layer: &str, most: usize) -> Result<f64> {
+        let graph = &*self.partition.graph;
+        let first = self.first(layer)?;
+        self.open(self.part_of(first))?;
+        let (mut sum, mut count) = (0.0, 0);
+        for inner in self.inner.iter().flat_map(|(_, inner)| inner).take(most) {
+            let made = inner[&graph.nodes()[first].outputs[0]].as_f32()?;
+            sum += made.iter().map(|&number| f64::from(number).powi(2)).sum::<f64>();
+            count += made.len();
+        }
+        Ok(sum / count.max(1) as f64)
+    }
+
+    /// The first node that reads a layer's weights.
+    fn first(&self, layer: &str) -> Result<usize> {
+        let graph = &*self.partition.graph;
+        let reads = |node| weight(graph, node).is_some_and(|value| value.name == layer);
+        let first = graph.nodes().iter().position(reads);
+        first.ok_or_else(|| Error::internal(layer, "is no layer of this graph"))
     }
 
     /// The part that has a node.
