@@ -40,11 +40,16 @@ def say(text):
     print(f"{datetime.datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
 
+def folder_name(words):
+    """Bits or a method as the name of a folder."""
+    return words.replace("/", "-").replace(", ", "-").replace(" ", "-")
+
+
 def measured(place, row):
     """One row: what is printed and written of it."""
     say(f"{row.name} {row.bits}: the model")
     model = row.make(place)
-    folder = place.work / row.name / row.bits.replace("/", "-").replace(", ", "-").replace(" ", "-")
+    folder = place.work / row.name / folder_name(row.bits)
     made = {"name": row.name, "bits": row.bits, "note": row.note, "ours": {}, "peers": {}}
     made |= {"least_db": row.least_db, "most_bits": row.most_bits, "most_percent": row.most_percent}
     made["most_of_peer"] = row.most_of_peer
@@ -56,7 +61,7 @@ def measured(place, row):
         say(f"{row.name} {row.bits}: {name}: {words}")
 
     for name, recipe in row.methods:
-        of_method = folder / name.replace(", ", "-").replace(" ", "-")
+        of_method = folder / folder_name(name)
         if model.language:
             keep("ours", name, language.compare(place, row.name, model, recipe, of_method, name in row.emulated))
             continue
@@ -64,7 +69,7 @@ def measured(place, row):
         if fused is None and list((of_method / "bundle/model").glob("*.onnx")):
             fused = next((of_method / "bundle/model").glob("[!.]*.onnx"))
     for name in row.peers:
-        of_peer = folder / name.replace(", ", "-").replace(" ", "-")
+        of_peer = folder / folder_name(name)
         keep("peers", name, peers.compare(place, name, model, row.weights, of_peer, fused))
     return made
 

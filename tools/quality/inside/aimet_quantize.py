@@ -20,9 +20,7 @@ import samples as of_file
 
 def of_linear(simulated, source, kind, block):
     """Weights of linear layers, a scale per output channel or block; the one that makes the output is the head."""
-    graph = onnx.load(source, load_external_data=False).graph
-    outputs = {port.name for port in graph.output}
-    head = {node.name for node in graph.node if node.op_type == "MatMul" and node.output[0] in outputs}
+    head = {node.name for node in of_file.heads(onnx.load(source, load_external_data=False).graph)}
     spec = QSpec.blockwise(kind, int(block), symmetric=True) if block else QSpec.per_channel(kind)
     set_param_type(simulated, spec, op_types="MatMul")
     set_param_type(simulated, QSpec.per_channel("int8"), nodes_to_include=head)

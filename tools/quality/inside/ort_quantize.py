@@ -34,12 +34,10 @@ def of_norms(graph):
 
 def of_linear(graph, kind, axis):
     """Weights of linear layers, scales along an axis; the one that makes the output is the head."""
-    constants, outputs = {one.name for one in graph.initializer}, {port.name for port in graph.output}
-    weights = {node.input[1]: node for node in graph.node if node.op_type == "MatMul" and node.input[1] in constants}
-    kind_of = lambda node: QuantType.QInt8 if node.output[0] in outputs else kind
-    return {
-        name: [{"axis": axis, "quant_type": kind_of(node), "symmetric": True}] for name, node in weights.items()
-    }
+    constants, head = {one.name for one in graph.initializer}, {node.input[1] for node in of_file.heads(graph)}
+    weights = {node.input[1] for node in graph.node if node.op_type == "MatMul" and node.input[1] in constants}
+    kind_of = lambda name: QuantType.QInt8 if name in head else kind
+    return {name: [{"axis": axis, "quant_type": kind_of(name), "symmetric": True}] for name in weights}
 
 
 def main():

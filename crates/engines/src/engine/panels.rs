@@ -21,10 +21,16 @@ const COLUMNS: usize = 64;
 pub(super) fn in_panels(graph: &mut GraphProto, weights: Vec<(String, Constant)>) -> Vec<(String, Constant)> {
     let of_others = graph.node.iter().filter(|node| node.op_type != "MatMul").flat_map(|node| &node.input);
     let of_others: HashSet<&str> = of_others.map(String::as_str).collect();
-    let (parted, mut whole): (Vec<_>, Vec<_>) =
-        weights.into_iter().partition(|(name, weight)| width(weight).is_some() && !of_others.contains(name.as_str()));
-    let parts: HashMap<String, Vec<(String, Constant)>> =
-        parted.into_iter().map(|(name, weight)| (name.clone(), panels(&name, &weight))).collect();
+    let mut whole = Vec::new();
+    let mut parts: HashMap<String, Vec<(String, Constant)>> = HashMap::new();
+    for (name, weight) in weights {
+        match panels(&name, &weight).filter(|_| !of_others.contains(name.as_str())) {
+            Some(panels) => {
+                parts.insert(name, panels);
+            }
+            None => whole.push((name, weight)),
+        }
+    }
     graph.input.retain(|input| !parts.contains_key(&input.name));
     let float = DataType::of_element(ElementType::F32);
     graph.input.extend(parts.values().flatten().map(|(name, panel)| value_info(name, float, panel.shape())));
@@ -40,20 +46,13 @@ pub(super) fn in_panels(graph: &mut GraphProto, weights: Vec<(String, Constant)>
     whole
 }
 
-/// Columns of the panels of a weight that is more than one of them.
-fn width(weight: &Constant) -> Option<usize> {
+/// The panels of a matrix that is more than one of them, with their names.
+fn panels(name: &str, weight: &Constant) -> Option<Vec<(String, Constant)>> {
     let &[rows, columns] = weight.shape().as_slice() else { return None };
-    let width = (PANEL / rows).max(1).next_multiple_of(COLUMNS);
-    (width < columns).then_some(width)
-}
-
-/// The panels of a weight, with their names.
-fn panels(name: &str, weight: &Constant) -> Vec<(String, Constant)> {
-    let (columns, width) = (weight.shape()[1], width(weight).unwrap_or(usize::MAX));
+    let width = PANEL.checked_div(rows)?.max(1).next_multiple_of(COLUMNS);
     let starts = (0..columns).step_by(width).enumerate();
-    starts
-        .map(|(at, start)| (format!("{name}/panel.{at}"), weight.sliced(1, start, columns.min(start + width))))
-        .collect()
+    let panel = |(at, start)| (format!("{name}/panel.{at}"), weight.sliced(1, start, columns.min(start + width)));
+    (width < columns).then(|| starts.map(panel).collect())
 }
 
 /// The products with the panels of a weight, and what puts them side by side.

@@ -79,18 +79,8 @@ impl<'a> LayerEvidence<'a> {
     /// # Errors
     /// It was not collected, or the values have rows of different sizes.
     pub fn get(&self, want: Want) -> Result<Observer> {
-        let mut all: Option<Observer> = None;
-        for ask in self.asks(want) {
-            let found = self.source.get(&ask)?;
-            let Some(all) = &mut all else {
-                all = Some(found);
-                continue;
-            };
-            if !all.merge(&found) {
-                let message = format!("{want} of `{}` are of other rows than those of what else it reads", ask.site);
-                return Err(Error::input(&self.layer.name, message).help("calibrate again"));
-            }
-        }
+        let merge = |all: &mut Observer, found: &Observer| all.merge(found);
+        let all = self.merged(want, &|ask| self.source.get(ask).map(Some), &merge)?;
         all.ok_or_else(|| Error::internal(&self.layer.name, "is a layer that reads nothing"))
     }
 
@@ -121,9 +111,9 @@ impl<'a> LayerEvidence<'a> {
     /// # Errors
     /// As for [`LayerEvidence::paired`].
     pub fn paired_means(&self) -> Result<[Means; 2]> {
-        self.merged(&|ask| self.source.paired_means(&ask.site, &ask.rows), &|[float, quantized], [x, z]| {
-            float.merge(x) && quantized.merge(z)
-        })
+        let find = |ask: &Ask| self.source.paired_means(&ask.site, &ask.rows);
+        let merge = |[float, quantized]: &mut [Means; 2], [x, z]: &[Means; 2]| float.merge(x) && quantized.merge(z);
+        self.merged(Want::SecondMoments, &find, &merge)?.ok_or_else(|| self.not_run())
     }
 
     /// Moments of the rows that the weights are multiplied with, in float and behind the layers that are already
@@ -135,25 +125,37 @@ impl<'a> LayerEvidence<'a> {
         if let Some(known) = self.paired.get() {
             return Ok(known);
         }
-        let all = self.merged(&|ask| self.source.paired(&ask.site, &ask.rows), &|all, found| all.merge(found))?;
+        let find = |ask: &Ask| self.source.paired(&ask.site, &ask.rows);
+        let merge = |all: &mut PairedMoments, found: &PairedMoments| all.merge(found);
+        let all = self.merged(Want::SecondMoments, &find, &merge)?.ok_or_else(|| self.not_run())?;
         Ok(self.paired.get_or_init(|| all))
     }
 
-    /// What graphs that ran again know of all values that the layer reads, merged by `merge`, which says whether they are
-    /// of the same rows.
-    fn merged<T>(&self, find: &dyn Fn(&Ask) -> Result<Option<T>>, merge: &dyn Fn(&mut T, &T) -> bool) -> Result<T> {
+    /// What is known of all values that the layer reads, merged by `merge`, which says whether they are of the same rows.
+    /// `None` if nothing is known of any.
+    fn merged<T>(
+        &self,
+        want: Want,
+        find: &dyn Fn(&Ask) -> Result<Option<T>>,
+        merge: &dyn Fn(&mut T, &T) -> bool,
+    ) -> Result<Option<T>> {
         let mut all: Option<T> = None;
-        for ask in self.asks(Want::SecondMoments) {
+        for ask in self.asks(want) {
             let Some(found) = find(&ask)? else { continue };
             let Some(all) = &mut all else {
                 all = Some(found);
                 continue;
             };
             if !merge(all, &found) {
-                return Err(Error::internal(&self.layer.name, "reads values with rows of other sizes"));
+                let message = format!("{want} of `{}` are of other rows than those of what else it reads", ask.site);
+                return Err(Error::input(&self.layer.name, message).help("calibrate again"));
             }
         }
-        all.ok_or_else(|| Error::internal(&self.layer.name, "is in no graph whose runs were kept"))
+        Ok(all)
+    }
+
+    fn not_run(&self) -> Error {
+        Error::internal(&self.layer.name, "is in no graph whose runs were kept")
     }
 
     fn of_another_kind(&self) -> Error {
