@@ -12,6 +12,7 @@ use autoneural::drivers::tensors::{Graphs, Tensors, partition};
 use autoneural::drivers::{Driver, Source};
 use autoneural::ir::{Builder, ElementType, Graph, ops};
 use autoneural::passes::{Context, freeze};
+use autoneural::program::Group;
 use autoneural::program::groups;
 use autoneural::progress::Silent;
 use autoneural::recipe::Recipe;
@@ -317,6 +318,14 @@ fn init_writes_a_recipe_to_begin_with() {
     assert_eq!((recipe.calibration.len(), recipe.verification.len(), recipe.steps()), (1, 1, 4));
     let again = autoneural(&["init", "autoneural-tiny", "--out", text(&out)]);
     assert!(again.status.code() == Some(INPUT) && stderr(&again).contains("is there already"), "{}", stderr(&again));
+    // A model that takes text alone gets samples of text.
+    let of_text = succeed(&["init", "smollm2-135m", "-o", "-"]);
+    assert!(of_text.contains("windows = \"0..12\"") && !of_text.contains("picture"), "{of_text}");
+    std::fs::write(folder.path().join("prose.txt"), "Words. ".repeat(100)).unwrap();
+    let of_text = Recipe::parse(of_text, &out).unwrap();
+    assert_eq!((of_text.calibration.len(), of_text.verification.len()), (12, 1));
+    let language = of_text.part(&Group::fixed("language")).unwrap();
+    assert_eq!(language.weights.to_string(), "int4 in blocks of 32");
     let bundle = bundle(pictures(&[1, 3, 48, 320]), folder.path());
     let said = succeed(&["init", text(&bundle), "-o", "-"]);
     for line in [
