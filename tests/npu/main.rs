@@ -14,6 +14,7 @@ mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
 mod cut;
+mod dead;
 mod demo;
 mod detours;
 mod diff;

@@ -11,8 +11,8 @@ use super::scales::OfGroup;
 use super::table::{Counts, Table};
 use super::ties::Ties;
 use super::weights::{Place, encode, pass, settle_weights, weight};
-use super::wide::{before_narrowing, is_widened, widened};
-use super::wraps::clear;
+use super::wide::{in_steps_of_256, in_steps_of_257, is_widened};
+use super::wraps::{clear, raise};
 use crate::encoding::Encoding;
 use crate::evidence::{EvidenceSource, StatisticsTable};
 use crate::ir::ops::InputKind;
@@ -214,6 +214,7 @@ fn encode_constants(
                 }
                 made = taken.unwrap_or(made);
                 if let (Some(InputKind::Weight), Some(data), Some(result)) = (place.kind(), place.data, place.result) {
+                    raise(&node.op, (&mut made, place.weight_shape), (data, result));
                     let factor = pass(operator, &made, data);
                     clear(&node.op, &mut made, (data, result), factor.into());
                     if let Some(bits) = operator.multiplier_bits {
@@ -246,7 +247,7 @@ fn read_and_made(
         _ => false,
     };
     Ok(match is_wide {
-        true => (data.map(widened), result.map(before_narrowing)),
+        true => (data.map(in_steps_of_256), result.map(in_steps_of_257)),
         false => (data.cloned(), result.cloned()),
     })
 }

@@ -7,6 +7,7 @@ use super::blocks::can_be_cut;
 use super::entry::{Entry, LARGEST_SCALE};
 use super::given_class::GivenClass;
 use super::ties::Ties;
+use super::wide::in_steps_of_257;
 use crate::encoding::{Encoding, IntegerType, SMALLEST_SCALE};
 use crate::ir::Constant;
 use crate::ir::ops::Axes;
@@ -51,16 +52,6 @@ fn shifted(encoding: &Encoding, integer: IntegerType) -> Encoding {
     let by = integer.limits().0 - encoding.integer.limits().0;
     let zero_point = encoding.zero_point.iter().map(|zero_point| zero_point + by).collect();
     Encoding { integer, zero_point, ..encoding.clone() }
-}
-
-/// The same range in 16 bits, of which 257 steps are one of 8: every number stays exact.
-fn widened(encoding: &Encoding) -> Encoding {
-    Encoding {
-        integer: IntegerType::Uint16,
-        scale: encoding.scale.iter().map(|scale| scale / 257.0).collect(),
-        zero_point: encoding.zero_point.iter().map(|zero_point| zero_point * 257).collect(),
-        ..encoding.clone()
-    }
 }
 
 fn refuse_extreme(encoding: &Encoding) -> Result<(), String> {
@@ -112,7 +103,7 @@ pub fn agree(
                 for (class, id) in read.into_iter().chain([made]) {
                     let Some(encoding) = by_class.get_mut(&class) else { continue };
                     if encoding.integer == IntegerType::Uint8 {
-                        *encoding = widened(encoding);
+                        *encoding = in_steps_of_257(encoding);
                         let message = format!(
                             "is uint16 of the same range in place of uint8: {} takes no mixture",
                             node.op.name()
@@ -171,7 +162,7 @@ pub fn param(entry: &Entry, computed: &Encoding) -> Result<Encoding, String> {
         std::cmp::Ordering::Greater => {
             return Err(format!("is {}, and {} is taken here; {ANEW}", kept.integer.name(), wanted.name()));
         }
-        std::cmp::Ordering::Less if wanted == IntegerType::Uint16 => made = widened(&made),
+        std::cmp::Ordering::Less if wanted == IntegerType::Uint16 => made = in_steps_of_257(&made),
         _ => {}
     }
     let is_symmetric = wanted.is_signed() && computed.zero_point.iter().all(|&zero_point| zero_point == 0);

@@ -60,5 +60,5 @@ pub use table::{Counts, Table};
 pub(crate) use weights::constant as constant_of;
 pub use weights::{fit, of_sums, settle_weights, weight};
 pub(crate) use wide::is_widened;
-pub use wide::{before_narrowing, widened};
+pub use wide::{in_steps_of_256, in_steps_of_257};
 pub use wraps::WRAPS;

@@ -30,12 +30,12 @@ pub(crate) fn computed(operator: &Operator, activations: Activations) -> Activat
 
 /// How an operator that is written in 16 bits reads a value: the same numbers in steps of 256, so that the zero point is
 /// one that its sums lose nothing to, and the scale is exact.
-pub fn widened(encoding: &Encoding) -> Encoding {
+pub fn in_steps_of_256(encoding: &Encoding) -> Encoding {
     in_steps(encoding, STEPS - 1)
 }
 
 /// What an operator that is written in 16 bits makes, before it is narrowed: the same range in steps of 257.
-pub fn before_narrowing(encoding: &Encoding) -> Encoding {
+pub fn in_steps_of_257(encoding: &Encoding) -> Encoding {
     in_steps(encoding, STEPS)
 }
 
@@ -88,18 +88,18 @@ mod tests {
         let narrow = Encoding::of_range(IntegerType::Uint8, -0.7, 2.9);
         let codes: Vec<i32> = (0..256).collect();
         let real = narrow.dequantize(&codes, &[256]);
-        for wide in [widened(&narrow), before_narrowing(&narrow)] {
+        for wide in [in_steps_of_256(&narrow), in_steps_of_257(&narrow)] {
             let there = wide.dequantize(&wide.quantize(&real, &[256]), &[256]);
             let most = real.iter().zip(&there).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(most < 1e-6, "{most}");
             assert_eq!(narrow.quantize(&there, &[256]), codes);
         }
-        assert_eq!(widened(&narrow).zero_point[0] % 256, 0);
+        assert_eq!(in_steps_of_256(&narrow).zero_point[0] % 256, 0);
         // The same range: an operator whose range is fixed keeps it.
-        let [low, high] = before_narrowing(&narrow).range();
+        let [low, high] = in_steps_of_257(&narrow).range();
         let [own_low, own_high] = narrow.range();
         assert!((low - own_low).abs() < 1e-6 && (high - own_high).abs() < 1e-6);
         let wide = Encoding::of_range(IntegerType::Uint16, -0.7, 2.9);
-        assert_eq!(widened(&wide), wide);
+        assert_eq!(in_steps_of_256(&wide), wide);
     }
 }

@@ -1,4 +1,11 @@
-//! Multipliers for which outputs of a convolution wrap around on the chip.
+//! Multipliers, from sums to outputs, that the chip does not compute with.
+//!
+//! The smallest it has room for is about 2^-24. Below, and where `output zero point / multiplier` and the bias together
+//! fill 32 bits, a channel comes out at the other end of its range: the network behind it is lost, whatever the channel
+//! was. (One convolution, with and without groups, outputs of 8 and 16 bits, zero points at both ends and in the middle,
+//! biases up to 2^30: right down to 2^-22 on v68, to 2^-24 on v73.) A channel with a bias and hardly any weights, as
+//! pruning leaves them, would get such a multiplier, so its scale is raised: its weights lose what is less than an
+//! integer of the output.
 //!
 //! Depthwise convolutions with a stride choose one form for all channels, by the least multiplier from sums to outputs.
 //! Where that lies in [`WRAPS`], outputs above `2^15 x mantissa of the multiplier` of other channels become zero (stride
@@ -6,12 +13,25 @@
 //! the scales of channels that are so small are raised, by a factor of two at most, until the least multiplier lies
 //! above.
 
+use super::blocks::with_channel_scales;
 use crate::encoding::Encoding;
 use crate::ir::Op;
+
+/// The least multiplier of a channel: 2^-22.
+const LEAST: f64 = 1.0 / 4_194_304.0;
 
 /// From where to where the least multiplier must not lie: from 2^-16 to 2^-15, with what rounding and settling of scales
 /// change.
 pub const WRAPS: (f64, f64) = (0.99 / 65536.0, 1.01 / 32768.0);
+
+/// Raises the scales of channels whose multiplier is smaller than the chip has room for. `shape` is that of the weights.
+pub(crate) fn raise(op: &Op, (weights, shape): (&mut Encoding, &[usize]), (input, output): (&Encoding, &Encoding)) {
+    let Some(axes) = op.weight_axes(shape.len()) else { return };
+    let least = LEAST * f64::from(output.scale[0]) / f64::from(input.scale[0]);
+    with_channel_scales(weights, shape, axes, |weights| {
+        weights.scale.iter_mut().for_each(|scale| *scale = f64::from(*scale).max(least) as f32);
+    });
+}
 
 /// Raises scales of weights for which outputs would wrap around. The multiplier of what the chip computes is `factor` times
 /// that of these weights.

@@ -11,7 +11,7 @@ use super::{DataWriter, gelu, nodes, pair, split, wide};
 use autoneural_base::error::Result;
 use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::{Graph, Node, Value, ValueId};
-use autoneural_core::quantize::{CodeSource, Forms, STEPS, Table, before_narrowing, pack, unpack, widened};
+use autoneural_core::quantize::{CodeSource, Forms, STEPS, Table, in_steps_of_256, in_steps_of_257, pack, unpack};
 
 /// Writes `path` and appends its weights to `data`.
 ///
@@ -309,7 +309,7 @@ impl<'a> Emitter<'a> {
             }
             let name = wide::read(&value.name);
             if self.widened.insert(id) {
-                let encoding = widened(self.table.activation(&value.name)?);
+                let encoding = in_steps_of_256(self.table.activation(&value.name)?);
                 self.change(&name, &encoding, own)?;
             }
             names.push(format!("{name}/dq"));
@@ -325,7 +325,7 @@ impl<'a> Emitter<'a> {
             return Ok(from);
         }
         let name = wide::made(&value.name);
-        self.change(&name, &before_narrowing(encoding), from)?;
+        self.change(&name, &in_steps_of_257(encoding), from)?;
         Ok(format!("{name}/dq"))
     }
 
