@@ -111,6 +111,37 @@ fn weights_of_each_head_are_rounded_by_every_method() {
     }
 }
 
+/// Heads of detectors multiply values of several levels with the same weights; the second is made from the first here, and
+/// comes first by its name.
+#[test]
+fn weights_that_nodes_share_are_rounded_by_what_all_of_them_read() {
+    const SHAPE: [usize; 4] = [1, 16, 6, 6];
+    let mut b = Builder::new("tower");
+    let x = b.input("x", SHAPE.to_vec(), ElementType::F32).unwrap();
+    let weights = Constant::from_values(numbers(16 * 16 * 9, 3).iter().map(|w| w * 0.2).collect(), vec![16, 16, 3, 3]);
+    let weights = b.constant("w", weights).unwrap();
+    let bias = b.constant("bias", Constant::from_values(numbers(16, 4), vec![16])).unwrap();
+    let conv = ops::Conv { strides: [1, 1], pads: [1; 4], groups: 1, dilations: [1, 1] };
+    let first = b.node("first", conv.clone(), &[x, weights, bias]).unwrap();
+    let read = b.node("a", ops::Relu, &[first]).unwrap();
+    let second = b.node("second", conv, &[read, weights, bias]).unwrap();
+    let made = b.node("made", ops::Add, &[second, read]).unwrap();
+    let folder = tower::written(b.finish(vec![made]), &SHAPE, |at| numbers(SHAPE.iter().product(), 20 + at));
+    let figure = |name: &str, lines: &str| {
+        let recipe = tower::recipe(folder.path(), ["int4", "uint16"], lines);
+        figure(&tower::compile(folder.path(), &recipe, &["--max-difference", "99"], &folder.path().join(name)), "npu")
+    };
+    let nearest = figure("nearest", "");
+    for (name, lines) in [
+        ("qronos", "rounding = \"qronos\"\nbias_correction = true"),
+        ("prefix", "rounding = \"gptq\"\nbias_correction = \"quantized-prefix\""),
+    ] {
+        let made = figure(name, lines);
+        println!("{nearest} {name} {made}");
+        assert!(made > nearest + 1.0, "{name}: {made} dB, nearest {nearest} dB");
+    }
+}
+
 #[test]
 fn values_beyond_what_was_seen_have_room() {
     let folder = written();

@@ -10,10 +10,10 @@ use autoneural_base::error::{Error, Result};
 use autoneural_bundle::Bundle;
 use autoneural_core::evidence::{Ask, EvidenceSource, Means, Observer, PairedMoments};
 use autoneural_core::ir::ops::Rows;
-use autoneural_core::ir::{Builder, Constant, Graph, Node, Value, ValueId};
-use autoneural_core::partition::{Partition, Port};
-use autoneural_core::passes::Frozen;
-use autoneural_core::quantize::Table;
+use autoneural_core::ir::{Constant, Node, Value, ValueId};
+use autoneural_core::partition::Partition;
+use autoneural_core::quantize::{Table, weight};
+use autoneural_core::segment::{Segment, part_with, span};
 use autoneural_engines::engine::{Data, Engine, Reference, Tensor};
 
 /// The numbers of a run, by value.
@@ -139,27 +139,16 @@ impl Walk<'_> {
     fn step(&mut self, rounded: &BTreeMap<String, Vec<f32>>) -> Result<()> {
         let (graph, table) = (&self.partition.graph, self.table);
         let node = &graph.nodes()[self.next];
-        let inputs: BTreeSet<ValueId> =
-            node.inputs.iter().copied().filter(|id| graph.value(*id).constant().is_none()).collect();
-        let own = |value: &Value, constant: &Constant| -> Result<Constant> {
-            if !value.element.is_real() {
-                return Ok(constant.clone());
-            }
-            let numbers = match rounded.get(&value.name) {
-                Some(numbers) => numbers.clone(),
-                None => {
-                    let encoding = table.param(&value.name)?;
-                    encoding.through(&constant.to_f32(), &value.shape)
-                }
-            };
-            Ok(Constant::from_values(numbers, value.shape.clone()))
-        };
+        let of_float = |_: &Value, constant: &Constant| constant.clone();
+        let of_rounded = self.constants(node, rounded)?;
+        let own = |value: &Value, constant: &Constant| of_rounded.get(&value.name).unwrap_or(constant).clone();
+        let segment = Segment { outputs: node.outputs.clone(), ..span(self.partition, self.next..self.next + 1) };
+        let engines = [part_with(self.partition, &segment, &of_float)?, part_with(self.partition, &segment, &own)?];
+        // What later nodes read, and what layers read that are not rounded yet: nodes may share the weights of one.
+        let is_open = |node: &&Node| weight(graph, node).is_some_and(|value| !rounded.contains_key(&value.name));
+        let open = graph.nodes()[..=self.next].iter().filter(is_open);
         let later: BTreeSet<ValueId> =
-            graph.nodes()[self.next + 1..].iter().flat_map(|later| &later.inputs).copied().collect();
-        let engines = [
-            alone(self.partition, node, &inputs, &|_, constant| Ok(constant.clone()))?,
-            alone(self.partition, node, &inputs, &own)?,
-        ];
+            graph.nodes()[self.next + 1..].iter().chain(open).flat_map(|node| &node.inputs).copied().collect();
         let pass = |partition: &Partition, streams: &mut Vec<Stream>, is_quantized: bool| -> Result<()> {
             let mut engine = Reference::of_graph(partition)?;
             for values in streams {
@@ -167,7 +156,7 @@ impl Walk<'_> {
                     let known = values.get(id).cloned();
                     known.ok_or_else(|| Error::internal(&graph.value(*id).name, "was not made"))
                 };
-                let given = inputs.iter().map(read).collect::<Result<Vec<_>>>()?;
+                let given = segment.inputs.iter().map(read).collect::<Result<Vec<_>>>()?;
                 for (&id, output) in node.outputs.iter().zip(engine.run(&given)?) {
                     if later.contains(&id) {
                         let kept = if is_quantized { through(table, graph.value(id), output) } else { output };
@@ -187,6 +176,20 @@ impl Walk<'_> {
         self.next += 1;
         Ok(())
     }
+
+    /// The numbers of a node's constants as far as they are encoded: what they were rounded to, or their nearest integers.
+    fn constants(&self, node: &Node, rounded: &BTreeMap<String, Vec<f32>>) -> Result<BTreeMap<String, Constant>> {
+        let mut made = BTreeMap::new();
+        for value in node.inputs.iter().map(|&id| self.partition.graph.value(id)) {
+            let Some(constant) = value.constant().filter(|_| value.element.is_real()) else { continue };
+            let numbers = match rounded.get(&value.name) {
+                Some(numbers) => numbers.clone(),
+                None => self.table.param(&value.name)?.through(&constant.to_f32(), &value.shape),
+            };
+            made.insert(value.name.clone(), Constant::from_values(numbers, value.shape.clone()));
+        }
+        Ok(made)
+    }
 }
 
 /// What the integers of a value stand for.
@@ -197,41 +200,4 @@ fn through(table: &Table, value: &Value, tensor: Tensor) -> Tensor {
         }
         _ => tensor,
     }
-}
-
-/// A node as a partition of its own, with these inputs; `own` gives its constants.
-fn alone(
-    partition: &Partition,
-    node: &Node,
-    inputs: &BTreeSet<ValueId>,
-    own: &dyn Fn(&Value, &Constant) -> Result<Constant>,
-) -> Result<Partition> {
-    let graph: &Graph = &partition.graph;
-    let mut builder = Builder::new(node.name.clone());
-    let mut known: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    for &id in inputs {
-        let value = graph.value(id);
-        known.insert(id, builder.input(value.name.clone(), value.shape.clone(), value.element)?);
-    }
-    for &id in &node.inputs {
-        let value = graph.value(id);
-        if let Some(constant) = value.constant()
-            && !known.contains_key(&id)
-        {
-            known.insert(id, builder.constant(value.name.clone(), own(value, constant)?)?);
-        }
-    }
-    let ids: Vec<ValueId> = node.inputs.iter().map(|id| known[id]).collect();
-    let names = node.outputs.iter().map(|&id| graph.value(id).name.clone()).collect();
-    let outputs = builder.node_of(names, node.op.clone(), &ids)?;
-    let ports = |ids: &mut dyn Iterator<Item = &ValueId>| -> Vec<Port> {
-        ids.map(|&id| Port::plain(graph.value(id).name.clone())).collect()
-    };
-    Ok(Partition {
-        name: node.name.clone(),
-        group: partition.group.clone(),
-        inputs: ports(&mut inputs.iter()),
-        outputs: ports(&mut node.outputs.iter()),
-        graph: Frozen::new(builder.finish(outputs))?,
-    })
 }
