@@ -61,12 +61,12 @@ impl Desk {
     }
 }
 
-/// Figures of a report's partitions, its sequences and its evaluations, without what they were measured on.
+/// Figures of a report's partitions, its sequences, its evaluations and texts, without what they were measured on.
 fn figures(report: &Value) -> Vec<Value> {
     let partitions = report["partitions"].as_array().unwrap();
     let of = |one: &Value| ["outputs", "steps", "layers", "layer_step"].map(|key| one[key].clone());
     let mut made: Vec<Value> = partitions.iter().flat_map(of).collect();
-    made.extend([report["chain"].clone(), report["evaluations"].clone()]);
+    made.extend(["chain", "evaluations", "texts"].map(|key| report[key].clone()));
     made
 }
 
@@ -88,7 +88,14 @@ fn a_run_that_measures_less_keeps_what_was_measured() {
     let (bundle, recipe, set) = (desk.text("bundle"), desk.text("recipe.toml"), set.display().to_string());
     let (status, _, err) = desk.run(&["eval", &bundle, "--set", &set, "--on", "float,simulated"]);
     assert_eq!(status, 0, "{err}");
+    let prose = desk.path("prose.txt");
+    std::fs::write(&prose, "The lamp of the door is lit, and the car stands still. ".repeat(20)).unwrap();
+    let prose = prose.display().to_string();
+    let of_text = ["eval", &bundle, "--text", &prose, "--window", "32", "--windows", "0..1", "--on", "float,simulated"];
+    let (status, _, err) = desk.run(&of_text);
+    assert_eq!(status, 0, "{err}");
     let first = desk.report();
+    assert!(first["texts"][0]["engines"].as_array().is_some_and(|engines| engines.len() == 2));
     assert!(first["evaluations"][0]["engines"].as_array().is_some_and(|engines| engines.len() == 2));
     assert!(first["chain"]["logits_sqnr_db"]["npu"].is_f64() && first["partitions"][3]["layers"][0].is_object());
     for more in [&["--verify", "none"][..], &["--verify", "vision"], &["--layers", "simulated"], &[]] {

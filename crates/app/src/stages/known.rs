@@ -152,9 +152,11 @@ impl Known {
         dropped
     }
 
-    /// The report's evaluations, if it was written here.
+    /// The old report, if it has evaluations of any kind, wherever it was written.
     pub(crate) fn evaluations(&self) -> Option<&Report> {
-        self.old.as_ref().filter(|old| !old.evaluations.is_empty() || !old.array_evaluations.is_empty())
+        let has_any =
+            |old: &&Report| !(old.evaluations.is_empty() && old.array_evaluations.is_empty() && old.texts.is_empty());
+        self.old.as_ref().filter(has_any)
     }
 
     /// Whether the report was written here.

@@ -121,6 +121,7 @@ pub fn verify(
             (true, true) => {
                 report.evaluations.clone_from(&old.evaluations);
                 report.array_evaluations.clone_from(&old.array_evaluations);
+                report.texts.clone_from(&old.texts);
             }
             (is_ours, _) => report.warnings.push(evaluations_dropped(is_ours)),
         }
