@@ -75,7 +75,8 @@ pub struct Tune {
     /// Most that the perplexity of --text may be above that of float, say 1.6%, at as few bytes as possible.
     #[arg(long, value_name = "PERCENT", value_parser = with_unit("%", 0.0, 1000.0), requires = "text")]
     goal_perplexity: Option<f64>,
-    /// Most megabytes (of 10^6 bytes) that the weights of all layers may take, with their scales.
+    /// Most megabytes (of 10^6 bytes) that the weights of all layers may take, with their scales. What is computed twice
+    /// counts, too: 100 multiply-adds as a byte.
     #[arg(long, value_name = "MB", value_parser = with_unit("MB", 0.0, 1e6))]
     budget_mb: Option<f64>,
     /// Let the search give computed values 8 bits in place of 16: 8,16. What an operator in 8 bits saves counts beside the

@@ -10,10 +10,12 @@ use autoneural_bundle::{GivenFiles, Key, Making, STATISTICS};
 use autoneural_core::evidence::StatisticsTable;
 use autoneural_core::partition::Partition;
 use autoneural_core::recipe::Recipe;
+use autoneural_core::sqnr::Sqnr;
 use autoneural_engines::back::qnn::Runtime;
 use autoneural_engines::engine::{Engine, EngineKind, Reference};
 
 use super::candidates::Subject;
+use super::noise::or_alone;
 use crate::stages::of_graphs;
 
 /// What assignments are checked with.
@@ -85,13 +87,11 @@ impl Checker<'_> {
         let loads: (Box<LoadAny>, &mut LoadEngines) = (Box::new(reference), &mut engines);
         let found = crate::verify::verify(self.driver, &run, &tables, loads, &extent)?;
         let noise = |subject: &Subject| {
-            let outputs = subject.nets.iter().flat_map(|(at, _)| {
-                let ports = &partitions[*at].outputs;
-                let has_main = ports.iter().any(|port| port.meaning.main);
-                let pairs = ports.iter().zip(&found.outputs[*at]);
-                pairs.filter(move |(port, _)| port.meaning.main || !has_main).map(|(_, output)| output)
-            });
-            outputs.filter_map(|output| output.simulated).map(|sqnr| 10f64.powf(-sqnr.db() / 10.0)).fold(0.0, f64::max)
+            let judged = |at: usize| partitions[at].judged().into_iter().map(move |output| (at, output));
+            let outputs = subject.nets.iter().flat_map(|(at, _)| judged(*at));
+            let outputs = outputs.map(|(at, output)| &found.outputs[at][output]);
+            let noise = |sqnr: Sqnr| or_alone(10f64.powf(-sqnr.db() / 10.0));
+            outputs.filter_map(|output| output.simulated).map(noise).fold(0.0, f64::max)
         };
         Ok(self.subjects.iter().map(noise).collect())
     }
@@ -109,6 +109,6 @@ impl Checker<'_> {
         let key = bundle.key(Key::new(), |path| of_graphs(path).is_some())?;
         let key = key.and("text", bundle.hash_input(&text.text)?).setting("windows", &(text.window, text.windows));
         let float: f64 = bundle.unit("tune/float", "", key, progress, |_| measured(EngineKind::Float))?;
-        Ok(vec![(measured(EngineKind::Simulated)? / float).ln().max(0.0)])
+        Ok(vec![or_alone((measured(EngineKind::Simulated)? / float).ln()).max(0.0)])
     }
 }

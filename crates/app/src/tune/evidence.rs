@@ -20,7 +20,7 @@ use autoneural_engines::engine::{Engine, Reference};
 const MOST: usize = 4;
 
 /// The calibration samples that rounding learns from, and those that layers are measured on: the last quarter, at least
-/// one. A single one serves both.
+/// one and at most [`MOST`]; rounding learns from all before them. A single one serves both.
 pub(crate) fn split(samples: &[Sample]) -> (&[Sample], &[Sample]) {
     let count = (samples.len() / 4).clamp(1, MOST);
     match samples.len() {

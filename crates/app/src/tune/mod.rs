@@ -126,7 +126,8 @@ pub fn tune(
     }
     tuned.reached = plan.goal.most_noise().is_none() || quests.iter().all(Quest::is_met);
     if !tuned.reached {
-        tuned.in_the_way = in_the_way(&tuned);
+        let is_least: Vec<bool> = quests.iter().map(|quest| quest.best().chosen == quest.least().chosen).collect();
+        tuned.in_the_way = in_the_way(&tuned, &is_least);
     }
     publish(&tuned)?;
     if plan.depth < Depth::Npu {
@@ -255,18 +256,24 @@ fn with_checks(mut tuned: Tuned, quests: &[Quest]) -> Tuned {
     tuned
 }
 
-/// Why a goal is not reached: the layers that still bring most, and what the rest of the network brings.
-fn in_the_way(tuned: &Tuned) -> Vec<String> {
+/// Why a goal is not reached: the layers that still bring most, and what the rest of the network brings. `is_least` says
+/// of each group whether what was chosen has the least noise of all.
+fn in_the_way(tuned: &Tuned, is_least: &[bool]) -> Vec<String> {
     let (mut made, words) = (Vec::new(), |noise| tuned.figure.words(noise));
-    for group in &tuned.groups {
-        let predicted = group.predicted();
+    for (group, is_least) in tuned.groups.iter().zip(is_least) {
         if let Some(measured) = group.measured() {
-            made.push(format!(
-                "{}: with the least noise that weights can have here it is {} ({} from its layers one by one)",
-                group.group,
-                words(measured),
-                words(predicted)
-            ));
+            let (name, measured, predicted) = (&group.group, words(measured), words(group.predicted()));
+            made.push(match is_least {
+                true => format!(
+                    "{name}: with the least noise that weights can have here it is {measured} ({predicted} from its \
+                     layers one by one)"
+                ),
+                false => format!(
+                    "{name}: the best of {} checks has {measured} ({predicted} from its layers one by one); more \
+                     `--rounds` may find better",
+                    group.checks.len()
+                ),
+            });
         }
         let mut layers: Vec<&TunedLayer> = group.layers.iter().collect();
         layers.sort_by(|a, b| b.choice().noise.total_cmp(&a.choice().noise));
@@ -281,16 +288,14 @@ fn in_the_way(tuned: &Tuned) -> Vec<String> {
 /// The weakest main output of what is tuned, by engine.
 fn judged(report: &Report, subjects: &[Subject]) -> Columns {
     let names: Vec<&str> = subjects.iter().flat_map(|one| &one.nets).map(|(_, net)| net.name.as_str()).collect();
-    let main = |name: &str, output: &str| {
-        let nets = subjects.iter().flat_map(|one| &one.nets);
-        let ports = nets.filter(|(_, net)| net.name == name).flat_map(|(_, net)| &net.outputs);
-        let ports: Vec<_> = ports.collect();
-        let has_main = ports.iter().any(|port| port.meaning.main);
-        ports.iter().any(|port| port.name == output && (port.meaning.main || !has_main))
+    let is_judged = |name: &str, output: &str| {
+        let nets = subjects.iter().flat_map(|one| &one.nets).map(|(_, net)| net);
+        let mut own = nets.filter(|net| net.name == name);
+        own.any(|net| net.judged().into_iter().any(|at| net.outputs[at].name == output))
     };
     let mut made = Columns { simulated: None, npu: None };
     for partition in report.partitions.iter().filter(|partition| names.contains(&partition.name.as_str())) {
-        for output in partition.outputs.iter().filter(|output| main(&partition.name, &output.name)) {
+        for output in partition.outputs.iter().filter(|output| is_judged(&partition.name, &output.name)) {
             let least = |a: Option<f64>, b: Option<f64>| a.into_iter().chain(b).reduce(f64::min);
             made.simulated = least(made.simulated, output.sqnr_db.simulated);
             made.npu = least(made.npu, output.sqnr_db.npu);

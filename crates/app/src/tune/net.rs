@@ -67,10 +67,7 @@ impl<'a> Net<'a> {
             }
             steps.push((values, count));
         }
-        let is_main = |at: &usize| partition.outputs[*at].meaning.main;
-        let main: Vec<usize> = (0..partition.outputs.len()).filter(is_main).collect();
-        let judged = if main.is_empty() { (0..partition.outputs.len()).collect() } else { main };
-        let judged = judged.into_iter().map(|at| graph.outputs()[at]).collect();
+        let judged = partition.judged().into_iter().map(|at| graph.outputs()[at]).collect();
         Ok(Net { partition, parts, steps, inner: None, judged })
     }
 

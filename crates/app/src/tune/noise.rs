@@ -34,10 +34,9 @@ impl Ratio {
         }
     }
 
-    /// Noise as a share of the signal. What is not finite counts as noise alone.
+    /// Noise as a share of the signal.
     pub(crate) fn value(&self) -> f64 {
-        let share = self.noise / self.signal.max(f64::MIN_POSITIVE);
-        if share.is_finite() { share } else { 1.0 }
+        or_alone(self.noise / self.signal.max(f64::MIN_POSITIVE))
     }
 }
 
@@ -82,8 +81,13 @@ impl Noise {
             Unit::Power => self.powers.values().map(Ratio::value).fold(0.0, f64::max),
             Unit::Divergence => self.divergence / self.rows.max(1) as f64,
         };
-        if made.is_finite() { made } else { 1.0 }
+        or_alone(made)
     }
+}
+
+/// Noise as it counts: what is not finite is noise alone.
+pub(crate) fn or_alone(noise: f64) -> f64 {
+    if noise.is_finite() { noise } else { 1.0 }
 }
 
 /// Kullback-Leibler divergence of the likelihoods that logits stand for, in nats.
@@ -98,7 +102,9 @@ fn divergence(float: &[f32], test: &[f32]) -> f64 {
         test_sum += f64::from(other.exp());
         difference += weight * f64::from(own - other);
     }
-    (difference / float_sum - float_sum.ln() + test_sum.ln()).max(0.0)
+    let made = difference / float_sum - float_sum.ln() + test_sum.ln();
+    // Not `max`, which makes 0 of what is no number: the best figure of the worst noise.
+    if made < 0.0 { 0.0 } else { made }
 }
 
 #[cfg(test)]
@@ -112,6 +118,10 @@ mod tests {
         let by_hand = 0.5 * (0.5f64 / 0.75).ln() + 0.5 * (0.5f64 / 0.25).ln();
         assert!((made - by_hand).abs() < 1e-6, "{made} {by_hand}");
         assert!(divergence(&[1.0, 2.0], &[5.0, 6.0]).abs() < 1e-6);
+        let mut noise = Noise::new(Unit::Divergence);
+        let of = |values: [f32; 2]| Tensor::f32(vec![1, 1, 2], values.to_vec());
+        noise.add(0, (&of([1.0, 2.0]), &of([f32::NAN, 6.0])), None).unwrap();
+        assert_eq!(noise.value(), 1.0, "what is no number is noise alone");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub enum Goal {
     Db(f64),
     /// Most that perplexity may be above that of float, in percent of it.
     PerplexityPercent(f64),
-    /// Most bytes of the weights of all layers, with their scales.
+    /// Most bytes of the weights of all layers, with their scales; what is computed twice counts as bytes, too.
     Bytes(u64),
 }
 

@@ -87,7 +87,7 @@ impl Quest {
     }
 
     /// What has the least noise of all.
-    fn least(&self) -> Point {
+    pub(crate) fn least(&self) -> Point {
         self.curve[self.curve.len() - 1].clone()
     }
 

@@ -56,6 +56,13 @@ impl Partition {
         self.inputs.iter().position(|port| port.name == name)
     }
 
+    /// Places of the outputs that judge it: the main ones, or all where none is.
+    pub fn judged(&self) -> Vec<usize> {
+        let all = 0..self.outputs.len();
+        let main: Vec<usize> = all.clone().filter(|&at| self.outputs[at].meaning.main).collect();
+        if main.is_empty() { all.collect() } else { main }
+    }
+
     /// Whether a node makes a main output.
     pub(crate) fn makes_main(&self, node: &Node) -> bool {
         let mut outputs = self.outputs.iter().zip(self.graph.outputs());
