@@ -46,7 +46,7 @@ impl Desk {
                     [Want::Range, Want::Histogram].map(|want| Ask::new(group, &site.name, want, &Rows::LastAxis)),
                 );
                 for reader in &site.readers {
-                    let wants = [Want::Means, Want::SecondMoments, Want::Samples(4)];
+                    let wants = [Want::Means, Want::Peaks, Want::SecondMoments];
                     made.extend(wants.map(|want| Ask::new(group, &site.name, want, &reader.rows)));
                 }
             }

@@ -1,13 +1,12 @@
-//! Observers: what is kept of a value while samples run, one kind for each [`Want`].
+//! Observers: what is kept of a value while samples run, one kind for each [`Want`] but ranges, which [`super::Ranges`]
+//! keeps of all values.
 
-use super::{Ask, Exact, Histogram, Means, MinMax, Peaks, Samples, SecondMoments, Want};
+use super::{Ask, Exact, Histogram, Means, MinMax, Peaks, SecondMoments, Want};
 use crate::ir::ops::Rows;
 
 /// Keeps evidence of one value. What two observers of the same kind saw can be merged.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Observer {
-    /// Of [`Want::Range`].
-    Range(MinMax),
     /// Of [`Want::Histogram`].
     Histogram(Histogram),
     /// Of [`Want::Means`].
@@ -16,23 +15,20 @@ pub enum Observer {
     Peaks(Peaks),
     /// Of [`Want::SecondMoments`].
     SecondMoments(SecondMoments),
-    /// Of [`Want::Samples`].
-    Samples(Samples),
 }
 
 impl Observer {
     /// An observer for a request about a value of this shape; `None` if such a value cannot be cut into the requested
-    /// rows.
+    /// rows, or if its range is requested.
     pub fn new(ask: &Ask, shape: &[usize]) -> Option<Self> {
         let groups = ask.rows.groups();
         let width = || ask.rows.width(shape);
         Some(match ask.want {
-            Want::Range => Observer::Range(MinMax::default()),
+            Want::Range => return None,
             Want::Histogram => Observer::Histogram(Histogram::default()),
             Want::Means => Observer::Means(Means::new(width()?, groups)),
             Want::Peaks => Observer::Peaks(Peaks::new(width()?, groups)),
             Want::SecondMoments => Observer::SecondMoments(SecondMoments::new(width()?, groups)),
-            Want::Samples(most) => Observer::Samples(Samples::new(most)),
         })
     }
 
@@ -46,19 +42,16 @@ impl Observer {
             Want::Means => numbers(groups).saturating_mul(Exact::BYTES),
             Want::Peaks => numbers(groups).saturating_mul(4),
             Want::SecondMoments => SecondMoments::bytes(width, groups),
-            Want::Samples(most) => numbers(most).saturating_mul(4),
         }
     }
 
     /// Adds a value of this shape, row-major. `rows` are those of the request.
     pub fn observe(&mut self, rows: &Rows, shape: &[usize], values: &[f32]) {
         match self {
-            Observer::Range(made) => made.observe(values),
             Observer::Histogram(made) => made.observe(values),
             Observer::Means(made) => made.observe(rows, shape, values),
             Observer::Peaks(made) => made.observe(rows, shape, values),
             Observer::SecondMoments(made) => made.observe(rows, shape, values),
-            Observer::Samples(made) => made.observe(rows, shape, values),
         }
     }
 
@@ -67,12 +60,10 @@ impl Observer {
     #[must_use]
     pub fn merge(&mut self, other: &Observer) -> bool {
         match (self, other) {
-            (Observer::Range(own), Observer::Range(other)) => own.merge(other),
             (Observer::Histogram(own), Observer::Histogram(other)) => own.merge(other),
             (Observer::Means(own), Observer::Means(other)) => return own.merge(other),
             (Observer::Peaks(own), Observer::Peaks(other)) => return own.merge(other),
             (Observer::SecondMoments(own), Observer::SecondMoments(other)) => return own.merge(other),
-            (Observer::Samples(own), Observer::Samples(other)) => return own.merge(other),
             _ => return false,
         }
         true
@@ -114,8 +105,7 @@ mod tests {
             if first > second {
                 std::mem::swap(&mut first, &mut second);
             }
-            let (moments, samples) = (Want::SecondMoments, Want::Samples(3));
-            for want in [Want::Range, Want::Histogram, Want::Means, Want::Peaks, moments, samples] {
+            for want in [Want::Histogram, Want::Means, Want::Peaks, Want::SecondMoments] {
                 let ask = Ask::new(&Group::fixed("other"), "x", want, &Rows::LastAxis);
                 let whole = seen(&ask, &runs);
                 let shards = [&runs[..first], &runs[first..second], &runs[second..]].map(|runs| seen(&ask, runs));
@@ -131,9 +121,9 @@ mod tests {
     #[test]
     fn what_is_of_two_kinds_is_not_put_together() {
         let of = |want| Observer::new(&Ask::new(&Group::fixed("other"), "x", want, &Rows::LastAxis), &[2, 3]).unwrap();
-        let mut range = of(Want::Range);
-        assert!(!range.merge(&of(Want::Histogram)) && !of(Want::Samples(2)).merge(&of(Want::Samples(3))));
-        assert_eq!(range, of(Want::Range));
+        let mut histogram = of(Want::Histogram);
+        assert!(!histogram.merge(&of(Want::Means)));
+        assert_eq!(histogram, of(Want::Histogram));
         let ask = Ask::new(&Group::fixed("other"), "x", Want::SecondMoments, &Rows::LastAxis);
         assert_eq!(Observer::new(&ask, &[]), None);
         assert_eq!(Observer::bytes(&ask, &[4, 8192]), 570_634_257);

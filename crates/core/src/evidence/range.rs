@@ -229,17 +229,6 @@ impl MinMax {
         self.seen = Some(Statistics { settled: all.settled, ..together });
     }
 
-    /// Its parts, as files hold them: what was seen, the range when it was last widened by more than 1 %, and every run
-    /// that changed the range.
-    pub fn parts(&self) -> (Option<Statistics>, [f32; 2], &[Step]) {
-        (self.seen, self.range, &self.steps)
-    }
-
-    /// The inverse of [`MinMax::parts`].
-    pub fn of_parts(seen: Option<Statistics>, range: [f32; 2], steps: Vec<Step>) -> Self {
-        MinMax { seen, range, steps }
-    }
-
     /// What was seen so far; `None` before the first number.
     pub fn statistics(&self) -> Option<Statistics> {
         // Where no number was finite there is no range; its ends would be infinite, which no file holds.

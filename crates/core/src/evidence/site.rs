@@ -71,8 +71,6 @@ pub enum Want {
     Peaks,
     /// Sums of the products of every two columns of its rows, for each group of channels: [`super::SecondMoments`].
     SecondMoments,
-    /// This many of its rows, chosen by their contents: [`super::Samples`].
-    Samples(usize),
 }
 
 impl std::fmt::Display for Want {
@@ -83,7 +81,6 @@ impl std::fmt::Display for Want {
             Want::Means => "means",
             Want::Peaks => "peaks",
             Want::SecondMoments => "second moments",
-            Want::Samples(_) => "samples",
         })
     }
 }
@@ -107,7 +104,7 @@ impl Ask {
     pub fn new(group: &Group, site: &str, want: Want, rows: &Rows) -> Self {
         let rows = match want {
             Want::Range | Want::Histogram => Rows::LastAxis,
-            Want::Means | Want::Peaks | Want::SecondMoments | Want::Samples(_) => rows.clone(),
+            Want::Means | Want::Peaks | Want::SecondMoments => rows.clone(),
         };
         Ask { group: group.clone(), site: site.to_string(), want, rows }
     }

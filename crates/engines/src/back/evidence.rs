@@ -9,9 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use autoneural_base::error::{Error, Result};
 use autoneural_base::files;
-use autoneural_core::evidence::{
-    Ask, Exact, Histogram, Means, MinMax, Observer, Peaks, Samples, SecondMoments, Statistics, Sums, Want,
-};
+use autoneural_core::evidence::{Ask, Exact, Histogram, Means, Observer, Peaks, SecondMoments, Sums, Want};
 use autoneural_core::ir::ops::Rows;
 
 /// The metadata's entry.
@@ -19,10 +17,7 @@ const ENTRY: &str = "evidence";
 
 /// Name of the file of a request, in the folder of calibration: `evidence/<group>/<value>.<what>.safetensors`.
 pub fn file(ask: &Ask) -> String {
-    let what = match ask.want {
-        Want::Samples(most) => format!("samples-{most}"),
-        other => other.to_string().replace(' ', "-"),
-    };
+    let what = ask.want.to_string().replace(' ', "-");
     let rows = match &ask.rows {
         Rows::LastAxis => String::new(),
         Rows::Windows { kernel: [h, w], strides: [down, across], pads, groups, dilations } => {
@@ -95,20 +90,6 @@ pub fn write(path: &Path, ask: &Ask, observer: &Observer) -> Result<()> {
 fn tensors(observer: &Observer) -> Vec<Numbers> {
     let one = |name, number| of_u64(name, vec![1], &[number]);
     match observer {
-        Observer::Range(made) => {
-            let (seen, range, steps) = made.parts();
-            let runs: Vec<u64> = steps.iter().map(|(run, _)| *run).collect();
-            let ranges: Vec<f32> = steps.iter().flat_map(|(_, range)| *range).collect();
-            let mut made = vec![
-                of_f32("range", vec![2], &range),
-                of_u64("runs-of-steps", vec![runs.len()], &runs),
-                of_f32("ranges-of-steps", vec![runs.len(), 2], &ranges),
-            ];
-            made.extend(seen.map(|seen| of_f32("ends", vec![2], &[seen.min, seen.max])));
-            let counts = |seen: Statistics| [seen.count, seen.non_finite, seen.runs, seen.settled];
-            made.extend(seen.map(|seen| of_u64("counts", vec![4], &counts(seen))));
-            made
-        }
         Observer::Histogram(made) => {
             vec![of_u64("counts", vec![Histogram::BINS], made.counts()), one("non-finite", made.non_finite)]
         }
@@ -118,12 +99,6 @@ fn tensors(observer: &Observer) -> Vec<Numbers> {
             vec![of_f32("peaks", vec![made.peaks().len() / width, width], made.peaks())]
         }
         Observer::SecondMoments(made) => sums(made),
-        Observer::Samples(made) => {
-            let rows: Vec<Vec<f32>> = made.rows().collect();
-            let width = rows.first().map_or(0, Vec::len);
-            let shape = vec![rows.len(), width];
-            vec![of_f32("rows", shape, &rows.concat()), one("seen", made.seen)]
-        }
     }
 }
 
@@ -158,17 +133,13 @@ pub fn read(bytes: &[u8], path: &Path, ask: &Ask) -> Result<Observer> {
     if of != *ask {
         return Err(damaged(format!("it has {} of `{}`, not {} of `{}`", of.want, of.site, ask.want, ask.site)));
     }
-    observer(&tensors, ask.want).map_err(damaged)
+    observer(&tensors, ask).map_err(damaged)
 }
 
-fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
+fn observer(tensors: &SafeTensors, ask: &Ask) -> Result<Observer, String> {
     let one = |name| match u64s(tensors, name)?.1[..] {
         [number] => Ok(number),
         _ => Err(format!("`{name}` is not one number")),
-    };
-    let pairs = |name| {
-        let numbers = f32s(tensors, name)?.1;
-        Ok::<_, String>(numbers.as_chunks::<2>().0.to_vec())
     };
     let unfit = || "its tensors do not fit each other".to_string();
     let parts = || {
@@ -177,43 +148,33 @@ fn observer(tensors: &SafeTensors, want: Want) -> Result<Observer, String> {
         let sums = Exact::of_parts(high, low, place).ok_or_else(unfit)?;
         Ok::<_, String>((width, sums, u64s(tensors, "rows")?.1, one("non-finite")?))
     };
-    Ok(match want {
-        Want::Range => {
-            let steps = u64s(tensors, "runs-of-steps")?.1.into_iter().zip(pairs("ranges-of-steps")?).collect();
-            let seen = match tensors.tensor("counts") {
-                Ok(_) => match (&pairs("ends")?[..], &u64s(tensors, "counts")?.1[..]) {
-                    (&[[min, max]], &[count, non_finite, runs, settled]) => {
-                        Some(Statistics { min, max, count, non_finite, runs, settled, chosen: None })
-                    }
-                    _ => return Err(unfit()),
-                },
-                Err(_) => None,
-            };
-            let range = *pairs("range")?.first().ok_or_else(unfit)?;
-            Observer::Range(MinMax::of_parts(seen, range, steps))
-        }
+    // Methods go through the channel groups of the layer that asks.
+    let groups = ask.rows.groups();
+    Ok(match ask.want {
+        Want::Range => return Err("no file has ranges alone".into()),
         Want::Histogram => {
             let made = Histogram::of_counts(u64s(tensors, "counts")?.1, one("non-finite")?);
             Observer::Histogram(made.ok_or_else(unfit)?)
         }
         Want::Means => {
             let (width, sums, rows, non_finite) = parts()?;
+            if rows.len() != groups {
+                return Err(unfit());
+            }
             Observer::Means(Means::of_sums(width, sums, rows, non_finite).ok_or_else(unfit)?)
         }
         Want::Peaks => {
             let (shape, peaks) = f32s(tensors, "peaks")?;
             let width = shape.last().copied().unwrap_or(0);
-            Observer::Peaks(Peaks::of_peaks(width, peaks).ok_or_else(unfit)?)
+            let made = Peaks::of_peaks(width, peaks).filter(|made| made.peaks().len() == width * groups);
+            Observer::Peaks(made.ok_or_else(unfit)?)
         }
         Want::SecondMoments => {
             let (width, sums, rows, non_finite) = parts()?;
+            if rows.len() != groups {
+                return Err(unfit());
+            }
             Observer::SecondMoments(SecondMoments::of_sums(width, sums, rows, non_finite).ok_or_else(unfit)?)
-        }
-        Want::Samples(most) => {
-            let (shape, numbers) = f32s(tensors, "rows")?;
-            let width = shape.last().copied().unwrap_or(0).max(1);
-            let rows = numbers.chunks(width).map(<[f32]>::to_vec);
-            Observer::Samples(Samples::of_rows(most, rows, one("seen")?))
         }
     })
 }
@@ -228,7 +189,7 @@ mod tests {
         let windows = Rows::Windows { kernel: [2, 1], strides: [1, 1], pads: [0; 4], groups: 2, dilations: [1, 1] };
         let (shape, folder) = ([1, 4, 3, 2], tempfile::tempdir().unwrap());
         let values: Vec<f32> = (0..24).map(|at| if at == 5 { f32::NAN } else { at as f32 - 9.5 }).collect();
-        let wants = [Want::Range, Want::Histogram, Want::Means, Want::Peaks, Want::SecondMoments, Want::Samples(3)];
+        let wants = [Want::Histogram, Want::Means, Want::Peaks, Want::SecondMoments];
         for (number, want) in wants.into_iter().enumerate() {
             let ask = Ask::new(&Group::fixed("some"), "x", want, &windows);
             let path = folder.path().join(number.to_string());
@@ -262,6 +223,6 @@ mod tests {
             ask(Want::SecondMoments, &windows),
             "evidence/some/layers.0.x.second-moments.3x3-2x2-0.0.1.1-1.safetensors"
         );
-        assert_ne!(ask(Want::Samples(3), &windows), ask(Want::Samples(4), &windows));
+        assert_ne!(ask(Want::Means, &windows), ask(Want::Peaks, &windows));
     }
 }

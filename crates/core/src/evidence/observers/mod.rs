@@ -14,8 +14,12 @@ use bins::Bins;
 const BITS: [u32; 2] = [8, 16];
 
 /// The ranges that a method makes of a histogram, whose numbers are between the ends `seen`; `None` for a method that
-/// looks at no histogram.
+/// looks at no histogram, and where the ends are none.
 pub fn choose(kind: ObserverKind, histogram: &Histogram, seen: [f32; 2]) -> Option<Chosen> {
+    // Files of shards may be damaged; quantization refuses such statistics.
+    if !(seen[0] <= seen[1]) {
+        return None;
+    }
     let bins = Bins::new(histogram, seen);
     let [eight, sixteen] = match kind {
         ObserverKind::MinMax | ObserverKind::MovingAverage => return None,
@@ -130,6 +134,9 @@ mod tests {
         // Rounding to 16 bits costs less than cutting it off.
         assert_eq!(chosen(ObserverKind::Mse, &values).sixteen[1], 40.0);
         assert_eq!(choose(ObserverKind::MinMax, &Histogram::default(), [0.0; 2]), None);
+        for ends in [[1.0, -1.0], [f32::NAN, 1.0], [0.0, f32::NAN]] {
+            assert_eq!(choose(ObserverKind::Mse, &Histogram::default(), ends), None);
+        }
     }
 
     /// Numbers of all sizes down to nothing, and many zeros, as a Relu makes them: no reason to cut much off.
