@@ -28,6 +28,13 @@ impl Again {
         again
     }
 
+    /// Warnings of the bundle that are about given encodings: the recipe's own bits get one, too.
+    fn warnings(&self) -> Vec<Value> {
+        let manifest = json(&self.bundle().join("manifest.json"));
+        let all = manifest["warnings"].as_array().cloned().unwrap_or_default();
+        all.into_iter().filter(|one| !one["message"].as_str().unwrap().contains("keeps sums in fewer than")).collect()
+    }
+
     fn bundle(&self) -> PathBuf {
         self.folder.path().join("bundle")
     }
@@ -352,7 +359,7 @@ fn entries_are_taken_in_the_ways_in_which_versions_write_them() {
         assert_eq!(again.changed(&file), BTreeSet::new(), "{case}");
         let manifest = json(&again.bundle().join("manifest.json"));
         assert_eq!(manifest["partitions"][1]["encodings"], json!({ "given": 1, "calibrated": 9 }), "{case}");
-        assert_eq!(manifest["warnings"].as_array().map_or(0, Vec::len), 0, "{case}");
+        assert_eq!(again.warnings(), Vec::<Value>::new(), "{case}");
     }
     let file = again.write("model_torch.encodings", &top("excluded_layers", json!([])));
     assert!(again.quantize(&[&file]).status.success());
@@ -364,7 +371,7 @@ fn a_scale_under_which_a_channel_is_lost_is_warned_of() {
     let again = Again::new();
     let warnings = |entries: Value| {
         again.changed(&entries);
-        json(&again.bundle().join("manifest.json"))["warnings"].as_array().cloned().unwrap_or_default()
+        again.warnings()
     };
     let of = |changes: &[(usize, f64)]| {
         let mut entry = scaled("projector", "linear_1.weight", 1.0);
@@ -380,7 +387,7 @@ fn a_scale_under_which_a_channel_is_lost_is_warned_of() {
     for (changes, count, channels) in [
         (&[(5, 1.192_092_895_507_812_5e-7)][..], "1 of 256 scales", "(5)"),
         (&[(7, 1e3)], "1 of 256 scales", "(7)"),
-        (&[(9, 1e-6), (3, 1e-6), (200, 1e-6), (11, 1e-6)], "4 of 256 scales", "(3, 9, 11, …)"),
+        (&[(9, 1e-6), (3, 1e-6), (200, 1e-6), (11, 1e-6)], "4 of 256 scales", "(3, 9, 11, 200)"),
     ] {
         let made = warnings(of(changes));
         assert_eq!(made.len(), 1, "{made:?}");

@@ -109,6 +109,16 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     text
 }
 
+/// The first of these names as a message lists them, and how many more there are.
+pub fn listed(names: &[impl AsRef<str>]) -> String {
+    const MOST: usize = 4;
+    let first: Vec<&str> = names.iter().take(MOST).map(AsRef::as_ref).collect();
+    match names.len().saturating_sub(MOST) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// A number of bytes as people read it.
 pub fn bytes(count: u64) -> String {
     match count {

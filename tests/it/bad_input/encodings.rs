@@ -169,7 +169,7 @@ fn entries_that_do_not_fit_are_refused() {
     }
     let unknown: Vec<Value> = (0..5).map(|number| activation(&format!("layer{number}"))).collect();
     bench.write("qat.json", file_of(&unknown, &[]));
-    let words = ["qat.json: 5 names are no tensors", "`layer0`, `layer1`, `layer2`, …"];
+    let words = ["qat.json: 5 names are no tensors", "`layer0`, `layer1`, `layer2`, `layer3` and 1 more"];
     expect(&bench, "several unknown names", &QUANTIZE, &words);
     let stem = json!({ "name": "conv_stem.conv.weight", "enc_type": "PER_CHANNEL", "dtype": "INT", "bw": 8,
                        "is_sym": true, "scale": vec![1e-12; 16], "offset": vec![-128; 16] });

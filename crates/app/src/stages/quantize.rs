@@ -11,6 +11,7 @@ use super::kept_evidence::KeptEvidence;
 use crate::drivers::{Driver, of_bundle};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::{Progress, Silent};
+use autoneural_base::text::listed;
 use autoneural_base::warning::Warning;
 use autoneural_bundle::{
     Bundle, GivenFiles, GivenRecord, INPUTS, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord,
@@ -162,9 +163,6 @@ pub fn warn_of_given(bundle: &Making, partitions: &[Partition], given: &GivenFil
     })
 }
 
-/// Most names that a warning lists.
-const MOST_LISTED: usize = 6;
-
 /// A warning for each way in which encodings that are kept were settled, with the names.
 fn warn_of_settled(group: &Group, settled: &[Settled]) -> Vec<Warning> {
     let mut by_message: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -172,10 +170,7 @@ fn warn_of_settled(group: &Group, settled: &[Settled]) -> Vec<Warning> {
         by_message.entry(message).or_default().push(format!("`{name}`"));
     }
     let warning = |(message, names): (&str, Vec<String>)| {
-        let listed = names[..names.len().min(MOST_LISTED)].join(", ");
-        let more = names.len().saturating_sub(MOST_LISTED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        Warning::new(Stage::Quantize.name(), group.name(), format!("encoding of {listed}{more} {message}"))
+        Warning::new(Stage::Quantize.name(), group.name(), format!("encoding of {} {message}", listed(&names)))
     };
     by_message.into_iter().map(warning).collect()
 }

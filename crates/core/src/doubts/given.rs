@@ -1,13 +1,13 @@
 //! Given encodings that hardly fit the weights or what the samples show: as of a file that was made for another model
 //! whose tensors have the same names.
 
-use super::listed::listed;
 use crate::encoding::{Encoding, IntegerType, magnitudes};
 use crate::evidence::StatisticsTable;
 use crate::ir::{Op, ValueId};
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::quantize::{Given, Table};
+use autoneural_base::text::listed;
 use autoneural_base::warning::Warning;
 
 /// Share of what was seen that a given range covers at least. Training that clips outliers stays far above it.

@@ -5,7 +5,6 @@
 //! [`Warning`]: autoneural_base::warning::Warning
 
 mod given;
-mod listed;
 mod moments;
 mod ranges;
 mod samples;

@@ -2,15 +2,15 @@
 //! that solve equations with them damp them, and then go by the damping where the samples say nothing.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::listed::listed;
 use crate::evidence::{Ask, EvidenceSource, Means, Observer, PairedMoments};
 use crate::ir::ops::Rows;
 use crate::program::Group;
 use autoneural_base::error::Result;
+use autoneural_base::text::listed;
 use autoneural_base::warning::Warning;
 
 /// Least share of columns of which it is told that they were zero. A few channels of a trained network never fire.
@@ -42,7 +42,8 @@ impl Moments {
 /// A source of evidence that remembers which moments it gave.
 pub struct Noting<'a> {
     source: &'a dyn EvidenceSource,
-    given: RefCell<BTreeMap<String, Moments>>,
+    /// By value and columns: layers may cut a value into rows of different sizes.
+    given: RefCell<BTreeMap<(String, usize), Moments>>,
 }
 
 impl<'a> Noting<'a> {
@@ -60,7 +61,7 @@ impl<'a> Noting<'a> {
     fn note(&self, site: &str, columns: usize, groups: impl Iterator<Item = (u64, usize)>) {
         let (rows, zero) = groups.fold((u64::MAX, 0), |(rows, zero), (r, z)| (rows.min(r), zero.max(z as u64)));
         let noted = Moments { site: site.to_string(), rows, columns: columns as u64, zero };
-        self.given.borrow_mut().insert(site.to_string(), noted);
+        self.given.borrow_mut().insert((site.to_string(), columns), noted);
     }
 }
 
@@ -92,7 +93,10 @@ impl EvidenceSource for Noting<'_> {
 /// Warnings of a stage about moments by which a method chose the weights of a group.
 pub fn of_moments(all: &[Moments], method: &str, group: &Group, stage: &str) -> Vec<Warning> {
     let names = |is_meant: &dyn Fn(&&Moments) -> bool, words: &dyn Fn(&Moments) -> String| {
-        all.iter().filter(is_meant).map(|one| format!("`{}` {}", one.site, words(one))).collect::<Vec<_>>()
+        // Several layers may read the same rows.
+        let mut told = BTreeSet::new();
+        let meant = all.iter().filter(is_meant).filter(|one| told.insert((one.site.as_str(), one.columns)));
+        meant.map(|one| format!("`{}` {}", one.site, words(one))).collect::<Vec<_>>()
     };
     let few = names(&|one| one.is_of_few_rows(), &|one| format!("{} rows of {} numbers", one.rows, one.columns));
     let zero = names(&|one| one.is_mostly_zero(), &|one| format!("{} of {}", one.zero, one.columns));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::listed::listed;
+use autoneural_base::text::listed;
 use autoneural_base::warning::Warning;
 
 /// What a sample shows an input, in short.

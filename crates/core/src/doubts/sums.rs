@@ -1,13 +1,13 @@
 //! Sums that a chip keeps in steps too coarse for what they become, because one scale for all weights of an output channel
 //! in few bits is large. The simulation sums without steps and does not show it.
 
-use super::listed::listed;
 use crate::encoding::Encoding;
 use crate::ir::{Graph, Node};
 use crate::partition::Partition;
 use crate::program::Group;
 use crate::quantize::{Table, can_be_cut, steps_of_sums, weight};
 use crate::target::{Granularity, Target};
+use autoneural_base::text::listed;
 use autoneural_base::warning::Warning;
 
 /// Fewest steps in the range of what a layer makes about which nothing is said. Of the layers of SmolLM2-135M in 4 bits per

@@ -9,13 +9,11 @@ use super::weights::weight;
 use crate::encoding::Encoding;
 use crate::ir::Value;
 use crate::partition::Partition;
+use autoneural_base::text::listed;
 use autoneural_base::warning::Warning;
 
 /// Share of the sum of its squares that a channel may lose. At a half its SQNR is 3 dB.
 const MOST_LOST: f64 = 0.5;
-/// Most channels that a warning lists.
-const MOST_LISTED: usize = 3;
-
 /// A channel that loses more than half of the sum of its squares.
 struct Lost {
     channel: usize,
@@ -44,15 +42,14 @@ pub fn warn_of_lost(partitions: &[Partition], given: &Given, stage: &str) -> Vec
 }
 
 fn warning(entry: &Entry, lost: &[Lost], first: &Lost, stage: &str) -> Warning {
-    let listed: Vec<String> = lost.iter().take(MOST_LISTED).map(|lost| lost.channel.to_string()).collect();
-    let more = if lost.len() > MOST_LISTED { ", …" } else { "" };
+    let channels: Vec<String> = lost.iter().map(|lost| lost.channel.to_string()).collect();
     let Lost { channel, share, largest, scale } = first;
     let message = format!(
-        "{} of {} scales lose more than half of their channel ({}{more}): scale {scale:e} of channel {channel}, \
+        "{} of {} scales lose more than half of their channel ({}): scale {scale:e} of channel {channel}, \
          whose largest weight is {largest:e}, loses {:.0} % of it",
         lost.len(),
         entry.encoding().scale.len(),
-        listed.join(", "),
+        listed(&channels),
         100.0 * share
     );
     let help =
@@ -64,7 +61,7 @@ fn lost(value: &Value, axis: usize, encoding: &Encoding) -> Vec<Lost> {
     let channels = encoding.scale.len();
     let Some(constant) = value.constant() else { return vec![] };
     if encoding.axis.is_some() && value.shape.get(axis) != Some(&channels) {
-        // The stage that uses the encoding refuses it.
+        // It is in blocks, whose scales are not looked at, or the stage that uses it refuses it.
         return vec![];
     }
     let (least, most) = encoding.integer.limits();

@@ -6,9 +6,7 @@ use super::entry::Entry;
 use crate::partition::Partition;
 use crate::program::Group;
 use autoneural_base::error::{Error, Result};
-
-/// Most unknown names that an error lists.
-const MOST_LISTED: usize = 3;
+use autoneural_base::text::listed;
 
 /// What a checkpoint calls the tensors of graphs.
 #[derive(Debug, Clone, Default)]
@@ -117,9 +115,8 @@ impl<'a> Names<'a> {
             let error = Error::input(format!("{file}: `{first}`"), "is no tensor of the model");
             return Err(error.help(self.suggestion(first)));
         }
-        let listed: Vec<String> = unknown.iter().take(MOST_LISTED).map(|(name, _)| format!("`{name}`")).collect();
-        let more = if unknown.len() > MOST_LISTED { ", …" } else { "" };
-        let message = format!("{} names are no tensors of the model: {}{more}", unknown.len(), listed.join(", "));
+        let names: Vec<String> = unknown.iter().map(|(name, _)| format!("`{name}`")).collect();
+        let message = format!("{} names are no tensors of the model: {}", unknown.len(), listed(&names));
         Err(Error::input(file, message).help(self.suggestion(first)))
     }
 

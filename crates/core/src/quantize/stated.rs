@@ -1,5 +1,6 @@
 //! What a model that is quantized already says of its values, held against the graph that was made of it.
 
+use autoneural_base::text::listed;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,6 @@ pub struct Stated {
     /// Of constants, by name.
     pub params: BTreeMap<String, Encoding>,
 }
-
-/// Most names that a sentence lists.
-const MOST_LISTED: usize = 3;
 
 impl Stated {
     /// Whether nothing is stated.
@@ -53,13 +51,12 @@ impl Stated {
             .filter(is_gone)
             .chain(self.activations.keys())
             .collect();
-        let names: Vec<String> = lost.iter().take(MOST_LISTED).map(|name| format!("`{name}`")).collect();
-        let more = if lost.len() > MOST_LISTED { ", …" } else { "" };
+        let names: Vec<String> = lost.iter().map(|name| format!("`{name}`")).collect();
         let said = match lost.len() {
             0 => vec![],
             count => vec![format!(
-                "{count} encodings are of no value of the graph that was made of the model, and are left out: {}{more}",
-                names.join(", ")
+                "{count} encodings are of no value of the graph that was made of the model, and are left out: {}",
+                listed(&names)
             )],
         };
         (made, said)

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::config::Config;
 use super::kinds::convertible;
 use autoneural_base::error::{Error, IoContext, Result};
-use autoneural_base::text;
+use autoneural_base::text::{self, listed};
 
 /// Name of the index file of a sharded checkpoint.
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
@@ -18,8 +18,6 @@ const SNAPSHOTS: &str = "snapshots";
 const MAIN: &str = "refs/main";
 /// Start of the names of repositories in a hub cache.
 const REPOSITORY: &str = "models--";
-/// Most names that an error lists.
-const MOST_LISTED: usize = 5;
 
 /// The files of a checkpoint.
 pub(crate) struct Files {
@@ -134,11 +132,10 @@ fn only_one(mut found: Vec<PathBuf>, folder: &Path, what: &str) -> Result<PathBu
         0 => Err(Error::input(folder.display(), format!("is of a hub cache and holds no {what}"))
             .help("nothing of it was downloaded")),
         1 => Ok(found.remove(0)),
-        count => {
-            let names: Vec<String> = found.iter().take(MOST_LISTED).map(|path| path.display().to_string()).collect();
-            let more = if count > MOST_LISTED { ", …" } else { "" };
+        _ => {
+            let names: Vec<String> = found.iter().map(|path| path.display().to_string()).collect();
             let message = format!("is of a hub cache and holds more than one {what}");
-            Err(Error::input(folder.display(), message).help(format!("give one of them: {}{more}", names.join(", "))))
+            Err(Error::input(folder.display(), message).help(format!("give one of them: {}", listed(&names))))
         }
     }
 }

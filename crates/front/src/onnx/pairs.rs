@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::model::{Given, Model, Node, is_standard};
 use autoneural_base::error::{Error, Result};
+use autoneural_base::text::listed;
 use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::ir::Constant;
 use autoneural_core::ir::ops::Attribute;
@@ -78,17 +79,12 @@ pub fn taken_off(model: Model) -> Result<(Model, Taken)> {
         taking.node(node)?;
     }
     if !taking.borders.is_empty() {
-        let listed = taking.borders[..taking.borders.len().min(MOST_LISTED)].join(", ");
-        let more = if taking.borders.len() > MOST_LISTED { ", …" } else { "" };
-        taking.taken.said.push(format!("inputs in integers are taken as float32: {listed}{more}"));
+        taking.taken.said.push(format!("inputs in integers are taken as float32: {}", listed(&taking.borders)));
     }
     taking.ends(outputs);
     taking.cuts();
     Ok((taking.model, taking.taken))
 }
-
-/// Most names that a sentence lists.
-const MOST_LISTED: usize = 3;
 
 const QUANTIZE: &str = "QuantizeLinear";
 const DEQUANTIZE: &str = "DequantizeLinear";
