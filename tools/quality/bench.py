@@ -66,8 +66,8 @@ def measured(place, row):
             keep("ours", name, language.compare(place, row.name, model, recipe, of_method, name in row.emulated))
             continue
         keep("ours", name, ours.compile_model(place, model, recipe, of_method))
-        if fused is None and list((of_method / "bundle/model").glob("*.onnx")):
-            fused = next((of_method / "bundle/model").glob("[!.]*.onnx"))
+        if fused is None:
+            fused = next((of_method / "bundle/model").glob("[!.]*.onnx"), None)
     for name in row.peers:
         of_peer = folder / folder_name(name)
         keep("peers", name, peers.compare(place, name, model, row.weights, of_peer, fused))

@@ -61,7 +61,7 @@ def compare(place, peer, model, weights, folder, fused):
     """A peer on the model as it was exported. Where the NPU does not take what it makes, or the row says so, also on
     this program's float graph, in which spelled-out operators are one; the better of the two counts.
 
-    `fused` is the float graph, or None; the second result says on which the figure was made.
+    `fused` is the float graph, or None; `on` of the result says which of the two its figure is of.
     """
     source, wrong = simplified(place, model, folder)
     found = quantize(place, peer, source, source, model, weights, folder / "exported") if source else {"failed": wrong}

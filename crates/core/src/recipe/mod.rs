@@ -397,7 +397,10 @@ impl Recipe {
     pub fn bits(&self) -> String {
         // These come after the encodings and do not change them.
         let mut parts = self.parts.clone();
-        parts.values_mut().for_each(|part| (part.rounding, part.products) = Default::default());
+        for part in parts.values_mut() {
+            (part.rounding, part.rounding_columns, part.bias_correction) = Default::default();
+            (part.products, part.gelu) = Default::default();
+        }
         let types = self.overrides.iter().filter(|exception| exception.bits.is_some()).collect::<Vec<_>>();
         format!("{parts:?} {types:?}")
     }

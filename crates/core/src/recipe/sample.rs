@@ -17,7 +17,8 @@ pub(crate) const CONVERSATIONS: u32 = 2;
 
 /// Help for a sample that is none of these, or several.
 const FORMS: &str = "a sample has one of: `prompt`, a user's question; `messages`, a conversation; `text`, which is \
-                     taken as it stands, special tokens and all; `file`, a text file";
+                     taken as it stands, special tokens and all; `file`, a text file; and of a model that takes no \
+                     words: `tensors`, a file of arrays; `inputs`, a file for each input";
 /// Help for a text file without windows.
 const WINDOWED: &str = "a text file is cut into windows of `window` tokens, of which `windows` are samples: \
                         { file = \"prose.txt\", window = 512, windows = \"100..112\" }";
