@@ -17,7 +17,7 @@ const BITS: [u32; 2] = [8, 16];
 /// looks at no histogram, and where the ends are none.
 pub fn choose(kind: ObserverKind, histogram: &Histogram, seen: [f32; 2]) -> Option<Chosen> {
     // Files of shards may be damaged; quantization refuses such statistics.
-    if !(seen[0] <= seen[1]) {
+    if seen[0].partial_cmp(&seen[1]).is_none_or(|order| order.is_gt()) {
         return None;
     }
     let bins = Bins::new(histogram, seen);
