@@ -166,12 +166,15 @@ pub fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::load(&Toolkit::find(Some(&toolkit()))).unwrap_or_else(|error| panic!("{error}")))
 }
 
-/// The warnings of a manifest or a report. That a bench has no chat template, and that it calibrates with one sample, is
-/// left out.
+/// The warnings of a manifest or a report. That a bench has no chat template, that it calibrates with one sample, and that
+/// its recipe has 4 bits per channel, is left out.
 pub fn warnings_of(manifest: &serde_json::Value) -> Vec<String> {
     let all = manifest["warnings"].as_array().cloned().unwrap_or_default();
     let is_of_bench = |one: &&serde_json::Value| {
-        one["place"] == "chat_template.jinja" || one["message"].as_str().unwrap().starts_with("one sample calibrates")
+        let message = one["message"].as_str().unwrap();
+        one["place"] == "chat_template.jinja"
+            || message.starts_with("one sample calibrates")
+            || message.contains("one scale for all weights of a channel in few bits")
     };
     let others = all.iter().filter(|one| !is_of_bench(one));
     others.map(|one| format!("{}: {}", one["place"].as_str().unwrap(), one["message"].as_str().unwrap())).collect()
