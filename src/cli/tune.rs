@@ -222,13 +222,12 @@ impl Tune {
         let head = self.head(&recipe)?;
         let mut publish = |tuned: &Tuned| write(out, &head, tuned);
         let (tuned, report) = tune(&mut bundle, &plan, runtime.as_ref(), &mut publish, session.progress())?;
-        match report {
-            Some(report) => {
-                bundle.commit()?;
-                report.warnings.iter().for_each(|warning| session.note(&warning.to_string()));
-            }
+        match &report {
+            Some(_) => drop(bundle.commit()?),
             None => drop(bundle),
         }
+        let warnings = report.map_or_else(|| tuned.warnings.clone(), |report| report.warnings);
+        warnings.iter().for_each(|warning| session.note(&warning.to_string()));
         let written = in_line(&out.join(RECIPE).display().to_string()).to_string();
         session.print(&tuned, &format!("{}\nrecipe: {written}", tuned_table(&tuned)))?;
         match tuned.reached {

@@ -109,6 +109,19 @@ fn a_goal_that_is_out_of_reach_leaves_the_best_and_says_what_stands_in_the_way()
 }
 
 #[test]
+fn samples_that_show_little_are_told_before_anything_is_compiled() {
+    let (folder, recipe) = written("");
+    let one = std::fs::read_to_string(&recipe).unwrap();
+    let begin = one.find("[[calibration]]").unwrap();
+    let (next, judging) = (one[begin + 1..].find("[[").unwrap() + begin + 1, one.find("[[verification]]").unwrap());
+    std::fs::write(&recipe, [&one[..next], &one[judging..]].concat()).unwrap();
+    let output = tune(folder.path(), &recipe, &["--goal", "20dB"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let tuned = json(&folder.path().join("out/tune.json"));
+    assert!(tuned["warnings"][0]["message"].as_str().unwrap().contains("one sample calibrates"), "{tuned}");
+}
+
+#[test]
 fn values_get_8_bits_where_the_goal_allows_it_whatever_the_recipe_begins_with() {
     let mut made = Vec::new();
     for activations in ["uint16", "uint8"] {

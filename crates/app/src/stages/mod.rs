@@ -25,7 +25,7 @@ mod round_share;
 mod verify;
 
 pub use build::{build, build_partition};
-pub(crate) use calibrate::{From, calibrate_phase, keep_recipe, keep_samples};
+pub(crate) use calibrate::{From, calibrate_phase, keep_recipe, keep_samples, note_samples};
 pub use calibrate::{calibrate, merge};
 pub use collect::{Collected, collect};
 pub use compile::{Plan, compile};

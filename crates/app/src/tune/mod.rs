@@ -32,7 +32,8 @@ use crate::stages::{Comparing, KeptEvidence, Plan, compile};
 use crate::verify::Extent;
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
-use autoneural_bundle::{GivenFiles, Making};
+use autoneural_base::warning::Warning;
+use autoneural_bundle::{GivenFiles, Making, Stage};
 use autoneural_core::recipe::{Recipe, Sample};
 use autoneural_core::tune::{Cost, Point, curve};
 use autoneural_engines::back::qnn::Runtime;
@@ -70,8 +71,12 @@ pub fn tune(
         subjects.iter().enumerate().map(|(at, subject)| Ok(Costs::of(subject, &of(at)?))).collect()
     };
     let (model, of) = (bundle.manifest.model.clone(), record::subject(bundle)?);
-    let about =
-        |tuned: State, costs: &[Costs], points: &[Point]| told(plan, (&model, &of), (tuned, &subjects), costs, points);
+    let of_samples = bundle.manifest.warnings.iter().filter(|warning| warning.stage == Stage::Calibrate.name());
+    let warnings: Vec<Warning> = of_samples.cloned().collect();
+    let about = |state: State, costs: &[Costs], points: &[Point]| Tuned {
+        warnings: warnings.clone(),
+        ..told(plan, (&model, &of), (state, &subjects), costs, points)
+    };
     if plan.measured.is_none() {
         let guessed = all(&|at| meter.guessed(at))?;
         publish(&about(State::Guessed, &guessed, &chosen(plan, &guessed)?))?;
@@ -128,6 +133,11 @@ pub fn tune(
     if !tuned.reached {
         let is_least: Vec<bool> = quests.iter().map(|quest| quest.best().chosen == quest.least().chosen).collect();
         tuned.in_the_way = in_the_way(&tuned, &is_least);
+        if plan.has_widths {
+            let words = "values may have 8 bits, so weights are what the target takes beside both widths; without \
+                         `--activations` they may be more";
+            tuned.in_the_way.push(words.into());
+        }
     }
     publish(&tuned)?;
     if plan.depth < Depth::Npu {
@@ -243,6 +253,7 @@ fn told(
         state,
         reached,
         in_the_way: vec![],
+        warnings: vec![],
         groups,
         judged: None,
         judged_apart: false,

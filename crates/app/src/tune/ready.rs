@@ -3,7 +3,7 @@
 use super::candidates::{Basis, Subject};
 use super::plan::TunePlan;
 use crate::drivers::{Driver, of_bundle};
-use crate::stages::{From, KeptEvidence, calibrate_phase, check_encodings, keep_samples};
+use crate::stages::{From, KeptEvidence, calibrate_phase, check_encodings, keep_samples, note_samples};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{GivenFiles, Making};
@@ -39,6 +39,7 @@ impl Ready {
             calibrate_phase(bundle, &*driver, number, recipe, From::Samples, progress)?;
         }
         keep_samples(bundle, &*driver, recipe)?;
+        note_samples(bundle, &*driver, recipe)?;
         // Behind calibration these are the graphs that it rewrote.
         let (partitions, statistics) = (bundle.partitions()?, bundle.statistics()?);
         Ok(Ready { driver, partitions, statistics })

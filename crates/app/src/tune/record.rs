@@ -8,6 +8,7 @@ use crate::stages::of_graphs;
 use autoneural_base::error::Result;
 use autoneural_base::json::{LARGEST_JSON, json_of};
 use autoneural_base::text::read_at_most;
+use autoneural_base::warning::Warning;
 use autoneural_bundle::{Key, Making};
 use autoneural_core::encoding::IntegerType;
 use autoneural_core::recipe::WeightBits;
@@ -63,6 +64,9 @@ pub struct Tuned {
     /// Where the goal is not reached: what stands in the way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_the_way: Vec<String>,
+    /// What is to be known of the samples that calibrated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// The groups.
     pub groups: Vec<TunedGroup>,
     /// The weakest main output behind it all, in dB; nothing before it is compiled.
