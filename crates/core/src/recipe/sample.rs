@@ -1,5 +1,4 @@
-//! Samples of a recipe: what the model runs on while ranges are observed and results are compared. (They are not
-//! [`crate::evidence::Samples`], which are rows of a value.)
+//! Samples of a recipe: what the model runs on while ranges are observed and results are compared.
 
 use std::collections::BTreeMap;
 use std::fmt;
