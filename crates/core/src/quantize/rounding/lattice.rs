@@ -5,8 +5,8 @@
 //! change the outputs by `(w - q) H (w - q)^T` in sum of squares. Finding the best `q` is the closest vector problem.
 //! Two steps come near: Babai's nearest plane, which rounds one weight after the other, each as the errors of those
 //! before it demand, and is what GPTQ does (Frantar et al., arXiv 2210.17323; shown by Chen et al., arXiv 2507.18553);
-//! and a descent along single coordinates until no weight alone can do better, or five times over all (as QuantEase, Behdin et al., arXiv
-//! 2309.01885).
+//! and a descent along single coordinates until no weight alone can do better, or five times over all (as QuantEase,
+//! Behdin et al., arXiv 2309.01885).
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
