@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use half::{bf16, f16};
+use half::f16;
 
 use crate::ir::float8;
 use crate::ir::types::ElementType;
@@ -164,7 +164,7 @@ impl StoredType {
         match self {
             StoredType::Bf16 => {
                 let elements = bytes.as_chunks().0;
-                to.iter_mut().zip(elements).for_each(|(to, &two)| *to = bf16::from_le_bytes(two).to_f32());
+                to.iter_mut().zip(elements).for_each(|(to, &two)| *to = widened(two));
             }
             _ => to.copy_from_slice(&self.read(bytes)),
         }
@@ -175,7 +175,7 @@ impl StoredType {
         match self {
             StoredType::F32 => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
             StoredType::F16 => bytes.as_chunks().0.iter().map(|&b| f16::from_le_bytes(b).to_f32()).collect(),
-            StoredType::Bf16 => bytes.as_chunks().0.iter().map(|&b| bf16::from_le_bytes(b).to_f32()).collect(),
+            StoredType::Bf16 => bytes.as_chunks().0.iter().map(|&b| widened(b)).collect(),
             StoredType::F8E4m3 => bytes.iter().map(|&b| float8::e4m3(b)).collect(),
             StoredType::F8E5m2 => bytes.iter().map(|&b| float8::e5m2(b)).collect(),
             StoredType::I32 | StoredType::I64 | StoredType::Bool => {
@@ -193,6 +193,13 @@ impl StoredType {
             _ => self.read(bytes).into_iter().map(|value| value as i64).collect(),
         }
     }
+}
+
+/// The real number that a bf16 is the upper half of. Unlike [`half::bf16::to_f32`] it does not look for NaN, so that the
+/// compiler makes several at once.
+#[inline]
+fn widened(two: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(two)) << 16)
 }
 
 /// Elements are searched in runs of this length without a branch; only a run with a hit is searched again for its
