@@ -6,6 +6,9 @@ use autoneural_base::error::{Error, Result};
 use autoneural_core::ir::{Constant, le_bytes};
 use autoneural_front::{Checkpoint, Language};
 
+/// Rows of the table that become integers at once.
+const ROWS: usize = 256;
+
 /// The table in float.
 pub struct Embeddings {
     values: Vec<f32>,
@@ -41,8 +44,14 @@ impl Embeddings {
     /// The file cannot be written.
     pub fn write_codes(&self, path: &Path, encoding: &autoneural_core::encoding::Encoding) -> Result<()> {
         let shape = [self.values.len() / self.hidden, self.hidden];
-        let codes = encoding.quantize(&self.values, &shape);
-        let bytes: Vec<u8> = codes.iter().flat_map(|&code| (code as u16).to_le_bytes()).collect();
+        let mut bytes = vec![0; 2 * self.values.len()];
+        let (places, _) = bytes.as_chunks_mut::<2>();
+        // A few rows at a time: all integers of a large table would be half a gigabyte more.
+        let rows = ROWS * self.hidden;
+        for (values, places) in self.values.chunks(rows).zip(places.chunks_mut(rows)) {
+            let codes = encoding.quantize(values, &[values.len() / self.hidden, self.hidden]);
+            places.iter_mut().zip(codes).for_each(|(place, code)| *place = (code as u16).to_le_bytes());
+        }
         write_tensor(path, safetensors::Dtype::U16, &shape, &bytes)
     }
 
