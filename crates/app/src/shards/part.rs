@@ -70,7 +70,7 @@ impl Origin {
         let pairs = [
             ("another model", &self.model, &other.model),
             ("another target", &self.target, &other.target),
-            ("another recipe", &self.recipe, &other.recipe),
+            ("another recipe, or other samples", &self.recipe, &other.recipe),
             ("another build of the program", &self.build, &other.build),
         ];
         pairs.into_iter().find(|(_, own, other)| own != other).map(|(what, ..)| what.to_string())
