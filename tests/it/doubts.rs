@@ -232,6 +232,26 @@ fn sums_in_coarse_steps_are_told_where_blocks_would_make_them_finer() {
 
 /// Observers by class of values: that of one class moves ranges of that class and no others.
 #[test]
+fn keys_without_effect_are_told_and_bits_are_those_of_most_weights() {
+    let case = Case::sound();
+    case.recipe(
+        "kv_cache = \"uint8\"\nhead = \"int16\"\ndepthwise = \"int8\"\n\
+         [[override]]\ntensor = \"up.weight\"\ntype = \"int4\"",
+    );
+    let found = case.warnings(&samples(3), &[]);
+    let idle: Vec<&String> = found.iter().filter(|one| one.contains("change nothing")).collect();
+    let [idle] = idle[..] else { panic!("{found:?}") };
+    assert!(idle.starts_with("net: keys of `[recipe.net]` change nothing: "), "{idle}");
+    for key in ["kv_cache", "depthwise"] {
+        assert!(idle.contains(&format!("`{key}` (")), "{key}: {idle}");
+    }
+    // `down.weight` makes the main output.
+    assert!(!idle.contains("`head`"), "{idle}");
+    // Two thirds of the weights are in `up.weight`, whatever the recipe says of all.
+    assert_eq!(json(&case.path("bundle/manifest.json"))["partitions"][0]["weights"], "W4A16");
+}
+
+#[test]
 fn observers_are_chosen_by_class() {
     let case = Case::sound();
     let mut samples = samples(6);

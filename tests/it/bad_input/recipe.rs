@@ -27,6 +27,12 @@ fn malformed_recipes_are_refused() {
             ["rounding_columns", "no layer has 0 columns"],
         ),
         (
+            "columns of no method",
+            "observer = \"min-max\"",
+            "observer = \"min-max\"\nrounding_columns = 512",
+            ["rounding_columns", "limits no method"],
+        ),
+        (
             "scales of no blocks",
             "weights = \"int4\"",
             "weights = \"int4\"\nblock_scales = \"shared\"",

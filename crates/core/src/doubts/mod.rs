@@ -5,12 +5,14 @@
 //! [`Warning`]: autoneural_base::warning::Warning
 
 mod given;
+mod idle;
 mod moments;
 mod ranges;
 mod samples;
 mod sums;
 
 pub use given::of_given;
+pub use idle::of_idle_keys;
 pub use moments::{Moments, Noting, of_moments};
 pub use ranges::{Seen, of_ranges};
 pub use samples::{Flat, Look, Shown, of_overlap, of_samples};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::weights::weight;
 use crate::encoding::{Encoding, IntegerType};
-use crate::ir::{ElementType, Value};
+use crate::ir::{ElementType, Graph, Value};
 use autoneural_base::error::{Error, Result};
 
 /// The encodings of one partition, by value name.
@@ -33,6 +34,13 @@ impl Counts {
     }
 }
 
+/// The bits that most numbers have, of bits and how many numbers have them; the larger ones where it is as many.
+fn of_most(counted: impl Iterator<Item = (u32, usize)>) -> Option<u32> {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    counted.for_each(|(bits, count)| *counts.entry(bits).or_default() += count);
+    counts.into_iter().max_by_key(|&(bits, count)| (count, bits)).map(|(bits, _)| bits)
+}
+
 impl Table {
     /// Encoding of a value that is not constant.
     ///
@@ -50,16 +58,15 @@ impl Table {
         self.params.get(name).ok_or_else(|| missing(name))
     }
 
-    /// Bits of most weights and of most activations in the field's short form, such as `W8A8`.
-    pub fn scheme(&self) -> String {
-        let most = |all: &mut dyn Iterator<Item = &Encoding>| {
-            let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
-            all.for_each(|encoding| *counts.entry(encoding.integer.bits()).or_default() += 1);
-            counts.into_iter().max_by_key(|&(bits, count)| (count, bits)).map_or(0, |(bits, _)| bits)
-        };
-        let is_weight = |one: &&Encoding| one.integer.is_signed() && one.integer != IntegerType::Int32;
-        let weights = most(&mut self.params.values().filter(is_weight));
-        format!("W{weights}A{}", most(&mut self.activations.values()))
+    /// Bits of most weights of the layers of this graph, and of most activations, in the field's short form, such as
+    /// `W8A8`; `None` where no layer has weights.
+    pub fn scheme(&self, graph: &Graph) -> Option<String> {
+        let layers: BTreeMap<&str, &Value> =
+            graph.nodes().iter().filter_map(|node| weight(graph, node)).map(|value| (&*value.name, value)).collect();
+        let bits = |name: &str| Some(self.params.get(name)?.integer.bits());
+        let weights = layers.iter().filter_map(|(name, value)| Some((bits(name)?, value.shape.iter().product())));
+        let activations = self.activations.values().map(|encoding| (encoding.integer.bits(), 1));
+        Some(format!("W{}A{}", of_most(weights)?, of_most(activations)?))
     }
 
     /// The integer type of a value. Indices in i32 are int32.

@@ -87,8 +87,14 @@ impl PartRecipe {
             let message = "no weights of this group are in blocks; write `int4 in blocks of 64`, or leave it out";
             found.push(("block_scales".into(), message.into()));
         }
-        if self.rounding_columns == Some(0) {
-            found.push(("rounding_columns".into(), "no layer has 0 columns; 1 or more are possible".into()));
+        match self.rounding_columns {
+            Some(0) => found.push(("rounding_columns".into(), "no layer has 0 columns; 1 or more are possible".into())),
+            Some(_) if self.rounding.name() == Method::default().name() => {
+                let message =
+                    "limits no method: weights are rounded to nearest; name one by `rounding`, or leave it out";
+                found.push(("rounding_columns".into(), message.into()));
+            }
+            _ => {}
         }
         let values = [Some(("activations", self.activations)), self.kv_cache.map(|integer| ("kv_cache", integer))];
         for (key, integer) in values.into_iter().flatten() {
