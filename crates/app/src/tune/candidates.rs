@@ -9,7 +9,7 @@ use autoneural_core::encoding::{Encoding, IntegerType};
 use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
-use autoneural_core::quantize::{Forms, Given, Layer, Split, Table, decisive, is_product, layers, quantize, weight};
+use autoneural_core::quantize::{Forms, Given, Layer, Split, Table, decisive, is_product, layers, quantize, readers};
 use autoneural_core::recipe::{Products, Recipe, WeightBits, quoted};
 use autoneural_core::segment::multiply_adds;
 use autoneural_core::target::Target;
@@ -179,9 +179,7 @@ impl Basis<'_> {
                 choices = vec![base];
             }
             let graph = &nets[net].1.graph;
-            let reads =
-                |node: &&autoneural_core::ir::Node| weight(graph, node).is_some_and(|value| value.name == layer.name);
-            let readers = || graph.nodes().iter().filter(reads);
+            let readers = || readers(graph, &layer.name);
             let operator = |node: &autoneural_core::ir::Node| self.target.operator(node.op.name());
             let has_pairs = readers().filter_map(operator).any(|operator| !operator.in_pairs.is_empty());
             let multiply_adds = readers().map(|node| multiply_adds(graph, node)).sum();

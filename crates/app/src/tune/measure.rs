@@ -21,9 +21,11 @@ use autoneural_base::progress::{Progress, Silent};
 use autoneural_bundle::{Key, Making, STATISTICS};
 use autoneural_core::encoding::Encoding;
 use autoneural_core::evidence::{Ask, EvidenceSource, Observer};
-use autoneural_core::ir::{Constant, Node, Value};
+use autoneural_core::ir::{Constant, Value};
 use autoneural_core::quantize::rounding::Rounder;
-use autoneural_core::quantize::{Constants, Item, Layer, Table, in_8_bits, lost_to_steps, round_layer, unpack, weight};
+use autoneural_core::quantize::{
+    Constants, Item, Layer, Table, in_8_bits, lost_to_steps, readers, round_layer, unpack,
+};
 use autoneural_core::recipe::{Products, Recipe, WeightBits};
 use autoneural_core::tune::Choice;
 
@@ -306,9 +308,9 @@ impl<'a> Meter<'a> {
         let table = kind.map(|(_, tables)| &tables[tunable.net]);
         let table = table.ok_or_else(|| Error::internal(&tunable.name, format!("has no encodings of {bits}")))?;
         let graph = &*self.subjects[at].nets[tunable.net].1.graph;
-        let reads = |node: &&Node| weight(graph, node).is_some_and(|value| value.name == tunable.name);
-        let readers = graph.nodes().iter().filter(reads);
-        let lost = readers.map(|node| lost_to_steps(self.basis.target, graph, node, table)).fold(0.0, f64::max);
+        let lost = readers(graph, &tunable.name)
+            .map(|node| lost_to_steps(self.basis.target, graph, node, table))
+            .fold(0.0, f64::max);
         Ok(if lost > 0.0 { lost / net.power(&tunable.name, most)?.max(f64::MIN_POSITIVE) } else { 0.0 })
     }
 }

@@ -58,7 +58,7 @@ pub use steps::{STEPS, in_8_bits};
 pub use sums::{CutOff, lost_to_steps, steps_of_sums};
 pub use table::{Counts, Table};
 pub(crate) use weights::constant as constant_of;
-pub use weights::{fit, of_sums, settle_weights, weight};
+pub use weights::{fit, of_sums, readers, settle_weights, weight};
 pub(crate) use wide::is_widened;
 pub use wide::{in_steps_of_256, in_steps_of_257};
 pub use wraps::WRAPS;

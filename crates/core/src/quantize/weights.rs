@@ -16,6 +16,11 @@ pub fn weight<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, node.op.signature().position(InputKind::Weight)?)
 }
 
+/// The nodes of a graph whose weight has this name.
+pub fn readers<'a>(graph: &'a Graph, name: &str) -> impl Iterator<Item = &'a Node> {
+    graph.nodes().iter().filter(move |node| weight(graph, node).is_some_and(|value| value.name == name))
+}
+
 /// The constant bias of a node, which is added to its sums; `None` if it has none.
 pub(crate) fn bias<'a>(graph: &'a Graph, node: &Node) -> Option<&'a Value> {
     constant(graph, node, node.op.signature().position(InputKind::Bias)?)

@@ -3,7 +3,7 @@
 use crate::encoding::{Encoding, IntegerType};
 use crate::ir::Node;
 use crate::partition::Partition;
-use crate::quantize::{Layer, Table, can_be_cut, case, computed_in, weight};
+use crate::quantize::{Layer, Table, can_be_cut, case, computed_in, readers};
 use crate::recipe::WeightBits;
 use crate::target::{Activations, Case, Granularity, Target, Weights};
 use autoneural_base::error::Result;
@@ -24,9 +24,7 @@ pub fn choices(
 ) -> Result<Vec<WeightBits>> {
     let mut made: Option<Vec<WeightBits>> = None;
     for (partition, table) in partitions.iter().zip(tables).filter(|(partition, _)| partition.group == layer.group) {
-        let graph = &partition.graph;
-        let is_reader = |node: &&Node| weight(graph, node).is_some_and(|value| value.name == layer.name);
-        for node in graph.nodes().iter().filter(is_reader) {
+        for node in readers(&partition.graph, &layer.name) {
             let taken = of_node(layer, (partition, node), table, (target, has_widths))?;
             match &mut made {
                 None => made = Some(taken),
