@@ -13,6 +13,7 @@ pub mod passes;
 pub mod program;
 pub mod quantize;
 pub mod recipe;
+mod registry;
 pub mod segment;
 pub mod sqnr;
 pub mod target;

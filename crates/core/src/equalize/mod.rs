@@ -15,63 +15,23 @@ mod spots;
 
 pub use method::{Added, Context, Equalizer};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Ask, EvidenceSource};
 use crate::partition::Partition;
 use crate::passes::Frozen;
 use crate::program::Group;
 use crate::recipe::WeightBits;
+use crate::registry::registry;
 use autoneural_base::error::Result;
 
-/// Declares the file of every method, and lists the methods.
-macro_rules! methods {
-    ($($file:ident :: $method:ident),* $(,)?) => {
-        $(mod $file;)*
-        /// Every method that recipes may name.
-        pub static METHODS: &[&dyn Equalizer] = &[$(&$file::$method),*];
-    };
-}
-
-methods! {
+registry! {
+    /// A method that a recipe chose.
+    Method of dyn Equalizer, "is no way to equalize":
     smooth_quant::SmoothQuant,
     cross_layer::CrossLayer,
     awq::Awq,
     rotation::Hadamard,
-}
-
-/// A method that a recipe chose.
-#[derive(Clone, Copy)]
-pub struct Method(&'static dyn Equalizer);
-
-impl std::fmt::Debug for Method {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.name())
-    }
-}
-
-impl PartialEq for Method {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.name() == other.0.name()
-    }
-}
-
-impl Serialize for Method {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.name())
-    }
-}
-
-impl<'de> Deserialize<'de> for Method {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let found = METHODS.iter().find(|method| method.name() == name);
-        let unknown = || {
-            let names: Vec<&str> = METHODS.iter().map(|method| method.name()).collect();
-            format!("`{name}` is no way to equalize; there are {}", names.join(", "))
-        };
-        found.map(|method| Method(*method)).ok_or_else(|| serde::de::Error::custom(unknown()))
-    }
 }
 
 /// What a recipe says of the equalization of a group.
@@ -95,7 +55,7 @@ impl Equalize {
     /// An `alpha` that the method does not take, or that is impossible.
     pub fn check(&self) -> Result<(), String> {
         match self.alpha {
-            Some(_) if !self.method.0.takes_alpha() => Err(format!("is not taken by {}", self.method.0.name())),
+            Some(_) if !self.method.takes_alpha() => Err(format!("is not taken by {}", self.method.name())),
             Some(alpha) if !(0.0..=1.0).contains(&alpha) => Err(format!("{alpha} is impossible; 0 to 1 are")),
             _ => Ok(()),
         }
@@ -106,12 +66,12 @@ impl Equalize {
     /// # Errors
     /// The method can equalize nothing in these graphs.
     pub fn wants(&self, group: &Group, partitions: &[Partition]) -> Result<Vec<Ask>> {
-        self.method.0.wants(group, &graphs(group, partitions))
+        self.method.wants(group, &graphs(group, partitions))
     }
 
     /// What the graphs of a group will have more when they are rewritten; nothing, if they are already.
     pub fn adds(&self, group: &Group, partitions: &[Partition]) -> Added {
-        self.method.0.adds(group, &graphs(group, partitions))
+        self.method.adds(group, &graphs(group, partitions))
     }
 
     /// The partitions of a group, whose weights become `weights`, with their graphs rewritten.
@@ -126,7 +86,7 @@ impl Equalize {
         evidence: &dyn EvidenceSource,
     ) -> Result<Vec<Partition>> {
         let context = Context { group, weights, evidence, alpha: self.alpha.unwrap_or(HALF) };
-        let graphs = self.method.0.apply(&graphs(group, partitions), &context)?;
+        let graphs = self.method.apply(&graphs(group, partitions), &context)?;
         let own = partitions.iter().filter(|partition| partition.group == *group);
         Ok(own.zip(graphs).map(|(one, graph)| Partition { graph, ..one.clone() }).collect())
     }

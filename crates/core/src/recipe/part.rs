@@ -89,7 +89,7 @@ impl PartRecipe {
         }
         match self.rounding_columns {
             Some(0) => found.push(("rounding_columns".into(), "no layer has 0 columns; 1 or more are possible".into())),
-            Some(_) if self.rounding.name() == Method::default().name() => {
+            Some(_) if self.rounding == Method::default() => {
                 let message =
                     "limits no method: weights are rounded to nearest; name one by `rounding`, or leave it out";
                 found.push(("rounding_columns".into(), message.into()));

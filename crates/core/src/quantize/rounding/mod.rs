@@ -28,66 +28,21 @@ pub(crate) use bias::{corrected, corrects, input_means};
 pub(crate) use channels::Channels;
 pub use method::{LayerEvidence, Rounded, Rounding};
 
-use serde::{Deserialize, Deserializer};
-
 use super::layer::Layer;
 use crate::evidence::Want;
+use crate::registry::registry;
 
-/// Declares the file of every method, and lists the methods.
-macro_rules! methods {
-    ($($file:ident :: $method:ident),* $(,)?) => {
-        $(mod $file;)*
-        /// Every method that recipes may name.
-        pub static METHODS: &[&dyn Rounding] = &[$(&$file::$method),*];
-    };
-}
-
-methods! {
+registry! {
+    /// A rounding method that a recipe chose.
+    Method of dyn Rounding, "is no rounding method":
     nearest::Nearest,
     gptq::Gptq,
     qronos::Qronos,
 }
 
-/// A rounding method that a recipe chose.
-#[derive(Clone, Copy)]
-pub struct Method(&'static dyn Rounding);
-
 impl Default for Method {
     fn default() -> Self {
         Method(&nearest::Nearest)
-    }
-}
-
-impl std::fmt::Debug for Method {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.name())
-    }
-}
-
-impl std::ops::Deref for Method {
-    type Target = dyn Rounding;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
-}
-
-impl Method {
-    /// The method of this name.
-    ///
-    /// # Errors
-    /// No method has this name; the error lists the names that exist.
-    pub fn of_name(name: &str) -> Result<Self, String> {
-        let found = METHODS.iter().find(|method| method.name() == name);
-        found
-            .map(|method| Method(*method))
-            .ok_or_else(|| format!("`{name}` is no rounding method; there are {}", names()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Method {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Method::of_name(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -153,11 +108,6 @@ impl Rounder {
     }
 }
 
-/// Names of all methods, as one text for messages.
-pub fn names() -> String {
-    METHODS.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,7 +161,6 @@ mod tests {
     #[test]
     fn an_unknown_name_lists_those_that_there_are() {
         let message = Method::of_name("farthest").unwrap_err();
-        assert_eq!(message, format!("`farthest` is no rounding method; there are {}", names()));
-        assert!(names().contains("nearest"));
+        assert_eq!(message, "`farthest` is no rounding method; there are nearest, gptq, qronos");
     }
 }

@@ -12,62 +12,19 @@ mod search;
 pub use method::{Scaling, Weighed};
 pub use of_group::OfGroup;
 
-use serde::{Deserialize, Deserializer};
+use crate::registry::registry;
 
-/// Declares the file of every method, and lists the methods.
-macro_rules! methods {
-    ($($file:ident :: $method:ident),* $(,)?) => {
-        $(mod $file;)*
-        /// Every method that recipes may name.
-        pub static METHODS: &[&dyn Scaling] = &[$(&$file::$method),*];
-    };
-}
-
-methods! {
+registry! {
+    /// A method that a recipe chose.
+    Scales of dyn Scaling, "chooses no scales":
     min_max::MinMax,
     mse::Mse,
     output_mse::OutputMse,
 }
 
-/// A method that a recipe chose.
-#[derive(Clone, Copy)]
-pub struct Scales(&'static dyn Scaling);
-
 impl Default for Scales {
     fn default() -> Self {
         Scales(&min_max::MinMax)
-    }
-}
-
-impl std::fmt::Debug for Scales {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.name())
-    }
-}
-
-impl std::ops::Deref for Scales {
-    type Target = dyn Scaling;
-
-    fn deref(&self) -> &Self::Target {
-        self.0
-    }
-}
-
-impl Scales {
-    /// The method of this name.
-    ///
-    /// # Errors
-    /// No method has this name; the error lists the names that exist.
-    pub fn of_name(name: &str) -> Result<Self, String> {
-        let found = METHODS.iter().find(|method| method.name() == name);
-        let names = || METHODS.iter().map(|method| method.name()).collect::<Vec<_>>().join(", ");
-        found.map(|method| Scales(*method)).ok_or_else(|| format!("`{name}` chooses no scales; there are {}", names()))
-    }
-}
-
-impl<'de> Deserialize<'de> for Scales {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Scales::of_name(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
