@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use crate::evaluate::reading;
 use crate::runs::has_layers_of_its_own;
 use autoneural_base::error::{Error, Result};
+use autoneural_base::warning::Warning;
+use autoneural_core::doubts::{Seen, of_ranges};
 use autoneural_core::encoding::{Encoding, IntegerType};
-use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
+use autoneural_core::evidence::{CoverageTable, EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::Group;
 use autoneural_core::quantize::{Forms, Given, Layer, Split, Table, decisive, is_product, layers, quantize, readers};
@@ -97,6 +99,8 @@ pub(crate) struct Subject {
     pub layers: Vec<Tunable>,
     /// What the bits of the values do to a run; `None` if there are none to choose.
     pub operators: Option<Operators>,
+    /// What calibration did not show of its values.
+    pub warnings: Vec<Warning>,
 }
 
 impl Subject {
@@ -125,6 +129,8 @@ pub(crate) struct Basis<'a> {
     pub partitions: &'a [Partition],
     /// What calibration found: ranges, and what methods asked for.
     pub seen: (&'a StatisticsTable, &'a dyn EvidenceSource),
+    /// How far the runs of calibration agree about ranges.
+    pub coverage: &'a CoverageTable,
     /// The recipe to begin with.
     pub recipe: &'a Recipe,
     /// The target.
@@ -187,7 +193,10 @@ impl Basis<'_> {
             made.push(Tunable { name, of: Of::Layer(layer), net, base, choices, multiply_adds, has_pairs });
         }
         self.add_products(group, (&nets, &tables), &mut made)?;
-        let mut subject = Subject { group: group.clone(), nets, layers: made, operators: None };
+        let statistics = self.seen.0.of(&decisive(self.partitions, group));
+        let seen = Seen { statistics: &statistics, coverage: self.coverage };
+        let warnings = of_ranges(self.partitions, group, &tables.iter().collect::<Vec<_>>(), seen);
+        let mut subject = Subject { group: group.clone(), nets, layers: made, operators: None, warnings };
         if self.has_widths {
             self.add_values(&mut subject, (&own, &tables))?;
         }

@@ -3,11 +3,11 @@
 use super::candidates::{Basis, Subject};
 use super::plan::TunePlan;
 use crate::drivers::{Driver, of_bundle};
-use crate::stages::{From, KeptEvidence, calibrate_phase, check_encodings, keep_samples, note_samples};
+use crate::stages::{From, KeptEvidence, calibrate_phase, check_encodings, coverage, keep_samples, note_samples};
 use autoneural_base::error::{Error, Result};
 use autoneural_base::progress::Progress;
 use autoneural_bundle::{GivenFiles, Making};
-use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
+use autoneural_core::evidence::{CoverageTable, EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::groups;
 use autoneural_front::PREFILL;
@@ -17,6 +17,7 @@ pub(crate) struct Ready {
     pub driver: Box<dyn Driver>,
     pub partitions: Vec<Partition>,
     pub statistics: StatisticsTable,
+    pub coverage: CoverageTable,
 }
 
 impl Ready {
@@ -42,7 +43,8 @@ impl Ready {
         note_samples(bundle, &*driver, recipe)?;
         // Behind calibration these are the graphs that it rewrote.
         let (partitions, statistics) = (bundle.partitions()?, bundle.statistics()?);
-        Ok(Ready { driver, partitions, statistics })
+        let coverage = coverage(bundle)?;
+        Ok(Ready { driver, partitions, statistics, coverage })
     }
 
     /// What choices follow from.
@@ -51,6 +53,7 @@ impl Ready {
         Basis {
             partitions: &self.partitions,
             seen,
+            coverage: &self.coverage,
             recipe: plan.recipe,
             target: plan.target.0,
             has_widths: plan.has_widths,

@@ -64,7 +64,7 @@ pub struct Tuned {
     /// Where the goal is not reached: what stands in the way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub in_the_way: Vec<String>,
-    /// What is to be known of the samples that calibrated.
+    /// What is to be known of the samples that calibrated, and of what they did not show.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
     /// The groups.
