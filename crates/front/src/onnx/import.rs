@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::finite::refuse_non_finite;
 use super::fold::fold;
 use super::making::{Known, Making, Told};
 use super::model::{Given, Node};
@@ -110,6 +111,7 @@ fn build(proto: &ModelProto, data: &mut DataFiles, stated: &[StatedShape]) -> Re
     validate(&graph)?;
     let (recognized, found) = recognize(&graph)?;
     let recognized = unshared(&recognized)?;
+    refuse_non_finite(&recognized)?;
     Ok(Imported { graph, recognized, found, notes, stated: of_values, opset: model.opset, files: vec![] })
 }
 

@@ -12,6 +12,7 @@
 mod body;
 #[cfg(test)]
 mod film_tests;
+mod finite;
 mod fold;
 #[cfg(test)]
 mod image_tests;
