@@ -3,6 +3,7 @@
 //! The vendor's compiler numbers what it makes through the life of a process, so that a binary depends on what was
 //! compiled before it. In a process of its own it has the same bytes whatever was done before and beside it.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -92,6 +93,19 @@ impl Compiler for ChildCompiler<'_> {
         child.arg("--context").arg(absolute(job.context)?);
         if let Some(folder) = &self.toolkit.folder {
             child.arg("--toolkit").arg(folder);
+        }
+        // SAFETY: two calls of the system in the new process, which take no lock and no memory.
+        unsafe {
+            child.pre_exec(|| {
+                // Some choices of the vendor's compiler follow from addresses (graphs with weights in blocks): with the same
+                // ones in each run it writes the same bytes. Where the system does not grant it, they may differ.
+                const ASK: libc::c_ulong = 0xffff_ffff;
+                let persona = libc::personality(ASK);
+                if persona != -1 {
+                    libc::personality(persona as libc::c_ulong | libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
+                }
+                Ok(())
+            });
         }
         child.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let output = child.spawn().and_then(|mut child| {

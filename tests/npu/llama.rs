@@ -70,3 +70,30 @@ fn other_contents_of_a_text_file_calibrate_anew() {
     assert_eq!(calibrate("The lamp of the door is lit until somebody closes it. "), first);
     assert_ne!(calibrate("Nobody is in the car, which stands at the side of a road. "), first);
 }
+
+/// The vendor's compiler decides by addresses there. Some containers do not let a process choose to have the same ones.
+#[test]
+fn context_binaries_with_weights_in_blocks_are_the_same_in_each_run() {
+    let granted = std::process::Command::new("setarch").args(["-R", "true"]).output();
+    if granted.is_ok_and(|output| !output.status.success()) {
+        eprintln!("skipped: addresses are random in every process of this system");
+        return;
+    }
+    let folder = TempDir::new().expect("a folder");
+    let place = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(place("prose.txt"), "The lamp of the door is lit until somebody closes it. ".repeat(8))
+        .expect("a text");
+    std::fs::write(place("recipe.toml"), RECIPE.replace("\"int8\"", "\"int4 in blocks of 32\"")).expect("a recipe");
+    let (recipe, toolkit) = (place("recipe.toml"), toolkit().display().to_string());
+    let binaries = ["a", "b", "c"].map(|name| {
+        let out = place(name);
+        let args = ["compile", GRAPH, "--weights", WEIGHTS, "--calibration", &recipe, "--target", "sa8295p"];
+        succeed(
+            &[&args[..], &["--out", &out, "--verify", "none", "--golden", "none", "--toolkit", &toolkit, "-q"]]
+                .concat(),
+        );
+        ["prefill", "decode"]
+            .map(|one| std::fs::read(format!("{out}/context/language.{one}_qnn.bin")).expect("a binary"))
+    });
+    assert!(binaries[0] == binaries[1] && binaries[0] == binaries[2]);
+}
