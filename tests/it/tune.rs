@@ -285,6 +285,10 @@ fn shares_of_the_layers_are_joined_to_what_one_run_measures() {
     refused(&["--join", folder.path().to_str().unwrap()], "has no measured layers (no measured.json)");
     refused(&["--shard", "1/9", "--part", &parts[0]], "there are 5 layers, too few for 9 shares");
     refused(&["--shard", "1/2", "--part", folder.path().to_str().unwrap()], "exists and is no part");
+    part["layers"][0]["tried"][0]["noise"] = (-1.0).into();
+    std::fs::write(&file, part.to_string()).unwrap();
+    refused(&join, "which is no share of a power");
+    part["layers"][0]["tried"][0]["noise"] = 7.25.into();
     let own = part["build"].take();
     part["build"] = "0".into();
     std::fs::write(&file, part.to_string()).unwrap();

@@ -105,6 +105,10 @@ impl MeasuredParts {
             let message = "was measured with other weights, samples or bits, by another method, or in another unit";
             return Err(Error::input(place, message).help(AGAIN));
         }
+        if let Some(tried) = found.tried.iter().find(|one| !(one.local >= 0.0 && one.noise >= 0.0)) {
+            let message = format!("has a noise of {} and {}, which is no share of a power", tried.local, tried.noise);
+            return Err(Error::input(format!("{}: `{layer}`", path.display()), message).help(AGAIN));
+        }
         Ok(found.tried.clone())
     }
 }
