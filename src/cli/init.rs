@@ -51,6 +51,8 @@ struct Model {
     name: String,
     takes: Takes,
     groups: Vec<Group>,
+    /// How many tokens it takes in, where it reads text.
+    context: Option<usize>,
 }
 
 impl Init {
@@ -60,7 +62,7 @@ impl Init {
     /// The model is missing or unreadable, the recipe exists already, or it cannot be written.
     pub fn run(&self, session: &Session) -> Result<()> {
         let model = model_of(&self.model, &self.shape)?;
-        let text = init(&model.name, &model.takes, &model.groups);
+        let text = init(&model.name, &model.takes, &model.groups, model.context);
         if self.out == Path::new("-") {
             return session.print(&json!({ "recipe": text }), &text);
         }
@@ -82,15 +84,18 @@ fn model_of(path: &Path, shapes: &[StatedShape]) -> Result<Model> {
     if path.join("manifest.json").is_file() {
         let bundle = Bundle::look(path)?;
         let (name, groups) = (bundle.manifest.model.clone(), bundle.program()?.groups());
-        return Ok(Model { name, takes: takes(&bundle)?, groups });
+        let definition = path.join("model/definition.toml");
+        let context = definition.is_file().then(|| DefinitionFile::read(&definition, None)).transpose()?;
+        let context = context.map(|file| file.definition.language.context);
+        return Ok(Model { name, takes: takes(&bundle)?, groups, context });
     }
     if onnx::is_model(path) {
         // What samples hold is the same for all chips.
         let models = Models::read(&[path.to_path_buf()], shapes, &Target::find(ANY_TARGET)?.0, false)?;
         let (source, name) = (&models, models.name().to_string());
-        return Ok(Model { name, takes: source.takes()?, groups: source.program()?.groups() });
+        return Ok(Model { name, takes: source.takes()?, groups: source.program()?.groups(), context: None });
     }
     let definition = DefinitionFile::read(path, None)?.definition;
     let groups = front::program(&definition)?.groups();
-    Ok(Model { name: definition.name, takes: Takes::Words, groups })
+    Ok(Model { name: definition.name, takes: Takes::Words, groups, context: Some(definition.language.context) })
 }

@@ -326,6 +326,9 @@ fn init_writes_a_recipe_to_begin_with() {
     assert_eq!((of_text.calibration.len(), of_text.verification.len()), (12, 1));
     let language = of_text.part(&Group::fixed("language")).unwrap();
     assert_eq!(language.weights.to_string(), "int4 in blocks of 32");
+    // Its windows fit into the context, with what is decoded behind them.
+    let of_short = succeed(&["init", "tests/fixtures/llama-random/definition.toml", "-o", "-"]);
+    assert_eq!(of_short.matches("\nwindow = 252\n").count(), 2, "{of_short}");
     let bundle = bundle(pictures(&[1, 3, 48, 320]), folder.path());
     let said = succeed(&["init", text(&bundle), "-o", "-"]);
     for line in [

@@ -58,7 +58,10 @@ impl Asking {
             (sample.tokens.unwrap_or(tokens.len()), recipe.steps(), definition.language.context);
         if count + steps > context {
             let message = format!("has {count} tokens; with {steps} decoded ones they exceed the context of {context}");
-            return Err(Error::input("prompt", message).help("shorten the prompt or decode fewer tokens"));
+            return Err(match sample.words() {
+                Words::Window(_) => Error::input("window", message).help("take smaller windows or decode fewer tokens"),
+                _ => Error::input("prompt", message).help("shorten the prompt or decode fewer tokens"),
+            });
         }
         self.tokenizer.fitted(tokens, count)
     }

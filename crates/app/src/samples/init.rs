@@ -7,15 +7,15 @@ use autoneural_core::program::Group;
 use autoneural_core::recipe::quoted;
 
 /// A recipe for a model of this name: what it is, the bits of its groups, a guess of how pictures become its inputs,
-/// and places for samples.
-pub fn init(name: &str, takes: &Takes, groups: &[Group]) -> String {
+/// and places for samples. `context` is how many tokens a model that reads text takes in, if that is known.
+pub fn init(name: &str, takes: &Takes, groups: &[Group], context: Option<usize>) -> String {
     let head = format!(
         "# A recipe for {}. docs/recipe.md and docs/samples.md explain every word.\nschema = 2\nname = {}\n",
         name.replace(|character: char| character.is_control(), " "),
         quoted(name)
     );
     match takes {
-        Takes::Words => words(&head, groups),
+        Takes::Words => words(&head, groups, context),
         Takes::Arrays { groups, intakes } => arrays(&head, groups, intakes),
     }
 }
@@ -92,26 +92,35 @@ prompt = \"What is in the picture?\"
 image = \"pictures/1.png\"
 prompt = \"What is in the picture?\"
 ";
-/// Samples of a model that takes text alone.
-const PROSE: &str = "
+/// Tokens that are decoded behind each sample.
+const STEPS: usize = 4;
+/// Tokens of a window of text, where the context has room for so many.
+const WINDOW: usize = 256;
+
+/// Samples of a model that takes text alone, in windows of so many tokens.
+fn prose(window: usize) -> String {
+    format!(
+        "
 # Samples that set the ranges: text as the model will read it, here windows of a file, which is relative to this one. Or
 # prompts, each a [[calibration]] with prompt = \"...\".
 [[calibration]]
 file = \"prose.txt\"
-window = 256
+window = {window}
 windows = \"0..12\"
 
 # Samples on which float, simulation and NPU are compared. Keep them apart from the others.
 [[verification]]
 file = \"prose.txt\"
-window = 256
+window = {window}
 windows = \"12..13\"
-";
+"
+    )
+}
 
-fn words(head: &str, groups: &[Group]) -> String {
+fn words(head: &str, groups: &[Group], context: Option<usize>) -> String {
     let mut text = format!(
         "{head}# Tokens decoded after each prompt, while ranges are observed and results are compared.\ndecode_steps = \
-         4\n{BITS}"
+         {STEPS}\n{BITS}"
     );
     for (at, group) in groups.iter().enumerate() {
         text.push_str(if at == 0 { "" } else { "\n" });
@@ -124,6 +133,8 @@ fn words(head: &str, groups: &[Group]) -> String {
         "\n# What is good enough, in dB of SQNR on the NPU, by graph/output.\n# [goal.sqnr_db]\n# \"*\" = 20\n",
     );
     let takes_pictures = groups.iter().any(|group| group.name() != LANGUAGE);
-    text.push_str(if takes_pictures { PICTURES } else { PROSE });
+    // What is decoded behind a window must fit into the context, too.
+    let window = context.map_or(WINDOW, |context| WINDOW.min(context.saturating_sub(STEPS).max(1)));
+    text.push_str(&if takes_pictures { PICTURES.into() } else { prose(window) });
     text
 }
