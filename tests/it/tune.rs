@@ -165,6 +165,13 @@ fn values_get_8_bits_where_the_goal_allows_it_whatever_the_recipe_begins_with() 
     let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(chosen(&json(&folder.path().join("out/tune.json"))).iter().all(|(name, _)| name != DOES_WITH_8));
+    // Weights of 16 bits stay, as nothing takes them beside 8 bits, and that is told.
+    let text = std::fs::read_to_string(&recipe).unwrap().replace("weights = \"int8\"", "weights = \"int16\"");
+    std::fs::write(&recipe, text).unwrap();
+    let output = tune(folder.path(), &recipe, &["--goal", "28dB", "--activations", "8,16"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let told = json(&folder.path().join("out/tune.json"))["warnings"].to_string();
+    assert!(told.contains("layers keep the weights that the recipe begins with"), "{told}");
     // Shares of layers and values give the same as one run.
     let (folder, recipe) = loud::written("uint16", "");
     let own = ["--goal", "28dB", "--activations", "8,16"];

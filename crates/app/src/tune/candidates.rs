@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::evaluate::reading;
 use crate::runs::has_layers_of_its_own;
 use autoneural_base::error::{Error, Result};
+use autoneural_base::text::listed;
 use autoneural_base::warning::Warning;
 use autoneural_core::doubts::{Seen, of_ranges};
 use autoneural_core::encoding::{Encoding, IntegerType};
@@ -123,6 +124,19 @@ impl Subject {
     }
 }
 
+/// A warning about layers that keep the weights which the recipe begins with, as the target does not take these beside
+/// both widths of values.
+fn warn_of_firm(group: &Group, names: &[String]) -> Option<Warning> {
+    let message = format!(
+        "{} layers keep the weights that the recipe begins with, which the target does not take beside values of 8 bits, \
+         so that the values there keep their bits, too: {}",
+        names.len(),
+        listed(names)
+    );
+    let help = "begin with `int8` or `int4`, one scale per channel, and all of them are chosen";
+    (!names.is_empty()).then(|| Warning::new("tune", group.name(), message).help(help))
+}
+
 /// What the choices of a program follow from.
 pub(crate) struct Basis<'a> {
     /// All graphs.
@@ -167,7 +181,7 @@ impl Basis<'_> {
             let whole = (self.partitions[at].name == PREFILL).then(|| reading(self.partitions).ok()).flatten();
             nets.push((at, whole.map_or_else(|| self.partitions[at].clone(), |(_, whole)| whole)));
         }
-        let mut made = Vec::new();
+        let (mut made, mut firm) = (Vec::new(), Vec::new());
         for layer in layers(self.partitions, group) {
             let net = nets.iter().position(|(_, net)| net.graph.find(&layer.name).is_some());
             let encoding = tables.iter().find_map(|table| table.params.get(&layer.name));
@@ -180,7 +194,11 @@ impl Basis<'_> {
                 .map(Choice::Weights)
                 .collect();
             let base = Choice::Weights(base);
-            if !choices.contains(&base) || self.recipe.exception(&layer.name, true).is_some() {
+            let (is_stated, is_taken) = (self.recipe.exception(&layer.name, true).is_some(), choices.contains(&base));
+            if self.has_widths && !is_stated && !is_taken && !choices.is_empty() {
+                firm.push(format!("`{}`", layer.name));
+            }
+            if is_stated || !is_taken {
                 // It runs on the CPU, or the recipe states it by name: it stays as it is.
                 choices = vec![base];
             }
@@ -195,7 +213,8 @@ impl Basis<'_> {
         self.add_products(group, (&nets, &tables), &mut made)?;
         let statistics = self.seen.0.of(&decisive(self.partitions, group));
         let seen = Seen { statistics: &statistics, coverage: self.coverage };
-        let warnings = of_ranges(self.partitions, group, &tables.iter().collect::<Vec<_>>(), seen);
+        let mut warnings = of_ranges(self.partitions, group, &tables.iter().collect::<Vec<_>>(), seen);
+        warnings.extend(warn_of_firm(group, &firm));
         let mut subject = Subject { group: group.clone(), nets, layers: made, operators: None, warnings };
         if self.has_widths {
             self.add_values(&mut subject, (&own, &tables))?;
