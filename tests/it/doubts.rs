@@ -268,6 +268,13 @@ fn observers_are_chosen_by_class() {
     let largest = |name: &str| statistics["net"][name]["max"].as_f64().unwrap();
     let (inputs, _) = chosen("{ default = \"min-max\", inputs = \"moving-average\" }");
     assert!(inputs[0].unwrap() < 0.5 * largest("x") && inputs[1..] == [None; 3], "{inputs:?}");
+    // What is cut off in 16 bits is told.
+    let told = |found: &[String]| found.iter().filter(|one| one.contains("cuts off more than half")).cloned().collect();
+    let found: Vec<String> = told(&case.warnings(&samples, &[]));
+    assert!(found.len() == 1 && found[0].contains("`x` (") && !found[0].contains("`up`"), "{found:?}");
+    case.recipe("observer = \"min-max\"");
+    let found: Vec<String> = told(&case.warnings(&samples, &[]));
+    assert_eq!(found, [""; 0]);
     let (layers, _) = chosen("{ default = \"min-max\", layers = \"percentile\", outputs = \"mse\" }");
     assert!(layers[0].is_none() && layers[1].is_some() && layers[3].is_some(), "{layers:?}");
     // Values that share an encoding have one observer, that of the first class.

@@ -17,7 +17,7 @@ use autoneural_bundle::{
     Bundle, GivenFiles, GivenRecord, INPUTS, InputRecord, Making, PartitionRecord, RECIPE, RuntimeRecord,
     SegmentRecord, Stage, models_of,
 };
-use autoneural_core::doubts::{Noting, Seen, of_given, of_idle_keys, of_moments, of_ranges, of_sums};
+use autoneural_core::doubts::{Noting, Seen, of_cuts, of_given, of_idle_keys, of_moments, of_ranges, of_sums};
 use autoneural_core::evidence::{EvidenceSource, StatisticsTable};
 use autoneural_core::partition::Partition;
 use autoneural_core::program::{Group, groups};
@@ -237,6 +237,7 @@ pub fn quantize_group(
             of_ranges(&partitions, group, &tables, Seen { statistics: &statistics, coverage: &coverage });
         warnings.extend(of_given(&partitions, group, &tables, (&learned, &statistics)));
         warnings.extend(of_moments(&noting.doubtful(), scales.name(), group, Stage::Quantize.name()));
+        warnings.extend(of_cuts(&partitions, group, &tables, &statistics, Stage::Quantize.name()));
         warnings.extend(of_idle_keys(&partitions, group, recipe.part(group)?, Stage::Quantize.name()));
         warnings.extend(of_sums(&partitions, group, &tables, &target, Stage::Quantize.name()));
         warnings.extend(of_constants(&partitions, group, &tables));

@@ -4,6 +4,7 @@
 //!
 //! [`Warning`]: autoneural_base::warning::Warning
 
+mod cut;
 mod given;
 mod idle;
 mod moments;
@@ -11,6 +12,7 @@ mod ranges;
 mod samples;
 mod sums;
 
+pub use cut::of_cuts;
 pub use given::of_given;
 pub use idle::of_idle_keys;
 pub use moments::{Moments, Noting, of_moments};
