@@ -1,4 +1,4 @@
-//! Moves constants that are added to the channels of a convolution's result into its bias: one node and one rounding
+//! Moves constants that are added to the channels of a convolution's result, or taken from them, into its bias: one node and one rounding
 //! less, and what a normalization multiplies behind them can go into the weights.
 
 use std::collections::HashMap;
@@ -38,13 +38,14 @@ pub fn fold_biases(graph: &Graph) -> Result<Graph> {
     rewrite.finish()
 }
 
-/// For a sum of a convolution's result, which nothing else reads, and a constant for each channel: the position of the
-/// convolution, and the bias that it has with the constant.
+/// For a sum of a convolution's result, which nothing else reads, and a constant for each channel, or their difference: the
+/// position of the convolution, and the bias that it has with the constant.
 fn with_sum(graph: &Graph, links: &Links, sum: &Node) -> Option<(usize, Vec<f32>)> {
-    let (Op::Add(_), &[first, second]) = (&sum.op, sum.inputs.as_slice()) else { return None };
-    let (made, constant) = match (graph.value(first).constant(), graph.value(second).constant()) {
-        (None, Some(constant)) => (first, constant),
-        (Some(constant), None) => (second, constant),
+    let &[first, second] = sum.inputs.as_slice() else { return None };
+    let (made, constant, sign) = match (&sum.op, graph.value(first).constant(), graph.value(second).constant()) {
+        (Op::Add(_), None, Some(constant)) => (first, constant, 1.0),
+        (Op::Add(_), Some(constant), None) => (second, constant, 1.0),
+        (Op::Sub(_), None, Some(constant)) => (first, constant, -1.0),
         _ => return None,
     };
     let maker = links.maker[made.index()].filter(|_| links.reads[made.index()] == 1)?;
@@ -63,7 +64,7 @@ fn with_sum(graph: &Graph, links: &Links, sum: &Node) -> Option<(usize, Vec<f32>
         None => vec![0.0; added.len()],
         Some(&bias) => graph.value(bias).constant()?.to_f32(),
     };
-    Some((maker, own.iter().zip(added).map(|(own, added)| own + added).collect()))
+    Some((maker, own.iter().zip(added).map(|(own, added)| own + sign * added).collect()))
 }
 
 #[cfg(test)]
@@ -97,6 +98,25 @@ mod tests {
         assert_eq!(folded(None, vec![1, 2, 1, 1], false), (vec!["ConvTranspose"], Some(vec![1.0, 2.0])));
         assert_eq!(folded(Some(10.0), vec![2, 1, 1], false), (vec!["ConvTranspose"], Some(vec![11.0, 12.0])));
         assert_eq!(folded(Some(10.0), vec![], false), (vec!["ConvTranspose"], Some(vec![11.0; 2])));
+    }
+
+    #[test]
+    fn what_is_taken_from_channels_becomes_the_bias_and_what_they_are_taken_from_does_not() {
+        let of = |is_first: bool| {
+            let mut b = Builder::new("g");
+            let x = b.input("x", vec![1, 3, 2, 2], ElementType::F32).unwrap();
+            let weights = b.constant("w", Constant::from_values(vec![0.5; 6], vec![2, 3, 1, 1])).unwrap();
+            let conv = ops::Conv { strides: [1; 2], pads: [0; 4], dilations: [1; 2], groups: 1 };
+            let made = b.node("made", conv, &[x, weights]).unwrap();
+            let constant = b.constant("c", Constant::from_values(vec![1.0, 2.0], vec![2, 1, 1])).unwrap();
+            let inputs = if is_first { [constant, made] } else { [made, constant] };
+            let rest = b.node("rest", ops::Sub, &inputs).unwrap();
+            let after = fold_biases(&b.finish(vec![rest])).unwrap();
+            let bias = after.nodes()[0].inputs.get(2).map(|&id| after.value(id).constant().unwrap().to_f32());
+            (after.nodes().len(), bias)
+        };
+        assert_eq!(of(false), (1, Some(vec![-1.0, -2.0])));
+        assert_eq!(of(true), (2, None));
     }
 
     #[test]

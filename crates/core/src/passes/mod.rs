@@ -81,7 +81,7 @@ pub struct Pass {
 
 const FOLD_BIASES: Pass = Pass {
     name: "fold_biases",
-    what: "moves what is added to channels into the bias before it",
+    what: "moves what is added to channels, or taken from them, into the bias before it",
     kind: Kind::Rewrite,
     apply: |graph, _| fold_biases(graph),
 };
