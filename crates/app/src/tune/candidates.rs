@@ -128,9 +128,10 @@ impl Subject {
 /// both widths of values.
 fn warn_of_firm(group: &Group, names: &[String]) -> Option<Warning> {
     let message = format!(
-        "{} layers keep the weights that the recipe begins with, which the target does not take beside values of 8 bits, \
-         so that the values there keep their bits, too: {}",
+        "{} {} the weights that the recipe begins with, which the target does not take beside values of 8 bits, so that \
+         the values there keep their bits, too: {}",
         names.len(),
+        if names.len() == 1 { "layer keeps" } else { "layers keep" },
         listed(names)
     );
     let help = "begin with `int8` or `int4`, one scale per channel, and all of them are chosen";

@@ -72,8 +72,8 @@ pub fn tune(
     };
     let (model, of) = (bundle.manifest.model.clone(), record::subject(bundle)?);
     let of_samples = bundle.manifest.warnings.iter().filter(|warning| warning.stage == Stage::Calibrate.name());
-    let of_ranges = subjects.iter().flat_map(|subject| &subject.warnings);
-    let warnings: Vec<Warning> = of_samples.chain(of_ranges).cloned().collect();
+    let of_layers = subjects.iter().flat_map(|subject| &subject.warnings);
+    let warnings: Vec<Warning> = of_samples.chain(of_layers).cloned().collect();
     let about = |state: State, costs: &[Costs], points: &[Point]| Tuned {
         warnings: warnings.clone(),
         ..told(plan, (&model, &of), (state, &subjects), costs, points)

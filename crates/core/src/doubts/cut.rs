@@ -37,7 +37,7 @@ pub fn of_cuts(
     let names: Vec<String> =
         found.iter().map(|(left, name)| format!("`{name}` ({:.0} % are left)", 100.0 * left)).collect();
     let message = format!(
-        "the observer cuts off more than half of the range of values in 16 bits, which costs more than their rounding: {}",
+        "the observer cuts off more than half of the range of values in 16 bits, whose rounding costs next to nothing: {}",
         listed(&names)
     );
     let help = "observe them by `min-max`: cutting off pays where values have 8 bits";

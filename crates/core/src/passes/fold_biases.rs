@@ -1,5 +1,5 @@
-//! Moves constants that are added to the channels of a convolution's result, or taken from them, into its bias: one node and one rounding
-//! less, and what a normalization multiplies behind them can go into the weights.
+//! Moves constants that are added to the channels of a convolution's result, or taken from them, into its bias: one node
+//! and one rounding less, and what a normalization multiplies behind them can go into the weights.
 
 use std::collections::HashMap;
 
