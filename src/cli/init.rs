@@ -83,11 +83,9 @@ impl Init {
 fn model_of(path: &Path, shapes: &[StatedShape]) -> Result<Model> {
     if path.join("manifest.json").is_file() {
         let bundle = Bundle::look(path)?;
-        let (name, groups) = (bundle.manifest.model.clone(), bundle.program()?.groups());
-        let definition = path.join("model/definition.toml");
-        let context = definition.is_file().then(|| DefinitionFile::read(&definition, None)).transpose()?;
-        let context = context.map(|file| file.definition.language.context);
-        return Ok(Model { name, takes: takes(&bundle)?, groups, context });
+        let (name, groups, takes) = (bundle.manifest.model.clone(), bundle.program()?.groups(), takes(&bundle)?);
+        let definition = matches!(takes, Takes::Words).then(|| bundle.definition()).transpose()?;
+        return Ok(Model { name, takes, groups, context: definition.map(|made| made.language.context) });
     }
     if onnx::is_model(path) {
         // What samples hold is the same for all chips.
